@@ -1,0 +1,43 @@
+%% Reads the application's environment. sys.config.src fills it from environment variables, so values may be strings.
+-module(derl_config).
+-export([read/1]).
+
+-type config() :: #{method := module(),                 % the method of discovery, and
+                    settings := term(),                 % what it made of its part of the environment
+                    interval := pos_integer(),          % milliseconds from one round of discovery to the next
+                    round_limit := pos_integer(),       % milliseconds after which a round is given up
+                    ready_port := inet:port_number()}.
+-export_type([config/0]).
+
+-define(HOUR, 3600000).
+
+%% An error is a sentence for whoever set the variable.
+-spec read([{atom(), term()}]) -> {ok, config()} | {error, string()}.
+read(Env) ->
+    try
+        Method = ok(derl_discovery:method(proplists:get_value(discovery, Env, "dns-a"))),
+        {ok, #{method => Method,
+               settings => ok(Method:configure(Env)),
+               interval => whole(interval_ms, "DISCOVERY_INTERVAL_MS", 1, ?HOUR, Env, 1000),
+               round_limit => whole(round_limit_ms, "round_limit_ms", 1, ?HOUR, Env, 10000),
+               ready_port => whole(ready_port, "READY_PORT", 0, 65535, Env, 8080)}}
+    catch
+        throw:{bad, What} -> {error, lists:flatten(What)}
+    end.
+
+-spec ok({ok, Value} | {error, iolist()}) -> Value.
+ok({ok, Value}) -> Value;
+ok({error, What}) -> throw({bad, What}).
+
+-spec whole(atom(), string(), integer(), integer(), [{atom(), term()}], integer()) -> integer().
+whole(Key, Variable, Min, Max, Env, Default) ->
+    Given = proplists:get_value(Key, Env, Default),
+    case number(Given) of
+        N when is_integer(N), N >= Min, N =< Max -> N;
+        _ -> throw({bad, io_lib:format("~s is ~0tp, which is no whole number from ~b to ~b", [Variable, Given, Min, Max])})
+    end.
+
+-spec number(term()) -> integer() | none.
+number(N) when is_integer(N) -> N;
+number(S) ->
+    try list_to_integer(string:trim(S)) catch error:_ -> none end.

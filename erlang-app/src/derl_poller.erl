@@ -1,0 +1,119 @@
+%% Looks for peers again and again, and connects to those that are missing.
+%%
+%% Nothing here waits: a round of discovery runs in a process of its own, and so does every connection attempt, because
+%% an address that drops packets holds net_kernel:connect_node for seconds, and one dead peer must delay neither the
+%% others nor the next round. Nobody is ever disconnected because of what discovery says: an error there is not a death,
+%% and neither is a name that is missing.
+-module(derl_poller).
+-behaviour(gen_server).
+-include_lib("kernel/include/logger.hrl").
+-export([start_link/1, init/1, handle_call/3, handle_cast/2, handle_info/2]).
+-export([missing/4]).
+
+-record(state, {config :: derl_config:config(),
+                round = none :: none | pid(),
+                attempts = #{} :: #{pid() => node()},
+                %% What has been logged, so that each thing is said once and not in every round:
+                found = none :: none | [node()],
+                failures = [] :: [term()],             % of discovery, since it last succeeded
+                troubles = #{} :: #{node() => [string()]}}). % with a peer, since it was last connected
+
+-spec start_link(derl_config:config()) -> gen_server:start_ret().
+start_link(Config) -> gen_server:start_link({local, ?MODULE}, ?MODULE, Config, []).
+
+-spec init(derl_config:config()) -> {ok, #state{}}.
+init(Config) ->
+    ok = net_kernel:monitor_nodes(true, [nodedown_reason]),
+    self() ! look,
+    {ok, #state{config = Config}}.
+
+-spec handle_call(term(), gen_server:from(), #state{}) -> {reply, {error, unknown_request}, #state{}}.
+handle_call(_Request, _From, State) -> {reply, {error, unknown_request}, State}.
+
+-spec handle_cast(term(), #state{}) -> {noreply, #state{}}.
+handle_cast(_Message, State) -> {noreply, State}.
+
+-spec handle_info(term(), #state{}) -> {noreply, #state{}}.
+handle_info(look, #state{config = #{interval := Interval}} = State) ->
+    _ = erlang:send_after(Interval, self(), look),
+    {noreply, look(State)};
+handle_info({give_up, Pid}, #state{round = Pid} = State) ->
+    exit(Pid, kill),
+    {noreply, State};
+handle_info({'DOWN', _, process, Pid, Reason}, #state{round = Pid, config = #{round_limit := Limit}} = State) ->
+    {noreply, case Reason of
+                  {found, {ok, Nodes}} -> connect(Nodes, found(Nodes, State#state{round = none}));
+                  {found, {error, Error}} -> failed(Error, State#state{round = none});
+                  killed -> failed({no_answer_after_ms, Limit}, State#state{round = none});
+                  Other -> failed(Other, State#state{round = none})
+              end};
+handle_info({'DOWN', _, process, Pid, Reason}, #state{attempts = Attempts} = State) when is_map_key(Pid, Attempts) ->
+    {Node, Left} = maps:take(Pid, Attempts),
+    {noreply, case Reason of
+                  {result, connected} -> State#state{attempts = Left};
+                  {result, {failed, Why}} -> trouble(Node, Why, State#state{attempts = Left});
+                  Crash -> trouble(Node, lists:flatten(io_lib:format("~0tp", [Crash])), State#state{attempts = Left})
+              end};
+handle_info({nodeup, Node, _Info}, #state{troubles = Troubles} = State) ->
+    ?LOG_INFO("connected to ~ts (~b connected)", [Node, length(nodes())]),
+    {noreply, State#state{troubles = maps:remove(Node, Troubles)}};
+handle_info({nodedown, Node, Info}, State) ->
+    ?LOG_INFO("lost ~ts: ~0tp (~b connected)", [Node, proplists:get_value(nodedown_reason, Info), length(nodes())]),
+    {noreply, State};
+handle_info(_Message, State) ->
+    {noreply, State}.
+
+%% Starts a round, unless the last one still waits for its answer.
+-spec look(#state{}) -> #state{}.
+look(#state{round = none, config = #{method := Method, settings := Settings, round_limit := Limit}} = State) ->
+    {Pid, _} = apart(found, fun() -> Method:find(Settings) end),
+    _ = erlang:send_after(Limit, self(), {give_up, Pid}),
+    State#state{round = Pid};
+look(State) -> State.
+
+%% Runs F in a process that ends with {Tag, what F returned}. A crash becomes its exit reason too, and is not logged by
+%% the VM each time.
+-spec apart(atom(), fun(() -> term())) -> {pid(), reference()}.
+apart(Tag, F) ->
+    spawn_monitor(fun() ->
+                          Result = try F() catch Class:Reason -> exit({Class, Reason}) end,
+                          exit({Tag, Result})
+                  end).
+
+-spec connect([node()], #state{}) -> #state{}.
+connect(Found, #state{attempts = Attempts} = State) ->
+    New = [begin
+               {Pid, _} = apart(result, fun() -> derl_peer:connect(Node) end),
+               {Pid, Node}
+           end || Node <- missing(Found, node(), nodes(connected), maps:values(Attempts))],
+    State#state{attempts = maps:merge(Attempts, maps:from_list(New))}.
+
+%% Whom to connect to: those found, but neither ourselves, nor who is there, nor who is being tried.
+-spec missing([node()], node(), [node()], [node()]) -> [node()].
+missing(Found, Self, Connected, Tried) -> ((Found -- [Self]) -- Connected) -- Tried.
+
+-spec found([node()], #state{}) -> #state{}.
+found(Nodes, #state{found = Nodes, failures = []} = State) -> State;
+found(Nodes, #state{troubles = Troubles} = State) ->
+    ?LOG_INFO("discovery finds ~b: ~ts", [length(Nodes), lists:join(" ", [atom_to_list(N) || N <- Nodes])]),
+    State#state{found = Nodes, failures = [], troubles = maps:with(Nodes, Troubles)}.
+
+-spec failed(term(), #state{}) -> #state{}.
+failed(Reason, #state{failures = Failures} = State) ->
+    case lists:member(Reason, Failures) of
+        true -> State;
+        false ->
+            ?LOG_WARNING("discovery fails: ~0tp; connections stay as they are", [Reason]),
+            State#state{failures = [Reason | Failures]}
+    end.
+
+-spec trouble(node(), string(), #state{}) -> #state{}.
+trouble(Node, Why, #state{troubles = Troubles} = State) ->
+    Said = maps:get(Node, Troubles, []),
+    %% The peer may have connected to us meanwhile.
+    case lists:member(Node, nodes(connected)) orelse lists:member(Why, Said) of
+        true -> State;
+        false ->
+            ?LOG_WARNING("cannot connect to ~ts: ~ts", [Node, Why]),
+            State#state{troubles = Troubles#{Node => [Why | Said]}}
+    end.

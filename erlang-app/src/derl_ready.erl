@@ -1,0 +1,31 @@
+%% Accepts connections and closes them, for a readiness probe of kind tcpSocket. It listens as soon as the application
+%% runs. Then distribution is up and epmd knows the node, for kernel starts before us and the VM stops where either fails.
+%%
+%% The other ports tell less: epmd answers seconds before the node does on a busy machine, because it is started first;
+%% and a probe of the distribution port would make it depend on how distribution is configured (TLS, its interface).
+-module(derl_ready).
+-export([start_link/1, init/1]).
+
+-spec start_link(inet:port_number()) -> {ok, pid()} | {error, term()}.
+start_link(Port) -> proc_lib:start_link(?MODULE, init, [Port]).
+
+-spec init(inet:port_number()) -> no_return().
+init(Port) ->
+    case gen_tcp:listen(Port, [{reuseaddr, true}, {backlog, 16}]) of
+        {ok, Listener} ->
+            true = register(?MODULE, self()),
+            proc_lib:init_ack({ok, self()}),
+            loop(Listener);
+        {error, Reason} ->
+            proc_lib:init_ack({error, {ready_port, Port, Reason}}),
+            exit(normal)
+    end.
+
+-spec loop(gen_tcp:socket()) -> no_return().
+loop(Listener) ->
+    case gen_tcp:accept(Listener) of
+        {ok, Socket} -> gen_tcp:close(Socket);
+        {error, closed} -> exit(listener_closed);
+        {error, _} -> timer:sleep(100) % the peer is gone already, or there are too many open files
+    end,
+    loop(Listener).

@@ -1,0 +1,39 @@
+-module(derl_config_tests).
+-include_lib("eunit/include/eunit.hrl").
+
+-define(NAME, {dns_name, "derl.ns.svc.cluster.local"}).
+
+%% What sys.config makes of an environment in which only DISCOVERY_NAME is set.
+defaults_test() ->
+    {ok, Config} = derl_config:read([{discovery, "dns-a"}, {interval_ms, "1000"}, {ready_port, "8080"}, ?NAME]),
+    ?assertMatch(#{method := derl_discovery_dns_a, interval := 1000, ready_port := 8080}, Config).
+
+interval_test_() ->
+    [?_assertMatch({ok, #{interval := 250}}, derl_config:read([?NAME, {interval_ms, I}])) || I <- ["250", " 250 ", 250]]
+    ++ [{lists:flatten(io_lib:format("~p", [I])),
+         ?_assertMatch({error, "DISCOVERY_INTERVAL_MS is " ++ _}, derl_config:read([?NAME, {interval_ms, I}]))}
+        || I <- ["", "1s", "0", "-5", "1.5", "99999999999", 1.5, undefined]].
+
+ready_port_test_() ->
+    [?_assertMatch({error, "READY_PORT is " ++ _}, derl_config:read([?NAME, {ready_port, P}])) || P <- ["", "http", "65536"]].
+
+unknown_method_test() ->
+    ?assertEqual({error, "DISCOVERY is \"dns\", which is no method of discovery; there is: dns-a"},
+                 derl_config:read([?NAME, {discovery, "dns"}])).
+
+%% A name without a dot would be looked up as it is and never be found; the search list is not for inet_res:resolve.
+name_test_() ->
+    [?_assertMatch({error, "DISCOVERY_NAME is empty" ++ _}, derl_config:read([{dns_name, N}])) || N <- ["", ".", " "]]
+    ++ [?_assertMatch({error, "DISCOVERY_NAME is derl, but" ++ _}, derl_config:read([{dns_name, N}])) || N <- ["derl", "derl."]]
+    ++ [?_assertEqual(derl_config:read([?NAME]), derl_config:read([{dns_name, "derl.ns.svc.cluster.local."}]))].
+
+%% The application says it in one line and does not start.
+does_not_start_test() ->
+    {ok, Log} = derl_test_log:start(),
+    ok = application:load(derl),
+    ok = application:set_env([{derl, [?NAME, {interval_ms, "often"}]}]),
+    Result = application:start(derl),
+    ok = application:unload(derl),
+    Lines = derl_test_log:stop(Log),
+    ?assertMatch({error, {{configuration, "DISCOVERY_INTERVAL_MS is \"often\"" ++ _}, _}}, Result),
+    ?assertMatch([_], [L || "derl cannot start: DISCOVERY_INTERVAL_MS is" ++ _ = L <- Lines]).

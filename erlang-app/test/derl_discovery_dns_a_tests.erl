@@ -1,0 +1,30 @@
+-module(derl_discovery_dns_a_tests).
+-include_lib("eunit/include/eunit.hrl").
+
+%% One round against a real DNS server that answers Answer.
+find(Answer) ->
+    Dns = derl_test_dns:start(Answer),
+    {ok, Settings} = derl_discovery_dns_a:configure([{dns_name, "derl.ns.svc.cluster.local."},
+                                                     {resolver, derl_test_dns:resolver(Dns)}]),
+    Result = derl_discovery_dns_a:find(Settings),
+    derl_test_dns:stop(Dns),
+    Result.
+
+names_are_built_from_addresses_test() ->
+    ?assertEqual({ok, ['derl@10.0.0.1', 'derl@10.0.0.2']}, find([{10, 0, 0, 2}, {10, 0, 0, 1}, {10, 0, 0, 2}])).
+
+%% 60 addresses are more than 512 bytes: the server says so, and by TCP it gives them all.
+many_addresses_test() ->
+    {ok, Nodes} = find([{10, 0, 0, N} || N <- lists:seq(1, 60)]),
+    ?assertEqual(60, length(Nodes)).
+
+%% inet_res tries again after an error of the server, so these two take their time, side by side.
+errors_test_() ->
+    {inparallel, [?_assertEqual({error, nxdomain}, find(nxdomain)),
+                  ?_assertEqual({error, servfail}, find(servfail)),
+                  fun silence_is_given_up/0]}.
+
+silence_is_given_up() ->
+    {Microseconds, Result} = timer:tc(fun() -> find(silence) end),
+    ?assertEqual({error, timeout}, Result),
+    ?assert(Microseconds < 2500000).
