@@ -1,0 +1,120 @@
+package erldist
+
+import (
+	"encoding/binary"
+	"io"
+	"strings"
+	"unicode/utf8"
+)
+
+// maxHandshake bounds one message of the handshake; a node name has at most 255 characters.
+const maxHandshake = 2048
+
+// message puts the length of a message of the handshake in front of it.
+func message(m []byte) []byte {
+	return append(binary.BigEndian.AppendUint16(nil, uint16(len(m))), m...)
+}
+
+// message reads one message of the handshake: its length in two bytes, and it.
+func (x *exchange) message() ([]byte, error) {
+	x.got, x.want = 0, 0
+	return readMessage(x, func(n int) { x.want = n })
+}
+
+// readMessage calls due with the number of bytes of the whole message once that is known.
+func readMessage(r io.Reader, due func(int)) ([]byte, error) {
+	var l [2]byte
+	if _, err := io.ReadFull(r, l[:]); err != nil {
+		return nil, err
+	}
+	if err := looksLikeTLS(l[:]); err != nil {
+		return nil, err
+	}
+	n := int(binary.BigEndian.Uint16(l[:]))
+	if n == 0 || n > maxHandshake {
+		return nil, malformed("a message of %d bytes (it begins with %q), 1 to %d are possible in a handshake", n, l[:], maxHandshake)
+	}
+	due(len(l) + n)
+	m := make([]byte, n)
+	_, err := io.ReadFull(r, m)
+	if err == io.EOF {
+		err = io.ErrUnexpectedEOF
+	}
+	return m, err
+}
+
+// nameMessage is 'N', our flags (8), creation (4), and the name with its length (2): with NAME_ME the host part
+// alone. The creation is the peer's to give, too.
+func nameMessage() []byte {
+	m := []byte{'N'}
+	m = binary.BigEndian.AppendUint64(m, uint64(ourFlags))
+	m = binary.BigEndian.AppendUint32(m, 0)
+	m = binary.BigEndian.AppendUint16(m, uint16(len(host)))
+	return append(m, host...)
+}
+
+// parseStatus reads 's' and a word; "named:" is followed by the name that we get (length 2, bytes) and our
+// creation (4).
+func parseStatus(m []byte) (Peer, error) {
+	if len(m) == 0 || m[0] != 's' {
+		return Peer{}, malformed("a status begins with 's', this message with %.20q", m)
+	}
+	word := string(m[1:])
+	switch word {
+	case "ok", "ok_simultaneous", "nok", "not_allowed", "alive":
+		return Peer{Status: word}, nil
+	}
+	if !strings.HasPrefix(word, "named:") {
+		return Peer{}, malformed("status %.40q", word)
+	}
+	rest := m[1+len("named:"):]
+	if len(rest) < 2 {
+		return Peer{}, malformed("status named: without a name")
+	}
+	n := int(binary.BigEndian.Uint16(rest))
+	if len(rest) < 2+n+4 {
+		return Peer{}, malformed("status named: with a name of %d bytes in a message of %d", n, len(m))
+	}
+	name := string(rest[2 : 2+n])
+	if !isNodeName(name) {
+		return Peer{}, malformed("status named: with %.60q, which is no node name", name)
+	}
+	return Peer{Status: "named:" + name, Self: name, creation: binary.BigEndian.Uint32(rest[2+n:])}, nil
+}
+
+// parseChallenge reads 'N', the peer's flags (8), the challenge (4), its creation (4) and its name (length 2), into p. Its
+// errors quote none of it.
+func parseChallenge(m []byte, p *Peer) (challenge uint32, err error) {
+	const fixed = 1 + 8 + 4 + 4 + 2
+	switch {
+	case len(m) > 0 && m[0] == 'n':
+		return 0, malformed("the challenge is of handshake version 5: OTP 23 or later is needed")
+	case len(m) < fixed || m[0] != 'N':
+		return 0, malformed("a challenge begins with 'N' and has %d bytes at least, this message has %d", fixed, len(m))
+	}
+	n := int(binary.BigEndian.Uint16(m[17:]))
+	if len(m) < fixed+n {
+		return 0, malformed("a challenge with a name of %d bytes in a message of %d", n, len(m))
+	}
+	name := string(m[fixed : fixed+n])
+	if !isNodeName(name) {
+		return 0, malformed("a challenge with %.60q, which is no node name", name)
+	}
+	p.Flags = binary.BigEndian.Uint64(m[1:])
+	p.Creation = binary.BigEndian.Uint32(m[13:])
+	p.Name = name
+	return binary.BigEndian.Uint32(m[9:]), nil
+}
+
+// isNodeName holds what any node name has: two parts around one @, no control characters, 255 characters at most.
+func isNodeName(s string) bool {
+	if !utf8.ValidString(s) || utf8.RuneCountInString(s) > 255 || strings.Count(s, "@") != 1 {
+		return false
+	}
+	for _, r := range s {
+		if r < ' ' || r == 0x7f {
+			return false
+		}
+	}
+	return s[0] != '@' && s[len(s)-1] != '@'
+}

@@ -1,0 +1,90 @@
+package erldist
+
+import (
+	"context"
+	"time"
+)
+
+// Nodes is erlang:nodes(): the visible nodes that this one believes to be connected to.
+func (c *Conn) Nodes(ctx context.Context) ([]string, error) { return c.names(ctx) }
+
+// HiddenNodes is erlang:nodes(hidden), without this client itself. Other probes and remote consoles are in it.
+func (c *Conn) HiddenNodes(ctx context.Context) ([]string, error) {
+	return c.names(ctx, Atom("hidden"))
+}
+
+// ConnectedNodes is erlang:nodes(connected), visible and hidden, without this client itself.
+func (c *Conn) ConnectedNodes(ctx context.Context) ([]string, error) {
+	return c.names(ctx, Atom("connected"))
+}
+
+func (c *Conn) names(ctx context.Context, args ...Term) ([]string, error) {
+	t, err := c.Call(ctx, "erlang", "nodes", args...)
+	if err != nil {
+		return nil, err
+	}
+	l, ok := t.(List)
+	if !ok {
+		return nil, c.unexpected("erlang:nodes", t)
+	}
+	names := make([]string, 0, len(l))
+	for _, x := range l {
+		a, ok := x.(Atom)
+		if !ok {
+			return nil, c.unexpected("erlang:nodes", t)
+		}
+		if string(a) != c.Peer.Self {
+			names = append(names, string(a))
+		}
+	}
+	return names, nil
+}
+
+// OTPRelease is erlang:system_info(otp_release): "27".
+func (c *Conn) OTPRelease(ctx context.Context) (string, error) {
+	t, err := c.Call(ctx, "erlang", "system_info", Atom("otp_release"))
+	if err != nil {
+		return "", err
+	}
+	if s, ok := Text(t); ok {
+		return s, nil
+	}
+	return "", c.unexpected("otp_release", t)
+}
+
+// NetTickTime is net_kernel:get_net_ticktime(): after about that time without a sign of life (75 to 125 per cent of it) the
+// node takes a link for lost. While it is being changed, it is the value to come.
+func (c *Conn) NetTickTime(ctx context.Context) (time.Duration, error) {
+	t, err := c.Call(ctx, "net_kernel", "get_net_ticktime")
+	if err != nil {
+		return 0, err
+	}
+	seconds, ok := t.(int64)
+	if change, isTuple := t.(Tuple); isTuple && len(change) == 2 && change[0] == Term(Atom("ongoing_change_to")) {
+		seconds, ok = change[1].(int64)
+	}
+	if !ok || seconds <= 0 || seconds > int64(10*365*24*time.Hour/time.Second) {
+		return 0, c.unexpected("get_net_ticktime", t)
+	}
+	return time.Duration(seconds) * time.Second, nil
+}
+
+// KernelEnv is application:get_env(kernel, Key), for the keys of the table of reads (see [Allowed]). set is false where the
+// node has no such parameter.
+func (c *Conn) KernelEnv(ctx context.Context, key string) (value Term, set bool, err error) {
+	t, err := c.Call(ctx, "application", "get_env", Atom("kernel"), Atom(key))
+	if err != nil {
+		return nil, false, err
+	}
+	if t == Term(Atom("undefined")) {
+		return nil, false, nil
+	}
+	if v, ok := t.(Tuple); ok && len(v) == 2 && v[0] == Term(Atom("ok")) {
+		return v[1], true, nil
+	}
+	return nil, false, c.unexpected("application:get_env", t)
+}
+
+func (c *Conn) unexpected(what string, t Term) error {
+	return &Error{Step: StageCall, Outcome: Malformed, Addr: c.addr, Detail: what + " is " + text(t)}
+}
