@@ -1,0 +1,165 @@
+package recording
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Format names the version of the file format. A reader refuses a file that says anything else.
+const Format = "meshproof.dev/recording/v1"
+
+// Header is the first line of a recording. It holds all that judging needs beside the events.
+type Header struct {
+	Format    string          `json:"format"`
+	Profile   json.RawMessage `json:"profile"` // the resolved profile (package profile), as the run understood it
+	Episode   string          `json:"episode"` // "formation", "recovery" …
+	Namespace string          `json:"namespace"`
+	Start     time.Time       `json:"start"` // wall clock of t = 0
+}
+
+// Event is one observation. T is the time since the header's Start on the harness's clock, in nanoseconds;
+// for what an agent saw it is the agent's CLOCK_BOOTTIME moved by the measured offset ([Clock]).
+// By names the observer: "run", "kube", or "agent/NODE". Exactly one of the pointers is set.
+type Event struct {
+	T  time.Duration `json:"t"`
+	By string        `json:"by"`
+
+	Start   *Start   `json:"start,omitempty"`
+	Beat    *Beat    `json:"beat,omitempty"`
+	Gap     *Gap     `json:"gap,omitempty"`
+	Clock   *Clock   `json:"clock,omitempty"`
+	Act     *Act     `json:"act,omitempty"`
+	Image   *Image   `json:"image,omitempty"`
+	Pod     *Pod     `json:"pod,omitempty"`
+	Service *Service `json:"service,omitempty"`
+	Slice   *Slice   `json:"slice,omitempty"`
+	Notice  *Notice  `json:"notice,omitempty"`
+	Process *Process `json:"process,omitempty"`
+	DNS     *DNS     `json:"dns,omitempty"`
+	EPMD    *EPMD    `json:"epmd,omitempty"`
+	Dist    *Dist    `json:"dist,omitempty"`
+	Cookie  *Cookie  `json:"cookie,omitempty"`
+	Nodes   *Nodes   `json:"nodes,omitempty"`
+	Sockets *Sockets `json:"sockets,omitempty"`
+	Exec    *Exec    `json:"exec,omitempty"`
+	Fault   *Fault   `json:"fault,omitempty"`
+}
+
+// Start says that an observer began to watch. An agent lists in Can what it is able to do here
+// ("netns", "inet_diag", "hostpid"); what is missing makes the checks that need it unseen.
+type Start struct {
+	Version string   `json:"version,omitempty"`
+	Node    string   `json:"node,omitempty"`
+	Can     []string `json:"can,omitempty"`
+	Cannot  []string `json:"cannot,omitempty"` // "NAME: what was seen"
+}
+
+// Beat says that an observer is alive. Late is by how much its own timer fired too late: the
+// measure of CPU pressure on everything it reports.
+type Beat struct {
+	Late time.Duration `json:"late,omitempty"`
+}
+
+// Gap says that an observer was blind from From to To (harness clock): a lost connection, a ring
+// buffer that overran. What happened in between is unknown, not healthy.
+type Gap struct {
+	From time.Duration `json:"from"`
+	To   time.Duration `json:"to"`
+	Why  string        `json:"why"`
+}
+
+// Clock is how an agent's clock lies to the harness's: harness = boot + Offset, give or take Bound.
+// Two times whose difference is within the bound are the same time.
+type Clock struct {
+	Offset time.Duration `json:"offset"`
+	Bound  time.Duration `json:"bound"`
+}
+
+// Act is something that the episode did to the workload, and when: the deed a recovery is counted from.
+type Act struct {
+	Do     string `json:"do"`            // "delete-pod"
+	Pod    string `json:"pod,omitempty"` // UID
+	Detail string `json:"detail,omitempty"`
+}
+
+// Image is the outcome of making one image available to the nodes.
+type Image struct {
+	Name    string        `json:"name"`             // as the manifests name it
+	Outcome string        `json:"outcome"`          // "built", "pulled", "present", "failed"
+	ID      string        `json:"id,omitempty"`     // the image's own digest
+	Detail  string        `json:"detail,omitempty"` // for "failed": the last lines of the builder's output
+	Took    time.Duration `json:"took,omitempty"`
+}
+
+// Pod is a pod's state as the API server reported it.
+type Pod struct {
+	UID        string            `json:"uid"`
+	Name       string            `json:"name"`
+	Owner      string            `json:"owner,omitempty"` // "ReplicaSet/derl-6c9f"
+	Labels     map[string]string `json:"labels,omitempty"`
+	Node       string            `json:"node,omitempty"`
+	IP         string            `json:"ip,omitempty"`
+	Phase      string            `json:"phase"`
+	Ready      bool              `json:"ready"`
+	NotReady   string            `json:"notReady,omitempty"` // why, from the Ready and PodScheduled conditions
+	Created    time.Time         `json:"created"`
+	Deleting   bool              `json:"deleting,omitempty"`
+	Gone       bool              `json:"gone,omitempty"` // the object was removed
+	Containers []Container       `json:"containers,omitempty"`
+}
+
+// Container is the state of one container of a pod.
+type Container struct {
+	Name     string    `json:"name"`
+	Image    string    `json:"image"`
+	ImageID  string    `json:"imageID,omitempty"`
+	State    string    `json:"state"` // "waiting", "running", "terminated"
+	Reason   string    `json:"reason,omitempty"`
+	Message  string    `json:"message,omitempty"`
+	ExitCode int32     `json:"exitCode,omitempty"`
+	Restarts int32     `json:"restarts,omitempty"`
+	Started  time.Time `json:"started,omitzero"`
+	Finished time.Time `json:"finished,omitzero"`
+	Log      []string  `json:"log,omitempty"` // last lines, taken when it is not well; secrets are redacted
+}
+
+// Service is a Service as the API server reported it.
+type Service struct {
+	Name            string            `json:"name"`
+	ClusterIP       string            `json:"clusterIP"` // "None" for a headless Service
+	Selector        map[string]string `json:"selector,omitempty"`
+	PublishNotReady bool              `json:"publishNotReady,omitempty"`
+	Ports           []ServicePort     `json:"ports,omitempty"`
+	Gone            bool              `json:"gone,omitempty"`
+}
+
+// ServicePort is one port of a Service.
+type ServicePort struct {
+	Name   string `json:"name,omitempty"`
+	Port   int32  `json:"port"`
+	Target string `json:"target,omitempty"`
+}
+
+// Slice is an EndpointSlice as the API server reported it.
+type Slice struct {
+	Name      string     `json:"name"`
+	Service   string     `json:"service"`
+	Endpoints []Endpoint `json:"endpoints,omitempty"`
+	Gone      bool       `json:"gone,omitempty"`
+}
+
+// Endpoint is one address of an EndpointSlice.
+type Endpoint struct {
+	Addresses   []string `json:"addresses"`
+	Pod         string   `json:"pod,omitempty"` // UID
+	Ready       bool     `json:"ready"`
+	Terminating bool     `json:"terminating,omitempty"`
+}
+
+// Notice is a Kubernetes Event about one of our objects (ErrImagePull, FailedScheduling …).
+type Notice struct {
+	Object  string `json:"object"` // "Pod/derl-6c9f-x2"
+	Type    string `json:"type"`
+	Reason  string `json:"reason"`
+	Message string `json:"message"`
+}

@@ -1,0 +1,69 @@
+package recording
+
+import (
+	"bytes"
+	"errors"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+func sample() (Header, []Event) {
+	h := Header{Format: Format, Episode: "formation", Namespace: "ns", Profile: []byte(`{"name":"dns-a"}`), Start: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
+	return h, []Event{
+		{T: 0, By: "kube", Start: &Start{}},
+		{T: 5, By: "agent/n", Dist: &Dist{From: "a", To: "b", Addr: "10.0.0.2:10000", Outcome: Refused, Took: 3 * time.Millisecond}},
+		{T: 6, By: "agent/n", Nodes: &Nodes{Pod: "a", Outcome: OK, Visible: []string{"derl@10.0.0.2"}}},
+	}
+}
+
+func written(t *testing.T) *bytes.Buffer {
+	t.Helper()
+	h, events := sample()
+	var b bytes.Buffer
+	w := NewWriter(&b, h)
+	for _, e := range events {
+		w.Write(e)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return &b
+}
+
+func TestRoundTrip(t *testing.T) {
+	wantH, want := sample()
+	var got []Event
+	h, err := Read(written(t), func(e Event) { got = append(got, e) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(h, wantH) || !reflect.DeepEqual(got, want) {
+		t.Errorf("read back\n%+v\n%+v\nwant\n%+v\n%+v", h, got, wantH, want)
+	}
+}
+
+func TestBrokenFiles(t *testing.T) {
+	whole := written(t).String()
+	for name, c := range map[string]struct{ text, says string }{
+		"empty":         {"", "empty file"},
+		"not JSON":      {"hello\n", "no recording header"},
+		"other format":  {`{"format":"x/v9"}` + "\n", `format "x/v9"`},
+		"unknown field": {strings.Replace(whole, `"outcome"`, `"outcom"`, 1), "line 3"},
+		"two values":    {strings.Replace(whole, "\n{\"t\":6", "{\"t\":6", 1), "line 3: more than one"},
+	} {
+		if _, err := Read(strings.NewReader(c.text), func(Event) {}); err == nil || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: error %v, want one that says %q", name, err, c.says)
+		}
+	}
+}
+
+func TestTornLastLineKeepsTheRest(t *testing.T) {
+	text := written(t).String()
+	n := 0
+	_, err := Read(strings.NewReader(text[:len(text)-9]), func(Event) { n++ })
+	if !errors.Is(err, ErrTruncated) || n != 2 {
+		t.Errorf("%d events, error %v; want 2 and ErrTruncated", n, err)
+	}
+}

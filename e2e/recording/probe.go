@@ -1,0 +1,140 @@
+package recording
+
+import "time"
+
+// Outcome says how an attempt to reach something ended, in the words of package erldist: "ok", "refused",
+// "timeout" (no answer to the SYN: filtered), "silent" (connected, no protocol byte) … "error" means that
+// our own side failed, so that nothing was learnt.
+type Outcome string
+
+// The outcomes that judging tells apart by name; others are shown as they are.
+const (
+	OK          Outcome = "ok"
+	Refused     Outcome = "refused"
+	Timeout     Outcome = "timeout"
+	Rejected    Outcome = "rejected"
+	Unreachable Outcome = "unreachable"
+	Silent      Outcome = "silent"
+	Denied      Outcome = "closed-after-reply" // the cookie was refused
+	Nok         Outcome = "nok"                // the peer is busy with another connection of ours: nothing was learnt
+	Alive       Outcome = "alive"              // likewise
+	ProbeError  Outcome = "error"
+)
+
+// Process tells what became of a pod's VM process, seen by the agent in /proc.
+type Process struct {
+	Pod    string `json:"pod"` // UID
+	PID    int    `json:"pid"` // in the node's PID namespace
+	Name   string `json:"name"`
+	Exited bool   `json:"exited,omitempty"`
+}
+
+// DNS is one question asked from inside a pod's network namespace with the pod's own resolv.conf.
+type DNS struct {
+	Pod     string        `json:"pod"`
+	Name    string        `json:"name"`
+	Type    string        `json:"type"` // "A"
+	Server  string        `json:"server"`
+	Outcome Outcome       `json:"outcome"` // "ok" whatever the answer says
+	RCode   string        `json:"rcode,omitempty"`
+	Addrs   []string      `json:"addrs,omitempty"`
+	Detail  string        `json:"detail,omitempty"`
+	Took    time.Duration `json:"took"`
+}
+
+// EPMD is one NAMES_REQ from one pod to the epmd of another (or of itself).
+type EPMD struct {
+	From    string        `json:"from"` // UID
+	To      string        `json:"to"`   // UID
+	Addr    string        `json:"addr"`
+	Outcome Outcome       `json:"outcome"`
+	Names   []Registered  `json:"names,omitempty"`
+	Detail  string        `json:"detail,omitempty"`
+	Took    time.Duration `json:"took"`
+}
+
+// Registered is one line of epmd's answer.
+type Registered struct {
+	Name string `json:"name"` // before the @
+	Port int    `json:"port"`
+}
+
+// Dist is one dial from a pod to a distribution port that goes as far as the peer's challenge: reachable
+// means that protocol bytes came back. Node, Flags and Creation are what the peer said before any cookie was proved.
+type Dist struct {
+	From     string        `json:"from"`
+	To       string        `json:"to"`
+	Addr     string        `json:"addr"`
+	Outcome  Outcome       `json:"outcome"`
+	Status   string        `json:"status,omitempty"`
+	Node     string        `json:"node,omitempty"`
+	Flags    uint64        `json:"flags,omitempty"`
+	Creation uint32        `json:"creation,omitempty"`
+	Detail   string        `json:"detail,omitempty"`
+	Took     time.Duration `json:"took"`
+}
+
+// Cookie is one complete handshake from inside the pod's own namespace, so that no network between pods has a
+// say. Cookie is a label: "A" is the one the profile declares, "wrong" is one made up on the spot, the
+// control that shows that a cookie matters at all.
+type Cookie struct {
+	Pod     string  `json:"pod"`
+	Addr    string  `json:"addr"`
+	Cookie  string  `json:"cookie"`
+	Outcome Outcome `json:"outcome"`
+	Node    string  `json:"node,omitempty"`
+	Detail  string  `json:"detail,omitempty"`
+}
+
+// Nodes is what one node itself believes: erlang:nodes() asked from inside its own namespace.
+type Nodes struct {
+	Pod      string        `json:"pod"`
+	Outcome  Outcome       `json:"outcome"`
+	Node     string        `json:"node,omitempty"`
+	Creation uint32        `json:"creation,omitempty"`
+	OTP      string        `json:"otp,omitempty"`
+	Visible  []string      `json:"visible,omitempty"`
+	Hidden   []string      `json:"hidden,omitempty"` // without our own probe
+	Detail   string        `json:"detail,omitempty"`
+	Took     time.Duration `json:"took"`
+}
+
+// Sockets is the kernel's TCP table of a pod's network namespace (INET_DIAG): established links and
+// listeners. It is the truth where nodes() is only belief.
+type Sockets struct {
+	Pod     string   `json:"pod"`
+	Outcome Outcome  `json:"outcome"`
+	Links   []Link   `json:"links,omitempty"`
+	Listen  []string `json:"listen,omitempty"` // "ADDR:PORT" as bound
+	Detail  string   `json:"detail,omitempty"`
+}
+
+// Link is one established connection. Idle is the time since data last arrived on it; Backoff is the number
+// of retransmission timeouts in a row, 0 on a healthy link.
+type Link struct {
+	Local   string        `json:"local"`
+	Remote  string        `json:"remote"`
+	Idle    time.Duration `json:"idle"`
+	Backoff uint8         `json:"backoff,omitempty"`
+	Unsent  uint32        `json:"unsent,omitempty"` // bytes not yet acknowledged by the peer
+}
+
+// Exec is one of the profile's own console commands, run in a container of the pod. Code is its exit code; the outcome
+// "error" means that the command could not be run at all, which says nothing about it.
+type Exec struct {
+	Pod     string        `json:"pod"`
+	Name    string        `json:"name"`
+	Command []string      `json:"command"`
+	Expect  string        `json:"expect"` // text that the output must hold
+	Outcome Outcome       `json:"outcome"`
+	Code    int           `json:"code"`
+	Output  string        `json:"output,omitempty"` // the last of it; secrets are redacted
+	Detail  string        `json:"detail,omitempty"`
+	Took    time.Duration `json:"took"`
+}
+
+// Fault is something that went wrong on our own side and concerns one pod or the whole observer.
+type Fault struct {
+	Pod  string `json:"pod,omitempty"`
+	What string `json:"what"`
+}

@@ -1,0 +1,168 @@
+package recordingtest
+
+import (
+	"fmt"
+	"time"
+
+	"meshproof.dev/meshproof/e2e/recording"
+)
+
+// never is later than any story.
+const never = time.Duration(1<<62 - 1)
+
+// life is when what happened to one pod.
+type life struct {
+	i                                                               int
+	created, running, started, ready, joined, deleted, exited, gone time.Duration
+}
+
+// world is a cluster that does what the lives say, and writes it down.
+type world struct {
+	n      int
+	pods   []life
+	events []recording.Event
+}
+
+// Formation is how n nodes form a mesh that holds: it is full from [Full] to [Formed].
+func Formation(n int) *Story { return FormationUntil(n, Formed) }
+
+// FormationUntil is Formation watched until end.
+func FormationUntil(n int, end time.Duration) *Story {
+	w := &world{n: n}
+	for i := range n {
+		w.pods = append(w.pods, formed(i))
+	}
+	w.ground()
+	w.add(0, "run", recording.Event{Image: &recording.Image{Name: Image, Outcome: "built", ID: "sha256:1f0e", Took: 40 * time.Second}})
+	w.add(Applied, "run", recording.Event{Act: &recording.Act{Do: "apply"}})
+	for _, p := range w.pods {
+		w.tell(p)
+		w.cookies(p)
+	}
+	w.observe(0, end)
+	return w.story("formation")
+}
+
+// Recovery is how a mesh of n nodes gets over the deletion of pod 0, whose replacement is pod n.
+func Recovery(n int) *Story { return RecoveryUntil(n, Recovered) }
+
+// RecoveryUntil is Recovery watched until end.
+func RecoveryUntil(n int, end time.Duration) *Story {
+	w := &world{n: n}
+	for i := range n {
+		w.pods = append(w.pods, formed(i))
+	}
+	v := &w.pods[0]
+	v.deleted, v.exited, v.gone = Deleted+30*time.Millisecond, Exited, Exited+400*time.Millisecond
+	w.pods = append(w.pods, life{
+		i: n, created: Deleted + 50*time.Millisecond, running: 23200 * time.Millisecond, started: 24 * time.Second,
+		ready: 25 * time.Second, joined: Rejoined, deleted: never, exited: never, gone: never,
+	})
+	w.ground()
+	w.add(0, "run", recording.Event{Image: &recording.Image{Name: Image, Outcome: "built", ID: "sha256:1f0e", Took: 40 * time.Second}})
+	w.add(Deleted, "run", recording.Event{Act: &recording.Act{Do: "delete-pod", Pod: UID(0), Detail: Name(0)}})
+	for _, p := range w.pods {
+		w.tell(p)
+	}
+	w.observe(Before, end)
+	return w.story("recovery")
+}
+
+// formed is the life of a pod that the formation makes. The pods do not all do the same at the same instant.
+func formed(i int) life {
+	late := time.Duration(i%10) * 10 * time.Millisecond
+	return life{
+		i: i, created: 600*time.Millisecond + late, running: 1500*time.Millisecond + late, started: 2*time.Second + late,
+		ready: Ready + late, joined: Full, deleted: never, exited: never, gone: never,
+	}
+}
+
+func (w *world) add(t time.Duration, by string, e recording.Event) {
+	e.T, e.By = t, by
+	w.events = append(w.events, e)
+}
+
+func (w *world) story(episode string) *Story {
+	s := &Story{Episode: episode, Profile: profileOf(w.n, ""), Events: w.events}
+	s.sort()
+	return s
+}
+
+// ground is what is there before the pods: observers and the Service.
+func (w *world) ground() {
+	w.add(0, "kube", recording.Event{Start: &recording.Start{}})
+	w.add(100*time.Millisecond, Agent, recording.Event{Start: &recording.Start{Version: "test", Node: Worker, Can: []string{"hostpid", "netns", "inet_diag"}}})
+	w.add(100*time.Millisecond, Agent, recording.Event{Clock: &recording.Clock{Offset: -time.Hour, Bound: time.Millisecond}})
+	w.add(400*time.Millisecond, "kube", recording.Event{Service: &recording.Service{
+		Name: Service, ClusterIP: "None", Selector: labels(),
+		Ports: []recording.ServicePort{{Name: "epmd", Port: EPMDPort}, {Name: "dist", Port: DistPort}},
+	}})
+}
+
+// tell is what the API server and the agent say about one pod's life.
+func (w *world) tell(p life) {
+	state := func(t time.Duration, change func(*recording.Pod)) {
+		if t == never {
+			return
+		}
+		r := w.pod(p, t)
+		if change != nil {
+			change(r)
+		}
+		w.add(t, "kube", recording.Event{Pod: r})
+	}
+	for _, t := range []time.Duration{p.created, p.running, p.ready, p.deleted} {
+		state(t, nil)
+	}
+	state(p.gone, func(r *recording.Pod) {
+		r.Gone, r.Ready, r.Phase = true, false, "Succeeded"
+		r.Containers[0].State, r.Containers[0].Reason = "terminated", "Completed"
+	})
+	w.add(p.started, Agent, recording.Event{Process: &recording.Process{Pod: UID(p.i), PID: 1000 + p.i, Name: "beam.smp"}})
+	if p.exited != never {
+		w.add(p.exited, Agent, recording.Event{Process: &recording.Process{Pod: UID(p.i), PID: 1000 + p.i, Name: "beam.smp", Exited: true}})
+	}
+}
+
+func (w *world) pod(p life, t time.Duration) *recording.Pod {
+	r := &recording.Pod{
+		UID: UID(p.i), Name: Name(p.i), Owner: "ReplicaSet/derl-6c9f", Labels: labels(), Node: Worker,
+		Phase: "Pending", Created: Start().Add(p.created), Deleting: t >= p.deleted, Ready: t >= p.ready,
+	}
+	c := recording.Container{Name: "derl", Image: Image, State: "waiting", Reason: "ContainerCreating"}
+	if t >= p.running {
+		r.Phase, r.IP = "Running", IP(p.i)
+		c.State, c.Reason, c.ImageID, c.Started = "running", "", "sha256:1f0e", Start().Add(p.running)
+	}
+	if !r.Ready {
+		r.NotReady = "containers with unready status: [derl]"
+	}
+	r.Containers = []recording.Container{c}
+	return r
+}
+
+// cookies are the handshakes with the right cookie and with a wrong one.
+func (w *world) cookies(p life) {
+	addr := fmt.Sprintf("%s:%d", IP(p.i), DistPort)
+	w.add(p.started+200*time.Millisecond, Agent, recording.Event{Cookie: &recording.Cookie{Pod: UID(p.i), Addr: addr, Cookie: "A", Outcome: recording.OK, Node: Node(p.i)}})
+	w.add(p.started+210*time.Millisecond, Agent, recording.Event{Cookie: &recording.Cookie{Pod: UID(p.i), Addr: addr, Cookie: "wrong", Outcome: recording.Denied, Node: Node(p.i), Detail: addr + ": closed-after-reply while reading the challenge ack"}})
+}
+
+// Console is a formed mesh of n nodes in whose first pod the command "ping" of the profile is run.
+func Console(n int) *Story {
+	w := &world{n: n}
+	for i := range n {
+		w.pods = append(w.pods, formed(i))
+	}
+	w.ground()
+	for _, p := range w.pods {
+		w.tell(p)
+	}
+	w.observe(Before, Before+2*time.Second)
+	w.add(Before+time.Second, "run", recording.Event{Exec: &recording.Exec{
+		Pod: UID(0), Name: "ping", Command: []string{"bin/derl", "ping"}, Expect: "pong", Outcome: recording.OK, Output: "pong\n", Took: 300 * time.Millisecond,
+	}})
+	s := w.story("console")
+	s.Profile = profileOf(n, `{"name":"ping","run":["bin/derl","ping"],"expect":"pong"}`)
+	return s
+}
