@@ -1,0 +1,122 @@
+package profile
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+const good = `apiVersion: meshproof.dev/v1alpha1
+kind: Profile
+metadata: {name: shop}
+spec:
+  manifests: [deploy.yaml]
+  images: [{name: shop, build: .}]
+  cookie: {secretKeyRef: {name: shop, key: cookie}}
+  budgets: {recovery: 5m}
+`
+
+const manifests = `apiVersion: v1
+kind: Service
+metadata: {name: shop-http}
+spec: {selector: {app: other}, ports: [{port: 80}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: shop}
+spec: {clusterIP: None, selector: {app: shop}}
+---
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: shop}
+spec:
+  replicas: 3
+  template:
+    metadata: {labels: {app: shop, tier: web}}
+    spec: {containers: [{name: shop, image: shop, ports: [{name: epmd, containerPort: 4369}, {name: dist, containerPort: 9100}]}]}
+`
+
+func TestResolveInfersFromManifests(t *testing.T) {
+	p, err := Decode("p.yaml", []byte(good))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := Resolve(p, []byte(manifests))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Replicas() != 3 || r.Service != "shop" || r.DistPort != 9100 || r.EPMDPort != 4369 {
+		t.Errorf("resolved %+v", r)
+	}
+	if r.Hold.D() != 10*time.Second || r.Budgets.Recovery.D() != 5*time.Minute || r.Budgets.Formation.D() != DefaultFormation {
+		t.Errorf("times: hold %v, budgets %+v", r.Hold, r.Budgets)
+	}
+	if !r.Owns(map[string]string{"app": "shop", "tier": "web", "hash": "1"}) || r.Owns(map[string]string{"app": "shop"}) {
+		t.Error("a pod is owned when it has all labels of the template")
+	}
+}
+
+func TestHoldIsThreeRoundsOfDiscovery(t *testing.T) {
+	p, err := Decode("p.yaml", []byte(good+"  discovery: {interval: 7s}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := Resolve(p, []byte(manifests))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Hold.D() != 21*time.Second {
+		t.Errorf("hold %v, want 21s", r.Hold)
+	}
+}
+
+func TestBadProfilesSayWhere(t *testing.T) {
+	for name, c := range map[string]struct{ text, says string }{
+		"empty":            {"", "p.yaml: the file is empty"},
+		"not YAML":         {"a: [", "p.yaml: line 1"},
+		"unknown key":      {strings.Replace(good, "manifests", "manifest", 1), `p.yaml:5: unknown key "manifest", did you mean "manifests"?`},
+		"deep unknown key": {strings.Replace(good, "recovery", "recoverry", 1), `p.yaml:8: unknown key "recoverry", did you mean "recovery"?`},
+		"far off key":      {good + "  zzzzzz: 1\n", `unknown key "zzzzzz"`},
+		"wrong kind":       {strings.Replace(good, "Profile", "Deployment", 1), `kind "Deployment"`},
+		"no name":          {strings.Replace(good, "shop", `""`, 1), "metadata.name is missing"},
+		"bad duration":     {strings.Replace(good, "5m", "5 minutes", 1), "not a duration"},
+		"negative":         {strings.Replace(good, "5m", "-5m", 1), "not a positive duration"},
+		"two sources":      {strings.Replace(good, "build: .", "build: ., pull: x", 1), "exactly one of build, archive, local, pull"},
+		"no cookie":        {strings.Replace(good, "cookie: {secretKeyRef: {name: shop, key: cookie}}", "", 1), "spec.cookie"},
+		"two documents":    {good + "---\na: 1\n", "more than one"},
+	} {
+		_, err := Decode("p.yaml", []byte(c.text))
+		if err == nil || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: error %v, want one that says %q", name, err, c.says)
+		}
+	}
+}
+
+func TestManifestsWithoutWorkload(t *testing.T) {
+	p, err := Decode("p.yaml", []byte(good))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Resolve(p, []byte("kind: ConfigMap\nmetadata: {name: x}\n")); err == nil || !strings.Contains(err.Error(), "nothing would run") {
+		t.Errorf("error %v", err)
+	}
+	if _, err := Resolve(p, []byte("kind: [")); err == nil || !strings.Contains(err.Error(), "object 1") {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestMutantMustBreakSomething(t *testing.T) {
+	text := `apiVersion: meshproof.dev/v1alpha1
+kind: Mutant
+metadata: {name: m}
+spec:
+  base: dns-a
+  expect: {check: a/b, diagnosis: c}
+`
+	if _, err := DecodeMutant("m.yaml", []byte(text)); err == nil || !strings.Contains(err.Error(), "breaks nothing") {
+		t.Errorf("error %v", err)
+	}
+	if _, err := DecodeMutant("m.yaml", []byte(text+"  break: {patches: [p.yaml]}\n")); err != nil {
+		t.Error(err)
+	}
+}

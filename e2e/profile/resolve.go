@@ -1,0 +1,228 @@
+package profile
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"sort"
+	"strings"
+	"time"
+
+	"gopkg.in/yaml.v3"
+)
+
+// Defaults of what a profile may leave out.
+const (
+	DefaultInterval  = time.Second      // between two looks of the app for its peers
+	DefaultFormation = 90 * time.Second // from the start of all containers to a mesh that has held
+	DefaultRecovery  = 60 * time.Second // from the deletion to a full mesh again
+	DefaultStaleName = 15 * time.Second // from the container's exit
+	DefaultEPMDPort  = 4369             // epmd_cmd, "-port"
+	minHold          = 10 * time.Second
+)
+
+// Resolved is a profile as a run understands it: what the user said, what the manifests tell, and the
+// defaults. It stands in a recording's header, so that judging needs nothing else.
+type Resolved struct {
+	Name      string            `json:"name"`
+	Mutant    string            `json:"mutant,omitempty"`
+	Workloads []Workload        `json:"workloads"`
+	Services  []string          `json:"services"`          // that select the workloads' pods
+	Service   string            `json:"service,omitempty"` // the one discovery asks for
+	EPMDPort  int               `json:"epmdPort"`
+	DistPort  int               `json:"distPort,omitempty"` // declared by the manifests; 0: not declared
+	Interval  Duration          `json:"interval"`           // of the app's discovery
+	Hold      Duration          `json:"hold"`               // how long a full mesh must stay full
+	Budgets   Budgets           `json:"budgets"`
+	Console   []Command         `json:"console,omitempty"`
+	Skip      map[string]string `json:"skip,omitempty"`
+	Waive     map[string]string `json:"waive,omitempty"`
+}
+
+// Workload is one controller of pods among the manifests.
+type Workload struct {
+	Kind     string            `json:"kind"`
+	Name     string            `json:"name"`
+	Replicas int               `json:"replicas"`
+	Labels   map[string]string `json:"labels"` // of the pod template
+	Images   []string          `json:"images"`
+}
+
+// Replicas is the number of nodes that the mesh must have.
+func (r *Resolved) Replicas() int {
+	n := 0
+	for _, w := range r.Workloads {
+		n += w.Replicas
+	}
+	return n
+}
+
+// Owns tells whether a pod with these labels belongs to one of the workloads.
+func (r *Resolved) Owns(labels map[string]string) bool {
+	for _, w := range r.Workloads {
+		if covers(labels, w.Labels) {
+			return true
+		}
+	}
+	return false
+}
+
+// object is the part of a manifest that inference looks at. Unknown fields are the API server's to judge.
+type object struct {
+	Kind     string `yaml:"kind"`
+	Metadata struct {
+		Name      string `yaml:"name"`
+		Namespace string `yaml:"namespace"`
+	} `yaml:"metadata"`
+	Spec struct {
+		Replicas *int           `yaml:"replicas"`
+		Selector map[string]any `yaml:"selector"`
+		Ports    []port         `yaml:"ports"`
+		Template *podTemplate   `yaml:"template"`
+		Extra    map[string]any `yaml:",inline"`
+	} `yaml:"spec"`
+	Extra map[string]any `yaml:",inline"`
+}
+
+type port struct {
+	Name          string `yaml:"name"`
+	Port          int    `yaml:"port"`
+	ContainerPort int    `yaml:"containerPort"`
+}
+
+type podTemplate struct {
+	Metadata struct {
+		Labels map[string]string `yaml:"labels"`
+	} `yaml:"metadata"`
+	Spec struct {
+		Containers []struct {
+			Image string `yaml:"image"`
+			Ports []port `yaml:"ports"`
+		} `yaml:"containers"`
+	} `yaml:"spec"`
+}
+
+// Resolve puts the profile and its rendered manifests (one YAML stream) together.
+func Resolve(p *Profile, manifests []byte) (*Resolved, error) {
+	objects, err := decodeObjects(manifests)
+	if err != nil {
+		return nil, err
+	}
+	or := func(d Duration, def time.Duration) Duration {
+		if d == 0 {
+			return Duration(def)
+		}
+		return d
+	}
+	r := &Resolved{
+		Name: p.Metadata.Name, EPMDPort: DefaultEPMDPort, Console: p.Spec.Console, Skip: p.Spec.Skip, Waive: p.Spec.Waive,
+		Interval: or(p.Spec.Discovery.Interval, DefaultInterval),
+		Budgets: Budgets{
+			Formation: or(p.Spec.Budgets.Formation, DefaultFormation),
+			Recovery:  or(p.Spec.Budgets.Recovery, DefaultRecovery),
+			StaleName: or(p.Spec.Budgets.StaleName, DefaultStaleName),
+		},
+	}
+	// Three rounds of discovery must pass over a full mesh before it is called stable: a discovery that
+	// disconnects what it does not find shows itself in the first.
+	r.Hold = Duration(max(minHold, 3*r.Interval.D()))
+	for _, o := range objects {
+		r.addWorkload(o)
+	}
+	if len(r.Workloads) == 0 {
+		return nil, fmt.Errorf("profile %s: no Deployment or StatefulSet among its manifests: nothing would run", r.Name)
+	}
+	for _, o := range objects {
+		r.addService(o)
+	}
+	return r, nil
+}
+
+func (r *Resolved) addWorkload(o object) {
+	if o.Kind != "Deployment" && o.Kind != "StatefulSet" || o.Spec.Template == nil {
+		return
+	}
+	w := Workload{Kind: o.Kind, Name: o.Metadata.Name, Replicas: 1, Labels: o.Spec.Template.Metadata.Labels}
+	if o.Spec.Replicas != nil {
+		w.Replicas = *o.Spec.Replicas
+	}
+	for _, c := range o.Spec.Template.Spec.Containers {
+		w.Images = append(w.Images, c.Image)
+		for _, p := range c.Ports {
+			r.declare(p.Name, p.ContainerPort)
+		}
+	}
+	r.Workloads = append(r.Workloads, w)
+}
+
+// declare takes a port's name for its meaning: "dist" or "erl-dist" is what inet_dist_listen_min/max must say.
+func (r *Resolved) declare(name string, number int) {
+	if strings.Contains(name, "dist") {
+		r.DistPort = number
+	}
+}
+
+func (r *Resolved) addService(o object) {
+	if o.Kind != "Service" || len(o.Spec.Selector) == 0 {
+		return
+	}
+	sel := map[string]string{}
+	for k, v := range o.Spec.Selector {
+		sel[k] = fmt.Sprint(v)
+	}
+	for _, w := range r.Workloads {
+		if !covers(w.Labels, sel) {
+			continue
+		}
+		r.Services = append(r.Services, o.Metadata.Name)
+		if r.Service == "" {
+			r.Service = o.Metadata.Name
+		}
+		return
+	}
+}
+
+// covers tells whether labels hold everything that want asks for.
+func covers(labels, want map[string]string) bool {
+	for k, v := range want {
+		if labels[k] != v {
+			return false
+		}
+	}
+	return len(want) > 0
+}
+
+func decodeObjects(manifests []byte) ([]object, error) {
+	var all []object
+	d := yaml.NewDecoder(bytes.NewReader(manifests))
+	for n := 1; ; n++ {
+		var o object
+		err := d.Decode(&o)
+		if errors.Is(err, io.EOF) {
+			return all, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("object %d of the manifests: %s", n, strings.TrimPrefix(err.Error(), "yaml: "))
+		}
+		if o.Kind != "" {
+			all = append(all, o)
+		}
+	}
+}
+
+// Images lists the images that the workloads name, sorted, each once.
+func (r *Resolved) Images() []string {
+	seen := map[string]bool{}
+	var all []string
+	for _, w := range r.Workloads {
+		for _, i := range w.Images {
+			if !seen[i] {
+				seen[i] = true
+				all = append(all, i)
+			}
+		}
+	}
+	sort.Strings(all)
+	return all
+}
