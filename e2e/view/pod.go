@@ -1,0 +1,188 @@
+package view
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"meshproof.dev/meshproof/e2e/recording"
+)
+
+// At is the pod as last reported at t, or nil when it had not been reported yet.
+func (p *Pod) At(t time.Duration) *recording.Pod {
+	if e := last(p.states, t); e != nil {
+		return e.Pod
+	}
+	return nil
+}
+
+// Last is the pod as last reported.
+func (p *Pod) Last() *recording.Pod { return p.states[len(p.states)-1].Pod }
+
+// IP is the pod's address, or "" when it never had one. A pod keeps its address for life.
+func (p *Pod) IP() string {
+	for _, e := range slices.Backward(p.states) {
+		if ip := e.Pod.IP; ip != "" {
+			return ip
+		}
+	}
+	return ""
+}
+
+// Ready tells whether the pod is a full member at t: Ready and not on its way out.
+func (p *Pod) Ready(t time.Duration) bool {
+	s := p.At(t)
+	return s != nil && s.Ready && !s.Deleting && !s.Gone
+}
+
+// Leaving tells whether the pod was being deleted or gone at t.
+func (p *Pod) Leaving(t time.Duration) bool {
+	s := p.At(t)
+	return s != nil && (s.Deleting || s.Gone)
+}
+
+// changed is the last time up to t that Ready turned.
+func (p *Pod) changed(t time.Duration) time.Duration {
+	var at time.Duration
+	was := false
+	for _, e := range Between(p.states, 0, t) {
+		now := e.Pod.Ready && !e.Pod.Deleting && !e.Pod.Gone
+		if now != was {
+			at, was = e.T, now
+		}
+	}
+	return at
+}
+
+// Exited is when the pod's VM process ended, as the agent saw it, else when the API server reported its
+// containers terminated or the object gone.
+//
+// What restarted has not ended: only the end that nothing came after counts.
+func (p *Pod) Exited() (time.Duration, bool) {
+	if n := len(p.process); n > 0 && p.process[n-1].Process.Exited {
+		return p.process[n-1].T, true
+	}
+	at, is := time.Duration(0), false
+	for _, e := range slices.Backward(p.states) {
+		if !e.Pod.Gone && !ended(e.Pod) {
+			break
+		}
+		at, is = e.T, true
+	}
+	return at, is
+}
+
+func ended(p *recording.Pod) bool {
+	for _, c := range p.Containers {
+		if c.State != "terminated" {
+			return false
+		}
+	}
+	return len(p.Containers) > 0
+}
+
+// Node is the name that the pod's node calls itself, from its challenge or its own answer, or "".
+func (p *Pod) Node() string {
+	for i := len(p.Nodes) - 1; i >= 0; i-- {
+		if n := p.Nodes[i].Nodes.Node; n != "" {
+			return n
+		}
+	}
+	for i := len(p.Dist) - 1; i >= 0; i-- {
+		if n := p.Dist[i].Dist.Node; n != "" {
+			return n
+		}
+	}
+	for i := len(p.Cookies) - 1; i >= 0; i-- {
+		if n := p.Cookies[i].Cookie.Node; n != "" {
+			return n
+		}
+	}
+	return ""
+}
+
+// Is tells whether a name in somebody's nodes() is this pod's node. A pod that has not told its name yet is known by
+// its address, which is the host part of the names of most releases on Kubernetes.
+func (p *Pod) Is(name string) bool {
+	if n := p.Node(); n != "" {
+		return n == name
+	}
+	ip := p.IP()
+	return ip != "" && strings.HasSuffix(name, "@"+ip)
+}
+
+// DistPorts are the ports that epmd gave for the pod's nodes, each once, in the order they were seen.
+func (p *Pod) DistPorts() []int {
+	seen := map[int]bool{}
+	var ports []int
+	for _, e := range p.EPMD {
+		for _, n := range e.EPMD.Names {
+			if !seen[n.Port] {
+				seen[n.Port] = true
+				ports = append(ports, n.Port)
+			}
+		}
+	}
+	return ports
+}
+
+// Covered tells whether the pod's own view was seen from from to to without a silence longer than MaxGap, and
+// if not, the longest silence.
+func (p *Pod) Covered(from, to time.Duration) (bool, time.Duration) {
+	at, longest := from, time.Duration(0)
+	for _, e := range Between(p.Nodes, from-MaxGap, to+MaxGap) {
+		if e.Nodes.Outcome != recording.OK {
+			continue
+		}
+		longest = max(longest, min(e.T, to)-at)
+		at = max(at, min(e.T, to))
+	}
+	longest = max(longest, to-at)
+	return longest <= MaxGap, longest
+}
+
+// Link is an established distribution connection between two pods: the 4-tuple as the first one's kernel has it.
+type Link struct{ Local, Remote string }
+
+// Links are the TCP connections between a and b in one of a's socket tables on which either side uses one
+// of its distribution ports.
+func Links(e recording.Event, a, b *Pod) map[Link]recording.Link {
+	links := map[Link]recording.Link{}
+	for _, l := range e.Sockets.Links {
+		local, err1 := netip.ParseAddrPort(l.Local)
+		remote, err2 := netip.ParseAddrPort(l.Remote)
+		if err1 != nil || err2 != nil || local.Addr().Unmap().String() != a.IP() || remote.Addr().Unmap().String() != b.IP() {
+			continue
+		}
+		if listens(a, local.Port()) || listens(b, remote.Port()) {
+			links[Link{l.Local, l.Remote}] = l
+		}
+	}
+	return links
+}
+
+func listens(p *Pod, port uint16) bool {
+	for _, e := range p.EPMD {
+		for _, n := range e.EPMD.Names {
+			if n.Port == int(port) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// ReadySince is the last time up to t at which the pod became Ready, or stopped being so.
+func (p *Pod) ReadySince(t time.Duration) time.Duration { return p.changed(t) }
+
+// OTP are the releases that the workload's nodes named.
+func (v *View) OTP() []string {
+	var all []string
+	for _, p := range v.Pods() {
+		if n := len(p.Nodes); n > 0 {
+			all = append(all, p.Nodes[n-1].Nodes.OTP)
+		}
+	}
+	return all
+}

@@ -1,0 +1,164 @@
+package view
+
+import (
+	"fmt"
+	"time"
+
+	"meshproof.dev/meshproof/e2e/recording"
+)
+
+// after is how long a mesh that has recovered is watched on, so that one that falls apart at once is seen to.
+const after = 2 * time.Second
+
+// Starting tells whether the cluster is still at work on the pods' start, and on what: until then their application has had
+// no time to do anything. A container that waits for anything else than its own creation (an image that cannot be pulled, a
+// crash) is past that.
+func (v *View) Starting() (bool, string) {
+	var pods []*Pod
+	for _, p := range v.Pods() {
+		if !p.Leaving(v.end) {
+			pods = append(pods, p)
+		}
+	}
+	if want := v.Profile.Replicas(); len(pods) < want {
+		return true, fmt.Sprintf("%d of %d pods are there", len(pods), want)
+	}
+	for _, p := range pods {
+		s := p.Last()
+		if len(s.Containers) == 0 && s.Phase == "Pending" {
+			return true, p.Name + " is " + s.Phase + ": " + s.NotReady
+		}
+		for _, c := range s.Containers {
+			if c.State == "waiting" && (c.Reason == "" || c.Reason == "ContainerCreating" || c.Reason == "PodInitializing") {
+				return true, fmt.Sprintf("container %s of %s is being created", c.Name, p.Name)
+			}
+		}
+	}
+	return false, ""
+}
+
+// Formed tells whether formation has come to its end: the mesh has held for the profile's time, and every probe has had
+// its say about every member. If not, it says what is missing.
+func (v *View) Formed() (bool, string) {
+	held, m := v.Held(v.Profile.Hold.D())
+	switch {
+	case held:
+		if why := v.unprobed(m.Since); why != "" {
+			return false, why
+		}
+		return true, ""
+	case m.Full:
+		return false, fmt.Sprintf("full mesh for %.0f of %s", (v.end - m.Since).Seconds(), v.Profile.Hold)
+	default:
+		return false, m.String()
+	}
+}
+
+// unprobed names the first probe that has not yet reported since the mesh was full.
+func (v *View) unprobed(since time.Duration) string {
+	must := v.Must(v.end)
+	for _, p := range must {
+		switch {
+		case !tried(p, "A"):
+			return "the cookie was not tried on " + p.Name
+		case !tried(p, "wrong"):
+			return "no wrong cookie was tried on " + p.Name
+		case v.Profile.Service != "" && len(Between(p.DNS, since, v.end)) == 0:
+			return "DNS was not asked from " + p.Name
+		}
+		for _, q := range must {
+			if p == q {
+				continue
+			}
+			if !dialled(Between(q.EPMD, since, v.end), p.UID) {
+				return fmt.Sprintf("epmd of %s was not asked from %s", q.Name, p.Name)
+			}
+			if !dialled(Between(q.Dist, since, v.end), p.UID) {
+				return fmt.Sprintf("%s was not dialled from %s", q.Name, p.Name)
+			}
+		}
+	}
+	return ""
+}
+
+func tried(p *Pod, cookie string) bool {
+	for _, e := range p.Cookies {
+		if e.Cookie.Cookie == cookie && e.Cookie.Outcome != recording.ProbeError {
+			return true
+		}
+	}
+	return false
+}
+
+func dialled(list []recording.Event, from string) bool {
+	for _, e := range list {
+		if e.EPMD != nil && e.EPMD.From == from && e.EPMD.Outcome != recording.ProbeError {
+			return true
+		}
+		if e.Dist != nil && e.Dist.From == from && e.Dist.Outcome != recording.ProbeError {
+			return true
+		}
+	}
+	return false
+}
+
+// LinksWatched tells whether each member's socket table was seen at least twice in the last d.
+func (v *View) LinksWatched(d time.Duration) bool {
+	for _, p := range v.Must(v.end) {
+		if len(Between(p.Sockets, v.end-d, v.end)) < 2 {
+			return false
+		}
+	}
+	return true
+}
+
+// Recovered tells whether the story of a deleted pod has come to its end: its VM has ended, it is out of every
+// survivor's view and DNS, and a full mesh has held since. If not, it says what is missing.
+func (v *View) Recovered() (bool, string) {
+	act, ok := v.Act("delete-pod")
+	if !ok {
+		return false, "no pod was deleted yet"
+	}
+	victim := v.Pod(act.Act.Pod)
+	exit, gone := victim.Exited()
+	if !gone {
+		return false, victim.Name + " has not ended yet"
+	}
+	if !victim.Leaving(v.end) {
+		return false, victim.Name + " is not reported as deleted yet"
+	}
+	held, m := v.Held(after)
+	switch {
+	case !m.Full:
+		return false, m.String()
+	case !held || v.end-max(m.Since, act.T) < after:
+		return false, fmt.Sprintf("full mesh again for %.1f of %s", (v.end - m.Since).Seconds(), after)
+	}
+	for _, p := range v.Must(v.end) {
+		if why := v.lists(p, victim, exit); why != "" {
+			return false, why
+		}
+	}
+	return true, ""
+}
+
+// lists says why p's youngest DNS answer since exit does not show that the victim's address is gone.
+func (v *View) lists(p, victim *Pod, exit time.Duration) string {
+	if v.Profile.Service == "" {
+		return ""
+	}
+	asked := Between(p.DNS, exit, v.end)
+	if len(asked) == 0 {
+		return "DNS was not asked from " + p.Name + " since " + victim.Name + " ended"
+	}
+	d := asked[len(asked)-1].DNS
+	if d.Outcome != recording.OK {
+		return fmt.Sprintf("DNS does not answer %s: %s", p.Name, d.Outcome)
+	}
+	for _, a := range d.Addrs {
+		if a == victim.IP() {
+			return fmt.Sprintf("DNS still lists %s of %s, asked from %s", a, victim.Name, p.Name)
+		}
+	}
+	return ""
+}

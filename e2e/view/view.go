@@ -1,0 +1,253 @@
+package view
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"sort"
+	"time"
+
+	"meshproof.dev/meshproof/e2e/profile"
+	"meshproof.dev/meshproof/e2e/recording"
+)
+
+// MaxGap is the longest silence of an observer that still counts as having looked.
+const MaxGap = time.Second
+
+// View is the fold of a recording. The zero value is not ready; use New.
+type View struct {
+	Header  recording.Header
+	Profile profile.Resolved
+
+	end      time.Duration
+	pods     map[string]*Pod
+	reported []*Pod // those that the API server told of, oldest first, by name where two came at once
+	services map[string][]recording.Event
+	images   []recording.Event
+	acts     []recording.Event
+	notices  []recording.Event
+	faults   []recording.Event
+	execs    []recording.Event
+	gaps     []recording.Event
+	starts   map[string]recording.Start
+}
+
+// Pod is one pod of the workload by its UID, with all that was seen of it, each list sorted by time.
+type Pod struct {
+	UID   string
+	Name  string
+	First time.Duration // when it was first reported
+
+	states  []recording.Event
+	process []recording.Event
+	Nodes   []recording.Event // what its node believes
+	Sockets []recording.Event // the kernel's table
+	DNS     []recording.Event // what it resolves
+	EPMD    []recording.Event // epmd dials *to* it
+	Dist    []recording.Event // distribution dials *to* it
+	Cookies []recording.Event // complete handshakes with it
+}
+
+// New begins a view with a recording's header.
+func New(h recording.Header) (*View, error) {
+	v := &View{Header: h, pods: map[string]*Pod{}, services: map[string][]recording.Event{}, starts: map[string]recording.Start{}}
+	if err := json.Unmarshal(h.Profile, &v.Profile); err != nil {
+		return nil, fmt.Errorf("the header's profile: %w", err)
+	}
+	return v, nil
+}
+
+// Load folds the recording in the file at path. A recording whose last line is cut off is folded as far as it goes.
+func Load(path string) (*View, error) {
+	h, events, err := recording.Load(path)
+	if err != nil && !errors.Is(err, recording.ErrTruncated) {
+		return nil, err
+	}
+	v, err := New(h)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	for _, e := range events {
+		v.Apply(e)
+	}
+	return v, nil
+}
+
+// Apply adds one event. Agents' events may arrive later than younger ones of others.
+func (v *View) Apply(e recording.Event) {
+	v.end = max(v.end, e.T)
+	switch {
+	case e.Start != nil:
+		v.starts[e.By] = *e.Start
+	case e.Act != nil:
+		v.acts = insert(v.acts, e)
+	case e.Image != nil:
+		v.images = insert(v.images, e)
+	case e.Notice != nil:
+		v.notices = insert(v.notices, e)
+	case e.Fault != nil:
+		v.faults = insert(v.faults, e)
+	case e.Exec != nil:
+		v.execs = insert(v.execs, e)
+	case e.Gap != nil:
+		v.gaps = insert(v.gaps, e)
+	case e.Service != nil:
+		v.services[e.Service.Name] = insert(v.services[e.Service.Name], e)
+	case e.Pod != nil:
+		v.applyPod(e)
+	case e.Process != nil:
+		p := v.pod(e.Process.Pod)
+		p.process = insert(p.process, e)
+	case e.DNS != nil:
+		p := v.pod(e.DNS.Pod)
+		p.DNS = insert(p.DNS, e)
+	case e.EPMD != nil:
+		p := v.pod(e.EPMD.To)
+		p.EPMD = insert(p.EPMD, e)
+	case e.Dist != nil:
+		p := v.pod(e.Dist.To)
+		p.Dist = insert(p.Dist, e)
+	case e.Cookie != nil:
+		p := v.pod(e.Cookie.Pod)
+		p.Cookies = insert(p.Cookies, e)
+	case e.Nodes != nil:
+		p := v.pod(e.Nodes.Pod)
+		p.Nodes = insert(p.Nodes, e)
+	case e.Sockets != nil:
+		p := v.pod(e.Sockets.Pod)
+		p.Sockets = insert(p.Sockets, e)
+	}
+}
+
+func (v *View) applyPod(e recording.Event) {
+	if !v.Profile.Owns(e.Pod.Labels) {
+		return
+	}
+	p := v.pod(e.Pod.UID)
+	isNew := len(p.states) == 0
+	p.Name = e.Pod.Name
+	p.states = insert(p.states, e)
+	if !isNew && p.First == p.states[0].T {
+		return
+	}
+	p.First = p.states[0].T
+	// A slice of its own, since Pods gives the old one away.
+	v.reported = slices.Clone(v.reported)
+	if isNew {
+		v.reported = append(v.reported, p)
+	}
+	slices.SortFunc(v.reported, func(a, b *Pod) int {
+		return cmp.Or(cmp.Compare(a.First, b.First), cmp.Compare(a.Name, b.Name))
+	})
+}
+
+// pod is the pod of that UID. Agents may tell of it before the API server does; until then it has no name but its UID.
+func (v *View) pod(uid string) *Pod {
+	p := v.pods[uid]
+	if p == nil {
+		p = &Pod{UID: uid, Name: uid}
+		v.pods[uid] = p
+	}
+	return p
+}
+
+// insert keeps the list sorted by time; almost every event is the youngest.
+func insert(list []recording.Event, e recording.Event) []recording.Event {
+	if n := len(list); n == 0 || list[n-1].T <= e.T {
+		return append(list, e)
+	}
+	i := sort.Search(len(list), func(i int) bool { return list[i].T > e.T })
+	list = append(list, recording.Event{})
+	copy(list[i+1:], list[i:])
+	list[i] = e
+	return list
+}
+
+// last is the youngest event of the list not after t, or nil.
+func last(list []recording.Event, t time.Duration) *recording.Event {
+	i := sort.Search(len(list), func(i int) bool { return list[i].T > t })
+	if i == 0 {
+		return nil
+	}
+	return &list[i-1]
+}
+
+// Between are the events of a sorted list from from to to, both included.
+func Between(list []recording.Event, from, to time.Duration) []recording.Event {
+	i := sort.Search(len(list), func(i int) bool { return list[i].T >= from })
+	j := sort.Search(len(list), func(i int) bool { return list[i].T > to })
+	return list[i:max(i, j)]
+}
+
+// End is the time of the youngest event.
+func (v *View) End() time.Duration { return v.end }
+
+// Pods are all pods of the workload that were ever reported, oldest first, by name where two came at once.
+func (v *View) Pods() []*Pod { return v.reported }
+
+// Pod is the pod with this UID, or nil.
+func (v *View) Pod(uid string) *Pod { return v.pods[uid] }
+
+// Service is the Service that discovery asks for, as last reported.
+func (v *View) Service() (recording.Service, bool) {
+	list := v.services[v.Profile.Service]
+	if len(list) == 0 {
+		return recording.Service{}, false
+	}
+	s := *list[len(list)-1].Service
+	return s, !s.Gone
+}
+
+// Images are the outcomes of making images available.
+func (v *View) Images() []recording.Image {
+	all := make([]recording.Image, 0, len(v.images))
+	for _, e := range v.images {
+		all = append(all, *e.Image)
+	}
+	return all
+}
+
+// Faults are what went wrong on our own side.
+func (v *View) Faults() []recording.Event { return v.faults }
+
+// Execs are the console commands that were run, oldest first.
+func (v *View) Execs() []recording.Event { return v.execs }
+
+// Notices are the Kubernetes Events about the object ("Pod/NAME"), oldest first.
+func (v *View) Notices(object string) []recording.Notice {
+	var all []recording.Notice
+	for _, e := range v.notices {
+		if e.Notice.Object == object {
+			all = append(all, *e.Notice)
+		}
+	}
+	return all
+}
+
+// Act is the first act of that kind ("apply", "delete-pod").
+func (v *View) Act(do string) (recording.Event, bool) {
+	for _, e := range v.acts {
+		if e.Act.Do == do {
+			return e, true
+		}
+	}
+	return recording.Event{}, false
+}
+
+// KubeSeen tells whether the API server was watched at all: without it, that no pod was reported means nothing.
+func (v *View) KubeSeen() bool {
+	_, ok := v.starts["kube"]
+	return ok
+}
+
+// AgentSeen tells whether any agent reported at all.
+func (v *View) AgentSeen() bool {
+	for _, s := range v.starts {
+		if s.Node != "" {
+			return true
+		}
+	}
+	return false
+}
