@@ -1,0 +1,56 @@
+package check
+
+import (
+	"fmt"
+	"strings"
+
+	"meshproof.dev/meshproof/e2e/recording"
+	"meshproof.dev/meshproof/e2e/view"
+)
+
+func consoleCommands() Check {
+	return Check{
+		ID: "console/commands-work", Title: "answers its own command line in a running container", Rung: Console, Level: Required, Episode: "console",
+		Why:    "ping, eval and a remote console are how an operator looks into a node. They need the name and the cookie that the VM really got, and die with eaddrinuse where the distribution port is pinned by ERL_FLAGS.",
+		Source: "https://github.com/erlware/relx/blob/main/priv/templates/extended_bin",
+		Causes: map[string][]string{"command-failed": nil},
+		Judge: func(v *view.View) []Finding {
+			var all []Finding
+			for _, c := range v.Profile.Console {
+				all = append(all, commandOf(v, c.Name))
+			}
+			if len(all) == 0 {
+				return []Finding{{Subject: onWorkload(v), Outcome: NotApplicable, Says: "the profile names no console command"}}
+			}
+			return all
+		},
+	}
+}
+
+func commandOf(v *view.View, name string) Finding {
+	f := Finding{Subject: Subject{Kind: "command", Name: name}, Of: everything(v), Outcome: Unseen, Says: "the command " + name + " was not run"}
+	for _, e := range v.Execs() {
+		x := e.Exec
+		if x.Name != name {
+			continue
+		}
+		pod := x.Pod
+		if p := v.Pod(x.Pod); p != nil {
+			pod = p.Name
+		}
+		f.At, f.Took = e.T, x.Took
+		f.Seen = []string{"output: " + strings.TrimSpace(x.Output)}
+		f.Try = fmt.Sprintf("kubectl -n %s exec -it %s -- %s", v.Header.Namespace, pod, strings.Join(x.Command, " "))
+		switch {
+		case x.Outcome == recording.ProbeError:
+			f.Says = fmt.Sprintf("%s could not be run in %s: %s", name, pod, x.Detail)
+		case !strings.Contains(x.Output, x.Expect):
+			f.Outcome, f.Code = Fail, "command-failed"
+			f.Says = fmt.Sprintf("%s in %s ends with %d and its output lacks %q", name, pod, x.Code, x.Expect)
+		default:
+			f.Outcome, f.Says, f.Seen, f.Try = Pass, "", nil, ""
+		}
+		return f
+	}
+	return f
+}

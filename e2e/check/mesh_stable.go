@@ -1,0 +1,93 @@
+package check
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"meshproof.dev/meshproof/e2e/recording"
+	"meshproof.dev/meshproof/e2e/view"
+)
+
+func meshStable() Check {
+	return Check{
+		ID: "mesh/stable", Title: "keeps the full mesh while nothing happens", Rung: Mesh, Level: Required, Episode: "formation",
+		Why:    "A mesh that tears itself apart and heals (an address that comes and goes in DNS, overlapping partitions) looks full at every second glance.",
+		Source: "https://www.erlang.org/doc/apps/kernel/kernel_app.html (prevent_overlapping_partitions)",
+		Causes: map[string][]string{"flapping": mesh[2:]},
+		Judge: func(v *view.View) []Finding {
+			first, formed := v.FirstFull(0)
+			if !formed {
+				// Each pod's stability is unseen; what keeps the mesh from forming explains it.
+				return eachMember(v, func(p *view.Pod) Finding {
+					return Finding{Subject: onPod(p), Of: everything(v), Outcome: Unseen, Says: "the mesh was never full, so that it could not be seen to stay so"}
+				})
+			}
+			hold := v.Profile.Hold.D()
+			from := max(first, v.End()-hold)
+			return eachMember(v, func(p *view.Pod) Finding { return stable(v, p, from, v.End(), hold) })
+		},
+	}
+}
+
+func stable(v *view.View, p *view.Pod, from, to, hold time.Duration) Finding {
+	f := Finding{Subject: onPod(p), Outcome: Pass, At: to, Took: to - from}
+	must := v.Must(to)
+	var losses []string
+	looks := view.Between(p.Nodes, from, to)
+	for _, e := range looks {
+		if e.Nodes.Outcome != recording.OK {
+			continue
+		}
+		if d := v.Differs(p, e.Nodes.Visible, must, e.T); len(d) > 0 {
+			losses = append(losses, fmt.Sprintf("%.2f s: %s", e.T.Seconds(), strings.Join(d, " and ")))
+		}
+	}
+	covered, gap := p.Covered(from, to)
+	switch {
+	case len(losses) > 0:
+		f.Outcome, f.Code = Fail, "flapping"
+		f.Says = fmt.Sprintf("the view of %s was not full in %d of %d looks of the last %.0f s, though nothing was done to the cluster", p.Node(), len(losses), len(looks), (to - from).Seconds())
+		f.Seen = firstOf(losses, 8)
+	case !covered:
+		f.Outcome, f.Says = Unseen, fmt.Sprintf("the view of %s was not watched for %.1f s of the %.0f s, at most %.0f s may be missed", p.Name, gap.Seconds(), (to-from).Seconds(), view.MaxGap.Seconds())
+	case to-from < hold:
+		f.Outcome, f.Says = Unseen, fmt.Sprintf("the mesh was watched for %.1f s after it was full, %.0f s are needed", (to-from).Seconds(), hold.Seconds())
+	}
+	return f
+}
+
+// everything are the subjects that a whole mesh consists of.
+func everything(v *view.View) []Subject {
+	all := []Subject{onService(v), onWorkload(v)}
+	pods := members(v)
+	for _, p := range pods {
+		all = append(all, onPod(p))
+		for _, q := range pods {
+			if p != q {
+				all = append(all, onPair(p, q))
+			}
+		}
+	}
+	return append(all, images(v)...)
+}
+
+func eachMember(v *view.View, judge func(p *view.Pod) Finding) []Finding {
+	var all []Finding
+	for _, p := range members(v) {
+		all = append(all, judge(p))
+	}
+	if len(all) == 0 {
+		f := none(v, "there was no pod to look at")
+		f[0].Of = everything(v)
+		return f
+	}
+	return all
+}
+
+func firstOf(lines []string, n int) []string {
+	if len(lines) <= n {
+		return lines
+	}
+	return append(lines[:n:n], fmt.Sprintf("and %d more", len(lines)-n))
+}

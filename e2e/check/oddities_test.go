@@ -1,0 +1,98 @@
+package check_test
+
+import (
+	"testing"
+	"time"
+
+	"meshproof.dev/meshproof/e2e/check"
+	"meshproof.dev/meshproof/e2e/recording"
+	rt "meshproof.dev/meshproof/e2e/recording/recordingtest"
+)
+
+// oddity is something that happens around healthy clusters. No check may turn red, or even grey, for it.
+type oddity struct {
+	name    string
+	episode string // "" for each
+	change  func(s *rt.Story)
+}
+
+func oddities() []oddity {
+	late := func(by func(recording.Event) bool, d time.Duration) func(s *rt.Story) {
+		return func(s *rt.Story) {
+			s.Change(by, func(e *recording.Event) { e.T += d })
+		}
+	}
+	return []oddity{
+		{"news of the API server 100 ms late", "", late(byKube, 100*time.Millisecond)},
+		{"news of the API server 20 ms before what the agent sees", "", late(byAgent, 20*time.Millisecond)},
+		{"a surge pod that is not ready", "formation", surge},
+		{"an old pod on its way out", "formation", leaving},
+		{"readiness flips", "formation", func(s *rt.Story) { flip(s, 1, 4500*time.Millisecond, 4900*time.Millisecond) }},
+		{"the agent came 2 s late", "formation", func(s *rt.Story) {
+			s.Drop(func(e recording.Event) bool {
+				return byAgent(e) && e.Cookie == nil && e.T > 200*time.Millisecond && e.T < 4500*time.Millisecond
+			})
+		}},
+		{"the last half second of one pod was not heard", "", func(s *rt.Story) {
+			end := s.Events[len(s.Events)-1].T
+			s.Drop(func(e recording.Event) bool {
+				return e.T > end-500*time.Millisecond && (isNodes(1, 0)(e) || isSockets(1, 0)(e) || isDNS(1, 0)(e))
+			})
+		}},
+		{"a hidden node looks in", "", func(s *rt.Story) {
+			s.Change(func(e recording.Event) bool { return e.Nodes != nil }, func(e *recording.Event) { e.Nodes.Hidden = []string{"observer@10.244.9.9"} })
+		}},
+		{"a pod of somebody else in the namespace", "", func(s *rt.Story) {
+			s.Add(recording.Event{T: time.Second, By: "kube", Pod: &recording.Pod{UID: "x", Name: "postgres-0", Labels: map[string]string{"app": "postgres"}, Phase: "Pending"}})
+		}},
+		{"all of the pods were reported once more", "", func(s *rt.Story) {
+			last := map[string]recording.Event{}
+			for _, e := range s.Events {
+				if e.Pod != nil {
+					last[e.Pod.UID] = e
+				}
+			}
+			for _, e := range last {
+				e.T = s.Events[len(s.Events)-1].T
+				s.Events = append(s.Events, e)
+			}
+		}},
+		{"one view took too long", "", func(s *rt.Story) {
+			s.Change(func(e recording.Event) bool {
+				return e.Nodes != nil && e.Nodes.Pod == rt.UID(2) && e.T > s.Events[len(s.Events)-1].T-1300*time.Millisecond && e.T < s.Events[len(s.Events)-1].T-1000*time.Millisecond
+			}, func(e *recording.Event) { e.Nodes.Outcome, e.Nodes.Visible = recording.Timeout, nil })
+		}},
+		{"dials that never ended when the victim went", "recovery", func(s *rt.Story) {
+			s.Change(func(e recording.Event) bool { return e.Dist != nil && e.Dist.To == rt.UID(0) && e.T > rt.Deleted }, func(e *recording.Event) {
+				e.Dist.Outcome, e.Dist.Node = recording.Refused, ""
+			})
+		}},
+		{"the old name lingers in one view for a look", "recovery", func(s *rt.Story) {
+			s.Change(func(e recording.Event) bool { return isNodes(1, rt.Exited)(e) && e.T < rt.Exited+250*time.Millisecond }, func(e *recording.Event) {
+				e.Nodes.Visible = append(e.Nodes.Visible, rt.Node(0))
+			})
+		}},
+		{"the deletion is reported only after the VM has ended", "recovery", func(s *rt.Story) {
+			s.Change(func(e recording.Event) bool { return isPod(0)(e) && e.Pod.Deleting && !e.Pod.Gone }, func(e *recording.Event) { e.T = rt.Exited + 50*time.Millisecond })
+		}},
+	}
+}
+
+func TestHealthyOddities(t *testing.T) {
+	for _, o := range oddities() {
+		for _, c := range check.All() {
+			if o.episode != "" && o.episode != c.Episode || c.Episode == "console" {
+				continue
+			}
+			t.Run(o.name+"/"+c.ID, func(t *testing.T) {
+				s := healthy(c.Episode)
+				o.change(s)
+				for _, f := range c.Judge(fold(t, s)) {
+					if f.Outcome != check.Pass {
+						t.Errorf("%s: %s %s: %s", f.Subject, f.Outcome, f.Code, f.Says)
+					}
+				}
+			})
+		}
+	}
+}

@@ -1,0 +1,43 @@
+package check
+
+import (
+	"fmt"
+	"time"
+
+	"meshproof.dev/meshproof/e2e/view"
+)
+
+func podsReady() Check {
+	return Check{
+		ID: "pods/ready", Title: "gets every pod Ready", Rung: Pods, Level: Required, Episode: "formation",
+		Why:    "A headless Service lists only Ready pods unless it publishes the others too: a pod that is not Ready may be invisible to its peers.",
+		Source: "https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/#a-aaaa-records",
+		Causes: map[string][]string{"not-ready": above("dns/a-records-match-pods")},
+		Judge: func(v *view.View) []Finding {
+			var all []Finding
+			for _, p := range members(v) {
+				f := Finding{Subject: onPod(p), Outcome: Pass}
+				if p.Ready(v.End()) {
+					f.At = p.ReadySince(v.End())
+					f.Took = f.At - p.First
+				} else {
+					f.Outcome, f.Code = Fail, "not-ready"
+					f.Says = fmt.Sprintf("%s was not Ready after %.0f s", p.Name, (v.End() - p.First).Seconds())
+					if why := p.Last().NotReady; why != "" {
+						f.Says += ": " + why
+					}
+					for _, c := range p.Last().Containers {
+						f.Seen = append(f.Seen, lastLog(c)...)
+					}
+					f.Seen = append(f.Seen, notices(v, "Pod/"+p.Name)...)
+					f.Try = fmt.Sprintf("kubectl -n %s describe pod %s", v.Header.Namespace, p.Name)
+				}
+				all = append(all, f)
+			}
+			if len(all) == 0 {
+				return none(v, "no pod of the workload was reported in "+v.End().Round(time.Second).String())
+			}
+			return all
+		},
+	}
+}

@@ -1,0 +1,52 @@
+package check
+
+import (
+	"fmt"
+
+	"meshproof.dev/meshproof/e2e/recording"
+	"meshproof.dev/meshproof/e2e/view"
+)
+
+// deletion is the story of the recovery episode: one member deleted, the others untouched, a new one instead.
+type deletion struct {
+	act       recording.Event
+	victim    *view.Pod
+	survivors []*view.Pod
+	newcomers []*view.Pod // pods that appeared after the deed and were not on their way out at the end
+}
+
+// deleted reads the story out of the view; ok is false when no pod was deleted in it.
+func deleted(v *view.View) (d deletion, ok bool) {
+	d.act, ok = v.Act("delete-pod")
+	if !ok {
+		return d, false
+	}
+	d.victim = v.Pod(d.act.Act.Pod)
+	if d.victim == nil {
+		return d, false
+	}
+	for _, p := range v.Must(d.act.T) {
+		if p != d.victim {
+			d.survivors = append(d.survivors, p)
+		}
+	}
+	for _, p := range v.Pods() {
+		if p.First > d.act.T && !p.Leaving(v.End()) {
+			d.newcomers = append(d.newcomers, p)
+		}
+	}
+	return d, true
+}
+
+// alone is the finding where not enough other nodes were there at the deletion to judge anything by.
+func alone(v *view.View, enough int) []Finding {
+	f := Finding{Subject: onWorkload(v), Of: everything(v), Outcome: Unseen, Says: fmt.Sprintf("fewer than %d other nodes were Ready when the pod was deleted", enough)}
+	if v.Profile.Replicas() <= enough {
+		f.Outcome, f.Says = NotApplicable, fmt.Sprintf("with %d replicas fewer than %d nodes are left untouched", v.Profile.Replicas(), enough)
+	}
+	return []Finding{f}
+}
+
+func noDeletion(v *view.View) []Finding {
+	return []Finding{{Subject: onWorkload(v), Of: everything(v), Outcome: Unseen, Says: "no pod was deleted in this recording"}}
+}

@@ -1,0 +1,137 @@
+package check
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"meshproof.dev/meshproof/e2e/recording"
+	"meshproof.dev/meshproof/e2e/view"
+)
+
+func recoveryStaleName() Check {
+	return Check{
+		ID: "recovery/stale-name-gone", Title: "forgets a pod that has left, in every view and in DNS", Rung: Recovery, Level: Required, Episode: "recovery",
+		Why:    "A name that stays in nodes() is a peer that messages are sent to and lost; an address that stays in DNS is one that discovery dials in vain, or somebody else's tomorrow.",
+		Source: "https://github.com/bitwalker/libcluster/issues/202",
+		Causes: map[string][]string{"stale-name": nil, "stale-address": nil},
+		Judge: func(v *view.View) []Finding {
+			d, ok := deleted(v)
+			if !ok {
+				return noDeletion(v)
+			}
+			exit, gone := d.victim.Exited()
+			if !gone {
+				return []Finding{{Subject: onPod(d.victim), Outcome: Unseen, Says: fmt.Sprintf("%s was not seen to end", d.victim.Name)}}
+			}
+			if len(d.survivors) == 0 {
+				return alone(v, 1)
+			}
+			var all []Finding
+			for _, s := range d.survivors {
+				all = append(all, forgets(v, d, s, exit))
+				if v.Profile.Service != "" {
+					all = append(all, unlisted(v, d, s, exit))
+				}
+			}
+			return all
+		},
+	}
+}
+
+// trace is something of the victim that has to disappear: its name or its address.
+type trace struct {
+	code, what string
+	in         []recording.Event
+	until      time.Duration // from when on it is a living pod's again
+	look       func(recording.Event) (there, known bool)
+}
+
+// forgets counts from the container's exit: until then the old name is a living node's.
+func forgets(v *view.View, d deletion, s *view.Pod, exit time.Duration) Finding {
+	name := d.victim.Node()
+	if name == "" {
+		return Finding{Subject: onPod(s), Outcome: Unseen, Says: fmt.Sprintf("the node name of %s is not known, so that nobody could look for it", d.victim.Name)}
+	}
+	return lastSeen(v, s, exit, trace{
+		code: "stale-name", what: fmt.Sprintf("%s in the view of %s", name, orName(s)), in: s.Nodes,
+		until: again(v, d, heard, func(n *view.Pod) bool { return n.Node() == name }),
+		look: func(e recording.Event) (there, known bool) {
+			return slices.Contains(e.Nodes.Visible, name), e.Nodes.Outcome == recording.OK
+		},
+	})
+}
+
+func unlisted(v *view.View, d deletion, s *view.Pod, exit time.Duration) Finding {
+	ip := d.victim.IP()
+	if ip == "" {
+		return Finding{Subject: onPod(s), Outcome: Unseen, Says: fmt.Sprintf("the address of %s is not known, so that nobody could look for it", d.victim.Name)}
+	}
+	f := lastSeen(v, s, exit, trace{
+		code: "stale-address", what: fmt.Sprintf("address %s of %s in DNS, asked from %s", ip, d.victim.Name, s.Name), in: s.DNS,
+		until: again(v, d, reported, func(n *view.Pod) bool { return n.IP() == ip }),
+		look: func(e recording.Event) (there, known bool) {
+			answered := e.DNS.Outcome == recording.OK && (e.DNS.RCode == "NOERROR" || e.DNS.RCode == "NXDOMAIN")
+			return slices.Contains(e.DNS.Addrs, ip), answered
+		},
+	})
+	f.Of = []Subject{onService(v)}
+	return f
+}
+
+// again is when a newcomer took over what was the victim's: a StatefulSet gives names again, and a small network
+// addresses.
+func again(v *view.View, d deletion, since func(*view.Pod) time.Duration, same func(*view.Pod) bool) time.Duration {
+	at := v.End()
+	for _, n := range d.newcomers {
+		if same(n) {
+			at = min(at, since(n))
+		}
+	}
+	return at
+}
+
+func reported(p *view.Pod) time.Duration { return p.First }
+
+// lastSeen judges how long after the exit the trace was still there. Took is when it was first seen to be gone for good.
+func lastSeen(v *view.View, s *view.Pod, exit time.Duration, t trace) Finding {
+	f := Finding{Subject: onPod(s), Outcome: Pass}
+	budget := v.Profile.Budgets.StaleName.D()
+	last, gone, looks := exit, exit, 0
+	clean := false
+	for _, e := range view.Between(t.in, exit, t.until) {
+		there, known := t.look(e)
+		if !known {
+			continue
+		}
+		looks++
+		switch {
+		case there:
+			last, clean = e.T, false
+		case !clean:
+			gone, clean = e.T, true
+		}
+	}
+	f.At, f.Took = gone, gone-exit
+	switch {
+	case last-exit > budget:
+		f.Outcome, f.Code, f.At, f.Took = Fail, t.code, last, last-exit
+		f.Says = fmt.Sprintf("%s is still there %.1f s after its container ended, %s are allowed", t.what, f.Took.Seconds(), budget)
+		f.Remedy = "a node that ends without closing its connections is noticed after net_ticktime only: let SIGTERM reach the VM (it must be PID 1)"
+		if t.code == "stale-address" {
+			f.Remedy = "see that the EndpointSlice loses the pod (kubectl get endpointslices) and that no cache answers for longer than the records' TTL"
+		}
+	case t.until < v.End():
+		f.Says = fmt.Sprintf("the %s is the replacement's since %.1f s after its end", t.what, (t.until - exit).Seconds())
+		if !clean {
+			f.Outcome = NotApplicable
+		}
+	case looks == 0:
+		f.Outcome, f.Says = Unseen, fmt.Sprintf("nobody looked for %s after its end", t.what)
+	case !clean:
+		f.Outcome, f.Says = Unseen, fmt.Sprintf("%s is there %.1f s after its end, and the recording ends before the budget of %s", t.what, (last-exit).Seconds(), budget)
+	case f.Took > budget:
+		f.Outcome, f.Says = Unseen, fmt.Sprintf("%s was there %.1f s after its end and gone %.1f s after it; nobody looked in between, where the budget of %s ran out", t.what, (last-exit).Seconds(), f.Took.Seconds(), budget)
+	}
+	return f
+}
