@@ -1,0 +1,277 @@
+// Package judge runs the checks over the views of a profile's episodes, explains what follows from what, and finds
+// the first broken rung. It owns the verdicts.
+//
+// In: views and checks. Out: results, the same for every output. It reads no cluster, no clock and no file.
+package judge
+
+import (
+	"slices"
+	"sort"
+	"time"
+
+	"meshproof.dev/meshproof/e2e/check"
+	"meshproof.dev/meshproof/e2e/exitcode"
+	"meshproof.dev/meshproof/e2e/view"
+)
+
+// Verdict is what a check came to.
+type Verdict string
+
+// The verdicts. Blocked is a failing or unobserved check all of whose subjects are explained by a failure
+// lower on the ladder; Unknown means that something that matters was not seen, and is never health.
+const (
+	Pass    Verdict = "pass"
+	Fail    Verdict = "fail"
+	Unknown Verdict = "unknown"
+	Skip    Verdict = "skip"
+	Blocked Verdict = "blocked"
+	Waived  Verdict = "waived"
+)
+
+// Episode is one recorded story of a profile. View is nil when it was not recorded, and Why says for what reason.
+type Episode struct {
+	Name string
+	View *view.View
+	Why  string
+}
+
+// Result is one check's verdict on one profile.
+type Result struct {
+	ID        string        `json:"id"`
+	Title     string        `json:"title"`
+	Rung      check.Rung    `json:"rung"`
+	Level     check.Level   `json:"level"`
+	Episode   string        `json:"episode"`
+	Verdict   Verdict       `json:"verdict"`
+	Code      string        `json:"code,omitempty"`      // the diagnosis of the deciding subject
+	Says      string        `json:"says,omitempty"`      // one sentence; of a pass: nothing
+	Reason    string        `json:"reason,omitempty"`    // of skip and waived: why
+	BlockedBy []string      `json:"blockedBy,omitempty"` // "CHECK (SUBJECT)" of what explains it
+	Took      time.Duration `json:"took,omitempty"`      // how long the slowest subject took to come true, ns
+	At        time.Duration `json:"at,omitempty"`        // when the deciding evidence was seen, ns of the recording
+	Subjects  []Subject     `json:"subjects,omitempty"`
+	Why       string        `json:"why"`
+	Source    string        `json:"source"`
+}
+
+// Subject is a finding with its verdict.
+type Subject struct {
+	check.Finding
+	Verdict   Verdict  `json:"verdict"`
+	BlockedBy []string `json:"blockedBy,omitempty"`
+}
+
+// Profile is the judgement of all episodes of a profile.
+type Profile struct {
+	Name    string   `json:"name"`
+	Results []Result `json:"results"`
+}
+
+// cause is an unexplained failing subject and what it is able to explain.
+type cause struct {
+	id       string
+	subject  check.Subject
+	explains []string
+}
+
+// Judge runs the checks, in the order of the ladder, over the episodes in the order they were recorded.
+func Judge(name string, episodes []Episode, checks []check.Check) Profile {
+	p := Profile{Name: name}
+	var causes []cause
+	for _, c := range checks {
+		var r Result
+		r, causes = judgeOne(c, episodes, causes)
+		p.Results = append(p.Results, r)
+	}
+	return p
+}
+
+func judgeOne(c check.Check, episodes []Episode, causes []cause) (Result, []cause) {
+	r := Result{ID: c.ID, Title: c.Title, Rung: c.Rung, Level: c.Level, Episode: c.Episode, Why: c.Why, Source: c.Source}
+	ep, found := find(episodes, c.Episode)
+	if !found {
+		r.Verdict, r.Reason = Skip, "the episode "+c.Episode+" is not part of this run"
+		return r, causes
+	}
+	if why, skipped := skip(episodes, c.ID); skipped {
+		r.Verdict, r.Reason = Skip, why
+		return r, causes
+	}
+	if ep.View == nil {
+		return unrecorded(r, ep, causes), causes
+	}
+	for _, f := range c.Judge(ep.View) {
+		s := Subject{Finding: f, Verdict: verdictOf(f.Outcome)}
+		if f.Outcome == check.Fail || f.Outcome == check.Unseen {
+			if s.BlockedBy = explained(c.ID, f, causes); len(s.BlockedBy) > 0 {
+				s.Verdict = Blocked
+			}
+		}
+		r.Subjects = append(r.Subjects, s)
+	}
+	sum(&r)
+	if why, waived := ep.View.Profile.Waive[c.ID]; waived && r.Verdict == Fail {
+		// A waived failure explains nothing: else a waiver of the cookie would turn a mesh that never formed into a
+		// blocked one, and the run into a green one.
+		r.Verdict, r.Reason = Waived, why
+		return r, causes
+	}
+	for _, s := range r.Subjects {
+		if s.Verdict == Fail {
+			causes = append(causes, cause{c.ID, s.Subject, c.Causes[s.Code]})
+		}
+	}
+	return r, causes
+}
+
+// skip is the profile's reason to leave the check out. Every recording of a profile holds the same one.
+func skip(episodes []Episode, id string) (why string, skipped bool) {
+	for _, e := range episodes {
+		if e.View != nil {
+			why, skipped = e.View.Profile.Skip[id]
+			return why, skipped
+		}
+	}
+	return "", false
+}
+
+// unrecorded judges a check whose episode never took place: it follows from any failure that is able to
+// explain it, else it is unknown.
+func unrecorded(r Result, ep Episode, causes []cause) Result {
+	r.Says = "not recorded: " + ep.Why
+	for _, c := range causes {
+		if slices.Contains(c.explains, r.ID) {
+			r.BlockedBy = append(r.BlockedBy, c.id+" ("+c.subject.String()+")")
+		}
+	}
+	r.Verdict = Unknown
+	if len(r.BlockedBy) > 0 {
+		r.Verdict = Blocked
+	}
+	return r
+}
+
+// explained names the causes, lower on the ladder, that concern the finding's subject or one it consists of and
+// whose diagnosis is declared able to bring this check down.
+func explained(id string, f check.Finding, causes []cause) []string {
+	concerns := append(append([]check.Subject{f.Subject}, f.Subject.Parts()...), f.Of...)
+	var by []string
+	for _, c := range causes {
+		if c.id == id || !slices.Contains(c.explains, id) {
+			continue
+		}
+		for _, s := range concerns {
+			if s == c.subject {
+				by = append(by, c.id+" ("+c.subject.String()+")")
+				break
+			}
+		}
+	}
+	return by
+}
+
+// sum makes one verdict of the subjects': an unexplained failure decides, then what was not seen, then what is
+// explained.
+func sum(r *Result) {
+	for _, v := range []Verdict{Fail, Unknown, Blocked, Pass, Skip} {
+		for _, s := range r.Subjects {
+			if s.Verdict != v {
+				continue
+			}
+			if r.Verdict == "" {
+				r.Verdict, r.Code, r.Says, r.At = v, s.Code, s.Says, s.At
+				if v == Skip {
+					r.Reason = s.Says
+				}
+			}
+			if r.Verdict == v && v == Pass {
+				r.Took, r.At = max(r.Took, s.Took), max(r.At, s.At)
+			}
+			if r.Verdict == Blocked && v == Blocked {
+				r.BlockedBy = union(r.BlockedBy, s.BlockedBy)
+			}
+		}
+	}
+	if r.Verdict == "" {
+		r.Verdict, r.Says = Unknown, "the check found nothing to look at"
+	}
+}
+
+func verdictOf(o check.Outcome) Verdict {
+	switch o {
+	case check.Pass:
+		return Pass
+	case check.Fail:
+		return Fail
+	case check.NotApplicable:
+		return Skip
+	default:
+		return Unknown
+	}
+}
+
+// Counts are the results in the three words of a closing line: failed is fail and unknown, skipped is skip,
+// blocked and waived.
+func (p Profile) Counts() (passed, failed, skipped int) {
+	for _, r := range p.Results {
+		switch r.Verdict {
+		case Pass:
+			passed++
+		case Fail, Unknown:
+			failed++
+		default:
+			skipped++
+		}
+	}
+	return passed, failed, skipped
+}
+
+// FirstBroken is the lowest result that failed, or else the lowest that is unknown; nil when all is well.
+func (p Profile) FirstBroken() *Result {
+	for _, v := range []Verdict{Fail, Unknown} {
+		for i := range p.Results {
+			if p.Results[i].Verdict == v {
+				return &p.Results[i]
+			}
+		}
+	}
+	return nil
+}
+
+// ExitCode is the code that this judgement ends a run with. Where nothing passed, nothing was proved.
+func (p Profile) ExitCode() int {
+	code, passed := exitcode.OK, false
+	for _, r := range p.Results {
+		switch r.Verdict {
+		case Fail:
+			return exitcode.Fail
+		case Unknown:
+			code = exitcode.Unknown
+		case Pass:
+			passed = true
+		}
+	}
+	if !passed {
+		return exitcode.Unknown
+	}
+	return code
+}
+
+func find(episodes []Episode, name string) (Episode, bool) {
+	for _, e := range episodes {
+		if e.Name == name {
+			return e, true
+		}
+	}
+	return Episode{}, false
+}
+
+func union(a, b []string) []string {
+	for _, s := range b {
+		if !slices.Contains(a, s) {
+			a = append(a, s)
+		}
+	}
+	sort.Strings(a)
+	return a
+}
