@@ -1,0 +1,102 @@
+package reports
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"meshproof.dev/meshproof/e2e/judge"
+)
+
+// words are the verdicts as the console prints them; what did not pass stands out without colours.
+var words = map[judge.Verdict]string{
+	judge.Pass: "ok", judge.Fail: "FAIL", judge.Unknown: "UNKNOWN", judge.Skip: "skip", judge.Blocked: "blocked", judge.Waived: "waived",
+}
+
+// Console writes one profile's judgement: a line per check, and for what did not pass the sentence, the
+// evidence, the remedy and a command to see it oneself.
+func Console(w io.Writer, p Profile) {
+	fmt.Fprintf(w, "\n%s\n", title(p))
+	for _, r := range p.Results {
+		fmt.Fprintf(w, "  %-8s %-31s %s%s\n", words[r.Verdict], r.ID, r.Title, took(r))
+		switch r.Verdict {
+		case judge.Fail, judge.Unknown:
+			explain(w, r)
+		case judge.Blocked:
+			fmt.Fprintf(w, "           by %s\n", strings.Join(r.BlockedBy, ", "))
+		case judge.Skip, judge.Waived:
+			fmt.Fprintf(w, "           %s\n", r.Reason)
+		}
+	}
+	if b := p.FirstBroken(); b != nil {
+		word := "first broken rung"
+		if b.Verdict == judge.Unknown {
+			word = "not seen"
+		}
+		fmt.Fprintf(w, "  %s: %s. %s\n", word, b.Rung, b.Says)
+	}
+	if p.Trouble != "" {
+		fmt.Fprintf(w, "  trouble: %s\n", p.Trouble)
+	}
+}
+
+// explain prints the deciding subjects, the first two in full: twelve pairs often say the same.
+func explain(w io.Writer, r judge.Result) {
+	const inFull = 2
+	n := 0
+	for _, s := range r.Subjects {
+		if s.Verdict != r.Verdict {
+			continue
+		}
+		if n++; n > inFull {
+			continue
+		}
+		fmt.Fprintf(w, "           %s\n", s.Says)
+		for _, l := range s.Seen {
+			fmt.Fprintf(w, "             seen: %s\n", l)
+		}
+		if s.Remedy != "" {
+			fmt.Fprintf(w, "             remedy: %s\n", s.Remedy)
+		}
+		if s.Try != "" {
+			fmt.Fprintf(w, "             try: %s\n", s.Try)
+		}
+	}
+	if n > inFull {
+		fmt.Fprintf(w, "           and %d more of the same check, in the report\n", n-inFull)
+	}
+	if n == 0 && r.Says != "" {
+		fmt.Fprintf(w, "           %s\n", r.Says)
+	}
+}
+
+func took(r judge.Result) string {
+	if r.Verdict != judge.Pass || r.Took < time.Millisecond {
+		return ""
+	}
+	if r.Took < time.Second {
+		return fmt.Sprintf(" (%d ms)", r.Took.Milliseconds())
+	}
+	return fmt.Sprintf(" (%.1f s)", r.Took.Seconds())
+}
+
+// Closing writes the last lines of a run: where the results lie, what ended it early, and the line of counts.
+func Closing(w io.Writer, r *Run, dir string) {
+	fmt.Fprintln(w)
+	if r.Trouble != "" {
+		fmt.Fprintf(w, "%s: %s\n", r.Exit.Word, r.Trouble)
+	}
+	if wd, err := os.Getwd(); err == nil && dir != "" {
+		if rel, err := filepath.Rel(wd, dir); err == nil && !strings.HasPrefix(rel, "..") {
+			dir = rel
+		}
+	}
+	if dir == "" {
+		dir = "(not written)"
+	}
+	fmt.Fprintf(w, "results: %s   exit: %d %s   %.0f s\n", dir, r.Exit.Code, r.Exit.Word, r.Ended.Sub(r.Started).Seconds())
+	fmt.Fprintf(w, "%d passed, %d failed, %d skipped\n", r.Counts.Passed, r.Counts.Failed, r.Counts.Skipped)
+}

@@ -1,0 +1,77 @@
+package reports
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// NewDir makes the folder of a run, out/TIME, under root, and points the link "latest" beside it at it: whoever reads the
+// exit file of a run that was killed finds none, and not that of the run before.
+func NewDir(root string, at time.Time) (string, error) {
+	base := filepath.Join(root, at.UTC().Format("20060102T150405Z"))
+	dir := base
+	for n := 2; ; n++ {
+		err := os.MkdirAll(root, 0o755)
+		if err == nil {
+			err = os.Mkdir(dir, 0o755)
+		}
+		if err == nil {
+			return dir, link(dir)
+		}
+		if !errors.Is(err, os.ErrExist) || n > 99 {
+			return "", fmt.Errorf("folder for the results: %w", err)
+		}
+		dir = fmt.Sprintf("%s-%d", base, n)
+	}
+}
+
+// Write puts junit.xml, report.json and exit into dir, and "latest" points at it again if another run has begun since. Each
+// file is written whole or not at all.
+func Write(dir string, r *Run) error { return write(dir, r, JUnit) }
+
+func write(dir string, r *Run, junitOf func(io.Writer, *Run) error) error {
+	var junit bytes.Buffer
+	if err := junitOf(&junit, r); err != nil {
+		return err
+	}
+	report, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return err
+	}
+	for name, data := range map[string][]byte{
+		"junit.xml":   junit.Bytes(),
+		"report.json": append(report, '\n'),
+		"exit":        []byte(fmt.Sprintf("%d %s\n", r.Exit.Code, r.Exit.Word)),
+	} {
+		if err := whole(filepath.Join(dir, name), data); err != nil {
+			return err
+		}
+	}
+	return link(dir)
+}
+
+func whole(path string, data []byte) error {
+	tmp := path + ".tmp"
+	if err := os.WriteFile(tmp, data, 0o644); err != nil {
+		return err
+	}
+	return os.Rename(tmp, path)
+}
+
+func link(dir string) error {
+	latest := filepath.Join(filepath.Dir(dir), "latest")
+	tmp := latest + ".tmp"
+	if err := os.Remove(tmp); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	if err := os.Symlink(filepath.Base(dir), tmp); err != nil {
+		return err
+	}
+	return os.Rename(tmp, latest)
+}

@@ -1,0 +1,110 @@
+// Package reports writes what a run came to: the console's lines, JUnit for pipelines, a versioned JSON report, and
+// the exit file. Every writer says the same words, because all of them read the same judgement.
+//
+// In: a judgement and the run's provenance. Out: bytes and files. It judges nothing and touches no cluster. The folder
+// out/ beside it is where runs put their results.
+package reports
+
+import (
+	"time"
+
+	"meshproof.dev/meshproof/e2e/exitcode"
+	"meshproof.dev/meshproof/e2e/judge"
+)
+
+// Version names the format of report.json. A field may be added under it; none changes its meaning.
+const Version = "meshproof.dev/report/v1"
+
+// Run is a whole run: what was run, on what, and what came of it.
+type Run struct {
+	APIVersion string     `json:"apiVersion"`
+	Started    time.Time  `json:"started"`
+	Ended      time.Time  `json:"ended"`
+	Exit       Exit       `json:"exit"`
+	Counts     Counts     `json:"counts"`
+	Provenance Provenance `json:"provenance"`
+	Profiles   []Profile  `json:"profiles"`
+	Trouble    string     `json:"trouble,omitempty"` // set-up, clean-up or interruption, when one ended the run
+}
+
+// Exit is the exit code of the run and its word.
+type Exit struct {
+	Code int    `json:"code"`
+	Word string `json:"word"`
+}
+
+// Counts are the numbers of the closing line: failed is fail and unknown; skipped is skip, blocked and waived.
+type Counts struct {
+	Passed  int `json:"passed"`
+	Failed  int `json:"failed"`
+	Skipped int `json:"skipped"`
+}
+
+// Provenance says what exactly was run, so that it can be run again.
+type Provenance struct {
+	Meshproof  string   `json:"meshproof"` // revision of this program
+	Go         string   `json:"go"`
+	Kind       string   `json:"kind,omitempty"`
+	Machine    string   `json:"machine"`
+	Engine     string   `json:"engine,omitempty"`
+	Target     string   `json:"target"` // "kind" or "existing"
+	Context    string   `json:"context,omitempty"`
+	Kubernetes string   `json:"kubernetes,omitempty"`
+	Nodes      int      `json:"nodes,omitempty"`
+	NodeImage  string   `json:"nodeImage,omitempty"`
+	Images     []Image  `json:"images,omitempty"`
+	OTP        []string `json:"otp,omitempty"` // as the nodes themselves said
+	Seed       int64    `json:"seed"`          // decides which pod is deleted
+	Args       []string `json:"args"`
+}
+
+// Image is one image that the run used.
+type Image struct {
+	Name   string `json:"name"`
+	Ref    string `json:"ref"`
+	ID     string `json:"id"`
+	Source string `json:"source"` // "pulled", "built", "cached"
+}
+
+// Profile is one profile's judgement and where its evidence lies.
+type Profile struct {
+	judge.Profile
+	Mutant     string        `json:"mutant,omitempty"`
+	Namespace  string        `json:"namespace,omitempty"`
+	Recordings []string      `json:"recordings,omitempty"` // relative to the report
+	Trouble    string        `json:"trouble,omitempty"`
+	Wall       time.Duration `json:"wall"` // ns
+}
+
+// Close sets the counts and the exit code. Of several codes the highest in the order 130, 1, 70, 2, 0 stands;
+// trouble is the error that ended the run early, or nil. A run without a single verdict is never a pass.
+func (r *Run) Close(trouble error, at time.Time) {
+	r.APIVersion, r.Ended = Version, at
+	codes := map[int]bool{}
+	r.Counts = Counts{}
+	for _, p := range r.Profiles {
+		passed, failed, skipped := p.Counts()
+		r.Counts.Passed += passed
+		r.Counts.Failed += failed
+		r.Counts.Skipped += skipped
+		codes[p.ExitCode()] = true
+	}
+	if trouble != nil {
+		r.Trouble = trouble.Error()
+		codes[exitcode.Of(trouble)] = true
+		// The errored run/setup of the JUnit file is one of the failures of the closing line.
+		r.Counts.Failed++
+	} else if r.Counts.Passed+r.Counts.Failed+r.Counts.Skipped == 0 {
+		r.Trouble = "no check was judged"
+		codes[exitcode.Internal] = true
+		r.Counts.Failed++
+	}
+	r.Exit.Code = exitcode.OK
+	for _, c := range []int{exitcode.Interrupted, exitcode.Usage, exitcode.Unavailable, exitcode.Fail, exitcode.Internal, exitcode.Unknown} {
+		if codes[c] {
+			r.Exit.Code = c
+			break
+		}
+	}
+	r.Exit.Word = exitcode.Word(r.Exit.Code)
+}

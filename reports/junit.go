@@ -1,0 +1,171 @@
+package reports
+
+import (
+	"encoding/xml"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"meshproof.dev/meshproof/e2e/exitcode"
+	"meshproof.dev/meshproof/e2e/judge"
+)
+
+type junitSuites struct {
+	XMLName xml.Name     `xml:"testsuites"`
+	Name    string       `xml:"name,attr"`
+	Suites  []junitSuite `xml:"testsuite"`
+}
+
+type junitSuite struct {
+	Name     string      `xml:"name,attr"`
+	Tests    int         `xml:"tests,attr"`
+	Failures int         `xml:"failures,attr"`
+	Errors   int         `xml:"errors,attr"`
+	Skipped  int         `xml:"skipped,attr"`
+	Time     string      `xml:"time,attr"`
+	Cases    []junitCase `xml:"testcase"`
+}
+
+type junitCase struct {
+	Classname  string           `xml:"classname,attr"`
+	Name       string           `xml:"name,attr"`
+	Time       string           `xml:"time,attr"`
+	Properties *junitProperties `xml:"properties,omitempty"`
+	Failure    *junitProblem    `xml:"failure,omitempty"`
+	Error      *junitProblem    `xml:"error,omitempty"`
+	Skipped    *junitProblem    `xml:"skipped,omitempty"`
+}
+
+type junitProperties struct {
+	List []junitProperty `xml:"property"`
+}
+
+type junitProperty struct {
+	Name  string `xml:"name,attr"`
+	Value string `xml:"value,attr"`
+}
+
+type junitProblem struct {
+	Type    string `xml:"type,attr,omitempty"`
+	Message string `xml:"message,attr"`
+	Text    string `xml:",chardata"`
+}
+
+// JUnit writes the run as JUnit XML: one testsuite per profile and episode, fail as failure, unknown as
+// error, everything else that did not pass as skipped with its reason. Trouble that ended the run is an
+// errored case run/setup, so that a pipeline never reads an empty file as green.
+func JUnit(w io.Writer, r *Run) error {
+	var suites []junitSuite
+	for _, p := range r.Profiles {
+		for _, episode := range episodes(p.Results) {
+			suites = append(suites, junitOf(p, episode))
+		}
+	}
+	return encode(w, r, suites)
+}
+
+func encode(w io.Writer, r *Run, suites []junitSuite) error {
+	all := junitSuites{Name: "meshproof", Suites: suites}
+	if r.Trouble != "" {
+		c := junitCase{Classname: "run", Name: "run/setup", Time: seconds(r.Ended.Sub(r.Started)), Error: &junitProblem{Type: exitcode.Word(r.Exit.Code), Message: firstLine(r.Trouble), Text: r.Trouble}}
+		all.Suites = append(all.Suites, junitSuite{Name: "run", Tests: 1, Errors: 1, Time: c.Time, Cases: []junitCase{c}})
+	}
+	if _, err := io.WriteString(w, xml.Header); err != nil {
+		return err
+	}
+	e := xml.NewEncoder(w)
+	e.Indent("", "  ")
+	if err := e.Encode(all); err != nil {
+		return err
+	}
+	_, err := io.WriteString(w, "\n")
+	return err
+}
+
+func episodes(results []judge.Result) []string {
+	var all []string
+	seen := map[string]bool{}
+	for _, r := range results {
+		if !seen[r.Episode] {
+			seen[r.Episode] = true
+			all = append(all, r.Episode)
+		}
+	}
+	return all
+}
+
+func junitOf(p Profile, episode string) junitSuite {
+	name := title(p)
+	s := junitSuite{Name: name + " " + episode}
+	var total time.Duration
+	for _, r := range p.Results {
+		if r.Episode != episode {
+			continue
+		}
+		c := junitCase{Classname: "meshproof." + name + "." + episode, Name: r.ID + " " + r.Title, Time: seconds(r.At)}
+		total = max(total, r.At)
+		switch r.Verdict {
+		case judge.Fail:
+			c.Failure = &junitProblem{Type: r.Code, Message: r.Says, Text: detail(r)}
+			s.Failures++
+		case judge.Unknown:
+			c.Error = &junitProblem{Type: "unknown", Message: r.Says, Text: detail(r)}
+			s.Errors++
+		case judge.Skip, judge.Blocked, judge.Waived:
+			c.Skipped = &junitProblem{Message: reason(r)}
+			s.Skipped++
+		}
+		c.Properties = &junitProperties{List: []junitProperty{{"rung", string(r.Rung)}, {"level", string(r.Level)}, {"verdict", string(r.Verdict)}}}
+		s.Cases = append(s.Cases, c)
+	}
+	s.Tests, s.Time = len(s.Cases), seconds(total)
+	return s
+}
+
+// reason says why a check that was not judged on its own merits was not.
+func reason(r judge.Result) string {
+	switch r.Verdict {
+	case judge.Blocked:
+		return "blocked by: " + strings.Join(r.BlockedBy, ", ")
+	case judge.Waived:
+		return "waived: " + r.Reason
+	default:
+		return r.Reason
+	}
+}
+
+// detail lists the deciding subjects with their evidence, remedy and the command to see it.
+func detail(r judge.Result) string {
+	var b strings.Builder
+	for _, s := range r.Subjects {
+		if s.Verdict != r.Verdict {
+			continue
+		}
+		fmt.Fprintf(&b, "%s: %s\n", s.Subject, s.Says)
+		for _, l := range s.Seen {
+			fmt.Fprintf(&b, "  seen: %s\n", l)
+		}
+		if s.Remedy != "" {
+			fmt.Fprintf(&b, "  remedy: %s\n", s.Remedy)
+		}
+		if s.Try != "" {
+			fmt.Fprintf(&b, "  try: %s\n", s.Try)
+		}
+	}
+	return b.String()
+}
+
+func title(p Profile) string {
+	if p.Mutant != "" {
+		return p.Name + "/" + p.Mutant
+	}
+	return p.Name
+}
+
+func seconds(d time.Duration) string { return fmt.Sprintf("%.3f", d.Seconds()) }
+
+func firstLine(s string) string {
+	line, _, _ := strings.Cut(s, "\n")
+	return line
+}

@@ -1,0 +1,193 @@
+package reports
+
+import (
+	"bytes"
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"meshproof.dev/meshproof/e2e/check"
+	"meshproof.dev/meshproof/e2e/exitcode"
+	"meshproof.dev/meshproof/e2e/judge"
+)
+
+var began = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+
+// run is a report with one result of each verdict.
+func run(verdicts ...judge.Verdict) *Run {
+	p := Profile{Profile: judge.Profile{Name: "shop"}}
+	for _, v := range verdicts {
+		p.Results = append(p.Results, judge.Result{
+			ID: "x/" + string(v), Title: "does what it should", Episode: "formation", Level: check.Required, Verdict: v, Code: "refused",
+			Says: "seen: 5 < 6 & \"more\"", Reason: "as agreed", BlockedBy: []string{"a/b (pod c)"}, At: 1500 * time.Millisecond,
+			Subjects: []judge.Subject{{Verdict: v, Finding: check.Finding{Subject: check.Subject{Kind: "pod", Name: "shop-1"}, Says: "shop-1 is shut", Seen: []string{"RST"}, Remedy: "open it", Try: "kubectl get"}}},
+		})
+	}
+	return &Run{Started: began, Profiles: []Profile{p}}
+}
+
+func TestJUnitTellsVerdictsApart(t *testing.T) {
+	r := run(judge.Pass, judge.Fail, judge.Unknown, judge.Skip, judge.Blocked, judge.Waived)
+	r.Close(nil, began.Add(time.Minute))
+	var b bytes.Buffer
+	if err := JUnit(&b, r); err != nil {
+		t.Fatal(err)
+	}
+	var got junitSuites
+	if err := xml.Unmarshal(b.Bytes(), &got); err != nil {
+		t.Fatalf("%v in\n%s", err, b.String())
+	}
+	s := got.Suites[0]
+	if s.Name != "shop formation" || s.Tests != 6 || s.Failures != 1 || s.Errors != 1 || s.Skipped != 3 {
+		t.Errorf("suite %q: %d tests, %d failures, %d errors, %d skipped", s.Name, s.Tests, s.Failures, s.Errors, s.Skipped)
+	}
+	for _, c := range s.Cases {
+		verdict := strings.TrimPrefix(strings.Fields(c.Name)[0], "x/")
+		var says string
+		switch {
+		case c.Failure != nil:
+			says = "fail " + c.Failure.Type + " " + c.Failure.Text
+		case c.Error != nil:
+			says = "unknown " + c.Error.Text
+		case c.Skipped != nil:
+			says = "skipped " + c.Skipped.Message
+		}
+		want := map[string]string{
+			"pass": "", "fail": "fail refused pod shop-1: shop-1 is shut", "unknown": "unknown pod shop-1",
+			"skip": "skipped as agreed", "blocked": "skipped blocked by: a/b (pod c)", "waived": "skipped waived: as agreed",
+		}[verdict]
+		if !strings.HasPrefix(says, want) || want == "" && says != "" {
+			t.Errorf("%s is written as %q, want %q", verdict, says, want)
+		}
+		if c.Time != "1.500" {
+			t.Errorf("%s: time %s, want that of the deciding evidence", verdict, c.Time)
+		}
+	}
+}
+
+func TestSetupTroubleIsNeverAnEmptyFile(t *testing.T) {
+	r := &Run{Started: began}
+	r.Close(exitcode.With(exitcode.Unavailable, errors.New("no engine\nmore")), began.Add(time.Second))
+	var b bytes.Buffer
+	if err := JUnit(&b, r); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(b.String(), `name="run/setup"`) || !strings.Contains(b.String(), `<error type="unavailable" message="no engine">`) {
+		t.Errorf("written:\n%s", b.String())
+	}
+	if r.Exit.Code != exitcode.Unavailable || r.Counts.Failed != 1 {
+		t.Errorf("exit %+v, counts %+v", r.Exit, r.Counts)
+	}
+}
+
+func TestExitCodes(t *testing.T) {
+	own := errors.New("bug")
+	for name, c := range map[string]struct {
+		run     *Run
+		trouble error
+		want    int
+	}{
+		"all passed":                 {run(judge.Pass, judge.Skip, judge.Blocked, judge.Waived), nil, exitcode.OK},
+		"unknown":                    {run(judge.Pass, judge.Unknown), nil, exitcode.Unknown},
+		"fail over unknown":          {run(judge.Unknown, judge.Fail), nil, exitcode.Fail},
+		"fail over our own fault":    {run(judge.Fail), own, exitcode.Fail},
+		"our own fault over unknown": {run(judge.Unknown), own, exitcode.Internal},
+		"interrupted over all":       {run(judge.Fail), exitcode.With(exitcode.Interrupted, own), exitcode.Interrupted},
+		"nothing judged":             {&Run{}, nil, exitcode.Internal},
+		"usage":                      {&Run{}, exitcode.With(exitcode.Usage, own), exitcode.Usage},
+	} {
+		c.run.Close(c.trouble, began)
+		if c.run.Exit.Code != c.want {
+			t.Errorf("%s: exit %d %s, want %d", name, c.run.Exit.Code, c.run.Exit.Word, c.want)
+		}
+		if c.run.Exit.Word != exitcode.Word(c.want) {
+			t.Errorf("%s: word %s", name, c.run.Exit.Word)
+		}
+	}
+}
+
+func TestWriteLeavesWholeFilesAndLatest(t *testing.T) {
+	root := t.TempDir()
+	for i := range 2 {
+		dir, err := NewDir(root, began)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := run(judge.Pass)
+		r.Close(nil, began)
+		if err = Write(dir, r); err != nil {
+			t.Fatal(err)
+		}
+		latest, err := os.Readlink(filepath.Join(root, "latest"))
+		if err != nil || latest != filepath.Base(dir) {
+			t.Errorf("run %d: latest is %q (%v), want %q", i, latest, err, filepath.Base(dir))
+		}
+		exit, err := os.ReadFile(filepath.Join(root, "latest", "exit"))
+		if err != nil || string(exit) != "0 ok\n" {
+			t.Errorf("exit file %q, %v", exit, err)
+		}
+		var back Run
+		data, err := os.ReadFile(filepath.Join(dir, "report.json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err = json.Unmarshal(data, &back); err != nil || back.APIVersion != Version || back.Profiles[0].Results[0].Verdict != judge.Pass {
+			t.Errorf("report.json reads back as %+v, %v", back, err)
+		}
+	}
+	if tmp, _ := filepath.Glob(filepath.Join(root, "*", "*.tmp")); len(tmp) > 0 {
+		t.Errorf("left over: %v", tmp)
+	}
+}
+
+func TestConsoleSaysCauseRemedyAndFirstBrokenRung(t *testing.T) {
+	r := run(judge.Pass, judge.Fail, judge.Blocked)
+	r.Profiles[0].Results[1].Rung = check.EPMD
+	r.Close(nil, began.Add(3*time.Second))
+	var b bytes.Buffer
+	Console(&b, r.Profiles[0])
+	Closing(&b, r, "out/x")
+	for _, want := range []string{"FAIL     x/fail", "shop-1 is shut", "remedy: open it", "try: kubectl get", "by a/b (pod c)", "first broken rung: epmd"} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("%q is not in\n%s", want, b.String())
+		}
+	}
+	if !strings.HasSuffix(b.String(), "\n1 passed, 1 failed, 1 skipped\n") {
+		t.Errorf("the last line is not the counts:\n%s", b.String())
+	}
+}
+
+func TestMatrixRowsAreJudgedExactly(t *testing.T) {
+	for name, c := range map[string]struct {
+		row   Row
+		wrong string
+	}{
+		"killed":         {Row{Want: "a (x)", Red: []string{"a (x)"}}, ""},
+		"green":          {Row{}, ""},
+		"survived":       {Row{Want: "a (x)"}, "survived"},
+		"false alarm":    {Row{Red: []string{"b (y)"}}, "false alarm"},
+		"wrong reason":   {Row{Want: "a (x)", Red: []string{"a (z)"}}, "red is a (z)"},
+		"one too many":   {Row{Want: "a (x)", Red: []string{"a (x)", "b (y)"}}, "red is a (x), b (y)"},
+		"unknown is not": {Row{Want: "a (x)", Red: []string{"a (x)"}, Unknown: []string{"c"}}, "unknown: c"},
+	} {
+		m := Matrix{Run: run(judge.Fail), Rows: []Row{c.row}}
+		m.Run.Close(nil, began)
+		m.Close(began)
+		got := m.Rows[0]
+		if got.Right != (c.wrong == "") || !strings.HasPrefix(got.Wrong, c.wrong) {
+			t.Errorf("%s: right %v, wrong %q", name, got.Right, got.Wrong)
+		}
+		want := exitcode.OK
+		if c.wrong != "" {
+			want = exitcode.Fail
+		}
+		if m.Run.Exit.Code != want {
+			t.Errorf("%s: exit %d, want %d", name, m.Run.Exit.Code, want)
+		}
+	}
+}
