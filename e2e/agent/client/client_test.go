@@ -1,0 +1,210 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+
+	"meshproof.dev/meshproof/e2e/agent"
+	"meshproof.dev/meshproof/e2e/agent/server"
+	"meshproof.dev/meshproof/e2e/recording"
+)
+
+// host stands for an agent that can be cut off and started anew at the same place.
+type host struct {
+	mu    sync.Mutex
+	srv   *httptest.Server
+	plans chan agent.Plan
+}
+
+func (h *host) start(t *testing.T, ring *server.Ring) {
+	t.Helper()
+	s := httptest.NewServer(server.Handler(recording.Start{Node: "n1"}, ring, func() int64 { return int64(7 * time.Second) }, func(p agent.Plan) { h.plans <- p }))
+	t.Cleanup(func() {
+		s.CloseClientConnections()
+		s.Close()
+	})
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.srv = s
+}
+
+func (h *host) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return new(net.Dialer).DialContext(ctx, "tcp", h.srv.Listener.Addr().String())
+}
+
+func fault(n int) recording.Event {
+	return recording.Event{Fault: &recording.Fault{What: fmt.Sprint(n)}}
+}
+
+func TestStreamIsTakenUpAgain(t *testing.T) {
+	h := &host{plans: make(chan agent.Plan, 1)}
+	ring := server.NewRing()
+	h.start(t, ring)
+	c := Over(h.dial, "agent-1")
+	defer c.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+
+	var at Cursor
+	var got, losses []string
+	// read takes lines until the nth, then cuts the connection.
+	read := func(n int) {
+		t.Helper()
+		short, stop := context.WithCancel(ctx)
+		defer stop()
+		err := c.Stream(short, &at, func(why string) { losses = append(losses, why) }, func(l agent.Line) {
+			if got = append(got, l.Event.Fault.What); len(got) == n {
+				h.mu.Lock()
+				defer h.mu.Unlock()
+				h.srv.CloseClientConnections()
+			}
+		})
+		if err == nil || !strings.Contains(err.Error(), "agent-1") || short.Err() != nil {
+			t.Fatalf("a stream that was cut ends with %v after %d lines", err, len(got))
+		}
+	}
+	for i := range 3 {
+		ring.Add(fault(i), 0)
+	}
+	read(3)
+	for i := 3; i < 6; i++ {
+		ring.Add(fault(i), 0)
+	}
+	read(6)
+	if text := strings.Join(got, " "); text != "0 1 2 3 4 5" || len(losses) != 0 {
+		t.Errorf("lines %s, losses %v", text, losses)
+	}
+
+	// The agent is started anew, and has more lines already than the client had read of the old one.
+	got = nil
+	ring = server.NewRing()
+	h.start(t, ring)
+	for i := range 10 {
+		ring.Add(fault(i), 0)
+	}
+	read(10)
+	if text := strings.Join(got, " "); text != "0 1 2 3 4 5 6 7 8 9" || len(losses) != 1 || !strings.Contains(losses[0], "anew") {
+		t.Errorf("after a restart: lines %s, losses %v", text, losses)
+	}
+
+	// The buffer overran while nobody read.
+	got, losses = nil, nil
+	for i := range 20100 {
+		ring.Add(fault(i), 0)
+	}
+	read(1)
+	if len(losses) != 1 || !strings.Contains(losses[0], "100 lines") || got[0] != "100" {
+		t.Errorf("after an overrun: first line %v, losses %v", got[:1], losses)
+	}
+}
+
+func TestCalls(t *testing.T) {
+	h := &host{plans: make(chan agent.Plan, 1)}
+	h.start(t, server.NewRing())
+	c := Over(h.dial, "agent-1")
+	defer c.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	s, err := c.Start(ctx)
+	if err != nil || s.Node != "n1" {
+		t.Errorf("start: %+v, %v", s, err)
+	}
+	began := time.Now()
+	clock, err := c.Offset(ctx, func() time.Duration { return time.Since(began) })
+	if err != nil || clock.Bound <= 0 || clock.Bound > time.Second || (clock.Offset+7*time.Second).Abs() > time.Second {
+		t.Errorf("clock: %+v, %v; its 7 s are our 0", clock, err)
+	}
+	if err = c.SetPlan(ctx, agent.Plan{EPMDPort: 4369}); err != nil || (<-h.plans).EPMDPort != 4369 {
+		t.Errorf("plan: %v", err)
+	}
+	err = c.SetPlan(ctx, agent.Plan{EPMDPort: 70000, Cookie: []byte("QZYXSECRETCOOKIE")})
+	if err == nil || !strings.Contains(err.Error(), "70000") || !strings.Contains(err.Error(), "agent-1") || strings.Contains(err.Error(), "QZYX") {
+		t.Errorf("a plan that the agent refuses: %v", err)
+	}
+}
+
+// A forward that neither works nor breaks must not hold up whoever gives up.
+func TestForwardOfADeadAPIServer(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0") // accepts, and says nothing
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	cfg := &rest.Config{Host: "http://" + l.Addr().String()}
+	clientset, err := kubernetes.NewForConfig(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := New(cfg, clientset, "ns", "agent-1")
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 2)
+	go func() { _, err := c.Start(ctx); ended <- err }()
+	go func() {
+		ended <- c.Stream(ctx, new(Cursor), func(string) {}, func(agent.Line) {})
+	}()
+	time.Sleep(100 * time.Millisecond)
+	began := time.Now()
+	cancel()
+	for range 2 {
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+	}
+	c.Close()
+	if took := time.Since(began); took > time.Second {
+		t.Errorf("giving up took %s", took)
+	}
+}
+
+// The API server may refuse the upgrade, and the error must say what it said.
+func TestForwardThatIsRefused(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusForbidden)
+		_, _ = io.WriteString(w, `{"kind":"Status","apiVersion":"v1","status":"Failure","message":"pods \"agent-1\" is forbidden","reason":"Forbidden","code":403}`)
+	}))
+	defer s.Close()
+	cfg := &rest.Config{Host: s.URL}
+	clientset, err := kubernetes.NewForConfig(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := New(cfg, clientset, "ns", "agent-1")
+	defer c.Close()
+	if _, err := c.Start(context.Background()); err == nil || !strings.Contains(err.Error(), "forbidden") || !strings.Contains(err.Error(), "agent-1") {
+		t.Error(err)
+	}
+}
+
+func TestDaemonSet(t *testing.T) {
+	d := DaemonSet("ns", "localhost/meshproof/agent:1")
+	p := d.Spec.Template
+	if d.Namespace != "ns" || p.Labels[Label] != Name || d.Spec.Selector.MatchLabels[Label] != Name {
+		t.Errorf("labels: %+v", d.ObjectMeta)
+	}
+	c := p.Spec.Containers[0]
+	switch {
+	case !p.Spec.HostPID || p.Spec.HostNetwork || !*c.SecurityContext.Privileged:
+		t.Error("it must see the node's processes, and listen on no address but its own pod's")
+	case *p.Spec.AutomountServiceAccountToken:
+		t.Error("a privileged pod has a token of the API server that it does not need")
+	case len(c.Ports) != 0:
+		t.Error("it publishes a port")
+	case c.Env[0].Name != "NODE_NAME":
+		t.Error("it is not told its node's name")
+	}
+}

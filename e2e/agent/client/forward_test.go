@@ -1,0 +1,157 @@
+package client
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/httpstream"      //nolint:staticcheck // as in forward.go
+	"k8s.io/apimachinery/pkg/util/httpstream/spdy" //nolint:staticcheck // as in forward.go
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+
+	"meshproof.dev/meshproof/e2e/agent"
+	"meshproof.dev/meshproof/e2e/agent/server"
+	"meshproof.dev/meshproof/e2e/recording"
+)
+
+// gateway is the API server's end of port-forwards: real SPDY, behind it the agent's real API.
+type gateway struct {
+	t     *testing.T
+	agent string // address of the agent's API
+	paths chan string
+	conns chan httpstream.Connection
+
+	mu     sync.Mutex
+	refuse string // what the kubelet says instead of connecting, "" to connect
+}
+
+func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	g.paths <- r.Method + " " + r.URL.Path
+	if _, err := httpstream.Handshake(r, w, []string{protocol}); err != nil {
+		return
+	}
+	troubles := map[string]httpstream.Stream{}
+	var mu sync.Mutex
+	conn := spdy.NewResponseUpgrader().UpgradeResponse(w, r, func(s httpstream.Stream, _ <-chan struct{}) error {
+		h := s.Headers()
+		id := h.Get(corev1.PortForwardRequestIDHeader)
+		mu.Lock()
+		defer mu.Unlock()
+		if h.Get(corev1.StreamType) == corev1.StreamTypeError {
+			troubles[id] = s
+			return nil
+		}
+		if h.Get(corev1.PortHeader) != "7373" {
+			g.t.Errorf("port %s is asked for", h.Get(corev1.PortHeader))
+		}
+		go g.carry(s, troubles[id])
+		return nil
+	})
+	if conn == nil {
+		return
+	}
+	g.conns <- conn
+	<-conn.CloseChan()
+}
+
+// carry is what the kubelet does with one connection.
+func (g *gateway) carry(data, trouble httpstream.Stream) {
+	g.mu.Lock()
+	refuse := g.refuse
+	g.mu.Unlock()
+	if refuse != "" {
+		_, _ = io.WriteString(trouble, refuse)
+		_ = trouble.Close()
+		return
+	}
+	_ = trouble.Close()
+	c, err := net.Dial("tcp", g.agent)
+	if err != nil {
+		_ = data.Reset()
+		return
+	}
+	defer c.Close()
+	go func() {
+		_, _ = io.Copy(c, data)
+		_ = c.Close()
+	}()
+	_, _ = io.Copy(data, c)
+	_ = data.Close()
+}
+
+// die ends the forward under way.
+func (g *gateway) die() { _ = (<-g.conns).Close() }
+
+func TestForward(t *testing.T) {
+	ring := server.NewRing()
+	api := httptest.NewServer(server.Handler(recording.Start{Node: "n1"}, ring, func() int64 { return 1 }, func(agent.Plan) {}))
+	defer func() {
+		api.CloseClientConnections()
+		api.Close()
+	}()
+	g := &gateway{t: t, agent: api.Listener.Addr().String(), paths: make(chan string, 100), conns: make(chan httpstream.Connection, 100)}
+	s := httptest.NewServer(g)
+	defer s.Close()
+	cfg := &rest.Config{Host: s.URL}
+	clientset, err := kubernetes.NewForConfig(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := New(cfg, clientset, "sys", "agent-1")
+	defer c.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+
+	// A stream and calls beside it share one forward.
+	var at Cursor
+	var got []string
+	ring.Add(fault(0), 0)
+	for n := range 4 {
+		err = c.Stream(ctx, &at, func(why string) { t.Errorf("lost: %s", why) }, func(l agent.Line) {
+			if got = append(got, l.Event.Fault.What); len(got) == n+1 {
+				if start, failed := c.Start(ctx); failed != nil || start.Node != "n1" {
+					t.Errorf("a call beside the stream: %+v, %v", start, failed)
+				}
+				ring.Add(fault(n+1), 0) // while the forward dies
+				g.die()
+			}
+		})
+		if err == nil || ctx.Err() != nil {
+			t.Fatalf("a stream whose forward died ends with %v", err)
+		}
+	}
+	// One line may have come through before the end was noticed.
+	if want := []string{"0", "1", "2", "3", "4"}; !slices.Equal(got, want[:min(len(got), 5)]) || len(got) < 4 {
+		t.Errorf("lines %v", got)
+	}
+	if path := <-g.paths; path != "POST /api/v1/namespaces/sys/pods/agent-1/portforward" {
+		t.Errorf("forwarded by %s", path)
+	}
+	if n := len(g.paths); n > 4 {
+		t.Errorf("%d forwards for four deaths", n+1)
+	}
+
+	// What the kubelet says against it must be in the error, and the next attempt must be a new one.
+	refuse := func(what string) {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		g.refuse = what
+	}
+	refuse("connect: connection refused inside the pod")
+	if _, err = c.Start(ctx); err == nil || !strings.Contains(err.Error(), "refused inside the pod") {
+		t.Errorf("a refused forward: %v", err)
+	}
+	refuse("")
+	if _, err = c.Start(ctx); err != nil {
+		t.Errorf("after a refused forward: %v", err)
+	}
+}

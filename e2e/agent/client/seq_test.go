@@ -1,0 +1,57 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"meshproof.dev/meshproof/e2e/agent"
+)
+
+// A reader that is slower than the agent loses lines in the middle of a stream; the numbers tell.
+func TestLinesMissingInTheMiddle(t *testing.T) {
+	var seqs []uint64
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		e := json.NewEncoder(w)
+		_ = e.Encode(agent.Head{Run: "r", Lost: 3})
+		for _, n := range seqs {
+			_ = e.Encode(agent.Line{Seq: n, Event: fault(int(n))})
+		}
+	}))
+	defer s.Close()
+	c := Over(func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, network, s.Listener.Addr().String())
+	}, "agent-1")
+	defer c.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	for _, x := range []struct {
+		seqs   []uint64
+		want   []string
+		losses int
+		says   string
+	}{
+		{[]uint64{3, 4, 5}, []string{"3", "4", "5"}, 1, "EOF"},
+		{[]uint64{3, 4, 9, 10}, []string{"3", "4", "lost", "9", "10"}, 2, "EOF"},
+		{[]uint64{3, 4, 4}, []string{"3", "4"}, 1, "line 4 came where 5 is due"},
+		{[]uint64{2}, nil, 1, "line 2 came where 3 is due"},
+	} {
+		seqs = x.seqs
+		var got []string
+		losses := 0
+		err := c.Stream(ctx, new(Cursor), func(string) {
+			if losses++; losses > 1 {
+				got = append(got, "lost")
+			}
+		}, func(l agent.Line) { got = append(got, l.Event.Fault.What) })
+		if !slices.Equal(got, x.want) || losses != x.losses || !strings.Contains(err.Error(), x.says) {
+			t.Errorf("lines %v: got %v, %d losses, %v; want %v, %d, %q", x.seqs, got, losses, err, x.want, x.losses, x.says)
+		}
+	}
+}

@@ -1,0 +1,146 @@
+package netns
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// TCPSocket is one row of the kernel's TCP table.
+type TCPSocket struct {
+	Local, Remote netip.AddrPort
+	Established   bool
+	Listening     bool
+	Idle          time.Duration // since data last arrived
+	Backoff       uint8         // retransmission timeouts in a row
+	Unacked       uint32        // bytes that wait for the peer
+}
+
+// Sizes and offsets of the kernel's structures (linux/inet_diag.h, linux/tcp.h).
+const (
+	sockDiagByFamily = 20 // SOCK_DIAG_BY_FAMILY
+	inetDiagInfo     = 2  // INET_DIAG_INFO
+	sizeofReq        = 56 // struct inet_diag_req_v2
+	sizeofMsg        = 72 // struct inet_diag_msg
+	tcpEstablished   = 1
+	tcpListen        = 10
+	offBackoff       = 4  // tcp_info.tcpi_backoff
+	offLastDataRecv  = 52 // tcp_info.tcpi_last_data_recv, ms
+)
+
+// TCP reads the namespace's TCP table: established connections and listeners, IPv4 and IPv6.
+func (h *Handle) TCP() ([]TCPSocket, error) {
+	fd, err := h.Socket(unix.AF_NETLINK, unix.SOCK_RAW, unix.NETLINK_SOCK_DIAG)
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(fd)
+	var all []TCPSocket
+	for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} {
+		if all, err = dump(fd, family, all); err != nil {
+			return nil, fmt.Errorf("INET_DIAG: %w", err)
+		}
+	}
+	return all, nil
+}
+
+func dump(fd int, family uint8, all []TCPSocket) ([]TCPSocket, error) {
+	req := make([]byte, unix.NLMSG_HDRLEN+sizeofReq)
+	ne := binary.NativeEndian
+	ne.PutUint32(req[0:], uint32(len(req)))
+	ne.PutUint16(req[4:], sockDiagByFamily)
+	ne.PutUint16(req[6:], unix.NLM_F_REQUEST|unix.NLM_F_DUMP)
+	body := req[unix.NLMSG_HDRLEN:]
+	body[0], body[1], body[2] = family, unix.IPPROTO_TCP, 1<<(inetDiagInfo-1)
+	ne.PutUint32(body[4:], 1<<tcpEstablished|1<<tcpListen)
+	if err := unix.Sendto(fd, req, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+		return nil, err
+	}
+	buf := make([]byte, 1<<16)
+	for {
+		if err := readable(fd); err != nil {
+			return nil, err
+		}
+		n, _, err := unix.Recvfrom(fd, buf, 0)
+		if err != nil {
+			return nil, err
+		}
+		done, err := messages(buf[:n], func(m []byte) {
+			if s, ok := parse(m); ok {
+				all = append(all, s)
+			}
+		})
+		if done || err != nil {
+			return all, err
+		}
+	}
+}
+
+// readable waits for the kernel's answer, which comes at once or never.
+func readable(fd int) error {
+	n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 1000)
+	if err == nil && n == 0 {
+		return fmt.Errorf("the kernel did not answer in 1 s")
+	}
+	return err
+}
+
+// messages walks over the netlink messages of one datagram.
+func messages(b []byte, each func([]byte)) (done bool, err error) {
+	ne := binary.NativeEndian
+	for len(b) >= unix.NLMSG_HDRLEN {
+		n := int(ne.Uint32(b))
+		if n < unix.NLMSG_HDRLEN || n > len(b) {
+			return false, fmt.Errorf("a netlink message of %d bytes in %d", n, len(b))
+		}
+		switch body := b[unix.NLMSG_HDRLEN:n]; ne.Uint16(b[4:]) {
+		case unix.NLMSG_DONE:
+			return true, nil
+		case unix.NLMSG_ERROR:
+			if len(body) >= 4 {
+				if errno := -int32(ne.Uint32(body)); errno != 0 {
+					return true, unix.Errno(errno)
+				}
+			}
+			return true, nil
+		default:
+			each(body)
+		}
+		b = b[min((n+3)&^3, len(b)):]
+	}
+	return false, nil
+}
+
+// parse reads struct inet_diag_msg and the struct tcp_info among its attributes.
+func parse(m []byte) (TCPSocket, bool) {
+	if len(m) < sizeofMsg {
+		return TCPSocket{}, false
+	}
+	ne := binary.NativeEndian
+	s := TCPSocket{Established: m[1] == tcpEstablished, Listening: m[1] == tcpListen, Unacked: ne.Uint32(m[60:])}
+	s.Local = addrPort(m[0], m[8:24], m[4:6])
+	s.Remote = addrPort(m[0], m[24:40], m[6:8])
+	for a := m[sizeofMsg:]; len(a) >= 4; {
+		n := int(ne.Uint16(a))
+		if n < 4 || n > len(a) {
+			break
+		}
+		if v := a[4:n]; ne.Uint16(a[2:]) == inetDiagInfo && len(v) >= offLastDataRecv+4 {
+			s.Backoff = v[offBackoff]
+			s.Idle = time.Duration(ne.Uint32(v[offLastDataRecv:])) * time.Millisecond
+		}
+		a = a[min((n+3)&^3, len(a)):]
+	}
+	return s, true
+}
+
+func addrPort(family uint8, addr, port []byte) netip.AddrPort {
+	p := binary.BigEndian.Uint16(port)
+	if family == unix.AF_INET {
+		return netip.AddrPortFrom(netip.AddrFrom4([4]byte(addr[:4])), p)
+	}
+	return netip.AddrPortFrom(netip.AddrFrom16([16]byte(addr)).Unmap(), p)
+}

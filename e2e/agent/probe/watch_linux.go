@@ -1,0 +1,222 @@
+package probe
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"meshproof.dev/meshproof/e2e/agent"
+	"meshproof.dev/meshproof/e2e/agent/netns"
+	"meshproof.dev/meshproof/e2e/agent/proc"
+	"meshproof.dev/meshproof/e2e/recording"
+)
+
+// watch is all that goes on about one pod: each kind of observation on a goroutine of its own, so that a dial that hangs
+// delays no other.
+type watch struct {
+	o      *Observer
+	pod    agent.Pod
+	ns     *netns.Handle
+	cancel context.CancelFunc
+	ctx    context.Context //nolint:containedctx // the life of the watch
+	wg     sync.WaitGroup
+
+	mu     sync.Mutex
+	plan   agent.Plan
+	pace   agent.Every // the plan's, resolved
+	vm     int         // process id of the BEAM, 0 when there is none
+	starts int         // of a BEAM, seen so far
+	root   int         // a process whose /etc is the container's
+	peers  map[agent.Pod]context.CancelFunc
+}
+
+// begin watches a pod from inside the namespace of one of its processes, if that is the pod's: a container that is only
+// just starting is in its parent's for a moment.
+func (o *Observer) begin(ctx context.Context, plan agent.Plan, pod agent.Pod, p proc.Process) (*watch, error) {
+	own, err := netip.ParseAddr(pod.IP)
+	if err != nil {
+		return nil, err
+	}
+	ns, err := netns.Open(o.fs.NetNS(p.PID))
+	if err != nil {
+		return nil, err
+	}
+	if err := ns.Holds(own); err != nil {
+		_ = ns.Close()
+		return nil, err
+	}
+	w := &watch{o: o, pod: pod, ns: ns, plan: plan, pace: plan.Resolve(1), root: p.PID, peers: map[agent.Pod]context.CancelFunc{}}
+	w.ctx, w.cancel = context.WithCancel(ctx)
+	w.wg.Go(func() { w.every(w.ctx, func(e agent.Every) time.Duration { return e.Sockets }, w.sockets) })
+	w.wg.Go(func() { w.every(w.ctx, func(e agent.Every) time.Duration { return e.DNS }, w.dns) })
+	w.wg.Go(func() { w.views() })
+	return w, nil
+}
+
+// stop ends every observation and lets the namespace go.
+func (w *watch) stop() {
+	w.cancel()
+	w.wg.Wait()
+	_ = w.ns.Close()
+}
+
+// every calls f at once and then at each interval of the plan's. A call that takes longer swallows the turns it missed.
+func (w *watch) every(ctx context.Context, of func(agent.Every) time.Duration, f func(context.Context)) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for due := time.Now(); ; {
+		f(ctx)
+		w.mu.Lock()
+		d := of(w.pace)
+		w.mu.Unlock()
+		if due = due.Add(d); time.Until(due) < 0 {
+			due = time.Now()
+		}
+		timer.Reset(time.Until(due))
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+		}
+	}
+}
+
+func (w *watch) emit(e recording.Event) {
+	if w.ctx.Err() == nil {
+		w.o.emit(e)
+	}
+}
+
+func (w *watch) current() (agent.Plan, int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.plan, w.root
+}
+
+// started is how often a BEAM was seen to start.
+func (w *watch) started() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.starts
+}
+
+func (w *watch) lacksVM() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.vm == 0
+}
+
+// setPlan begins to dial peers that are new and stops dialling those that left the plan.
+func (w *watch) setPlan(p agent.Plan, pace agent.Every) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.plan, w.pace = p, pace
+	there := map[agent.Pod]bool{}
+	for _, q := range p.Pods {
+		if q.IP == "" {
+			continue
+		}
+		there[q] = true
+		if w.peers[q] == nil {
+			peerCtx, cancel := context.WithCancel(w.ctx)
+			w.peers[q] = cancel
+			w.dialPeer(peerCtx, q, pace)
+		}
+	}
+	for q, cancel := range w.peers {
+		if !there[q] {
+			cancel()
+			delete(w.peers, q)
+		}
+	}
+}
+
+// process takes note of the pod's telling process, and waits for its end when it is a BEAM.
+func (w *watch) process(p proc.Process) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.root = p.PID
+	if w.vm != 0 || !p.VM() {
+		return
+	}
+	fd, err := unix.PidfdOpen(p.PID, 0)
+	if errors.Is(err, unix.ESRCH) {
+		return // it has ended already; the next scan finds what runs then
+	}
+	if err != nil {
+		w.o.trouble(w.pod.UID, "watching for the end of a process: "+err.Error())
+		return
+	}
+	if now, alive := w.o.fs.Process(p.PID); !alive || now != p {
+		_ = unix.Close(fd) // another process has the number by now
+		return
+	}
+	w.vm = p.PID
+	w.starts++
+	w.emit(recording.Event{Process: &recording.Process{Pod: w.pod.UID, PID: p.PID, Name: p.Name}})
+	w.wg.Go(func() { w.untilExit(fd, p) })
+}
+
+// untilExit waits for the end of the process that fd stands for.
+func (w *watch) untilExit(fd int, p proc.Process) {
+	err := exited(w.ctx, fd)
+	if w.ctx.Err() != nil {
+		return
+	}
+	if err != nil {
+		w.emit(recording.Event{Fault: &recording.Fault{Pod: w.pod.UID, What: "watching for the end of a process: " + err.Error()}})
+	} else {
+		w.emit(recording.Event{Process: &recording.Process{Pod: w.pod.UID, PID: p.PID, Name: p.Name, Exited: true}})
+	}
+	w.mu.Lock()
+	w.vm = 0
+	w.mu.Unlock()
+}
+
+// exited waits until the process of the pidfd has ended, or the context has. It closes fd.
+func exited(ctx context.Context, fd int) error {
+	// Go's poller waits for it, so that no thread has to.
+	if err := unix.SetNonblock(fd, true); err != nil {
+		_ = unix.Close(fd)
+		return err
+	}
+	f := os.NewFile(uintptr(fd), "pidfd")
+	defer f.Close()
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return err
+	}
+	defer context.AfterFunc(ctx, func() { _ = f.SetReadDeadline(time.Unix(1, 0)) })()
+	var failed error
+	err = raw.Read(func(fd uintptr) bool {
+		n, trouble := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
+		if trouble != nil && !errors.Is(trouble, unix.EINTR) {
+			failed = trouble
+		}
+		return n > 0 || failed != nil
+	})
+	return errors.Join(err, failed)
+}
+
+// dial connects from inside the pod, with the pod's own address on this side.
+func (w *watch) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	c, err := w.ns.Dial(ctx, network, addr, w.pod.IP)
+	if err != nil {
+		return nil, err
+	}
+	return w.o.ours.hold(c), nil
+}
+
+// detail is what an error says, for the recording.
+func detail(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}

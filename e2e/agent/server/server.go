@@ -1,0 +1,108 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+
+	"meshproof.dev/meshproof/e2e/agent"
+	"meshproof.dev/meshproof/e2e/recording"
+)
+
+// maxPlan bounds a plan: a thousand pods.
+const maxPlan = 1 << 20
+
+// patience is how long a client may take to send a request, or to take a batch of lines. It then comes back and goes on
+// where it was.
+const patience = 10 * time.Second
+
+// Handler serves the API.
+//
+//	GET /v1/start          what this agent is and can do (recording.Start)
+//	GET /v1/clock          its CLOCK_BOOTTIME now
+//	PUT /v1/plan           what to observe from now on
+//	GET /v1/stream?run=R&from=N
+//	                       a Head, then lines from number N of run R on (of another run: all), for as long as the
+//	                       client listens
+func Handler(start recording.Start, ring *Ring, clock func() int64, setPlan func(agent.Plan)) http.Handler {
+	m := http.NewServeMux()
+	m.HandleFunc("GET /v1/start", func(w http.ResponseWriter, _ *http.Request) { reply(w, start) })
+	m.HandleFunc("GET /v1/clock", func(w http.ResponseWriter, _ *http.Request) { reply(w, agent.Clock{Boot: clock()}) })
+	m.HandleFunc("PUT /v1/plan", func(w http.ResponseWriter, r *http.Request) {
+		d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxPlan))
+		d.DisallowUnknownFields()
+		var p agent.Plan
+		err := d.Decode(&p)
+		if _, end := d.Token(); err != nil || !errors.Is(end, io.EOF) {
+			// The decoder's own words could quote the plan, and the plan holds the cookie.
+			http.Error(w, "this is no plan", http.StatusBadRequest)
+			return
+		}
+		if err := p.Check(); err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		setPlan(p)
+		w.WriteHeader(http.StatusNoContent)
+	})
+	m.HandleFunc("GET /v1/stream", func(w http.ResponseWriter, r *http.Request) { stream(w, r, ring) })
+	return m
+}
+
+func reply(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(v) // the client has gone; nobody is left to tell
+}
+
+// stream writes the head, then lines for as long as the client listens and takes them.
+func stream(w http.ResponseWriter, r *http.Request, ring *Ring) {
+	seq, err := strconv.ParseUint(r.URL.Query().Get("from"), 10, 64)
+	if err != nil {
+		http.Error(w, "from is the number of the first line that is wanted", http.StatusBadRequest)
+		return
+	}
+	conn := http.NewResponseController(w)
+	lines, lost, next, more := ring.From(r.URL.Query().Get("run"), seq)
+	head, err := json.Marshal(agent.Head{Run: ring.run, Lost: lost})
+	if err != nil {
+		return
+	}
+	for send := append([][]byte{append(head, '\n')}, lines...); ; send = lines {
+		if len(send) > 0 && conn.SetWriteDeadline(time.Now().Add(patience)) != nil {
+			return
+		}
+		for _, l := range send {
+			if _, err := w.Write(l); err != nil {
+				return
+			}
+		}
+		if len(send) > 0 && conn.Flush() != nil {
+			return
+		}
+		select {
+		case <-r.Context().Done():
+			return
+		case <-more:
+		}
+		lines, _, next, more = ring.From(ring.run, next)
+	}
+}
+
+// Serve answers on l until the context ends, then hangs up on everybody.
+func Serve(ctx context.Context, l net.Listener, h http.Handler) error {
+	return serve(ctx, l, h, patience)
+}
+
+func serve(ctx context.Context, l net.Listener, h http.Handler, read time.Duration) error {
+	s := &http.Server{Handler: h, ReadHeaderTimeout: read, ReadTimeout: read, MaxHeaderBytes: 16 << 10}
+	defer context.AfterFunc(ctx, func() { _ = s.Close() })()
+	if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,63 @@
+package agent
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestCheck(t *testing.T) {
+	const uid = "11111111-2222-3333-4444-555555555555"
+	good := func() Plan {
+		return Plan{DNSName: "derl.app.svc.cluster.local.", EPMDPort: 4369, DistPort: 10000, Cookie: []byte("SECRETCOOKIE"), Pods: []Pod{{UID: uid, IP: "10.0.0.1", Node: "n1"}}}
+	}
+	for name, c := range map[string]struct {
+		spoil func(*Plan)
+		says  string // "" for a good plan
+	}{
+		"good":              {func(*Plan) {}, ""},
+		"empty":             {func(p *Plan) { *p = Plan{} }, ""},
+		"IPv6":              {func(p *Plan) { p.Pods[0].IP = "fd00::1" }, ""},
+		"no address yet":    {func(p *Plan) { p.Pods[0].IP = "" }, ""},
+		"a name":            {func(p *Plan) { p.Pods[0].IP = "evil.example" }, "no literal address"},
+		"an address's port": {func(p *Plan) { p.Pods[0].IP = "10.0.0.1:22" }, "no literal address"},
+		"a path for a UID":  {func(p *Plan) { p.Pods[0].UID = "../../../etc" }, "uid"},
+		"an empty UID":      {func(p *Plan) { p.Pods[0].UID = "" }, "uid"},
+		"a pod twice":       {func(p *Plan) { p.Pods = append(p.Pods, p.Pods[0]) }, "twice"},
+		"a port":            {func(p *Plan) { p.DistPort = 65536 }, "65536"},
+		"a negative port":   {func(p *Plan) { p.EPMDPort = -1 }, "-1"},
+		"a long cookie":     {func(p *Plan) { p.Cookie = make([]byte, 256) }, "cookie"},
+		"a long name":       {func(p *Plan) { p.DNSName = strings.Repeat("a", 255) }, "DNS name"},
+		"too often":         {func(p *Plan) { p.Every.View = time.Microsecond }, "1µs"},
+		"too seldom":        {func(p *Plan) { p.Every.Dist = time.Hour }, "1h"},
+		"backwards":         {func(p *Plan) { p.Every.DNS = -time.Second }, "-1s"},
+		"too many pods": {func(p *Plan) {
+			for i := range 5001 {
+				p.Pods = append(p.Pods, Pod{UID: fmt.Sprintf("%08d", i)})
+			}
+		}, "more pods"},
+	} {
+		p := good()
+		c.spoil(&p)
+		err := p.Check()
+		if (err == nil) != (c.says == "") || err != nil && !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: %v, want %q", name, err, c.says)
+		}
+		if err != nil && strings.Contains(err.Error(), "SECRETCOOKIE") {
+			t.Errorf("%s: the error holds the cookie", name)
+		}
+	}
+}
+
+func TestResolve(t *testing.T) {
+	p := Plan{Pods: make([]Pod, 3), Every: Every{View: 100 * time.Millisecond}}
+	if e := p.Resolve(1); e != (Every{View: 100 * time.Millisecond, Sockets: EveryView, DNS: EveryDNS, EPMD: EveryMatrix, Dist: EveryMatrix}) {
+		t.Errorf("three pods: %+v", e)
+	}
+	// 100 local pods among 300 are 30000 pairs.
+	p.Pods = make([]Pod, 300)
+	if e := p.Resolve(100); e.EPMD != time.Minute || e.Dist != time.Minute || e.Sockets != EveryView {
+		t.Errorf("three hundred pods: %+v", e)
+	}
+}

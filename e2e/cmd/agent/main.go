@@ -1,0 +1,116 @@
+//go:build linux
+
+// Command agent observes the pods of its node from inside their network namespaces. It runs as a privileged pod of
+// a DaemonSet (package agent), listens on the loopback of its own pod only, and does nothing until it has a plan.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"meshproof.dev/meshproof/e2e/agent"
+	"meshproof.dev/meshproof/e2e/agent/netns"
+	"meshproof.dev/meshproof/e2e/agent/probe"
+	"meshproof.dev/meshproof/e2e/agent/proc"
+	"meshproof.dev/meshproof/e2e/agent/server"
+	"meshproof.dev/meshproof/e2e/recording"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	err := run(ctx)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "agent:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context) error {
+	node := os.Getenv("NODE_NAME")
+	if node == "" {
+		return errors.New("NODE_NAME is empty: the DaemonSet sets it by the downward API")
+	}
+	ring := server.NewRing()
+	emit := func(e recording.Event) { ring.Add(e, boot()) }
+	o := probe.New("/proc", node, emit)
+	go beat(ctx, emit)
+
+	l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(agent.Port)))
+	if err != nil {
+		return err
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		o.Run(ctx)
+	}()
+	if err := server.Serve(ctx, l, server.Handler(abilities(node), ring, boot, o.SetPlan)); err != nil {
+		return err
+	}
+	<-done
+	return nil
+}
+
+// boot is CLOCK_BOOTTIME in nanoseconds: it never goes back, and it goes on while the machine sleeps.
+func boot() int64 {
+	var ts unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts); err != nil {
+		return 0
+	}
+	return ts.Nano()
+}
+
+// beat says that the agent lives, and how late its own timer fires: the CPU pressure on all it reports.
+func beat(ctx context.Context, emit func(recording.Event)) {
+	next := time.Now()
+	for ctx.Err() == nil {
+		next = next.Add(agent.EveryBeat)
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Until(next)):
+			late := max(0, time.Since(next))
+			emit(recording.Event{Beat: &recording.Beat{Late: late}})
+			if late > agent.EveryBeat {
+				next = time.Now()
+			}
+		}
+	}
+}
+
+// abilities tries what the observations need, on the agent's own namespace.
+func abilities(node string) recording.Start {
+	s := recording.Start{Version: "v1", Node: node}
+	can := func(name string, err error) {
+		if err == nil {
+			s.Can = append(s.Can, name)
+		} else {
+			s.Cannot = append(s.Cannot, name+": "+err.Error())
+		}
+	}
+	pids, err := filepath.Glob("/proc/[0-9]*")
+	if err == nil && len(pids) < 10 {
+		err = fmt.Errorf("only %d processes are seen", len(pids))
+	}
+	can("hostpid", err)
+	ns, err := netns.Open(proc.FS("/proc").NetNS(1))
+	if err == nil {
+		defer ns.Close()
+		can("netns", ns.Do(func() error { return nil }))
+		_, err = ns.TCP()
+		can("inet_diag", err)
+	} else {
+		can("netns", err)
+	}
+	return s
+}
