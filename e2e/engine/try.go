@@ -1,0 +1,136 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+)
+
+// errNotThere means that the engine's command is not on PATH.
+var errNotThere = errors.New("not on PATH")
+
+// try runs one privileged container, with the flags that kind gives its nodes and that engines have been seen to
+// refuse, on the engine's default network, and removes what it made. It sets e.Version.
+func try(ctx context.Context, e *Engine, budget time.Duration) error {
+	if _, err := exec.LookPath(e.name); err != nil {
+		return errNotThere
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, budget, fmt.Errorf("no answer within %s", budget))
+	defer cancel()
+	if err := alive(ctx, e); err != nil {
+		return err
+	}
+	var archive bytes.Buffer
+	if err := writeProbeArchive(&archive); err != nil {
+		return fmt.Errorf("make the probe image: %w", err)
+	}
+	if err := e.Load(ctx, &archive); err != nil {
+		return err
+	}
+	container := fmt.Sprintf("meshproof-engine-probe-%d", os.Getpid())
+	defer removeProbe(ctx, e, container)
+	out, err := e.Output(ctx, "run", "--rm", "--name", container, "--privileged", "--tmpfs", "/run", "--cgroupns=private", probeImage)
+	if err != nil {
+		return err
+	}
+	if !strings.Contains(string(out), strings.TrimSpace(probeSays)) {
+		return fmt.Errorf("%s run ended well, but the container wrote %q instead of %q", e.name, firstBytes(out, 80), probeSays)
+	}
+	return nil
+}
+
+// removeProbe removes the image, and the container if a broken or cancelled run has left it. The clean-up has
+// its own budget because the attempt's may be spent.
+func removeProbe(ctx context.Context, e *Engine, container string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	_ = e.Run(ctx, "rm", "--force", container) // it is not there after a good run
+	_ = e.Run(ctx, "rmi", "--force", probeImage)
+}
+
+// alive asks the engine for its version and for what kind refuses to work with, without making anything.
+func alive(ctx context.Context, e *Engine) error {
+	if e.name == Docker {
+		return dockerAlive(ctx, e)
+	}
+	out, err := e.Output(ctx, "info", "--format",
+		"{{.Version.Version}} {{.Host.Security.Rootless}} {{.Host.CgroupsVersion}} {{.Host.CgroupControllers}}")
+	if err != nil {
+		return err
+	}
+	f := strings.Fields(string(out))
+	if len(f) < 3 {
+		return fmt.Errorf("podman info wrote %q", firstBytes(out, 80))
+	}
+	e.Version = f[0]
+	// kind's own conditions (its validateProvider): a rootless node needs cgroup v2 with these three delegated.
+	if f[1] == "true" {
+		if f[2] != "v2" {
+			return errors.New("podman is rootless on a cgroup v1 host, and kind's nodes need cgroup v2 for that")
+		}
+		controllers := strings.Trim(strings.Join(f[3:], " "), "[]")
+		for _, c := range []string{"cpu", "memory", "pids"} {
+			if !strings.Contains(" "+controllers+" ", " "+c+" ") {
+				return fmt.Errorf("podman is rootless and the cgroup controller %s is not delegated to it (has: %s)", c, controllers)
+			}
+		}
+	}
+	return nil
+}
+
+// stillAlive is alive for an engine that passed it before: podman's own version is asked for in a fifth of the
+// time its store needs.
+func stillAlive(ctx context.Context, e *Engine) error {
+	if e.name == Docker {
+		return dockerAlive(ctx, e)
+	}
+	out, err := e.Output(ctx, "version", "--format", "{{.Client.Version}}")
+	e.Version = strings.TrimSpace(string(out))
+	return err
+}
+
+func dockerAlive(ctx context.Context, e *Engine) error {
+	// podman-docker installs a command "docker" that is podman; kind's docker provider does not work with it.
+	if out, err := e.Output(ctx, "--version"); err == nil && strings.Contains(strings.ToLower(string(out)), "podman") {
+		return fmt.Errorf("the command docker is podman's (%s)", strings.TrimSpace(firstBytes(out, 80)))
+	}
+	out, err := e.Output(ctx, "version", "--format", "{{.Server.Version}}")
+	if err != nil {
+		return err
+	}
+	e.Version = strings.TrimSpace(string(out))
+	if e.Version == "" {
+		return errors.New("docker version names no server version")
+	}
+	return nil
+}
+
+func firstBytes(b []byte, n int) string {
+	if len(b) > n {
+		b = b[:n]
+	}
+	return string(b)
+}
+
+// hint is what to do about an error that has been seen before; empty when it has not.
+func hint(err error) string {
+	for _, h := range []struct{ seen, do string }{
+		{"Cannot connect to the Docker daemon", "start the docker daemon, or set DOCKER_HOST to one that runs"},
+		{"permission denied while trying to connect", "run as root or as a member of the group docker"},
+		{"unable to apply caps", "this host's bounding set lacks a capability that docker asks for; install podman, which does not ask for it"},
+		{"netavark: No such file", "install iptables: podman's network program calls it"},
+		{"failed to find plugin", "install containernetworking-plugins"},
+		{"rootless", "run as root, or see https://kind.sigs.k8s.io/docs/user/rootless/"},
+		{"rlimit", "the engine asks for higher limits than this host grants; CONTAINERS_CONF with default_ulimits, or podman"},
+	} {
+		if strings.Contains(err.Error(), h.seen) {
+			return h.do
+		}
+	}
+	return ""
+}
