@@ -1,0 +1,112 @@
+package image
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/static"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"meshproof.dev/meshproof/e2e/exitcode"
+)
+
+const (
+	agentPackage = "./e2e/cmd/agent"
+	agentRepo    = "localhost/meshproof/agent"
+)
+
+// Agent makes the agent's image for nodes of an architecture ("amd64", "arm64": status.nodeInfo.architecture of
+// a Node). The binary is built from the checkout by the go command, static and without paths of this machine, so
+// the same source gives the same digest everywhere; the image holds nothing else and needs no engine.
+func (m *Maker) Agent(ctx context.Context, goarch string) (Image, error) {
+	start := time.Now()
+	bin, err := m.agentBinary(ctx, goarch)
+	if err != nil {
+		return Image{}, err
+	}
+	img, err := agentImage(bin, goarch)
+	if err != nil {
+		return Image{}, fmt.Errorf("assemble the agent image: %w", err)
+	}
+	digest, err := img.ConfigName()
+	if err != nil {
+		return Image{}, fmt.Errorf("assemble the agent image: %w", err)
+	}
+	ref := agentRepo + ":" + digest.Hex[:12]
+	e := m.entry("images/agent", "agent-"+goarch, digest.Hex[:12])
+	im, err := m.obtain(ctx, "agent", e, asRecorded, func(*os.File) (record, error) {
+		if failed := writeImage(e.path("agent.tar"), ref, img); failed != nil {
+			return record{}, fmt.Errorf("assemble the agent image: %w", failed)
+		}
+		m.log(fmt.Sprintf("built the agent image (%s, %.1f MB) in %s", goarch, float64(len(bin))/1e6, round(time.Since(start))))
+		return record{Ref: ref, ID: digest.String(), Tar: "agent.tar", Origin: Built}, nil
+	})
+	im.Took = time.Since(start)
+	return im, err
+}
+
+// agentBinary builds the agent. The go command decides whether there is anything to do.
+func (m *Maker) agentBinary(ctx context.Context, goarch string) ([]byte, error) {
+	if _, err := exec.LookPath("go"); err != nil {
+		return nil, exitcode.With(exitcode.Unavailable, errors.New("the agent is built from source and there is no go command on PATH: install Go"))
+	}
+	k := newKeyer()
+	k.add(m.Root)
+	dir := filepath.Join(m.Cache, "images", "agent-bin", k.key(), goarch)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("cache: %w", err)
+	}
+	lock, err := m.lock(ctx, "agent-bin-"+k.key()+"-"+goarch, "another run is building the agent")
+	if err != nil {
+		return nil, err
+	}
+	defer lock.Close()
+	file := filepath.Join(dir, "agent")
+	c := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", file, agentPackage)
+	c.Dir = m.Root
+	c.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+goarch, "GOAMD64=v1", "GOARM64=v8.0")
+	if err := m.run(ctx, step{what: "building the agent", cmd: c}); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(file)
+}
+
+// agentImage is an image FROM scratch whose one file is the binary. Nothing in it depends on when or where it was
+// assembled.
+func agentImage(bin []byte, goarch string) (v1.Image, error) {
+	var layer bytes.Buffer
+	t := tar.NewWriter(&layer)
+	if err := t.WriteHeader(&tar.Header{
+		Typeflag: tar.TypeReg, Name: "agent", Mode: 0o755, Size: int64(len(bin)),
+		ModTime: time.Unix(0, 0), Format: tar.FormatUSTAR,
+	}); err != nil {
+		return nil, err
+	}
+	if _, err := t.Write(bin); err != nil {
+		return nil, err
+	}
+	if err := t.Close(); err != nil {
+		return nil, err
+	}
+	img, err := mutate.ConfigFile(empty.Image, &v1.ConfigFile{
+		Architecture: goarch,
+		OS:           "linux",
+		Created:      v1.Time{Time: time.Unix(0, 0).UTC()},
+		Config:       v1.Config{Entrypoint: []string{"/agent"}},
+		RootFS:       v1.RootFS{Type: "layers"},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return mutate.AppendLayers(img, static.NewLayer(layer.Bytes(), types.DockerUncompressedLayer))
+}

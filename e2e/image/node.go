@@ -1,0 +1,207 @@
+package image
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"meshproof.dev/meshproof/e2e/exitcode"
+)
+
+// What building the node image takes, by the measure that scripts/node-image/Makefile states.
+const (
+	nodeCacheBytes  = 3 * gb
+	nodeGoBytes     = 3 * gb // Go's build cache
+	nodeEngineBytes = 2 * gb
+	nodeTar         = "node.tar"
+)
+
+// Node makes kind's node image available in the engine. k8s is a Kubernetes version: "" for the pinned one,
+// "1.37" for any of that minor version, "1.37.2" for just that one; another than there are builders or images for
+// is an error of code 64.
+//
+// The pinned image is pulled where that works. Where it does not the image is built, in some ten minutes on two
+// cores, and kept in the cache as an archive too, from which it comes back when the engine has lost it.
+func (m *Maker) Node(ctx context.Context, k8s string) (Image, error) {
+	b := builder{m, "node-image"}
+	version, pull, err := m.nodeVersion(b, k8s)
+	if err != nil {
+		return Image{}, err
+	}
+	settings := map[string]string{"K8S": version}
+	key, err := b.key(settings, func(rel string, isDir bool) bool {
+		// Each version of Kubernetes has a folder; only the one that is built counts.
+		return isDir && filepath.Dir(rel) == "k8s" && rel != "k8s/"+version
+	})
+	if err != nil {
+		return Image{}, err
+	}
+	e := m.entry("node", "node-"+minorOf(version), key)
+	usable := func(r *record) (bool, error) {
+		if r.Origin == Pulled && r.Ref != pull {
+			return false, nil
+		}
+		return m.inEngine(ctx, e, r)
+	}
+	return m.obtain(ctx, "node", e, usable, func(lock *os.File) (record, error) {
+		if pull != "" {
+			r, err := m.pullOrFind(ctx, pull)
+			if no := (errNoPull{}); !errors.As(err, &no) {
+				return r, err
+			}
+		}
+		return m.buildNode(ctx, b, e, lock, settings)
+	})
+}
+
+func (m *Maker) buildNode(ctx context.Context, b builder, e entry, lock *os.File, settings map[string]string) (record, error) {
+	what := "building the node image (Kubernetes " + settings["K8S"] + ")"
+	if _, err := os.Stat(filepath.Join(b.dir(), "k8s", settings["K8S"])); err != nil {
+		return record{}, exitcode.With(exitcode.Unavailable, fmt.Errorf("node image of Kubernetes %s: there is no builder for it, and it cannot be pulled here", settings["K8S"]))
+	}
+	if err := m.room(ctx, what, nodeCacheBytes, nodeEngineBytes, goCache(ctx, nodeGoBytes)...); err != nil {
+		return record{}, err
+	}
+	if err := m.havePackages(ctx, what, m.Versions.Words("APT_BUILD")); err != nil {
+		return record{}, err
+	}
+	if err := b.build(ctx, what, e, lock, settings); err != nil {
+		return record{}, err
+	}
+	r := record{Ref: "localhost/meshproof/node:" + e.key, Origin: Built}
+	ok, err := m.inEngine(ctx, e, &r) // an earlier build may have got as far as the archive, and the engine lost the image since
+	if err != nil {
+		return record{}, err
+	}
+	if !ok {
+		return record{}, fmt.Errorf("%s: the builder ended well, but %s is not in %s", what, r.Ref, m.Engine)
+	}
+	return r, e.keepOnly(nodeTar)
+}
+
+// inEngine tells whether the engine has the image, and notes its id there, which differs between engines. An
+// image that the engine has lost is loaded from the entry's archive.
+func (m *Maker) inEngine(ctx context.Context, e entry, r *record) (bool, error) {
+	id, ok, err := m.Engine.HasImage(ctx, r.Ref)
+	if err == nil && !ok {
+		if ok = m.load(ctx, e.path(nodeTar)); ok {
+			id, ok, err = m.Engine.HasImage(ctx, r.Ref)
+		}
+	}
+	r.ID = id
+	return ok, err
+}
+
+// load loads an archive, if it is there, into the engine. One that cannot be loaded is removed: the image is then
+// made again.
+func (m *Maker) load(ctx context.Context, archive string) bool {
+	f, err := os.Open(archive)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	m.log("the engine has lost the node image; loading " + archive)
+	c := m.Engine.Cmd(ctx, "load")
+	c.Stdin = f
+	if err = m.run(ctx, step{what: "loading the node image", cmd: c}); err == nil {
+		return true
+	}
+	if ctx.Err() == nil {
+		m.log(fmt.Sprintf("%s is of no use, the image is made again: %v", archive, err))
+		_ = os.Remove(archive)
+	}
+	return false
+}
+
+// pullOrFind has a pinned image in the engine: as it lies there, else pulled.
+func (m *Maker) pullOrFind(ctx context.Context, ref string) (record, error) {
+	r := record{Ref: ref, Origin: Pulled, found: true}
+	id, ok, err := m.Engine.HasImage(ctx, ref)
+	if err == nil && !ok {
+		r.found = false
+		if err = m.pull(ctx, ref); err == nil {
+			id, ok, err = m.Engine.HasImage(ctx, ref)
+		}
+	}
+	if err == nil && !ok {
+		err = fmt.Errorf("%s was pulled, but %s does not have it", ref, m.Engine)
+	}
+	r.ID = id
+	return r, err
+}
+
+// nodeVersion says which Kubernetes is built when it must be, and which image may be pulled instead (empty:
+// none, since the version asked for is not the pinned image's).
+func (m *Maker) nodeVersion(b builder, k8s string) (build, pull string, err error) {
+	pinned, err := m.Versions.Get("K8S")
+	if err != nil {
+		return "", "", err
+	}
+	image, err := m.Versions.Get("NODE_IMAGE")
+	if err != nil {
+		return "", "", err
+	}
+	tag := tagOf(image)
+	want := "v" + strings.TrimPrefix(k8s, "v")
+	if k8s == "" || want == minorOf(pinned) {
+		if minorOf(tag) == minorOf(pinned) {
+			pull = fullRef(image)
+		}
+		return pinned, pull, nil
+	}
+	if want == tag {
+		pull = fullRef(image)
+	}
+	have, err := os.ReadDir(filepath.Join(b.dir(), "k8s"))
+	if err != nil {
+		return "", "", fmt.Errorf("builder: %w", err)
+	}
+	var versions []string
+	for _, d := range have {
+		versions = append(versions, d.Name())
+		if d.Name() == want || minorOf(d.Name()) == want {
+			build = d.Name()
+		}
+	}
+	if build == "" && pull != "" {
+		return want, pull, nil
+	}
+	if build == "" {
+		slices.Sort(versions)
+		return "", "", exitcode.With(exitcode.Usage, fmt.Errorf("no node image of Kubernetes %s: there are builders for %s, and the pinned image has %s",
+			strings.TrimPrefix(want, "v"), strings.Join(versions, ", "), tag))
+	}
+	return build, pull, nil
+}
+
+// minorOf is "v1.37" of "v1.37.2".
+func minorOf(version string) string {
+	f := strings.SplitN(version, ".", 3)
+	if len(f) < 2 {
+		return version
+	}
+	return f[0] + "." + f[1]
+}
+
+// tagOf is the tag of a reference, empty when it has none.
+func tagOf(ref string) string {
+	ref, _, _ = strings.Cut(ref, "@")
+	ref = ref[strings.LastIndex(ref, "/")+1:]
+	_, tag, _ := strings.Cut(ref, ":")
+	return tag
+}
+
+// goCache is the room that a Go build of the given size takes in Go's own cache.
+func goCache(ctx context.Context, bytes int64) []need {
+	out, err := exec.CommandContext(ctx, "go", "env", "GOCACHE").Output()
+	dir := strings.TrimSpace(string(out))
+	if err != nil || dir == "" || dir == "off" {
+		return nil
+	}
+	return []need{{dir, bytes}}
+}

@@ -1,0 +1,228 @@
+package image
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"meshproof.dev/meshproof/e2e/exitcode"
+)
+
+func TestNodeIsPulledWhereThatWorks(t *testing.T) {
+	w := newWorld(t)
+	t.Setenv("PULL", "echo Getting image source signatures")
+	im, err := w.Node(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if im.Ref != hub+"kindest/node@sha256:01" || im.Source != Pulled || im.ID == "" {
+		t.Errorf("got %+v", im)
+	}
+	if made := w.calls("make"); len(made) > 0 {
+		t.Errorf("built all the same: %q", made)
+	}
+	w.calls("podman")
+	im, err = w.Node(t.Context(), "1.37")
+	if err != nil || im.Source != Cached || im.Origin != Pulled {
+		t.Errorf("second time: %+v, %v", im, err)
+	}
+	if did := w.calls("podman"); len(did) != 1 {
+		t.Errorf("a warm look-up ran %q, want one look into the engine", did)
+	}
+	// The pulled image has another patch version than the one that is asked for now.
+	if im, err = w.Node(t.Context(), "1.37.2"); err != nil || im.Source != Built {
+		t.Errorf("another version: %+v, %v", im, err)
+	}
+}
+
+func TestNodeIsBuiltWhereNot(t *testing.T) {
+	w := newWorld(t)
+	im, err := w.Node(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if im.Source != Built || !strings.HasPrefix(im.Ref, "localhost/meshproof/node:") || im.ID != "sha256:dddddddddddddddd" {
+		t.Errorf("got %+v", im)
+	}
+	dir := filepath.Join(w.Cache, "node", strings.TrimPrefix(im.Ref, "localhost/meshproof/node:"))
+	if _, err = os.Stat(filepath.Join(dir, "bin")); !os.IsNotExist(err) {
+		t.Errorf("what only the builder needed is still there: %v", err)
+	}
+	if im, err = w.Node(t.Context(), ""); err != nil || im.Source != Cached || im.Origin != Built {
+		t.Errorf("second time: %+v, %v", im, err)
+	}
+	w.forget(im.Ref)
+	im, err = w.Node(t.Context(), "")
+	if err != nil || im.Source != Cached || im.ID != "sha256:cccccccccccccccc" {
+		t.Errorf("after the engine lost it: %+v, %v; want it loaded from the archive", im, err)
+	}
+	if made := w.calls("make"); len(made) != 1 {
+		t.Errorf("make was run %d times: %q", len(made), made)
+	}
+	if pulled := w.calls("podman pull"); len(pulled) != 1 {
+		t.Errorf("the registry was asked %d times: %q", len(pulled), pulled)
+	}
+}
+
+func TestNodeVersions(t *testing.T) {
+	for _, c := range []struct{ ask, build, pull string }{
+		{"", "v1.37.2", hub + "kindest/node@sha256:01"},
+		{"1.37", "v1.37.2", hub + "kindest/node@sha256:01"},
+		{"v1.37", "v1.37.2", hub + "kindest/node@sha256:01"},
+		{"1.37.2", "v1.37.2", ""},
+		{"1.37.0", "v1.37.0", hub + "kindest/node@sha256:01"},
+		{"1.36", "v1.36.1", ""},
+	} {
+		w := newWorld(t)
+		build, pull, err := w.nodeVersion(builder{w.Maker, "node-image"}, c.ask)
+		if err != nil || build != c.build || pull != c.pull {
+			t.Errorf("%q: builds %q, pulls %q, %v; want %q and %q", c.ask, build, pull, err, c.build, c.pull)
+		}
+	}
+	w := newWorld(t)
+	_, err := w.Node(t.Context(), "1.20")
+	if exitcode.Of(err) != exitcode.Usage || !strings.Contains(err.Error(), "v1.36.1, v1.37.2") {
+		t.Errorf("unknown version: code %d, %v", exitcode.Of(err), err)
+	}
+	if _, err = w.Node(t.Context(), "1.37.0"); exitcode.Of(err) != exitcode.Unavailable {
+		t.Errorf("a version that can only be pulled: code %d, %v", exitcode.Of(err), err)
+	}
+}
+
+func TestNodeKeyIsOfContentOnly(t *testing.T) {
+	key := func(w *world) string {
+		t.Helper()
+		k, err := builder{w.Maker, "node-image"}.key(map[string]string{"K8S": "v1.37.2"}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return k
+	}
+	w, clone := newWorld(t), newWorld(t)
+	first := key(w)
+	if key(clone) != first {
+		t.Error("two clones have two keys")
+	}
+	clone.Versions["ERLANG_RUN_27"] = "another"
+	if key(clone) != first {
+		t.Error("a pin that the Makefile does not read changes the key")
+	}
+	clone.Versions["NODE_SUITE"] = "trixie"
+	if key(clone) == first {
+		t.Error("a pin that the Makefile reads does not change the key")
+	}
+	w.write("root/scripts/node-image/README.md", "prose")
+	if key(w) != first {
+		t.Error("prose changes the key")
+	}
+	w.write("root/scripts/node-image/pause/main.go", "package main")
+	if key(w) == first {
+		t.Error("a source file does not change the key")
+	}
+}
+
+func TestFailedBuildShowsItsEnd(t *testing.T) {
+	w := newWorld(t)
+	t.Setenv("MAKE", "for i in $(seq 60); do echo line $i; done; echo broken pipe fitting >&2; exit 2")
+	_, err := w.Node(t.Context(), "")
+	if err == nil || exitcode.Of(err) != exitcode.Internal {
+		t.Fatalf("code %d, %v", exitcode.Of(err), err)
+	}
+	for _, want := range []string{"building the node image (Kubernetes v1.37.2): exit status 2 after ", "\n    broken pipe fitting", "\n    line 60", "build.log"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("error lacks %q:\n%v", want, err)
+		}
+	}
+	if strings.Contains(err.Error(), "line 20\n") {
+		t.Errorf("error holds more than the last 40 lines:\n%v", err)
+	}
+	t.Setenv("MAKE", "")
+	if im, err := w.Node(t.Context(), ""); err != nil || im.Source != Built {
+		t.Errorf("after the cause is gone: %+v, %v", im, err)
+	}
+}
+
+// An interrupted build leaves what it made in the same folder for the next one.
+func TestCancelledBuildGoesOn(t *testing.T) {
+	w := newWorld(t)
+	t.Setenv("MAKE", `if [ -e "$OUT/bin/kubeadm" ]; then echo goes on; else touch "$OUT/bin/kubeadm"; sleep 60 & sleep 60; fi`)
+	ctx, cancel := context.WithCancel(t.Context())
+	time.AfterFunc(300*time.Millisecond, cancel)
+	start := time.Now()
+	_, err := w.Node(ctx, "")
+	if err == nil || !strings.Contains(err.Error(), "context canceled") {
+		t.Fatalf("cancelled: %v", err)
+	}
+	if took := time.Since(start); took > 3*time.Second {
+		t.Errorf("cancelling took %s", took)
+	}
+	im, err := w.Node(t.Context(), "")
+	if err != nil || im.Source != Built {
+		t.Fatalf("%+v, %v", im, err)
+	}
+	b, err := os.ReadFile(filepath.Join(w.Cache, "node", strings.TrimPrefix(im.Ref, "localhost/meshproof/node:"), "build.log"))
+	if err != nil || string(b) != "goes on\n" {
+		t.Errorf("the second build began anew: %q, %v", b, err)
+	}
+}
+
+func TestOnlyOneBuilds(t *testing.T) {
+	w := newWorld(t)
+	// The builder holds the locks too, so that it keeps them if this process is killed.
+	t.Setenv("MAKE", `sleep 0.3; [ -e /dev/fd/3 ] && [ -e /dev/fd/4 ] || { echo no locks; exit 1; }`)
+	var wg sync.WaitGroup
+	for range 3 {
+		wg.Go(func() {
+			if _, err := w.Node(t.Context(), ""); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if made := w.calls("make"); len(made) != 1 {
+		t.Errorf("make was run %d times: %q", len(made), made)
+	}
+	if !strings.Contains(w.log(), "another run is making the image node; waiting for it") {
+		t.Errorf("the others did not say that they wait:\n%s", w.log())
+	}
+}
+
+func TestMissingPackages(t *testing.T) {
+	w := newWorld(t)
+	t.Setenv("DPKG", "mmdebstrap")
+	_, err := w.Node(t.Context(), "")
+	if exitcode.Of(err) != exitcode.Unavailable || !strings.Contains(err.Error(), "apt-get install mmdebstrap") {
+		t.Errorf("code %d, %v", exitcode.Of(err), err)
+	}
+	if made := w.calls("make"); len(made) > 0 {
+		t.Errorf("made something before: %q", made)
+	}
+}
+
+func TestBases(t *testing.T) {
+	w := newWorld(t)
+	// Only one of the two can be pulled: then both are built.
+	t.Setenv("PULL", `case "$2" in *erlang*) echo Copying blob ;; *) echo "Error: manifest unknown"; exit 125 ;; esac`)
+	build, run, err := w.Bases(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if build.Source != Built || run.Source != Built || !strings.HasPrefix(run.Ref, "localhost/meshproof/otp-run:27-") || run.ID != "sha256:erun" {
+		t.Errorf("got %+v and %+v", build, run)
+	}
+	build, run, err = w.Bases(t.Context(), "27")
+	if err != nil || build.Source != Cached || run.Source != Cached || run.Ref == build.Ref {
+		t.Errorf("second time: %+v and %+v, %v", build, run, err)
+	}
+	w.forget(run.Ref)
+	if _, run, err = w.Bases(t.Context(), "27"); err != nil || run.Source != Built {
+		t.Errorf("after the engine lost one: %+v, %v", run, err)
+	}
+	if _, _, err = w.Bases(t.Context(), "19"); exitcode.Of(err) != exitcode.Usage || !strings.Contains(err.Error(), "only for 27") {
+		t.Errorf("unknown release: code %d, %v", exitcode.Of(err), err)
+	}
+}

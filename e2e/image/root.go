@@ -1,0 +1,57 @@
+package image
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"meshproof.dev/meshproof/e2e/exitcode"
+)
+
+// module is the module whose checkout holds the builders and the agent's source.
+const module = "meshproof.dev/meshproof"
+
+// FindRoot is the root of the checkout that the working directory lies in: the nearest folder upwards with the
+// go.mod of our module. Outside of a checkout there are no builders; the error says so and carries code 64.
+func FindRoot() (string, error) {
+	wd, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	return findRoot(wd)
+}
+
+func findRoot(from string) (string, error) {
+	for dir := from; ; dir = filepath.Dir(dir) {
+		name, err := moduleOf(filepath.Join(dir, "go.mod"))
+		if err == nil && name == module {
+			return dir, nil
+		}
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			return "", fmt.Errorf("looking for the checkout of %s: %w", module, err)
+		}
+		if dir == filepath.Dir(dir) {
+			return "", exitcode.With(exitcode.Usage, fmt.Errorf(
+				"%s is not in a checkout of %s, and the images are made from one: run this in a clone of the repository", from, module))
+		}
+	}
+}
+
+// moduleOf reads the module directive of a go.mod.
+func moduleOf(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	s := bufio.NewScanner(f)
+	for s.Scan() {
+		if name, ok := strings.CutPrefix(strings.TrimSpace(s.Text()), "module "); ok {
+			return strings.Trim(strings.TrimSpace(name), `"`), nil
+		}
+	}
+	return "", s.Err()
+}

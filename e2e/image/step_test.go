@@ -1,0 +1,140 @@
+package image
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+func sh(ctx context.Context, script string) *exec.Cmd {
+	return exec.CommandContext(ctx, "sh", "-c", script)
+}
+
+// A child that will not hear SIGTERM, of a parent that dies of it, is gone when run returns.
+func TestCancelEndsChildren(t *testing.T) {
+	dir := t.TempDir()
+	pidFile := filepath.Join(dir, "pid")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	go func() {
+		for {
+			if b, err := os.ReadFile(pidFile); err == nil && strings.HasSuffix(string(b), "\n") {
+				break
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		cancel(errors.New("stopped by the test"))
+	}()
+	m := &Maker{}
+	// Not sh itself but what it started holds the output and ignores the signal.
+	script := fmt.Sprintf(`(trap "" TERM; sh -c 'echo $PPID >%s'; while :; do sleep 0.05; done) & wait`, pidFile)
+	err := m.run(ctx, step{what: "building x", cmd: sh(ctx, script), grace: 200 * time.Millisecond})
+	if err == nil || !strings.Contains(err.Error(), "building x: stopped by the test after ") {
+		t.Errorf("got %v", err)
+	}
+	b, err := os.ReadFile(pidFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(b)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(2 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		if err := syscall.Kill(pid, 0); errors.Is(err, syscall.ESRCH) || zombie(pid) {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("process %d is still there", pid)
+		}
+	}
+}
+
+// zombie tells of a process that has ended and that nobody has waited for yet (proc(5)).
+func zombie(pid int) bool {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	return err == nil && strings.Contains(string(b), ") Z ")
+}
+
+func TestProgressLines(t *testing.T) {
+	var said []string
+	m := &Maker{Log: func(s string) { said = append(said, s) }}
+	log := filepath.Join(t.TempDir(), "sub", "log")
+	c := sh(t.Context(), `printf 'one\ntwo\r\033[31mthree\033[0m\npart'; sleep 0.3; echo ial >&2`)
+	if err := m.run(t.Context(), step{what: "building x", cmd: c, log: log, every: 120 * time.Millisecond}); err != nil {
+		t.Fatal(err)
+	}
+	if len(said) != 2 || !strings.HasPrefix(said[0], "building x: ") || !strings.HasSuffix(said[0], "ms so far: three") {
+		t.Errorf("said %q", said)
+	}
+	if b, err := os.ReadFile(log); err != nil || string(b) != "one\ntwo\r\033[31mthree\033[0m\npartial\n" {
+		t.Errorf("log file: %q, %v", b, err)
+	}
+}
+
+func TestTail(t *testing.T) {
+	var l lines
+	for i := range 50 {
+		fmt.Fprintf(&l, "line %d\n", i)
+	}
+	fmt.Fprint(&l, strings.Repeat("é", 1000)+"\nend")
+	l.flush()
+	tail := l.tail()
+	if len(tail) != 40 || tail[0] != "line 12" || tail[39] != "end" {
+		t.Errorf("%d lines from %q to %q", len(tail), tail[0], tail[len(tail)-1])
+	}
+	if long := tail[38]; len(long) > lineBytes+10 || !strings.HasSuffix(long, "é …") {
+		t.Errorf("a long line is kept as %q", long)
+	}
+}
+
+func TestCommandThatIsNotThere(t *testing.T) {
+	err := (&Maker{}).run(t.Context(), step{what: "building x", cmd: exec.CommandContext(t.Context(), "no-such-command-here")})
+	var b *BuildError
+	if !errors.As(err, &b) || !errors.Is(err, exec.ErrNotFound) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// The lock that a child inherited holds after this process has closed it.
+func TestChildKeepsLock(t *testing.T) {
+	m := &Maker{Cache: t.TempDir()}
+	lock, err := m.lock(t.Context(), "x", "waiting")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := sh(t.Context(), "read -r line")
+	in, err := c.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.ExtraFiles = []*os.File{lock}
+	if err = c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if err = lock.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := m.tryLock("x"); ok {
+		t.Error("the lock is free while the child lives")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 150*time.Millisecond)
+	defer cancel()
+	if _, err = m.lock(ctx, "x", "another run is at it"); err == nil || !strings.Contains(err.Error(), "another run is at it; waited ") {
+		t.Errorf("waiting ended with %v", err)
+	}
+	_ = in.Close()
+	_ = c.Wait()
+	if l, ok := m.tryLock("x"); !ok {
+		t.Error("the lock is held though the child has ended")
+	} else {
+		_ = l.Close()
+	}
+}
