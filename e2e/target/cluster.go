@@ -1,0 +1,128 @@
+package target
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"meshproof.dev/meshproof/e2e/engine"
+	"meshproof.dev/meshproof/e2e/target/keeper"
+	"meshproof.dev/meshproof/e2e/target/state"
+)
+
+// Provenance says what the cluster is made of, for reports.
+type Provenance struct {
+	NodeImage        string // the reference the nodes were made from; empty for a cluster that is not of ours
+	NodeImageID      string // its id in the engine's store
+	Kubernetes       string // the API server's version: "v1.37.2"
+	ContainerRuntime string // of the first node: "containerd://1.6.20"
+	OSImage          string // of the first node
+	Kernel           string // of the first node
+	Architecture     string // of the first node: "amd64"
+}
+
+// Cluster is a cluster to work on. Its exported fields do not change after it was returned.
+type Cluster struct {
+	Name           string // kind's name of the cluster; of an existing one, the name its context gives it
+	Context        string
+	KubeconfigPath string // a file of ours, or the one that named the context; may be a list as in KUBECONFIG
+	Config         *rest.Config
+	Owned          bool     // made by this program
+	Nodes          []string // names of the Node objects, sorted
+	Provenance     Provenance
+
+	engine  *engine.Engine
+	keeper  *keeper.Keeper
+	noted   state.Cluster // zero for a cluster that is not ours
+	lock    *state.Lock
+	dir     state.Dir
+	log     func(string)
+	keep    atomic.Bool
+	closed  atomic.Bool
+	inNodes []string // container names; for an existing kind cluster, found when first needed
+}
+
+func newCluster(o Options, noted state.Cluster, k *keeper.Keeper) *Cluster {
+	c := &Cluster{
+		Name: o.Name, Context: "kind-" + o.Name, KubeconfigPath: noted.Kubeconfig, Owned: true,
+		Provenance: Provenance{NodeImage: noted.NodeImage, NodeImageID: noted.NodeImageID},
+		engine:     o.Engine, keeper: k, noted: noted, dir: state.Dir(o.StateDir), log: o.Log, inNodes: noted.Containers,
+	}
+	c.keep.Store(o.Keep)
+	return c
+}
+
+// Keep says whether Close leaves the cluster to the next run. It has no meaning for a cluster that is not ours,
+// which is never deleted.
+func (c *Cluster) Keep(keep bool) { c.keep.Store(keep) }
+
+// connect reads the kubeconfig. The client's own rate limit is set above what a harness asks for in a burst: the
+// default of 5 requests per second would show up as slowness of the cluster.
+func connect(kubeconfig, contextName string) (*rest.Config, *kubernetes.Clientset, error) {
+	rules := clientcmd.NewDefaultClientConfigLoadingRules()
+	if kubeconfig != "" {
+		rules = &clientcmd.ClientConfigLoadingRules{ExplicitPath: kubeconfig}
+	}
+	cfg, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: contextName}).ClientConfig()
+	if err != nil {
+		return nil, nil, err
+	}
+	cfg.QPS, cfg.Burst = 100, 200
+	cfg.UserAgent = "meshproof"
+	set, err := kubernetes.NewForConfig(cfg)
+	return cfg, set, err
+}
+
+// Close ends the use of the cluster. A cluster of ours is deleted, or released to the next run if it is to be
+// kept; any other is left as it is. ctx bounds the waiting: when it ends first, the keeper goes on deleting by
+// itself and the error says so. Close may be called again; only the first call does anything.
+func (c *Cluster) Close(ctx context.Context) error {
+	if !c.Owned || c.closed.Swap(true) {
+		return nil
+	}
+	defer c.lock.Unlock()
+	if c.keep.Load() {
+		err := c.keeper.Release(ctx)
+		if err == nil {
+			c.log(fmt.Sprintf("cluster %s is kept: export KUBECONFIG=%s", c.Name, c.KubeconfigPath))
+		}
+		return err
+	}
+	if !c.keeper.Alive() {
+		return c.deleteOrphan()
+	}
+	c.log("deleting cluster " + c.Name)
+	return c.keeper.Delete(ctx)
+}
+
+// deleteOrphan removes a cluster whose keeper is gone, if it left anything.
+func (c *Cluster) deleteOrphan() error {
+	_, left, err := c.dir.Read(c.Name)
+	if err != nil || !left {
+		return err
+	}
+	ctx, cancel := context.WithTimeoutCause(context.Background(), closeBudget, fmt.Errorf("not done within %s", closeBudget))
+	defer cancel()
+	if err := keeper.Remove(ctx, c.engine, c.noted); err != nil {
+		return err
+	}
+	return c.dir.Remove(c.Name)
+}
+
+// CollectLogs writes what the nodes and the API server know to dir: per node the console, journal and pods' logs
+// (a kind cluster), and the cluster's nodes and events. What can be had is had; the error names what could not.
+func (c *Cluster) CollectLogs(ctx context.Context, dir string) error {
+	var errs []error
+	if c.engine != nil && c.kindName() != "" {
+		errs = append(errs, keeper.CollectLogs(ctx, c.engine, c.kindName(), dir))
+	}
+	if c.Config != nil {
+		errs = append(errs, c.describe(ctx, dir))
+	}
+	return errors.Join(errs...)
+}

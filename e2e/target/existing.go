@@ -1,0 +1,142 @@
+package target
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"meshproof.dev/meshproof/e2e/engine"
+	"meshproof.dev/meshproof/e2e/exitcode"
+)
+
+// ExistingOptions name a cluster that is there already.
+type ExistingOptions struct {
+	Kubeconfig string // empty: KUBECONFIG or ~/.kube/config, as kubectl has it
+	Context    string // empty: the current one
+	// Engine is needed only to load images into an existing kind cluster; nil: none at hand.
+	Engine  *engine.Engine
+	Timeout time.Duration // how long the API server may take to answer; default 15 s
+	Log     func(string)
+}
+
+// Existing connects to a cluster by its kubeconfig context; nothing in it is changed, and Close leaves it as it is.
+// The error carries code 69 when there is no such context (it lists those that exist) or the cluster does not
+// answer (it says what was seen).
+func Existing(ctx context.Context, o ExistingOptions) (*Cluster, error) {
+	if o.Timeout == 0 {
+		o.Timeout = 15 * time.Second
+	}
+	c, err := existing(ctx, o)
+	return c, exitcode.With(exitcode.Unavailable, err)
+}
+
+func existing(ctx context.Context, o ExistingOptions) (*Cluster, error) {
+	rules := clientcmd.NewDefaultClientConfigLoadingRules()
+	if o.Kubeconfig != "" {
+		rules.ExplicitPath = o.Kubeconfig
+	}
+	path := o.Kubeconfig
+	if path == "" {
+		path = strings.Join(rules.Precedence, string(os.PathListSeparator))
+	}
+	raw, err := rules.Load()
+	if err != nil {
+		return nil, fmt.Errorf("read kubeconfig: %w", err)
+	}
+	name := o.Context
+	if name == "" {
+		if name = raw.CurrentContext; name == "" {
+			return nil, fmt.Errorf("no context is named and %s has no current one", path)
+		}
+	}
+	known, ok := raw.Contexts[name]
+	if !ok {
+		have := "it has none"
+		if len(raw.Contexts) > 0 {
+			have = "it has " + strings.Join(slices.Sorted(maps.Keys(raw.Contexts)), ", ")
+		}
+		return nil, fmt.Errorf("no context %q in %s; %s", name, path, have)
+	}
+	cfg, set, err := connect(o.Kubeconfig, name)
+	if err != nil {
+		return nil, fmt.Errorf("context %s: %w", name, err)
+	}
+	c := &Cluster{
+		Name: known.Cluster, Context: name, KubeconfigPath: path, Config: cfg,
+		engine: o.Engine, log: oneAtATime(o.Log),
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, o.Timeout, fmt.Errorf("no answer within %s", o.Timeout))
+	defer cancel()
+	if err := c.look(ctx, set); err != nil {
+		if ctx.Err() != nil {
+			err = errors.Join(context.Cause(ctx), err)
+		}
+		return nil, fmt.Errorf("context %s: the cluster at %s cannot be used: %w", name, cfg.Host, err)
+	}
+	return c, nil
+}
+
+// look asks for the version and the nodes. Who may not list nodes can still use the cluster.
+func (c *Cluster) look(ctx context.Context, set *kubernetes.Clientset) error {
+	if err := c.version(ctx, set); err != nil {
+		return err
+	}
+	list, err := set.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
+	if err != nil {
+		if permanent(err) != nil {
+			c.log("warning: the nodes are not known: " + err.Error())
+			return nil
+		}
+		return fmt.Errorf("list the nodes: %w", err)
+	}
+	for i := range list.Items {
+		c.Nodes = append(c.Nodes, list.Items[i].Name)
+	}
+	slices.Sort(c.Nodes)
+	if len(list.Items) > 0 {
+		c.noteNode(&list.Items[0])
+	}
+	return nil
+}
+
+// describe writes the API server's nodes and events to dir as JSON. Pods are left out: their environment may hold
+// secrets.
+func (c *Cluster) describe(ctx context.Context, dir string) error {
+	set, err := kubernetes.NewForConfig(c.Config)
+	if err != nil {
+		return err
+	}
+	if err = os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, 20*time.Second, errors.New("no answer within 20 s"))
+	defer cancel()
+	nodes, nerr := set.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
+	events, eerr := set.CoreV1().Events(metav1.NamespaceAll).List(ctx, metav1.ListOptions{})
+	return errors.Join(
+		writeJSON(filepath.Join(dir, "nodes.json"), nodes, nerr),
+		writeJSON(filepath.Join(dir, "events.json"), events, eerr),
+	)
+}
+
+func writeJSON(path string, v any, err error) error {
+	if err != nil {
+		return fmt.Errorf("%s: %w", filepath.Base(path), err)
+	}
+	b, err := json.MarshalIndent(v, "", " ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, append(b, '\n'), 0o644)
+}

@@ -1,0 +1,184 @@
+package keeper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"sigs.k8s.io/kind/pkg/cluster"
+	kindexec "sigs.k8s.io/kind/pkg/exec"
+
+	"meshproof.dev/meshproof/e2e/engine"
+	"meshproof.dev/meshproof/e2e/target/state"
+)
+
+// create makes the cluster. The phase tells what came of it: Up when it stands, Creating when the harness has
+// called it off (or has died) and it must be removed. An error means that it failed and is removed already.
+func (p *process) create() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	nodes, err := Nodes(ctx, p.e, p.c.Name)
+	cancel()
+	if err != nil {
+		return err
+	}
+	if len(nodes) > 0 {
+		return fmt.Errorf("containers %s belong to a cluster %s that is not ours", strings.Join(nodes, ", "), p.c.Name)
+	}
+	p.c.Phase, p.c.Kept = state.Creating, false
+	if err = p.dir.Write(p.c); err != nil {
+		return fmt.Errorf("note the cluster before making it: %w", err)
+	}
+	p.noteNetwork()
+	for attempt := 1; ; attempt++ {
+		done := make(chan error, 1)
+		go func() { done <- p.kindCreate() }()
+		select {
+		case err = <-done:
+		case <-p.orders: // delete, or the harness is gone
+			p.endCreate(done)
+			return nil
+		}
+		if err == nil {
+			p.c.Phase = state.Up
+			return p.dir.Write(p.c)
+		}
+		if attempt < 3 && portTaken(err) {
+			// kind picks a free port and lets go of it before the engine binds it: somebody else may be quicker.
+			p.log("the API server's port was taken in the meantime; making the cluster again with another")
+			p.settle(nil)
+			rctx, rcancel := context.WithTimeout(context.Background(), removeBudget)
+			rerr := Remove(rctx, p.e, p.c)
+			rcancel()
+			if rerr == nil {
+				continue
+			}
+		}
+		p.collect()
+		p.settle(nil)
+		return p.failed(p.explain(err))
+	}
+}
+
+// noteNetwork notes that kind is about to make the engine's network for its clusters, so that it can be removed
+// when everything is. An engine that cannot tell leaves the network in place.
+func (p *process) noteNetwork() {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	out, err := output(ctx, p.e, "network", "ls", "--format", "{{.Name}}")
+	if err == nil && !slices.Contains(strings.Fields(string(out)), Network) {
+		_ = p.dir.NoteNetwork(state.Network{Engine: p.c.Engine, EngineEnv: p.c.EngineEnv})
+	}
+}
+
+func (p *process) provider() *cluster.Provider {
+	with := cluster.ProviderWithDocker()
+	if p.c.Engine == engine.Podman {
+		with = cluster.ProviderWithPodman()
+	}
+	return cluster.NewProvider(cluster.ProviderWithLogger(kindLog{p.kindLog}), with)
+}
+
+// kindLog passes on what kind says, until its complaints are our own doing.
+func (p *process) kindLog(text string) {
+	if !p.calledOff.Load() {
+		p.log(text)
+	}
+}
+
+func (p *process) kindCreate() error {
+	return p.provider().Create(p.c.Name,
+		cluster.CreateWithRawConfig([]byte(p.c.Config)),
+		cluster.CreateWithRetain(true), // we remove it ourselves, quickly, after the logs were taken
+		cluster.CreateWithKubeconfigPath(p.c.Kubeconfig),
+		cluster.CreateWithDisplayUsage(false),
+		cluster.CreateWithDisplaySalutation(false),
+	)
+}
+
+// endCreate makes kind's Create return: the nodes are killed under it, so that what it waits for ends and what it
+// tries next fails.
+func (p *process) endCreate(done <-chan error) {
+	p.log("calling off the creation of cluster " + p.c.Name)
+	p.calledOff.Store(true)
+	p.settle(done)
+}
+
+// settle waits until kind's Create has returned (done; nil: it has) and every engine command that it started has
+// ended: with several nodes, Create returns at the first failure and leaves the other commands to themselves, and a
+// node that comes to be after its removal would stay.
+//
+// An engine command is never ended while it makes a container. Of a `podman run` that gets a SIGTERM at the wrong
+// moment there remain a network namespace, a bridge and an entry in the network's name server (seen with podman
+// 4.3), after which the names of all containers on that network stop resolving. Only after a long wait, when
+// something hangs, the commands are asked to end.
+func (p *process) settle(done <-chan error) {
+	const patience = time.Minute
+	for begin := time.Now(); ; {
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		if nodes, err := Nodes(ctx, p.e, p.c.Name); err == nil && len(nodes) > 0 {
+			_, _ = output(ctx, p.e, append([]string{"kill"}, nodes...)...) // one that does not run yet is next time
+		}
+		cancel()
+		if done == nil && commandsOfOurs() == 0 {
+			return
+		}
+		if time.Since(begin) > patience {
+			p.log("the engine's commands do not end by themselves; asking them to")
+			_ = syscall.Kill(0, syscall.SIGTERM) // our own group; we do not mind the signal
+			if time.Since(begin) > 2*patience && done == nil {
+				return
+			}
+		}
+		select {
+		case <-done: //nolint:errcheck // why Create failed is told elsewhere; here only its end counts
+			done = nil
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+}
+
+func portTaken(err error) bool {
+	s := err.Error() + commandOutput(err)
+	return strings.Contains(s, "address already in use") || strings.Contains(s, "port is already allocated")
+}
+
+func commandOutput(err error) string {
+	if run := kindexec.RunErrorForError(err); run != nil {
+		return string(run.Output)
+	}
+	return ""
+}
+
+// explain adds to kind's error the end of what the failing command wrote; the whole goes to the keeper's log and,
+// if there is one, to the logs directory.
+func (p *process) explain(err error) error {
+	out := strings.TrimSpace(commandOutput(err))
+	if out == "" {
+		return err
+	}
+	fmt.Fprintln(os.Stderr, out)
+	if p.spec.LogsDir != "" {
+		if merr := os.MkdirAll(p.spec.LogsDir, 0o755); merr == nil {
+			_ = os.WriteFile(filepath.Join(p.spec.LogsDir, "failed-command.txt"), []byte(out+"\n"), 0o644)
+		}
+	}
+	return fmt.Errorf("%w; it wrote at last: %s", err, lastBytes(out, 1500))
+}
+
+// collect saves the nodes' logs before they are removed.
+func (p *process) collect() {
+	if p.spec.LogsDir == "" {
+		return
+	}
+	ctx, cancel := context.WithTimeoutCause(context.Background(), 30*time.Second, errors.New("30 s were not enough"))
+	defer cancel()
+	if err := CollectLogs(ctx, p.e, p.c.Name, p.spec.LogsDir); err != nil {
+		p.log("the nodes' logs are incomplete: " + err.Error())
+	}
+}

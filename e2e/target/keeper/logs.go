@@ -1,0 +1,72 @@
+package keeper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+
+	"meshproof.dev/meshproof/e2e/engine"
+)
+
+// nodeLogs are the commands whose output says what a node did. /var/log/pods comes as one archive, because a node
+// has hundreds of small files there.
+var nodeLogs = []struct {
+	file string
+	args func(node string) []string
+}{
+	{"serial.log", func(n string) []string { return []string{"logs", n} }},
+	{"inspect.json", func(n string) []string { return []string{"inspect", n} }},
+	{"kubelet.log", func(n string) []string { return []string{"exec", n, "journalctl", "--no-pager", "-u", "kubelet"} }},
+	{"containerd.log", func(n string) []string { return []string{"exec", n, "journalctl", "--no-pager", "-u", "containerd"} }},
+	{"journal.log", func(n string) []string { return []string{"exec", n, "journalctl", "--no-pager"} }},
+	{"pods.tar.gz", func(n string) []string { return []string{"exec", n, "tar", "-C", "/var/log", "-czf", "-", "pods"} }},
+}
+
+// CollectLogs writes, per node of the kind cluster, the console, the journal and the pods' logs to dir/NODE. What
+// can be had is had; the error names what could not.
+func CollectLogs(ctx context.Context, e *engine.Engine, cluster, dir string) error {
+	nodes, err := Nodes(ctx, e, cluster)
+	if err != nil {
+		return err
+	}
+	var (
+		wg   sync.WaitGroup
+		mu   sync.Mutex
+		errs []error
+	)
+	for _, node := range nodes {
+		wg.Go(func() {
+			sub := filepath.Join(dir, node)
+			if merr := os.MkdirAll(sub, 0o755); merr != nil {
+				mu.Lock()
+				errs = append(errs, merr)
+				mu.Unlock()
+				return
+			}
+			for _, l := range nodeLogs {
+				if lerr := toFile(ctx, e, filepath.Join(sub, l.file), l.args(node)); lerr != nil {
+					mu.Lock()
+					errs = append(errs, fmt.Errorf("%s of %s: %w", l.file, node, lerr))
+					mu.Unlock()
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+func toFile(ctx context.Context, e *engine.Engine, path string, args []string) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	c := e.Cmd(ctx, args...)
+	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	c.Stdout, c.Stderr = f, f // what went wrong stands where the log would
+	return errors.Join(c.Run(), f.Close())
+}

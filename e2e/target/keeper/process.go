@@ -1,0 +1,173 @@
+package keeper
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"meshproof.dev/meshproof/e2e/engine"
+	"meshproof.dev/meshproof/e2e/target/state"
+)
+
+// removeBudget bounds the deletion of a cluster; it takes a few seconds on a machine that is not broken.
+const removeBudget = 2 * time.Minute
+
+// process is the keeper's side: one cluster, orders in, events out.
+type process struct {
+	orders chan order // closed when the harness is gone or has said all
+
+	mu  sync.Mutex
+	out *json.Encoder
+
+	dir  state.Dir
+	spec Spec
+	c    state.Cluster
+	e    *engine.Engine
+
+	calledOff atomic.Bool // creating is being ended, so that kind's errors say nothing
+}
+
+// run is the whole life of a keeper process. What it returns is the exit code; nobody depends on it.
+func run() int {
+	// Caught and thrown away rather than ignored: an ignored signal would stay ignored in kind's commands, and we
+	// end those by SIGTERM. SIGPIPE comes when the harness is gone and we still have something to say.
+	signal.Notify(make(chan os.Signal, 8), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGPIPE)
+	const ordersFD, eventsFD = 3, 4
+	// Were these inherited by the engine's daemons, the harness would never see our end.
+	syscall.CloseOnExec(ordersFD)
+	syscall.CloseOnExec(eventsFD)
+	p := &process{orders: make(chan order), out: json.NewEncoder(os.NewFile(eventsFD, "events"))}
+	go p.listen(os.NewFile(ordersFD, "orders"))
+	p.say(evHello, "")
+	first, ok := <-p.orders
+	if !ok || first.Spec == nil {
+		return 0
+	}
+	lock, err := p.begin(*first.Spec)
+	if err != nil {
+		p.say(evFailed, err.Error())
+		return 1
+	}
+	defer lock.Unlock()
+	if first.Do == doCreate {
+		err = p.create()
+	} else {
+		err = p.adopt()
+	}
+	if err != nil {
+		p.say(evFailed, err.Error())
+		return 1
+	}
+	if p.c.Phase == state.Up {
+		p.say(evCreated, "")
+		// The first order decides; a closed channel is the harness's end and means delete, as any other order does.
+		if o, open := <-p.orders; open && o.Do == doRelease {
+			return p.release()
+		}
+	}
+	if err := p.remove(); err != nil {
+		p.say(evStands, err.Error())
+		return 1
+	}
+	p.say(evDeleted, "")
+	return 0
+}
+
+func (p *process) listen(f *os.File) {
+	in := bufio.NewScanner(f)
+	in.Buffer(nil, 1<<20)
+	for in.Scan() {
+		var o order
+		if json.Unmarshal(in.Bytes(), &o) == nil {
+			p.orders <- o
+		}
+	}
+	close(p.orders)
+}
+
+// say tells the harness; when it is gone the keeper's own log has it still.
+func (p *process) say(ev, text string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if text != "" || ev != evLog {
+		fmt.Fprintf(os.Stderr, "%s %s %s\n", time.Now().Format("15:04:05.000"), ev, text)
+	}
+	_ = p.out.Encode(event{ev, text})
+}
+
+func (p *process) log(text string) { p.say(evLog, text) }
+
+// begin takes the keeper's lock and puts the engine's environment into our own, where kind's commands find it.
+func (p *process) begin(spec Spec) (*state.Lock, error) {
+	p.spec, p.c, p.dir = spec, spec.Cluster, state.Dir(spec.StateDir)
+	p.c.KeeperPID = os.Getpid()
+	p.e = engine.New(p.c.Engine, p.c.EngineEnv)
+	for _, kv := range p.c.EngineEnv {
+		for i := range kv {
+			if kv[i] == '=' {
+				if err := os.Setenv(kv[:i], kv[i+1:]); err != nil {
+					return nil, err
+				}
+				break
+			}
+		}
+	}
+	if spec.ModulesDir != "" {
+		if err := shimPodman(spec.StateDir, spec.ModulesDir); err != nil {
+			return nil, err
+		}
+	}
+	// Somebody who only asks whether a keeper is alive holds the lock for an instant.
+	var lock *state.Lock
+	var err error
+	for range 20 {
+		if lock, err = p.dir.Keeper(p.c.Name); err == nil {
+			return lock, nil
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	return nil, fmt.Errorf("cluster %s has a keeper already: %w", p.c.Name, err)
+}
+
+func (p *process) adopt() error {
+	p.c.Phase, p.c.Kept = state.Up, false
+	return p.dir.Write(p.c)
+}
+
+func (p *process) release() int {
+	p.c.Kept = true
+	if err := p.dir.Write(p.c); err != nil {
+		p.say(evStands, "could not note that the cluster is kept: "+err.Error())
+		return 1
+	}
+	p.say(evReleased, "")
+	return 0
+}
+
+// remove deletes the cluster and what is noted of it.
+func (p *process) remove() error {
+	p.c.Phase = state.Deleting
+	_ = p.dir.Write(p.c) // for messages only
+	ctx, cancel := context.WithTimeoutCause(context.Background(), removeBudget, fmt.Errorf("not done within %s", removeBudget))
+	defer cancel()
+	if err := Remove(ctx, p.e, p.c); err != nil {
+		return err
+	}
+	return p.dir.Remove(p.c.Name)
+}
+
+// failed removes what a failed create has left and says both.
+func (p *process) failed(err error) error {
+	if rerr := p.remove(); rerr != nil {
+		return errors.Join(err, fmt.Errorf("and what was made still stands: %w", rerr))
+	}
+	return err
+}

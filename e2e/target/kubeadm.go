@@ -1,0 +1,85 @@
+package target
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+)
+
+// What makes a control plane of one quicker to start. It has nobody to elect a leader against, but the first try
+// comes before its permissions exist and the second 3.7 s later; and the controller manager makes some 100
+// requests for its service accounts before it does anything, at 20 per second unless told otherwise. By kubeadm's
+// API version (kind takes v1beta4 for Kubernetes 1.36 and later) the arguments are a list, which a patch replaces
+// as a whole (the first element is kind's own), or a map.
+var quickStart = []string{
+	`apiVersion: kubeadm.k8s.io/v1beta4
+kind: ClusterConfiguration
+controllerManager:
+  extraArgs:
+  - {name: enable-hostpath-provisioner, value: "true"}
+  - {name: leader-elect, value: "false"}
+  - {name: kube-api-qps, value: "500"}
+  - {name: kube-api-burst, value: "500"}
+scheduler:
+  extraArgs:
+  - {name: leader-elect, value: "false"}
+`,
+	`apiVersion: kubeadm.k8s.io/v1beta3
+kind: ClusterConfiguration
+controllerManager:
+  extraArgs: {leader-elect: "false", kube-api-qps: "500", kube-api-burst: "500"}
+scheduler:
+  extraArgs: {leader-elect: "false"}
+`,
+}
+
+// patchesMount is where the control plane has the patches that kubeadm applies to what it deploys.
+const patchesMount = "/meshproof-kubeadm"
+
+// coreDNSPatch lets CoreDNS reach the API server by its node's address instead of the Service "kubernetes".
+//
+// kubeadm deploys CoreDNS and kube-proxy at once, and CoreDNS starts first. Until kube-proxy has written its rules,
+// 10.96.0.1 is an address like any other and leaves the node: on one host the connection hangs for 30 s, on
+// another a proxy answers with its own certificate. CoreDNS backs off each time, and is looked at only every 10 s:
+// seen were 6 to 20 s from a ready node to a DNS that answers. What it serves does not change.
+const coreDNSPatch = `spec:
+  template:
+    spec:
+      nodeSelector: {node-role.kubernetes.io/control-plane: ""}
+      containers:
+      - name: coredns
+        env:
+        - name: KUBERNETES_SERVICE_HOST
+          valueFrom: {fieldRef: {fieldPath: status.hostIP}}
+        - name: KUBERNETES_SERVICE_PORT
+          value: "6443"
+        readinessProbe:
+          periodSeconds: 1
+`
+
+var minorVersion = regexp.MustCompile(`(?:^|:)v1\.([0-9]+)\.`)
+
+// kubeadmPatches writes the patches and returns their directory, or nothing if the node's kubeadm does not know
+// them: the target corednsdeployment came with Kubernetes 1.32.
+func kubeadmPatches(o Options) (string, error) {
+	version := o.Kubernetes
+	if version == "" {
+		version = o.NodeImage
+	}
+	m := minorVersion.FindStringSubmatch(version)
+	if m == nil {
+		return "", nil
+	}
+	if minor, err := strconv.Atoi(m[1]); err != nil || minor < 32 {
+		return "", nil
+	}
+	dir, err := filepath.Abs(filepath.Join(o.StateDir, "kubeadm"))
+	if err != nil {
+		return "", err
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", err
+	}
+	return dir, os.WriteFile(filepath.Join(dir, "corednsdeployment+strategic.yaml"), []byte(coreDNSPatch), 0o644)
+}

@@ -1,0 +1,193 @@
+package target
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"meshproof.dev/meshproof/e2e/exitcode"
+	"meshproof.dev/meshproof/e2e/target/keeper"
+)
+
+// importScript loads an archive into a node's containerd unless the image is there. $1 is the image's full name,
+// $2 its id or empty, $3 the archive's path in the node or "-" for stdin.
+//
+// containerd's CRI gives each image a second name, its id (sha256:…); both names point to the same target digest
+// when the image is there. ctr's list has the columns REF TYPE DIGEST SIZE…. The snapshotter is what the node's own
+// CRI uses, or the image would be unpacked where nobody looks. Exit 3: the archive must come on stdin.
+const importScript = `set -eu
+if [ -n "$2" ]; then
+  same=$(ctr -n k8s.io images ls "name==$1" "name==$2" | awk 'NR > 1 {n++; d[$3] = 1} END {k = 0; for (x in d) k++; if (n == 2 && k == 1) print "yes"}')
+  [ "$same" != yes ] || exit 0
+fi
+[ "$3" != "?" ] || exit 3
+snapshotter=$(containerd config dump | sed -n 's/^ *snapshotter *= *["'"'"']\([a-z-]*\)["'"'"'].*/\1/p' | head -n 1)
+exec ctr -n k8s.io images import --digests --snapshotter "${snapshotter:-overlayfs}" "$3" >/dev/null`
+
+// LoadImage puts an image into every node of a kind cluster, at once on all of them. Nodes that have it with the
+// same id are skipped. It works for a kind cluster that somebody else made, too, if its nodes are containers of
+// the engine at hand. For any other cluster the error (code 69) says that the image must come from a registry.
+func (c *Cluster) LoadImage(ctx context.Context, img Image) error {
+	nodes, err := c.containers(ctx)
+	if err != nil {
+		return fmt.Errorf("load image %s: %w", img.Ref, err)
+	}
+	begin := time.Now()
+	var wg sync.WaitGroup
+	errs := make([]error, len(nodes))
+	for i, node := range nodes {
+		wg.Go(func() { errs[i] = c.loadInto(ctx, node, img) })
+	}
+	wg.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("load image %s: %w", img.Ref, err)
+	}
+	c.log(fmt.Sprintf("image %s is on %s (%s)", img.Ref, nodeCount(len(nodes)), since(begin)))
+	return nil
+}
+
+func (c *Cluster) loadInto(ctx context.Context, node string, img Image) error {
+	args := func(stdin bool, archive string) []string {
+		a := []string{"exec"}
+		if stdin {
+			a = append(a, "--interactive")
+		}
+		return append(a, node, "sh", "-c", importScript, "sh", fullName(img.Ref), img.ID, archive)
+	}
+	if inside, ok := c.sharedPath(img.Tar); ok {
+		if err := c.engine.Run(ctx, args(false, inside)...); err != nil {
+			return fmt.Errorf("node %s: %w", node, err)
+		}
+		return nil
+	}
+	if img.ID != "" { // ask before a stream of a hundred megabytes
+		if c.engine.Run(ctx, args(false, "?")...) == nil {
+			return nil
+		}
+	}
+	f, err := os.Open(img.Tar)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := c.engine.Stream(ctx, f, nil, args(true, "-")...); err != nil {
+		return fmt.Errorf("node %s: %w", node, err)
+	}
+	return nil
+}
+
+// sharedPath is where the nodes see a file of this machine, if they do.
+func (c *Cluster) sharedPath(file string) (string, bool) {
+	if c.noted.SharedDir == "" {
+		return "", false
+	}
+	dir, err := filepath.EvalSymlinks(c.noted.SharedDir)
+	if err != nil {
+		return "", false
+	}
+	if file, err = filepath.EvalSymlinks(file); err != nil {
+		return "", false
+	}
+	rel, err := filepath.Rel(dir, file)
+	if err != nil || rel == ".." || strings.HasPrefix(rel, "../") {
+		return "", false
+	}
+	return path.Join(SharedMount, filepath.ToSlash(rel)), true
+}
+
+// kindName is kind's name for the cluster by its context; empty when the context is not one of kind's.
+func (c *Cluster) kindName() string {
+	name, ok := strings.CutPrefix(c.Context, "kind-")
+	if !ok {
+		return ""
+	}
+	return name
+}
+
+// containers are the node containers. For a cluster that we did not make they are looked for in the engine, and
+// must be the very nodes that the API server names.
+func (c *Cluster) containers(ctx context.Context) ([]string, error) {
+	if c.Owned {
+		return c.inNodes, nil
+	}
+	if c.kindName() == "" {
+		return nil, exitcode.With(exitcode.Unavailable, fmt.Errorf("context %s is not a kind cluster: its nodes must be able to pull the image from a registry", c.Context))
+	}
+	if c.engine == nil {
+		return nil, exitcode.With(exitcode.Unavailable, fmt.Errorf("context %s is a kind cluster, but no container engine is at hand to reach its nodes", c.Context))
+	}
+	found, err := keeper.Nodes(ctx, c.engine, c.kindName())
+	if err != nil {
+		return nil, err
+	}
+	isNode := map[string]bool{}
+	for _, n := range c.Nodes {
+		isNode[n] = true
+	}
+	var nodes []string
+	for _, n := range found { // an external load balancer is a container, and no node
+		if isNode[n] {
+			nodes = append(nodes, n)
+		}
+	}
+	if len(nodes) != len(c.Nodes) || len(nodes) == 0 {
+		return nil, exitcode.With(exitcode.Unavailable, fmt.Errorf("the nodes of %s are not containers of %s on this machine (cluster: %s; containers: %s): they must be able to pull the image from a registry",
+			c.Context, c.engine.Name(), strings.Join(c.Nodes, " "), strings.Join(found, " ")))
+	}
+	return nodes, nil
+}
+
+// preload loads images into the nodes of a cluster that is being made. A node does not exist at first, its
+// containerd does not answer at once, and is started anew when kind changes its configuration: a failed load is
+// tried again until ctx ends.
+func (c *Cluster) preload(ctx context.Context, images []Image) error {
+	var wg sync.WaitGroup
+	errs := make([]error, len(c.inNodes))
+	for i, node := range c.inNodes {
+		wg.Go(func() {
+			for _, img := range images {
+				begin := time.Now()
+				errs[i] = await(ctx, time.Second, fmt.Sprintf("image %s on node %s", img.Ref, node), func(ctx context.Context) (bool, string, error) {
+					begin = time.Now()
+					if err := c.loadInto(ctx, node, img); err != nil {
+						var gone *os.PathError
+						if errors.As(err, &gone) {
+							return false, "", err // the archive, not the node
+						}
+						return false, err.Error(), nil
+					}
+					return true, "", nil
+				})
+				if errs[i] != nil {
+					return
+				}
+				c.log(fmt.Sprintf("image %s is on node %s (%s)", img.Ref, node, since(begin)))
+			}
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+// fullName is the name under which containerd's CRI knows a reference: with a registry and a tag.
+// https://github.com/distribution/reference: the first part is a registry if it has a dot or a colon or is
+// "localhost"; else the registry is docker.io, and a single part lies in its "library".
+func fullName(ref string) string {
+	first, _, slash := strings.Cut(ref, "/")
+	switch {
+	case !slash:
+		ref = "docker.io/library/" + ref
+	case first != "localhost" && !strings.ContainsAny(first, ".:"):
+		ref = "docker.io/" + ref
+	}
+	if last := ref[strings.LastIndex(ref, "/")+1:]; !strings.ContainsAny(last, ":@") {
+		ref += ":latest"
+	}
+	return ref
+}

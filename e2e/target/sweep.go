@@ -1,0 +1,185 @@
+package target
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"meshproof.dev/meshproof/e2e/engine"
+	"meshproof.dev/meshproof/e2e/exitcode"
+	"meshproof.dev/meshproof/e2e/target/keeper"
+	"meshproof.dev/meshproof/e2e/target/state"
+)
+
+// Standing is a cluster of ours that exists, or of which something exists.
+type Standing struct {
+	state.Cluster
+	KeeperAlive bool
+}
+
+// String is one line for a person: what stands, who owns it, and how to reach it when it was kept.
+func (s Standing) String() string {
+	line := fmt.Sprintf("cluster %s (%s, %s, made at %s)", s.Name, s.Engine, nodeCount(len(s.Containers)), s.Started.Format("2006-01-02 15:04:05"))
+	switch {
+	case s.Kept:
+		return line + ": kept; KUBECONFIG=" + s.Kubeconfig
+	case s.KeeperAlive:
+		return fmt.Sprintf("%s: %s, owned by process %d, which deletes it when its run ends", line, s.Phase, s.KeeperPID)
+	default:
+		return line + ": left behind; the next run deletes it"
+	}
+}
+
+// List tells what clusters of ours stand now, by name. It asks no engine and takes no lock, so that it may be
+// called at any moment, also from a second Ctrl-C.
+func List(stateDir string) ([]Standing, error) {
+	dir := state.Dir(stateDir)
+	all, err := dir.List()
+	standing := make([]Standing, 0, len(all))
+	for _, c := range all {
+		alive, aerr := dir.KeeperAlive(c.Name)
+		err = errors.Join(err, aerr)
+		standing = append(standing, Standing{c, alive})
+	}
+	return standing, err
+}
+
+// Sweep deletes the clusters whose keeper died without deleting them: those that have a note of ours in stateDir,
+// carry our prefix, were not kept, and are in no run's use. Kind does this by itself.
+func Sweep(ctx context.Context, stateDir string, log func(string)) error {
+	return sweep(ctx, state.Dir(stateDir), "", oneAtATime(log))
+}
+
+// sweep is Sweep by a run that holds the lock on the cluster named mine already. Only a failure over that one is
+// an error; the others are reported.
+func sweep(ctx context.Context, dir state.Dir, mine string, log func(string)) error {
+	all, err := dir.List()
+	for _, c := range all {
+		if c.Kept {
+			continue
+		}
+		serr := sweepOne(ctx, dir, c, c.Name == mine, log)
+		switch {
+		case serr == nil:
+		case mine == "" || c.Name == mine:
+			err = errors.Join(err, serr)
+		default:
+			log("warning: " + serr.Error())
+		}
+	}
+	return err
+}
+
+func sweepOne(ctx context.Context, dir state.Dir, c state.Cluster, locked bool, log func(string)) error {
+	if !strings.HasPrefix(c.Name, DefaultName) {
+		return nil // the file is not one that we write
+	}
+	if alive, err := dir.KeeperAlive(c.Name); alive || err != nil {
+		return err
+	}
+	if !locked {
+		lock, err := dir.Run(c.Name)
+		var held *state.HeldError
+		if errors.As(err, &held) {
+			return nil // its run is alive and will see to it
+		}
+		if err != nil {
+			return err
+		}
+		defer lock.Unlock()
+	}
+	log(fmt.Sprintf("deleting what an earlier run left: cluster %s of %s, whose keeper (process %d) is gone", c.Name, c.Started.Format("2006-01-02 15:04:05"), c.KeeperPID))
+	if err := keeper.Remove(ctx, engineOf(c), c); err != nil {
+		return err
+	}
+	return dir.Remove(c.Name)
+}
+
+// awaitKeeper waits for the keeper of a run that died: it is deleting the cluster.
+func awaitKeeper(ctx context.Context, dir state.Dir, name string, log func(string)) error {
+	said := false
+	deadline := time.Now().Add(closeBudget)
+	for {
+		alive, err := dir.KeeperAlive(name)
+		if err != nil || !alive {
+			return err
+		}
+		if !said {
+			said = true
+			log(fmt.Sprintf("waiting for the keeper of an earlier run to delete cluster %s", name))
+		}
+		if time.Now().After(deadline) {
+			c, _, _ := dir.Read(name)
+			return fmt.Errorf("the keeper of an earlier run (process %d) has not deleted cluster %s within %s; its log is %s", c.KeeperPID, name, closeBudget, dir.Path(name, "log"))
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+}
+
+// Clean deletes every cluster that has a note of ours in stateDir, kept or not, and the notes; nothing else. The
+// engine's network "kind" goes with the last of them if our first cluster brought it and nobody uses it. A cluster
+// in use by a run is left alone, and the error (code 69) says so; stateDir may be removed when there is none.
+func Clean(ctx context.Context, stateDir string, log func(string)) error {
+	dir, log := state.Dir(stateDir), oneAtATime(log)
+	all, err := dir.List()
+	for _, c := range all {
+		err = errors.Join(err, cleanOne(ctx, dir, c, log))
+	}
+	if err != nil {
+		return err
+	}
+	return cleanNetwork(ctx, dir, log)
+}
+
+// cleanNetwork removes the network that we had kind make, unless a container uses it: also one that is stopped
+// now, which could not be started without it.
+func cleanNetwork(ctx context.Context, dir state.Dir, log func(string)) error {
+	n, ok := dir.MadeNetwork()
+	if !ok {
+		return nil
+	}
+	e := engine.New(n.Engine, n.EngineEnv)
+	out, err := e.Output(ctx, "ps", "--all", "--filter", "network="+keeper.Network, "--format", "{{.Names}}")
+	if err != nil {
+		return fmt.Errorf("who uses the network %s: %w", keeper.Network, err)
+	}
+	if users := strings.Fields(string(out)); len(users) > 0 {
+		log(fmt.Sprintf("the network %s stays: %s use it", keeper.Network, strings.Join(users, ", ")))
+		return nil
+	}
+	if err := e.Run(ctx, "network", "rm", keeper.Network); err != nil {
+		return fmt.Errorf("remove the network %s: %w", keeper.Network, err)
+	}
+	return dir.ForgetNetwork()
+}
+
+func cleanOne(ctx context.Context, dir state.Dir, c state.Cluster, log func(string)) error {
+	if !strings.HasPrefix(c.Name, DefaultName) {
+		return nil
+	}
+	lock, err := lockRun(dir, c.Name)
+	if err != nil {
+		return err
+	}
+	defer lock.Unlock()
+	if err = awaitKeeper(ctx, dir, c.Name, log); err != nil {
+		return exitcode.With(exitcode.Internal, err)
+	}
+	c, ok, err := dir.Read(c.Name)
+	if err != nil || !ok {
+		return err // its keeper was quicker
+	}
+	log("deleting cluster " + c.Name)
+	if err := keeper.Remove(ctx, engineOf(c), c); err != nil {
+		return exitcode.With(exitcode.Internal, err)
+	}
+	return dir.Remove(c.Name)
+}
+
+func engineOf(c state.Cluster) *engine.Engine { return engine.New(c.Engine, c.EngineEnv) }
