@@ -1,0 +1,121 @@
+package observe
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/tools/cache"
+
+	agentclient "meshproof.dev/meshproof/e2e/agent/client"
+	"meshproof.dev/meshproof/e2e/recording"
+)
+
+// watchKube begins the watches. An error means that something could not even be listed.
+func (o *Observer) watchKube(ctx context.Context) error {
+	core, discovery := o.Client.CoreV1().RESTClient(), o.Client.DiscoveryV1().RESTClient()
+	kinds := []*kind{
+		newKind("pods", core, o.Namespace, "", func(x runtime.Object, gone bool) {
+			if p, ok := x.(*corev1.Pod); ok {
+				o.pod(ctx, p, gone)
+			}
+		}),
+		newKind("services", core, o.Namespace, "", func(x runtime.Object, gone bool) {
+			if s, ok := x.(*corev1.Service); ok {
+				o.kube(recording.Event{Service: serviceOf(s, gone)})
+			}
+		}),
+		newKind("endpointslices", discovery, o.Namespace, "", func(x runtime.Object, gone bool) {
+			if s, ok := x.(*discoveryv1.EndpointSlice); ok {
+				o.kube(recording.Event{Slice: sliceOf(s, gone)})
+			}
+		}),
+		newKind("events", core, o.Namespace, "", func(x runtime.Object, gone bool) {
+			if e, ok := x.(*corev1.Event); ok && !gone {
+				o.kube(recording.Event{Notice: &recording.Notice{Object: e.InvolvedObject.Kind + "/" + e.InvolvedObject.Name, Type: e.Type, Reason: e.Reason, Message: o.redact.text(e.Message)}})
+			}
+		}),
+	}
+	if o.AgentNamespace != "" {
+		kinds = append(kinds, newKind("pods", core, o.AgentNamespace, agentclient.Label, func(x runtime.Object, gone bool) {
+			if p, ok := x.(*corev1.Pod); ok {
+				o.agent(ctx, p, gone)
+			}
+		}))
+	}
+	o.kube(recording.Event{Start: &recording.Start{}})
+	for _, k := range kinds {
+		if err := k.relist(ctx); err != nil {
+			return err
+		}
+	}
+	for _, k := range kinds {
+		o.wg.Go(func() { o.watchKind(ctx, k) })
+	}
+	o.wg.Go(func() { o.beat(ctx, kinds[0].lw) })
+	return nil
+}
+
+// pod takes a pod's state into the plan and the recording.
+func (o *Observer) pod(ctx context.Context, p *corev1.Pod, gone bool) {
+	r := podOf(p, gone)
+	r.NotReady = o.redact.text(r.NotReady)
+	for i := range r.Containers {
+		r.Containers[i].Message = o.redact.text(r.Containers[i].Message)
+	}
+	owned := o.Owns(r.Labels)
+	if owned {
+		o.plans.pod(r)
+	}
+	o.tellPod(r)
+	if owned && !gone {
+		o.readLogs(ctx, r)
+	}
+}
+
+// beat says at each interval that the API server is there to be watched: it answers on the connection that the watches
+// use, too. While it does not, nothing is said, and afterwards how long that was.
+func (o *Observer) beat(ctx context.Context, pods *cache.ListWatch) {
+	every := o.pace.beat
+	good, why := o.Now(), ""
+	blind := func() {
+		if why != "" {
+			o.kube(recording.Event{Gap: &recording.Gap{From: good, To: o.Now(), Why: "the API server did not answer: " + why}})
+		}
+	}
+	defer blind()
+	for due := o.Now() + every; ; due = max(due+every, o.Now()) {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(due - o.Now()):
+		}
+		late := max(0, o.Now()-due)
+		err := answers(ctx, pods, every)
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil {
+			why = err.Error()
+			continue
+		}
+		blind()
+		good, why = o.Now(), ""
+		o.kube(recording.Event{Beat: &recording.Beat{Late: late}})
+	}
+}
+
+// answers asks for something small that the API server has at hand.
+func answers(ctx context.Context, lw *cache.ListWatch, within time.Duration) error {
+	short, cancel := context.WithTimeoutCause(ctx, within, fmt.Errorf("no answer in %s", within))
+	defer cancel()
+	_, err := lw.ListWithContext(short, metav1.ListOptions{Limit: 1, ResourceVersion: "0"})
+	if err != nil && short.Err() != nil {
+		return context.Cause(short)
+	}
+	return err
+}

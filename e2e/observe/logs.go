@@ -1,0 +1,166 @@
+package observe
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"meshproof.dev/meshproof/e2e/recording"
+)
+
+// What of a container's log goes into the recording: the last lines, each cut where it is no line for people any more.
+const (
+	tailLines = 20
+	tailBytes = 64 << 10
+	lineBytes = 1000
+	maxSecret = 512 // a cookie has 255 bytes at most; in base64 that is 340
+	logBudget = 5 * time.Second
+)
+
+// podBook keeps the youngest state of each pod, and the log lines that belong to it. Its lock is held while a pod is
+// told, so that no older state is ever told after a younger one.
+type podBook struct {
+	mu     sync.Mutex
+	latest map[string]*recording.Pod
+	logs   map[string][]string // by logKey; nil while they are read
+}
+
+func newPodBook() *podBook {
+	return &podBook{latest: map[string]*recording.Pod{}, logs: map[string][]string{}}
+}
+
+// logKey names one end of one container.
+func logKey(uid string, c recording.Container) string {
+	return fmt.Sprintf("%s/%s/%d/%t", uid, c.Name, c.Restarts, c.State == "running")
+}
+
+// tellPod records a pod's state with the logs that are known.
+func (o *Observer) tellPod(r *recording.Pod) {
+	o.pods.mu.Lock()
+	defer o.pods.mu.Unlock()
+	o.tellLocked(r)
+}
+
+func (o *Observer) tellLocked(r *recording.Pod) {
+	if o.pods.latest[r.UID] = r; r.Gone {
+		delete(o.pods.latest, r.UID)
+	}
+	for i, c := range r.Containers {
+		if unwell(c) {
+			r.Containers[i].Log = o.pods.logs[logKey(r.UID, c)]
+		}
+	}
+	o.kube(recording.Event{Pod: r})
+}
+
+// unwell tells whether what a container last said matters: it waits for more than its image and volumes, has ended, or is
+// not in its first life.
+func unwell(c recording.Container) bool {
+	switch c.State {
+	case "waiting":
+		return c.Reason != "" && c.Reason != "ContainerCreating" && c.Reason != "PodInitializing"
+	case "terminated":
+		return true
+	default:
+		return c.Restarts > 0
+	}
+}
+
+// readLogs fetches the last lines of the pod's containers that are not well, once for each end of one, and tells the pod
+// again with them. Before the cookie is known it does nothing: what the lines might hold could not be taken out.
+func (o *Observer) readLogs(ctx context.Context, r *recording.Pod) {
+	if r.Deleting || !o.redact.ready() {
+		return
+	}
+	for _, c := range r.Containers {
+		key := logKey(r.UID, c)
+		o.pods.mu.Lock()
+		_, known := o.pods.logs[key]
+		if wanted := unwell(c) && !known; wanted {
+			o.pods.logs[key] = nil
+			o.wg.Go(func() { o.readLog(ctx, r, c, key) })
+		}
+		o.pods.mu.Unlock()
+	}
+}
+
+func (o *Observer) readLog(ctx context.Context, r *recording.Pod, c recording.Container, key string) {
+	lines := o.lastLines(ctx, r.Name, c, o.redact.text)
+	if len(lines) == 0 || ctx.Err() != nil {
+		return
+	}
+	o.pods.mu.Lock()
+	defer o.pods.mu.Unlock()
+	o.pods.logs[key] = lines
+	if now := o.pods.latest[r.UID]; now != nil {
+		more := *now // what was told is the sink's
+		more.Containers = slices.Clone(now.Containers)
+		o.tellLocked(&more)
+	}
+}
+
+// Epilogue reports once more each pod that is not well, now with the last lines of its containers' logs: what they said
+// before they failed is most of the diagnosis. redact takes secrets out of a line.
+func (o *Observer) Epilogue(ctx context.Context, redact func(string) string) {
+	list, err := o.Client.CoreV1().Pods(o.Namespace).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		o.kube(recording.Event{Fault: &recording.Fault{What: "listing the pods at the end: " + err.Error()}})
+		return
+	}
+	for i := range list.Items {
+		r := podOf(&list.Items[i], false)
+		if !o.Owns(r.Labels) || r.Ready && !slices.ContainsFunc(r.Containers, unwell) {
+			continue
+		}
+		for j := range r.Containers {
+			c := &r.Containers[j]
+			c.Message = redact(o.redact.text(c.Message))
+			c.Log = o.lastLines(ctx, r.Name, *c, func(s string) string { return redact(o.redact.text(s)) })
+		}
+		r.NotReady = redact(o.redact.text(r.NotReady))
+		o.kube(recording.Event{Pod: r})
+	}
+}
+
+// lastLines reads the end of a container's log; of one that runs again, what the life before has left.
+func (o *Observer) lastLines(ctx context.Context, pod string, c recording.Container, redact func(string) string) []string {
+	ctx, cancel := context.WithTimeout(ctx, logBudget)
+	defer cancel()
+	n := int64(tailLines)
+	opts := &corev1.PodLogOptions{Container: c.Name, TailLines: &n, Previous: c.Restarts > 0 && c.State == "running"}
+	stream, err := o.Client.CoreV1().Pods(o.Namespace).GetLogs(pod, opts).Stream(ctx)
+	if err != nil {
+		return nil // a container that never started has no log
+	}
+	defer stream.Close()
+	raw, err := io.ReadAll(io.LimitReader(stream, tailBytes))
+	if err != nil {
+		return nil
+	}
+	if len(raw) == tailBytes {
+		raw = raw[:tailBytes-maxSecret] // the rest may be half a secret
+	}
+	return logLines(string(raw), redact)
+}
+
+// logLines takes secrets out before it cuts: half a secret would not be known for one.
+func logLines(raw string, redact func(string) string) []string {
+	var lines []string
+	for _, l := range strings.Split(strings.TrimSpace(redact(raw)), "\n") {
+		if len(l) > lineBytes {
+			l = strings.ToValidUTF8(l[:lineBytes], "") + " …"
+		}
+		lines = append(lines, l)
+	}
+	if len(lines) == 1 && lines[0] == "" {
+		return nil
+	}
+	return lines
+}

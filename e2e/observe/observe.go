@@ -1,0 +1,112 @@
+// Package observe turns a live cluster into events: Kubernetes watches for what the API server says, agents' streams for
+// what is seen from inside the pods.
+//
+// In: a cluster's REST configuration, a namespace, agents. Out: events given to a sink, with times on the harness's
+// clock. It gives no verdict; what it could not see it records as a gap or a fault.
+package observe
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+
+	"meshproof.dev/meshproof/e2e/agent"
+	agentclient "meshproof.dev/meshproof/e2e/agent/client"
+	"meshproof.dev/meshproof/e2e/recording"
+)
+
+// Options says what to observe and where it goes. Rest, Client, Namespace, Now and Sink are needed.
+type Options struct {
+	Rest           *rest.Config
+	Client         kubernetes.Interface
+	Namespace      string                              // of the workload
+	AgentNamespace string                              // where the agents run; "" for none
+	DNSName        string                              // full name asked from each pod, "" for none
+	EPMDPort       int                                 // 0 for a workload without epmd
+	DistPort       int                                 // the declared one, 0 for none
+	NoControl      bool                                // try no wrong cookie: it writes an error report into each node's log
+	Every          agent.Every                         // how often the agents look; zero for the defaults
+	Owns           func(labels map[string]string) bool // which pods are the workload's; nil for all but agents
+	Redact         func(string) string                 // takes further secrets out of text; the cookie is taken out anyway
+	Now            func() time.Duration                // the harness's clock, t = 0 is the recording's start
+	Sink           func(recording.Event)               // called from several goroutines; must not call the Observer
+	Log            func(string)                        // progress, may be nil
+}
+
+// Observer is everything that watches one workload.
+type Observer struct {
+	Options
+	cancel  context.CancelFunc
+	wg      sync.WaitGroup
+	redact  redactor
+	connect func(pod string) *agentclient.Client
+	plans   *plans
+	fleet   *fleet
+	pods    *podBook
+	pace    pace
+}
+
+// pace is how often things are done; tests are in more of a hurry.
+type pace struct {
+	beat  time.Duration // the API server is asked for a sign of life, which must come within the same time
+	again time.Duration // a watch that ended is taken up again
+	clock time.Duration // an agent's clock is measured
+	plan  time.Duration // an agent is brought its plan, in case it was started anew
+	retry time.Duration // a lost connection to an agent is made again
+	miss  time.Duration // a node with pods of the workload may be without an agent before that is told
+}
+
+// Start begins to observe. Agents are followed as soon as they run; until SetCookie they have nothing to do. An error
+// means that something could not even be listed. Stop ends it all.
+func Start(ctx context.Context, o Options) (*Observer, error) {
+	ob := newObserver(o)
+	ob.connect = func(pod string) *agentclient.Client {
+		return agentclient.New(o.Rest, o.Client, o.AgentNamespace, pod)
+	}
+	return ob, ob.start(ctx)
+}
+
+func newObserver(o Options) *Observer {
+	if o.Owns == nil {
+		o.Owns = func(labels map[string]string) bool { _, is := labels[agentclient.Label]; return !is }
+	}
+	if o.Log == nil {
+		o.Log = func(string) {}
+	}
+	return &Observer{Options: o, redact: redactor{more: o.Redact}, plans: newPlans(o), fleet: newFleet(), pods: newPodBook(),
+		pace: pace{beat: time.Second, again: 100 * time.Millisecond, clock: 10 * time.Second, plan: time.Second, retry: 200 * time.Millisecond, miss: 3 * time.Second}}
+}
+
+func (o *Observer) start(ctx context.Context) error {
+	ctx, o.cancel = context.WithCancel(ctx)
+	if err := o.watchKube(ctx); err != nil {
+		o.Stop()
+		return err
+	}
+	if o.AgentNamespace != "" {
+		o.wg.Go(func() { o.missAgents(ctx) })
+	}
+	return nil
+}
+
+// SetCookie gives the agents what they need to ask nodes for their views. From then on the cookie is taken out of all
+// text that is recorded.
+func (o *Observer) SetCookie(cookie []byte) {
+	o.redact.guard(cookie)
+	o.plans.setCookie(cookie)
+}
+
+// Stop ends all observation and waits for it. No event comes after it.
+func (o *Observer) Stop() {
+	o.cancel()
+	o.wg.Wait()
+}
+
+// kube records what the API server's side has to say.
+func (o *Observer) kube(e recording.Event) {
+	e.T, e.By = o.Now(), "kube"
+	o.Sink(e)
+}

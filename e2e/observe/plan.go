@@ -1,0 +1,158 @@
+package observe
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"meshproof.dev/meshproof/e2e/agent"
+	"meshproof.dev/meshproof/e2e/recording"
+)
+
+// A pod that the API server has removed stays in the plan until its VM has ended and for linger after: its end is part
+// of the story. One whose VM never ends in our sight (the node died) leaves after patience.
+const (
+	linger   = 2 * time.Second
+	patience = 60 * time.Second
+)
+
+// plans keeps what the agents are to observe. Safe for concurrent use.
+type plans struct {
+	mu      sync.Mutex
+	now     func() time.Duration
+	base    agent.Plan // without pods
+	targets map[string]*target
+	poke    map[chan struct{}]bool // those who bring plans to agents
+}
+
+// target is one pod of the plan.
+type target struct {
+	pod    agent.Pod
+	vm     bool // an agent saw its VM run, and not yet end
+	left   bool // the API server has removed it, or calls it finished
+	leftAt time.Duration
+	exitAt time.Duration // 0 when no end of a VM was seen
+}
+
+func newPlans(o Options) *plans {
+	return &plans{
+		now: o.Now, targets: map[string]*target{}, poke: map[chan struct{}]bool{},
+		base: agent.Plan{DNSName: o.DNSName, EPMDPort: o.EPMDPort, DistPort: o.DistPort, Control: !o.NoControl, Every: o.Every},
+	}
+}
+
+func (p *plans) setCookie(cookie []byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.base.Cookie = bytes.Clone(cookie)
+	p.wake()
+}
+
+// pod keeps the plan in step with a pod's state.
+func (p *plans) pod(r *recording.Pod) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	t := p.targets[r.UID]
+	// The address of a finished pod may be another's by now.
+	if r.Gone || r.Phase == "Succeeded" || r.Phase == "Failed" {
+		if t != nil && !t.left {
+			t.left, t.leftAt = true, p.now()
+		}
+		return
+	}
+	if r.IP == "" || r.Node == "" {
+		return
+	}
+	q := agent.Pod{UID: r.UID, IP: r.IP, Node: r.Node}
+	switch {
+	case t == nil:
+		p.targets[r.UID] = &target{pod: q}
+	case t.pod == q:
+		return
+	default:
+		t.pod = q // its sandbox was made anew
+	}
+	p.wake()
+}
+
+// process takes note of what became of a pod's VM.
+func (p *plans) process(r *recording.Process) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	t := p.targets[r.Pod]
+	if t == nil {
+		return
+	}
+	if t.vm = !r.Exited; r.Exited {
+		t.exitAt = p.now()
+	}
+}
+
+func (t *target) over(now time.Duration) bool {
+	switch {
+	case !t.left:
+		return false
+	case t.vm:
+		return now > t.leftAt+patience
+	default:
+		return now > max(t.leftAt, t.exitAt)+linger
+	}
+}
+
+// current is what the agents are to observe now: nothing before the cookie is known.
+func (p *plans) current() agent.Plan {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	plan := p.base
+	for uid, t := range p.targets {
+		if t.over(p.now()) {
+			delete(p.targets, uid)
+		} else if len(plan.Cookie) > 0 {
+			plan.Pods = append(plan.Pods, t.pod)
+		}
+	}
+	slices.SortFunc(plan.Pods, func(a, b agent.Pod) int { return strings.Compare(a.UID, b.UID) })
+	return plan
+}
+
+// nodes are those on which an agent is needed.
+func (p *plans) nodes() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var all []string
+	for _, t := range p.targets {
+		if !t.left && !slices.Contains(all, t.pod.Node) {
+			all = append(all, t.pod.Node)
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+// subscribe gives a channel on which there is news whenever the plan has grown or changed.
+func (p *plans) subscribe() (news chan struct{}, end func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	news = make(chan struct{}, 1)
+	p.poke[news] = true
+	return news, func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		delete(p.poke, news)
+	}
+}
+
+func (p *plans) wake() {
+	for c := range p.poke {
+		nudge(c)
+	}
+}
+
+func nudge(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,143 @@
+package observe
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"meshproof.dev/meshproof/e2e/recording"
+)
+
+func TestPlan(t *testing.T) {
+	now := time.Duration(0)
+	p := newPlans(Options{Now: func() time.Duration { return now }, EPMDPort: 4369, NoControl: true})
+	running := func(uid, ip string) *recording.Pod {
+		return &recording.Pod{UID: uid, IP: ip, Node: "n1", Phase: "Running"}
+	}
+	has := func(want string) {
+		t.Helper()
+		var got []string
+		for _, q := range p.current().Pods {
+			got = append(got, q.UID+"="+q.IP)
+		}
+		if text := strings.Join(got, " "); text != want {
+			t.Errorf("at %s the plan has %q, want %q", now, text, want)
+		}
+	}
+	news, end := p.subscribe()
+	defer end()
+	woken := func() bool {
+		select {
+		case <-news:
+			return true
+		default:
+			return false
+		}
+	}
+
+	p.pod(running("a", "10.0.0.1"))
+	if has(""); !woken() {
+		t.Error("a new pod does not wake")
+	}
+	p.setCookie([]byte("c"))
+	if has("a=10.0.0.1"); !woken() {
+		t.Error("the cookie does not wake")
+	}
+	p.pod(running("a", "10.0.0.1"))
+	if woken() {
+		t.Error("what is in the plan already wakes")
+	}
+	p.pod(&recording.Pod{UID: "b", Phase: "Pending"})
+	has("a=10.0.0.1")
+	p.pod(running("b", "10.0.0.2"))
+	p.pod(running("a", "10.0.0.9"))
+	has("a=10.0.0.9 b=10.0.0.2")
+	if plan := p.current(); plan.EPMDPort != 4369 || plan.Control || string(plan.Cookie) != "c" || len(p.nodes()) != 1 {
+		t.Errorf("plan %+v, nodes %v", plan, p.nodes())
+	}
+
+	// a's VM outlives its object by 10 s, b has none that anybody saw.
+	p.process(&recording.Process{Pod: "a"})
+	gone := func(uid string) *recording.Pod { return &recording.Pod{UID: uid, Phase: "Running", Gone: true} }
+	now = 10 * time.Second
+	p.pod(gone("a"))
+	p.pod(gone("b"))
+	now += linger
+	has("a=10.0.0.9 b=10.0.0.2")
+	now++
+	has("a=10.0.0.9")
+	now = 20 * time.Second
+	has("a=10.0.0.9")
+	p.process(&recording.Process{Pod: "a", Exited: true})
+	now += linger
+	has("a=10.0.0.9")
+	now++
+	has("")
+
+	// A VM whose end nobody sees does not stay for ever. A pod that has finished keeps its object, but not its address.
+	p.pod(running("c", "10.0.0.3"))
+	p.process(&recording.Process{Pod: "c"})
+	p.pod(running("d", "10.0.0.4"))
+	p.pod(&recording.Pod{UID: "d", IP: "10.0.0.4", Node: "n1", Phase: "Failed"})
+	p.pod(gone("c"))
+	now += linger + 1
+	has("c=10.0.0.3")
+	p.pod(&recording.Pod{UID: "d", IP: "10.0.0.4", Node: "n1", Phase: "Failed"})
+	has("c=10.0.0.3")
+	now += patience
+	has("")
+}
+
+func TestClockEstimate(t *testing.T) {
+	ms := time.Millisecond
+	clock := func(offset, bound time.Duration) recording.Clock {
+		return recording.Clock{Offset: offset, Bound: bound}
+	}
+	for _, c := range []struct {
+		name string
+		next recording.Clock
+		at   time.Duration
+		want bool
+	}{
+		{"sharper", clock(101*ms, ms), 10 * time.Second, true},
+		{"blunter, soon", clock(101*ms, 5*ms), 10 * time.Second, false},
+		{"blunter, but the old one is old", clock(101*ms, 5*ms), time.Minute, true},
+		{"blunter, and not the same clock any more", clock(-time.Hour, 50*ms), 10 * time.Second, true},
+	} {
+		var e estimate
+		if !e.offer(clock(100*ms, 2*ms), 0) {
+			t.Fatal("the first measurement was not taken")
+		}
+		if got := e.offer(c.next, c.at); got != c.want {
+			t.Errorf("%s: taken %v", c.name, got)
+		}
+		want := 100 * ms
+		if c.want {
+			want = c.next.Offset
+		}
+		if got := e.ours(int64(time.Second)); got != time.Second+want {
+			t.Errorf("%s: 1 s of theirs is %s of ours", c.name, got)
+		}
+	}
+}
+
+func TestRedactor(t *testing.T) {
+	var r redactor
+	if r.guard([]byte(" \n")); r.ready() {
+		t.Error("an empty secret makes ready")
+	}
+	r.guard([]byte("ab+/cd?>\n"))
+	for in, want := range map[string]string{
+		"ab+/cd?>":                     "(cookie)",
+		"ab+/cd?>\nnext":               "(cookie)next",
+		"cookie: YWIrL2NkPz4K":         "cookie: (cookie)",
+		"cookie: YWIrL2NkPz4=":         "cookie: (cookie)=",
+		"url YWIrL2NkPz4 x":            "url (cookie) x",
+		"nothing to hide":              "nothing to hide",
+		"-setcookie ab+/cd?> ab+/cd?>": "-setcookie (cookie) (cookie)",
+	} {
+		if got := r.text(in); got != want {
+			t.Errorf("%q became %q, want %q", in, got, want)
+		}
+	}
+}

@@ -1,0 +1,147 @@
+package observe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/tools/cache"
+
+	"meshproof.dev/meshproof/e2e/recording"
+)
+
+// kind is one kind of object that is watched in one namespace.
+type kind struct {
+	name    string
+	lw      *cache.ListWatch
+	tell    func(o runtime.Object, gone bool)
+	known   map[types.UID]runtime.Object // what was told and has not gone
+	version string                       // from which a watch goes on; "" when only a list helps
+	missed  bool                         // it was listed anew since the last watch: what came and went is not known
+}
+
+func newKind(resource string, c cache.Getter, namespace, labels string, tell func(runtime.Object, bool)) *kind {
+	lw := cache.NewFilteredListWatchFromClient(c, resource, namespace, func(o *metav1.ListOptions) {
+		o.LabelSelector = labels
+	})
+	name := resource + " in namespace " + namespace
+	return &kind{name: name, lw: lw, tell: tell, known: map[types.UID]runtime.Object{}}
+}
+
+// relist tells what is there now and what is there no longer. A watch goes on from here.
+func (k *kind) relist(ctx context.Context) error {
+	l, err := k.lw.ListWithContext(ctx, metav1.ListOptions{})
+	if err != nil {
+		return fmt.Errorf("listing %s: %w", k.name, err)
+	}
+	list, err := meta.ListAccessor(l)
+	if err != nil {
+		return fmt.Errorf("listing %s: %w", k.name, err)
+	}
+	items, err := meta.ExtractList(l)
+	if err != nil {
+		return fmt.Errorf("listing %s: %w", k.name, err)
+	}
+	before := k.known
+	k.known = map[types.UID]runtime.Object{}
+	for _, x := range items {
+		if m, err := meta.Accessor(x); err == nil {
+			delete(before, m.GetUID())
+			k.told(x, m, false)
+		}
+	}
+	for _, x := range before {
+		k.tell(x, true)
+	}
+	k.version = list.GetResourceVersion()
+	return nil
+}
+
+func (k *kind) told(x runtime.Object, m metav1.Object, gone bool) {
+	if k.known[m.GetUID()] = x; gone {
+		delete(k.known, m.GetUID())
+	}
+	k.tell(x, gone)
+}
+
+// watchKind follows one kind until the context ends. A watch that ends is taken up where it stopped: nothing is lost, but
+// what happens in between is stamped late. Where that is not possible all is listed anew. Both are told as a gap,
+// unless it was short and nothing can have been missed.
+func (o *Observer) watchKind(ctx context.Context, k *kind) {
+	broke, why := o.Now(), error(nil)
+	gap := func() {
+		o.kube(recording.Event{Gap: &recording.Gap{From: broke, To: o.Now(), Why: fmt.Sprintf("the watch of %s was interrupted: %v", k.name, why)}})
+	}
+	for {
+		w, err := k.begin(ctx)
+		if err == nil {
+			if why != nil && (k.missed || o.Now()-broke > time.Second) {
+				gap()
+			}
+			why, k.missed = nil, false
+			err = k.follow(ctx, w)
+			broke = o.Now()
+		}
+		if ctx.Err() != nil {
+			if why != nil {
+				gap()
+			}
+			return
+		}
+		why = err
+		select {
+		case <-ctx.Done():
+		case <-time.After(o.pace.again):
+		}
+	}
+}
+
+// begin opens the watch, after a list where the last one cannot be taken up again.
+func (k *kind) begin(ctx context.Context) (watch.Interface, error) {
+	if k.version == "" {
+		if err := k.relist(ctx); err != nil {
+			return nil, err
+		}
+		k.missed = true
+	}
+	w, err := k.lw.WatchWithContext(ctx, metav1.ListOptions{ResourceVersion: k.version, AllowWatchBookmarks: true})
+	if expired(err) {
+		k.version = ""
+	}
+	return w, err
+}
+
+func expired(err error) bool { return apierrors.IsResourceExpired(err) || apierrors.IsGone(err) }
+
+// follow tells what the watch brings until it ends.
+func (k *kind) follow(ctx context.Context, w watch.Interface) error {
+	defer w.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case e, open := <-w.ResultChan():
+			if !open {
+				return errors.New("the stream ended")
+			}
+			if e.Type == watch.Error {
+				k.version = ""
+				return apierrors.FromObject(e.Object)
+			}
+			m, err := meta.Accessor(e.Object)
+			if err != nil {
+				return err
+			}
+			if k.version = m.GetResourceVersion(); e.Type != watch.Bookmark {
+				k.told(e.Object, m, e.Type == watch.Deleted)
+			}
+		}
+	}
+}
