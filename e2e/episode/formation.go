@@ -1,0 +1,79 @@
+package episode
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"meshproof.dev/meshproof/e2e/recording"
+	"meshproof.dev/meshproof/e2e/view"
+)
+
+// StartBudget is how long the cluster may take to start the pods' containers. It comes before the profile's own budget: how
+// busy the machine is that makes containers says nothing about how an application forms its mesh.
+const StartBudget = 90 * time.Second
+
+// Formation records how a workload comes up: from the creation of its objects to a full mesh that has held, and in which
+// every probe has had its say, or to the end of its budget, which counts from when all containers were started.
+func Formation(ctx context.Context, r *Recorder, budget time.Duration, apply func(context.Context) error, log func(string)) error {
+	if err := apply(ctx); err != nil {
+		return err
+	}
+	r.Did(recording.Act{Do: "apply"})
+	lacks, err := r.Until(ctx, StartBudget, func(v *view.View) (bool, string) {
+		starting, what := v.Starting()
+		return !starting, what
+	})
+	if err != nil {
+		return fmt.Errorf("formation, before the containers run: %w; last seen: %s", err, lacks)
+	}
+	if lacks != "" {
+		log(fmt.Sprintf("formation: not all containers were started in %s; last seen: %s", StartBudget, lacks))
+	}
+	lacks, err = r.Until(ctx, budget, func(v *view.View) (bool, string) { return v.Formed() })
+	if err != nil {
+		return fmt.Errorf("formation: %w; last seen: %s", err, lacks)
+	}
+	if lacks != "" {
+		log(fmt.Sprintf("formation: the budget of %s is spent; last seen: %s", budget, lacks))
+	}
+	return nil
+}
+
+// baseline is how long a healthy mesh is watched before it is disturbed: long enough for the links that last
+// to be told from those that come and go.
+const baseline = 1500 * time.Millisecond
+
+// Recovery records what becomes of the mesh when one of its pods is deleted: choose names the victim among the
+// members, remove deletes it.
+func Recovery(ctx context.Context, r *Recorder, budget time.Duration, choose func([]*view.Pod) *view.Pod, remove func(ctx context.Context, pod string) error, log func(string)) error {
+	lacks, err := r.Until(ctx, budget, func(v *view.View) (bool, string) {
+		ok, m := v.Held(baseline)
+		if ok && !v.LinksWatched(baseline) {
+			return false, "the socket tables were not all seen yet"
+		}
+		return ok, m.String()
+	})
+	if err != nil {
+		return fmt.Errorf("recovery, before the deed: %w; last seen: %s", err, lacks)
+	}
+	if lacks != "" {
+		log("recovery: no healthy mesh to disturb; last seen: " + lacks)
+		return nil
+	}
+	var victim *view.Pod
+	r.Ask(func(v *view.View) { victim = choose(v.Must(v.End())) })
+	r.Did(recording.Act{Do: "delete-pod", Pod: victim.UID, Detail: victim.Name})
+	if err = remove(ctx, victim.Name); err != nil {
+		return fmt.Errorf("recovery: deleting pod %s: %w", victim.Name, err)
+	}
+	log("recovery: deleted " + victim.Name)
+	lacks, err = r.Until(ctx, budget, func(v *view.View) (bool, string) { return v.Recovered() })
+	if err != nil {
+		return fmt.Errorf("recovery: %w; last seen: %s", err, lacks)
+	}
+	if lacks != "" {
+		log(fmt.Sprintf("recovery: the budget of %s is spent; last seen: %s", budget, lacks))
+	}
+	return nil
+}

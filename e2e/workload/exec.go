@@ -1,0 +1,112 @@
+package workload
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/remotecommand"
+	utilexec "k8s.io/client-go/util/exec"
+
+	"meshproof.dev/meshproof/e2e/profile"
+	"meshproof.dev/meshproof/e2e/recording"
+)
+
+// commandBudget is how long a console command may take.
+const commandBudget = 20 * time.Second
+
+// keepOutput is how much of a command's output is kept: the end of it.
+const keepOutput = 2000
+
+// Exec runs a console command in the pod's first container. An event comes of it in any case: one that could not be run
+// has the outcome "error".
+func Exec(ctx context.Context, cfg *rest.Config, client kubernetes.Interface, namespace, pod, uid string, c profile.Command) recording.Exec {
+	e := recording.Exec{Pod: uid, Name: c.Name, Command: c.Run, Expect: c.Expect, Outcome: recording.OK}
+	began := time.Now()
+	ctx, cancel := context.WithTimeout(ctx, commandBudget)
+	defer cancel()
+	out := &awaited{text: c.Expect, seen: cancel, after: c.Input != ""}
+	err := stream(ctx, cfg, client, namespace, pod, c, out)
+	e.Took, e.Output = time.Since(began), out.String()
+	var code utilexec.CodeExitError
+	switch {
+	case err == nil, out.found():
+	case errors.As(err, &code):
+		e.Code = code.Code
+	case errors.Is(err, context.DeadlineExceeded):
+		e.Code, e.Detail = -1, "still running after "+commandBudget.String()
+	default:
+		// The stream broke: that is ours, and no answer of the command.
+		e.Outcome, e.Detail = recording.ProbeError, err.Error()
+	}
+	return e
+}
+
+func stream(ctx context.Context, cfg *rest.Config, client kubernetes.Interface, namespace, pod string, c profile.Command, out io.Writer) error {
+	req := client.CoreV1().RESTClient().Post().Resource("pods").Namespace(namespace).Name(pod).SubResource("exec").
+		VersionedParams(&corev1.PodExecOptions{Command: c.Run, Stdin: c.Input != "", Stdout: true, Stderr: !c.TTY, TTY: c.TTY}, scheme.ParameterCodec)
+	exec, err := remotecommand.NewSPDYExecutor(cfg, "POST", req.URL())
+	if err != nil {
+		return err
+	}
+	o := remotecommand.StreamOptions{Stdout: out, Tty: c.TTY}
+	if !c.TTY {
+		o.Stderr = out
+	}
+	if c.Input != "" {
+		o.Stdin = &typist{ctx: ctx, text: c.Input}
+	}
+	return exec.StreamWithContext(ctx, o)
+}
+
+// typist types the input until the command has ended: a program that is still starting swallows what comes too early.
+type typist struct {
+	ctx  context.Context //nolint:containedctx // Read has no context of its own
+	text string
+}
+
+func (t *typist) Read(b []byte) (int, error) {
+	select {
+	case <-t.ctx.Done():
+		return 0, io.EOF
+	case <-time.After(time.Second):
+		return copy(b, t.text), nil
+	}
+}
+
+// awaited collects output. Where input is typed, the command would go on for ever: seen is called once the text has come.
+type awaited struct {
+	text  string
+	seen  func()
+	after bool
+
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (a *awaited) Write(p []byte) (int, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.buf.Write(p)
+	if a.after && strings.Contains(a.buf.String(), a.text) {
+		a.seen()
+	}
+	return len(p), nil
+}
+
+func (a *awaited) found() bool { return a.after && strings.Contains(a.String(), a.text) }
+
+func (a *awaited) String() string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	s := a.buf.String()
+	return s[max(0, len(s)-keepOutput):]
+}

@@ -1,0 +1,197 @@
+// Package workload brings a profile from files on disk to running pods: it reads the profile, renders its manifests
+// (with a mutant's changes, through kustomize), and creates and deletes the objects.
+//
+// In: a folder, a cluster's REST configuration. Out: rendered objects, running pods, errors that say what was seen. It
+// gives no verdict on what runs.
+package workload
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+
+	"meshproof.dev/meshproof/e2e/exitcode"
+	"meshproof.dev/meshproof/e2e/profile"
+	"meshproof.dev/meshproof/e2e/recording"
+)
+
+// Workload is a profile with its rendered manifests, ready to be applied.
+type Workload struct {
+	Profile  *profile.Profile
+	Resolved *profile.Resolved
+	Dir      string // the profile's folder: its images' paths are relative to it
+	files    map[string][]byte
+	shape    []change
+}
+
+// change is one kustomize layer of a mutant.
+type change struct {
+	profile.Kustomize
+	files map[string][]byte
+}
+
+// Load reads the profile named by nameOrPath: a name among the fixtures, a folder with a profile.yaml, or a
+// file. Whatever is wrong with it has exit code Usage.
+func Load(fixtures, nameOrPath string) (*Workload, error) {
+	w, err := load(fixtures, nameOrPath)
+	return w, exitcode.With(exitcode.Usage, err)
+}
+
+func load(fixtures, nameOrPath string) (*Workload, error) {
+	path, err := locate(fixtures, nameOrPath)
+	if err != nil {
+		return nil, err
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("profile: %w", err)
+	}
+	p, err := profile.Decode(path, data)
+	if err != nil {
+		return nil, err
+	}
+	w := &Workload{Profile: p, Dir: filepath.Dir(path), files: map[string][]byte{}}
+	for _, pattern := range p.Spec.Manifests {
+		found, err := filepath.Glob(filepath.Join(w.Dir, pattern))
+		if err != nil {
+			return nil, fmt.Errorf("%s: pattern %q: %w", path, pattern, err)
+		}
+		if len(found) == 0 {
+			return nil, fmt.Errorf("%s: no file matches %q in %s", path, pattern, w.Dir)
+		}
+		for _, f := range found {
+			rel, err := filepath.Rel(w.Dir, f)
+			if err != nil {
+				return nil, err
+			}
+			if w.files[rel], err = os.ReadFile(f); err != nil {
+				return nil, fmt.Errorf("manifest: %w", err)
+			}
+		}
+	}
+	for name, data := range w.files {
+		if err := parse(data); err != nil {
+			return nil, fmt.Errorf("%s: %w", filepath.Join(w.Dir, name), err)
+		}
+	}
+	return w, w.resolve()
+}
+
+// resolve renders once without namespace and images, to learn what the manifests say.
+func (w *Workload) resolve() error {
+	y, err := w.Render("", nil)
+	if err != nil {
+		return err
+	}
+	w.Resolved, err = profile.Resolve(w.Profile, y)
+	return err
+}
+
+func locate(fixtures, nameOrPath string) (string, error) {
+	for _, path := range []string{filepath.Join(fixtures, "profiles", nameOrPath, "profile.yaml"), filepath.Join(nameOrPath, "profile.yaml"), nameOrPath} {
+		if st, err := os.Stat(path); err == nil && st.Mode().IsRegular() {
+			return path, nil
+		}
+	}
+	return "", fmt.Errorf("no profile %q: it is neither a file, nor a folder with a profile.yaml, nor one of %s", nameOrPath, strings.Join(Names(fixtures, "profiles"), ", "))
+}
+
+// Names lists what stands under fixtures/kind ("profiles", "mutants"), sorted.
+func Names(fixtures, kind string) []string {
+	entries, err := os.ReadDir(filepath.Join(fixtures, kind))
+	if err != nil {
+		return nil
+	}
+	var names []string
+	for _, e := range entries {
+		if e.IsDir() {
+			names = append(names, e.Name())
+		}
+	}
+	sort.Strings(names)
+	return names
+}
+
+// LoadMutant reads the mutant of that name among the fixtures. It returns the broken workload and the one with
+// the single condition reversed; the latter is nil when that is the base profile itself.
+func LoadMutant(fixtures, name string) (m *profile.Mutant, broken, reversed *Workload, err error) {
+	defer func() { err = exitcode.With(exitcode.Usage, err) }()
+	dir := filepath.Join(fixtures, "mutants", name)
+	path := filepath.Join(dir, "mutant.yaml")
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, nil, nil, fmt.Errorf("mutant: %w", err)
+	}
+	if m, err = profile.DecodeMutant(path, data); err != nil {
+		return nil, nil, nil, err
+	}
+	shape, err := readChange(dir, m.Spec.Shape)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	fault, err := readChange(dir, m.Spec.Break)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	build := func(label string, changes ...change) (*Workload, error) {
+		w, e := load(fixtures, m.Spec.Base)
+		if e != nil {
+			return nil, e
+		}
+		w.shape = changes
+		if e = w.resolve(); e != nil {
+			return nil, fmt.Errorf("%s: %w", path, e)
+		}
+		w.Resolved.Mutant = label
+		if m.Spec.Budgets.Formation > 0 {
+			w.Resolved.Budgets.Formation = m.Spec.Budgets.Formation
+		}
+		return w, nil
+	}
+	if broken, err = build(m.Metadata.Name, shape, fault); err != nil {
+		return nil, nil, nil, err
+	}
+	if !m.Spec.Shape.Empty() {
+		if reversed, err = build(m.Metadata.Name+", reversed", shape); err != nil {
+			return nil, nil, nil, err
+		}
+		// The reversed one must form like any other: the mutant's shorter budget is not for it.
+		reversed.Resolved.Budgets.Formation = profile.Duration(profile.DefaultFormation)
+	}
+	return m, broken, reversed, nil
+}
+
+func readChange(dir string, k profile.Kustomize) (change, error) {
+	c := change{Kustomize: k, files: map[string][]byte{}}
+	for _, f := range append(append([]string{}, k.Resources...), k.Patches...) {
+		data, err := os.ReadFile(filepath.Join(dir, f))
+		if err != nil {
+			return c, fmt.Errorf("mutant: %w", err)
+		}
+		if err := parse(data); err != nil {
+			return c, fmt.Errorf("%s: %w", filepath.Join(dir, f), err)
+		}
+		c.files[f] = data
+	}
+	return c, nil
+}
+
+// Name is the profile's name, with the mutant's where there is one.
+func (w *Workload) Name() string {
+	if w.Resolved.Mutant != "" {
+		return w.Profile.Metadata.Name + "/" + w.Resolved.Mutant
+	}
+	return w.Profile.Metadata.Name
+}
+
+var errNoObject = errors.New("this is not a Kubernetes object: it has no kind")
+
+// Header begins a recording of this workload.
+func (w *Workload) Header(episode, namespace string) (recording.Header, error) {
+	p, err := json.Marshal(w.Resolved)
+	return recording.Header{Profile: p, Episode: episode, Namespace: namespace}, err
+}

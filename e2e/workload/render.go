@@ -1,0 +1,121 @@
+package workload
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"sort"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/kyaml/filesys"
+)
+
+// kustomization is the part of kustomize's own file that we write.
+type kustomization struct {
+	Resources []string `yaml:"resources,omitempty"`
+	Patches   []patch  `yaml:"patches,omitempty"`
+	Images    []image  `yaml:"images,omitempty"`
+	Namespace string   `yaml:"namespace,omitempty"`
+}
+
+type patch struct {
+	Path string `yaml:"path"`
+}
+
+type image struct {
+	Name    string `yaml:"name"`
+	NewName string `yaml:"newName"`
+	NewTag  string `yaml:"newTag,omitempty"`
+}
+
+// Render gives the manifests as one YAML stream: the profile's, changed by the mutant's layers, in the namespace (none
+// when empty), with the images that the manifests name replaced by what was made available for them.
+func (w *Workload) Render(namespace string, images map[string]string) ([]byte, error) {
+	fs := filesys.MakeFsInMemory()
+	top, err := w.layer(fs, "base", kustomization{Resources: names(w.files)}, w.files)
+	if err != nil {
+		return nil, err
+	}
+	for i, c := range w.shape {
+		k := kustomization{Resources: append([]string{"../" + top}, c.Resources...)}
+		for _, p := range c.Patches {
+			k.Patches = append(k.Patches, patch{p})
+		}
+		if top, err = w.layer(fs, fmt.Sprintf("layer%d", i), k, c.files); err != nil {
+			return nil, err
+		}
+	}
+	k := kustomization{Resources: []string{"../" + top}, Namespace: namespace}
+	for _, name := range sortedKeys(images) {
+		ref, tag := split(images[name])
+		k.Images = append(k.Images, image{name, ref, tag})
+	}
+	if top, err = w.layer(fs, "top", k, nil); err != nil {
+		return nil, err
+	}
+	m, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(fs, top)
+	if err != nil {
+		return nil, fmt.Errorf("rendering the manifests of %s: %w", w.Profile.Metadata.Name, err)
+	}
+	return m.AsYaml()
+}
+
+func (w *Workload) layer(fs filesys.FileSystem, name string, k kustomization, files map[string][]byte) (string, error) {
+	y, err := yaml.Marshal(k)
+	if err != nil {
+		return "", err
+	}
+	if err := fs.WriteFile(path.Join(name, "kustomization.yaml"), y); err != nil {
+		return "", err
+	}
+	for f, data := range files {
+		if err := fs.WriteFile(path.Join(name, f), data); err != nil {
+			return "", err
+		}
+	}
+	return name, nil
+}
+
+// split takes the tag off an image reference; a colon before the last slash is a registry's port.
+func split(ref string) (name, tag string) {
+	if i := strings.LastIndexByte(ref, ':'); i > strings.LastIndexByte(ref, '/') {
+		return ref[:i], ref[i+1:]
+	}
+	return ref, ""
+}
+
+// parse tells whether data is YAML and every document of it an object.
+func parse(data []byte) error {
+	d := yaml.NewDecoder(bytes.NewReader(data))
+	for n := 0; ; n++ {
+		var o map[string]any
+		err := d.Decode(&o)
+		if errors.Is(err, io.EOF) {
+			if n == 0 {
+				return errors.New("the file is empty")
+			}
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("not YAML: %s", strings.TrimPrefix(err.Error(), "yaml: "))
+		}
+		if k, ok := o["kind"].(string); o != nil && (!ok || k == "") {
+			return errNoObject
+		}
+	}
+}
+
+func names(files map[string][]byte) []string { return sortedKeys(files) }
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	sort.Strings(keys)
+	return keys
+}

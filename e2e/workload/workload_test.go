@@ -1,0 +1,105 @@
+package workload
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"meshproof.dev/meshproof/e2e/exitcode"
+)
+
+const fixtures = "../../fixtures"
+
+// folder writes files into a new folder and gives its path.
+func folder(t *testing.T, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+const profileText = `apiVersion: meshproof.dev/v1alpha1
+kind: Profile
+metadata: {name: x}
+spec:
+  manifests: [m.yaml]
+  cookie: {secretKeyRef: {name: s, key: k}}
+`
+
+func TestBadProfilesAreUsageErrors(t *testing.T) {
+	for name, c := range map[string]struct {
+		files map[string]string
+		says  string
+	}{
+		"no such profile":    {nil, "no profile"},
+		"no manifest":        {map[string]string{"profile.yaml": profileText}, `no file matches "m.yaml"`},
+		"manifest not YAML":  {map[string]string{"profile.yaml": profileText, "m.yaml": "kind: [\n"}, "m.yaml: not YAML"},
+		"manifest is a list": {map[string]string{"profile.yaml": profileText, "m.yaml": "- a\n- b\n"}, "m.yaml: not YAML"},
+		"not an object":      {map[string]string{"profile.yaml": profileText, "m.yaml": "a: 1\n"}, "no kind"},
+		"empty manifest":     {map[string]string{"profile.yaml": profileText, "m.yaml": ""}, "empty"},
+		"nothing runs":       {map[string]string{"profile.yaml": profileText, "m.yaml": "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\n"}, "nothing would run"},
+	} {
+		_, err := Load(fixtures, folder(t, c.files))
+		if err == nil || !strings.Contains(err.Error(), c.says) || exitcode.Of(err) != exitcode.Usage {
+			t.Errorf("%s: error %v (code %d), want one that says %q with code %d", name, err, exitcode.Of(err), c.says, exitcode.Usage)
+		}
+	}
+	if _, err := Load(fixtures, "dns-b"); err == nil || !strings.Contains(err.Error(), "dns-a") {
+		t.Errorf("an unknown profile must name those that there are: %v", err)
+	}
+}
+
+func TestRenderReplacesNamespaceAndImages(t *testing.T) {
+	w, err := Load(fixtures, "dns-a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	y, err := w.Render("ns-1", map[string]string{"meshproof/derl": "localhost:5000/x/derl:abc"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"namespace: ns-1", "image: localhost:5000/x/derl:abc", "clusterIP: None"} {
+		if !strings.Contains(string(y), want) {
+			t.Errorf("%q is not in the rendered manifests:\n%s", want, y)
+		}
+	}
+}
+
+// Each mutant of ours changes what is deployed, and names a shape that is not broken yet where it needs one.
+func TestMutantsDifferFromTheirReverse(t *testing.T) {
+	names := Names(fixtures, "mutants")
+	if len(names) == 0 {
+		t.Fatal("no mutant")
+	}
+	for _, name := range names {
+		m, broken, reversed, err := LoadMutant(fixtures, name)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if reversed == nil {
+			if reversed, err = Load(fixtures, m.Spec.Base); err != nil {
+				t.Fatal(err)
+			}
+		}
+		a, err := broken.Render("", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := reversed.Render("", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(a) == string(b) {
+			t.Errorf("%s breaks nothing: its manifests are those of its reverse", name)
+		}
+		if broken.Resolved.Replicas() != reversed.Resolved.Replicas() {
+			t.Errorf("%s has %d nodes, its reverse %d: it is broken in more than one way", name, broken.Resolved.Replicas(), reversed.Resolved.Replicas())
+		}
+	}
+}
