@@ -1,0 +1,164 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"meshproof.dev/meshproof/e2e/check"
+	"meshproof.dev/meshproof/e2e/exitcode"
+	"meshproof.dev/meshproof/e2e/image"
+	"meshproof.dev/meshproof/e2e/judge"
+	"meshproof.dev/meshproof/e2e/run"
+	"meshproof.dev/meshproof/e2e/target"
+	"meshproof.dev/meshproof/e2e/view"
+	"meshproof.dev/meshproof/e2e/workload"
+	"meshproof.dev/meshproof/reports"
+)
+
+// root is the command with its subcommands. code is what the process exits with when no error says otherwise.
+func root(code *int) *cobra.Command {
+	c := &cobra.Command{
+		Use:           "meshproof",
+		Short:         "Does this BEAM application really form, keep and repair its cluster on Kubernetes?",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return exitcode.With(exitcode.Usage, err) })
+	c.AddCommand(runCommand(code), killMatrixCommand(code), judgeCommand(code), checksCommand(), clusterCommand())
+	return c
+}
+
+// common are the flags of everything that uses a cluster.
+func common(c *cobra.Command, o *run.Options) {
+	f := c.Flags()
+	f.StringVar(&o.OTP, "otp", "", "Erlang/OTP release of the application's image (default: the pinned one)")
+	f.StringVar(&o.K8S, "k8s", "", "Kubernetes version of the cluster that is made (default: the pinned one)")
+	f.IntVar(&o.Nodes, "nodes", 1, "nodes of the cluster that is made")
+	f.BoolVar(&o.Keep, "keep", false, "leave the cluster to the next run")
+	f.StringVar(&o.Context, "context", "", "use the cluster of this kubeconfig context and make none")
+	f.StringVar(&o.Kubeconfig, "kubeconfig", "", "kubeconfig file of --context")
+	f.Int64Var(&o.Seed, "seed", 0, "decides which pod is deleted (default: by chance, and said in the report)")
+	o.NoInstall, o.Engine, o.Log = run.NoInstallFromEnv(), os.Getenv("ENGINE"), progress(time.Now())
+}
+
+// progress prints lines with the time since the start.
+func progress(began time.Time) func(string) {
+	return func(line string) { fmt.Printf("%6.1f s  %s\n", time.Since(began).Seconds(), line) }
+}
+
+func usage(n int) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		return exitcode.With(exitcode.Usage, cobra.MaximumNArgs(n)(c, args))
+	}
+}
+
+func runCommand(code *int) *cobra.Command {
+	var o run.Options
+	c := &cobra.Command{Use: "run [PROFILE]", Short: "deploy a profile, record it, judge it", Args: usage(1)}
+	name := c.Flags().StringP("file", "f", "dns-a", "profile: a name among the fixtures, a folder, or a file")
+	common(c, &o)
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if len(args) == 1 {
+			*name = args[0]
+		}
+		fixtures, err := run.Fixtures()
+		if err != nil {
+			return err
+		}
+		w, err := workload.Load(fixtures, *name)
+		if err != nil {
+			*code = refused(o, err)
+			return nil
+		}
+		r, dir, err := run.Run(c.Context(), o, []*workload.Workload{w})
+		if err != nil {
+			return err
+		}
+		for _, p := range r.Profiles {
+			reports.Console(os.Stdout, p)
+		}
+		reports.Closing(os.Stdout, r, dir)
+		*code = r.Exit.Code
+		return nil
+	}
+	return c
+}
+
+// refused writes and prints the results of a run that did not begin.
+func refused(o run.Options, why error) int {
+	r, dir := run.Refused(o, why)
+	reports.Closing(os.Stdout, r, dir)
+	return r.Exit.Code
+}
+
+func killMatrixCommand(code *int) *cobra.Command {
+	var o run.Options
+	c := &cobra.Command{Use: "kill-matrix", Short: "prove that the checks can fail: run the broken variants", Args: usage(0)}
+	common(c, &o)
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		fixtures, err := run.Fixtures()
+		if err != nil {
+			return err
+		}
+		m, err := run.KillMatrix(c.Context(), o, fixtures)
+		if err != nil {
+			*code = refused(o, err)
+			return nil
+		}
+		reports.ConsoleMatrix(os.Stdout, m)
+		*code = m.Run.Exit.Code
+		return nil
+	}
+	return c
+}
+
+func judgeCommand(code *int) *cobra.Command {
+	return &cobra.Command{
+		Use: "judge RECORDING…", Short: "judge recordings of one workload once more, without a cluster",
+		Args: func(c *cobra.Command, args []string) error {
+			return exitcode.With(exitcode.Usage, cobra.MinimumNArgs(1)(c, args))
+		},
+		RunE: func(_ *cobra.Command, args []string) error {
+			var told []judge.Episode
+			name := ""
+			for _, path := range args {
+				v, err := view.Load(path)
+				if err != nil {
+					return exitcode.With(exitcode.Usage, err)
+				}
+				name = v.Profile.Name
+				told = append(told, judge.Episode{Name: v.Header.Episode, View: v})
+			}
+			p := judge.Judge(name, told, check.All())
+			reports.Console(os.Stdout, reports.Profile{Profile: p})
+			passed, failed, skipped := p.Counts()
+			fmt.Printf("\n%d passed, %d failed, %d skipped\n", passed, failed, skipped)
+			*code = p.ExitCode()
+			return nil
+		},
+	}
+}
+
+func checksCommand() *cobra.Command {
+	return &cobra.Command{Use: "checks", Short: "list the checks, with why and source", Args: usage(0), Run: func(*cobra.Command, []string) {
+		for _, c := range check.All() {
+			fmt.Printf("%-31s %-9s %-10s %s\n    %s\n    %s\n", c.ID, c.Rung, c.Level, c.Title, c.Why, c.Source)
+		}
+	}}
+}
+
+func clusterCommand() *cobra.Command {
+	c := &cobra.Command{Use: "cluster", Short: "clusters that we made"}
+	c.AddCommand(&cobra.Command{Use: "clean", Short: "remove the clusters that we made, and only those", Args: usage(0), RunE: func(c *cobra.Command, _ []string) error {
+		cache, err := image.CacheDir()
+		if err != nil {
+			return err
+		}
+		return target.Clean(c.Context(), filepath.Join(cache, "state"), progress(time.Now()))
+	}})
+	return c
+}

@@ -1,0 +1,258 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"sort"
+	"sync"
+	"time"
+
+	"meshproof.dev/meshproof/e2e/exitcode"
+	"meshproof.dev/meshproof/e2e/judge"
+	"meshproof.dev/meshproof/e2e/workload"
+	"meshproof.dev/meshproof/reports"
+)
+
+// closeBudget is how long the removal of what was made may take; the keeper goes on by itself after it.
+const closeBudget = 90 * time.Second
+
+// revision is what the program was built from; make sets it when it links (git describe).
+var revision = "unknown" //nolint:gochecknoglobals // the linker can set nothing else
+
+// Session is a run under way.
+type Session struct {
+	o   Options
+	ws  []*workload.Workload
+	Dir string // of the results
+
+	mu     sync.Mutex
+	judged map[string]judge.Profile // by workload and episode
+	news   chan struct{}            // closed and made anew whenever something was judged
+	ended  chan struct{}
+	report *reports.Run
+}
+
+// Start begins the run of the workloads, each in a namespace of its own, all at the same time. What is wrong with the
+// options is an error at once. Everything later is in the report, which Finish waits for.
+func Start(ctx context.Context, o Options, ws []*workload.Workload) (*Session, error) {
+	if err := o.complete(); err != nil {
+		return nil, err
+	}
+	if len(o.Checks) == 0 {
+		return nil, exitcode.With(exitcode.Usage, errors.New("no check is selected: nothing would be proved"))
+	}
+	dir, err := reports.NewDir(o.Out, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	s := &Session{o: o, ws: ws, Dir: dir, judged: map[string]judge.Profile{}, news: make(chan struct{}), ended: make(chan struct{})}
+	go s.run(ctx)
+	return s, nil
+}
+
+// Run is Start and Finish in one, for doors that show nothing in between.
+func Run(ctx context.Context, o Options, ws []*workload.Workload) (*reports.Run, string, error) {
+	s, err := Start(ctx, o, ws)
+	if err != nil {
+		return nil, "", err
+	}
+	return s.Finish(), s.Dir, nil
+}
+
+// Refused writes the results of a run that did not begin: an exit file and a report that say why, so that whoever reads
+// them never finds those of an earlier run. It returns the report and its folder, "" where not even that could be written.
+func Refused(o Options, why error) (*reports.Run, string) {
+	s := &Session{o: o}
+	r := &reports.Run{Started: time.Now(), Provenance: s.provenance()}
+	r.Close(why, time.Now())
+	if err := o.complete(); err != nil {
+		return r, ""
+	}
+	dir, err := reports.NewDir(o.Out, time.Now())
+	if err != nil {
+		return r, ""
+	}
+	if err := reports.Write(dir, r); err != nil {
+		return r, ""
+	}
+	return r, dir
+}
+
+// Wait gives the judgement of a workload after that episode, as soon as there is one. When the run ends without it the
+// error says why.
+func (s *Session) Wait(ctx context.Context, workload, episode string) (judge.Profile, error) {
+	for {
+		s.mu.Lock()
+		p, ok := s.judged[workload+" "+episode]
+		news := s.news
+		s.mu.Unlock()
+		if ok {
+			return p, nil
+		}
+		select {
+		case <-ctx.Done():
+			return p, ctx.Err()
+		case <-news:
+		case <-s.ended:
+			s.mu.Lock()
+			p, ok = s.judged[workload+" "+episode]
+			s.mu.Unlock()
+			if ok {
+				return p, nil
+			}
+			return p, fmt.Errorf("the run ended before the %s of %s: %s", episode, workload, s.report.Trouble)
+		}
+	}
+}
+
+// Judged waits for the first judgement of any workload. It is false when the run ended without one: what went wrong was
+// the set-up, and there is nothing for a door to show but the report.
+func (s *Session) Judged() bool {
+	for {
+		s.mu.Lock()
+		some, news := len(s.judged) > 0, s.news
+		s.mu.Unlock()
+		if some {
+			return true
+		}
+		select {
+		case <-news:
+		case <-s.ended:
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			return len(s.judged) > 0
+		}
+	}
+}
+
+// Finish waits until the run has ended and everything that it made is removed, and gives the report, which is also
+// written to Dir.
+func (s *Session) Finish() *reports.Run {
+	<-s.ended
+	return s.report
+}
+
+func (s *Session) run(ctx context.Context) {
+	defer close(s.ended)
+	r := &reports.Run{Started: time.Now(), Provenance: s.provenance()}
+	trouble := s.attempt(ctx, r)
+	if ctx.Err() != nil {
+		trouble = exitcode.With(exitcode.Interrupted, errors.New("by a signal; what was made is removed"))
+	}
+	r.Close(trouble, time.Now())
+	if err := reports.Write(s.Dir, r); err != nil {
+		r.Close(errors.Join(trouble, fmt.Errorf("writing the results: %w", err)), time.Now())
+	}
+	s.report = r
+}
+
+// attempt does everything that can fail. A panic of ours still leaves a report.
+func (s *Session) attempt(ctx context.Context, r *reports.Run) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("a bug of ours: %v\n%s", p, debug.Stack())
+		}
+	}()
+	artifacts := filepath.Join(s.Dir, "artifacts")
+	if err = mkdir(artifacts); err != nil {
+		return err
+	}
+	began := time.Now()
+	g, err := prepare(ctx, &s.o, s.ws, artifacts, true)
+	if g != nil && g.cluster != nil {
+		defer func() {
+			closing, cancel := context.WithTimeout(context.Background(), closeBudget)
+			defer cancel()
+			err = errors.Join(err, g.cluster.Close(closing))
+		}()
+	}
+	if err != nil {
+		return err
+	}
+	describe(&r.Provenance, g)
+	s.o.Log(fmt.Sprintf("ready after %.1f s", time.Since(began).Seconds()))
+	r.Profiles, r.Provenance.OTP, err = s.tellAll(ctx, g)
+	if g.cluster != nil && err != nil && ctx.Err() == nil {
+		logs, cancel := context.WithTimeout(context.Background(), closeBudget)
+		defer cancel()
+		if lerr := g.cluster.CollectLogs(logs, filepath.Join(artifacts, "cluster")); lerr != nil {
+			s.o.Log("collecting the cluster's logs: " + lerr.Error())
+		}
+	}
+	return err
+}
+
+// tellAll runs the workloads' stories side by side. otp are the releases that their nodes named.
+func (s *Session) tellAll(ctx context.Context, g *ground) (all []reports.Profile, otp []string, err error) {
+	all = make([]reports.Profile, len(s.ws))
+	errs := make([]error, len(s.ws))
+	var wg sync.WaitGroup
+	for i, w := range s.ws {
+		wg.Go(func() {
+			st := &story{o: &s.o, g: g, w: w, dir: s.Dir, done: func(episode string, p judge.Profile) { s.tellDoor(w, episode, p) }}
+			all[i], errs[i] = st.tell(ctx)
+			s.mu.Lock()
+			otp = union(otp, st.otp)
+			s.mu.Unlock()
+		})
+	}
+	wg.Wait()
+	return all, otp, errors.Join(errs...)
+}
+
+func (s *Session) tellDoor(w *workload.Workload, episode string, p judge.Profile) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.judged[w.Name()+" "+episode] = p
+	close(s.news)
+	s.news = make(chan struct{})
+}
+
+func (s *Session) provenance() reports.Provenance {
+	p := reports.Provenance{Go: runtime.Version(), Machine: fmt.Sprintf("%s/%s, %d cores", runtime.GOOS, runtime.GOARCH, runtime.NumCPU()), Target: "kind", Seed: s.o.Seed, Args: s.o.Args, Nodes: s.o.Nodes, Meshproof: revision}
+	if s.o.Context != "" {
+		p.Target, p.Context = "existing", s.o.Context
+	}
+	if p.Args == nil {
+		p.Args = os.Args[1:]
+	}
+	if b, ok := debug.ReadBuildInfo(); ok {
+		for _, d := range b.Deps {
+			if d.Path == "sigs.k8s.io/kind" {
+				p.Kind = d.Version
+			}
+		}
+	}
+	return p
+}
+
+func describe(p *reports.Provenance, g *ground) {
+	p.Engine = g.engine.String()
+	if g.cluster != nil {
+		p.Kubernetes, p.NodeImage, p.Nodes = g.cluster.Provenance.Kubernetes, g.cluster.Provenance.NodeImage, len(g.cluster.Nodes)
+		p.Images = append(p.Images, reports.Image{Name: "node", Ref: g.cluster.Provenance.NodeImage, ID: g.cluster.Provenance.NodeImageID, Source: g.node.Source})
+	}
+	p.Images = append(p.Images, reports.Image{Name: "agent", Ref: g.agent.Ref, ID: g.agent.ID, Source: g.agent.Source})
+	for name, a := range g.apps {
+		p.Images = append(p.Images, reports.Image{Name: name, Ref: a.Ref, ID: a.ID, Source: a.Source})
+	}
+	sort.Slice(p.Images, func(i, j int) bool { return p.Images[i].Name < p.Images[j].Name })
+}
+
+func union(a, b []string) []string {
+	seen := map[string]bool{}
+	var all []string
+	for _, s := range append(a, b...) {
+		if s != "" && !seen[s] {
+			seen[s] = true
+			all = append(all, s)
+		}
+	}
+	sort.Strings(all)
+	return all
+}

@@ -1,0 +1,71 @@
+package run
+
+import (
+	"strings"
+	"testing"
+
+	"meshproof.dev/meshproof/e2e/check"
+	"meshproof.dev/meshproof/e2e/exitcode"
+	"meshproof.dev/meshproof/e2e/workload"
+)
+
+func TestOnlyWantedEpisodesAreRecorded(t *testing.T) {
+	byEpisode := map[string][]check.Check{}
+	for _, c := range check.All() {
+		byEpisode[c.Episode] = append(byEpisode[c.Episode], c)
+	}
+	for episode, want := range map[string]string{"formation": "formation", "recovery": "formation recovery", "console": "formation console"} {
+		o := Options{Checks: byEpisode[episode]}
+		var got []string
+		for _, e := range Episodes {
+			if o.episodes()[e] {
+				got = append(got, e)
+			}
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("checks of %s: recorded are %v, want %s", episode, got, want)
+		}
+	}
+	for e := range byEpisode {
+		if !(&Options{Checks: check.All()}).episodes()[e] {
+			t.Errorf("episode %s has checks and is never recorded", e)
+		}
+	}
+}
+
+func TestNoCheckIsAUsageError(t *testing.T) {
+	_, err := Start(t.Context(), Options{Checks: []check.Check{}, Out: t.TempDir()}, nil)
+	if exitcode.Of(err) != exitcode.Usage {
+		t.Errorf("error %v, code %d", err, exitcode.Of(err))
+	}
+}
+
+func TestNamespacesAreValidAndDiffer(t *testing.T) {
+	_, w, reversed, err := workload.LoadMutant("../../fixtures", "cookie-differs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, b := namespaceOf(w), namespaceOf(reversed)
+	for _, n := range []string{a, b} {
+		if len(n) > 63 || strings.Trim(n, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
+			t.Errorf("namespace %q", n)
+		}
+	}
+	if a == b {
+		t.Errorf("two workloads share namespace %s", a)
+	}
+}
+
+func TestArtifactsHoldNoSecret(t *testing.T) {
+	a, err := newArtifacts(nil, "ns", t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.close()
+	a.guard([]byte("top-secret\n"))
+	for _, line := range []string{"-setcookie top-secret -x", "data: dG9wLXNlY3JldA==", "dG9wLXNlY3JldA"} {
+		if got := a.redact(line); strings.Contains(got, "top-secret") || strings.Contains(got, "dG9wLXNlY3JldA") {
+			t.Errorf("%q became %q", line, got)
+		}
+	}
+}

@@ -1,0 +1,181 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+
+	"meshproof.dev/meshproof/e2e/engine"
+	"meshproof.dev/meshproof/e2e/exitcode"
+	"meshproof.dev/meshproof/e2e/image"
+	"meshproof.dev/meshproof/e2e/target"
+	"meshproof.dev/meshproof/e2e/workload"
+)
+
+// ground is what all workloads of a run stand on.
+type ground struct {
+	engine  *engine.Engine
+	cluster *target.Cluster
+	node    image.Image
+	agent   image.Image
+	apps    map[string]appImage // by the name in the manifests
+	failed  bool                // an image of the app could not be made: there is nothing to deploy
+}
+
+// appImage is one image of the app, or why it could not be made.
+type appImage struct {
+	image.Image
+	err error
+}
+
+// prepare chooses the engine, makes the images and the cluster. When only images of the app fail, that is no error of the
+// run: they are judged like everything else.
+func prepare(ctx context.Context, o *Options, ws []*workload.Workload, artifacts string, cluster bool) (*ground, error) {
+	m, err := o.maker(o.Log)
+	if err != nil {
+		return nil, err
+	}
+	state := filepath.Join(m.Cache, "state")
+	if err = survey(ctx, o, state); err != nil {
+		return nil, err
+	}
+	g := &ground{apps: map[string]appImage{}}
+	g.engine, err = engine.Find(ctx, engine.Options{Force: o.Engine, Install: !o.NoInstall, Packages: m.Versions.Words("APT_ENGINE"), StateDir: state, Log: o.Log})
+	if err != nil {
+		return nil, err
+	}
+	m.Engine = g.engine
+	if err = g.makeImages(ctx, o, m, ws, artifacts); err != nil {
+		return nil, err
+	}
+	if g.failed || !cluster {
+		return g, nil
+	}
+	return g, g.makeCluster(ctx, o, m, state, artifacts)
+}
+
+// survey looks at the ground before anything is made: a context that is not there is said now, and what a dead run has
+// left is removed.
+func survey(ctx context.Context, o *Options, state string) error {
+	if o.Context == "" {
+		if err := target.Free(state); err != nil {
+			return err
+		}
+		return target.Sweep(ctx, state, o.Log)
+	}
+	c, err := target.Existing(ctx, target.ExistingOptions{Kubeconfig: o.Kubeconfig, Context: o.Context, Log: o.Log})
+	if err != nil {
+		return err
+	}
+	return c.Close(ctx)
+}
+
+// makeImages makes all images at the same time.
+func (g *ground) makeImages(ctx context.Context, o *Options, m *image.Maker, ws []*workload.Workload, artifacts string) error {
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	var errs []error
+	ours := func(what string, err error) {
+		if err != nil {
+			mu.Lock()
+			defer mu.Unlock()
+			errs = append(errs, fmt.Errorf("%s: %w", what, err))
+		}
+	}
+	if o.Context == "" {
+		wg.Go(func() {
+			var err error
+			g.node, err = m.Node(ctx, o.K8S)
+			ours("node image", err)
+		})
+	}
+	wg.Go(func() {
+		var err error
+		g.agent, err = m.Agent(ctx, runtime.GOARCH)
+		ours("agent image", err)
+	})
+	for _, a := range appImages(ws, o.OTP) {
+		a.LogFile = filepath.Join(artifacts, "build-"+filepath.Base(a.Name)+".log")
+		wg.Go(func() {
+			im, err := m.App(ctx, a)
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil && (exitcode.Of(err) != exitcode.Fail || ctx.Err() != nil) {
+				errs = append(errs, fmt.Errorf("image %s: %w", a.Name, err))
+			}
+			g.apps[a.Name] = appImage{im, err}
+			g.failed = g.failed || err != nil
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+func (g *ground) makeCluster(ctx context.Context, o *Options, m *image.Maker, state, artifacts string) error {
+	load := []target.Image{{Ref: g.agent.Ref, ID: g.agent.ID, Tar: g.agent.Tar}}
+	for _, a := range g.apps {
+		if a.Tar != "" {
+			load = append(load, target.Image{Ref: a.Ref, ID: a.ID, Tar: a.Tar})
+		}
+	}
+	if o.Context != "" {
+		c, err := target.Existing(ctx, target.ExistingOptions{Kubeconfig: o.Kubeconfig, Context: o.Context, Engine: g.engine, Log: o.Log})
+		if err != nil {
+			return err
+		}
+		g.cluster = c
+		o.Log("context " + c.Context + ", Kubernetes " + c.Provenance.Kubernetes)
+		for _, im := range load {
+			if err := c.LoadImage(ctx, im); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	kubernetes := ""
+	if g.node.Origin == image.Built {
+		// An image of ours is named for what went into it; a pulled one has its version in the tag.
+		kubernetes = versionOf(o.K8S, m.Versions["K8S"])
+	}
+	c, err := target.Kind(ctx, target.Options{
+		Engine: g.engine, StateDir: state, Nodes: o.Nodes, NodeImage: g.node.Ref, OwnPodNetwork: g.node.Origin == image.Built, Kubernetes: kubernetes,
+		SharedDir: m.Cache, Preload: load, Keep: o.Keep, LogsDir: filepath.Join(artifacts, "cluster"), Log: o.Log,
+	})
+	if err != nil {
+		return err
+	}
+	g.cluster = c
+	// A cluster of ours whose DNS does not answer yet is no fault of the application's.
+	waiting, cancel := context.WithTimeout(ctx, dnsBudget)
+	defer cancel()
+	return c.WaitDNS(waiting)
+}
+
+// dnsBudget is how long the DNS of a cluster of ours may take after its nodes are ready.
+const dnsBudget = 90 * time.Second
+
+// versionOf is the full version that was asked for as "1.37", "1.37.2" or not at all.
+func versionOf(asked, pinned string) string {
+	if asked = strings.TrimPrefix(asked, "v"); strings.Count(asked, ".") < 2 {
+		return pinned
+	}
+	return "v" + asked
+}
+
+// refs are the images that the manifests' names are replaced by.
+func (g *ground) refs() map[string]string {
+	refs := map[string]string{}
+	for name, a := range g.apps {
+		refs[name] = a.Ref
+	}
+	return refs
+}
+
+// mkdir makes a folder of the results.
+func mkdir(dir string) error { return os.MkdirAll(dir, 0o755) }

@@ -1,0 +1,284 @@
+package run
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+	"regexp"
+	"sort"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+
+	agentclient "meshproof.dev/meshproof/e2e/agent/client"
+	"meshproof.dev/meshproof/e2e/episode"
+	"meshproof.dev/meshproof/e2e/judge"
+	"meshproof.dev/meshproof/e2e/observe"
+	"meshproof.dev/meshproof/e2e/profile"
+	"meshproof.dev/meshproof/e2e/recording"
+	"meshproof.dev/meshproof/e2e/view"
+	"meshproof.dev/meshproof/e2e/workload"
+	"meshproof.dev/meshproof/reports"
+)
+
+// story is one workload's way through its episodes.
+type story struct {
+	o      *Options
+	g      *ground
+	w      *workload.Workload
+	dir    string // of the run's results
+	ns     string
+	client kubernetes.Interface
+	rec    *episode.Recorder
+	obs    *observe.Observer
+	art    *artifacts
+	done   func(episode string, p judge.Profile) // told after each episode
+
+	episodes   []judge.Episode
+	recordings []string
+	otp        []string
+}
+
+var notInNames = regexp.MustCompile(`[^a-z0-9]+`)
+
+// namespaceOf gives a workload a namespace of its own in each run.
+func namespaceOf(w *workload.Workload) string {
+	name := strings.Trim(notInNames.ReplaceAllString(strings.ToLower(w.Name()), "-"), "-")
+	return fmt.Sprintf("meshproof-%.40s-%05d", name, rand.IntN(100000))
+}
+
+// tell records the episodes and judges after each. What stands in the way of recording is the profile's trouble.
+func (s *story) tell(ctx context.Context) (reports.Profile, error) {
+	began := time.Now()
+	err := s.record(ctx)
+	p := reports.Profile{Profile: s.judge(), Mutant: s.w.Resolved.Mutant, Namespace: s.ns, Recordings: s.recordings, Wall: time.Since(began)}
+	p.Name = s.w.Profile.Metadata.Name
+	if err != nil {
+		p.Trouble = err.Error()
+	}
+	return p, err
+}
+
+func (s *story) judge() judge.Profile {
+	var told []judge.Episode
+	wanted := s.o.episodes()
+	for _, name := range Episodes {
+		if !wanted[name] || name == "console" && len(s.w.Resolved.Console) == 0 {
+			continue
+		}
+		e := judge.Episode{Name: name, Why: "the run ended before it"}
+		for _, r := range s.episodes {
+			if r.Name == name {
+				e = r
+			}
+		}
+		told = append(told, e)
+	}
+	return judge.Judge(s.w.Profile.Metadata.Name, told, s.o.Checks)
+}
+
+func (s *story) record(ctx context.Context) error {
+	s.rec = episode.NewRecorder(time.Now())
+	if s.g.failed {
+		return s.neverDeployed()
+	}
+	var err error
+	if s.client, err = kubernetes.NewForConfig(s.g.cluster.Config); err != nil {
+		return err
+	}
+	s.ns = namespaceOf(s.w)
+	if err = workload.CreateNamespace(ctx, s.client, s.ns, filepath.Base(s.dir), true); err != nil {
+		return err
+	}
+	defer s.tearDown()
+	if s.art, err = newArtifacts(s.client, s.ns, filepath.Join(s.dir, "artifacts", s.ns)); err != nil {
+		return err
+	}
+	defer s.art.close()
+	if _, err = s.client.AppsV1().DaemonSets(s.ns).Create(ctx, agentclient.DaemonSet(s.ns, s.g.agent.Ref), metav1.CreateOptions{}); err != nil {
+		return fmt.Errorf("agent: %w", err)
+	}
+	if err = s.begin("formation"); err != nil {
+		return err
+	}
+	s.obs, err = observe.Start(ctx, observe.Options{
+		Rest: s.g.cluster.Config, Client: s.client, Namespace: s.ns, AgentNamespace: s.ns,
+		DNSName: s.dnsName(), EPMDPort: s.w.Resolved.EPMDPort, DistPort: s.w.Resolved.DistPort,
+		Owns: s.w.Resolved.Owns, Now: s.rec.Now, Log: s.o.Log,
+		Sink: func(e recording.Event) { s.rec.Sink(e); s.art.see(ctx, e) },
+	})
+	if err != nil {
+		return err
+	}
+	defer s.obs.Stop()
+
+	err = episode.Formation(ctx, s.rec, s.w.Resolved.Budgets.Formation.D(), s.apply, s.say)
+	formed, end := s.end(ctx, "formation", err == nil)
+	if err != nil || end != nil {
+		return first(err, end)
+	}
+	if full, m := formed.Held(time.Second); !full {
+		s.skip("recovery", "the mesh did not form: "+m.String())
+		s.skip("console", "the mesh did not form: "+m.String())
+		return nil
+	}
+	if err := s.recovery(ctx); err != nil {
+		return err
+	}
+	return s.console(ctx)
+}
+
+func (s *story) recovery(ctx context.Context) error {
+	if !s.o.episodes()["recovery"] {
+		return nil
+	}
+	if err := s.begin("recovery"); err != nil {
+		return err
+	}
+	err := episode.Recovery(ctx, s.rec, s.w.Resolved.Budgets.Recovery.D(), s.choose, func(ctx context.Context, pod string) error {
+		return workload.DeletePod(ctx, s.client, s.ns, pod)
+	}, s.say)
+	_, end := s.end(ctx, "recovery", err == nil)
+	return first(err, end)
+}
+
+func (s *story) console(ctx context.Context) error {
+	if !s.o.episodes()["console"] || len(s.w.Resolved.Console) == 0 {
+		s.done("console", s.judge())
+		return nil
+	}
+	if err := s.begin("console"); err != nil {
+		return err
+	}
+	err := episode.Console(ctx, s.rec, s.w.Resolved.Console, func(ctx context.Context, p *view.Pod, c profile.Command) recording.Exec {
+		e := workload.Exec(ctx, s.g.cluster.Config, s.client, s.ns, p.Name, p.UID, c)
+		e.Output, e.Detail = s.art.redact(e.Output), s.art.redact(e.Detail)
+		return e
+	})
+	_, end := s.end(ctx, "console", err == nil)
+	return first(err, end)
+}
+
+// neverDeployed records that there was no image to deploy, which is all there is to tell.
+func (s *story) neverDeployed() error {
+	if err := s.begin("formation"); err != nil {
+		return err
+	}
+	_, err := s.end(context.Background(), "formation", false)
+	s.skip("recovery", "nothing was deployed")
+	s.skip("console", "nothing was deployed")
+	return err
+}
+
+func (s *story) begin(name string) error {
+	header, err := s.w.Header(name, s.ns)
+	if err != nil {
+		return err
+	}
+	file := strings.Trim(notInNames.ReplaceAllString(strings.ToLower(s.w.Name()), "-"), "-") + "." + name + ".jsonl"
+	s.recordings = append(s.recordings, filepath.Join("recordings", file))
+	if err := s.rec.Begin(filepath.Join(s.dir, "recordings", file), header); err != nil {
+		return err
+	}
+	if name == "formation" {
+		for _, n := range s.w.Resolved.Images() {
+			s.rec.Sink(recording.Event{T: s.rec.Now(), By: "run", Image: s.imageEvent(n)})
+		}
+	}
+	return nil
+}
+
+func (s *story) imageEvent(name string) *recording.Image {
+	a, made := s.g.apps[name]
+	switch {
+	case !made:
+		// The nodes pull it themselves; whether they can is seen on the pods.
+		return &recording.Image{Name: name, Outcome: "present"}
+	case a.err != nil:
+		return &recording.Image{Name: name, Outcome: "failed", Detail: a.err.Error()}
+	}
+	return &recording.Image{Name: name, Outcome: a.Source, ID: a.ID, Took: a.Took}
+}
+
+// end closes the recording, judges all that was told so far and tells the door.
+func (s *story) end(ctx context.Context, name string, whole bool) (*view.View, error) {
+	if s.obs != nil && whole {
+		s.obs.Epilogue(ctx, s.art.redact)
+	}
+	v, err := s.rec.End()
+	e := judge.Episode{Name: name, View: v}
+	s.otp = union(s.otp, v.OTP())
+	s.episodes = append(s.episodes, e)
+	s.done(name, s.judge())
+	return v, err
+}
+
+func (s *story) skip(name, why string) {
+	s.episodes = append(s.episodes, judge.Episode{Name: name, Why: why})
+	s.done(name, s.judge())
+}
+
+// apply creates the objects and gives the cookie to those who need it.
+func (s *story) apply(ctx context.Context) error {
+	y, err := s.w.Render(s.ns, s.g.refs())
+	if err != nil {
+		return err
+	}
+	if err = workload.Apply(ctx, s.g.cluster.Config, y); err != nil {
+		return err
+	}
+	ref := s.w.Profile.Spec.Cookie.SecretKeyRef
+	cookie, err := workload.Secret(ctx, s.client, s.ns, ref.Name, ref.Key)
+	if err != nil {
+		return err
+	}
+	s.art.guard(cookie)
+	s.obs.SetCookie(cookie)
+	s.say("deployed to namespace " + s.ns)
+	return nil
+}
+
+// choose picks the pod that is deleted, by the run's seed.
+func (s *story) choose(members []*view.Pod) *view.Pod {
+	sort.Slice(members, func(i, j int) bool { return members[i].Name < members[j].Name })
+	return members[s.o.Seed%int64(len(members))]
+}
+
+func (s *story) dnsName() string {
+	if s.w.Resolved.Service == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s.%s.svc.cluster.local.", s.w.Resolved.Service, s.ns)
+}
+
+func (s *story) say(line string) { s.o.Log(s.w.Name() + ": " + line) }
+
+// tearDown removes the namespace, unless the whole cluster goes anyway. On somebody else's cluster it waits until nothing
+// of ours is left; on a kept one of ours the next run need not.
+func (s *story) tearDown() {
+	budget := 60 * time.Second
+	if s.g.cluster.Owned {
+		if !s.o.Keep {
+			return
+		}
+		budget = 0
+	}
+	// Whatever ended the run, what was made is removed.
+	ctx, cancel := context.WithTimeout(context.Background(), budget+10*time.Second)
+	defer cancel()
+	if err := workload.DeleteNamespace(ctx, s.client, s.ns, budget); err != nil {
+		s.say("clean-up: " + err.Error())
+	}
+}
+
+func first(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
