@@ -1,0 +1,119 @@
+package suites
+
+import (
+	"context"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/onsi/ginkgo/v2"
+	"github.com/onsi/ginkgo/v2/types"
+	"github.com/onsi/gomega"
+
+	"meshproof.dev/meshproof/e2e/check"
+	"meshproof.dev/meshproof/e2e/judge"
+	"meshproof.dev/meshproof/e2e/recording"
+	"meshproof.dev/meshproof/e2e/recording/recordingtest"
+	"meshproof.dev/meshproof/e2e/run"
+	"meshproof.dev/meshproof/e2e/view"
+)
+
+// replay is a run that took place before: its recordings, judged.
+type replay struct{ profile judge.Profile }
+
+func (r replay) Wait(context.Context, string, string) (judge.Profile, error) { return r.profile, nil }
+
+// failures counts what Ginkgo would have told testing.
+type failures struct{ n int }
+
+func (f *failures) Fail() { f.n++ }
+
+// record writes a story to a file and reads it back, as a judge of old recordings does.
+func record(t *testing.T, s *recordingtest.Story) judge.Episode {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "story.jsonl")
+	w, err := recording.Create(path, s.Header())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range s.Events {
+		w.Write(e)
+	}
+	if err = w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	v, err := view.Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return judge.Episode{Name: v.Header.Episode, View: v}
+}
+
+// The same recordings give the same verdicts through both doors: the judge's, which every report is written from, and
+// Ginkgo's specs. One node refuses the cookie in them, so that all kinds of verdicts are among them.
+func TestDoorsAgree(t *testing.T) {
+	if entered != nil {
+		t.Skip("Ginkgo runs one suite in a process, and that is the end-to-end suite now")
+	}
+	formation := recordingtest.Formation(3)
+	formation.Change(
+		func(e recording.Event) bool {
+			return e.Cookie != nil && e.Cookie.Cookie == "A" && e.Cookie.Pod == recordingtest.UID(1)
+		},
+		func(e *recording.Event) {
+			c := *e.Cookie
+			c.Outcome = recording.Denied
+			e.Cookie = &c
+		})
+	p := judge.Judge("dns-a", []judge.Episode{record(t, formation), record(t, recordingtest.Recovery(3))}, check.All())
+
+	gomega.RegisterFailHandler(ginkgo.Fail)
+	define("dns-a", check.All(), func() waiter { return replay{p} })
+	specs := map[string]types.SpecReport{}
+	ginkgo.ReportAfterSuite("collect", func(r ginkgo.Report) {
+		for _, s := range r.SpecReports {
+			for _, l := range s.Labels() {
+				if strings.Contains(l, ":") {
+					specs[strings.Replace(l, ":", "/", 1)] = s
+				}
+			}
+		}
+	})
+	suite, reporter := ginkgo.GinkgoConfiguration()
+	reporter.Succinct, reporter.NoColor = true, true
+	told := &failures{}
+	ginkgo.RunSpecs(told, "doors", suite, reporter)
+
+	if len(specs) != len(check.All()) {
+		t.Errorf("%d specs, %d checks in the registry", len(specs), len(check.All()))
+	}
+	for _, r := range p.Results {
+		s := specs[r.ID]
+		want := map[judge.Verdict]types.SpecState{judge.Pass: types.SpecStatePassed, judge.Fail: types.SpecStateFailed, judge.Unknown: types.SpecStateFailed}[r.Verdict]
+		if want == types.SpecStateInvalid {
+			want = types.SpecStateSkipped
+		}
+		if s.State != want {
+			t.Errorf("%s: the judge says %s, Ginkgo %s", r.ID, r.Verdict, s.State)
+		}
+		if s.State == types.SpecStateFailed && !strings.Contains(s.FailureMessage(), r.Says) {
+			t.Errorf("%s: the judge says %q, Ginkgo %q", r.ID, r.Says, s.FailureMessage())
+		}
+	}
+	if _, failed, _ := p.Counts(); failed == 0 || told.n == 0 {
+		t.Errorf("%d failed in the judgement, Ginkgo failed %d times: nothing was compared", failed, told.n)
+	}
+}
+
+// Every episode that a check belongs to has a place in the tree.
+func TestEpisodesOfTheRegistryAreRun(t *testing.T) {
+	known := map[string]bool{}
+	for _, e := range run.Episodes {
+		known[e] = true
+	}
+	for _, c := range check.All() {
+		if !known[c.Episode] {
+			t.Errorf("%s is judged on %q, which no run records", c.ID, c.Episode)
+		}
+	}
+}
