@@ -1,0 +1,112 @@
+# meshproof. `make` alone, or `make help`, lists what there is to do.
+#
+# What make builds lies in the user's cache directory, never in the tree. A recipe that takes long is one line that
+# starts with exec: the program is then make's own child, gets Ctrl-C from the terminal itself, and make says nothing
+# and waits until it has cleaned up.
+
+ifeq ($(filter output-sync,$(.FEATURES)),)
+$(error GNU make 4 or newer is needed, this is $(or $(MAKE_VERSION),another make))
+endif
+
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+
+# Parameters: shown by `make help`, given as `make e2e OTP=27`, and passed on only where they are set, so that a
+# default has one place (scripts/versions.env and the program). INSTALL and ENGINE go through the environment.
+#: PROFILE=dns-a    the way of clustering to prove: a name under fixtures/profiles, or a path
+#: OTP=             Erlang/OTP release of the application's image, e.g. 25, 27, 29
+#: K8S=             Kubernetes version of the cluster, e.g. 1.37
+#: NODES=1          nodes of the kind cluster
+#: KEEP=            1 keeps the cluster; the next run takes it up again
+#: CONTEXT=         a kubeconfig context: use that cluster and make none
+#: INSTALL=         0 forbids installing missing packages with apt
+#: ENGINE=          docker or podman; empty tries both
+#: ARGS=            further arguments for the program that the target runs
+PROFILE ?= dns-a
+NODES ?= 1
+export PROFILE OTP K8S NODES KEEP CONTEXT INSTALL ENGINE
+
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/meshproof
+# Binaries are named for the checkout, so that two checkouts do not replace each other's.
+BIN := $(CACHE)/bin/$(firstword $(shell printf '%s' '$(CURDIR)' | cksum))
+# Tools are named for what they are built from.
+TOOLS := $(CACHE)/tools/$(firstword $(shell { cat scripts/tools/go.mod scripts/tools/go.sum; go env GOVERSION; } | cksum))
+GOLANGCI_LINT := GOLANGCI_LINT_CACHE='$(CACHE)/golangci-lint' '$(TOOLS)/golangci-lint'
+SHELL_FILES = $(shell grep -rlIE '^\#!.*/(env )?(ba)?sh' --exclude-dir=_build --exclude='*.go' .ci scripts fixtures erlang-app 2>/dev/null)
+
+# The Ginkgo suite takes one dash (package flag), the meshproof binary two (cobra).
+RUN_FLAGS = -profile "$$PROFILE" $${OTP:+-otp "$$OTP"} $${K8S:+-k8s "$$K8S"} -nodes "$$NODES" \
+  $${KEEP:+-keep="$$KEEP"} $${CONTEXT:+-context "$$CONTEXT"} $(ARGS)
+MATRIX_FLAGS = $${OTP:+--otp "$$OTP"} $${K8S:+--k8s "$$K8S"} --nodes "$$NODES" \
+  $${KEEP:+--keep="$$KEEP"} $${CONTEXT:+--context "$$CONTEXT"} $(ARGS)
+
+.PHONY: help build test lint fmt e2e kill-matrix bench nightly clean clean-cache FORCE
+
+help: ## list targets and parameters
+	@echo 'Targets:'
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo 'Parameters, with their defaults:'
+	@sed -n 's/^#: /  /p' $(MAKEFILE_LIST)
+
+build: $(BIN)/meshproof ## build the meshproof binary and say where it is
+	@echo $(BIN)/meshproof
+
+test: $(BIN)/gotally ## run every test that needs no cluster
+	@exec $(BIN)/gotally $(or $(ARGS),./...)
+
+lint: $(TOOLS)/.built ## run the linters: Go, import arrows, workflows, shell
+	@bad=; \
+	echo golangci-lint; $(GOLANGCI_LINT) run || bad="$$bad golangci-lint"; \
+	echo actionlint; '$(TOOLS)/actionlint' || bad="$$bad actionlint"; \
+	for f in $(SHELL_FILES); do bash -n "$$f" || bad="$$bad $$f"; done; \
+	if command -v shellcheck >/dev/null; then echo shellcheck; shellcheck -e SC2016 $(SHELL_FILES) || bad="$$bad shellcheck"; \
+	else echo 'shellcheck is not installed: shell files were only parsed'; fi; \
+	if [ -n "$$bad" ]; then echo "lint: not clean:$$bad"; exit 1; fi; echo 'lint: clean'
+
+fmt: $(TOOLS)/.built ## format the Go code
+	$(GOLANGCI_LINT) fmt
+
+e2e: $(BIN)/e2e.test ## make a cluster, deploy, prove the mesh, clean up
+	@MESHPROOF_E2E=1; export MESHPROOF_E2E; exec $(BIN)/e2e.test $(RUN_FLAGS)
+
+kill-matrix: $(BIN)/meshproof ## prove that the checks can fail: run the broken variants
+	@exec $(BIN)/meshproof kill-matrix $(MATRIX_FLAGS)
+
+bench: $(BIN)/bench $(BIN)/e2e.test ## measure make e2e and a mesh view against doing the same by hand
+	@exec $(BIN)/bench $(ARGS)
+
+NIGHTLY_OTP ?= 25 27 29
+nightly: ## all of it: tests, fuzzing, each OTP release on three nodes, kill matrix
+	$(MAKE) test
+	scripts/fuzz.sh $(FUZZTIME)
+	for otp in $(NIGHTLY_OTP); do $(MAKE) e2e OTP=$$otp NODES=3 || exit; done
+	$(MAKE) kill-matrix
+
+clean: $(BIN)/meshproof ## remove the clusters that we made, and only those
+	@exec $(BIN)/meshproof cluster clean $(ARGS)
+
+clean-cache: ## remove what was built and downloaded (not run state, not Go's own caches); says how much
+	@scripts/clean-cache.sh '$(CACHE)'
+
+# Written into the reports: what the program was built from.
+LINK = -ldflags "-X meshproof.dev/meshproof/e2e/run.revision=$(shell git describe --always --dirty 2>/dev/null || echo unknown)"
+
+# The go command knows best whether there is anything to do.
+$(BIN)/meshproof: FORCE
+	@go build $(LINK) -o $@ ./e2e/cmd/meshproof
+$(BIN)/gotally: FORCE
+	@go build -o $@ ./scripts/gotally
+$(BIN)/bench: FORCE
+	@go build -o $@ ./scripts/bench
+$(BIN)/e2e.test: FORCE
+	@[ -e $@ ] || echo 'building the end-to-end suite (a few minutes, the first time)'
+	@go test -c $(LINK) -o $@ ./e2e/suites
+
+$(TOOLS)/.built:
+	@echo 'building the linters, once for this state of scripts/tools (about three minutes on two cores)'
+	@mkdir -p $(@D)
+	@cd scripts/tools && go build -trimpath -ldflags '-s -w' -o $(@D)/ tool
+	@touch $@
