@@ -13,7 +13,7 @@ import (
 
 // words are the verdicts as the console prints them; what did not pass stands out without colours.
 var words = map[judge.Verdict]string{
-	judge.Pass: "ok", judge.Fail: "FAIL", judge.Unknown: "UNKNOWN", judge.Skip: "skip", judge.Blocked: "blocked", judge.Waived: "waived",
+	judge.Pass: "ok", judge.Fail: "FAIL", judge.Unknown: "UNKNOWN", judge.Skip: "skip", judge.Blocked: "blocked", judge.Waived: "waived", judge.Advised: "advice",
 }
 
 // Console writes one profile's judgement: a line per check, and for what did not pass the sentence, the
@@ -23,7 +23,7 @@ func Console(w io.Writer, p Profile) {
 	for _, r := range p.Results {
 		fmt.Fprintf(w, "  %-8s %-31s %s%s\n", words[r.Verdict], r.ID, r.Title, took(r))
 		switch r.Verdict {
-		case judge.Fail, judge.Unknown:
+		case judge.Fail, judge.Unknown, judge.Advised:
 			explain(w, r)
 		case judge.Blocked:
 			fmt.Fprintf(w, "           by %s\n", strings.Join(r.BlockedBy, ", "))

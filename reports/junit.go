@@ -117,6 +117,9 @@ func junitOf(p Profile, episode string) junitSuite {
 			s.Skipped++
 		}
 		c.Properties = &junitProperties{List: []junitProperty{{"rung", string(r.Rung)}, {"level", string(r.Level)}, {"verdict", string(r.Verdict)}}}
+		if r.Verdict == judge.Advised {
+			c.Properties.List = append(c.Properties.List, junitProperty{"advice", r.Says})
+		}
 		s.Cases = append(s.Cases, c)
 	}
 	s.Tests, s.Time = len(s.Cases), seconds(total)

@@ -16,6 +16,7 @@ type Rung string
 
 // The rungs, lowest first.
 const (
+	Manifest  Rung = "manifest"
 	Image     Rung = "image"
 	Pods      Rung = "pods"
 	Service   Rung = "service"
@@ -24,6 +25,7 @@ const (
 	Dist      Rung = "dist"
 	Handshake Rung = "handshake"
 	Mesh      Rung = "mesh"
+	Discovery Rung = "discovery"
 	Recovery  Rung = "recovery"
 	Console   Rung = "console"
 )
@@ -32,10 +34,12 @@ const (
 type Level string
 
 // Required: it does not work now. Latent: it works now and breaks at the next join or restart. Both end a
-// run with exit code 1, a latent one unless the profile waives it with a reason.
+// run with exit code 1, a latent one unless the profile waives it with a reason. Advice never changes the exit code: it is
+// good practice that is not followed.
 const (
 	Required Level = "required"
 	Latent   Level = "latent"
+	Advice   Level = "advice"
 )
 
 // Check is one requirement.

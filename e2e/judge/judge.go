@@ -18,7 +18,8 @@ import (
 type Verdict string
 
 // The verdicts. Blocked is a failing or unobserved check all of whose subjects are explained by a failure
-// lower on the ladder; Unknown means that something that matters was not seen, and is never health.
+// lower on the ladder; Unknown means that something that matters was not seen, and is never health. Advised is good
+// practice that is not followed: it counts as passed.
 const (
 	Pass    Verdict = "pass"
 	Fail    Verdict = "fail"
@@ -26,6 +27,7 @@ const (
 	Skip    Verdict = "skip"
 	Blocked Verdict = "blocked"
 	Waived  Verdict = "waived"
+	Advised Verdict = "advised"
 )
 
 // Episode is one recorded story of a profile. View is nil when it was not recorded, and Why says for what reason.
@@ -116,12 +118,31 @@ func judgeOne(c check.Check, episodes []Episode, causes []cause) (Result, []caus
 		r.Verdict, r.Reason = Waived, why
 		return r, causes
 	}
+	if c.Level == check.Advice {
+		advise(&r)
+		return r, causes
+	}
 	for _, s := range r.Subjects {
 		if s.Verdict == Fail {
 			causes = append(causes, cause{c.ID, s.Subject, c.Causes[s.Code]})
 		}
 	}
 	return r, causes
+}
+
+// advise makes an advice of what was found: it breaks nothing, explains nothing, and nobody has to have seen it.
+func advise(r *Result) {
+	switch r.Verdict {
+	case Fail:
+		r.Verdict = Advised
+		for i := range r.Subjects {
+			if r.Subjects[i].Verdict == Fail {
+				r.Subjects[i].Verdict = Advised
+			}
+		}
+	case Unknown, Blocked:
+		r.Verdict, r.Reason = Skip, "not seen: "+r.Says
+	}
 }
 
 // skip is the profile's reason to leave the check out. Every recording of a profile holds the same one.
@@ -215,7 +236,7 @@ func verdictOf(o check.Outcome) Verdict {
 func (p Profile) Counts() (passed, failed, skipped int) {
 	for _, r := range p.Results {
 		switch r.Verdict {
-		case Pass:
+		case Pass, Advised:
 			passed++
 		case Fail, Unknown:
 			failed++

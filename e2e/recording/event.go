@@ -43,6 +43,13 @@ type Event struct {
 	Sockets *Sockets `json:"sockets,omitempty"`
 	Exec    *Exec    `json:"exec,omitempty"`
 	Fault   *Fault   `json:"fault,omitempty"`
+
+	Object       *Object       `json:"object,omitempty"`
+	VM           *VM           `json:"vm,omitempty"`
+	Resolver     *Resolver     `json:"resolver,omitempty"`
+	Asked        *Asked        `json:"asked,omitempty"`
+	Registration *Registration `json:"registration,omitempty"`
+	Kernel       *Kernel       `json:"kernel,omitempty"`
 }
 
 // Start says that an observer began to watch. An agent lists in Can what it is able to do here

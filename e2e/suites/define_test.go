@@ -60,7 +60,7 @@ func byID(p judge.Profile) map[string]judge.Result {
 // express says a verdict in Ginkgo's words: what is unknown fails, too, for it is not health.
 func express(r judge.Result) {
 	switch r.Verdict {
-	case judge.Pass:
+	case judge.Pass, judge.Advised:
 	case judge.Skip, judge.Waived:
 		ginkgo.Skip(r.Reason)
 	case judge.Blocked:

@@ -32,6 +32,8 @@ type View struct {
 	execs    []recording.Event
 	gaps     []recording.Event
 	starts   map[string]recording.Start
+	objects  []recording.Event
+	beats    map[string][]recording.Event
 }
 
 // Pod is one pod of the workload by its UID, with all that was seen of it, each list sorted by time.
@@ -48,11 +50,17 @@ type Pod struct {
 	EPMD    []recording.Event // epmd dials *to* it
 	Dist    []recording.Event // distribution dials *to* it
 	Cookies []recording.Event // complete handshakes with it
+
+	VMs           []recording.Event // what /proc shows of its BEAM
+	Resolvers     []recording.Event // its resolv.conf and hosts
+	Asked         []recording.Event // DNS questions seen leaving it
+	Registrations []recording.Event // what its own epmd says of its nodes
+	Kernels       []recording.Event // what its node says of its own distribution
 }
 
 // New begins a view with a recording's header.
 func New(h recording.Header) (*View, error) {
-	v := &View{Header: h, pods: map[string]*Pod{}, services: map[string][]recording.Event{}, starts: map[string]recording.Start{}}
+	v := &View{Header: h, pods: map[string]*Pod{}, services: map[string][]recording.Event{}, starts: map[string]recording.Start{}, beats: map[string][]recording.Event{}}
 	if err := json.Unmarshal(h.Profile, &v.Profile); err != nil {
 		return nil, fmt.Errorf("the header's profile: %w", err)
 	}
@@ -93,6 +101,10 @@ func (v *View) Apply(e recording.Event) {
 		v.execs = insert(v.execs, e)
 	case e.Gap != nil:
 		v.gaps = insert(v.gaps, e)
+	case e.Beat != nil:
+		v.beats[e.By] = insert(v.beats[e.By], e)
+	case e.Object != nil:
+		v.objects = insert(v.objects, e)
 	case e.Service != nil:
 		v.services[e.Service.Name] = insert(v.services[e.Service.Name], e)
 	case e.Pod != nil:
@@ -118,6 +130,29 @@ func (v *View) Apply(e recording.Event) {
 	case e.Sockets != nil:
 		p := v.pod(e.Sockets.Pod)
 		p.Sockets = insert(p.Sockets, e)
+	default:
+		v.applyInside(e)
+	}
+}
+
+// applyInside adds what the agent reads in a pod beside the matrix.
+func (v *View) applyInside(e recording.Event) {
+	switch {
+	case e.VM != nil:
+		p := v.pod(e.VM.Pod)
+		p.VMs = insert(p.VMs, e)
+	case e.Resolver != nil:
+		p := v.pod(e.Resolver.Pod)
+		p.Resolvers = insert(p.Resolvers, e)
+	case e.Asked != nil:
+		p := v.pod(e.Asked.Pod)
+		p.Asked = insert(p.Asked, e)
+	case e.Registration != nil:
+		p := v.pod(e.Registration.Pod)
+		p.Registrations = insert(p.Registrations, e)
+	case e.Kernel != nil:
+		p := v.pod(e.Kernel.Pod)
+		p.Kernels = insert(p.Kernels, e)
 	}
 }
 

@@ -21,6 +21,7 @@ func (w *world) observe(from, to time.Duration) {
 	each(from, to, everyMatrix, func(t time.Duration) { w.add(t, "kube", recording.Event{Beat: &recording.Beat{}}) })
 	for _, p := range w.pods {
 		begin, end := max(from, p.started), min(to, p.exited)
+		w.inside(p, begin, end)
 		each(begin, end, everyView, func(t time.Duration) {
 			w.add(t, Agent, recording.Event{Nodes: w.view(p, t)})
 			w.add(t, Agent, recording.Event{Sockets: w.sockets(p, t)})

@@ -1,0 +1,98 @@
+package recording
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Object is one object of the workload as it is applied. What Secrets hold is taken out of it: the keys of data and
+// stringData stay, each with an empty value. A recording that holds nothing else is what lint judges.
+type Object struct {
+	Kind     string          `json:"kind"`
+	Name     string          `json:"name"`
+	Manifest json.RawMessage `json:"manifest"` // the whole object as JSON
+}
+
+// VM is a pod's BEAM as /proc shows it: once for each of its starts, and again when something of it has changed.
+type VM struct {
+	Pod   string `json:"pod"`
+	PID   int    `json:"pid"`   // in the node's PID namespace
+	NSPID int    `json:"nspid"` // in its own: 1 gets the signals that Kubernetes sends
+	First string `json:"first"` // name of the process that is 1 there; "" where that is the BEAM itself
+
+	// Args is the command line after erlexec has put the files of -args_file into it, without the program. What follows
+	// -setcookie or -cookie is "(cookie)".
+	Args  []string          `json:"args"`
+	Names []string          `json:"names,omitempty"` // of the environment's variables, sorted; never their values …
+	Env   map[string]string `json:"env,omitempty"`   // … but for these few that clustering needs, with cookies taken out
+
+	VMArgsPath string   `json:"vmArgsPath,omitempty"` // the rendered vm.args, as the container names it
+	VMArgs     []string `json:"vmArgs,omitempty"`     // its lines, with cookies taken out
+
+	Detail string `json:"detail,omitempty"` // what could not be read
+}
+
+// Resolver is how a pod resolves names: its resolv.conf and /etc/hosts, when they are first seen and when they change.
+type Resolver struct {
+	Pod     string   `json:"pod"`
+	Servers []string `json:"servers,omitempty"`
+	Search  []string `json:"search,omitempty"`
+	Options []string `json:"options,omitempty"` // "ndots:5"
+	Hosts   []string `json:"hosts,omitempty"`   // lines of /etc/hosts without comments
+	Detail  string   `json:"detail,omitempty"`
+}
+
+// Asked are the DNS questions that were seen leaving a pod in one interval, and what came back, our own left out. It is
+// seen passively, on the pod's own interface: a discovery that works asks, and one that has died does not. An interval in which nothing was asked is an event with
+// no questions: it tells that somebody listened.
+type Asked struct {
+	Pod       string        `json:"pod"`
+	Over      time.Duration `json:"over"` // length of the interval that ends at the event's time
+	Questions []Question    `json:"questions,omitempty"`
+	Lost      int           `json:"lost,omitempty"` // packets that the kernel dropped before they were read
+}
+
+// Question is one name asked for in an interval.
+type Question struct {
+	Name   string         `json:"name"` // as on the wire, lower case, without the final dot
+	Type   string         `json:"type"` // "A", "AAAA", "SRV" …
+	Count  int            `json:"count"`
+	RCodes map[string]int `json:"rcodes,omitempty"` // of the answers that came: "NOERROR", "NXDOMAIN" …
+	Empty  int            `json:"empty,omitempty"`  // answers NOERROR without a record of the type
+}
+
+// Registration is epmd's answer about one name (PORT_PLEASE2_REQ), asked from inside the pod itself.
+type Registration struct {
+	Pod      string  `json:"pod"`
+	Name     string  `json:"name"` // before the @
+	Outcome  Outcome `json:"outcome"`
+	Port     int     `json:"port,omitempty"`
+	Type     string  `json:"type,omitempty"` // "normal", "hidden" or a number
+	Protocol int     `json:"protocol"`       // 0 is TCP over IPv4 or IPv6
+	Highest  int     `json:"highest,omitempty"`
+	Lowest   int     `json:"lowest,omitempty"`
+	Detail   string  `json:"detail,omitempty"`
+}
+
+// Kernel is what a node says of its own distribution: read over the agent's connection soon after the node's start and
+// every ten seconds. A value that the node does not have is absent.
+type Kernel struct {
+	Pod      string  `json:"pod"`
+	Outcome  Outcome `json:"outcome"`
+	Node     string  `json:"node,omitempty"`
+	Creation uint32  `json:"creation,omitempty"`
+
+	TickTime      time.Duration `json:"tickTime,omitempty"`      // net_kernel:get_net_ticktime()
+	TickIntensity int           `json:"tickIntensity,omitempty"` // net_tickintensity, 4 unless set
+	SetupTime     time.Duration `json:"setupTime,omitempty"`     // net_setuptime, 7 s unless set
+	AutoConnect   string        `json:"autoConnect,omitempty"`   // dist_auto_connect: "once", "never"
+	ConnectAll    string        `json:"connectAll,omitempty"`    // "true" or "false"
+	Prevents      string        `json:"prevents,omitempty"`      // prevent_overlapping_partitions: "true" or "false"
+	ListenMin     int           `json:"listenMin,omitempty"`     // inet_dist_listen_min
+	ListenMax     int           `json:"listenMax,omitempty"`
+	Interface     string        `json:"interface,omitempty"`  // inet_dist_use_interface, as an address
+	Names         string        `json:"names,omitempty"`      // "longnames" or "shortnames", from net_kernel:get_state() (OTP 25)
+	Schedulers    int           `json:"schedulers,omitempty"` // online
+
+	Detail string `json:"detail,omitempty"`
+}

@@ -1,0 +1,67 @@
+package view
+
+import (
+	"slices"
+	"time"
+
+	"meshproof.dev/meshproof/e2e/recording"
+)
+
+// Objects are the manifests' objects of that kind, in the order they were applied; all of them for "".
+func (v *View) Objects(kind string) []recording.Object {
+	var all []recording.Object
+	for _, e := range v.objects {
+		if kind == "" || e.Object.Kind == kind {
+			all = append(all, *e.Object)
+		}
+	}
+	return all
+}
+
+// VM is the pod's BEAM as last seen, or nil when none was.
+func (p *Pod) VM() *recording.VM {
+	if n := len(p.VMs); n > 0 {
+		return p.VMs[n-1].VM
+	}
+	return nil
+}
+
+// Kernel is what the pod's node last said of its own distribution, or nil when it was never heard.
+func (p *Pod) Kernel() *recording.Kernel {
+	for _, e := range slices.Backward(p.Kernels) {
+		if e.Kernel.Outcome == recording.OK {
+			return e.Kernel
+		}
+	}
+	return nil
+}
+
+// Resolver is how the pod resolves names, as last seen, or nil.
+func (p *Pod) Resolver() *recording.Resolver {
+	if n := len(p.Resolvers); n > 0 {
+		return p.Resolvers[n-1].Resolver
+	}
+	return nil
+}
+
+// Pressure is by how much observers' own timers fired too late between from and to, at worst: a time that was missed by
+// less may be the machine's fault.
+func (v *View) Pressure(from, to time.Duration) time.Duration {
+	worst := time.Duration(0)
+	for _, beats := range v.beats {
+		for _, e := range Between(beats, from, to) {
+			worst = max(worst, e.Beat.Late)
+		}
+	}
+	return worst
+}
+
+// Can tells whether the agent of the pod's node has an ability ("af_packet"), and, if not, what it said about it. known is
+// false where no agent of that node has reported.
+func (v *View) Can(p *Pod, ability string) (can, known bool) {
+	if len(p.states) == 0 {
+		return false, false
+	}
+	s, known := v.starts["agent/"+p.Last().Node]
+	return known && slices.Contains(s.Can, ability), known
+}
