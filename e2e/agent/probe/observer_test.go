@@ -1,16 +1,13 @@
 package probe
 
 import (
-	"context"
+	"encoding/json"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -19,7 +16,6 @@ import (
 	"meshproof.dev/meshproof/e2e/agent"
 	"meshproof.dev/meshproof/e2e/agent/netns"
 	"meshproof.dev/meshproof/e2e/agent/netns/netnstest"
-	"meshproof.dev/meshproof/e2e/agent/proc"
 	"meshproof.dev/meshproof/e2e/recording"
 )
 
@@ -28,149 +24,6 @@ const (
 	uidB   = "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee"
 	secret = "QZYXSECRETCOOKIE"
 )
-
-// tree is a /proc that holds real processes, as if each were in a pod.
-type tree struct {
-	t    *testing.T
-	root string
-}
-
-func newTree(t *testing.T) tree { return tree{t, t.TempDir()} }
-
-// put shows a process as one of the pod's.
-func (p tree) put(pid int, uid string) {
-	p.t.Helper()
-	dir := filepath.Join(p.root, fmt.Sprint(pid))
-	hold := func(err error) {
-		p.t.Helper()
-		if err != nil {
-			p.t.Fatal(err)
-		}
-	}
-	hold(os.MkdirAll(filepath.Join(dir, "root/etc"), 0o755))
-	hold(os.Symlink(fmt.Sprintf("/proc/%d/stat", pid), filepath.Join(dir, "stat")))
-	hold(os.Symlink(fmt.Sprintf("/proc/%d/ns", pid), filepath.Join(dir, "ns")))
-	hold(os.WriteFile(filepath.Join(dir, "root/etc/resolv.conf"), []byte("nameserver 127.0.0.1\n"), 0o600))
-	hold(os.WriteFile(filepath.Join(dir, "cgroup"), []byte("0::/kubepods/pod"+uid+"/x\n"), 0o600))
-}
-
-func (p tree) remove(pid int) {
-	p.t.Helper()
-	if err := os.RemoveAll(filepath.Join(p.root, fmt.Sprint(pid))); err != nil {
-		p.t.Fatal(err)
-	}
-}
-
-// story keeps what an observer tells, and when.
-type story struct {
-	mu     sync.Mutex
-	events []recording.Event
-	began  time.Time
-}
-
-func (s *story) emit(e recording.Event) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	e.T = time.Since(s.began)
-	s.events = append(s.events, e)
-}
-
-func (s *story) now() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.events)
-}
-
-// await waits for the first event from number from on that is as wanted.
-func (s *story) await(t *testing.T, what string, from int, as func(recording.Event) bool) recording.Event {
-	t.Helper()
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
-		s.mu.Lock()
-		for _, e := range s.events[from:] {
-			if as(e) {
-				s.mu.Unlock()
-				return e
-			}
-		}
-		s.mu.Unlock()
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, e := range s.events[max(from, len(s.events)-20):] {
-		t.Logf("%s: fault %+v nodes %+v cookie %+v process %+v", e.T, e.Fault, e.Nodes, e.Cookie, e.Process)
-	}
-	t.Fatalf("%s was not told within 10 s", what)
-	return recording.Event{}
-}
-
-// observe runs an observer until the returned function is called, which holds that nothing is left of it.
-func observe(t *testing.T, root string) (o *Observer, s *story, end func()) {
-	t.Helper()
-	s = &story{began: time.Now()}
-	o = New(proc.FS(root), "n1", s.emit)
-	fds := descriptors(t)
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		o.Run(ctx)
-	}()
-	ended := false
-	end = func() {
-		if ended {
-			return
-		}
-		ended = true
-		cancel()
-		select {
-		case <-done:
-		case <-time.After(agent.DialTimeout + 2*time.Second):
-			t.Fatal("the observer did not end in its time")
-		}
-		n := s.now()
-		if left := goroutines(); left != "" {
-			t.Errorf("the observer has ended, its goroutines have not:\n%s", left)
-		}
-		for end := time.Now().Add(2 * time.Second); descriptors(t) > fds; time.Sleep(time.Millisecond) {
-			if time.Now().After(end) {
-				t.Fatalf("sockets and namespaces: %d before, %d after", fds, descriptors(t))
-			}
-		}
-		if late := s.now() - n; late > 0 {
-			t.Errorf("%d events after the end", late)
-		}
-	}
-	t.Cleanup(end)
-	return o, s, end
-}
-
-// goroutines gives the stacks of those that the observer has made.
-func goroutines() string {
-	b := make([]byte, 1<<20)
-	var left []string
-	for g := range strings.SplitSeq(string(b[:runtime.Stack(b, true)]), "\n\n") {
-		if strings.Contains(g, "created by meshproof.dev/meshproof/e2e/agent/probe.(*") || strings.Contains(g, "erldist.") {
-			left = append(left, g)
-		}
-	}
-	return strings.Join(left, "\n\n")
-}
-
-// descriptors counts the sockets and namespaces that this process holds.
-func descriptors(t *testing.T) int {
-	t.Helper()
-	all, err := filepath.Glob("/proc/self/fd/*")
-	if err != nil {
-		t.Fatal(err)
-	}
-	n := 0
-	for _, fd := range all {
-		if to, err := os.Readlink(fd); err == nil && (strings.HasPrefix(to, "socket:") || strings.HasPrefix(to, "net:")) {
-			n++
-		}
-	}
-	return n
-}
 
 // inside starts a program in the network namespace of process ns.
 func inside(t *testing.T, ns int, name string, args ...string) *exec.Cmd {
@@ -257,6 +110,13 @@ func TestObserverOfARealNode(t *testing.T) {
 	}
 	asked := func(e recording.Event) bool { return e.Nodes != nil && e.Nodes.Outcome == recording.OK }
 	s.await(t, "the VM's start", 0, isStart(cmd.Process.Pid))
+	if v := s.await(t, "the VM's command line", 0, func(e recording.Event) bool { return e.VM != nil }).VM; v.Pod != uidA || v.PID != cmd.Process.Pid || v.NSPID == 0 ||
+		!slices.Contains(v.Args, "inet_dist_listen_min") || !strings.Contains(strings.Join(v.Args, " "), "-setcookie (cookie)") || !slices.Contains(v.Names, "HOME") || v.Env["ERL_EPMD_RELAXED_COMMAND_CHECK"] != "1" {
+		t.Errorf("VM %+v", v)
+	}
+	s.await(t, "how the pod resolves", 0, func(e recording.Event) bool {
+		return e.Resolver != nil && e.Resolver.Pod == uidA && slices.Equal(e.Resolver.Servers, []string{"127.0.0.1"}) && strings.Contains(e.Resolver.Detail, "/etc/hosts")
+	})
 	s.await(t, "the right cookie's acceptance", 0, cookie("A", recording.OK))
 	s.await(t, "the wrong cookie's refusal", 0, cookie("wrong", recording.Denied))
 	if n := s.await(t, "the node's view", 0, asked).Nodes; n.Node != "a@127.0.0.1" || n.Creation == 0 || n.OTP == "" || len(n.Visible) != 0 {
@@ -302,9 +162,15 @@ func TestObserverOfARealNode(t *testing.T) {
 		if e.Cookie != nil {
 			count[e.Cookie.Cookie]++
 		}
-		if text := fmt.Sprintf("%+v %+v %+v %+v %+v", e.Fault, e.Nodes, e.Cookie, e.Dist, e.EPMD); strings.Contains(text, secret) {
-			t.Errorf("an event holds the cookie: %s", text)
+		if e.VM != nil {
+			count["VM"]++
 		}
+		if text, err := json.Marshal(e); err != nil || strings.Contains(string(text), secret) {
+			t.Errorf("an event holds the cookie: %s, %v", text, err)
+		}
+	}
+	if count["VM"] != 2 {
+		t.Errorf("two starts of the node, and what /proc shows of it was told %d times", count["VM"])
 	}
 	if count["A"] != 2 || count["wrong"] != 2 {
 		t.Errorf("two starts of the node, and the cookies were tried %v times: each wrong one is an error report in its log", count)

@@ -55,6 +55,7 @@ func (o *Observer) begin(ctx context.Context, plan agent.Plan, pod agent.Pod, p 
 	w.ctx, w.cancel = context.WithCancel(ctx)
 	w.wg.Go(func() { w.every(w.ctx, func(e agent.Every) time.Duration { return e.Sockets }, w.sockets) })
 	w.wg.Go(func() { w.every(w.ctx, func(e agent.Every) time.Duration { return e.DNS }, w.dns) })
+	w.wg.Go(func() { w.every(w.ctx, fixed(factsEvery), w.resolver()) })
 	w.wg.Go(func() { w.views() })
 	return w, nil
 }
@@ -160,7 +161,12 @@ func (w *watch) process(p proc.Process) {
 	w.vm = p.PID
 	w.starts++
 	w.emit(recording.Event{Process: &recording.Process{Pod: w.pod.UID, PID: p.PID, Name: p.Name}})
-	w.wg.Go(func() { w.untilExit(fd, p) })
+	life, ended := context.WithCancel(w.ctx)
+	w.wg.Go(func() {
+		defer ended()
+		w.untilExit(fd, p)
+	})
+	w.wg.Go(func() { w.facts(life, p) })
 }
 
 // untilExit waits for the end of the process that fd stands for.

@@ -3,67 +3,92 @@ package proc
 import (
 	"errors"
 	"fmt"
-	"io"
 	"net/netip"
-	"os"
 	"strings"
 
-	"golang.org/x/sys/unix"
+	"meshproof.dev/meshproof/e2e/recording"
 )
 
-// What is read of a pod's resolv.conf, and how many servers a resolver asks at most (resolv.conf(5), MAXNS).
+// What is kept of a pod's resolv.conf and /etc/hosts. A resolver asks three servers at most (resolv.conf(5), MAXNS); the
+// kubelet writes up to 32 domains.
 const (
-	maxResolvConf = 64 << 10
-	maxServers    = 3
+	maxServers = 3
+	maxWords   = 64
+	maxHosts   = 500
 )
 
 // Resolvers reads the name servers of the process's own resolv.conf: literal addresses, in the order in which they are
-// to be asked. The file is the container's to write: it may be a link out of it, a pipe that nobody writes to, or endless.
+// to be asked.
 func (fs FS) Resolvers(pid int) ([]string, error) {
-	data, err := fs.inRoot(pid, "etc/resolv.conf")
+	data, _, err := fs.inRoot(pid, "etc/resolv.conf")
 	if err != nil {
 		return nil, fmt.Errorf("the pod's resolv.conf: %w", err)
 	}
-	var servers []string
-	for line := range strings.Lines(string(data)) {
-		f := strings.Fields(line)
-		if len(f) < 2 || f[0] != "nameserver" || len(servers) == maxServers {
-			continue
-		}
-		if _, err := netip.ParseAddr(f[1]); err == nil {
-			servers = append(servers, f[1])
-		}
-	}
-	if len(servers) == 0 {
+	var r recording.Resolver
+	parseResolvConf(&r, string(data))
+	if len(r.Servers) == 0 {
 		return nil, errors.New("the pod's resolv.conf names no server")
 	}
-	return servers, nil
+	return r.Servers, nil
 }
 
-// inRoot reads the beginning of a regular file in the process's root directory, and nothing outside of it.
-func (fs FS) inRoot(pid int, name string) ([]byte, error) {
-	root, err := unix.Open(fs.path(pid, "root"), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return nil, err
+// Resolver reads how the process resolves names. What cannot be read is in Detail.
+func (fs FS) Resolver(pid int, secrets Secrets) recording.Resolver {
+	var r recording.Resolver
+	var d details
+	if data, cut, err := fs.inRoot(pid, "etc/resolv.conf"); d.read("resolv.conf", cut, err) {
+		parseResolvConf(&r, secrets.known(whole(data, cut)))
 	}
-	defer unix.Close(root)
-	fd, err := unix.Openat2(root, name, &unix.OpenHow{
-		Flags:   unix.O_RDONLY | unix.O_NONBLOCK | unix.O_NOCTTY | unix.O_CLOEXEC,
-		Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS,
-	})
-	if errors.Is(err, unix.ENOSYS) {
-		// Before Linux 5.6. Without links there is no way out.
-		fd, err = unix.Openat(root, name, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if data, cut, err := fs.inRoot(pid, "etc/hosts"); d.read("/etc/hosts", cut, err) {
+		r.Hosts = parseHosts(secrets.known(whole(data, cut)))
+		if len(r.Hosts) == maxHosts {
+			d.add("of /etc/hosts only the first %d lines are kept", maxHosts)
+		}
 	}
-	if err != nil {
-		return nil, err
+	r.Detail = d.String()
+	return r
+}
+
+// parseResolvConf reads a resolv.conf as resolv.conf(5) says: of several search lines the last counts, options add up,
+// and a comment has # or ; in the first column.
+func parseResolvConf(r *recording.Resolver, text string) {
+	for line := range strings.Lines(text) {
+		f := strings.Fields(line)
+		if len(f) < 2 || strings.ContainsAny(f[0][:1], "#;") {
+			continue
+		}
+		switch f[0] {
+		case "nameserver":
+			if _, err := netip.ParseAddr(f[1]); err == nil && len(r.Servers) < maxServers {
+				r.Servers = append(r.Servers, f[1])
+			}
+		case "domain":
+			r.Search = f[1:2]
+		case "search":
+			r.Search = f[1:min(len(f), 1+maxWords)]
+		case "options":
+			r.Options = append(r.Options, f[1:min(len(f), 1+maxWords-len(r.Options))]...)
+		}
 	}
-	f := os.NewFile(uintptr(fd), name)
-	defer f.Close()
-	if info, err := f.Stat(); err != nil {
-		return nil, err
-	} else if !info.Mode().IsRegular() {
-		return nil, errors.New("it is no regular file")
+}
+
+// parseHosts gives the lines of an /etc/hosts without comments, their white space made one space.
+func parseHosts(text string) []string {
+	var hosts []string
+	for line := range strings.Lines(text) {
+		line, _, _ = strings.Cut(line, "#")
+		if f := strings.Fields(line); len(f) > 0 && len(hosts) < maxHosts {
+			hosts = append(hosts, strings.Join(f, " "))
+		}
 	}
-	return io.ReadAll(io.LimitReader(f, maxResolvConf))
+	return hosts
+}
+
+// whole gives the whole lines of what may have been cut off.
+func whole(data []byte, cut bool) string {
+	s := string(data)
+	if cut {
+		s = s[:strings.LastIndexByte(s, '\n')+1]
+	}
+	return s
 }

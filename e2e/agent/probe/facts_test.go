@@ -1,0 +1,102 @@
+package probe
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"meshproof.dev/meshproof/e2e/agent"
+	"meshproof.dev/meshproof/e2e/agent/proc"
+)
+
+// watching is a watch of which only the events matter.
+func watching(t *testing.T, root string) (*watch, *story) {
+	t.Helper()
+	s := &story{began: time.Now()}
+	return &watch{o: &Observer{fs: proc.FS(root), emit: s.emit, ours: newOurs()}, pod: agent.Pod{UID: uidA}, ctx: t.Context(), plan: agent.Plan{Cookie: []byte(secret)}}, s
+}
+
+func sleeper(t *testing.T) *exec.Cmd {
+	t.Helper()
+	cmd := exec.Command("sleep", "60")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	return cmd
+}
+
+func TestResolverIsToldWhenItChanges(t *testing.T) {
+	tree, cmd := newTree(t), sleeper(t)
+	tree.put(cmd.Process.Pid, uidA)
+	w, s := watching(t, tree.root)
+	w.root = cmd.Process.Pid
+	look := w.resolver()
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(tree.root, strconv.Itoa(w.root), "root/etc/hosts"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, c := range []struct {
+		hosts string
+		told  int
+	}{{"127.0.0.1 localhost", 1}, {"127.0.0.1 localhost", 1}, {"127.0.0.1 localhost # the same", 1}, {"127.0.0.1 x " + secret, 2}} {
+		write(c.hosts)
+		look(t.Context())
+		if n := s.now(); n != c.told {
+			t.Errorf("after look %d: told %d times, want %d", i+1, n, c.told)
+		}
+	}
+	if r := s.events[1].Resolver; r.Pod != uidA || len(r.Hosts) != 1 || r.Hosts[0] != "127.0.0.1 x (cookie)" {
+		t.Errorf("%+v", r)
+	}
+	// Its files have gone with the process: that is no change of theirs.
+	tree.remove(w.root)
+	look(t.Context())
+	if n := s.now(); n != 2 {
+		t.Errorf("the end of the process is told as %+v", s.events[2].Resolver)
+	}
+}
+
+// A process without a command line is told of after a moment, and what was another's is not.
+func TestFactsOfAProcessWithoutArguments(t *testing.T) {
+	tree, cmd := newTree(t), sleeper(t)
+	pid := cmd.Process.Pid
+	tree.put(pid, uidA)
+	cmdline := filepath.Join(tree.root, strconv.Itoa(pid), "cmdline")
+	if err := os.Remove(cmdline); err != nil {
+		t.Fatal(err)
+	}
+	w, s := watching(t, tree.root)
+	p, alive := w.o.fs.Process(pid)
+	if !alive {
+		t.Fatal("the process has ended")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 3*soon)
+	w.facts(ctx, p)
+	cancel()
+	if n := s.now(); n != 0 {
+		t.Fatalf("told at once: %+v", s.events[0].VM)
+	}
+	ctx, cancel = context.WithTimeout(t.Context(), (maxSoons+5)*soon)
+	w.facts(ctx, p)
+	cancel()
+	if n := s.now(); n != 1 || !strings.Contains(s.events[0].VM.Detail, "the command line: open") {
+		t.Fatalf("told %d times: %+v", n, s.events)
+	}
+	other := p
+	other.Name = "beam.smp"
+	w.facts(t.Context(), other)
+	if n := s.now(); n != 1 {
+		t.Errorf("another process was told of: %+v", s.events[1].VM)
+	}
+}

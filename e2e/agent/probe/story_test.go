@@ -1,0 +1,161 @@
+package probe
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"meshproof.dev/meshproof/e2e/agent"
+	"meshproof.dev/meshproof/e2e/agent/proc"
+	"meshproof.dev/meshproof/e2e/recording"
+)
+
+// tree is a /proc that holds real processes, as if each were in a pod.
+type tree struct {
+	t    *testing.T
+	root string
+}
+
+func newTree(t *testing.T) tree { return tree{t, t.TempDir()} }
+
+// put shows a process as one of the pod's.
+func (p tree) put(pid int, uid string) {
+	p.t.Helper()
+	dir := filepath.Join(p.root, fmt.Sprint(pid))
+	hold := func(err error) {
+		p.t.Helper()
+		if err != nil {
+			p.t.Fatal(err)
+		}
+	}
+	hold(os.MkdirAll(filepath.Join(dir, "root/etc"), 0o755))
+	for _, file := range []string{"stat", "ns", "cmdline", "environ", "status"} {
+		hold(os.Symlink(fmt.Sprintf("/proc/%d/%s", pid, file), filepath.Join(dir, file)))
+	}
+	hold(os.WriteFile(filepath.Join(dir, "root/etc/resolv.conf"), []byte("nameserver 127.0.0.1\n"), 0o600))
+	hold(os.WriteFile(filepath.Join(dir, "cgroup"), []byte("0::/kubepods/pod"+uid+"/x\n"), 0o600))
+}
+
+func (p tree) remove(pid int) {
+	p.t.Helper()
+	if err := os.RemoveAll(filepath.Join(p.root, fmt.Sprint(pid))); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// story keeps what an observer tells, and when.
+type story struct {
+	mu     sync.Mutex
+	events []recording.Event
+	began  time.Time
+}
+
+func (s *story) emit(e recording.Event) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e.T = time.Since(s.began)
+	s.events = append(s.events, e)
+}
+
+func (s *story) now() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.events)
+}
+
+// await waits for the first event from number from on that is as wanted.
+func (s *story) await(t *testing.T, what string, from int, as func(recording.Event) bool) recording.Event {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
+		s.mu.Lock()
+		for _, e := range s.events[from:] {
+			if as(e) {
+				s.mu.Unlock()
+				return e
+			}
+		}
+		s.mu.Unlock()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, e := range s.events[max(from, len(s.events)-20):] {
+		t.Logf("%s: fault %+v nodes %+v cookie %+v process %+v", e.T, e.Fault, e.Nodes, e.Cookie, e.Process)
+	}
+	t.Fatalf("%s was not told within 10 s", what)
+	return recording.Event{}
+}
+
+// observe runs an observer until the returned function is called, which holds that nothing is left of it.
+func observe(t *testing.T, root string) (o *Observer, s *story, end func()) {
+	t.Helper()
+	s = &story{began: time.Now()}
+	o = New(proc.FS(root), "n1", s.emit)
+	fds := descriptors(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		o.Run(ctx)
+	}()
+	ended := false
+	end = func() {
+		if ended {
+			return
+		}
+		ended = true
+		cancel()
+		select {
+		case <-done:
+		case <-time.After(agent.DialTimeout + 2*time.Second):
+			t.Fatal("the observer did not end in its time")
+		}
+		n := s.now()
+		if left := goroutines(); left != "" {
+			t.Errorf("the observer has ended, its goroutines have not:\n%s", left)
+		}
+		for end := time.Now().Add(2 * time.Second); descriptors(t) > fds; time.Sleep(time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatalf("sockets and namespaces: %d before, %d after", fds, descriptors(t))
+			}
+		}
+		if late := s.now() - n; late > 0 {
+			t.Errorf("%d events after the end", late)
+		}
+	}
+	t.Cleanup(end)
+	return o, s, end
+}
+
+// goroutines gives the stacks of those that the observer has made.
+func goroutines() string {
+	b := make([]byte, 1<<20)
+	var left []string
+	for g := range strings.SplitSeq(string(b[:runtime.Stack(b, true)]), "\n\n") {
+		if strings.Contains(g, "created by meshproof.dev/meshproof/e2e/agent/probe.(*") || strings.Contains(g, "erldist.") {
+			left = append(left, g)
+		}
+	}
+	return strings.Join(left, "\n\n")
+}
+
+// descriptors counts the sockets and namespaces that this process holds.
+func descriptors(t *testing.T) int {
+	t.Helper()
+	all, err := filepath.Glob("/proc/self/fd/*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, fd := range all {
+		if to, err := os.Readlink(fd); err == nil && (strings.HasPrefix(to, "socket:") || strings.HasPrefix(to, "net:")) {
+			n++
+		}
+	}
+	return n
+}

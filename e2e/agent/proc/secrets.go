@@ -1,0 +1,140 @@
+package proc
+
+import (
+	"encoding/base64"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// hidden stands where a cookie was.
+const hidden = "(cookie)"
+
+// flag is what a cookie follows: -setcookie and -cookie with one or two of - or +, the variables that hold one
+// (RELX_COOKIE, COOKIE) and the call erlang:set_cookie. A file's name (.erlang.cookie) is none.
+var flag = regexp.MustCompile(`(?i:[-+_](?:set)?cookie\b)|\bCOOKIE\b`)
+
+// Secrets takes cookies out of text. What follows a flag goes whatever it is, and the cookie that is known goes from
+// everywhere: too much is hidden rather than too little.
+type Secrets struct{ forms []string }
+
+// NewSecrets knows the cookie in each spelling that a text may have: as it is, without the white space at its ends, and
+// either in base64. An empty cookie is none.
+func NewSecrets(cookie []byte) Secrets {
+	trimmed := strings.TrimSpace(string(cookie))
+	if trimmed == "" {
+		return Secrets{}
+	}
+	var s Secrets
+	for _, c := range []string{string(cookie), trimmed} {
+		for _, f := range []string{c, base64.RawStdEncoding.EncodeToString([]byte(c)), base64.RawURLEncoding.EncodeToString([]byte(c))} {
+			if !slices.Contains(s.forms, f) {
+				s.forms = append(s.forms, f)
+			}
+		}
+	}
+	// Longest first: one may hold another.
+	slices.SortStableFunc(s.forms, func(a, b string) int { return len(b) - len(a) })
+	return s
+}
+
+// known takes out the cookie that is known.
+func (s Secrets) known(text string) string {
+	for _, f := range s.forms {
+		text = strings.ReplaceAll(text, f, hidden)
+	}
+	return text
+}
+
+// args takes the cookies out of a command line.
+func (s Secrets) args(args []string) []string {
+	out := make([]string, 0, len(args))
+	values := false // the arguments before end in a flag, or in values of one …
+	first := false  // … of which none has come yet
+	for _, a := range args {
+		switch {
+		case values && (first || !strings.HasPrefix(a, "-") && !strings.HasPrefix(a, "+")) && !startsFlag(a):
+			out = append(out, hidden)
+			first = false
+		default:
+			text, open := s.text(a)
+			out = append(out, text)
+			values, first = open, open
+		}
+	}
+	return out
+}
+
+// text takes the cookies out of a text, such as a file of arguments. open means that its last flag still waits for a
+// value.
+func (s Secrets) text(text string) (out string, open bool) {
+	var b strings.Builder
+	for {
+		at := flag.FindStringIndex(text)
+		if at == nil {
+			b.WriteString(s.known(text))
+			return b.String(), open
+		}
+		b.WriteString(s.known(text[:at[0]]))
+		b.WriteString(text[at[0]:at[1]]) // whatever the cookie is, the flag stays readable
+		text, open = s.values(&b, text[at[1]:])
+	}
+}
+
+// values writes what follows a flag, each value hidden, and gives what comes after the values.
+func (s Secrets) values(b *strings.Builder, text string) (rest string, open bool) {
+	rest, single := strings.CutPrefix(text, "=")
+	if single {
+		b.WriteByte('=')
+	}
+	for n := 0; ; n++ {
+		body := strings.TrimLeft(rest, " \t\r\n")
+		blank := rest[:len(rest)-len(body)]
+		switch {
+		case body == "":
+			b.WriteString(blank)
+			return "", n == 0
+		case n > 0 && (single || strings.ContainsAny(body[:1], "-+#")), startsFlag(body):
+			return rest, false
+		case n == 0 && body[0] == '#' && strings.Contains(blank, "\n"):
+			// A comment on a line of its own between the flag and its value.
+			end := strings.IndexByte(body, '\n')
+			if end < 0 {
+				end = len(body)
+			}
+			b.WriteString(blank)
+			comment, _ := s.text(body[:end])
+			b.WriteString(comment)
+			rest, n = body[end:], -1
+		default:
+			b.WriteString(blank + hidden)
+			rest = body[token(body):]
+		}
+	}
+}
+
+func startsFlag(s string) bool {
+	at := flag.FindStringIndex(s)
+	return at != nil && strings.Trim(s[:at[0]], "-+") == ""
+}
+
+// token is the length of the value at the beginning of s: up to white space that is not quoted. A quote that nobody
+// closes lasts to the end.
+func token(s string) int {
+	var quote byte
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == '\\':
+			i++
+		case quote != 0:
+			if c == quote {
+				quote = 0
+			}
+		case c == '"' || c == '\'':
+			quote = c
+		case c == ' ' || c == '\t' || c == '\r' || c == '\n':
+			return i
+		}
+	}
+	return len(s)
+}

@@ -1,0 +1,104 @@
+package proc
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+const secret = "QZYXSECRETCOOKIE"
+
+func TestArgs(t *testing.T) {
+	s := NewSecrets([]byte(secret + "\n"))
+	for _, c := range []struct{ in, want string }{
+		{"-root /x -name a@10.0.0.1 -setcookie other -config /c", "-root /x -name a@10.0.0.1 -setcookie (cookie) -config /c"},
+		{"-cookie other +sbwt none", "-cookie (cookie) +sbwt none"},
+		{"--cookie other --", "--cookie (cookie) --"},
+		{"+setcookie other -x", "+setcookie (cookie) -x"},
+		{"-setcookie n@h other -x y", "-setcookie (cookie) (cookie) -x y"}, // for one node, OTP 25
+		{"-setcookie -other -x y", "-setcookie (cookie) -x y"},
+		{"-setcookie -setcookie other -x", "-setcookie -setcookie (cookie) -x"},
+		{"-setcookie", "-setcookie"},
+		{"-setcookie=other x", "-setcookie=(cookie) x"},
+		{"-env RELX_COOKIE other -x", "-env RELX_COOKIE (cookie) -x"},
+		{"-env COOKIE other -x", "-env COOKIE (cookie) -x"},
+		{"-a " + secret + " -b x" + secret + "x", "-a (cookie) -b x(cookie)x"},
+		{"-a UVpZWFNFQ1JFVENPT0tJRQ== -b", "-a (cookie)== -b"},
+		{"-a UVpZWFNFQ1JFVENPT0tJRQo= -b", "-a (cookie)= -b"},
+		{"-cookies /x -file .erlang.cookie", "-cookies /x -file .erlang.cookie"},
+	} {
+		if got := strings.Join(s.args(strings.Fields(c.in)), " "); got != c.want {
+			t.Errorf("%q became %q, want %q", c.in, got, c.want)
+		}
+	}
+	// One argument that holds a command of its own.
+	in := []string{"-eval", "erlang:set_cookie(node(), 'other').", "-run", "erl -setcookie 'o t h' -name x"}
+	want := []string{"-eval", "erlang:set_cookie(cookie) (cookie)", "-run", "erl -setcookie (cookie) -name x"}
+	if got := s.args(in); !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+func TestText(t *testing.T) {
+	for in, want := range map[string]string{
+		"-setcookie other\n-name a@h\n":                      "-setcookie (cookie)\n-name a@h\n",
+		"-setcookie other # mine\n+K true":                   "-setcookie (cookie) # mine\n+K true",
+		"-setcookie\n# on the next line\n\n other\n-name a":  "-setcookie\n# on the next line\n\n (cookie)\n-name a",
+		"-setcookie #other\n-x":                              "-setcookie (cookie)\n-x",
+		"# don't -setcookie other\n-x":                       "# don't -setcookie (cookie)\n-x",
+		"-setcookie \"o t\nh\"-er\n-x":                       "-setcookie (cookie)\n-x",
+		"-setcookie o\\ x\n-x":                               "-setcookie (cookie)\n-x",
+		"-setcookie 'never closed\n-x\n":                     "-setcookie (cookie)",
+		"-setcookie\n# see RELX_COOKIE=other\nother\n-x":     "-setcookie\n# see RELX_COOKIE=(cookie)\n(cookie)\n-x",
+		"-name a@h\n":                                        "-name a@h\n",
+		"-setcookie":                                         "-setcookie",
+		"":                                                   "",
+		"export COOKIE=other -setcookie \"${COOKIE}\" -x 1":  "export COOKIE=(cookie) -setcookie (cookie) -x 1",
+		"-setcookie other\n## Heartbeat management\n#-heart": "-setcookie (cookie)\n## Heartbeat management\n#-heart",
+	} {
+		if got, _ := (Secrets{}).text(in); got != want {
+			t.Errorf("%q became %q, want %q", in, got, want)
+		}
+	}
+	// A cookie that is a word of the flag itself must not hide the flag.
+	if got, _ := NewSecrets([]byte("cookie")).text("-setcookie x cookie -a cookie"); got != "-setcookie (cookie) (cookie) -a (cookie)" {
+		t.Errorf("%q", got)
+	}
+	if s := NewSecrets([]byte(" \n")); len(s.forms) != 0 {
+		t.Errorf("white space is taken for a cookie: %q", s.forms)
+	}
+}
+
+// Whatever stands around it, what follows a flag does not come out, nor does the cookie that is known.
+func FuzzSecrets(f *testing.F) {
+	f.Add("-name a ", " -x", uint16(40))
+	f.Add("-setcookie ", "", uint16(40))
+	f.Add("# don't ", "'", uint16(40))
+	f.Add("-setcookie\n#", "\n", uint16(40))
+	f.Add("\\", "\"", uint16(40))
+	f.Add("-cookie=", "=", uint16(40))
+	f.Add("a\x00-setcookie\x00", "\x00b", uint16(40))
+	f.Fuzz(func(t *testing.T, before, after string, at uint16) {
+		if strings.Contains(before+after, secret) {
+			t.Skip()
+		}
+		for _, unknown := range []string{before + " -setcookie " + secret + after, before + " --cookie\n" + secret + after, before + " RELX_COOKIE=" + secret + after} {
+			if got, _ := (Secrets{}).text(unknown); strings.Contains(got, secret) {
+				t.Errorf("%q became %q", unknown, got)
+			}
+		}
+		s := NewSecrets([]byte(secret))
+		if got, _ := s.text(before + secret + after); strings.Contains(got, secret) {
+			t.Errorf("%q + cookie + %q became %q", before, after, got)
+		}
+		line := []byte("beam.smp\x00" + before + "\x00-setcookie\x00" + secret + "\x00" + after)
+		for _, a := range (Secrets{}).args(parseCmdline(line[:int(at)%len(line)], true)) { // wherever it is cut off
+			if strings.Contains(a, secret[:4]) && !strings.Contains(before+after, secret[:4]) {
+				t.Errorf("cut off at %d, %q came out as %q", int(at)%len(line), line, a)
+			}
+		}
+		if got := strings.Join((Secrets{}).args(parseCmdline(line, false)), "\x00"); strings.Contains(got, secret) {
+			t.Errorf("%q came out as %q", line, got)
+		}
+	})
+}
