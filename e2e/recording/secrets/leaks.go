@@ -1,0 +1,141 @@
+package secrets
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Leaks searches all files under dir, what is compressed among them too, and their names for the secret in all its forms.
+// It returns a line for each file and form, "FILE: FORM", sorted; the value is in none of them. What could not be searched
+// to its end is an error: nobody knows what is in it.
+func Leaks(dir string, secret []byte) ([]string, error) {
+	var r Redactor
+	r.Guard(secret)
+	return r.Leaks(dir)
+}
+
+// Leaks searches all files under dir for what is guarded, as [Leaks] does. public is text that anybody may read: a form
+// that stands in it (a cookie that is the application's own name) is everywhere, and is not searched for.
+func (r *Redactor) Leaks(dir string, public ...string) ([]string, error) {
+	s := r.search(strings.Join(public, "\n"))
+	if len(s.forms) == 0 && len(s.near) == 0 {
+		return nil, nil
+	}
+	var errs []error
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		s.file, err = filepath.Rel(dir, path)
+		if err != nil {
+			return err
+		}
+		s.chunk([]byte(d.Name()), " in its name")
+		if d.Type().IsRegular() {
+			if err = s.open(path); err != nil {
+				errs = append(errs, fmt.Errorf("%s could not be searched to its end: %w", s.file, err))
+			}
+		}
+		return nil
+	})
+	slices.Sort(s.found)
+	return slices.Compact(s.found), errors.Join(append(errs, err)...)
+}
+
+// search is one search under way.
+type search struct {
+	forms   []form
+	near    []*regexp.Regexp
+	overlap int
+	file    string
+	found   []string
+}
+
+func (r *Redactor) search(public string) *search {
+	s := &search{overlap: r.overlap()}
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	for _, f := range r.forms {
+		if !strings.Contains(public, f.text) {
+			s.forms = append(s.forms, f)
+		}
+	}
+	for _, n := range r.near {
+		if !n.MatchString(public) {
+			s.near = append(s.near, n)
+		}
+	}
+	return s
+}
+
+// open searches one file: as it is, and, where it is compressed, what is in it. The files of an archive lie in it one
+// after the other, each in one piece.
+func (s *search) open(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	in := bufio.NewReader(f)
+	if !packed(in) {
+		return s.stream(in, "")
+	}
+	z, err := gzip.NewReader(in)
+	if err != nil {
+		return err
+	}
+	return s.stream(z, " in what is compressed in it")
+}
+
+// packed tells whether gzip's magic number comes next.
+func packed(in *bufio.Reader) bool {
+	magic, err := in.Peek(2)
+	return err == nil && bytes.Equal(magic, []byte{0x1f, 0x8b})
+}
+
+// stream searches all that in gives, also where two buffers meet.
+func (s *search) stream(in io.Reader, where string) error {
+	buf := make([]byte, 1<<20+s.overlap)
+	held := 0
+	for {
+		n, err := io.ReadFull(in, buf[held:])
+		s.chunk(buf[:held+n], where)
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			// ReadFull says it of a buffer that is not full, gzip of an archive that is cut off.
+			_, err = in.Read(make([]byte, 1))
+			if errors.Is(err, io.EOF) {
+				return nil
+			}
+		}
+		if err != nil {
+			return err
+		}
+		held = copy(buf, buf[max(0, held+n-s.overlap):held+n])
+	}
+}
+
+func (s *search) chunk(b []byte, where string) {
+	longer := ""
+	for _, f := range s.forms {
+		// What is part of a longer form that was found is no other leak.
+		if bytes.Contains(b, []byte(f.text)) && !strings.Contains(longer, f.text) {
+			longer += f.text + "\n"
+			s.found = append(s.found, s.file+": "+f.name+where)
+		}
+	}
+	for _, n := range s.near {
+		if n.Match(b) {
+			s.found = append(s.found, s.file+": after the word cookie"+where)
+		}
+	}
+}
