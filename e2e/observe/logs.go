@@ -20,7 +20,7 @@ const (
 	tailLines = 20
 	tailBytes = 64 << 10
 	lineBytes = 1000
-	maxSecret = 512 // a cookie has 255 bytes at most; in base64 that is 340
+	maxSecret = 1 << 10 // a cookie has 255 bytes at most; as a list of numbers that is 1019
 	logBudget = 5 * time.Second
 )
 
@@ -144,16 +144,17 @@ func (o *Observer) lastLines(ctx context.Context, pod string, c recording.Contai
 	if err != nil {
 		return nil
 	}
+	// Secrets are taken out before anything is cut: half a secret would not be known for one.
+	text := redact(string(raw))
 	if len(raw) == tailBytes {
-		raw = raw[:tailBytes-maxSecret] // the rest may be half a secret
+		text = text[:max(0, len(text)-maxSecret)] // the rest may be half a secret
 	}
-	return logLines(string(raw), redact)
+	return logLines(text)
 }
 
-// logLines takes secrets out before it cuts: half a secret would not be known for one.
-func logLines(raw string, redact func(string) string) []string {
+func logLines(text string) []string {
 	var lines []string
-	for _, l := range strings.Split(strings.TrimSpace(redact(raw)), "\n") {
+	for _, l := range strings.Split(strings.TrimSpace(text), "\n") {
 		if len(l) > lineBytes {
 			l = strings.ToValidUTF8(l[:lineBytes], "") + " …"
 		}

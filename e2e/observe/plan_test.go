@@ -129,9 +129,9 @@ func TestRedactor(t *testing.T) {
 	r.guard([]byte("ab+/cd?>\n"))
 	for in, want := range map[string]string{
 		"ab+/cd?>":                     "(cookie)",
-		"ab+/cd?>\nnext":               "(cookie)next",
+		"ab+/cd?>\nnext":               "(cookie)\nnext",
 		"cookie: YWIrL2NkPz4K":         "cookie: (cookie)",
-		"cookie: YWIrL2NkPz4=":         "cookie: (cookie)=",
+		"cookie: YWIrL2NkPz4=":         "cookie: (cookie)",
 		"url YWIrL2NkPz4 x":            "url (cookie) x",
 		"nothing to hide":              "nothing to hide",
 		"-setcookie ab+/cd?> ab+/cd?>": "-setcookie (cookie) (cookie)",

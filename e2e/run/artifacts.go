@@ -1,19 +1,17 @@
 package run
 
 import (
-	"bufio"
 	"context"
-	"encoding/base64"
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/kubernetes"
 
 	"meshproof.dev/meshproof/e2e/recording"
+	"meshproof.dev/meshproof/e2e/recording/secrets"
 )
 
 // artifacts keeps what the containers log and what Kubernetes says of them, from the start: when a run fails, the pod
@@ -23,16 +21,18 @@ type artifacts struct {
 	ns     string
 	dir    string
 
-	mu      sync.Mutex
-	secrets []string
-	seen    map[string]bool // container starts that are followed
-	events  *os.File
-	wg      sync.WaitGroup
-	ctx     context.Context //nolint:containedctx // ends the streams when the story ends
-	cancel  context.CancelFunc
+	secrets *secrets.Redactor
+
+	mu     sync.Mutex
+	seen   map[string]bool // container starts that are followed
+	events *os.File
+	wg     sync.WaitGroup
+	ctx    context.Context //nolint:containedctx // ends the streams when the story ends
+	cancel context.CancelFunc
 }
 
-func newArtifacts(client kubernetes.Interface, ns, dir string) (*artifacts, error) {
+// newArtifacts writes into dir, nothing that known guards.
+func newArtifacts(client kubernetes.Interface, ns, dir string, known *secrets.Redactor) (*artifacts, error) {
 	if err := mkdir(dir); err != nil {
 		return nil, err
 	}
@@ -40,7 +40,7 @@ func newArtifacts(client kubernetes.Interface, ns, dir string) (*artifacts, erro
 	if err != nil {
 		return nil, err
 	}
-	a := &artifacts{client: client, ns: ns, dir: dir, seen: map[string]bool{}, events: f}
+	a := &artifacts{client: client, ns: ns, dir: dir, secrets: known, seen: map[string]bool{}, events: f}
 	a.ctx, a.cancel = context.WithCancel(context.Background())
 	return a, nil
 }
@@ -51,31 +51,12 @@ func (a *artifacts) close() {
 	_ = a.events.Close()
 }
 
-// guard names a secret that no line may hold, neither as it is nor in base64.
-func (a *artifacts) guard(secret []byte) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	s := strings.TrimSpace(string(secret))
-	a.secrets = append(a.secrets, s, strings.TrimRight(base64.StdEncoding.EncodeToString([]byte(s)), "="))
-}
-
-func (a *artifacts) redact(line string) string {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for _, s := range a.secrets {
-		if s != "" {
-			line = strings.ReplaceAll(line, s, "(cookie)")
-		}
-	}
-	return line
-}
-
 // see takes from the observers' events what is worth keeping.
 func (a *artifacts) see(_ context.Context, e recording.Event) {
 	switch {
 	case e.Notice != nil:
 		n := e.Notice
-		line := a.redact(fmt.Sprintf("%9.3f %-8s %-40s %s: %s", e.T.Seconds(), n.Type, n.Object, n.Reason, n.Message))
+		line := a.secrets.Text(fmt.Sprintf("%9.3f %-8s %-40s %s: %s", e.T.Seconds(), n.Type, n.Object, n.Reason, n.Message))
 		a.mu.Lock()
 		_, _ = fmt.Fprintln(a.events, line)
 		a.mu.Unlock()
@@ -110,8 +91,6 @@ func (a *artifacts) follow(p *recording.Pod, c recording.Container) {
 			return
 		}
 		defer f.Close()
-		for lines := bufio.NewScanner(r); lines.Scan(); {
-			_, _ = fmt.Fprintln(f, a.redact(lines.Text()))
-		}
+		_ = a.secrets.Copy(f, r) // it ends with the container, or with the story
 	})
 }

@@ -14,6 +14,7 @@ import (
 
 	"meshproof.dev/meshproof/e2e/exitcode"
 	"meshproof.dev/meshproof/e2e/judge"
+	"meshproof.dev/meshproof/e2e/recording/secrets"
 	"meshproof.dev/meshproof/e2e/workload"
 	"meshproof.dev/meshproof/reports"
 )
@@ -30,6 +31,7 @@ type Session struct {
 	ws  []*workload.Workload
 	Dir string // of the results
 
+	known  secrets.Redactor // guards the workloads' cookies
 	mu     sync.Mutex
 	judged map[string]judge.Profile // by workload and episode
 	news   chan struct{}            // closed and made anew whenever something was judged
@@ -51,6 +53,11 @@ func Start(ctx context.Context, o Options, ws []*workload.Workload) (*Session, e
 		return nil, err
 	}
 	s := &Session{o: o, ws: ws, Dir: dir, judged: map[string]judge.Profile{}, news: make(chan struct{}), ended: make(chan struct{})}
+	for _, w := range ws {
+		for _, c := range w.Cookies() {
+			s.known.Guard(c)
+		}
+	}
 	go s.run(ctx)
 	return s, nil
 }
@@ -144,10 +151,7 @@ func (s *Session) run(ctx context.Context) {
 	if ctx.Err() != nil {
 		trouble = exitcode.With(exitcode.Interrupted, errors.New("by a signal; what was made is removed"))
 	}
-	r.Close(trouble, time.Now())
-	if err := reports.Write(s.Dir, r); err != nil {
-		r.Close(errors.Join(trouble, fmt.Errorf("writing the results: %w", err)), time.Now())
-	}
+	s.write(r, trouble)
 	s.report = r
 }
 
@@ -194,7 +198,7 @@ func (s *Session) tellAll(ctx context.Context, g *ground) (all []reports.Profile
 	var wg sync.WaitGroup
 	for i, w := range s.ws {
 		wg.Go(func() {
-			st := &story{o: &s.o, g: g, w: w, dir: s.Dir, done: func(episode string, p judge.Profile) { s.tellDoor(w, episode, p) }}
+			st := &story{o: &s.o, g: g, w: w, dir: s.Dir, known: &s.known, done: func(episode string, p judge.Profile) { s.tellDoor(w, episode, p) }}
 			all[i], errs[i] = st.tell(ctx)
 			s.mu.Lock()
 			otp = union(otp, st.otp)

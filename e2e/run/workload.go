@@ -19,6 +19,7 @@ import (
 	"meshproof.dev/meshproof/e2e/observe"
 	"meshproof.dev/meshproof/e2e/profile"
 	"meshproof.dev/meshproof/e2e/recording"
+	"meshproof.dev/meshproof/e2e/recording/secrets"
 	"meshproof.dev/meshproof/e2e/view"
 	"meshproof.dev/meshproof/e2e/workload"
 	"meshproof.dev/meshproof/reports"
@@ -35,6 +36,7 @@ type story struct {
 	rec    *episode.Recorder
 	obs    *observe.Observer
 	art    *artifacts
+	known  *secrets.Redactor
 	done   func(episode string, p judge.Profile) // told after each episode
 
 	episodes   []judge.Episode
@@ -57,7 +59,7 @@ func (s *story) tell(ctx context.Context) (reports.Profile, error) {
 	p := reports.Profile{Profile: s.judge(), Mutant: s.w.Resolved.Mutant, Namespace: s.ns, Recordings: s.recordings, Wall: time.Since(began)}
 	p.Name = s.w.Profile.Metadata.Name
 	if err != nil {
-		p.Trouble = err.Error()
+		p.Trouble = s.known.Text(err.Error())
 	}
 	return p, err
 }
@@ -94,7 +96,7 @@ func (s *story) record(ctx context.Context) error {
 		return err
 	}
 	defer s.tearDown()
-	if s.art, err = newArtifacts(s.client, s.ns, filepath.Join(s.dir, "artifacts", s.ns)); err != nil {
+	if s.art, err = newArtifacts(s.client, s.ns, filepath.Join(s.dir, "artifacts", s.ns), s.known); err != nil {
 		return err
 	}
 	defer s.art.close()
@@ -107,7 +109,7 @@ func (s *story) record(ctx context.Context) error {
 	s.obs, err = observe.Start(ctx, observe.Options{
 		Rest: s.g.cluster.Config, Client: s.client, Namespace: s.ns, AgentNamespace: s.ns,
 		DNSName: s.dnsName(), EPMDPort: s.w.Resolved.EPMDPort, DistPort: s.w.Resolved.DistPort,
-		Owns: s.w.Resolved.Owns, Now: s.rec.Now, Log: s.o.Log,
+		Owns: s.w.Resolved.Owns, Redact: s.known.Text, Now: s.rec.Now, Log: s.o.Log,
 		Sink: func(e recording.Event) { s.rec.Sink(e); s.art.see(ctx, e) },
 	})
 	if err != nil {
@@ -154,8 +156,8 @@ func (s *story) console(ctx context.Context) error {
 		return err
 	}
 	err := episode.Console(ctx, s.rec, s.w.Resolved.Console, func(ctx context.Context, p *view.Pod, c profile.Command) recording.Exec {
-		e := workload.Exec(ctx, s.g.cluster.Config, s.client, s.ns, p.Name, p.UID, c)
-		e.Output, e.Detail = s.art.redact(e.Output), s.art.redact(e.Detail)
+		e := workload.Exec(ctx, s.g.cluster.Config, s.client, s.ns, p.Name, p.UID, c, s.known.Text)
+		e.Detail = s.known.Text(e.Detail)
 		return e
 	})
 	_, end := s.end(ctx, "console", err == nil)
@@ -198,7 +200,7 @@ func (s *story) imageEvent(name string) *recording.Image {
 		// The nodes pull it themselves; whether they can is seen on the pods.
 		return &recording.Image{Name: name, Outcome: "present"}
 	case a.err != nil:
-		return &recording.Image{Name: name, Outcome: "failed", Detail: a.err.Error()}
+		return &recording.Image{Name: name, Outcome: "failed", Detail: s.known.Text(a.err.Error())}
 	}
 	return &recording.Image{Name: name, Outcome: a.Source, ID: a.ID, Took: a.Took}
 }
@@ -206,7 +208,7 @@ func (s *story) imageEvent(name string) *recording.Image {
 // end closes the recording, judges all that was told so far and tells the door.
 func (s *story) end(ctx context.Context, name string, whole bool) (*view.View, error) {
 	if s.obs != nil && whole {
-		s.obs.Epilogue(ctx, s.art.redact)
+		s.obs.Epilogue(ctx, s.known.Text)
 	}
 	v, err := s.rec.End()
 	e := judge.Episode{Name: name, View: v}
@@ -227,6 +229,13 @@ func (s *story) apply(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	objects, err := workload.Objects(y, s.known)
+	if err != nil {
+		return err
+	}
+	for _, o := range objects {
+		s.rec.Sink(recording.Event{T: s.rec.Now(), By: "run", Object: &o})
+	}
 	if err = workload.Apply(ctx, s.g.cluster.Config, y); err != nil {
 		return err
 	}
@@ -235,7 +244,7 @@ func (s *story) apply(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.art.guard(cookie)
+	s.known.Guard(cookie)
 	s.obs.SetCookie(cookie)
 	s.say("deployed to namespace " + s.ns)
 	return nil

@@ -23,19 +23,22 @@ import (
 // commandBudget is how long a console command may take.
 const commandBudget = 20 * time.Second
 
-// keepOutput is how much of a command's output is kept: the end of it.
-const keepOutput = 2000
+// Of a command's output the end is kept, keepOutput bytes once its secrets are taken out. No more than maxOutput is held.
+const (
+	keepOutput = 2000
+	maxOutput  = 64 << 10
+)
 
 // Exec runs a console command in the pod's first container. An event comes of it in any case: one that could not be run
-// has the outcome "error".
-func Exec(ctx context.Context, cfg *rest.Config, client kubernetes.Interface, namespace, pod, uid string, c profile.Command) recording.Exec {
+// has the outcome "error". redact takes secrets out of the output before any of it is cut.
+func Exec(ctx context.Context, cfg *rest.Config, client kubernetes.Interface, namespace, pod, uid string, c profile.Command, redact func(string) string) recording.Exec {
 	e := recording.Exec{Pod: uid, Name: c.Name, Command: c.Run, Expect: c.Expect, Outcome: recording.OK}
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, commandBudget)
 	defer cancel()
 	out := &awaited{text: c.Expect, seen: cancel, after: c.Input != ""}
 	err := stream(ctx, cfg, client, namespace, pod, c, out)
-	e.Took, e.Output = time.Since(began), out.String()
+	e.Took, e.Output = time.Since(began), last(redact(out.String()), keepOutput)
 	var code utilexec.CodeExitError
 	switch {
 	case err == nil, out.found():
@@ -96,6 +99,9 @@ func (a *awaited) Write(p []byte) (int, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.buf.Write(p)
+	if a.buf.Len() > 2*maxOutput {
+		a.buf.Next(a.buf.Len() - maxOutput)
+	}
 	if a.after && strings.Contains(a.buf.String(), a.text) {
 		a.seen()
 	}
@@ -107,6 +113,8 @@ func (a *awaited) found() bool { return a.after && strings.Contains(a.String(), 
 func (a *awaited) String() string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	s := a.buf.String()
-	return s[max(0, len(s)-keepOutput):]
+	return a.buf.String()
 }
+
+// last are the last n bytes of s, or what is left of them without half a character.
+func last(s string, n int) string { return strings.ToValidUTF8(s[max(0, len(s)-n):], "") }

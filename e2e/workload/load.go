@@ -26,7 +26,12 @@ type Workload struct {
 	Dir      string // the profile's folder: its images' paths are relative to it
 	files    map[string][]byte
 	shape    []change
+	cookies  [][]byte
 }
+
+// Cookies are the cookies that stand in Secrets among the manifests: the one that the profile names, and others under the
+// same key or one that says cookie. They are the caller's to guard.
+func (w *Workload) Cookies() [][]byte { return w.cookies }
 
 // change is one kustomize layer of a mutant.
 type change struct {
@@ -85,6 +90,9 @@ func load(fixtures, nameOrPath string) (*Workload, error) {
 func (w *Workload) resolve() error {
 	y, err := w.Render("", nil)
 	if err != nil {
+		return err
+	}
+	if w.cookies, err = cookies(y, w.Profile.Spec.Cookie.SecretKeyRef.Key); err != nil {
 		return err
 	}
 	w.Resolved, err = profile.Resolve(w.Profile, y)
