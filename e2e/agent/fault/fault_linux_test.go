@@ -1,0 +1,291 @@
+package fault
+
+import (
+	"context"
+	"net"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/nftables"
+	"github.com/miekg/dns"
+
+	"meshproof.dev/meshproof/e2e/agent"
+	"meshproof.dev/meshproof/e2e/agent/netns"
+	"meshproof.dev/meshproof/e2e/agent/netns/netnstest"
+	"meshproof.dev/meshproof/e2e/agent/proc"
+)
+
+// The little network of the tests: a pod and a peer with a router between them, as on a cluster's node.
+const (
+	podUID  = "11111111-2222-3333-4444-555555555555"
+	podIP   = "10.99.1.2"
+	peerIP  = "10.99.2.2"
+	port    = 10000
+	another = 4369
+)
+
+type network struct {
+	pod, peer *netns.Handle
+	keeper    *Keeper
+	now       time.Time
+}
+
+func newNetwork(t *testing.T) *network {
+	t.Helper()
+	if _, err := exec.LookPath("ip"); err != nil {
+		t.Skip("needs iproute2 to make the network: ", err)
+	}
+	pod, podPID := netnstest.New(t)
+	router, routerPID := netnstest.New(t)
+	peer, peerPID := netnstest.New(t)
+	ip := func(pid int, args string) {
+		t.Helper()
+		out, err := exec.Command("nsenter", append([]string{"-t", strconv.Itoa(pid), "-n", "ip"}, strings.Fields(args)...)...).CombinedOutput()
+		if err != nil {
+			t.Fatalf("ip %s: %v: %s", args, err, out)
+		}
+	}
+	for _, side := range []struct {
+		pid      int
+		net, dev string
+	}{{podPID, "10.99.1", "left"}, {peerPID, "10.99.2", "right"}} {
+		ip(routerPID, "link add "+side.dev+" type veth peer name eth0 netns "+strconv.Itoa(side.pid))
+		ip(routerPID, "addr add "+side.net+".1/24 dev "+side.dev)
+		ip(routerPID, "link set "+side.dev+" up")
+		ip(side.pid, "addr add "+side.net+".2/24 dev eth0")
+		ip(side.pid, "link set eth0 up")
+		ip(side.pid, "route add default via "+side.net+".1")
+	}
+	if err := router.Do(func() error { return os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("1"), 0) }); err != nil {
+		t.Fatal(err)
+	}
+	n := &network{pod: pod, peer: peer, keeper: New("/proc"), now: time.Now()}
+	n.keeper.find = func(string) (int, error) { return podPID, nil }
+	n.keeper.servers = func(int) ([]string, error) { return []string{peerIP}, nil }
+	n.keeper.outside = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		return peer.Dial(ctx, network, addr, peerIP)
+	}
+	n.keeper.now = func() time.Time { return n.now }
+	listen(t, pod, port)
+	listen(t, peer, port)
+	serveDNS(t, peer)
+	return n
+}
+
+func listen(t *testing.T, ns *netns.Handle, port int) {
+	t.Helper()
+	var l net.Listener
+	if err := ns.Do(func() (err error) {
+		l, err = net.Listen("tcp4", net.JoinHostPort("0.0.0.0", strconv.Itoa(port)))
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			t.Cleanup(func() { _ = c.Close() })
+		}
+	}()
+}
+
+func serveDNS(t *testing.T, ns *netns.Handle) {
+	t.Helper()
+	var u net.PacketConn
+	if err := ns.Do(func() (err error) {
+		u, err = net.ListenPacket("udp4", "0.0.0.0:53")
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	s := &dns.Server{PacketConn: u, Handler: dns.HandlerFunc(func(w dns.ResponseWriter, q *dns.Msg) { _ = w.WriteMsg(new(dns.Msg).SetReply(q)) })}
+	t.Cleanup(func() { _ = s.Shutdown() })
+	go func() { _ = s.ActivateAndServe() }()
+}
+
+// reaches tells whether a dial from one side is answered at all.
+func reaches(ns *netns.Handle, from, addr string) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+	defer cancel()
+	return dial(func() (net.Conn, error) { return ns.Dial(ctx, "tcp4", addr, from) }).came
+}
+
+func resolves(n *network) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+	defer cancel()
+	return ask(ctx, place{ns: n.pod, server: peerIP}, podIP).came
+}
+
+// what is what works between the pod and its peer.
+func (n *network) what() string {
+	var works []string
+	for name, ok := range map[string]bool{
+		"1 peer to pod": reaches(n.peer, peerIP, podIP+":"+strconv.Itoa(port)), "2 peer to another port": reaches(n.peer, peerIP, podIP+":"+strconv.Itoa(another)),
+		"3 pod to itself": reaches(n.pod, podIP, podIP+":"+strconv.Itoa(port)), "4 pod to peer": reaches(n.pod, podIP, peerIP+":"+strconv.Itoa(port)),
+		"5 DNS": resolves(n),
+	} {
+		if ok {
+			works = append(works, name[:1])
+		}
+	}
+	return sorted(works)
+}
+
+func sorted(s []string) string {
+	all := ""
+	for _, c := range "12345" {
+		for _, x := range s {
+			if x == string(c) {
+				all += x
+			}
+		}
+	}
+	return all
+}
+
+func want(rules ...agent.Rule) agent.Faults { return agent.Faults{Holder: "h", Rules: rules} }
+
+func (n *network) set(f agent.Faults) []agent.Bite { return n.keeper.Set(context.Background(), f) }
+
+func TestEachFaultStopsWhatItShouldAndNothingElse(t *testing.T) {
+	n := newNetwork(t)
+	for _, c := range []struct {
+		rule  agent.Rule
+		works string
+	}{
+		{agent.Rule{Do: agent.DropIn, Port: port}, "2345"},
+		{agent.Rule{Do: agent.DropOwn, Port: port}, "1245"},
+		{agent.Rule{Do: agent.Cut, Port: port, Peer: peerIP}, "3"},
+		{agent.Rule{Do: agent.DropDNS}, "1234"},
+	} {
+		if got := n.what(); got != "12345" {
+			t.Fatalf("before %s only %q works", c.rule.Do, got)
+		}
+		c.rule.Pod, c.rule.IP = podUID, podIP
+		b := n.set(want(c.rule))
+		if len(b) != 1 || !b[0].Bites || b[0].Since == 0 || !strings.Contains(b[0].Says, "after: no answer in 1s") {
+			t.Errorf("%s: %+v", c.rule.Do, b)
+		}
+		if got := n.what(); got != c.works {
+			t.Errorf("with %s %q works, want %q", c.rule.Do, got, c.works)
+		}
+		// Renewing changes nothing: the rule has been in place since the same moment.
+		if again := n.set(want(c.rule)); len(again) != 1 || again[0] != b[0] {
+			t.Errorf("renewed: %+v", again)
+		}
+		n.set(want())
+	}
+	if got := n.what(); got != "12345" || len(n.keeper.places) != 0 || len(n.keeper.holders) != 0 {
+		t.Errorf("after all only %q works; kept: %v %v", got, n.keeper.places, n.keeper.holders)
+	}
+}
+
+// A dial that is not answered before the rule either proves nothing.
+func TestWhatIsDeadAlreadyCannotBeBitten(t *testing.T) {
+	n := newNetwork(t)
+	n.keeper.outside = func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return n.peer.Dial(ctx, network, "10.99.1.77:10000", peerIP)
+	}
+	b := n.set(want(agent.Rule{Pod: podUID, IP: podIP, Do: agent.DropIn, Port: port}))
+	if b[0].Bites || b[0].Since == 0 || !strings.HasPrefix(b[0].Says, "before: ") {
+		t.Errorf("%+v", b)
+	}
+	n.keeper.find = func(string) (int, error) { return 0, os.ErrNotExist }
+	b = n.set(want(agent.Rule{Pod: podUID, IP: podIP, Do: agent.Cut, Port: port, Peer: peerIP}))
+	if b[0].Bites || b[0].Since != 0 || !strings.Contains(b[0].Says, podUID) {
+		t.Errorf("of a pod that is not here: %+v", b)
+	}
+}
+
+func TestFaultsEndWithTheirLease(t *testing.T) {
+	n := newNetwork(t)
+	in := agent.Rule{Pod: podUID, IP: podIP, Do: agent.DropIn, Port: port}
+	n.set(want(in))
+	n.set(agent.Faults{Holder: "other", Lease: 5 * time.Second, Rules: []agent.Rule{{Pod: podUID, IP: podIP, Do: agent.DropDNS}}})
+	if got := n.what(); got != "234" {
+		t.Fatalf("with two holders %q works", got)
+	}
+	n.now = n.now.Add(6 * time.Second)
+	if told := n.keeper.expire(); len(told) != 1 || !strings.Contains(told[0], "other") {
+		t.Errorf("told %q", told)
+	}
+	if got := n.what(); got != "2345" {
+		t.Errorf("after the lease of one %q works", got)
+	}
+	n.set(want(in))
+	n.now = n.now.Add(agent.Lease - time.Second)
+	if told := n.keeper.expire(); len(told) != 0 {
+		t.Errorf("renewed in time: %q", told)
+	}
+	// The end of the agent ends all, and nothing begins after it.
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	n.keeper.Run(ctx, func(string) {})
+	if got := n.what(); got != "12345" {
+		t.Errorf("after the end %q works", got)
+	}
+	if b := n.set(want(in)); b[0].Since != 0 || n.what() != "12345" {
+		t.Errorf("after the end: %+v", b)
+	}
+}
+
+func TestSweepRemovesOnlyWhatADeadAgentLeft(t *testing.T) {
+	n := newNetwork(t)
+	rule := []agent.Rule{{Pod: podUID, IP: podIP, Do: agent.DropIn, Port: port}}
+	self, _ := proc.FS("/proc").Process(os.Getpid())
+	live, dead, foreign := tableName(os.Getpid(), self.Started()), tableName(os.Getpid(), self.Started()+1), "somebody-else"
+	for _, name := range []string{live, dead, foreign, prefix + "odd"} {
+		if err := replace(n.pod, name, rule); err != nil {
+			t.Fatal(err)
+		}
+	}
+	removed, err := strays(n.pod, n.keeper.lives)
+	if err != nil || removed != 1 {
+		t.Errorf("removed %d (%v)", removed, err)
+	}
+	var left []string
+	if err := inside(n.pod, func(c *nftables.Conn) error {
+		tables, err := c.ListTablesOfFamily(nftables.TableFamilyIPv4)
+		for _, t := range tables {
+			left = append(left, t.Name)
+		}
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Join(left, " ") != strings.Join([]string{live, foreign, prefix + "odd"}, " ") {
+		t.Errorf("left are %q", left)
+	}
+}
+
+func TestManyFaultsLeakNothing(t *testing.T) {
+	n := newNetwork(t)
+	open := func() int {
+		e, err := os.ReadDir("/proc/self/fd")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(e)
+	}
+	n.set(want())
+	before := open()
+	for range 50 {
+		if err := replace(n.pod, n.keeper.table, []agent.Rule{{Pod: podUID, IP: podIP, Do: agent.DropDNS}}); err != nil {
+			t.Fatal(err)
+		}
+		if err := replace(n.pod, n.keeper.table, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if after := open(); after > before+2 {
+		t.Errorf("%d descriptors before, %d after", before, after)
+	}
+}
