@@ -2,6 +2,8 @@ package recording
 
 import (
 	"encoding/json"
+	"reflect"
+	"strings"
 	"time"
 )
 
@@ -50,6 +52,19 @@ type Event struct {
 	Asked        *Asked        `json:"asked,omitempty"`
 	Registration *Registration `json:"registration,omitempty"`
 	Kernel       *Kernel       `json:"kernel,omitempty"`
+}
+
+// Kinds are the names of what is set in the event, as the file has them; of a whole event it is one.
+func (e *Event) Kinds() []string {
+	var all []string
+	v := reflect.ValueOf(e).Elem()
+	for i := range v.NumField() {
+		if f := v.Field(i); f.Kind() == reflect.Pointer && !f.IsNil() {
+			name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
+			all = append(all, name)
+		}
+	}
+	return all
 }
 
 // Start says that an observer began to watch. An agent lists in Can what it is able to do here

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 )
 
@@ -121,6 +122,9 @@ func Read(r io.Reader, each func(Event)) (Header, error) {
 				return h, ErrTruncated
 			}
 			return h, fmt.Errorf("line %d: %w", n, err)
+		}
+		if kinds := e.Kinds(); len(kinds) != 1 {
+			return h, fmt.Errorf("line %d: an event is of one kind, this is of %d: %s", n, len(kinds), strings.Join(kinds, ", "))
 		}
 		each(e)
 	}
