@@ -51,6 +51,9 @@ type Check struct {
 	Rung    Rung
 	Level   Level
 	Episode string // the episode whose recording it is judged on
+	// Static says that the manifests alone decide it: it is judged by lint, too, where nothing was deployed. So are all
+	// checks of the rung [Manifest].
+	Static bool
 	// Causes lists, for each diagnosis code of this check, the checks whose failing or unobserved subjects it is
 	// able to explain.
 	Causes map[string][]string
