@@ -1,8 +1,15 @@
 package profile
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
 
-// Mutant is a way of clustering that is broken in exactly one way, and the check that must notice it.
+// Mutant is a way of clustering that is broken on purpose, and the checks that must notice it; or one that is only odd,
+// which no check may take for broken.
 type Mutant struct {
 	APIVersion string     `yaml:"apiVersion"`
 	Kind       string     `yaml:"kind"` // "Mutant"
@@ -21,8 +28,21 @@ type MutantSpec struct {
 	// check must pass: it is the mutant with its one condition reversed.
 	Shape Kustomize `yaml:"shape"`
 	// Break is the one condition.
-	Break  Kustomize `yaml:"break"`
-	Expect Expect    `yaml:"expect"`
+	Break Kustomize `yaml:"break"`
+	// Deeds are done to the running pods: conditions that no manifest can bring about.
+	Deeds []Deed `yaml:"deeds"`
+	// Harness breaks the harness instead of the application: one of the words of [Sabotages].
+	Harness string `yaml:"harness"`
+	// Healthy says that this is odd and not broken: there is a shape, and nothing may be red.
+	Healthy bool `yaml:"healthy"`
+	// Expect are the checks that must turn red, each with the diagnosis it must give; no other check may.
+	Expect []Expect `yaml:"expect"`
+	// Unknown are the checks that must end as unknown, no other may; "*" alone stands for all of the episodes recorded.
+	Unknown []string `yaml:"unknown"`
+	// Episodes are those that are recorded, where the later ones add nothing; all of them unless said.
+	Episodes []string `yaml:"episodes"`
+	// Alone says that nothing else may run on the cluster meanwhile.
+	Alone bool `yaml:"alone"`
 	// Budgets overrides the base's: what never forms need not be waited for in full.
 	Budgets Budgets `yaml:"budgets"`
 }
@@ -36,11 +56,64 @@ type Kustomize struct {
 // Empty tells whether nothing is changed.
 func (k Kustomize) Empty() bool { return len(k.Resources) == 0 && len(k.Patches) == 0 }
 
-// Expect is the check that must turn red and the diagnosis it must give; no other check may.
+// Expect is a check that must turn red and the diagnosis it must give.
 type Expect struct {
 	Check     string `yaml:"check"`
 	Diagnosis string `yaml:"diagnosis"`
 }
+
+// String is the expectation as reports write a red check.
+func (e Expect) String() string { return e.Check + " (" + e.Diagnosis + ")" }
+
+// The moments at which a deed is done.
+const (
+	AtStart  = "start"  // to each pod as soon as it has an address
+	AtFull   = "full"   // when the mesh is full, while it is watched
+	AtFormed = "formed" // when the mesh has held
+)
+
+// The kinds of deeds. The first three are faults of package agent by the same names, which lose packets for good.
+const (
+	DropIn       = "drop-in"       // of TCP to a port of the pod, coming from others
+	DropDNS      = "drop-dns"      // of what the pod asks its DNS server
+	Cut          = "cut"           // between the pod and the next one
+	Exec         = "exec"          // a command in the pod's first container
+	RotateSecret = "rotate-secret" // the value of the Secret that holds the cookie
+)
+
+// Deed is one thing that the harness does to the running pods.
+type Deed struct {
+	At   string `yaml:"at"`
+	Do   string `yaml:"do"`
+	Pods string `yaml:"pods"` // "all" or "one"; of a command and a cut always one, and unless said
+	Port int    `yaml:"port"` // of a drop-in, and of a cut the one that is dialled to see that it bites
+	// Run is the command of an exec. TTY, Input and Expect are as in the profile's console commands.
+	Run    []string `yaml:"run"`
+	TTY    bool     `yaml:"tty"`
+	Input  string   `yaml:"input"`
+	Expect string   `yaml:"expect"`
+	// Watch is how long the episode goes on after the deed, so that its consequences are seen.
+	Watch Duration `yaml:"watch"`
+}
+
+// Packets tells whether the deed is a fault of the network, which an agent brings about.
+func (d Deed) Packets() bool { return d.Do == DropIn || d.Do == DropDNS || d.Do == Cut }
+
+// The ways in which the harness can be broken.
+const (
+	ObserverKilled = "observer-killed" // the agent is deleted while the mesh is watched
+	StreamCut      = "stream-cut"      // for some seconds nothing gets through to the agent
+	ExecFails      = "exec-fails"      // no command can be run
+	Toothless      = "toothless"       // the deeds' faults are put in place and stop nothing
+	ProbeVisible   = "probe-visible"   // the agent's probe joins the mesh
+	WrongNamespace = "wrong-namespace" // the agent dials from its own namespace
+)
+
+// Sabotages are the words that Harness knows.
+var Sabotages = []string{ObserverKilled, StreamCut, ExecFails, Toothless, ProbeVisible, WrongNamespace}
+
+// InAgent tells whether the sabotage is built into an agent of its own (build tag sabotage).
+func InAgent(sabotage string) bool { return sabotage == ProbeVisible || sabotage == WrongNamespace }
 
 // DecodeMutant reads a mutant file strictly. path is used in errors only.
 func DecodeMutant(path string, data []byte) (*Mutant, error) {
@@ -51,14 +124,78 @@ func DecodeMutant(path string, data []byte) (*Mutant, error) {
 	if err := kind(path, m.APIVersion, m.Kind, "Mutant"); err != nil {
 		return nil, err
 	}
-	s := m.Spec
-	switch {
-	case m.Metadata.Name == "" || s.Base == "":
-		return nil, fmt.Errorf("%s: metadata.name and spec.base are needed", path)
-	case s.Break.Empty():
-		return nil, fmt.Errorf("%s: spec.break is empty: a mutant that breaks nothing proves nothing", path)
-	case s.Expect.Check == "" || s.Expect.Diagnosis == "":
-		return nil, fmt.Errorf("%s: spec.expect needs check and diagnosis", path)
+	if m.Metadata.Name == "" || m.Spec.Base == "" || m.Spec.Why == "" {
+		return nil, fmt.Errorf("%s: metadata.name, spec.base and spec.why are needed", path)
+	}
+	for i := range m.Spec.Deeds {
+		d := &m.Spec.Deeds[i]
+		if d.Pods == "" {
+			d.Pods = "one"
+		}
+		if err := d.check(); err != nil {
+			return nil, fmt.Errorf("%s: spec.deeds[%d]: %w", path, i, err)
+		}
+	}
+	if err := m.Spec.check(); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return &m, nil
+}
+
+func (s *MutantSpec) check() error {
+	broken := !s.Break.Empty() || len(s.Deeds) > 0
+	wants := len(s.Expect) > 0 || len(s.Unknown) > 0
+	for _, e := range s.Expect {
+		if e.Check == "" || e.Diagnosis == "" {
+			return errors.New("spec.expect needs check and diagnosis")
+		}
+	}
+	switch {
+	case s.Harness != "" && !slices.Contains(Sabotages, s.Harness):
+		return fmt.Errorf("spec.harness is %q; there are %s", s.Harness, strings.Join(Sabotages, ", "))
+	case s.Healthy && (wants || !s.Break.Empty()):
+		return errors.New("spec.healthy: what is healthy breaks nothing and expects nothing")
+	case s.Healthy:
+		if s.Shape.Empty() && len(s.Deeds) == 0 && s.Harness == "" {
+			return errors.New("spec.healthy: there is nothing odd about it")
+		}
+	case s.Harness == "" && !broken:
+		return errors.New("spec.break is empty: a mutant that breaks nothing proves nothing")
+	case s.Harness == "" && len(s.Expect) == 0:
+		return errors.New("spec.expect is empty: nothing would have to notice it")
+	case s.Harness != "" && len(s.Unknown) == 0:
+		return errors.New("spec.unknown is empty: what a broken harness saw must not all be believed")
+	case s.Harness == Toothless && len(s.Deeds) == 0:
+		return errors.New("spec.deeds is empty: there is no fault that could be toothless")
+	}
+	return nil
+}
+
+func (d *Deed) check() error {
+	if !slices.Contains([]string{AtStart, AtFull, AtFormed}, d.At) {
+		return fmt.Errorf("at is %q; it is one of start, full, formed", d.At)
+	}
+	if d.Pods != "one" && d.Pods != "all" {
+		return fmt.Errorf("pods is %q; it is one or all", d.Pods)
+	}
+	switch d.Do {
+	case DropIn, Cut:
+		if d.Port < 1 || d.Port > 65535 {
+			return fmt.Errorf("%s needs a port", d.Do)
+		}
+	case DropDNS, RotateSecret:
+	case Exec:
+		if len(d.Run) == 0 || d.At == AtStart {
+			return errors.New("exec needs a command, and a pod that runs: it is done at full or formed")
+		}
+	default:
+		return fmt.Errorf("do is %q; it is one of %s", d.Do, strings.Join([]string{DropIn, DropDNS, Cut, Exec, RotateSecret}, ", "))
+	}
+	if d.Pods == "all" && d.Do != DropIn && d.Do != DropDNS {
+		return fmt.Errorf("%s is done to one pod", d.Do)
+	}
+	if d.Watch.D() > time.Minute {
+		return errors.New("watch is longer than a minute")
+	}
+	return nil
 }

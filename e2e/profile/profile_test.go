@@ -104,19 +104,3 @@ func TestManifestsWithoutWorkload(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
-
-func TestMutantMustBreakSomething(t *testing.T) {
-	text := `apiVersion: meshproof.dev/v1alpha1
-kind: Mutant
-metadata: {name: m}
-spec:
-  base: dns-a
-  expect: {check: a/b, diagnosis: c}
-`
-	if _, err := DecodeMutant("m.yaml", []byte(text)); err == nil || !strings.Contains(err.Error(), "breaks nothing") {
-		t.Errorf("error %v", err)
-	}
-	if _, err := DecodeMutant("m.yaml", []byte(text+"  break: {patches: [p.yaml]}\n")); err != nil {
-		t.Error(err)
-	}
-}

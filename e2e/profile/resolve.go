@@ -136,7 +136,26 @@ func Resolve(p *Profile, manifests []byte) (*Resolved, error) {
 	for _, o := range objects {
 		r.addService(o)
 	}
+	if r.Service == "" {
+		r.Service = soleHeadless(objects)
+	}
 	return r, nil
+}
+
+// soleHeadless is the one headless Service of the manifests, "" where there are none or several: what else would discovery
+// ask for? That its selector matches no pod of the workload is a mistake to be found, no reason not to look at it.
+func soleHeadless(objects []object) string {
+	name := ""
+	for _, o := range objects {
+		if o.Kind != "Service" || o.Spec.Extra["clusterIP"] != "None" {
+			continue
+		}
+		if name != "" {
+			return ""
+		}
+		name = o.Metadata.Name
+	}
+	return name
 }
 
 func (r *Resolved) addWorkload(o object) {

@@ -23,7 +23,8 @@ import (
 type Workload struct {
 	Profile  *profile.Profile
 	Resolved *profile.Resolved
-	Dir      string // the profile's folder: its images' paths are relative to it
+	Dir      string          // the profile's folder: its images' paths are relative to it
+	Mutant   *profile.Mutant // what is wrong with it; nil where nothing is
 	files    map[string][]byte
 	shape    []change
 	cookies  [][]byte
@@ -155,22 +156,24 @@ func LoadMutant(fixtures, name string) (m *profile.Mutant, broken, reversed *Wor
 			return nil, fmt.Errorf("%s: %w", path, e)
 		}
 		w.Resolved.Mutant = label
-		if m.Spec.Budgets.Formation > 0 {
-			w.Resolved.Budgets.Formation = m.Spec.Budgets.Formation
-		}
 		return w, nil
 	}
 	if broken, err = build(m.Metadata.Name, shape, fault); err != nil {
 		return nil, nil, nil, err
 	}
-	if !m.Spec.Shape.Empty() {
-		if reversed, err = build(m.Metadata.Name+", reversed", shape); err != nil {
-			return nil, nil, nil, err
-		}
-		// The reversed one must form like any other: the mutant's shorter budget is not for it.
-		reversed.Resolved.Budgets.Formation = profile.Duration(profile.DefaultFormation)
+	broken.Mutant = m
+	if m.Spec.Budgets.Formation > 0 {
+		broken.Resolved.Budgets.Formation = m.Spec.Budgets.Formation
 	}
-	return m, broken, reversed, nil
+	if m.Spec.Budgets.Recovery > 0 {
+		broken.Resolved.Budgets.Recovery = m.Spec.Budgets.Recovery
+	}
+	if m.Spec.Healthy || m.Spec.Shape.Empty() {
+		return m, broken, nil, nil
+	}
+	// The reversed one must form like any other: the mutant's shorter budgets are not for it.
+	reversed, err = build(m.Metadata.Name+", reversed", shape)
+	return m, broken, reversed, err
 }
 
 func readChange(dir string, k profile.Kustomize) (change, error) {

@@ -1,0 +1,84 @@
+package profile
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+const mutant = `apiVersion: meshproof.dev/v1alpha1
+kind: Mutant
+metadata: {name: m}
+spec:
+  base: dns-a
+  why: it happens
+`
+
+const killer = "  expect: [{check: a/b, diagnosis: c}]\n"
+
+func TestMutantMustBreakSomethingAndSayWhatNoticesIt(t *testing.T) {
+	for name, c := range map[string]struct{ spec, says string }{
+		"broken":                     {"  break: {patches: [p.yaml]}\n" + killer, ""},
+		"a double":                   {"  break: {patches: [p.yaml]}\n  expect: [{check: a/b, diagnosis: c}, {check: d/e, diagnosis: f}]\n", ""},
+		"by a deed":                  {"  deeds: [{at: start, do: drop-in, pods: all, port: 10000}]\n" + killer, ""},
+		"a command":                  {"  deeds: [{at: formed, do: exec, run: [\"true\"], watch: 10s}]\n" + killer, ""},
+		"a healthy oddity":           {"  healthy: true\n  shape: {resources: [r.yaml]}\n", ""},
+		"a healthy deed":             {"  healthy: true\n  deeds: [{at: full, do: exec, run: [\"true\"]}]\n", ""},
+		"a broken harness":           {"  harness: exec-fails\n  unknown: [a/b]\n", ""},
+		"a harness that must manage": {"  harness: stream-cut\n  healthy: true\n", ""},
+		"nothing":                    {killer, "breaks nothing"},
+		"nothing that notices":       {"  break: {patches: [p.yaml]}\n", "spec.expect is empty"},
+		"half an expectation":        {"  break: {patches: [p.yaml]}\n  expect: [{check: a/b}]\n", "needs check and diagnosis"},
+		"no such harness":            {"  harness: exec-fail\n  unknown: [a/b]\n", "there are observer-killed"},
+		"a harness that may pass":    {"  harness: exec-fails\n", "spec.unknown is empty"},
+		"toothless without a fault":  {"  harness: toothless\n  unknown: [a/b]\n", "could be toothless"},
+		"healthy and broken":         {"  healthy: true\n  break: {patches: [p.yaml]}\n", "breaks nothing"},
+		"healthy and nothing odd":    {"  healthy: true\n", "nothing odd"},
+		"a deed at no time":          {"  deeds: [{do: drop-dns}]\n" + killer, "at is"},
+		"a deed there is not":        {"  deeds: [{at: full, do: kill}]\n" + killer, "do is"},
+		"a deed on some pods":        {"  deeds: [{at: full, do: drop-dns, pods: two}]\n" + killer, "pods is"},
+		"a port that is none":        {"  deeds: [{at: full, do: drop-in, port: 65536}]\n" + killer, "needs a port"},
+		"a command before there is":  {"  deeds: [{at: start, do: exec, run: [\"true\"]}]\n" + killer, "exec needs"},
+		"a command everywhere":       {"  deeds: [{at: full, do: exec, run: [\"true\"], pods: all}]\n" + killer, "done to one pod"},
+		"a deed watched for ever":    {"  deeds: [{at: full, do: drop-dns, watch: 2h}]\n" + killer, "longer than a minute"},
+		"a key there is not":         {"  breaks: {patches: [p.yaml]}\n" + killer, `did you mean "break"`},
+	} {
+		m, err := DecodeMutant("m.yaml", []byte(mutant+c.spec))
+		switch {
+		case c.says == "" && err != nil:
+			t.Errorf("%s: %v", name, err)
+		case c.says != "" && (err == nil || !strings.Contains(err.Error(), c.says) || !strings.HasPrefix(err.Error(), "m.yaml")):
+			t.Errorf("%s: error %v, want one that says %q", name, err, c.says)
+		case err == nil && name == "a command":
+			if d := m.Spec.Deeds[0]; d.Pods != "one" || d.Watch.D() != 10*time.Second || d.Packets() {
+				t.Errorf("%+v", d)
+			}
+		}
+	}
+	if _, err := DecodeMutant("m.yaml", []byte(strings.Replace(mutant, "why", "base2", 1))); err == nil {
+		t.Error("a mutant without a reason is taken")
+	}
+}
+
+// A selector that matches nothing must not hide the Service that discovery asks for.
+func TestTheOnlyHeadlessServiceIsTheOneAskedFor(t *testing.T) {
+	p, err := Decode("p.yaml", []byte(good))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const deployment = "kind: Deployment\nmetadata: {name: d}\nspec: {template: {metadata: {labels: {app: a}}}}\n"
+	service := func(name, spec string) string {
+		return "---\nkind: Service\nmetadata: {name: " + name + "}\nspec: " + spec + "\n"
+	}
+	for name, c := range map[string]struct{ manifests, want string }{
+		"a typo":            {service("s", "{clusterIP: None, selector: {app: aa}}"), "s"},
+		"not headless":      {service("s", "{selector: {app: aa}}"), ""},
+		"two":               {service("s", "{clusterIP: None, selector: {app: aa}}") + service("t", "{clusterIP: None, selector: {app: bb}}"), ""},
+		"one that is right": {service("s", "{clusterIP: None, selector: {app: aa}}") + service("t", "{selector: {app: a}}"), "t"},
+	} {
+		r, err := Resolve(p, []byte(deployment+c.manifests))
+		if err != nil || r.Service != c.want {
+			t.Errorf("%s: Service %q (%v), want %q", name, r.Service, err, c.want)
+		}
+	}
+}
