@@ -3,9 +3,9 @@ package reports
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,22 +15,28 @@ import (
 
 // Matrix is a kill matrix: what each mutant turned red, against what it had to.
 type Matrix struct {
-	Run  *Run   `json:"-"`
-	Dir  string `json:"-"`
-	Rows []Row  `json:"rows"`
+	Run     *Run                `json:"-"`
+	Dir     string              `json:"-"`
+	Rows    []Row               `json:"rows"`
+	Killers map[string][]string `json:"killers"` // by check: the mutants that had to turn it red or unknown and did
+	Unhurt  []string            `json:"unhurt"`  // the checks that no mutant had to hurt
 }
 
 // Row is one workload of a kill matrix.
 type Row struct {
-	Profile Profile  `json:"-"`
-	Name    string   `json:"name"`
-	Want    string   `json:"want"` // "CHECK (DIAGNOSIS)", or "" for what must be all green
-	Red     []string `json:"red"`
-	Unknown []string `json:"unknown,omitempty"`
-	Blocked int      `json:"blocked"`
-	Right   bool     `json:"right"`
-	Wrong   string   `json:"wrong,omitempty"` // what is not as it must be
-	Says    string   `json:"says,omitempty"`  // the diagnosis of the killed mutant
+	Profile     Profile  `json:"-"`
+	Name        string   `json:"name"`
+	Want        []string `json:"want"`                  // red: "CHECK (DIAGNOSIS)"; none for what must be all green
+	WantUnknown []string `json:"wantUnknown,omitempty"` // checks; "*" alone for all that were judged
+	Red         []string `json:"red"`
+	Unknown     []string `json:"unknown,omitempty"`
+	Blocked     int      `json:"blocked"`
+	Right       bool     `json:"right"`
+	Wrong       string   `json:"wrong,omitempty"` // what is not as it must be
+	Says        string   `json:"says,omitempty"`  // the diagnosis of the killed mutant
+	Seconds     float64  `json:"seconds"`         // from its turn to its last verdict
+
+	cells map[string]judge.Verdict // by check
 }
 
 // Close judges the rows and replaces the run's counts and exit code: here a mutant that turned exactly its check red is
@@ -44,6 +50,7 @@ func (m *Matrix) Close(at time.Time) {
 	r.Counts = Counts{}
 	for i := range m.Rows {
 		m.Rows[i].judge()
+		m.Rows[i].read()
 		if m.Rows[i].Right {
 			r.Counts.Passed++
 		} else {
@@ -53,6 +60,7 @@ func (m *Matrix) Close(at time.Time) {
 	if setup {
 		r.Counts.Failed++
 	}
+	m.kills()
 	switch {
 	case interrupted || setup: // the code of what ended it stands
 	case r.Counts.Failed > 0:
@@ -65,9 +73,12 @@ func (m *Matrix) Close(at time.Time) {
 	r.Exit.Word = exitcode.Word(r.Exit.Code)
 }
 
-func (r *Row) judge() {
-	r.Name = title(r.Profile)
+// read takes from the row's results what the reports show of it.
+func (r *Row) read() {
+	r.Seconds = r.Profile.Wall.Seconds()
+	r.cells = map[string]judge.Verdict{}
 	for _, res := range r.Profile.Results {
+		r.cells[res.ID] = res.Verdict
 		switch res.Verdict {
 		case judge.Blocked:
 			r.Blocked++
@@ -77,48 +88,93 @@ func (r *Row) judge() {
 			}
 		}
 	}
-	red := strings.Join(r.Red, ", ")
-	switch {
-	case r.Profile.Trouble != "":
-		r.Wrong = "trouble: " + r.Profile.Trouble
-	case len(r.Unknown) > 0:
-		r.Wrong = "unknown: " + strings.Join(r.Unknown, ", ")
-	case r.Want == "" && red != "":
-		r.Wrong = "false alarm: " + red
-	case r.Want != "" && red == "":
-		r.Wrong = "survived: " + r.Want + " did not turn red"
-	case r.Want != red:
-		r.Wrong = "red is " + red + ", not " + r.Want
+}
+
+// judge compares what came of the workload with what had to. A check that is blocked, skipped or passes is nobody's
+// business: what matters is that nothing else is red, and nothing else was not seen.
+func (r *Row) judge() {
+	r.Name = title(r.Profile)
+	missing, extra := differ(r.Want, r.Red)
+	unseen, more := differ(r.WantUnknown, r.Unknown)
+	if slices.Equal(r.WantUnknown, []string{"*"}) {
+		unseen, more = r.seen(), nil
 	}
+	var wrong []string
+	add := func(what string, list []string) {
+		if len(list) > 0 {
+			wrong = append(wrong, what+strings.Join(list, ", "))
+		}
+	}
+	if r.Profile.Trouble != "" {
+		wrong = append(wrong, "trouble: "+r.Profile.Trouble)
+	}
+	if len(r.Want) == 0 {
+		add("false alarm: ", extra)
+	} else {
+		add("survived: ", missing)
+		add("red, too: ", extra)
+	}
+	add("believed, though it was not seen: ", unseen)
+	add("unknown: ", more)
+	r.Wrong = strings.Join(wrong, "; ")
 	r.Right = r.Wrong == ""
 }
 
-// ConsoleMatrix writes the matrix: a line per workload, and in full what is not as it must be.
-func ConsoleMatrix(w io.Writer, m *Matrix) {
-	fmt.Fprintf(w, "\n%-36s %-42s %-8s %s\n", "workload", "red", "blocked", "")
-	for _, r := range m.Rows {
-		word := "killed"
-		switch {
-		case !r.Right:
-			word = "WRONG: " + r.Wrong
-		case r.Want == "":
-			word = "green"
-		}
-		red := strings.Join(r.Red, ", ")
-		if red == "" {
-			red = "-"
-		}
-		fmt.Fprintf(w, "%-36s %-42s %-8d %s\n", r.Name, red, r.Blocked, word)
-		if r.Right && r.Says != "" {
-			fmt.Fprintf(w, "    %s\n", r.Says)
+// seen are the checks that came to a verdict of their own.
+func (r *Row) seen() []string {
+	var all []string
+	for _, res := range r.Profile.Results {
+		if res.Verdict == judge.Pass || res.Verdict == judge.Fail {
+			all = append(all, res.ID)
 		}
 	}
-	for _, r := range m.Rows {
-		if !r.Right {
-			Console(w, r.Profile)
+	return all
+}
+
+// differ tells what of want is not in got, and what of got is not in want.
+func differ(want, got []string) (missing, extra []string) {
+	for _, w := range want {
+		if !slices.Contains(got, w) {
+			missing = append(missing, w)
 		}
 	}
-	Closing(w, m.Run, m.Dir)
+	for _, g := range got {
+		if !slices.Contains(want, g) {
+			extra = append(extra, g)
+		}
+	}
+	return missing, extra
+}
+
+// kills tells by which mutants each check was proved able to fail, or to say that it does not know.
+func (m *Matrix) kills() {
+	m.Killers, m.Unhurt = map[string][]string{}, nil
+	for _, r := range m.Rows {
+		for _, w := range slices.Concat(r.Want, r.WantUnknown) {
+			id, _, _ := strings.Cut(w, " ")
+			if r.Right && id != "*" {
+				m.Killers[id] = append(m.Killers[id], r.Profile.Mutant)
+			}
+		}
+	}
+	for _, id := range m.checks() {
+		if len(m.Killers[id]) == 0 {
+			m.Unhurt = append(m.Unhurt, id)
+		}
+	}
+}
+
+// checks are all checks of the matrix, in the order of the ladder.
+func (m *Matrix) checks() []string {
+	var all []string
+	for _, r := range m.Rows {
+		for _, res := range r.Profile.Results {
+			if !slices.Contains(all, res.ID) {
+				all = append(all, res.ID)
+			}
+		}
+	}
+	return all
 }
 
 // junit writes a case per workload: here a red check is what was wanted.
@@ -135,15 +191,19 @@ func (m *Matrix) junit(w io.Writer, r *Run) error {
 	return encode(w, r, []junitSuite{s})
 }
 
-// WriteMatrix writes the run's files anew with the matrix's exit code, and matrix.json beside them.
+// WriteMatrix writes the run's files anew with the matrix's exit code, and matrix.json and matrix.md beside them.
 func WriteMatrix(dir string, m *Matrix) error {
-	var b bytes.Buffer
+	var b, md bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetIndent("", "  ")
 	if err := e.Encode(m); err != nil {
 		return err
 	}
 	if err := whole(filepath.Join(dir, "matrix.json"), b.Bytes()); err != nil {
+		return err
+	}
+	MarkdownMatrix(&md, m)
+	if err := whole(filepath.Join(dir, "matrix.md"), md.Bytes()); err != nil {
 		return err
 	}
 	return write(dir, m.Run, m.junit)

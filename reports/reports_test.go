@@ -161,33 +161,3 @@ func TestConsoleSaysCauseRemedyAndFirstBrokenRung(t *testing.T) {
 		t.Errorf("the last line is not the counts:\n%s", b.String())
 	}
 }
-
-func TestMatrixRowsAreJudgedExactly(t *testing.T) {
-	for name, c := range map[string]struct {
-		row   Row
-		wrong string
-	}{
-		"killed":         {Row{Want: "a (x)", Red: []string{"a (x)"}}, ""},
-		"green":          {Row{}, ""},
-		"survived":       {Row{Want: "a (x)"}, "survived"},
-		"false alarm":    {Row{Red: []string{"b (y)"}}, "false alarm"},
-		"wrong reason":   {Row{Want: "a (x)", Red: []string{"a (z)"}}, "red is a (z)"},
-		"one too many":   {Row{Want: "a (x)", Red: []string{"a (x)", "b (y)"}}, "red is a (x), b (y)"},
-		"unknown is not": {Row{Want: "a (x)", Red: []string{"a (x)"}, Unknown: []string{"c"}}, "unknown: c"},
-	} {
-		m := Matrix{Run: run(judge.Fail), Rows: []Row{c.row}}
-		m.Run.Close(nil, began)
-		m.Close(began)
-		got := m.Rows[0]
-		if got.Right != (c.wrong == "") || !strings.HasPrefix(got.Wrong, c.wrong) {
-			t.Errorf("%s: right %v, wrong %q", name, got.Right, got.Wrong)
-		}
-		want := exitcode.OK
-		if c.wrong != "" {
-			want = exitcode.Fail
-		}
-		if m.Run.Exit.Code != want {
-			t.Errorf("%s: exit %d, want %d", name, m.Run.Exit.Code, want)
-		}
-	}
-}

@@ -3,7 +3,9 @@ package run
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sort"
+	"strings"
 	"time"
 
 	"meshproof.dev/meshproof/e2e/exitcode"
@@ -14,27 +16,56 @@ import (
 )
 
 // KillMatrix records every mutant, every mutant with its one condition reversed and every base profile, all on one
-// cluster, and compares what turned red with what had to.
-func KillMatrix(ctx context.Context, o Options, fixtures string) (*reports.Matrix, error) {
+// cluster, and compares what turned red with what had to. only names the mutants that are wanted; without it all are.
+func KillMatrix(ctx context.Context, o Options, fixtures string, only ...string) (*reports.Matrix, error) {
+	ws, err := matrixWorkloads(fixtures, only)
+	if err != nil {
+		return nil, exitcode.With(exitcode.Usage, err)
+	}
+	r, dir, err := Run(ctx, o, ws)
+	if err != nil {
+		return nil, err
+	}
 	mutants := map[string]*profile.Mutant{}
+	for _, w := range ws {
+		mutants[w.Resolved.Mutant] = w.Mutant
+	}
+	m := &reports.Matrix{Run: r, Dir: dir}
+	for _, p := range r.Profiles {
+		m.Rows = append(m.Rows, row(p, mutants[p.Mutant]))
+	}
+	m.Close(time.Now())
+	return m, reports.WriteMatrix(dir, m)
+}
+
+// matrixWorkloads loads the mutants, those of them that have a reverse of their own, and the base profiles.
+func matrixWorkloads(fixtures string, only []string) ([]*workload.Workload, error) {
+	all := workload.Names(fixtures, "mutants")
+	for _, name := range only {
+		if !slices.Contains(all, name) {
+			return nil, fmt.Errorf("no mutant %q: there are %s", name, strings.Join(all, ", "))
+		}
+	}
+	if len(only) > 0 {
+		all = only
+	}
+	if len(all) == 0 {
+		return nil, fmt.Errorf("no mutant under %s/mutants", fixtures)
+	}
 	var ws []*workload.Workload
 	bases := map[string]bool{}
-	for _, name := range workload.Names(fixtures, "mutants") {
+	for _, name := range all {
 		m, broken, reversed, err := workload.LoadMutant(fixtures, name)
 		if err != nil {
 			return nil, err
 		}
-		mutants[broken.Resolved.Mutant] = m
 		bases[m.Spec.Base] = true
 		ws = append(ws, broken)
 		if reversed != nil {
 			ws = append(ws, reversed)
 		}
 	}
-	if len(mutants) == 0 {
-		return nil, exitcode.With(exitcode.Usage, fmt.Errorf("no mutant under %s/mutants", fixtures))
-	}
-	var names []string
+	names := make([]string, 0, len(bases))
 	for b := range bases {
 		names = append(names, b)
 	}
@@ -46,16 +77,7 @@ func KillMatrix(ctx context.Context, o Options, fixtures string) (*reports.Matri
 		}
 		ws = append(ws, w)
 	}
-	r, dir, err := Run(ctx, o, ws)
-	if err != nil {
-		return nil, err
-	}
-	m := &reports.Matrix{Run: r, Dir: dir}
-	for _, p := range r.Profiles {
-		m.Rows = append(m.Rows, row(p, mutants[p.Mutant]))
-	}
-	m.Close(time.Now())
-	return m, reports.WriteMatrix(dir, m)
+	return ws, nil
 }
 
 // row compares a judgement with what was to be expected of it. want is nil for what must be all green.
@@ -64,13 +86,16 @@ func row(p reports.Profile, want *profile.Mutant) reports.Row {
 	for _, res := range p.Results {
 		switch res.Verdict {
 		case judge.Fail:
-			r.Red = append(r.Red, res.ID+" ("+res.Code+")")
+			r.Red = append(r.Red, profile.Expect{Check: res.ID, Diagnosis: res.Code}.String())
 		case judge.Unknown:
 			r.Unknown = append(r.Unknown, res.ID)
 		}
 	}
 	if want != nil {
-		r.Want = want.Spec.Expect.Check + " (" + want.Spec.Expect.Diagnosis + ")"
+		for _, e := range want.Spec.Expect {
+			r.Want = append(r.Want, e.String())
+		}
+		r.WantUnknown = want.Spec.Unknown
 	}
 	return r
 }

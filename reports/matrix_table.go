@@ -1,0 +1,171 @@
+package reports
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"meshproof.dev/meshproof/e2e/judge"
+)
+
+// marks are the verdicts in the grid of a kill matrix.
+var marks = map[judge.Verdict]string{
+	judge.Pass: ".", judge.Fail: "X", judge.Unknown: "?", judge.Blocked: "b", judge.Skip: " ", judge.Waived: "w", judge.Advised: "a",
+}
+
+const markLegend = "X red, ? unknown, b blocked, a advice, w waived, . passed, blank: does not apply"
+
+// word says in one word what came of the row.
+func (r Row) word() string {
+	switch {
+	case !r.Right:
+		return "WRONG: " + r.Wrong
+	case len(r.Want) > 0:
+		return "killed"
+	case len(r.WantUnknown) > 0:
+		return "not believed"
+	}
+	return "green"
+}
+
+// got is what the row's checks came to, as far as it is worth telling.
+func (r Row) got() string {
+	all := append([]string{}, r.Red...)
+	for _, u := range r.Unknown {
+		all = append(all, u+" (unknown)")
+	}
+	const most = 3
+	if n := len(all); n > most {
+		all = append(all[:most], fmt.Sprintf("and %d more", n-most))
+	}
+	if len(all) == 0 {
+		return "-"
+	}
+	return strings.Join(all, ", ")
+}
+
+// columns are the checks that any workload turned red or unknown. The others would make the grid wide and say nothing.
+func (m *Matrix) columns() []string {
+	var all []string
+	for _, id := range m.checks() {
+		for _, r := range m.Rows {
+			if v := r.cells[id]; v == judge.Fail || v == judge.Unknown {
+				all = append(all, id)
+				break
+			}
+		}
+	}
+	return all
+}
+
+// ConsoleMatrix writes the matrix: a line per workload, the grid of checks and workloads, and in full what is not as it
+// must be.
+func ConsoleMatrix(w io.Writer, m *Matrix) {
+	wide := 8
+	for _, r := range m.Rows {
+		wide = max(wide, len(r.Name))
+	}
+	fmt.Fprintf(w, "\n%-*s %5s  %s\n", wide, "workload", "s", "what came of it")
+	for _, r := range m.Rows {
+		fmt.Fprintf(w, "%-*s %5.0f  %s: %s\n", wide, r.Name, r.Seconds, r.word(), r.got())
+		if r.Right && r.Says != "" {
+			fmt.Fprintf(w, "%-*s        %s\n", wide, "", r.Says)
+		}
+	}
+	m.grid(w, wide)
+	for _, r := range m.Rows {
+		if !r.Right {
+			Console(w, r.Profile)
+		}
+	}
+	if len(m.Unhurt) > 0 {
+		fmt.Fprintf(w, "\nno mutant is for: %s\n", strings.Join(m.Unhurt, ", "))
+	}
+	Closing(w, m.Run, m.Dir)
+}
+
+// grid writes one character per workload and check. The checks' names stand upright above their columns.
+func (m *Matrix) grid(w io.Writer, wide int) {
+	columns := m.columns()
+	if len(columns) == 0 {
+		return
+	}
+	high := 0
+	for _, id := range columns {
+		high = max(high, len(id))
+	}
+	fmt.Fprintln(w)
+	for line := range high {
+		var b strings.Builder
+		for _, id := range columns {
+			c := byte(' ')
+			if at := line - (high - len(id)); at >= 0 {
+				c = id[at]
+			}
+			b.WriteByte(c)
+			b.WriteByte(' ')
+		}
+		fmt.Fprintf(w, "%-*s  %s\n", wide, "", strings.TrimRight(b.String(), " "))
+	}
+	for _, r := range m.Rows {
+		fmt.Fprintf(w, "%-*s  %s\n", wide, r.Name, strings.TrimRight(r.line(columns, " "), " "))
+	}
+	fmt.Fprintf(w, "%-*s  %s\n", wide, "", markLegend)
+}
+
+func (r Row) line(columns []string, between string) string {
+	cells := make([]string, len(columns))
+	for i, id := range columns {
+		if cells[i] = marks[r.cells[id]]; cells[i] == "" {
+			cells[i] = " "
+		}
+	}
+	return strings.Join(cells, between)
+}
+
+// MarkdownMatrix writes the matrix as a document of its own: a table of workloads, a table of workloads and checks, and
+// which mutants prove which check.
+func MarkdownMatrix(w io.Writer, m *Matrix) {
+	fmt.Fprintf(w, "# Kill matrix\n\n%s, exit %d %s: %d right, %d wrong, %.0f s.\n\n", m.Run.Started.UTC().Format("2006-01-02 15:04 MST"),
+		m.Run.Exit.Code, m.Run.Exit.Word, m.Run.Counts.Passed, m.Run.Counts.Failed, m.Run.Ended.Sub(m.Run.Started).Seconds())
+	fmt.Fprint(w, "| workload | had to be | came to | | s |\n|---|---|---|---|--:|\n")
+	for _, r := range m.Rows {
+		want := append([]string{}, r.Want...)
+		for _, u := range r.WantUnknown {
+			want = append(want, u+" (unknown)")
+		}
+		if len(want) == 0 {
+			want = []string{"all green"}
+		}
+		fmt.Fprintf(w, "| %s | %s | %s | %s | %.0f |\n", cell(r.Name), cell(strings.Join(want, ", ")), cell(r.got()), cell(r.word()), r.Seconds)
+	}
+	if columns := m.columns(); len(columns) > 0 {
+		fmt.Fprint(w, "\n")
+		for i, id := range columns {
+			fmt.Fprintf(w, "%d. `%s`\n", i+1, id)
+		}
+		fmt.Fprint(w, "\n| |")
+		for i := range columns {
+			fmt.Fprintf(w, " %d |", i+1)
+		}
+		fmt.Fprintf(w, "\n|---|%s\n", strings.Repeat(":-:|", len(columns)))
+		for _, r := range m.Rows {
+			fmt.Fprintf(w, "| %s | %s |\n", cell(r.Name), r.line(columns, " | "))
+		}
+		fmt.Fprintf(w, "\n%s\n", markLegend)
+	}
+	fmt.Fprint(w, "\n| check | proved by |\n|---|---|\n")
+	for _, id := range m.checks() {
+		if by := m.Killers[id]; len(by) > 0 {
+			fmt.Fprintf(w, "| `%s` | %s |\n", id, cell(strings.Join(by, ", ")))
+		}
+	}
+	if len(m.Unhurt) > 0 {
+		fmt.Fprintf(w, "\nNo mutant is for: %s\n", strings.Join(m.Unhurt, ", "))
+	}
+}
+
+// cell is text inside a Markdown table.
+func cell(s string) string {
+	return strings.NewReplacer("|", "\\|", "\n", " ", "<", "&lt;").Replace(s)
+}

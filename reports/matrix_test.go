@@ -1,0 +1,119 @@
+package reports
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"meshproof.dev/meshproof/e2e/exitcode"
+	"meshproof.dev/meshproof/e2e/judge"
+)
+
+func TestMatrixRowsAreJudgedExactly(t *testing.T) {
+	one, two := []string{"a (x)"}, []string{"a (x)", "b (y)"}
+	for name, c := range map[string]struct {
+		row   Row
+		wrong string
+	}{
+		"killed":                {Row{Want: one, Red: one}, ""},
+		"a double":              {Row{Want: two, Red: []string{"b (y)", "a (x)"}}, ""},
+		"green":                 {Row{}, ""},
+		"not believed":          {Row{WantUnknown: []string{"c"}, Unknown: []string{"c"}}, ""},
+		"survived":              {Row{Want: one}, "survived: a (x)"},
+		"one of two survived":   {Row{Want: two, Red: one}, "survived: b (y)"},
+		"false alarm":           {Row{Red: []string{"b (y)"}}, "false alarm: b (y)"},
+		"wrong reason":          {Row{Want: one, Red: []string{"a (z)"}}, "survived: a (x); red, too: a (z)"},
+		"one too many":          {Row{Want: one, Red: two}, "red, too: b (y)"},
+		"unknown is not":        {Row{Want: one, Red: one, Unknown: []string{"c"}}, "unknown: c"},
+		"believed":              {Row{WantUnknown: []string{"c"}}, "believed, though it was not seen: c"},
+		"red while not seen":    {Row{WantUnknown: []string{"c"}, Unknown: []string{"c"}, Red: one}, "false alarm: a (x)"},
+		"all had to be unknown": {Row{WantUnknown: []string{"*"}, Profile: run(judge.Unknown, judge.Pass).Profiles[0]}, "believed, though it was not seen: x/pass"},
+		"all are unknown":       {Row{WantUnknown: []string{"*"}, Unknown: []string{"x/unknown"}, Profile: run(judge.Unknown, judge.Skip).Profiles[0]}, ""},
+		"trouble":               {Row{Profile: Profile{Trouble: "no node"}}, "trouble: no node"},
+	} {
+		m := Matrix{Run: run(judge.Fail), Rows: []Row{c.row}}
+		m.Run.Close(nil, began)
+		m.Close(began)
+		got := m.Rows[0]
+		if got.Right != (c.wrong == "") || got.Wrong != c.wrong {
+			t.Errorf("%s: right %v, wrong %q, want %q", name, got.Right, got.Wrong, c.wrong)
+		}
+		want := exitcode.OK
+		if c.wrong != "" {
+			want = exitcode.Fail
+		}
+		if m.Run.Exit.Code != want {
+			t.Errorf("%s: exit %d, want %d", name, m.Run.Exit.Code, want)
+		}
+	}
+}
+
+// matrix is one with a killed mutant, a survivor and a green profile.
+func matrix() *Matrix {
+	row := func(mutant string, want []string, verdicts ...judge.Verdict) Row {
+		p := run(verdicts...).Profiles[0]
+		p.Mutant = mutant
+		r := Row{Profile: p, Want: want}
+		for _, res := range p.Results {
+			if res.Verdict == judge.Fail {
+				r.Red = append(r.Red, res.ID+" ("+res.Code+")")
+			}
+		}
+		return r
+	}
+	m := &Matrix{Run: run(judge.Fail), Rows: []Row{
+		row("typo", []string{"x/fail (refused)"}, judge.Pass, judge.Fail, judge.Blocked),
+		row("pipe|d", []string{"x/blocked (gone)"}, judge.Pass),
+		row("", nil, judge.Pass),
+	}}
+	m.Run.Close(nil, began)
+	m.Close(began)
+	return m
+}
+
+func TestMatrixShowsWhatEachMutantDid(t *testing.T) {
+	m := matrix()
+	var console, md bytes.Buffer
+	ConsoleMatrix(&console, m)
+	MarkdownMatrix(&md, m)
+	for _, want := range []string{"shop/typo       0  killed: x/fail (refused)", "WRONG: survived: x/blocked (gone)", "shop            0  green: -", "no mutant is for: x/pass, x/blocked", "2 passed, 1 failed"} {
+		if !strings.Contains(console.String(), want) {
+			t.Errorf("%q is not in\n%s", want, console.String())
+		}
+	}
+	// The grid: the name of the one check that hurts stands upright above its column.
+	if !strings.Contains(console.String(), "             x\n             /\n             f\n") || !strings.Contains(console.String(), "shop/typo    X\n") {
+		t.Errorf("no grid in\n%s", console.String())
+	}
+	for _, want := range []string{"| shop/typo | x/fail (refused) | x/fail (refused) | killed | 0 |", `| shop/pipe\|d | x/blocked (gone) | - | WRONG: survived: x/blocked (gone) | 0 |`, "| shop | all green | - | green | 0 |", "1. `x/fail`", "| shop/typo | X |", "| `x/fail` | typo |"} {
+		if !strings.Contains(md.String(), want) {
+			t.Errorf("%q is not in\n%s", want, md.String())
+		}
+	}
+}
+
+func TestMatrixFiles(t *testing.T) {
+	dir, err := NewDir(t.TempDir(), began)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err = WriteMatrix(dir, matrix()); err != nil {
+		t.Fatal(err)
+	}
+	var back Matrix
+	data, err := os.ReadFile(filepath.Join(dir, "matrix.json"))
+	if err == nil {
+		err = json.Unmarshal(data, &back)
+	}
+	if err != nil || len(back.Rows) != 3 || !back.Rows[0].Right || back.Rows[1].Right || back.Killers["x/fail"][0] != "typo" {
+		t.Errorf("matrix.json reads back as %+v, %v", back, err)
+	}
+	for file, holds := range map[string]string{"matrix.md": "# Kill matrix", "exit": "1 fail", "junit.xml": `<failure type="kill-matrix"`} {
+		if data, err := os.ReadFile(filepath.Join(dir, file)); err != nil || !strings.Contains(string(data), holds) {
+			t.Errorf("%s: %v\n%s", file, err, data)
+		}
+	}
+}
