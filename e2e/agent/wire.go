@@ -16,10 +16,21 @@ import (
 	"meshproof.dev/meshproof/e2e/recording"
 )
 
+// CheckSession refuses what names no session. A session is one client's work with an agent, a plan and its lines; the
+// name has the form of a Kubernetes namespace.
+func CheckSession(name string) error {
+	if !session.MatchString(name) {
+		return errors.New("a session's name has the form of a namespace")
+	}
+	return nil
+}
+
+var session = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+
 // Port is where the agent listens, on the loopback of its own pod only.
 const Port = 7373
 
-// Plan says what an agent is to observe from now on. It replaces the plan before.
+// Plan says what an agent is to observe from now on for a session. It replaces the session's plan before.
 type Plan struct {
 	Pods     []Pod  `json:"pods"`    // all pods of the workload; those on other nodes are dialled only
 	DNSName  string `json:"dnsName"` // full name asked from each pod, "" for none
@@ -54,9 +65,9 @@ type Line struct {
 	Event recording.Event `json:"event"`
 }
 
-// Head is the first line of a stream. Numbers of lines mean something within one run of the agent only.
+// Head is the first line of a stream. Numbers of lines mean something within one run of a session only.
 type Head struct {
-	Run  string `json:"run"`  // names the run of the agent; a restarted agent has another
+	Run  string `json:"run"`  // names the run of the session; after a restart of the agent it has another
 	Lost uint64 `json:"lost"` // lines before the first that were asked for and are no longer held
 }
 

@@ -50,6 +50,14 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+func TestCheckSession(t *testing.T) {
+	for name, good := range map[string]bool{"a": true, "meshproof-ip-dns-00042": true, strings.Repeat("a", 63): true, "": false, strings.Repeat("a", 64): false, "A": false, "a.b": false, "a/b": false, "-a": false, "a-": false, "a\n": false} {
+		if err := CheckSession(name); (err == nil) != good {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+}
+
 func TestResolve(t *testing.T) {
 	p := Plan{Pods: make([]Pod, 3), Every: Every{View: 100 * time.Millisecond}}
 	if e := p.Resolve(1); e != (Every{View: 100 * time.Millisecond, Sockets: EveryView, DNS: EveryDNS, EPMD: EveryMatrix, Dist: EveryMatrix}) {

@@ -314,10 +314,24 @@ type host struct {
 	boot  func() int64
 }
 
+// watcher stands for an agent's observer, of which only the plans that came are seen.
+type watcher chan agent.Plan
+
+func (w watcher) SetPlan(p agent.Plan)    { w <- p }
+func (w watcher) Run(ctx context.Context) { <-ctx.Done() }
+
 func (h *hosts) start(t *testing.T, pod, node string, boot func() int64) *host {
 	t.Helper()
-	x := &host{ring: server.NewRing(), plans: make(chan agent.Plan, 1000), boot: boot}
-	x.srv = httptest.NewServer(server.Handler(recording.Start{Node: node, Can: []string{"netns"}}, x.ring, boot, func(p agent.Plan) { x.plans <- p }))
+	x := &host{plans: make(chan agent.Plan, 1000), boot: boot}
+	ctx, cancel := context.WithCancel(context.Background())
+	sessions := server.NewSessions(ctx, boot, func(func(recording.Event)) server.Observer { return watcher(x.plans) })
+	t.Cleanup(sessions.Wait)
+	t.Cleanup(cancel)
+	var err error
+	if x.ring, err = sessions.Ring("app"); err != nil {
+		t.Fatal(err)
+	}
+	x.srv = httptest.NewServer(server.Handler(recording.Start{Node: node, Can: []string{"netns"}}, sessions))
 	t.Cleanup(x.stop)
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -340,7 +354,7 @@ func (h *hosts) client(pod string) *agentclient.Client {
 			return nil, fmt.Errorf("pod %s is not there", pod)
 		}
 		return new(net.Dialer).DialContext(ctx, network, x.srv.Listener.Addr().String())
-	}, pod)
+	}, pod, "app")
 }
 
 // observed is an observer of namespace "app" with a clock of its own, agents in "sys".

@@ -23,7 +23,7 @@ type Options struct {
 	Rest           *rest.Config
 	Client         kubernetes.Interface
 	Namespace      string                              // of the workload
-	AgentNamespace string                              // where the agents run; "" for none
+	AgentNamespace string                              // where the agents run, which may serve others, too; "" for none
 	DNSName        string                              // full name asked from each pod, "" for none
 	EPMDPort       int                                 // 0 for a workload without epmd
 	DistPort       int                                 // the declared one, 0 for none
@@ -64,7 +64,7 @@ type pace struct {
 func Start(ctx context.Context, o Options) (*Observer, error) {
 	ob := newObserver(o)
 	ob.connect = func(pod string) *agentclient.Client {
-		return agentclient.New(o.Rest, o.Client, o.AgentNamespace, pod)
+		return agentclient.New(o.Rest, o.Client, o.AgentNamespace, pod, o.Namespace)
 	}
 	return ob, ob.start(ctx)
 }

@@ -179,6 +179,12 @@ func (s *Session) attempt(ctx context.Context, r *reports.Run) (err error) {
 		return err
 	}
 	describe(&r.Provenance, g)
+	if g.cluster != nil {
+		defer g.removeAgents(&s.o)
+		if err = g.deployAgents(ctx, filepath.Base(s.Dir)); err != nil {
+			return err
+		}
+	}
 	s.o.Log(fmt.Sprintf("ready after %.1f s", time.Since(began).Seconds()))
 	r.Profiles, r.Provenance.OTP, err = s.tellAll(ctx, g)
 	if g.cluster != nil && err != nil && ctx.Err() == nil {

@@ -24,6 +24,7 @@ type ground struct {
 	cluster *target.Cluster
 	node    image.Image
 	agent   image.Image
+	agents  string              // namespace of the agents that serve all workloads
 	apps    map[string]appImage // by the name in the manifests
 	failed  bool                // an image of the app could not be made: there is nothing to deploy
 }

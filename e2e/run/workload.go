@@ -10,10 +10,8 @@ import (
 	"strings"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 
-	agentclient "meshproof.dev/meshproof/e2e/agent/client"
 	"meshproof.dev/meshproof/e2e/episode"
 	"meshproof.dev/meshproof/e2e/judge"
 	"meshproof.dev/meshproof/e2e/observe"
@@ -92,7 +90,7 @@ func (s *story) record(ctx context.Context) error {
 		return err
 	}
 	s.ns = namespaceOf(s.w)
-	if err = workload.CreateNamespace(ctx, s.client, s.ns, filepath.Base(s.dir), true); err != nil {
+	if err = workload.CreateNamespace(ctx, s.client, s.ns, filepath.Base(s.dir), false); err != nil {
 		return err
 	}
 	defer s.tearDown()
@@ -100,14 +98,11 @@ func (s *story) record(ctx context.Context) error {
 		return err
 	}
 	defer s.art.close()
-	if _, err = s.client.AppsV1().DaemonSets(s.ns).Create(ctx, agentclient.DaemonSet(s.ns, s.g.agent.Ref), metav1.CreateOptions{}); err != nil {
-		return fmt.Errorf("agent: %w", err)
-	}
 	if err = s.begin("formation"); err != nil {
 		return err
 	}
 	s.obs, err = observe.Start(ctx, observe.Options{
-		Rest: s.g.cluster.Config, Client: s.client, Namespace: s.ns, AgentNamespace: s.ns,
+		Rest: s.g.cluster.Config, Client: s.client, Namespace: s.ns, AgentNamespace: s.g.agents,
 		DNSName: s.dnsName(), EPMDPort: s.w.Resolved.EPMDPort, DistPort: s.w.Resolved.DistPort,
 		Owns: s.w.Resolved.Owns, Redact: s.known.Text, Now: s.rec.Now, Log: s.o.Log,
 		Sink: func(e recording.Event) { s.rec.Sink(e); s.art.see(ctx, e) },
@@ -265,20 +260,9 @@ func (s *story) dnsName() string {
 
 func (s *story) say(line string) { s.o.Log(s.w.Name() + ": " + line) }
 
-// tearDown removes the namespace, unless the whole cluster goes anyway. On somebody else's cluster it waits until nothing
-// of ours is left; on a kept one of ours the next run need not.
+// tearDown removes the workload's namespace.
 func (s *story) tearDown() {
-	budget := 60 * time.Second
-	if s.g.cluster.Owned {
-		if !s.o.Keep {
-			return
-		}
-		budget = 0
-	}
-	// Whatever ended the run, what was made is removed.
-	ctx, cancel := context.WithTimeout(context.Background(), budget+10*time.Second)
-	defer cancel()
-	if err := workload.DeleteNamespace(ctx, s.client, s.ns, budget); err != nil {
+	if err := s.g.removeNamespace(s.o, s.client, s.ns); err != nil {
 		s.say("clean-up: " + err.Error())
 	}
 }

@@ -34,26 +34,27 @@ const stall = 5 * time.Second
 
 // Client talks to one agent pod.
 type Client struct {
-	Pod  string
-	http *http.Client
-	end  func()
+	Pod     string
+	session string
+	http    *http.Client
+	end     func()
 }
 
 // DialFunc connects to the agent, whatever network and address it is given.
 type DialFunc func(ctx context.Context, network, addr string) (net.Conn, error)
 
-// New makes a client of the agent in that pod. It connects when it is used, and again whenever the
-// connection is lost.
-func New(cfg *rest.Config, client kubernetes.Interface, namespace, pod string) *Client {
+// New makes a client of the agent in that pod. session names its plan and lines among those of the agent's other clients.
+// It connects when it is used, and again whenever the connection is lost.
+func New(cfg *rest.Config, client kubernetes.Interface, namespace, pod, session string) *Client {
 	f := newForward(cfg, client, namespace, pod)
-	c := Over(f.dial, pod)
+	c := Over(f.dial, pod, session)
 	c.end = f.close
 	return c
 }
 
 // Over makes a client of the agent that dial reaches. pod is its name in errors.
-func Over(dial DialFunc, pod string) *Client {
-	return &Client{Pod: pod, http: &http.Client{Transport: &http.Transport{DialContext: dial, MaxIdleConnsPerHost: 2}}, end: func() {}}
+func Over(dial DialFunc, pod, session string) *Client {
+	return &Client{Pod: pod, session: session, http: &http.Client{Transport: &http.Transport{DialContext: dial, MaxIdleConnsPerHost: 2}}, end: func() {}}
 }
 
 // Close ends the port-forward.
@@ -68,13 +69,13 @@ func (c *Client) Start(ctx context.Context) (recording.Start, error) {
 	return s, c.get(ctx, "start", &s)
 }
 
-// SetPlan replaces the agent's plan.
+// SetPlan replaces the session's plan.
 func (c *Client) SetPlan(ctx context.Context, p agent.Plan) error {
 	b, err := json.Marshal(p)
 	if err != nil {
 		return err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPut, "http://agent/v1/plan", bytes.NewReader(b))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPut, "http://agent/v1/plan?session="+url.QueryEscape(c.session), bytes.NewReader(b))
 	if err != nil {
 		return err
 	}
@@ -125,7 +126,8 @@ func (c *Client) Stream(ctx context.Context, at *Cursor, lost func(why string), 
 }
 
 func (c *Client) stream(ctx context.Context, at *Cursor, lost func(string), each func(agent.Line)) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://agent/v1/stream?run=%s&from=%d", url.QueryEscape(at.run), at.next), http.NoBody)
+	where := fmt.Sprintf("http://agent/v1/stream?session=%s&run=%s&from=%d", url.QueryEscape(c.session), url.QueryEscape(at.run), at.next)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, where, http.NoBody)
 	if err != nil {
 		return err
 	}
@@ -146,7 +148,7 @@ func (c *Client) stream(ctx context.Context, at *Cursor, lost func(string), each
 		}
 		switch {
 		case at.run != "" && at.run != h.Run:
-			lost("the agent was started anew")
+			lost("the agent was started anew, or has given the session up")
 			at.next = 0
 		case h.Lost > 0:
 			lost(fmt.Sprintf("the agent held %d lines no longer", h.Lost))

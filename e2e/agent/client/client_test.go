@@ -28,9 +28,33 @@ type host struct {
 	plans chan agent.Plan
 }
 
-func (h *host) start(t *testing.T, ring *server.Ring) {
+// watcher stands for an observer, of which only the plans that came are seen.
+type watcher chan agent.Plan
+
+func (w watcher) SetPlan(p agent.Plan)    { w <- p }
+func (w watcher) Run(ctx context.Context) { <-ctx.Done() }
+
+// sessions are those of an agent whose clock stands at 7 s, with one session that the tests' client has.
+func sessions(t *testing.T, plans chan agent.Plan) (*server.Sessions, *server.Ring) {
 	t.Helper()
-	s := httptest.NewServer(server.Handler(recording.Start{Node: "n1"}, ring, func() int64 { return int64(7 * time.Second) }, func(p agent.Plan) { h.plans <- p }))
+	ctx, cancel := context.WithCancel(context.Background())
+	s := server.NewSessions(ctx, func() int64 { return int64(7 * time.Second) }, func(func(recording.Event)) server.Observer { return watcher(plans) })
+	t.Cleanup(func() {
+		cancel()
+		s.Wait()
+	})
+	ring, err := s.Ring("app")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, ring
+}
+
+// start gives the buffer of the client's session.
+func (h *host) start(t *testing.T) *server.Ring {
+	t.Helper()
+	all, ring := sessions(t, h.plans)
+	s := httptest.NewServer(server.Handler(recording.Start{Node: "n1"}, all))
 	t.Cleanup(func() {
 		s.CloseClientConnections()
 		s.Close()
@@ -38,6 +62,7 @@ func (h *host) start(t *testing.T, ring *server.Ring) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.srv = s
+	return ring
 }
 
 func (h *host) dial(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -52,9 +77,8 @@ func fault(n int) recording.Event {
 
 func TestStreamIsTakenUpAgain(t *testing.T) {
 	h := &host{plans: make(chan agent.Plan, 1)}
-	ring := server.NewRing()
-	h.start(t, ring)
-	c := Over(h.dial, "agent-1")
+	ring := h.start(t)
+	c := Over(h.dial, "agent-1", "app")
 	defer c.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
@@ -91,8 +115,7 @@ func TestStreamIsTakenUpAgain(t *testing.T) {
 
 	// The agent is started anew, and has more lines already than the client had read of the old one.
 	got = nil
-	ring = server.NewRing()
-	h.start(t, ring)
+	ring = h.start(t)
 	for i := range 10 {
 		ring.Add(fault(i), 0)
 	}
@@ -114,8 +137,8 @@ func TestStreamIsTakenUpAgain(t *testing.T) {
 
 func TestCalls(t *testing.T) {
 	h := &host{plans: make(chan agent.Plan, 1)}
-	h.start(t, server.NewRing())
-	c := Over(h.dial, "agent-1")
+	h.start(t)
+	c := Over(h.dial, "agent-1", "app")
 	defer c.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
@@ -149,7 +172,7 @@ func TestForwardOfADeadAPIServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := New(cfg, clientset, "ns", "agent-1")
+	c := New(cfg, clientset, "ns", "agent-1", "app")
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 2)
 	go func() { _, err := c.Start(ctx); ended <- err }()
@@ -183,7 +206,7 @@ func TestForwardThatIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := New(cfg, clientset, "ns", "agent-1")
+	c := New(cfg, clientset, "ns", "agent-1", "app")
 	defer c.Close()
 	if _, err := c.Start(context.Background()); err == nil || !strings.Contains(err.Error(), "forbidden") || !strings.Contains(err.Error(), "agent-1") {
 		t.Error(err)

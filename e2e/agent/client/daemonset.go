@@ -41,7 +41,7 @@ func DaemonSet(namespace, image string) *appsv1.DaemonSet {
 						// A share of the CPU of its own, so that its looks are on time on a busy node.
 						Resources: corev1.ResourceRequirements{
 							Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("10m"), corev1.ResourceMemory: resource.MustParse("32Mi")},
-							Limits:   corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("256Mi")},
+							Limits:   corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("512Mi")},
 						},
 					}},
 				},

@@ -92,8 +92,8 @@ func (g *gateway) carry(data, trouble httpstream.Stream) {
 func (g *gateway) die() { _ = (<-g.conns).Close() }
 
 func TestForward(t *testing.T) {
-	ring := server.NewRing()
-	api := httptest.NewServer(server.Handler(recording.Start{Node: "n1"}, ring, func() int64 { return 1 }, func(agent.Plan) {}))
+	all, ring := sessions(t, make(chan agent.Plan, 1))
+	api := httptest.NewServer(server.Handler(recording.Start{Node: "n1"}, all))
 	defer func() {
 		api.CloseClientConnections()
 		api.Close()
@@ -106,7 +106,7 @@ func TestForward(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := New(cfg, clientset, "sys", "agent-1")
+	c := New(cfg, clientset, "sys", "agent-1", "app")
 	defer c.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()

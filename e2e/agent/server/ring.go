@@ -14,8 +14,8 @@ import (
 	"meshproof.dev/meshproof/e2e/recording"
 )
 
-// How much the buffer holds: some ten minutes of a node with three pods, and never so much that the agent's
-// memory limit is in danger.
+// How much a buffer holds: some ten minutes of a node with three pods. All buffers together never hold so much that the
+// agent's memory limit is in danger.
 const (
 	keepLines = 20000
 	keepBytes = 64 << 20
@@ -23,10 +23,10 @@ const (
 
 // Ring keeps the youngest lines, encoded. Safe for concurrent use.
 type Ring struct {
-	run  string // names this ring; numbers mean nothing in another
-	most int    // bytes of lines that are kept
+	run string // names this ring; numbers mean nothing in another
 
 	mu    sync.Mutex
+	most  int      // bytes of lines that are kept
 	lines [][]byte // each ends in a newline; never written to again
 	bytes int
 	next  uint64 // the number of the next line; the oldest kept is next - len(lines)
@@ -59,6 +59,14 @@ func (r *Ring) trim() {
 		r.lines[0] = nil
 		r.lines = r.lines[1:]
 	}
+}
+
+// hold sets how many bytes of lines are kept.
+func (r *Ring) hold(most int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.most = most
+	r.trim()
 }
 
 // From gives the lines from number seq of the given run on, how many of them are no longer kept, the number to ask for

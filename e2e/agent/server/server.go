@@ -25,14 +25,14 @@ const patience = 10 * time.Second
 //
 //	GET /v1/start          what this agent is and can do (recording.Start)
 //	GET /v1/clock          its CLOCK_BOOTTIME now
-//	PUT /v1/plan           what to observe from now on
-//	GET /v1/stream?run=R&from=N
-//	                       a Head, then lines from number N of run R on (of another run: all), for as long as the
-//	                       client listens
-func Handler(start recording.Start, ring *Ring, clock func() int64, setPlan func(agent.Plan)) http.Handler {
+//	PUT /v1/plan?session=S what to observe from now on for the session S, which begins if there is none
+//	GET /v1/stream?session=S&run=R&from=N
+//	                       a Head, then lines of the session from number N of run R on (of another run: all), for as
+//	                       long as the client listens
+func Handler(start recording.Start, sessions *Sessions) http.Handler {
 	m := http.NewServeMux()
 	m.HandleFunc("GET /v1/start", func(w http.ResponseWriter, _ *http.Request) { reply(w, start) })
-	m.HandleFunc("GET /v1/clock", func(w http.ResponseWriter, _ *http.Request) { reply(w, agent.Clock{Boot: clock()}) })
+	m.HandleFunc("GET /v1/clock", func(w http.ResponseWriter, _ *http.Request) { reply(w, agent.Clock{Boot: sessions.clock()}) })
 	m.HandleFunc("PUT /v1/plan", func(w http.ResponseWriter, r *http.Request) {
 		d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxPlan))
 		d.DisallowUnknownFields()
@@ -47,10 +47,26 @@ func Handler(start recording.Start, ring *Ring, clock func() int64, setPlan func
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
 		}
-		setPlan(p)
+		if err := sessions.setPlan(r.URL.Query().Get("session"), p); err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
 		w.WriteHeader(http.StatusNoContent)
 	})
-	m.HandleFunc("GET /v1/stream", func(w http.ResponseWriter, r *http.Request) { stream(w, r, ring) })
+	m.HandleFunc("GET /v1/stream", func(w http.ResponseWriter, r *http.Request) {
+		seq, err := strconv.ParseUint(r.URL.Query().Get("from"), 10, 64)
+		if err != nil {
+			http.Error(w, "from is the number of the first line that is wanted", http.StatusBadRequest)
+			return
+		}
+		ring, end, err := sessions.streamed(r.URL.Query().Get("session"))
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		defer end()
+		stream(w, r, ring, seq)
+	})
 	return m
 }
 
@@ -60,12 +76,7 @@ func reply(w http.ResponseWriter, v any) {
 }
 
 // stream writes the head, then lines for as long as the client listens and takes them.
-func stream(w http.ResponseWriter, r *http.Request, ring *Ring) {
-	seq, err := strconv.ParseUint(r.URL.Query().Get("from"), 10, 64)
-	if err != nil {
-		http.Error(w, "from is the number of the first line that is wanted", http.StatusBadRequest)
-		return
-	}
+func stream(w http.ResponseWriter, r *http.Request, ring *Ring, seq uint64) {
 	conn := http.NewResponseController(w)
 	lines, lost, next, more := ring.From(r.URL.Query().Get("run"), seq)
 	head, err := json.Marshal(agent.Head{Run: ring.run, Lost: lost})

@@ -26,13 +26,44 @@ func fault(what string) recording.Event {
 	return recording.Event{Fault: &recording.Fault{What: what}}
 }
 
-// start serves a ring on a real listener and gives its URL and the plans that came.
-func start(t *testing.T, ring *Ring) (url string, plans chan agent.Plan) {
+// watcher stands for an observer, of which only the plans that came are seen.
+type watcher chan agent.Plan
+
+func (w watcher) SetPlan(p agent.Plan)    { w <- p }
+func (w watcher) Run(ctx context.Context) { <-ctx.Done() }
+
+// served is an agent of which the clock stands still, and its sessions' plans.
+func served(t *testing.T) (*Sessions, chan agent.Plan) {
 	t.Helper()
-	plans = make(chan agent.Plan, 100)
-	s := httptest.NewServer(Handler(recording.Start{Version: "v1", Node: "n1", Can: []string{"netns"}}, ring, func() int64 { return 42 }, func(p agent.Plan) { plans <- p }))
+	ctx, cancel := context.WithCancel(context.Background())
+	plans := make(chan agent.Plan, 100)
+	s := NewSessions(ctx, func() int64 { return 42 }, func(func(recording.Event)) Observer { return watcher(plans) })
+	t.Cleanup(func() {
+		cancel()
+		s.Wait()
+	})
+	return s, plans
+}
+
+// start serves a session on a real listener and gives its buffer, the URL of a path with it, and the plans that came.
+func start(t *testing.T) (ring *Ring, url func(path string) string, plans chan agent.Plan) {
+	t.Helper()
+	sessions, plans := served(t)
+	s := httptest.NewServer(Handler(recording.Start{Version: "v1", Node: "n1", Can: []string{"netns"}}, sessions))
 	t.Cleanup(s.Close)
-	return s.URL + "/v1/", plans
+	return ringOf(t, sessions, "app"), func(path string) string {
+		path, query, _ := strings.Cut(path, "?")
+		return s.URL + "/v1/" + path + "?session=app&" + query
+	}, plans
+}
+
+func ringOf(t *testing.T, s *Sessions, name string) *Ring {
+	t.Helper()
+	r, err := s.Ring(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
 }
 
 // lines opens a stream and reads its head and the next n lines.
@@ -64,12 +95,11 @@ func lines(t *testing.T, url string, n int) (head agent.Head, got []agent.Line) 
 }
 
 func TestStreamGoesOnWhereItStopped(t *testing.T) {
-	ring := NewRing()
-	url, _ := start(t, ring)
+	ring, url, _ := start(t)
 	for i := range 5 {
 		ring.Add(fault(fmt.Sprint(i)), int64(i))
 	}
-	head, got := lines(t, url+"stream?from=0", 5)
+	head, got := lines(t, url("stream?from=0"), 5)
 	if head.Lost != 0 || head.Run == "" || got[4].Seq != 4 || got[4].Boot != 4 || got[4].Event.Fault.What != "4" {
 		t.Errorf("%+v %+v", head, got)
 	}
@@ -78,24 +108,23 @@ func TestStreamGoesOnWhereItStopped(t *testing.T) {
 		time.Sleep(20 * time.Millisecond)
 		ring.Add(fault("5"), 5)
 	}()
-	again, got := lines(t, url+"stream?run="+head.Run+"&from=4", 2)
+	again, got := lines(t, url("stream?run="+head.Run+"&from=4"), 2)
 	if again != (agent.Head{Run: head.Run}) || got[0].Seq != 4 || got[1].Seq != 5 {
 		t.Errorf("from 4 on: %+v %+v", again, got)
 	}
 	// A client of an earlier run gets all, wherever it was, and can tell.
-	other, got := lines(t, url+"stream?run=ANOTHER&from=1000", 6)
+	other, got := lines(t, url("stream?run=ANOTHER&from=1000"), 6)
 	if other.Run == "ANOTHER" || other.Lost != 0 || got[0].Seq != 0 {
 		t.Errorf("after a restart: %+v %+v", other, got)
 	}
 }
 
 func TestOverrunTellsHowMuchIsLost(t *testing.T) {
-	ring := NewRing()
-	url, _ := start(t, ring)
+	ring, url, _ := start(t)
 	for i := range keepLines + 100 {
 		ring.Add(fault("x"), int64(i))
 	}
-	head, got := lines(t, url+"stream?run="+ring.run+"&from=30", 1)
+	head, got := lines(t, url("stream?run="+ring.run+"&from=30"), 1)
 	if head.Lost != 70 || got[0].Seq != 100 {
 		t.Errorf("from 30 of a ring that begins at 100: %+v, first %d", head, got[0].Seq)
 	}
@@ -115,12 +144,11 @@ func TestOverrunTellsHowMuchIsLost(t *testing.T) {
 }
 
 func TestManyStreamsAtOnce(t *testing.T) {
-	ring := NewRing()
-	url, _ := start(t, ring)
+	ring, url, _ := start(t)
 	done := make(chan []agent.Line)
 	for range 8 {
 		go func() {
-			_, got := lines(t, url+"stream?from=0", 200)
+			_, got := lines(t, url("stream?from=0"), 200)
 			done <- got
 		}()
 	}
@@ -138,7 +166,8 @@ func TestManyStreamsAtOnce(t *testing.T) {
 
 // The time that a client has to send its request in must not end its stream.
 func TestStreamOutlivesTheReadTimeout(t *testing.T) {
-	ring := NewRing()
+	sessions, _ := served(t)
+	ring := ringOf(t, sessions, "app")
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -147,7 +176,7 @@ func TestStreamOutlivesTheReadTimeout(t *testing.T) {
 	served := make(chan error, 1)
 	const limit = 100 * time.Millisecond
 	go func() {
-		served <- serve(ctx, l, Handler(recording.Start{}, ring, func() int64 { return 0 }, func(agent.Plan) {}), limit)
+		served <- serve(ctx, l, Handler(recording.Start{}, sessions), limit)
 	}()
 	go func() {
 		for i := range 2 {
@@ -155,7 +184,7 @@ func TestStreamOutlivesTheReadTimeout(t *testing.T) {
 			ring.Add(fault("late"), int64(i))
 		}
 	}()
-	if _, got := lines(t, "http://"+l.Addr().String()+"/v1/stream?from=0", 2); len(got) != 2 {
+	if _, got := lines(t, "http://"+l.Addr().String()+"/v1/stream?session=app&from=0", 2); len(got) != 2 {
 		t.Errorf("%+v", got)
 	}
 
@@ -179,7 +208,7 @@ func TestStreamOutlivesTheReadTimeout(t *testing.T) {
 }
 
 func TestPlans(t *testing.T) {
-	url, plans := start(t, NewRing())
+	_, url, plans := start(t)
 	const pod = `{"uid":"11111111-2222-3333-4444-555555555555","ip":"10.1.2.3","node":"n1"}`
 	cookie := base64.StdEncoding.EncodeToString([]byte(secret))
 	good := `{"pods":[` + pod + `],"dnsName":"a.","epmdPort":4369,"distPort":0,"cookie":"` + cookie + `","control":true}`
@@ -208,7 +237,7 @@ func TestPlans(t *testing.T) {
 		{"too many pods", `{"pods":[` + strings.Repeat(pod+",", 5000) + pod + `]}`, 400},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			req, err := http.NewRequest(http.MethodPut, url+"plan", strings.NewReader(c.body))
+			req, err := http.NewRequest(http.MethodPut, url("plan"), strings.NewReader(c.body))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -238,13 +267,12 @@ func TestPlans(t *testing.T) {
 
 // What one asks for after a plan was given holds nothing of its cookie.
 func TestNoAnswerHoldsTheCookie(t *testing.T) {
-	ring := NewRing()
-	url, plans := start(t, ring)
+	_, url, plans := start(t)
 	body, err := json.Marshal(agent.Plan{Cookie: []byte(secret)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	put, err := http.NewRequest(http.MethodPut, url+"plan", strings.NewReader(string(body)))
+	put, err := http.NewRequest(http.MethodPut, url("plan"), strings.NewReader(string(body)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -257,7 +285,7 @@ func TestNoAnswerHoldsTheCookie(t *testing.T) {
 		t.Fatal("the cookie did not arrive: the test proves nothing")
 	}
 	for path, status := range map[string]int{"start": 200, "clock": 200, "plan": 405, "": 404, "stream": 400, "stream?from=-1": 400, "stream?from=" + secret: 400} {
-		resp, err := http.Get(url + path)
+		resp, err := http.Get(url(path))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -287,6 +315,9 @@ func TestEveryEventMarshals(t *testing.T) {
 		n++
 		var event recording.Event
 		reflect.ValueOf(&event).Elem().Field(i).Set(reflect.New(f.Type.Elem()))
+		if event.Object != nil {
+			event.Object.Manifest = json.RawMessage(`{}`) // never empty
+		}
 		ring.Add(event, 0)
 		if len(ring.lines) != n {
 			t.Fatalf("an event %s is not kept", f.Name)

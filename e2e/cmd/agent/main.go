@@ -41,25 +41,21 @@ func run(ctx context.Context) error {
 	if node == "" {
 		return errors.New("NODE_NAME is empty: the DaemonSet sets it by the downward API")
 	}
-	ring := server.NewRing()
-	emit := func(e recording.Event) { ring.Add(e, boot()) }
-	o := probe.New("/proc", node, emit)
-	go beat(ctx, emit)
-
-	l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(agent.Port)))
+	l, err := listen()
 	if err != nil {
 		return err
 	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		o.Run(ctx)
-	}()
-	if err := server.Serve(ctx, l, server.Handler(abilities(node), ring, boot, o.SetPlan)); err != nil {
-		return err
-	}
-	<-done
-	return nil
+	ctx, end := context.WithCancel(ctx)
+	sessions := server.NewSessions(ctx, boot, func(emit func(recording.Event)) server.Observer { return probe.New("/proc", node, emit) })
+	defer sessions.Wait()
+	defer end()
+	go beat(ctx, sessions.Emit)
+	return server.Serve(ctx, l, server.Handler(abilities(node), sessions))
+}
+
+// listen opens the API's port on the loopback of the agent's own pod: nobody but the API server's port-forward gets there.
+func listen() (net.Listener, error) {
+	return net.Listen("tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(agent.Port)))
 }
 
 // boot is CLOCK_BOOTTIME in nanoseconds: it never goes back, and it goes on while the machine sleeps.
