@@ -73,7 +73,7 @@ func TestHoldIsThreeRoundsOfDiscovery(t *testing.T) {
 func TestBadProfilesSayWhere(t *testing.T) {
 	for name, c := range map[string]struct{ text, says string }{
 		"empty":            {"", "p.yaml: the file is empty"},
-		"not YAML":         {"a: [", "p.yaml: line 1"},
+		"not YAML":         {"a: [", "p.yaml:1: did not find"},
 		"unknown key":      {strings.Replace(good, "manifests", "manifest", 1), `p.yaml:5: unknown key "manifest", did you mean "manifests"?`},
 		"deep unknown key": {strings.Replace(good, "recovery", "recoverry", 1), `p.yaml:8: unknown key "recoverry", did you mean "recovery"?`},
 		"far off key":      {good + "  zzzzzz: 1\n", `unknown key "zzzzzz"`},

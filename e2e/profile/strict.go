@@ -28,16 +28,29 @@ func strict(path string, data []byte, v any) error {
 	case errors.As(err, &te):
 		m := unknownField.FindStringSubmatch(te.Errors[0])
 		if m == nil {
-			return fmt.Errorf("%s: %s", path, te.Errors[0])
+			return At(path, errors.New(te.Errors[0]))
 		}
 		return fmt.Errorf("%s:%s: unknown key %q%s", path, m[1], m[2], nearest(m[2], keys(reflect.TypeOf(v))))
 	case err != nil:
-		return fmt.Errorf("%s: %s", path, strings.TrimPrefix(err.Error(), "yaml: "))
+		return At(path, err)
 	}
 	if err := d.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
 		return fmt.Errorf("%s: more than one YAML document", path)
 	}
 	return nil
+}
+
+// yamlLine is how yaml.v3 names the place of an error.
+var yamlLine = regexp.MustCompile(`(?:yaml: )?(?:unmarshal errors:\s*)?line (\d+): `)
+
+// At is an error of yaml.v3 about the file at path, with the line where editors look for it: "FILE:LINE: what is wrong".
+func At(path string, err error) error {
+	text := err.Error()
+	m := yamlLine.FindStringSubmatchIndex(text)
+	if m == nil {
+		return fmt.Errorf("%s: %s", path, strings.TrimPrefix(text, "yaml: "))
+	}
+	return fmt.Errorf("%s:%s: %s", path, text[m[2]:m[3]], text[:m[0]]+text[m[1]:])
 }
 
 func kind(path, apiVersion, got, want string) error {

@@ -25,6 +25,7 @@ type Workload struct {
 	Resolved *profile.Resolved
 	Dir      string          // the profile's folder: its images' paths are relative to it
 	Mutant   *profile.Mutant // what is wrong with it; nil where nothing is
+	File     string          // the profile itself, for messages
 	files    map[string][]byte
 	shape    []change
 	cookies  [][]byte
@@ -60,7 +61,7 @@ func load(fixtures, nameOrPath string) (*Workload, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &Workload{Profile: p, Dir: filepath.Dir(path), files: map[string][]byte{}}
+	w := &Workload{Profile: p, Dir: filepath.Dir(path), File: path, files: map[string][]byte{}}
 	for _, pattern := range p.Spec.Manifests {
 		found, err := filepath.Glob(filepath.Join(w.Dir, pattern))
 		if err != nil {
@@ -80,8 +81,8 @@ func load(fixtures, nameOrPath string) (*Workload, error) {
 		}
 	}
 	for name, data := range w.files {
-		if err := parse(data); err != nil {
-			return nil, fmt.Errorf("%s: %w", filepath.Join(w.Dir, name), err)
+		if err := parse(filepath.Join(w.Dir, name), data); err != nil {
+			return nil, err
 		}
 	}
 	return w, w.resolve()
@@ -183,8 +184,8 @@ func readChange(dir string, k profile.Kustomize) (change, error) {
 		if err != nil {
 			return c, fmt.Errorf("mutant: %w", err)
 		}
-		if err := parse(data); err != nil {
-			return c, fmt.Errorf("%s: %w", filepath.Join(dir, f), err)
+		if err := parse(filepath.Join(dir, f), data); err != nil {
+			return c, err
 		}
 		c.files[f] = data
 	}

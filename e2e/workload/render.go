@@ -12,6 +12,8 @@ import (
 	"gopkg.in/yaml.v3"
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
+
+	"meshproof.dev/meshproof/e2e/profile"
 )
 
 // kustomization is the part of kustomize's own file that we write.
@@ -88,23 +90,27 @@ func split(ref string) (name, tag string) {
 	return ref, ""
 }
 
-// parse tells whether data is YAML and every document of it an object.
-func parse(data []byte) error {
+// parse tells whether data, the file at path, is YAML and every document of it an object.
+func parse(path string, data []byte) error {
 	d := yaml.NewDecoder(bytes.NewReader(data))
 	for n := 0; ; n++ {
-		var o map[string]any
-		err := d.Decode(&o)
+		var doc yaml.Node
+		err := d.Decode(&doc)
 		if errors.Is(err, io.EOF) {
 			if n == 0 {
-				return errors.New("the file is empty")
+				return fmt.Errorf("%s: the file is empty", path)
 			}
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("not YAML: %s", strings.TrimPrefix(err.Error(), "yaml: "))
+			return profile.At(path, fmt.Errorf("not YAML: %w", err))
+		}
+		var o map[string]any
+		if err = doc.Decode(&o); err != nil {
+			return profile.At(path, fmt.Errorf("not YAML that an object could be: %w", err))
 		}
 		if k, ok := o["kind"].(string); o != nil && (!ok || k == "") {
-			return errNoObject
+			return fmt.Errorf("%s:%d: %w", path, doc.Content[0].Line, errNoObject)
 		}
 	}
 }

@@ -38,9 +38,9 @@ func TestBadProfilesAreUsageErrors(t *testing.T) {
 	}{
 		"no such profile":    {nil, "no profile"},
 		"no manifest":        {map[string]string{"profile.yaml": profileText}, `no file matches "m.yaml"`},
-		"manifest not YAML":  {map[string]string{"profile.yaml": profileText, "m.yaml": "kind: [\n"}, "m.yaml: not YAML"},
-		"manifest is a list": {map[string]string{"profile.yaml": profileText, "m.yaml": "- a\n- b\n"}, "m.yaml: not YAML"},
-		"not an object":      {map[string]string{"profile.yaml": profileText, "m.yaml": "a: 1\n"}, "no kind"},
+		"manifest not YAML":  {map[string]string{"profile.yaml": profileText, "m.yaml": "a: 1\nkind: [\n"}, "m.yaml:2: not YAML"},
+		"manifest is a list": {map[string]string{"profile.yaml": profileText, "m.yaml": "- a\n- b\n"}, "m.yaml:1: not YAML"},
+		"not an object":      {map[string]string{"profile.yaml": profileText, "m.yaml": "kind: A\n---\n# which\na: 1\n"}, "m.yaml:4: this is not a Kubernetes object: it has no kind"},
 		"empty manifest":     {map[string]string{"profile.yaml": profileText, "m.yaml": ""}, "empty"},
 		"nothing runs":       {map[string]string{"profile.yaml": profileText, "m.yaml": "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\n"}, "nothing would run"},
 	} {

@@ -1,0 +1,94 @@
+package profile
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+func settings(t *testing.T, text string) map[string]Setting {
+	t.Helper()
+	p, err := Decode("p.yaml", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := Resolve(p, []byte(manifests))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]Setting{}
+	for _, s := range Settings(p, r) {
+		if _, twice := all[s.Name]; twice {
+			t.Errorf("%s is there twice", s.Name)
+		}
+		all[s.Name] = s
+	}
+	return all
+}
+
+func TestSettingsTellTheOrigin(t *testing.T) {
+	got := settings(t, good+"  discovery: {interval: 7s}\n  skip: {mesh/stable: one shot}\n")
+	for name, want := range map[string]Setting{
+		"name":              {Value: "shop", Origin: Said},
+		"workloads[0]":      {Value: "StatefulSet shop, 3 replicas of shop, labels app=shop, tier=web", Origin: Inferred},
+		"services":          {Value: "shop", Origin: Inferred},
+		"service":           {Value: "shop", Origin: Inferred},
+		"epmdPort":          {Value: "4369", Origin: Default},
+		"distPort":          {Value: "9100", Origin: Inferred},
+		"interval":          {Value: "7s", Origin: Said},
+		"hold":              {Value: "21s", Origin: Inferred},
+		"budgets.formation": {Value: "1m30s", Origin: Default},
+		"budgets.recovery":  {Value: "5m0s", Origin: Said},
+		"skip":              {Value: "mesh/stable=one shot", Origin: Said},
+		"waive":             {Value: "(none)", Origin: Default},
+	} {
+		if want.Name = name; got[name] != want {
+			t.Errorf("%s: %+v, want %+v", name, got[name], want)
+		}
+	}
+	if s := settings(t, good); s["interval"].Origin != Default || s["hold"] != (Setting{"hold", "10s", Default}) {
+		t.Errorf("interval %+v, hold %+v", s["interval"], s["hold"])
+	}
+}
+
+// Nothing of a resolved profile is kept from whoever asks how it was understood.
+func TestSettingsAreComplete(t *testing.T) {
+	got := settings(t, good)
+	var check func(prefix string, typ reflect.Type)
+	check = func(prefix string, typ reflect.Type) {
+		for i := range typ.NumField() {
+			f := typ.Field(i)
+			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+			name = prefix + name
+			switch {
+			case f.Type.Kind() == reflect.Struct:
+				check(name+".", f.Type)
+			case name == "mutant": // of mutants only
+			default:
+				_, plain := got[name]
+				if _, first := got[name+"[0]"]; !plain && !first {
+					t.Errorf("%s is not among the settings", name)
+				}
+			}
+		}
+	}
+	check("", reflect.TypeFor[Resolved]())
+}
+
+func TestMutantsBudgetIsSaid(t *testing.T) {
+	p, err := Decode("p.yaml", []byte(good))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := Resolve(p, []byte(manifests))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Mutant, r.Budgets.Formation = "m", Duration(33*time.Second)
+	for _, s := range Settings(p, r) {
+		if s.Name == "mutant" && s.Origin != Said || s.Name == "budgets.formation" && (s.Origin != Said || s.Value != "33s") {
+			t.Errorf("%+v", s)
+		}
+	}
+}
