@@ -40,13 +40,13 @@ func write(dir string, r *Run, junitOf func(io.Writer, *Run) error) error {
 	if err := junitOf(&junit, r); err != nil {
 		return err
 	}
-	report, err := json.MarshalIndent(r, "", "  ")
-	if err != nil {
+	var report bytes.Buffer
+	if err := JSON(&report, r); err != nil {
 		return err
 	}
 	for name, data := range map[string][]byte{
 		"junit.xml":   junit.Bytes(),
-		"report.json": append(report, '\n'),
+		"report.json": report.Bytes(),
 		"exit":        []byte(fmt.Sprintf("%d %s\n", r.Exit.Code, r.Exit.Word)),
 	} {
 		if err := whole(filepath.Join(dir, name), data); err != nil {
@@ -54,6 +54,13 @@ func write(dir string, r *Run, junitOf func(io.Writer, *Run) error) error {
 		}
 	}
 	return link(dir)
+}
+
+// JSON writes the run as report.json has it.
+func JSON(w io.Writer, r *Run) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	return e.Encode(r)
 }
 
 func whole(path string, data []byte) error {

@@ -47,7 +47,7 @@ type Provenance struct {
 	Kind       string   `json:"kind,omitempty"`
 	Machine    string   `json:"machine"`
 	Engine     string   `json:"engine,omitempty"`
-	Target     string   `json:"target"` // "kind" or "existing"
+	Target     string   `json:"target"` // "kind", "existing", or "recording" where there was no cluster
 	Context    string   `json:"context,omitempty"`
 	Kubernetes string   `json:"kubernetes,omitempty"`
 	Nodes      int      `json:"nodes,omitempty"`

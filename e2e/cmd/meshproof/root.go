@@ -8,13 +8,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/exitcode"
 	"meshproof.dev/meshproof/e2e/image"
-	"meshproof.dev/meshproof/e2e/judge"
 	"meshproof.dev/meshproof/e2e/run"
 	"meshproof.dev/meshproof/e2e/target"
-	"meshproof.dev/meshproof/e2e/view"
 	"meshproof.dev/meshproof/e2e/workload"
 	"meshproof.dev/meshproof/reports"
 )
@@ -28,7 +25,7 @@ func root(code *int) *cobra.Command {
 		SilenceErrors: true,
 	}
 	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return exitcode.With(exitcode.Usage, err) })
-	c.AddCommand(runCommand(code), killMatrixCommand(code), judgeCommand(code), checksCommand(), clusterCommand())
+	c.AddCommand(runCommand(code), killMatrixCommand(code), lintCommand(code), judgeCommand(code), checksCommand(), clusterCommand())
 	return c
 }
 
@@ -114,41 +111,6 @@ func killMatrixCommand(code *int) *cobra.Command {
 		return nil
 	}
 	return c
-}
-
-func judgeCommand(code *int) *cobra.Command {
-	return &cobra.Command{
-		Use: "judge RECORDING…", Short: "judge recordings of one workload once more, without a cluster",
-		Args: func(c *cobra.Command, args []string) error {
-			return exitcode.With(exitcode.Usage, cobra.MinimumNArgs(1)(c, args))
-		},
-		RunE: func(_ *cobra.Command, args []string) error {
-			var told []judge.Episode
-			name := ""
-			for _, path := range args {
-				v, err := view.Load(path)
-				if err != nil {
-					return exitcode.With(exitcode.Usage, err)
-				}
-				name = v.Profile.Name
-				told = append(told, judge.Episode{Name: v.Header.Episode, View: v})
-			}
-			p := judge.Judge(name, told, check.All())
-			reports.Console(os.Stdout, reports.Profile{Profile: p})
-			passed, failed, skipped := p.Counts()
-			fmt.Printf("\n%d passed, %d failed, %d skipped\n", passed, failed, skipped)
-			*code = p.ExitCode()
-			return nil
-		},
-	}
-}
-
-func checksCommand() *cobra.Command {
-	return &cobra.Command{Use: "checks", Short: "list the checks, with why and source", Args: usage(0), Run: func(*cobra.Command, []string) {
-		for _, c := range check.All() {
-			fmt.Printf("%-31s %-9s %-10s %s\n    %s\n    %s\n", c.ID, c.Rung, c.Level, c.Title, c.Why, c.Source)
-		}
-	}}
 }
 
 func clusterCommand() *cobra.Command {

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"sort"
+
+	"github.com/spf13/cobra"
+
+	"meshproof.dev/meshproof/e2e/check"
+	"meshproof.dev/meshproof/e2e/exitcode"
+	"meshproof.dev/meshproof/e2e/judge"
+	"meshproof.dev/meshproof/e2e/recording"
+	"meshproof.dev/meshproof/e2e/run"
+	"meshproof.dev/meshproof/e2e/view"
+	"meshproof.dev/meshproof/reports"
+)
+
+func judgeCommand(code *int) *cobra.Command {
+	c := &cobra.Command{
+		Use: "judge RECORDING…", Short: "judge recordings once more, without a cluster",
+		Args: func(c *cobra.Command, args []string) error {
+			return exitcode.With(exitcode.Usage, cobra.MinimumNArgs(1)(c, args))
+		},
+	}
+	form := output(c)
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if err := form.check("json"); err != nil {
+			return err
+		}
+		all, err := judgeFiles(args, check.All())
+		if err != nil {
+			return exitcode.With(exitcode.Usage, err)
+		}
+		return present(c.OutOrStdout(), *form, code, all)
+	}
+	return c
+}
+
+// told is one workload's recordings.
+type told struct {
+	name, mutant, namespace string
+	episodes                []judge.Episode
+	files                   []string
+	cut                     []string // files whose last line is not whole
+}
+
+// judgeFiles judges the recordings, those of each workload together, in the order in which the workloads come.
+func judgeFiles(paths []string, checks []check.Check) ([]reports.Profile, error) {
+	var groups []*told
+	for _, path := range paths {
+		v, cut, err := load(path)
+		if err != nil {
+			return nil, err
+		}
+		of := told{name: v.Profile.Name, mutant: v.Profile.Mutant, namespace: v.Header.Namespace}
+		i := slices.IndexFunc(groups, func(g *told) bool {
+			return g.name == of.name && g.mutant == of.mutant && g.namespace == of.namespace
+		})
+		if i < 0 {
+			i, groups = len(groups), append(groups, &of)
+		}
+		if err = groups[i].add(path, v, cut); err != nil {
+			return nil, err
+		}
+	}
+	var all []reports.Profile
+	for _, g := range groups {
+		all = append(all, g.judge(checks))
+	}
+	return all, nil
+}
+
+// load folds the recording at path as far as it goes, and tells whether it is cut off.
+func load(path string) (v *view.View, cut bool, err error) {
+	h, events, err := recording.Load(path)
+	cut = errors.Is(err, recording.ErrTruncated)
+	if err != nil && !cut {
+		return nil, false, err
+	}
+	if v, err = view.New(h); err != nil {
+		return nil, false, fmt.Errorf("%s: %w", path, err)
+	}
+	for _, e := range events {
+		v.Apply(e)
+	}
+	return v, cut, nil
+}
+
+func (g *told) add(path string, v *view.View, cut bool) error {
+	for i, e := range g.episodes {
+		if e.Name == v.Header.Episode {
+			return fmt.Errorf("%s and %s are both the %s of %s in namespace %s: which one is meant?", g.files[i], path, e.Name, g.name, g.namespace)
+		}
+	}
+	g.episodes = append(g.episodes, judge.Episode{Name: v.Header.Episode, View: v})
+	g.files = append(g.files, path)
+	if cut {
+		g.cut = append(g.cut, path)
+	}
+	return nil
+}
+
+// judge judges the episodes in the order in which they were recorded.
+func (g *told) judge(checks []check.Check) reports.Profile {
+	place := func(e judge.Episode) int { return slices.Index(run.Episodes, e.Name) }
+	sort.SliceStable(g.episodes, func(i, j int) bool { return place(g.episodes[i]) < place(g.episodes[j]) })
+	p := reports.Profile{Profile: judge.Judge(g.name, g.episodes, checks), Mutant: g.mutant, Namespace: g.namespace, Recordings: g.files}
+	for _, path := range g.cut {
+		if p.Trouble != "" {
+			p.Trouble += "; "
+		}
+		p.Trouble += path + " is cut off, its writer was killed: it is judged as far as it goes"
+	}
+	return p
+}

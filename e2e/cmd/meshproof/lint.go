@@ -1,0 +1,142 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"meshproof.dev/meshproof/e2e/check"
+	"meshproof.dev/meshproof/e2e/exitcode"
+	"meshproof.dev/meshproof/e2e/judge"
+	"meshproof.dev/meshproof/e2e/profile"
+	"meshproof.dev/meshproof/e2e/recording"
+	"meshproof.dev/meshproof/e2e/recording/secrets"
+	"meshproof.dev/meshproof/e2e/run"
+	"meshproof.dev/meshproof/e2e/view"
+	"meshproof.dev/meshproof/e2e/workload"
+	"meshproof.dev/meshproof/reports"
+)
+
+func lintCommand(code *int) *cobra.Command {
+	c := &cobra.Command{Use: "lint [PROFILE]", Short: "judge a profile and its manifests, before any cluster", Args: usage(1)}
+	name := c.Flags().StringP("file", "f", "dns-a", "profile: a name among the fixtures, a folder, or a file")
+	verbose := c.Flags().BoolP("verbose", "v", false, "print the profile as understood, each value with its origin")
+	form := output(c)
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if err := form.check("json"); err != nil {
+			return err
+		}
+		if len(args) == 1 {
+			*name = args[0]
+		}
+		// Without a checkout there are no fixtures, and a profile of one's own needs none.
+		fixtures, err := run.Fixtures()
+		if err != nil {
+			fixtures = ""
+		}
+		w, err := workload.Load(fixtures, *name)
+		if err != nil {
+			return err
+		}
+		if *verbose && *form == "" {
+			understood(c.OutOrStdout(), w)
+		}
+		p, err := lint(w, check.All())
+		if err != nil {
+			return err
+		}
+		return present(c.OutOrStdout(), *form, code, []reports.Profile{p})
+	}
+	return c
+}
+
+// lint judges what the manifests alone decide: a recording that is made here holds nothing else.
+func lint(w *workload.Workload, checks []check.Check) (reports.Profile, error) {
+	static := slices.DeleteFunc(slices.Clone(checks), func(c check.Check) bool { return c.Rung != check.Manifest && !c.Static })
+	if len(static) == 0 {
+		return reports.Profile{}, fmt.Errorf("none of %d checks is decided by manifests alone", len(checks))
+	}
+	v, err := manifestsOnly(w)
+	if err != nil {
+		return reports.Profile{}, err
+	}
+	var told []judge.Episode
+	for _, c := range static {
+		if !slices.ContainsFunc(told, func(e judge.Episode) bool { return e.Name == c.Episode }) {
+			told = append(told, judge.Episode{Name: c.Episode, View: v})
+		}
+	}
+	p := reports.Profile{Profile: judge.Judge(w.Profile.Metadata.Name, told, static), Mutant: w.Resolved.Mutant}
+	return p, nil
+}
+
+func manifestsOnly(w *workload.Workload) (*view.View, error) {
+	y, err := w.Render("", nil)
+	if err != nil {
+		return nil, exitcode.With(exitcode.Usage, err)
+	}
+	var known secrets.Redactor
+	for _, c := range w.Cookies() {
+		known.Guard(c)
+	}
+	objects, err := workload.Objects(y, &known)
+	if err != nil {
+		return nil, exitcode.With(exitcode.Usage, err)
+	}
+	h, err := w.Header("formation", "")
+	if err != nil {
+		return nil, err
+	}
+	v, err := view.New(h)
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range objects {
+		v.Apply(recording.Event{By: "lint", Object: &o})
+	}
+	return v, nil
+}
+
+// understood prints the profile with everything that was not in it.
+func understood(w io.Writer, l *workload.Workload) {
+	fmt.Fprintf(w, "\n%s, as understood (profile: %s says it; inferred: from the manifests)\n", l.Name(), l.File)
+	for _, s := range profile.Settings(l.Profile, l.Resolved) {
+		fmt.Fprintf(w, "  %-18s %-8s  %s\n", s.Name, s.Origin, s.Value)
+	}
+}
+
+// format is what -o says.
+type format string
+
+func output(c *cobra.Command) *format {
+	var f format
+	c.Flags().StringVarP((*string)(&f), "output", "o", "", "another form of the output")
+	return &f
+}
+
+// check refuses a form that the command does not have.
+func (f format) check(known ...string) error {
+	if f == "" || slices.Contains(known, string(f)) {
+		return nil
+	}
+	return exitcode.With(exitcode.Usage, fmt.Errorf("-o %s: there is %s", f, strings.Join(known, ", ")))
+}
+
+// present prints judgements that were had without a run, and sets the exit code.
+func present(w io.Writer, form format, code *int, all []reports.Profile) error {
+	r := &reports.Run{Started: time.Now(), Profiles: all, Provenance: reports.Provenance{Target: "recording"}}
+	r.Close(nil, time.Now())
+	*code = r.Exit.Code
+	if form == "json" {
+		return reports.JSON(w, r)
+	}
+	for _, p := range all {
+		reports.Console(w, p)
+	}
+	fmt.Fprintf(w, "\n%d passed, %d failed, %d skipped\n", r.Counts.Passed, r.Counts.Failed, r.Counts.Skipped)
+	return nil
+}
