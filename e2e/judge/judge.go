@@ -99,6 +99,15 @@ func judgeOne(c check.Check, episodes []Episode, causes []cause) (Result, []caus
 		r.Verdict, r.Reason = Skip, why
 		return r, causes
 	}
+	if ep.View != nil {
+		if why := ep.View.Void(); why != "" {
+			r.Verdict, r.Says = Unknown, "the episode proves nothing: "+why
+			if c.Level == check.Advice {
+				advise(&r)
+			}
+			return r, causes
+		}
+	}
 	if ep.View == nil {
 		return unrecorded(r, ep, causes), causes
 	}

@@ -1,0 +1,38 @@
+package judge_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"meshproof.dev/meshproof/e2e/check"
+	"meshproof.dev/meshproof/e2e/judge"
+	"meshproof.dev/meshproof/e2e/recording"
+	rt "meshproof.dev/meshproof/e2e/recording/recordingtest"
+)
+
+// An episode whose fault did not bite is no proof of health, whatever the checks would say.
+func TestAVoidEpisodeIsUnknown(t *testing.T) {
+	s := rt.Formation(3)
+	whole := judge.Judge("x", []judge.Episode{{Name: "formation", View: fold(t, s)}}, check.All())
+	s.Add(recording.Event{T: time.Second, By: "run", Act: &recording.Act{Do: "void", Detail: "drop-in of 10.0.0.1 port 10000 does not bite"}})
+	void := judge.Judge("x", []judge.Episode{{Name: "formation", View: fold(t, s)}}, check.All())
+	passed := 0
+	for i, r := range void.Results {
+		was := whole.Results[i].Verdict
+		if was == judge.Pass {
+			passed++
+		}
+		switch {
+		case r.Episode != "formation" || r.Level == check.Advice:
+			if r.Verdict != judge.Skip {
+				t.Errorf("%s is %s", r.ID, r.Verdict)
+			}
+		case r.Verdict != judge.Unknown || !strings.Contains(r.Says, "does not bite"):
+			t.Errorf("%s is %s: %s", r.ID, r.Verdict, r.Says)
+		}
+	}
+	if passed < 5 {
+		t.Errorf("only %d checks passed without the act: the test proves nothing", passed)
+	}
+}
