@@ -46,6 +46,10 @@ func (p *ports) get(declared int) []int {
 // nothing does not hold up the other. Of the pod itself only epmd is asked. The watch's lock is held.
 func (w *watch) dialPeer(ctx context.Context, q agent.Pod, pace agent.Every) {
 	p := &ports{asked: make(chan struct{})}
+	var own *registrar
+	if q.UID == w.pod.UID {
+		own = &registrar{}
+	}
 	var wait time.Duration
 	if plan := w.plan; pace.EPMD > plan.Resolve(0).EPMD {
 		// So many pairs that each must wait for its turn: their turns are spread.
@@ -55,9 +59,9 @@ func (w *watch) dialPeer(ctx context.Context, q agent.Pod, pace agent.Every) {
 		if !pause(ctx, wait) {
 			return
 		}
-		w.every(ctx, func(e agent.Every) time.Duration { return e.EPMD }, func(ctx context.Context) { w.askEPMD(ctx, q, p) })
+		w.every(ctx, func(e agent.Every) time.Duration { return e.EPMD }, func(ctx context.Context) { w.askEPMD(ctx, q, p, own) })
 	})
-	if q.UID == w.pod.UID {
+	if own != nil {
 		return
 	}
 	w.wg.Go(func() {
@@ -87,7 +91,8 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-func (w *watch) askEPMD(ctx context.Context, q agent.Pod, p *ports) {
+// askEPMD asks a peer's epmd for its names, and, where own is given, the pod's own epmd about each of them.
+func (w *watch) askEPMD(ctx context.Context, q agent.Pod, p *ports, own *registrar) {
 	plan, _ := w.current()
 	if plan.EPMDPort == 0 {
 		p.set(nil)
@@ -100,6 +105,9 @@ func (w *watch) askEPMD(ctx context.Context, q agent.Pod, p *ports) {
 	names, err := erldist.Names(short, w.dial, addr)
 	if ctx.Err() != nil {
 		return
+	}
+	if own != nil {
+		defer own.ask(ctx, w, addr, names)
 	}
 	e := recording.EPMD{From: w.pod.UID, To: q.UID, Addr: addr, Outcome: recording.Outcome(erldist.OutcomeOf(err)), Detail: detail(err), Took: time.Since(began)}
 	var named []int

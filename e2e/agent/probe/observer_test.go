@@ -122,6 +122,13 @@ func TestObserverOfARealNode(t *testing.T) {
 	if n := s.await(t, "the node's view", 0, asked).Nodes; n.Node != "a@127.0.0.1" || n.Creation == 0 || n.OTP == "" || len(n.Visible) != 0 {
 		t.Errorf("view %+v", n)
 	}
+	k := s.await(t, "what the node says of itself", 0, func(e recording.Event) bool { return e.Kernel != nil && e.Kernel.Outcome == recording.OK }).Kernel
+	if k.TickTime != time.Minute || k.TickIntensity != 4 || k.ListenMin != 9100 || k.ListenMax != 9100 || k.Schedulers < 1 || k.Creation == 0 || k.Names != "longnames" && !strings.Contains(k.Detail, "get_state") {
+		t.Errorf("kernel %+v", k)
+	}
+	if r := s.await(t, "epmd's word about the node", 0, func(e recording.Event) bool { return e.Registration != nil }).Registration; r.Pod != uidA || r.Name != "a" || r.Port != 9100 || r.Type != "normal" || r.Highest != 6 {
+		t.Errorf("registration %+v", r)
+	}
 	if e := s.await(t, "epmd's names, for the peer", 0, func(e recording.Event) bool { return e.EPMD != nil && e.EPMD.To == uidB && len(e.EPMD.Names) > 0 }).EPMD; e.From != uidA || e.To != uidB || e.Names[0] != (recording.Registered{Name: "a", Port: 9100}) {
 		t.Errorf("epmd %+v", e)
 	}

@@ -3,6 +3,7 @@ package probe
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -158,4 +159,18 @@ func descriptors(t *testing.T) int {
 		}
 	}
 	return n
+}
+
+// planOf is a plan of one pod at 127.0.0.1.
+func planOf(epmd, dist int) agent.Plan {
+	return agent.Plan{Pods: []agent.Pod{{UID: uidA, IP: "127.0.0.1", Node: "n1"}}, EPMDPort: epmd, DistPort: dist, Cookie: []byte(secret)}
+}
+
+func port(t *testing.T, addr string) int {
+	t.Helper()
+	a, err := netip.ParseAddrPort(addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return int(a.Port())
 }

@@ -24,6 +24,7 @@ type viewer struct {
 	tried map[uint32]recording.Outcome // by creation: how the plan's cookie fared the last time
 	not   time.Time                    // no attempt before
 	vm    int                          // which start of the VM that is about
+	asked time.Time                    // when the node last told of its distribution, zero for a new connection
 }
 
 // views keeps one connection from inside the pod to its own node, and asks it for its view at each interval.
@@ -62,9 +63,10 @@ func (v *viewer) look(ctx context.Context) {
 			v.w.emit(recording.Event{Nodes: &recording.Nodes{Pod: v.w.pod.UID, Outcome: recording.Outcome(erldist.OutcomeOf(err)), Node: peer.Name, Detail: detail(err)}})
 			return
 		}
-		v.conn, v.otp = conn, ""
+		v.conn, v.otp, v.asked = conn, "", time.Time{}
 	}
-	if !v.ask(ctx) {
+	// The view comes first: it must not be late.
+	if !v.ask(ctx) || time.Since(v.asked) >= kernelEvery && !v.kernel(ctx) {
 		v.hangUp()
 	}
 }

@@ -1,0 +1,136 @@
+package probe
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"meshproof.dev/meshproof/e2e/agent/netns/netnstest"
+	"meshproof.dev/meshproof/e2e/erldist"
+	"meshproof.dev/meshproof/e2e/erldist/erldisttest"
+	"meshproof.dev/meshproof/e2e/recording"
+)
+
+// speaker answers as it is told; what it was not told of is a badrpc.
+type speaker struct {
+	env   map[string]erldist.Term
+	calls map[string]erldist.Term
+	dead  error
+	asked int
+}
+
+var errBad = &erldist.Error{Outcome: erldist.BadRPC, Detail: "badrpc undef"}
+
+func (s *speaker) Err() error { return s.dead }
+
+func (s *speaker) Call(_ context.Context, module, function string, _ ...erldist.Term) (erldist.Term, error) {
+	s.asked++
+	if t, ok := s.calls[module+":"+function]; ok && s.dead == nil {
+		return t, nil
+	}
+	return nil, errBad
+}
+
+func (s *speaker) NetTickTime(context.Context) (time.Duration, error) {
+	s.asked++
+	return time.Minute, s.dead
+}
+
+func (s *speaker) KernelEnv(_ context.Context, key string) (erldist.Term, bool, error) {
+	s.asked++
+	t, ok := s.env[key]
+	return t, ok, s.dead
+}
+
+func TestReadKernel(t *testing.T) {
+	type env = map[string]erldist.Term
+	state := func(domain string) env {
+		return env{
+			"net_kernel:get_state": erldist.Map{{Key: erldist.Atom("started"), Value: erldist.Atom("static")}, {Key: erldist.Atom("name_domain"), Value: erldist.Atom(domain)}},
+			"erlang:system_info":   int64(2),
+		}
+	}
+	local := erldist.Tuple{int64(127), int64(0), int64(0), int64(1)}
+	v6 := erldist.Tuple{int64(0xfd00), int64(0), int64(0), int64(0), int64(0), int64(0), int64(0), int64(7)}
+	for _, c := range []struct {
+		name       string
+		env, calls env
+		want       recording.Kernel
+		says       string // Detail
+	}{
+		{"nothing is set", nil, state("longnames"),
+			recording.Kernel{TickTime: time.Minute, TickIntensity: 4, SetupTime: 7 * time.Second, ConnectAll: "true", Names: "longnames", Schedulers: 2}, ""},
+		{"all is set", env{"net_tickintensity": int64(8), "net_setuptime": int64(10), "dist_auto_connect": erldist.Atom("once"), "connect_all": erldist.Atom("false"),
+			"prevent_overlapping_partitions": erldist.Atom("true"), "inet_dist_listen_min": int64(9100), "inet_dist_listen_max": int64(9105), "inet_dist_use_interface": local}, state("shortnames"),
+			recording.Kernel{TickTime: time.Minute, TickIntensity: 8, SetupTime: 10 * time.Second, AutoConnect: "once", ConnectAll: "false", Prevents: "true",
+				ListenMin: 9100, ListenMax: 9105, Interface: "127.0.0.1", Names: "shortnames", Schedulers: 2}, ""},
+		{"an older node", nil, nil,
+			recording.Kernel{TickTime: time.Minute, TickIntensity: 4, SetupTime: 7 * time.Second, ConnectAll: "true"}, "net_kernel:get_state: "},
+		{"half a second, and IPv6", env{"net_setuptime": 0.5, "inet_dist_use_interface": v6}, state("longnames"),
+			recording.Kernel{TickTime: time.Minute, TickIntensity: 4, SetupTime: 500 * time.Millisecond, ConnectAll: "true", Interface: "fd00::7", Names: "longnames", Schedulers: 2}, ""},
+		{"nonsense", env{"net_tickintensity": erldist.Atom("x"), "net_setuptime": int64(-1), "dist_auto_connect": int64(1), "inet_dist_listen_min": int64(1 << 40),
+			"inet_dist_use_interface": erldist.Tuple{int64(1), int64(2), int64(3), int64(256)}}, env{"net_kernel:get_state": erldist.List{}, "erlang:system_info": erldist.Atom("y")},
+			recording.Kernel{TickTime: time.Minute, ConnectAll: "true"}, "inet_dist_use_interface: no address"},
+	} {
+		got := recording.Kernel{}
+		if err := readKernel(t.Context(), &speaker{env: c.env, calls: c.calls}, &got); err != nil {
+			t.Errorf("%s: %v", c.name, err)
+		}
+		said := got.Detail
+		if got.Detail = ""; got != c.want || (c.says == "") != (said == "") || !strings.Contains(said, c.says) {
+			t.Errorf("%s: %+v, says %q; want %+v, %q", c.name, got, said, c.want, c.says)
+		}
+	}
+	// Once the connection has ended nothing more is asked.
+	s := &speaker{dead: errors.New("hung up")}
+	if err := readKernel(t.Context(), s, &recording.Kernel{}); !errors.Is(err, s.dead) || s.asked != 1 {
+		t.Errorf("%v after %d questions", err, s.asked)
+	}
+}
+
+// A fake node and a fake epmd, seen from inside the pod: what they have and what they have not.
+func TestKernelAndRegistrationOfFakes(t *testing.T) {
+	h, pid := netnstest.New(t)
+	var epmd, peer *erldisttest.Server
+	if err := h.Do(func() (err error) {
+		if peer, err = (erldisttest.Node{Name: "a@127.0.0.1", Cookie: secret, Creation: 7}).Listen(); err != nil {
+			return err
+		}
+		nodes := []erldisttest.Registered{{Name: "a", Port: port(t, peer.Addr)}, {Name: "b", Port: 1, Hidden: true}}
+		epmd, err = erldisttest.EPMD{Nodes: nodes}.Listen()
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(epmd.Close)
+	t.Cleanup(peer.Close)
+	tree := newTree(t)
+	tree.put(pid, uidA)
+	o, s, _ := observe(t, tree.root)
+	o.SetPlan(planOf(port(t, epmd.Addr), port(t, peer.Addr)))
+	k := s.await(t, "the node's own words", 0, func(e recording.Event) bool { return e.Kernel != nil }).Kernel
+	if k.Pod != uidA || k.Outcome != recording.OK || k.Node != "a@127.0.0.1" || k.Creation != 7 || k.TickTime != time.Minute || k.SetupTime != defaultSetup || k.Names != "" || !strings.Contains(k.Detail, "get_state") {
+		t.Errorf("%+v", k)
+	}
+	r := s.await(t, "the hidden node's registration", 0, func(e recording.Event) bool { return e.Registration != nil && e.Registration.Name == "b" }).Registration
+	if *r != (recording.Registration{Pod: uidA, Name: "b", Outcome: recording.OK, Port: 1, Type: "hidden", Highest: 6, Lowest: 6}) {
+		t.Errorf("%+v", r)
+	}
+	time.Sleep(1500 * time.Millisecond)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	kernels, registrations := 0, 0
+	for _, e := range s.events {
+		if e.Kernel != nil {
+			kernels++
+		}
+		if e.Registration != nil {
+			registrations++
+		}
+	}
+	if kernels != 1 || registrations != 2 {
+		t.Errorf("within 10 s the node told %d times of itself, and epmd of its two names %d times", kernels, registrations)
+	}
+}
