@@ -1,0 +1,62 @@
+package check
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"meshproof.dev/meshproof/e2e/recording"
+	"meshproof.dev/meshproof/e2e/view"
+)
+
+func manifestAPI() Check {
+	return Check{
+		ID: "manifest/api-current", Title: "uses APIs that Kubernetes still has", Rung: Manifest, Level: Advice, Episode: "formation",
+		Why:    "A removed API version is refused by the next cluster; the Endpoints API is deprecated since 1.33 and holds no more than 1,000 addresses.",
+		Source: "https://kubernetes.io/docs/reference/using-api/deprecation-guide/",
+		Causes: map[string][]string{"removed": nil, "deprecated": nil},
+		Judge: func(v *view.View) []Finding {
+			objects := v.Objects("")
+			if len(objects) == 0 {
+				return []Finding{{Subject: onWorkload(v), Outcome: Unseen, Says: "the manifests were not recorded"}}
+			}
+			var all []Finding
+			for _, o := range objects {
+				all = append(all, current(o))
+			}
+			return all
+		},
+	}
+}
+
+// removed are the API versions that Kubernetes no longer serves, with the one to use instead.
+var removed = map[string]string{
+	"extensions/v1beta1": "apps/v1 (networking.k8s.io/v1 for Ingress and NetworkPolicy)", "apps/v1beta1": "apps/v1", "apps/v1beta2": "apps/v1",
+	"policy/v1beta1": "policy/v1", "batch/v1beta1": "batch/v1", "autoscaling/v2beta1": "autoscaling/v2", "autoscaling/v2beta2": "autoscaling/v2",
+	"networking.k8s.io/v1beta1": "networking.k8s.io/v1", "rbac.authorization.k8s.io/v1beta1": "rbac.authorization.k8s.io/v1", "discovery.k8s.io/v1beta1": "discovery.k8s.io/v1",
+}
+
+func current(o recording.Object) Finding {
+	f := Finding{Subject: onObject(o.Kind, o.Name), Outcome: Pass}
+	var m struct {
+		APIVersion string `json:"apiVersion"`
+		Rules      []struct {
+			Resources []string `json:"resources"`
+		} `json:"rules"`
+	}
+	if err := json.Unmarshal(o.Manifest, &m); err != nil {
+		f.Outcome, f.Says = Unseen, fmt.Sprintf("%s/%s could not be read: %v", o.Kind, o.Name, err)
+		return f
+	}
+	if now, is := removed[m.APIVersion]; is {
+		f.fail("removed", fmt.Sprintf("%s %s is of %s, which Kubernetes no longer serves", o.Kind, o.Name, m.APIVersion), "apiVersion: "+now)
+		return f
+	}
+	for _, r := range m.Rules {
+		if slices.Contains(r.Resources, "endpoints") {
+			f.fail("deprecated", fmt.Sprintf("%s %s gives access to endpoints, an API that is deprecated since Kubernetes 1.33", o.Kind, o.Name),
+				"have the discovery read endpointslices (discovery.k8s.io), or the A records of a headless Service, which need no role")
+		}
+	}
+	return f
+}

@@ -1,0 +1,64 @@
+package check
+
+import (
+	"fmt"
+	"strings"
+
+	"meshproof.dev/meshproof/e2e/view"
+)
+
+func manifestCookieFile() Check {
+	return Check{
+		ID: "manifest/cookie-file-mode", Title: "mounts its cookie file for the owner alone", Rung: Manifest, Level: Latent, Episode: "formation",
+		Why:    "The VM refuses a .erlang.cookie that others may read and does not start. Secrets are mounted with mode 0644, and fsGroup makes a file group-readable whatever its mode is.",
+		Source: "https://github.com/erlang/otp/blob/master/lib/kernel/src/auth.erl (check_attributes)",
+		Causes: map[string][]string{"too-open": append(upFrom("probe"), "pods/*", "vm/*", "dns/*"), "fs-group": append(upFrom("probe"), "pods/*", "vm/*", "dns/*")},
+		Judge: func(v *view.View) []Finding {
+			return eachWorkload(v, func(_ *manifests, w *workload, f *Finding) {
+				for _, c := range w.Spec.Template.Spec.Containers {
+					for _, at := range c.VolumeMounts {
+						if mode, is := w.cookieFile(at); is {
+							w.openTo(f, at, mode)
+						}
+					}
+				}
+			})
+		},
+	}
+}
+
+func (w *workload) openTo(f *Finding, at mount, mode int) {
+	const remedy = "let an init container copy it to an emptyDir with mode 0400, or give the cookie by -setcookie"
+	switch {
+	case mode&0o077 != 0:
+		f.fail("too-open", fmt.Sprintf("%s mounts its cookie file %s with mode %04o, which others may read: the VM will not start", w, at.MountPath, mode), remedy)
+	case w.Spec.Template.Spec.SecurityContext.FSGroup != nil:
+		f.fail("fs-group", fmt.Sprintf("%s mounts its cookie file %s with fsGroup %d, which makes it group-readable: the VM will not start", w, at.MountPath, *w.Spec.Template.Spec.SecurityContext.FSGroup), remedy)
+	}
+}
+
+// cookieFile is the mode of the cookie file that a mount brings, if it does.
+func (w *workload) cookieFile(at mount) (mode int, is bool) {
+	const file = ".erlang.cookie"
+	for _, vol := range w.Spec.Template.Spec.Volumes {
+		if vol.Secret == nil || vol.Name != at.Name {
+			continue
+		}
+		mode = 0o644
+		if vol.Secret.DefaultMode != nil {
+			mode = *vol.Secret.DefaultMode
+		}
+		is = strings.HasSuffix(at.MountPath, "/"+file)
+		for _, item := range vol.Secret.Items {
+			if item.Path != file && item.Path != at.SubPath {
+				continue
+			}
+			is = is || item.Path == file
+			if item.Mode != nil {
+				mode = *item.Mode
+			}
+		}
+		return mode, is
+	}
+	return 0, false
+}

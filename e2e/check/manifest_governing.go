@@ -1,0 +1,52 @@
+package check
+
+import (
+	"fmt"
+
+	"meshproof.dev/meshproof/e2e/view"
+)
+
+func manifestGoverning() Check {
+	return Check{
+		ID: "manifest/governing-service", Title: "has a headless Service that governs its StatefulSet", Rung: Manifest, Level: Required, Episode: "formation",
+		Why:    "The names POD.SERVICE.NAMESPACE.svc of a StatefulSet's pods exist only under the headless Service that serviceName names.",
+		Source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#stable-network-id",
+		Causes: map[string][]string{
+			"no-name":       append(upFrom("dns"), "service/*"),
+			"names-nothing": append(upFrom("dns"), "service/*"),
+			"not-headless":  append(upFrom("dns"), "service/*"),
+		},
+		Judge: func(v *view.View) []Finding {
+			return eachWorkload(v, func(m *manifests, w *workload, f *Finding) {
+				if w.Kind != "StatefulSet" {
+					f.skip(w.String() + " is no StatefulSet: its pods have no names in DNS")
+					return
+				}
+				name := w.Spec.ServiceName
+				s := m.named(name)
+				switch {
+				case name == "":
+					f.fail("no-name", fmt.Sprintf("%s has no serviceName: its pods have no names in DNS", w), "serviceName: NAME of a Service with clusterIP: None")
+				case s == nil:
+					f.fail("names-nothing", fmt.Sprintf("serviceName of %s is %s, and there is no such Service among the manifests%s", w, name, instead(m)),
+						"add a Service "+name+" with clusterIP: None, or set serviceName to the one that is there")
+				case s.Spec.ClusterIP != "None":
+					f.fail("not-headless", fmt.Sprintf("serviceName of %s is %s, which is not headless: its pods have no names in DNS", w, name),
+						"set spec.clusterIP: None in Service "+name+" (the field is immutable: delete the Service and create it again)")
+				}
+			})
+		},
+	}
+}
+
+// instead names the Services that there are.
+func instead(m *manifests) string {
+	var names []string
+	for i := range m.services {
+		names = append(names, m.services[i].Metadata.Name)
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return "; there is " + list(names)
+}

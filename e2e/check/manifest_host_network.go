@@ -1,0 +1,23 @@
+package check
+
+import (
+	"fmt"
+
+	"meshproof.dev/meshproof/e2e/view"
+)
+
+func manifestHostNetwork() Check {
+	return Check{
+		ID: "manifest/host-network", Title: "has a network of its own in each pod", Rung: Manifest, Level: Latent, Episode: "formation",
+		Why:    "Pods in their host's network share its epmd and its ports: the second on a host cannot take the distribution port, and the node's epmd is open to whoever reaches the host.",
+		Source: "https://kubernetes.io/docs/concepts/security/pod-security-standards/#baseline",
+		Causes: map[string][]string{"shared": append(upFrom("probe"), "pods/*", "dns/*")},
+		Judge: func(v *view.View) []Finding {
+			return eachWorkload(v, func(_ *manifests, w *workload, f *Finding) {
+				if w.Spec.Template.Spec.HostNetwork {
+					f.fail("shared", fmt.Sprintf("the pods of %s use the network of their hosts: two on one host fight for port %d", w, v.Profile.EPMDPort), "remove hostNetwork: true")
+				}
+			})
+		},
+	}
+}

@@ -1,0 +1,40 @@
+package check
+
+import (
+	"fmt"
+	"slices"
+
+	"meshproof.dev/meshproof/e2e/view"
+)
+
+func manifestPortFlags() Check {
+	return Check{
+		ID: "manifest/port-pinned-in-flags", Title: "pins the distribution port for the node alone", Rung: Manifest, Level: Latent, Episode: "formation",
+		Why:    "Every VM that starts in the container reads ERL_FLAGS: the release's own ping, rpc or remote_console wants the same port as the node, and dies with eaddrinuse.",
+		Source: "https://www.erlang.org/doc/apps/erts/erl_cmd.html#environment-variables",
+		Causes: map[string][]string{"for-every-vm": {"console/*", "cli/*"}},
+		Judge: func(v *view.View) []Finding {
+			return eachWorkload(v, func(m *manifests, w *workload, f *Finding) {
+				for _, p := range m.places(w) {
+					if !slices.Contains([]string{"ERL_FLAGS", "ERL_AFLAGS", "ERL_ZFLAGS", "ELIXIR_ERL_OPTIONS"}, p.variable) {
+						continue
+					}
+					low, high := setting(words(p.text), "inet_dist_listen_min"), setting(words(p.text), "inet_dist_listen_max")
+					// Port 0 is any port, and a range has room for more than one VM.
+					if low != "" && low != "0" && (high == "" || high == low) {
+						f.fail("for-every-vm", fmt.Sprintf("%s of %s pins port %s for every VM in the container, not only the node", p.where, w, low),
+							fmt.Sprintf("set {kernel, [{inet_dist_listen_min, %s}, {inet_dist_listen_max, %s}]} in sys.config instead", low, low))
+					}
+				}
+			})
+		},
+	}
+}
+
+// setting is the word after name in a command line of the form "-kernel NAME VALUE", or "".
+func setting(args []string, name string) string {
+	if i := slices.Index(args, name); i >= 0 && i+1 < len(args) {
+		return args[i+1]
+	}
+	return ""
+}

@@ -1,0 +1,88 @@
+package check
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"meshproof.dev/meshproof/e2e/view"
+)
+
+func manifestVariables() Check {
+	return Check{
+		ID: "manifest/variables-set", Title: "sets the variables that its command lines use", Rung: Manifest, Level: Required, Episode: "formation",
+		Why:    "Kubernetes leaves $(NAME) as it is when the container has no such variable, and a start script makes nothing of ${NAME}: a node called shop@ does not start, or is somebody else.",
+		Source: "https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables/",
+		Causes: map[string][]string{
+			"left-as-is": append(upFrom("probe"), "pods/*", "vm/*", "dns/*"),
+			"unset":      append(upFrom("probe"), "pods/*", "vm/*", "dns/*"),
+		},
+		Judge: func(v *view.View) []Finding {
+			return eachWorkload(v, func(m *manifests, w *workload, f *Finding) {
+				seen := environment(v, w)
+				for _, p := range m.places(w) {
+					for _, ref := range reference.FindAllString(p.text, -1) {
+						name := strings.TrimRight(strings.TrimLeft(ref, "$({"), ")}")
+						kubes := strings.HasPrefix(ref, "$(")
+						switch {
+						case strings.HasPrefix(ref, "$$"), kubes && p.config, strings.Contains(name, "-"): // escaped, not replaced, or with a default
+						case p.in.has(m, name), slices.Contains(seen, name), strings.Contains(p.text, name+"="):
+						case kubes && !serviceLink.MatchString(name):
+							f.fail("left-as-is", fmt.Sprintf("%s of %s uses $(%s), which the container does not define: Kubernetes leaves it as it is", p.where, w, name), define(name))
+							return
+						case !kubes && !given.MatchString(name):
+							f.fail("unset", fmt.Sprintf("%s of %s uses ${%s}, which the container does not define: nothing will stand in its place", p.where, w, name), define(name))
+							return
+						}
+					}
+				}
+			})
+		},
+	}
+}
+
+// serviceLink is a variable that Kubernetes makes for each Service; given is one that the image, the shell or a release's
+// start script brings along.
+var (
+	serviceLink = regexp.MustCompile(`_SERVICE_(HOST|PORT)|_PORT(_|$)`)
+	given       = regexp.MustCompile(`^(HOME|HOSTNAME|PATH|PWD|USER|SHELL|LANG|TERM|TMPDIR|ROOTDIR|BINDIR|EMU|PROGNAME|RELEASE_.*|RELX_.*|REL_.*|ERTS_.*|KUBERNETES_.*|.*_SERVICE_(HOST|PORT).*)$`)
+)
+
+// has tells whether the container defines the variable, or may: what a ConfigMap or Secret that is not among the manifests
+// holds is not known, nor what a Secret holds at all.
+func (c *container) has(m *manifests, name string) bool {
+	if c.env(name) != nil {
+		return true
+	}
+	for _, from := range c.EnvFrom {
+		if from.SecretRef != nil {
+			return true
+		}
+		if from.ConfigMapRef == nil {
+			continue
+		}
+		data, known := m.configs[from.ConfigMapRef.Name]
+		if _, there := data[strings.TrimPrefix(name, from.Prefix)]; there || !known {
+			return true
+		}
+	}
+	return false
+}
+
+// environment are the variables that were seen in a running VM of w.
+func environment(v *view.View, w *workload) []string {
+	for _, p := range v.Pods() {
+		if vm := p.VM(); vm != nil && covers(p.Last().Labels, w.labels()) {
+			return vm.Names
+		}
+	}
+	return nil
+}
+
+func define(name string) string {
+	if strings.Contains(name, "IP") {
+		return "env: {name: " + name + ", valueFrom: {fieldRef: {fieldPath: status.podIP}}}"
+	}
+	return "add " + name + " to the container's env, before the variables that use it"
+}
