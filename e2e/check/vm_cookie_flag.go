@@ -1,0 +1,26 @@
+package check
+
+import (
+	"fmt"
+
+	"meshproof.dev/meshproof/e2e/recording"
+	"meshproof.dev/meshproof/e2e/view"
+)
+
+func vmCookieFlag() Check {
+	return Check{
+		ID: "vm/cookie-flag", Title: "starts its VM with -setcookie, not -cookie", Rung: Pods, Level: Required, Episode: "formation",
+		Why:    "The VM ignores -cookie without a word and makes up a random cookie for each container: every node refuses every other.",
+		Source: "https://www.erlang.org/doc/apps/erts/erl_cmd.html (-cookie, -setcookie)",
+		Causes: map[string][]string{"misspelt": above("dist/cookie-accepted", "handshake/*")},
+		Judge: func(v *view.View) []Finding {
+			return eachVM(v, func(p *view.Pod, vm *recording.VM, f *Finding) {
+				_, wrong := flag(vm.Args, "-cookie")
+				if _, right := flag(vm.Args, "-setcookie"); wrong && !right {
+					f.fail("misspelt", fmt.Sprintf("the command line of the VM of %s has -cookie, which the VM ignores, and no -setcookie", p.Name),
+						"write -setcookie ${COOKIE} in vm.args.src", commandLine(vm, "-cookie")...)
+				}
+			})
+		},
+	}
+}

@@ -1,0 +1,43 @@
+package check
+
+import (
+	"fmt"
+
+	"meshproof.dev/meshproof/e2e/recording"
+	"meshproof.dev/meshproof/e2e/view"
+)
+
+func vmHidden() Check {
+	return Check{
+		ID: "vm/hidden", Title: "shows its nodes to each other", Rung: Pods, Level: Required, Episode: "formation",
+		Why:    "A hidden node is in nobody's nodes() and is left out of global and pg: to its peers it is not there, though they are connected.",
+		Source: "https://www.erlang.org/doc/system/distributed.html#hidden-nodes",
+		Causes: map[string][]string{"hidden": above("epmd/registration-type", "handshake/*")},
+		Judge: func(v *view.View) []Finding {
+			pods := members(v)
+			shown := having(pods, showing, "normal")
+			return eachVM(v, func(p *view.Pod, vm *recording.VM, f *Finding) {
+				// Where all are hidden, that is how this cluster is meant to be.
+				if showing(p) == "hidden" && shown != "" {
+					f.fail("hidden", fmt.Sprintf("the node of %s is hidden (-hidden), %s are not: it will never be in their nodes()", p.Name, shown),
+						"take -hidden out of its command line, or keep that pod out of the workload", commandLine(vm, "-hidden")...)
+				}
+			})
+		},
+	}
+}
+
+// showing is "hidden" or "normal", as the VM was started or as it is registered.
+func showing(p *view.Pod) string {
+	vm := p.VM()
+	if vm == nil {
+		return ""
+	}
+	if _, is := flag(vm.Args, "-hidden"); is {
+		return "hidden"
+	}
+	if n := len(p.Registrations); n > 0 && p.Registrations[n-1].Registration.Type == "hidden" {
+		return "hidden"
+	}
+	return "normal"
+}

@@ -1,0 +1,36 @@
+package check
+
+import (
+	"fmt"
+	"strings"
+
+	"meshproof.dev/meshproof/e2e/recording"
+	"meshproof.dev/meshproof/e2e/view"
+)
+
+func vmName() Check {
+	return Check{
+		ID: "vm/name-complete", Title: "starts its VM with a whole node name", Rung: Pods, Level: Required, Episode: "formation",
+		Why:    "A start script puts nothing in the place of a variable that is not set: the VM is told -name shop@ and stops, or takes a name that no peer looks for.",
+		Source: "https://www.erlang.org/doc/apps/erts/erl_cmd.html (-name)",
+		Causes: map[string][]string{"no-host": upFrom("epmd"), "placeholder": upFrom("epmd"), "empty": upFrom("epmd")},
+		Judge: func(v *view.View) []Finding {
+			return eachVM(v, func(p *view.Pod, vm *recording.VM, f *Finding) {
+				name, by := nodeName(vm)
+				seen := commandLine(vm, "-name", "-sname")
+				const remedy = "have the variable in the container's env: {name: POD_IP, valueFrom: {fieldRef: {fieldPath: status.podIP}}}"
+				switch {
+				case by == "" && p.Node() == "":
+					f.skip("the VM of " + p.Name + " has no name at all")
+				case by == "":
+				case name == "":
+					f.fail("empty", fmt.Sprintf("the VM of %s is started with %s and no name behind it", p.Name, by), remedy, seen...)
+				case strings.Contains(name, "${") || strings.Contains(name, "$("):
+					f.fail("placeholder", fmt.Sprintf("the VM of %s is started with %s %s: nothing was put in the variable's place", p.Name, by, name), remedy, seen...)
+				case strings.HasSuffix(name, "@"):
+					f.fail("no-host", fmt.Sprintf("the VM of %s is started with %s %s: the host part is empty, as of a variable that is not set", p.Name, by, name), remedy, seen...)
+				}
+			})
+		},
+	}
+}

@@ -1,0 +1,51 @@
+package check
+
+import (
+	"fmt"
+	"strconv"
+
+	"meshproof.dev/meshproof/e2e/view"
+)
+
+func vmOTP() Check {
+	return Check{
+		ID: "vm/otp-spread", Title: "runs OTP releases that are made for each other", Rung: Mesh, Level: Latent, Episode: "formation",
+		Why:    "OTP promises that a node talks to those up to two releases older. Further apart they may connect, and nobody has tested what they say to each other.",
+		Source: "https://www.erlang.org/doc/system/distributed.html (compatibility of nodes), https://github.com/erlang/otp/issues/10337",
+		Causes: map[string][]string{"too-far": whole},
+		Judge: func(v *view.View) []Finding {
+			f := Finding{Subject: onWorkload(v), Of: everything(v), Outcome: Pass}
+			oldest, newest := 0, 0
+			var seen []string
+			for _, p := range members(v) {
+				release, at := otp(p)
+				if release == 0 {
+					continue
+				}
+				if oldest == 0 || release < oldest {
+					oldest = release
+				}
+				newest, f.At = max(newest, release), max(f.At, p.Nodes[at].T)
+				seen = append(seen, fmt.Sprintf("%s runs OTP %d", p.Name, release))
+			}
+			switch {
+			case len(seen) == 0:
+				f.Outcome, f.Says = Unseen, "no node told its OTP release"
+			case newest-oldest > 2:
+				f.fail("too-far", fmt.Sprintf("the nodes run OTP %d to %d: %d releases apart, two are supported", oldest, newest, newest-oldest),
+					fmt.Sprintf("bring all images to OTP %d at least", newest-2), seen...)
+			}
+			return []Finding{f}
+		},
+	}
+}
+
+// otp is the release that p's node named last, and in which of its views; 0 where it did not.
+func otp(p *view.Pod) (release, at int) {
+	for at = len(p.Nodes) - 1; at >= 0; at-- {
+		if n, err := strconv.Atoi(p.Nodes[at].Nodes.OTP); err == nil {
+			return n, at
+		}
+	}
+	return 0, 0
+}
