@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"sort"
 	"strings"
 
@@ -101,7 +102,7 @@ this reason: a mutant that runs on a cluster (%s), or the trial of a recording a
 		}
 		fmt.Fprintf(w, "| [%s](#%s) | %s | %s | %s | %s | %s |\n", e.ID, strings.ReplaceAll(e.ID, "/", ""), e.Rung, e.Level, e.Episode, lint, cell(e.Title))
 	}
-	for _, e := range all {
+	for i, e := range all {
 		fmt.Fprintf(w, "\n## %s\n\nThe workload %s.\n\n*Why:* %s\n\n*Source:* %s\n\n| diagnosis | explains | killer |\n|---|---|---|\n", e.ID, e.Title, e.Why, e.Source)
 		for _, d := range e.Diagnoses {
 			killer := "mutant " + d.Mutant
@@ -111,10 +112,38 @@ this reason: a mutant that runs on a cluster (%s), or the trial of a recording a
 					killer = "recording: trial in e2e/check"
 				}
 			}
-			fmt.Fprintf(w, "| %s | %s | %s |\n", d.Code, strings.Join(d.Explains, ", "), cell(killer))
+			fmt.Fprintf(w, "| %s | %s | %s |\n", d.Code, strings.Join(compact(d.Explains, all[i+1:]), ", "), cell(killer))
 		}
 	}
 }
+
+// compact is explains with "dist/*" for all checks of that name that come after the one that explains.
+func compact(explains []string, after []entry) []string {
+	left := map[string]int{} // not explained, by group
+	for _, e := range after {
+		if !slices.Contains(explains, e.ID) {
+			left[group(e.ID)]++
+		}
+	}
+	count := map[string]int{}
+	for _, id := range explains {
+		count[group(id)]++
+	}
+	var all []string
+	for _, id := range explains {
+		word := id
+		if g := group(id); left[g] == 0 && count[g] > 1 {
+			word = g + "/*"
+		}
+		if !slices.Contains(all, word) {
+			all = append(all, word)
+		}
+	}
+	return all
+}
+
+// group is what stands before the slash.
+func group(id string) string { return id[:strings.Index(id, "/")] }
 
 // generate is the command that writes docs/checks.md.
 const generate = "go run ./e2e/cmd/meshproof checks -o markdown > docs/checks.md"

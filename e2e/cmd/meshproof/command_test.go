@@ -258,3 +258,16 @@ func TestCatalogueIsCurrent(t *testing.T) {
 		t.Errorf("docs/checks.md is not what the checks say (%v); write it anew with\n  %s", err, generate)
 	}
 }
+
+func TestCompact(t *testing.T) {
+	after := []entry{{ID: "dist/a"}, {ID: "dist/b"}, {ID: "mesh/a"}, {ID: "mesh/b"}, {ID: "mesh/c"}, {ID: "console/a"}}
+	for _, c := range []struct{ explains, want string }{
+		{"dist/a dist/b mesh/a mesh/b console/a", "dist/* mesh/a mesh/b console/a"},
+		{"dist/a", "dist/a"},
+		{"", ""},
+	} {
+		if got := strings.Join(compact(strings.Fields(c.explains), after), " "); got != c.want {
+			t.Errorf("%s became %s, want %s", c.explains, got, c.want)
+		}
+	}
+}
