@@ -21,7 +21,7 @@ func dnsFullName() Check {
 					return
 				}
 				// A resolver that goes through the search list comes to the whole name in the end.
-				if q, is := a.questions[full]; is && !fruitless(q) {
+				if _, is := a.questions[full]; is {
 					return
 				}
 				for _, name := range a.names() {

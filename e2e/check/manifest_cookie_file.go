@@ -14,7 +14,12 @@ func manifestCookieFile() Check {
 		Source: "https://github.com/erlang/otp/blob/master/lib/kernel/src/auth.erl (check_attributes)",
 		Causes: map[string][]string{"too-open": append(upFrom("probe"), "pods/*", "vm/*", "dns/*"), "fs-group": append(upFrom("probe"), "pods/*", "vm/*", "dns/*")},
 		Judge: func(v *view.View) []Finding {
-			return eachWorkload(v, func(_ *manifests, w *workload, f *Finding) {
+			return eachWorkload(v, func(m *manifests, w *workload, f *Finding) {
+				for _, p := range m.places(w) {
+					if _, given := flag(words(p.text), "-setcookie"); given {
+						return // then nobody reads the file
+					}
+				}
 				for _, c := range w.Spec.Template.Spec.Containers {
 					for _, at := range c.VolumeMounts {
 						if mode, is := w.cookieFile(at); is {
@@ -31,9 +36,9 @@ func (w *workload) openTo(f *Finding, at mount, mode int) {
 	const remedy = "let an init container copy it to an emptyDir with mode 0400, or give the cookie by -setcookie"
 	switch {
 	case mode&0o077 != 0:
-		f.fail("too-open", fmt.Sprintf("%s mounts its cookie file %s with mode %04o, which others may read: the VM will not start", w, at.MountPath, mode), remedy)
+		f.fail("too-open", fmt.Sprintf("%s mounts its cookie file %s with mode %04o, which others may read: a VM that reads it does not start", w, at.MountPath, mode), remedy)
 	case w.Spec.Template.Spec.SecurityContext.FSGroup != nil:
-		f.fail("fs-group", fmt.Sprintf("%s mounts its cookie file %s with fsGroup %d, which makes it group-readable: the VM will not start", w, at.MountPath, *w.Spec.Template.Spec.SecurityContext.FSGroup), remedy)
+		f.fail("fs-group", fmt.Sprintf("%s mounts its cookie file %s with fsGroup %d, which makes it group-readable: a VM that reads it does not start", w, at.MountPath, *w.Spec.Template.Spec.SecurityContext.FSGroup), remedy)
 	}
 }
 
