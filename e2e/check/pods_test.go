@@ -18,7 +18,7 @@ func podTrials() map[string][]trial {
 			})
 		}
 	}
-	return map[string][]trial{
+	all := map[string][]trial{
 		"image/available": {
 			{"build failed", func(s *rt.Story) {
 				s.Change(isImage, func(e *recording.Event) {
@@ -51,6 +51,10 @@ func podTrials() map[string][]trial {
 					c.State, c.Reason, c.ExitCode, c.Log = "terminated", "Error", 137, []string{"heart: killed"}
 				})
 			}, []want{{pod(1), check.Fail, "not-running", []string{"terminated (Error, exit code 137)", "log: heart: killed"}}}},
+			{"says what it died of", func(s *rt.Story) {
+				dies(s, 1, "Restarting", "{error_logger,info_msg,\"Can't set long node name!\\nPlease check your configuration\"}")
+			},
+				[]want{{pod(1), check.Fail, "bad-name", []string{"it says", "Can't set long node name", "-name derl@${POD_IP}"}}}},
 			{"restarted", func(s *rt.Story) {
 				s.Change(func(e recording.Event) bool { return isPod(0)(e) && e.Pod.Ready }, func(e *recording.Event) { e.Pod.Containers[0].Restarts = 3 })
 			}, []want{{pod(0), check.Fail, "restarted", []string{rt.Name(0), "3 times", "--previous"}}}},
@@ -69,6 +73,30 @@ func podTrials() map[string][]trial {
 			{"an old pod is on its way out", leaving, nil},
 		},
 	}
+	for code, words := range lastWords {
+		all["pods/running"] = append(all["pods/running"], trial{"dies with " + code, func(s *rt.Story) { dies(s, 1, "starting", words) },
+			[]want{{pod(1), check.Fail, code, []string{"terminated (Error, exit code 1)", words}}}})
+	}
+	return all
+}
+
+// lastWords are sentences of OTP, of shells and of kernels, by the diagnosis that each is.
+var lastWords = map[string]string{
+	"cookie-file":        "Cookie file /home/derl/.erlang.cookie must be accessible by owner only",
+	"name-taken":         "Protocol 'inet_tcp': the name derl@10.244.0.3 seems to be in use by another Erlang node",
+	"port-taken":         "Protocol 'inet_tcp': register/listen error: eaddrinuse",
+	"epmd-unreachable":   "Protocol 'inet_tcp': register/listen error: econnrefused",
+	"wrong-architecture": "exec /opt/derl/bin/derl: exec format error",
+	"read-only":          "/opt/derl/bin/derl: 12: cannot create /opt/derl/releases/1/vm.args: Read-only file system",
+}
+
+// dies is pod i's container having ended with these lines in its log.
+func dies(s *rt.Story, i int, log ...string) {
+	s.Change(isPod(i), func(e *recording.Event) {
+		e.Pod.Ready = false
+		c := &e.Pod.Containers[0]
+		c.State, c.Reason, c.ExitCode, c.Log = "terminated", "Error", 1, log
+	})
 }
 
 // surge is a fourth pod where three are asked for, not Ready at the end.
