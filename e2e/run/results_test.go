@@ -30,8 +30,8 @@ func session(t *testing.T) (*Session, *reports.Run) {
 		t.Fatal(err)
 	}
 	s := &Session{ws: []*workload.Workload{w}, Dir: dir}
-	for _, c := range w.Cookies() {
-		s.known.Guard(c)
+	if err = w.Guard(&s.known); err != nil {
+		t.Fatal(err)
 	}
 	put(t, filepath.Join(dir, "artifacts", "cluster", "kubelet.log"), "kubelet says "+theCookie)
 	return s, &reports.Run{Profiles: []reports.Profile{{Profile: judge.Profile{Name: "dns-a", Results: []judge.Result{{ID: "x/y", Verdict: judge.Pass}}}}}}

@@ -54,8 +54,8 @@ func Start(ctx context.Context, o Options, ws []*workload.Workload) (*Session, e
 	}
 	s := &Session{o: o, ws: ws, Dir: dir, judged: map[string]judge.Profile{}, news: make(chan struct{}), ended: make(chan struct{})}
 	for _, w := range ws {
-		for _, c := range w.Cookies() {
-			s.known.Guard(c)
+		if err := w.Guard(&s.known); err != nil {
+			return nil, err
 		}
 	}
 	go s.run(ctx)

@@ -17,6 +17,7 @@ import (
 	"meshproof.dev/meshproof/e2e/exitcode"
 	"meshproof.dev/meshproof/e2e/profile"
 	"meshproof.dev/meshproof/e2e/recording"
+	"meshproof.dev/meshproof/e2e/recording/secrets"
 )
 
 // Workload is a profile with its rendered manifests, ready to be applied.
@@ -31,9 +32,19 @@ type Workload struct {
 	cookies  [][]byte
 }
 
-// Cookies are the cookies that stand in Secrets among the manifests: the one that the profile names, and others under the
-// same key or one that says cookie. They are the caller's to guard.
-func (w *Workload) Cookies() [][]byte { return w.cookies }
+// Guard lets known guard the cookies that stand in Secrets among the manifests: the one that the profile names, and others
+// under the same key or one that says cookie. What the profile and the manifests call things is public.
+func (w *Workload) Guard(known *secrets.Redactor) error {
+	public, err := json.Marshal(w.Resolved)
+	if err != nil {
+		return err
+	}
+	known.Public(string(public))
+	for _, c := range w.cookies {
+		known.Guard(c)
+	}
+	return nil
+}
 
 // change is one kustomize layer of a mutant.
 type change struct {

@@ -80,8 +80,8 @@ func manifestsOnly(w *workload.Workload) (*view.View, error) {
 		return nil, exitcode.With(exitcode.Usage, err)
 	}
 	var known secrets.Redactor
-	for _, c := range w.Cookies() {
-		known.Guard(c)
+	if err = w.Guard(&known); err != nil {
+		return nil, err
 	}
 	objects, err := workload.Objects(y, &known)
 	if err != nil {

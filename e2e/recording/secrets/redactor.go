@@ -20,26 +20,45 @@ const half = 8
 
 // Redactor takes the secrets that it guards out of text. The zero value guards none. Safe for concurrent use.
 type Redactor struct {
-	mu    sync.RWMutex
-	forms []form // longest first
-	near  []*regexp.Regexp
+	mu      sync.RWMutex
+	secrets [][]byte
+	public  string
+	forms   []form // longest first
+	near    []*regexp.Regexp
 }
 
 // Guard names a secret that no text may hold any more in any of its forms. One that is nothing but white space is none.
 func (r *Redactor) Guard(secret []byte) {
-	trimmed := bytes.TrimSpace(secret)
-	if len(trimmed) == 0 {
+	if len(bytes.TrimSpace(secret)) == 0 {
 		return
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(trimmed) < shortest {
+	r.secrets = append(r.secrets, bytes.Clone(secret))
+	r.learn(secret)
+}
+
+// Public is text that anybody may read. A form that stands in it (of a cookie that is the application's own name, and so
+// stands in the names of its pods) is taken out, and searched for, only where the word cookie stands before it.
+func (r *Redactor) Public(text string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.public += text + "\n"
+	r.forms, r.near = nil, nil
+	for _, s := range r.secrets {
+		r.learn(s)
+	}
+}
+
+// learn makes the forms of a secret known.
+func (r *Redactor) learn(secret []byte) {
+	trimmed := string(bytes.TrimSpace(secret))
+	if len(trimmed) < shortest || strings.Contains(r.public, trimmed) {
 		// "-setcookie abc", "cookie: abc", "COOKIE=abc", "cookie":"abc".
-		r.near = append(r.near, regexp.MustCompile(`(?i)(cookie["']?[\s=:,]{1,3}["']?)`+regexp.QuoteMeta(string(trimmed))+`\b`))
-		return
+		r.near = append(r.near, regexp.MustCompile(`(?i)(cookie["']?[\s=:,]{1,3}["']?)(?-i:`+regexp.QuoteMeta(trimmed)+`)\b`))
 	}
 	for _, f := range forms(secret) {
-		if !slices.ContainsFunc(r.forms, func(g form) bool { return g.text == f.text }) {
+		if !strings.Contains(r.public, f.text) && !slices.ContainsFunc(r.forms, func(g form) bool { return g.text == f.text }) {
 			r.forms = append(r.forms, f)
 		}
 	}
@@ -59,10 +78,10 @@ func (r *Redactor) Text(s string) string {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	for _, f := range r.forms {
-		if k := begun(s, f.text); k > 0 {
+		if k := begun(s, f.text); k > 0 && !strings.Contains(r.public, s[len(s)-k:]) {
 			s = s[:len(s)-k] + Mark
 		}
-		if k := ended(s, f.text); k > 0 {
+		if k := ended(s, f.text); k > 0 && !strings.Contains(r.public, s[:k]) {
 			s = Mark + s[k:]
 		}
 	}
@@ -126,13 +145,16 @@ func (r *Redactor) Tail(s string) string {
 	return strings.ToValidUTF8(s[min(len(s), r.overlap()):], "")
 }
 
+// maxNear is the length of a cookie: an atom has 255 bytes at most.
+const maxNear = 255
+
 // overlap is the length that a part of a secret has at most.
 func (r *Redactor) overlap() int {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	longest := 0
 	if len(r.near) > 0 {
-		longest = len(`cookie" : "`) + shortest
+		longest = len(`cookie" : "`) + maxNear
 	}
 	if len(r.forms) > 0 {
 		longest = max(longest, len(r.forms[0].text))

@@ -136,7 +136,7 @@ func archive(t *testing.T, text string) []byte {
 	var b bytes.Buffer
 	z := gzip.NewWriter(&b)
 	w := tar.NewWriter(z)
-	noise := make([]byte, 2<<20)
+	noise := make([]byte, 256<<10)
 	for i := range noise {
 		noise[i] = byte(rand.IntN(256))
 	}
@@ -178,7 +178,7 @@ func TestLeaksInArchivesAndNames(t *testing.T) {
 // The search sees a secret wherever two of its buffers meet.
 func TestLeaksAcrossBuffers(t *testing.T) {
 	const secret = "SECRETCOOKIE"
-	for shift := range 40 {
+	for shift := 0; shift < 40; shift += 3 {
 		data := append(bytes.Repeat([]byte("x"), 1<<20-20+shift), secret...)
 		found, err := leaks(t, map[string][]byte{"f": append(data, bytes.Repeat([]byte("y"), 3<<20)...)}, secret)
 		if err != nil || len(found) != 1 {
@@ -254,15 +254,39 @@ func TestNothingToGuard(t *testing.T) {
 	}
 }
 
-// The application's own name as its cookie: it stands in every pod's name, which is no leak of ours.
-func TestPublicFormsAreNotSearchedFor(t *testing.T) {
+// The application's own name as its cookie: it stands in every pod's name, which is no leak of ours, and must stay there.
+func TestPublicForms(t *testing.T) {
+	r := guarding("shop")
+	r.Public(`{"name":"shop"}`)
+	for text, want := range map[string]string{
+		"pod shop-6c9f of shop":   "pod shop-6c9f of shop",
+		"-setcookie shop -x":      "-setcookie " + Mark + " -x",
+		"hex 73686f70, shop":      "hex " + Mark + ", shop",
+		"-setcookie shopkeeper x": "-setcookie shopkeeper x",
+	} {
+		if got := r.Text(text); got != want {
+			t.Errorf("%q became %q, want %q", text, got, want)
+		}
+	}
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "f"), []byte("pod shop-6c9f, hex 73686f70"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "f"), []byte("pod shop-6c9f, hex 73686f70\nCOOKIE=shop"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	found, err := guarding("shop").Leaks(dir, `{"name":"shop"}`)
-	if want := []string{"f: hex"}; err != nil || !slices.Equal(found, want) {
+	found, err := r.Leaks(dir)
+	if want := []string{"f: after the word cookie", "f: hex"}; err != nil || !slices.Equal(found, want) {
 		t.Errorf("found %v, %v; want %v", found, err, want)
+	}
+}
+
+// Half of a cookie that is a public name is that name, and not half a cookie.
+func TestPublicHalves(t *testing.T) {
+	r := guarding("shopkeeper-cookie")
+	r.Public("shopkeeper")
+	if got := r.Text("this is shopkeeper"); got != "this is shopkeeper" {
+		t.Errorf("%q", got)
+	}
+	if got := r.Text("this is shopkeeper-coo"); got != "this is "+Mark {
+		t.Errorf("%q", got)
 	}
 }
 
