@@ -28,6 +28,10 @@ const (
 	Discovery Rung = "discovery"
 	Recovery  Rung = "recovery"
 	Console   Rung = "console"
+
+	// Probe is no rung of theirs: it holds what the harness asks of itself. Nothing there is the application's fault, so
+	// that its checks end with Pass or Unseen.
+	Probe Rung = "probe"
 )
 
 // Level says what a failure means for the exit code.
@@ -118,12 +122,6 @@ func onService(v *view.View) Subject {
 	return Subject{Kind: "service", Name: v.Profile.Service}
 }
 func onWorkload(v *view.View) Subject { return Subject{Kind: "workload", Name: v.Profile.Name} }
-
-// mesh is what depends on the mesh being whole; most causes below it explain all of it.
-var mesh = []string{"mesh/full", "mesh/stable", "recovery/pod-delete", "recovery/stale-name-gone", "recovery/survivors-keep-links", "console/commands-work"}
-
-// above is ids followed by everything that depends on the mesh.
-func above(ids ...string) []string { return append(ids, mesh...) }
 
 // members are the pods that the formation checks judge: those that were there at the end. Where as many as there have
 // to be are Ready, one more that is not is a surge of some rollout, which may be in the mesh or not.

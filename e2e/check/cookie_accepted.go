@@ -13,7 +13,7 @@ func cookieAccepted() Check {
 		ID: "dist/cookie-accepted", Title: "accepts the cookie of the profile on every node", Rung: Handshake, Level: Required, Episode: "formation",
 		Why:    "Nodes with different cookies close each other's connections in mid-handshake; nodes() stays empty and only the refusing side logs why.",
 		Source: "https://www.erlang.org/doc/system/distributed.html#security",
-		Causes: map[string][]string{"cookie-refused": above(), "handshake-broken": above()},
+		Causes: map[string][]string{"cookie-refused": above("handshake/wrong-cookie-refused"), "handshake-broken": above("handshake/wrong-cookie-refused")},
 		Judge: func(v *view.View) []Finding {
 			var all []Finding
 			accepted := accepting(v)
@@ -59,14 +59,9 @@ func cookieOf(v *view.View, p *view.Pod, accepted []string) Finding {
 	f.At = e.T
 	switch e.Cookie.Outcome {
 	case recording.OK:
-		control := attempt(p, "wrong")
-		if control == nil || control.Cookie.Outcome != recording.Denied {
-			f.Outcome = Unseen
-			f.Says = fmt.Sprintf("%s accepts the cookie, but the control does not hold: a wrong one was not seen to be refused", p.Name)
-			if control != nil {
-				f.Seen = []string{fmt.Sprintf("wrong cookie: %s %s", control.Cookie.Outcome, control.Cookie.Detail)}
-			}
-		}
+	case notAllowed:
+		f.Outcome, f.Of = Unseen, toward(v, p)
+		f.Says = fmt.Sprintf("%s turns our probe away before any cookie is asked for: %s", p.Name, e.Cookie.Detail)
 	case recording.Denied:
 		f.Outcome, f.Code = Fail, "cookie-refused"
 		f.Says = fmt.Sprintf("%s (%s) refuses cookie A, which the profile declares: it closes the connection after the challenge reply; ", e.Cookie.Node, p.Name)

@@ -2,6 +2,8 @@ package check
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"meshproof.dev/meshproof/e2e/recording"
@@ -13,22 +15,72 @@ func distReachable() Check {
 		ID: "dist/port-reachable", Title: "speaks the distribution protocol to every peer", Rung: Dist, Level: Required, Episode: "formation",
 		Why:    "Every pair of nodes holds a connection of its own, and either may have to make it: each must be reachable from each. An accepted connection is not enough, a sidecar accepts for dead peers too.",
 		Source: "https://www.erlang.org/doc/apps/erts/erl_dist_protocol.html#distribution-handshake",
-		Causes: reach(above("dist/cookie-accepted")),
-		Judge: func(v *view.View) []Finding {
-			return eachPair(v, func(p, q *view.Pod, from, to time.Duration) Finding {
-				f := Finding{Subject: onPair(p, q), Outcome: Unseen, Says: fmt.Sprintf("%s did not dial the distribution port of %s", p.Name, q.Name)}
-				e := conclude(view.Between(q.Dist, from, to), func(e recording.Event) (recording.Outcome, bool) {
-					return e.Dist.Outcome, e.Dist.From == p.UID
-				})
-				if e == nil {
-					return f
-				}
-				f.At, f.Outcome, f.Says = e.T, Pass, ""
-				if a := e.Dist; a.Outcome != recording.OK {
-					unreached(&f, "the distribution port "+a.Addr+" of "+q.Name, p, a.Outcome, a.Detail)
-				}
-				return f
-			})
-		},
+		Causes: reach(aboveDist(), "loopback-only", "tls-listener"),
+		Judge:  func(v *view.View) []Finding { return eachPair(v, dialled) },
 	}
+}
+
+// notAllowed is the status with which a node turns one away that it does not want: it was reached.
+const notAllowed = recording.Outcome("not-allowed")
+
+func dialled(q *view.Pod, from, to time.Duration) func(p *view.Pod) Finding {
+	list := view.Between(q.Dist, from, to)
+	dials := conclusions(list, func(e recording.Event) (recording.Outcome, string) { return e.Dist.Outcome, e.Dist.From })
+	tls := speaksTLS(q)
+	return func(p *view.Pod) Finding {
+		f := Finding{Subject: onPair(p, q), Outcome: Unseen, Says: fmt.Sprintf("%s did not dial the distribution port of %s", p.Name, q.Name)}
+		e := dials[p.UID]
+		switch {
+		case e == nil:
+			return f
+		case e.Dist.Outcome == recording.OK, e.Dist.Outcome == notAllowed, e.Dist.Outcome == recording.Silent && answered(list, p):
+			f.Outcome, f.Says = Pass, ""
+		case tls && speaksTLS(p):
+			f.Says = fmt.Sprintf("%s and %s speak distribution over TLS, which this harness does not", p.Name, q.Name)
+		default:
+			unreached(&f, "the distribution port "+e.Dist.Addr+" of "+q.Name, p, e.Dist.Outcome, e.Dist.Detail)
+			explainDist(&f, q, e, tls)
+		}
+		f.At = e.T
+		return f
+	}
+}
+
+// answered tells whether the peer did answer that pod in the window: one that does so now and then is slow, which is
+// handshake/acceptor-prompt's matter.
+func answered(list []recording.Event, p *view.Pod) bool {
+	return slices.ContainsFunc(list, func(e recording.Event) bool { return e.Dist.From == p.UID && e.Dist.Outcome == recording.OK })
+}
+
+func explainDist(f *Finding, q *view.Pod, e *recording.Event, tls bool) {
+	bound(f, q, e.Dist.Addr, e.T)
+	switch {
+	case f.Code == "loopback-only":
+		if k := q.Kernel(); k != nil && k.Interface != "" {
+			f.Seen = append(f.Seen, "inet_dist_use_interface of "+q.Name+" is "+k.Interface)
+		}
+		f.Remedy = "take inet_dist_use_interface out of the kernel's parameters, or give it the pod's address"
+		f.Try = "ss -ltn in the pod's network namespace: the port is bound to a loopback address"
+	case tls && f.Code != "refused" && f.Code != "filtered" && f.Code != "unreachable":
+		f.Code = "tls-listener"
+		f.Says = fmt.Sprintf("the distribution port %s of %s speaks TLS, its peers do not: they end each other's connections", e.Dist.Addr, q.Name)
+		f.Remedy = "give all nodes the same -proto_dist: inet_tls on each, with certificates, or on none"
+	}
+}
+
+// speaksTLS tells whether the pod's node listens for TLS: its command line says so, or it answered a dial with an alert.
+func speaksTLS(p *view.Pod) bool {
+	if vm := p.VM(); vm != nil {
+		for i, a := range vm.Args[:max(0, len(vm.Args)-1)] {
+			if a == "-proto_dist" {
+				return strings.HasSuffix(vm.Args[i+1], "_tls")
+			}
+		}
+	}
+	for _, e := range slices.Backward(p.Dist) {
+		if o := e.Dist.Outcome; o != recording.ProbeError {
+			return o == "tls-alert"
+		}
+	}
+	return false
 }

@@ -13,22 +13,41 @@ func epmdReachable() Check {
 		ID: "epmd/reachable", Title: "answers as epmd to every peer", Rung: EPMD, Level: Required, Episode: "formation",
 		Why:    "A peer asks epmd on port 4369 for the distribution port before it can connect. Without an answer nobody joins that node.",
 		Source: "https://www.erlang.org/doc/apps/erts/erl_dist_protocol.html#epmd-protocol",
-		Causes: reach(above("epmd/port-as-declared", "dist/port-reachable", "dist/cookie-accepted")),
+		Causes: reach(aboveEPMD(), "loopback-only"),
 		Judge: func(v *view.View) []Finding {
-			return eachPair(v, func(p, q *view.Pod, from, to time.Duration) Finding {
-				f := Finding{Subject: onPair(p, q), Outcome: Unseen, Says: fmt.Sprintf("%s was not asked from %s", q.Name, p.Name)}
-				e := conclude(view.Between(q.EPMD, from, to), func(e recording.Event) (recording.Outcome, bool) {
-					return e.EPMD.Outcome, e.EPMD.From == p.UID
-				})
-				if e == nil {
-					return f
-				}
-				f.At, f.Outcome, f.Says = e.T, Pass, ""
-				if a := e.EPMD; a.Outcome != recording.OK {
-					unreached(&f, "epmd on "+a.Addr, p, a.Outcome, a.Detail)
-				}
-				return f
-			})
+			if epmdLess(v) {
+				return withoutEPMD(v)
+			}
+			return eachPair(v, askedEPMD)
 		},
+	}
+}
+
+func askedEPMD(q *view.Pod, from, to time.Duration) func(p *view.Pod) Finding {
+	l, gone := lapsed(q)
+	dials := conclusions(view.Between(q.EPMD, from, to), func(e recording.Event) (recording.Outcome, string) {
+		return e.EPMD.Outcome, e.EPMD.From
+	})
+	return func(p *view.Pod) Finding {
+		f := Finding{Subject: onPair(p, q), Outcome: Unseen, Says: fmt.Sprintf("epmd of %s was not asked from %s", q.Name, p.Name)}
+		e := dials[p.UID]
+		switch {
+		case e == nil:
+			return f
+		case e.EPMD.Outcome == recording.OK:
+			f.Outcome, f.Says = Pass, ""
+		case gone && l.closed && e.EPMD.Outcome == recording.Refused:
+			f.Outcome = NotApplicable
+			f.Says = fmt.Sprintf("epmd of %s answered until %.1f s and has ended since: what is lost is the node's registration", q.Name, l.last.Seconds())
+		default:
+			unreached(&f, "epmd on "+e.EPMD.Addr, p, e.EPMD.Outcome, e.EPMD.Detail)
+			bound(&f, q, e.EPMD.Addr, e.T)
+			if f.Code == "loopback-only" {
+				f.Remedy = "unset ERL_EPMD_ADDRESS, or give it the pod's address (ERL_EPMD_ADDRESS=$POD_IP; epmd adds the loopback by itself)"
+				f.Try = "ss -ltn in the pod's network namespace: 4369 is bound to a loopback address"
+			}
+		}
+		f.At = e.T
+		return f
 	}
 }

@@ -11,7 +11,7 @@ func imageAvailable() Check {
 		ID: "image/available", Title: "has its images on the nodes", Rung: Image, Level: Required, Episode: "formation",
 		Why:    "A pod whose image cannot be built or pulled never starts; every later symptom is a shadow of that.",
 		Source: "https://kubernetes.io/docs/concepts/containers/images/",
-		Causes: map[string][]string{"image-failed": above("pods/running", "pods/ready", "service/headless", "dns/a-records-match-pods", "epmd/reachable", "epmd/port-as-declared", "dist/port-reachable", "dist/cookie-accepted")},
+		Causes: map[string][]string{"image-failed": append([]string{"pods/*", "service/*", "vm/*", "dns/*", "probe/*"}, aboveVM()...)},
 		Judge: func(v *view.View) []Finding {
 			var all []Finding
 			for _, im := range v.Images() {

@@ -2,9 +2,7 @@ package check
 
 import (
 	"fmt"
-	"slices"
 	"strings"
-	"time"
 
 	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/view"
@@ -12,46 +10,26 @@ import (
 
 func meshFull() Check {
 	return Check{
-		ID: "mesh/full", Title: "sees every node from every node, and nobody else", Rung: Mesh, Level: Required, Episode: "formation",
+		ID: "mesh/full", Title: "sees every node from every node", Rung: Mesh, Level: Required, Episode: "formation",
 		Why:    "nodes() on one node says nothing about the others: links are made by either side and lost by either side. Only all views together are the mesh.",
 		Source: "https://www.erlang.org/doc/system/distributed.html#node-connections",
-		Causes: map[string][]string{"not-in-view": mesh[1:], "foreign-node": mesh[1:], "stale-node": mesh[1:], "too-few": mesh[1:]},
-		Judge:  judgeFull,
+		Causes: map[string][]string{"not-in-view": after("mesh/full"), "stale-node": after("mesh/full"), "too-few": after("mesh/full")},
+		Judge:  undisturbed(judgeFull),
 	}
 }
 
 func judgeFull(v *view.View) []Finding {
-	began := time.Duration(0)
-	if a, ok := v.Act("apply"); ok {
-		began = a.T
-	}
-	// Judged at the end, or at the moment when the mesh was full if it is not so any more: that it did not stay full is
-	// mesh/stable's matter.
-	at, pods := v.End(), members(v)
-	first, formed := v.FirstFull(began)
-	if formed && !v.Mesh(at).Full {
-		at, pods = first, v.Must(first)
-	}
+	m := meshRoll(v)
 	var all []Finding
-	if len(pods) == 0 && !v.KubeSeen() {
+	if len(m.pods) == 0 && !v.KubeSeen() {
 		return none(v, "the API server was not watched: whether there are nodes is not known")
 	}
-	if want := v.Profile.Replicas(); len(pods) < want {
-		all = append(all, Finding{Subject: onWorkload(v), Of: images(v), Outcome: Fail, Code: "too-few", Says: fmt.Sprintf("%d of %d nodes are there", len(pods), want)})
+	if want := v.Profile.Replicas(); len(m.pods) < want {
+		all = append(all, Finding{Subject: onWorkload(v), Of: images(v), Outcome: Fail, Code: "too-few", Says: fmt.Sprintf("%d of %d nodes are there", len(m.pods), want)})
 	}
-	for _, p := range pods {
-		if f, bad := foreigners(v, p, at); bad {
-			all = append(all, f)
-		}
-		for _, q := range pods {
-			if p != q {
-				f := sees(v, p, q, at, began)
-				if formed && f.Outcome == Pass {
-					f.Took = first - began
-				}
-				all = append(all, f)
-			}
-		}
+	groups := m.placeInGroups()
+	for i := range m.pods {
+		all = append(all, m.views(v, i, groups)...)
 	}
 	if len(all) == 0 {
 		return none(v, "there was no node to ask")
@@ -59,56 +37,57 @@ func judgeFull(v *view.View) []Finding {
 	return all
 }
 
-// belief is p's own view at t, or what kept it from being seen.
-func belief(p *view.Pod, t time.Duration) (*recording.Nodes, time.Duration, string) {
-	seen := view.Between(p.Nodes, max(0, t-lately), t)
-	if len(seen) == 0 {
-		return nil, 0, fmt.Sprintf("the view of %s was not seen", p.Name)
+// views judges whom the node in that place sees: one finding for all that it does see, and one for each that it does not.
+func (m *roll) views(v *view.View, i int, groups []Subject) []Finding {
+	p, look := m.pods[i], m.looks[i]
+	good := Finding{Subject: onPod(p), Outcome: Pass, At: look.t}
+	if m.formed {
+		good.Took = m.first - m.began
 	}
-	e := seen[len(seen)-1]
-	if e.Nodes.Outcome != recording.OK {
-		return nil, 0, fmt.Sprintf("the view of %s was not seen: %s (%s)", p.Name, e.Nodes.Outcome, e.Nodes.Detail)
+	var all []Finding
+	if len(look.stale) > 0 {
+		all = append(all, Finding{Subject: onPod(p), Outcome: Fail, Code: "stale-node", At: look.t,
+			Says:   fmt.Sprintf("%s still sees %s, whose pod has left", p.Node(), list(look.stale)),
+			Remedy: "let SIGTERM reach the VM, so that it ends its connections; else they are noticed after net_ticktime only"})
 	}
-	return e.Nodes, e.T, ""
+	seen := 0
+	var around []Subject
+	if look.nodes == nil {
+		around = toward(v, p)
+	}
+	for j, q := range m.pods {
+		if i == j {
+			continue
+		}
+		// A link is made by either side: what keeps q from dialling p may be why p does not see it.
+		f := Finding{Subject: onPair(p, q), Of: []Subject{onPair(q, p), onService(v)}, At: look.t}
+		if groups[i] != groups[j] {
+			f.Of = append(f.Of, groups[i], groups[j])
+		}
+		switch {
+		case look.nodes == nil:
+			f.Outcome, f.Says, f.Of = Unseen, look.why, append(f.Of, around...)
+		case look.seen[j]:
+			seen++
+			continue
+		default:
+			m.misses(v, &f, p, q, look.nodes)
+		}
+		all = append(all, f)
+	}
+	if seen > 0 {
+		all = append(all, good)
+	}
+	return all
 }
 
-func sees(v *view.View, p, q *view.Pod, at, began time.Duration) Finding {
-	f := Finding{Subject: onPair(p, q), Of: []Subject{onService(v)}, Outcome: Pass}
-	n, t, why := belief(p, at)
-	if n == nil {
-		f.Outcome, f.Says = Unseen, why
-		f.Of = append(f.Of, toward(v, p)...)
-		return f
-	}
-	f.At = t
+func (m *roll) misses(v *view.View, f *Finding, p, q *view.Pod, n *recording.Nodes) {
 	name := q.Node()
-	if slices.ContainsFunc(n.Visible, q.Is) {
-		return f
-	}
 	if name == "" {
 		name = q.Name + " (which did not say its name)"
 	}
 	f.Outcome, f.Code = Fail, "not-in-view"
-	f.Says = fmt.Sprintf("%s (%s) does not see %s %.0f s after the objects were made: nodes() is [%s]", p.Node(), p.Name, name, (at - began).Seconds(), strings.Join(n.Visible, ", "))
+	f.Says = fmt.Sprintf("%s (%s) does not see %s %.0f s after the objects were made: nodes() is [%s]", p.Node(), p.Name, name, (m.at - m.began).Seconds(), strings.Join(firstOf(n.Visible, 8), ", "))
 	f.Remedy = "everything below was seen to work: look at the discovery of " + p.Name + " in its log"
 	f.Try = fmt.Sprintf("kubectl -n %s logs %s", v.Header.Namespace, p.Name)
-	return f
-}
-
-func foreigners(v *view.View, p *view.Pod, at time.Duration) (Finding, bool) {
-	n, t, _ := belief(p, at)
-	if n == nil {
-		return Finding{}, false
-	}
-	stale, foreign := v.Others(n.Visible, at)
-	if len(stale) > 0 {
-		return Finding{Subject: onPod(p), Outcome: Fail, Code: "stale-node", At: t,
-			Says: fmt.Sprintf("%s still sees %s, whose pod has left", p.Node(), list(stale))}, true
-	}
-	if len(foreign) == 0 {
-		return Finding{}, false
-	}
-	return Finding{Subject: onPod(p), Outcome: Fail, Code: "foreign-node", At: t,
-		Says:   fmt.Sprintf("%s sees %s, which is no node of this workload", p.Node(), list(foreign)),
-		Remedy: "give each cluster a cookie and a Service of its own"}, true
 }

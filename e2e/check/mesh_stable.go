@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,32 +15,37 @@ func meshStable() Check {
 		ID: "mesh/stable", Title: "keeps the full mesh while nothing happens", Rung: Mesh, Level: Required, Episode: "formation",
 		Why:    "A mesh that tears itself apart and heals (an address that comes and goes in DNS, overlapping partitions) looks full at every second glance.",
 		Source: "https://www.erlang.org/doc/apps/kernel/kernel_app.html (prevent_overlapping_partitions)",
-		Causes: map[string][]string{"flapping": mesh[2:]},
-		Judge: func(v *view.View) []Finding {
+		Causes: map[string][]string{"flapping": after("mesh/stable")},
+		Judge: undisturbed(func(v *view.View) []Finding {
 			first, formed := v.FirstFull(0)
 			if !formed {
 				// Each pod's stability is unseen; what keeps the mesh from forming explains it.
+				whole := everything(v)
 				return eachMember(v, func(p *view.Pod) Finding {
-					return Finding{Subject: onPod(p), Of: everything(v), Outcome: Unseen, Says: "the mesh was never full, so that it could not be seen to stay so"}
+					return Finding{Subject: onPod(p), Of: whole, Outcome: Unseen, Says: "the mesh was never full, so that it could not be seen to stay so"}
 				})
 			}
 			hold := v.Profile.Hold.D()
 			from := max(first, v.End()-hold)
-			return eachMember(v, func(p *view.Pod) Finding { return stable(v, p, from, v.End(), hold) })
-		},
+			rolls := v.Rolls(v.Must(v.End()), from, v.End())
+			return eachMember(v, func(p *view.Pod) Finding { return stable(p, rolls, from, v.End(), hold) })
+		}),
 	}
 }
 
-func stable(v *view.View, p *view.Pod, from, to, hold time.Duration) Finding {
+func stable(p *view.Pod, rolls func(time.Duration) *view.Roll, from, to, hold time.Duration) Finding {
 	f := Finding{Subject: onPod(p), Outcome: Pass, At: to, Took: to - from}
-	must := v.Must(to)
 	var losses []string
 	looks := view.Between(p.Nodes, from, to)
-	for _, e := range looks {
+	for i, e := range looks {
 		if e.Nodes.Outcome != recording.OK {
 			continue
 		}
-		if d := v.Differs(p, e.Nodes.Visible, must, e.T); len(d) > 0 {
+		r := rolls(e.T)
+		if i > 0 && len(losses) == 0 && looks[i-1].Nodes.Outcome == recording.OK && r == rolls(looks[i-1].T) && slices.Equal(e.Nodes.Visible, looks[i-1].Nodes.Visible) {
+			continue // as a moment ago, when it was full
+		}
+		if d := r.Differs(p, e.Nodes.Visible); len(d) > 0 {
 			losses = append(losses, fmt.Sprintf("%.2f s: %s", e.T.Seconds(), strings.Join(d, " and ")))
 		}
 	}
@@ -61,6 +67,9 @@ func stable(v *view.View, p *view.Pod, from, to, hold time.Duration) Finding {
 func everything(v *view.View) []Subject {
 	all := []Subject{onService(v), onWorkload(v)}
 	pods := members(v)
+	for _, g := range meshRoll(v).groups()[1:] {
+		all = append(all, onGroup(g))
+	}
 	for _, p := range pods {
 		all = append(all, onPod(p))
 		for _, q := range pods {

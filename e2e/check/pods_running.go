@@ -12,11 +12,7 @@ func podsRunning() Check {
 		ID: "pods/running", Title: "runs every replica without a restart", Rung: Pods, Level: Required, Episode: "formation",
 		Why:    "A node that crashes or never starts cannot be a member; one that restarts comes back as another node.",
 		Source: "https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/",
-		Causes: map[string][]string{
-			"not-created": above("pods/ready", "dns/a-records-match-pods", "epmd/reachable", "epmd/port-as-declared", "dist/port-reachable", "dist/cookie-accepted"),
-			"not-running": above("pods/ready", "dns/a-records-match-pods", "epmd/reachable", "epmd/port-as-declared", "dist/port-reachable", "dist/cookie-accepted"),
-			"restarted":   above("pods/ready", "dns/a-records-match-pods"),
-		},
+		Causes: stopped(),
 		Judge: func(v *view.View) []Finding {
 			var all []Finding
 			pods := members(v)
@@ -33,6 +29,16 @@ func podsRunning() Check {
 			return all
 		},
 	}
+}
+
+// stopped gives every way of not running the same consequences: nothing is seen of a VM that is not there.
+func stopped() map[string][]string {
+	all := append([]string{"pods/ready", "vm/*", "dns/*", "probe/*"}, aboveVM()...)
+	m := map[string][]string{"not-created": all, "not-running": all, "restarted": above("pods/ready", "dns/a-records-match-pods")}
+	for _, c := range crashes {
+		m[c.code] = all
+	}
+	return m
 }
 
 func running(v *view.View, p *view.Pod) Finding {
@@ -53,6 +59,10 @@ func running(v *view.View, p *view.Pod) Finding {
 		f.Try = fmt.Sprintf("kubectl -n %s logs %s -c %s --previous", v.Header.Namespace, p.Name, c.Name)
 		if c.Restarts == 0 && c.State == "waiting" {
 			f.Try = fmt.Sprintf("kubectl -n %s describe pod %s", v.Header.Namespace, p.Name) // it never ran, there is no log
+		}
+		if line, why, found := lastWords(append([]string{c.Message}, c.Log...)); found {
+			f.Code, f.Remedy = why.code, why.remedy
+			f.Says += fmt.Sprintf("; it says %q", line)
 		}
 		return f
 	}

@@ -2,22 +2,37 @@ package check
 
 import (
 	"fmt"
+	"net/netip"
+	"strings"
 	"time"
 
 	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/view"
 )
 
-// eachPair judges every ordered pair of different members over the settled window.
-func eachPair(v *view.View, judge func(p, q *view.Pod, from, to time.Duration) Finding) []Finding {
+// eachPair judges the dials to every member from all others over the settled window. Those that came through are one
+// finding on the pod that was dialled; each other is a finding on its pair.
+func eachPair(v *view.View, to func(q *view.Pod, from, until time.Duration) func(p *view.Pod) Finding) []Finding {
 	var all []Finding
-	from, to := settled(v)
+	from, until := settled(v)
 	pods := members(v)
-	for _, p := range pods {
-		for _, q := range pods {
-			if p != q {
-				all = append(all, judge(p, q, from, to))
+	for _, q := range pods {
+		judge := to(q, from, until)
+		good := Finding{Subject: onPod(q), Outcome: Pass}
+		passed := 0
+		for _, p := range pods {
+			if p == q {
+				continue
 			}
+			if f := judge(p); f.Outcome == Pass {
+				passed++
+				good.At, good.Took = max(good.At, f.At), max(good.Took, f.Took)
+			} else {
+				all = append(all, f)
+			}
+		}
+		if passed > 0 {
+			all = append(all, good)
 		}
 	}
 	if len(all) == 0 {
@@ -26,32 +41,68 @@ func eachPair(v *view.View, judge func(p, q *view.Pod, from, to time.Duration) F
 	return all
 }
 
-// conclude gives the attempt that decides among those of the list of which ours is true: the youngest of which
-// something was learnt. A single one that got no answer after one that did is a lost packet or a moment without CPU; it
-// takes two in a row. It is nil where nothing was learnt.
+// attempts is what a list of attempts of one dialler, walked from the youngest, has come to.
+type attempts struct {
+	decided, unanswered *recording.Event
+}
+
+// add takes one attempt more, an older one. The youngest of which something was learnt decides. A single one that got no
+// answer after one that did is a lost packet or a moment without CPU; it takes two in a row.
+func (a *attempts) add(e *recording.Event, o recording.Outcome) {
+	switch {
+	case a.decided != nil || o == recording.ProbeError || o == recording.Nok || o == recording.Alive:
+	case a.unanswered != nil && o == recording.OK:
+		a.decided = e
+	case a.unanswered != nil:
+		a.decided = a.unanswered
+	case o == recording.Timeout || o == recording.Silent:
+		a.unanswered = e
+	default:
+		a.decided = e
+	}
+}
+
+func (a *attempts) result() *recording.Event {
+	if a.decided != nil {
+		return a.decided
+	}
+	return a.unanswered
+}
+
+// conclude gives the attempt that decides among those of the list of which ours is true. It is nil where nothing was learnt.
 func conclude(list []recording.Event, outcome func(recording.Event) (o recording.Outcome, ours bool)) *recording.Event {
-	var unanswered *recording.Event
-	for i := len(list) - 1; i >= 0; i-- {
-		o, ours := outcome(list[i])
-		switch {
-		case !ours || o == recording.ProbeError || o == recording.Nok || o == recording.Alive:
-		case unanswered != nil && o == recording.OK:
-			return &list[i]
-		case unanswered != nil:
-			return unanswered
-		case o == recording.Timeout || o == recording.Silent:
-			unanswered = &list[i]
-		default:
-			return &list[i]
+	var a attempts
+	for i := len(list) - 1; i >= 0 && a.decided == nil; i-- {
+		if o, ours := outcome(list[i]); ours {
+			a.add(&list[i], o)
 		}
 	}
-	return unanswered
+	return a.result()
+}
+
+// conclusions gives the attempt that decides for each dialler of the list, by its UID.
+func conclusions(list []recording.Event, outcome func(recording.Event) (o recording.Outcome, from string)) map[string]*recording.Event {
+	by := map[string]*attempts{}
+	for i := len(list) - 1; i >= 0; i-- {
+		o, from := outcome(list[i])
+		a := by[from]
+		if a == nil {
+			a = &attempts{}
+			by[from] = a
+		}
+		a.add(&list[i], o)
+	}
+	all := make(map[string]*recording.Event, len(by))
+	for from, a := range by {
+		all[from] = a.result()
+	}
+	return all
 }
 
 // reach gives every way of not reaching a port the same consequences.
-func reach(ids []string) map[string][]string {
+func reach(ids []string, also ...string) map[string][]string {
 	m := map[string][]string{}
-	for _, code := range []string{"refused", "filtered", "unreachable", "silent", "not-speaking"} {
+	for _, code := range append([]string{"refused", "filtered", "unreachable", "silent", "not-speaking"}, also...) {
 		m[code] = ids
 	}
 	return m
@@ -73,6 +124,7 @@ func unreached(f *Finding, what string, from *view.Pod, o recording.Outcome, det
 	case recording.Rejected, recording.Unreachable:
 		f.Code = "unreachable"
 		f.Says = fmt.Sprintf("%s cannot be reached from %s: %s", what, from.Name, detail)
+		f.Remedy = "see the routes and the rules between the two nodes' pod networks: something answers that there is no way"
 	case recording.Silent:
 		f.Code = "silent"
 		f.Says = fmt.Sprintf("%s accepts a connection from %s and says nothing", what, from.Name)
@@ -80,8 +132,40 @@ func unreached(f *Finding, what string, from *view.Pod, o recording.Outcome, det
 	default:
 		f.Code = "not-speaking"
 		f.Says = fmt.Sprintf("%s answers %s, but not as it should: %s (%s)", what, from.Name, o, detail)
+		f.Remedy = "see what listens on that port in the pod"
 	}
 	if detail != "" {
 		f.Seen = append(f.Seen, detail)
+	}
+}
+
+// bound tells a port that is bound to loopback from one on which nobody listens, by the socket table of the pod that
+// refused: from outside they look the same.
+func bound(f *Finding, q *view.Pod, addr string, at time.Duration) {
+	dialled, err := netip.ParseAddrPort(addr)
+	listening, known := q.Listening(at)
+	if f.Code != "refused" || err != nil || !known {
+		return
+	}
+	var here []string
+	loopback, there := true, false
+	for _, a := range listening {
+		if a.Port() == dialled.Port() {
+			here = append(here, a.String())
+			loopback = loopback && a.Addr().Unmap().IsLoopback()
+			there = there || a.Addr().IsUnspecified() || a.Addr().Unmap() == dialled.Addr().Unmap()
+		}
+	}
+	f.Seen = append(f.Seen, fmt.Sprintf("listeners of %s on port %d: [%s]", q.Name, dialled.Port(), strings.Join(here, " ")))
+	switch {
+	case len(here) == 0:
+		f.Says += fmt.Sprintf(" nor on any other of the pod: port %d is not open in %s", dialled.Port(), q.Name)
+		f.Remedy = "see in the log of " + q.Name + " why it does not run, or where it listens instead"
+	case there:
+		f.Says = strings.Replace(f.Says, "nothing listens on that address", q.Name+" listens on "+strings.Join(here, " and ")+", so that a rule on the way resets the connection", 1)
+		f.Remedy = "look for a NetworkPolicy or a firewall that rejects the port, and whether the listener is only just starting"
+	case loopback:
+		f.Code = "loopback-only"
+		f.Says = strings.Replace(f.Says, "nothing listens on that address", "it is bound to "+strings.Join(here, " and ")+" only, which no peer can reach", 1)
 	}
 }

@@ -16,7 +16,7 @@ func recoverySurvivors() Check {
 		ID: "recovery/survivors-keep-links", Title: "keeps the links between the untouched nodes", Rung: Recovery, Level: Required, Episode: "recovery",
 		Why:    "A discovery that disconnects what leaves DNS, or a global that prevents overlapping partitions, tears healthy links for milliseconds at every deploy. Polling never sees it; the TCP 4-tuple remembers.",
 		Source: "https://www.erlang.org/doc/apps/kernel/kernel_app.html (prevent_overlapping_partitions)",
-		Causes: map[string][]string{"link-replaced": nil, "link-lost": nil},
+		Causes: map[string][]string{"link-replaced": nil, "link-lost": {"recovery/full-again"}},
 		Judge: func(v *view.View) []Finding {
 			d, ok := deleted(v)
 			if !ok {

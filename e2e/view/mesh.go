@@ -1,9 +1,9 @@
 package view
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
-	"sort"
 	"strings"
 	"time"
 
@@ -40,33 +40,40 @@ func (m Mesh) String() string {
 // Mesh judges nobody; it tells whether at t every member's own view held every other member, nothing of a
 // pod that has left and nobody foreign, and since when that has been so without a gap.
 func (v *View) Mesh(t time.Duration) Mesh {
-	must := v.Must(t)
-	m := Mesh{Why: v.lacks(must, t)}
-	if m.Full = len(m.Why) == 0; !m.Full {
-		return m
+	// Most questions are about the end, and many checks ask them.
+	if m := v.atEnd.Load(); m != nil && t == v.end {
+		return *m
 	}
-	for _, p := range must {
-		m.Since = max(m.Since, p.changed(t), v.since(p, must, t))
+	r := v.Roll(v.Must(t), t)
+	m := Mesh{Why: v.lacks(r, t)}
+	if m.Full = len(m.Why) == 0; m.Full {
+		for i, p := range r.Must {
+			m.Since = max(m.Since, p.changed(t), r.since(i, t))
+		}
+	}
+	if t == v.end {
+		v.atEnd.Store(&m)
 	}
 	return m
 }
 
 // lacks says what keeps the mesh from being full at t, judged by each member's youngest view.
-func (v *View) lacks(must []*Pod, t time.Duration) []string {
+func (v *View) lacks(r *Roll, t time.Duration) []string {
 	var why []string
-	if want := v.Profile.Replicas(); len(must) < want {
-		why = append(why, fmt.Sprintf("%d of %d pods ready", len(must), want))
+	if want := v.Profile.Replicas(); len(r.Must) < want {
+		why = append(why, fmt.Sprintf("%d of %d pods ready", len(r.Must), want))
 	}
-	for _, p := range must {
-		if w := v.lack(p, must, t); w != "" {
+	for i := range r.Must {
+		if w := r.lack(i, t); w != "" {
 			why = append(why, w)
 		}
 	}
 	return why
 }
 
-// lack says why p's youngest view at t is not a full one, or "".
-func (v *View) lack(p *Pod, must []*Pod, t time.Duration) string {
+// lack says why the youngest view at t of the member in that place is not a full one, or "".
+func (r *Roll) lack(i int, t time.Duration) string {
+	p := r.Must[i]
 	e := last(p.Nodes, t)
 	switch {
 	case e == nil:
@@ -76,14 +83,15 @@ func (v *View) lack(p *Pod, must []*Pod, t time.Duration) string {
 	case t-e.T > MaxGap:
 		return fmt.Sprintf("%s has not been seen for %.1f s", p.Name, (t - e.T).Seconds())
 	}
-	if d := v.Differs(p, e.Nodes.Visible, must, t); len(d) > 0 {
+	if d := r.Differs(p, e.Nodes.Visible); len(d) > 0 {
 		return p.Name + " " + strings.Join(d, " and ")
 	}
 	return ""
 }
 
-// since walks back from t over p's own views for as long as they hold what the youngest holds.
-func (v *View) since(p *Pod, must []*Pod, t time.Duration) time.Duration {
+// since walks back from t over a member's own views for as long as they hold what the youngest holds.
+func (r *Roll) since(i int, t time.Duration) time.Duration {
+	p := r.Must[i]
 	samples := Between(p.Nodes, 0, t)
 	from := t
 	for i := len(samples) - 1; i >= 0; i-- {
@@ -93,7 +101,7 @@ func (v *View) since(p *Pod, must []*Pod, t time.Duration) time.Duration {
 		}
 		// Most views are the same as the one after them, which was full.
 		same := i+1 < len(samples) && slices.Equal(e.Nodes.Visible, samples[i+1].Nodes.Visible)
-		if !same && len(v.Differs(p, e.Nodes.Visible, must, t)) > 0 {
+		if !same && len(r.Differs(p, e.Nodes.Visible)) > 0 {
 			break
 		}
 		from = e.T
@@ -103,25 +111,19 @@ func (v *View) since(p *Pod, must []*Pod, t time.Duration) time.Duration {
 
 // Differs says in what p's view differs from the other members: "misses NODE", "sees NODE of a pod that has left"
 // … An empty answer is a full view. Pods that may be in the mesh are no difference.
-func (v *View) Differs(p *Pod, visible []string, must []*Pod, t time.Duration) []string {
-	sees := map[string]bool{}
-	for _, n := range visible {
-		sees[n] = true
-	}
+func (r *Roll) Differs(p *Pod, visible []string) []string {
+	seen, stale, foreign := r.Look(visible)
 	var d []string
-	for _, q := range must {
-		if q == p {
+	for i, q := range r.Must {
+		if q == p || seen[i] {
 			continue
 		}
-		switch n := q.Node(); {
-		case n != "" && sees[n], n == "" && slices.ContainsFunc(visible, q.Is):
-		case n == "":
-			d = append(d, "misses "+q.Name+" (whose node name is not known)")
-		default:
+		if n := q.Node(); n != "" {
 			d = append(d, "misses "+n)
+		} else {
+			d = append(d, "misses "+q.Name+" (whose node name is not known)")
 		}
 	}
-	stale, foreign := v.Others(visible, t)
 	for _, n := range stale {
 		d = append(d, "still sees "+n+" of a pod that has left")
 	}
@@ -134,32 +136,7 @@ func (v *View) Differs(p *Pod, visible []string, must []*Pod, t time.Duration) [
 // Others are the names in a node's view at t that belong to no living pod of the workload: stale ones of pods whose VM
 // had ended by then, and foreign ones that never belonged to any.
 func (v *View) Others(visible []string, t time.Duration) (stale, foreign []string) {
-	living, dead := map[string]bool{}, map[string]bool{}
-	var unnamed []*Pod
-	for _, p := range v.Pods() {
-		n := p.Node()
-		at, gone := p.Exited()
-		switch {
-		case n == "":
-			unnamed = append(unnamed, p)
-		case gone && at <= t && p.Leaving(t):
-			dead[n] = true
-		default:
-			living[n] = true
-		}
-	}
-	for _, n := range visible {
-		switch {
-		case living[n]:
-		case dead[n]:
-			stale = append(stale, n)
-		case slices.ContainsFunc(unnamed, func(p *Pod) bool { return p.Is(n) }):
-		default:
-			foreign = append(foreign, n)
-		}
-	}
-	sort.Strings(stale)
-	sort.Strings(foreign)
+	_, stale, foreign = v.Roll(nil, t).Look(visible)
 	return stale, foreign
 }
 
@@ -171,31 +148,77 @@ func (v *View) Held(d time.Duration) (bool, Mesh) {
 
 // FirstFull is the first moment at or after from at which the mesh was full.
 func (v *View) FirstFull(from time.Duration) (time.Duration, bool) {
-	var witness *Pod // what lacked a moment ago mostly still does
-	for _, t := range v.moments(from) {
-		must := v.Must(t)
-		if len(must) < v.Profile.Replicas() || witness != nil && slices.Contains(must, witness) && v.lack(witness, must, t) != "" {
+	var r *Roll
+	ready := map[*Pod]bool{}
+	for _, p := range v.Pods() {
+		if p.Ready(from - 1) {
+			ready[p] = true
+		}
+	}
+	witness := 0 // the place of one who lacked something a moment ago
+	for _, m := range v.moments(from) {
+		if m.state {
+			// Who has to be there may be others from here on.
+			r = nil
+			if m.pod.Ready(m.t) {
+				ready[m.pod] = true
+			} else {
+				delete(ready, m.pod)
+			}
+		}
+		if len(ready) < v.Profile.Replicas() || len(ready) == 0 {
 			continue
 		}
-		i := slices.IndexFunc(must, func(p *Pod) bool { return v.lack(p, must, t) != "" })
-		if i < 0 {
-			return t, true
+		if r == nil || m.t >= r.until {
+			r, witness = v.Roll(v.Must(m.t), m.t), 0
+		} else if m.pod != r.Must[witness] {
+			continue // only a look of its own can show that the witness lacks nothing more
 		}
-		witness = must[i]
+		if v.allFull(r, m.t, &witness) {
+			return m.t, true
+		}
 	}
 	return 0, false
 }
 
-// moments are the times at which something about the mesh became known, sorted.
-func (v *View) moments(from time.Duration) []time.Duration {
-	var all []time.Duration
+// allFull tells whether no member lacks anything at t. It begins with the witness and leaves there who lacks something:
+// those before it were found to be full a moment ago.
+func (v *View) allFull(r *Roll, t time.Duration, witness *int) bool {
+	for range r.Must {
+		if r.lack(*witness, t) != "" {
+			return false
+		}
+		*witness = (*witness + 1) % len(r.Must)
+	}
+	return true
+}
+
+// moment is a time at which something about the mesh became known: a pod's state, or a node's view.
+type moment struct {
+	t     time.Duration
+	pod   *Pod
+	state bool
+}
+
+// moments are those from a time on, sorted; of one time the states first.
+func (v *View) moments(from time.Duration) []moment {
+	var all []moment
 	for _, p := range v.Pods() {
-		for _, list := range [][]recording.Event{p.Nodes, p.states} {
-			for _, e := range Between(list, from, v.end) {
-				all = append(all, e.T)
-			}
+		for _, e := range Between(p.states, from, v.end) {
+			all = append(all, moment{e.T, p, true})
+		}
+		for _, e := range Between(p.Nodes, from, v.end) {
+			all = append(all, moment{e.T, p, false})
 		}
 	}
-	sort.Slice(all, func(i, j int) bool { return all[i] < all[j] })
+	slices.SortStableFunc(all, func(a, b moment) int {
+		if a.state != b.state && a.t == b.t {
+			if a.state {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Compare(a.t, b.t)
+	})
 	return all
 }

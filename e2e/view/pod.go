@@ -1,6 +1,7 @@
 package view
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -162,16 +163,31 @@ func Links(e recording.Event, a, b *Pod) map[Link]recording.Link {
 	return links
 }
 
-func listens(p *Pod, port uint16) bool {
-	for _, e := range p.EPMD {
-		for _, n := range e.EPMD.Names {
-			if n.Port == int(port) {
-				return true
+func listens(p *Pod, port uint16) bool { return p.ports[port] }
+
+func (p *Pod) learnPorts(e *recording.EPMD) {
+	for _, n := range e.Names {
+		if p.ports == nil {
+			p.ports = map[uint16]bool{}
+		}
+		p.ports[uint16(n.Port)] = true
+	}
+}
+
+func (p *Pod) learnLocal(e *recording.Nodes) {
+	for _, n := range e.Visible {
+		if strings.HasSuffix(n, "@127.0.0.1") {
+			if p.local == nil {
+				p.local = map[string]bool{}
 			}
+			p.local[n] = true
 		}
 	}
-	return false
 }
+
+// LocalPeers are the names at 127.0.0.1 that the pod's node ever counted as visible peers, sorted. No peer in another pod
+// can bear one: nodes give such names to our probe.
+func (p *Pod) LocalPeers() []string { return slices.Sorted(maps.Keys(p.local)) }
 
 // ReadySince is the last time up to t at which the pod became Ready, or stopped being so.
 func (p *Pod) ReadySince(t time.Duration) time.Duration { return p.changed(t) }

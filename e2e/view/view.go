@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 	"sort"
+	"strings"
+	"sync/atomic"
 	"time"
 
 	"meshproof.dev/meshproof/e2e/profile"
@@ -34,6 +36,7 @@ type View struct {
 	starts   map[string]recording.Start
 	objects  []recording.Event
 	beats    map[string][]recording.Event
+	atEnd    atomic.Pointer[Mesh] // the mesh at the end, once asked for
 }
 
 // Pod is one pod of the workload by its UID, with all that was seen of it, each list sorted by time.
@@ -44,6 +47,8 @@ type Pod struct {
 
 	states  []recording.Event
 	process []recording.Event
+	ports   map[uint16]bool   // distribution ports that epmd gave for it
+	local   map[string]bool   // names at 127.0.0.1 that its node ever counted as visible peers
 	Nodes   []recording.Event // what its node believes
 	Sockets []recording.Event // the kernel's table
 	DNS     []recording.Event // what it resolves
@@ -86,6 +91,7 @@ func Load(path string) (*View, error) {
 // Apply adds one event. Agents' events may arrive later than younger ones of others.
 func (v *View) Apply(e recording.Event) {
 	v.end = max(v.end, e.T)
+	v.atEnd.Store(nil)
 	switch {
 	case e.Start != nil:
 		v.starts[e.By] = *e.Start
@@ -118,6 +124,7 @@ func (v *View) Apply(e recording.Event) {
 	case e.EPMD != nil:
 		p := v.pod(e.EPMD.To)
 		p.EPMD = insert(p.EPMD, e)
+		p.learnPorts(e.EPMD)
 	case e.Dist != nil:
 		p := v.pod(e.Dist.To)
 		p.Dist = insert(p.Dist, e)
@@ -127,6 +134,7 @@ func (v *View) Apply(e recording.Event) {
 	case e.Nodes != nil:
 		p := v.pod(e.Nodes.Pod)
 		p.Nodes = insert(p.Nodes, e)
+		p.learnLocal(e.Nodes)
 	case e.Sockets != nil:
 		p := v.pod(e.Sockets.Pod)
 		p.Sockets = insert(p.Sockets, e)
@@ -157,7 +165,8 @@ func (v *View) applyInside(e recording.Event) {
 }
 
 func (v *View) applyPod(e recording.Event) {
-	if !v.Profile.Owns(e.Pod.Labels) {
+	// The pods of a Job are no nodes, whatever their labels are.
+	if !v.Profile.Owns(e.Pod.Labels) || strings.HasPrefix(e.Pod.Owner, "Job/") {
 		return
 	}
 	p := v.pod(e.Pod.UID)

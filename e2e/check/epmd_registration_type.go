@@ -1,0 +1,46 @@
+package check
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"meshproof.dev/meshproof/e2e/recording"
+	"meshproof.dev/meshproof/e2e/view"
+)
+
+func epmdRegistrationType() Check {
+	return Check{
+		ID: "epmd/registration-type", Title: "registers its nodes as visible ones", Rung: EPMD, Level: Latent, Episode: "formation",
+		Why:    "A node started with -hidden is in nobody's nodes(), takes no part in global and is introduced to no third node: each of its links has to be asked for.",
+		Source: "https://www.erlang.org/doc/system/distributed.html#hidden-nodes",
+		Causes: map[string][]string{"hidden": above()},
+		Judge:  ofEPMD(registrationType),
+	}
+}
+
+func registrationType(v *view.View, p *view.Pod, _, _ time.Duration) Finding {
+	f := Finding{Subject: onPod(p), Outcome: Unseen, Of: toward(v, p), Says: fmt.Sprintf("epmd of %s was not seen to say how its node is registered", p.Name)}
+	own := short(p.Node())
+	for _, e := range slices.Backward(p.Registrations) {
+		r := e.Registration
+		if r.Outcome != recording.OK || own != "" && r.Name != own {
+			continue
+		}
+		f.At = e.T
+		switch r.Type {
+		case "normal":
+			f.Outcome, f.Of, f.Says = Pass, nil, ""
+		case "hidden":
+			f.Outcome, f.Of, f.Code = Fail, nil, "hidden"
+			f.Says = fmt.Sprintf("%s of %s is registered with epmd as a hidden node: nodes() of its peers never shows it", r.Name, p.Name)
+			f.Seen = []string{fmt.Sprintf("name %s at port %d, type %s", r.Name, r.Port, r.Type)}
+			f.Remedy = "take -hidden out of vm.args, ERL_FLAGS and the start command"
+			f.Try = fmt.Sprintf("kubectl -n %s exec %s -- sh -c 'tr \"\\0\" \" \" </proc/1/cmdline' | grep -o -- -hidden", v.Header.Namespace, p.Name)
+		default:
+			f.Says = fmt.Sprintf("epmd of %s says that %s is of type %s, which is neither a normal nor a hidden node", p.Name, r.Name, r.Type)
+		}
+		return f
+	}
+	return f
+}

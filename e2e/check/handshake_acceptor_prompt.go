@@ -1,0 +1,76 @@
+package check
+
+import (
+	"fmt"
+	"time"
+
+	"meshproof.dev/meshproof/e2e/recording"
+	"meshproof.dev/meshproof/e2e/view"
+)
+
+func handshakeAcceptorPrompt() Check {
+	return Check{
+		ID: "handshake/acceptor-prompt", Title: "answers a handshake at once", Rung: Handshake, Level: Latent, Episode: "formation",
+		Why:    "net_kernel resolves the names of peers itself, one after the other: names that cannot be resolved hold it up for seconds each, and with it every handshake, until healthy peers give up (net_setuptime).",
+		Source: "https://www.erlang.org/doc/apps/kernel/kernel_app.html (net_setuptime)",
+		Causes: map[string][]string{"acceptor-slow": {"mesh/links-match-views", "mesh/stable"}},
+		Judge:  eachNode(prompt),
+	}
+}
+
+// A node answers in a millisecond. One answer that takes longer than promptly is chance, slowOften of them are not.
+const (
+	promptly  = time.Second
+	slowOften = 3
+)
+
+func prompt(v *view.View, p *view.Pod, from, to time.Duration) Finding {
+	var slow, pressed []recording.Event // of the latter the machine may be to blame
+	quick, heard, worst := 0, false, time.Duration(0)
+	for _, e := range view.Between(p.Dist, from, to) {
+		heard = heard || e.Dist.Outcome == recording.OK
+		switch d := e.Dist; {
+		case d.Outcome != recording.OK && d.Outcome != recording.Silent:
+		case d.Took <= promptly && d.Outcome == recording.OK:
+			quick++
+		case d.Took-v.Pressure(e.T-d.Took, e.T+promptly) <= promptly:
+			pressed = append(pressed, e)
+		default:
+			slow, worst = append(slow, e), max(worst, d.Took)
+		}
+	}
+	if !heard {
+		return unheard(v, p) // one that never says anything is not slow
+	}
+	f := Finding{Subject: onPod(p), Outcome: Pass, At: to}
+	for _, e := range append(slow, pressed...) {
+		f.Seen = append(f.Seen, fmt.Sprintf("%.2f s: %s %s after %.1f s", e.T.Seconds(), e.Dist.Addr, e.Dist.Outcome, e.Dist.Took.Seconds()))
+	}
+	f.Seen = firstOf(f.Seen, 8)
+	epmd := slowestEPMD(p, from, to)
+	switch {
+	case len(slow)+len(pressed) < slowOften:
+		f.Seen = nil
+	case len(slow) < slowOften:
+		f.Outcome, f.Says = Unseen, fmt.Sprintf("%d answers of %s took long while the machine was short of CPU: our own timers fired up to %.1f s too late", len(slow)+len(pressed), p.Name, v.Pressure(from, to).Seconds())
+	case epmd > promptly:
+		f.Outcome, f.Of, f.Says = Unseen, toward(v, p), fmt.Sprintf("%d answers of %s took up to %.1f s, and epmd beside it up to %.1f s: it is not the node alone that is slow", len(slow), p.Name, worst.Seconds(), epmd.Seconds())
+	default:
+		f.Outcome, f.Code, f.At, f.Of = Fail, "acceptor-slow", slow[len(slow)-1].T, toward(v, p)
+		f.Says = fmt.Sprintf("%s accepts connections at once and takes up to %.1f s to answer the handshake, %d of %d times: its net_kernel is blocked, as by the names of peers that it cannot resolve", orName(p), worst.Seconds(), len(slow), quick+len(slow)+len(pressed))
+		f.Remedy = "let discovery give addresses or names that resolve at once, and drop those of dead peers; raise no net_setuptime"
+		f.Try = fmt.Sprintf("kubectl -n %s exec %s -- getent hosts HOST, with the host parts of the names that its discovery connects to", v.Header.Namespace, p.Name)
+	}
+	return f
+}
+
+// slowestEPMD is how long the pod's epmd took at worst to answer: what is slow there, too, is not the node.
+func slowestEPMD(p *view.Pod, from, to time.Duration) time.Duration {
+	worst := time.Duration(0)
+	for _, e := range view.Between(p.EPMD, from, to) {
+		if e.EPMD.Outcome == recording.OK || e.EPMD.Outcome == recording.Silent {
+			worst = max(worst, e.EPMD.Took)
+		}
+	}
+	return worst
+}

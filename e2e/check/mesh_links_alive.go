@@ -1,0 +1,118 @@
+package check
+
+import (
+	"fmt"
+	"time"
+
+	"meshproof.dev/meshproof/e2e/recording"
+	"meshproof.dev/meshproof/e2e/view"
+)
+
+func meshLinksAlive() Check {
+	return Check{
+		ID: "mesh/links-alive", Title: "hears something on every link within the time of its ticks", Rung: Mesh, Level: Required, Episode: "formation",
+		Why:    "A link whose packets are dropped stays in nodes() until net_ticktime runs out, a minute by default, while every message on it is lost. The kernel knows at once how long it has heard nothing.",
+		Source: "https://www.erlang.org/doc/apps/kernel/kernel_app.html (net_ticktime, net_tickintensity)",
+		Causes: map[string][]string{"no-data": after("mesh/links-alive"), "backing-off": after("mesh/links-alive")},
+		Judge: undisturbed(func(v *view.View) []Finding {
+			pods := members(v)
+			peers := v.Peers(pods)
+			var all []Finding
+			for _, p := range pods {
+				all = append(all, linksOf(v, p, pods, peers)...)
+			}
+			if len(all) == 0 {
+				return none(v, "there was no pod to look at")
+			}
+			return all
+		}),
+	}
+}
+
+// tickSlack is what a tick may come late by: the node's own timers, the network, and the time between two looks.
+const tickSlack = time.Second
+
+func linksOf(v *view.View, p *view.Pod, pods []*view.Pod, peers *view.Peers) []Finding {
+	unseen := Finding{Subject: onPod(p), Outcome: Unseen}
+	looks := watched(p, v.End())
+	if len(looks) == 0 {
+		unseen.Of, unseen.Says = toward(v, p), fmt.Sprintf("the sockets of %s were not watched in the last %.1f s", p.Name, lately.Seconds())
+		return []Finding{unseen}
+	}
+	var all []Finding
+	linked := 0
+	for _, l := range peers.Of(looks[len(looks)-1], p) {
+		linked++
+		if f := alive(v, p, pods[l.Pod], l.Link, looks); f.Outcome != Pass {
+			all = append(all, f)
+		}
+	}
+	if linked == 0 && len(pods) > 1 {
+		unseen.Of = everything(v) // it is but the echo of a mesh that is not there
+		unseen.Says = fmt.Sprintf("%s holds no link to any member", p.Name)
+		return []Finding{unseen}
+	}
+	if len(all) < linked || linked == 0 {
+		all = append(all, Finding{Subject: onPod(p), Outcome: Pass, At: looks[len(looks)-1].T})
+	}
+	return all
+}
+
+// watched are the socket tables of the last moments that could be read.
+func watched(p *view.Pod, end time.Duration) []recording.Event {
+	var all []recording.Event
+	for _, e := range view.Between(p.Sockets, end-lately, end) {
+		if e.Sockets.Outcome == recording.OK {
+			all = append(all, e)
+		}
+	}
+	return all
+}
+
+// alive judges one link by the youngest table: a node sends something at least every net_ticktime / net_tickintensity. The
+// times are those that the sender itself told.
+func alive(v *view.View, p, q *view.Pod, l recording.Link, looks []recording.Event) Finding {
+	f := Finding{Subject: onPair(p, q), Outcome: Pass, At: looks[len(looks)-1].T}
+	f.Try = fmt.Sprintf("ss -tio in the network namespace of %s: lastrcv and backoff of %s", p.Name, l.Remote)
+	f.Seen = []string{fmt.Sprintf("%s - %s: last data %.1f s ago, backoff %d, %d bytes not acknowledged", l.Local, l.Remote, l.Idle.Seconds(), l.Backoff, l.Unsent)}
+	f.Remedy = "look for what drops the packets of this connection and not those of others: a rule that was added, a route that changed, a connection table that lost it"
+	if n := retrying(l, looks); n > view.MaxGap {
+		f.Outcome, f.Code = Fail, "backing-off"
+		f.Says = fmt.Sprintf("the link %s - %s between %s and %s has not got its data across for more than %.1f s: the kernel sends the same again, %d times so far", l.Local, l.Remote, p.Name, q.Name, n.Seconds(), l.Backoff)
+		return f
+	}
+	k := q.Kernel()
+	if k == nil || k.TickTime <= 0 || k.TickIntensity <= 0 {
+		return Finding{Subject: f.Subject, Outcome: Unseen, Of: toward(v, q), At: f.At, Says: fmt.Sprintf("net_ticktime of %s could not be read, so that nobody knows how long it may be silent", orName(q))}
+	}
+	limit := k.TickTime*3/(2*time.Duration(k.TickIntensity)) + tickSlack
+	switch late := l.Idle - limit; {
+	case late <= 0:
+		return Finding{Subject: f.Subject, Outcome: Pass, At: f.At}
+	case late <= v.Pressure(f.At-l.Idle, f.At):
+		f.Outcome, f.Remedy = Unseen, ""
+		f.Says = fmt.Sprintf("%s heard nothing from %s for %.1f s, %.1f s are allowed; the machine was short of CPU for as long as that is too much", p.Name, q.Name, l.Idle.Seconds(), limit.Seconds())
+	default:
+		f.Outcome, f.Code = Fail, "no-data"
+		f.Says = fmt.Sprintf("%s has heard nothing on its link with %s for %.1f s; a tick is due every %.1f s (net_ticktime %.0f s, intensity %d): it believes in a link that is dead", orName(p), orName(q), l.Idle.Seconds(), (k.TickTime / time.Duration(k.TickIntensity)).Seconds(), k.TickTime.Seconds(), k.TickIntensity)
+	}
+	return f
+}
+
+// retrying is for how long the kernel has been sending the same bytes of a link again, as far as the tables go back. A lost
+// packet takes it a fraction of a second.
+func retrying(l recording.Link, looks []recording.Event) time.Duration {
+	end := looks[len(looks)-1].T
+	since := end
+	for i := len(looks) - 1; i >= 0 && l.Backoff > 0; i-- {
+		found := false
+		for _, o := range looks[i].Sockets.Links {
+			found = found || o.Local == l.Local && o.Remote == l.Remote && o.Backoff > 0
+		}
+		if !found {
+			break
+		}
+		since = looks[i].T
+	}
+	return end - since
+}

@@ -1,0 +1,41 @@
+package check
+
+import (
+	"fmt"
+
+	"meshproof.dev/meshproof/e2e/view"
+)
+
+func meshNobodyForeign() Check {
+	return Check{
+		ID: "mesh/nobody-foreign", Title: "has nobody in the mesh who does not belong there", Rung: Mesh, Level: Required, Episode: "formation",
+		Why:    "Whoever shares the cookie and is found once is in the cluster with all rights: another application behind the same Service becomes part of this one.",
+		Source: "https://www.erlang.org/doc/system/distributed.html#security",
+		Causes: map[string][]string{"foreign-node": after("mesh/nobody-foreign")},
+		Judge: undisturbed(func(v *view.View) []Finding {
+			m := meshRoll(v)
+			var all []Finding
+			for i, p := range m.pods {
+				all = append(all, foreigners(v, p, m.looks[i]))
+			}
+			if len(all) == 0 {
+				return none(v, "there was no node to ask")
+			}
+			return all
+		}),
+	}
+}
+
+func foreigners(v *view.View, p *view.Pod, l look) Finding {
+	f := Finding{Subject: onPod(p), Outcome: Pass, At: l.t}
+	switch {
+	case l.nodes == nil:
+		f.Outcome, f.Says, f.Of = Unseen, l.why, toward(v, p)
+	case len(l.foreign) > 0:
+		f.Outcome, f.Code = Fail, "foreign-node"
+		f.Says = fmt.Sprintf("%s sees %s, which is no node of this workload", p.Node(), list(l.foreign))
+		f.Remedy = "give each cluster a cookie and a Service of its own"
+		f.Try = fmt.Sprintf("kubectl get pods -A -o wide, and look for the addresses of %s", list(l.foreign))
+	}
+	return f
+}

@@ -1,0 +1,44 @@
+package check_test
+
+import (
+	"meshproof.dev/meshproof/e2e/check"
+	"meshproof.dev/meshproof/e2e/recording"
+	rt "meshproof.dev/meshproof/e2e/recording/recordingtest"
+)
+
+// ours is a name that a node gives to our probe.
+const ours = "2J6N0MUFN4K7S@127.0.0.1"
+
+// visibleProbe makes our probe a peer of pod i's node for one look.
+func visibleProbe(s *rt.Story, i int) {
+	done := false
+	s.Change(isNodes(i, rt.Full), func(e *recording.Event) {
+		if !done {
+			e.Nodes.Visible, done = append(e.Nodes.Visible, ours), true
+		}
+	})
+}
+
+func probeTrials() map[string][]trial {
+	return map[string][]trial{
+		"probe/hidden": {
+			{"visible for a moment", func(s *rt.Story) { visibleProbe(s, 1) }, []want{{pod(1), check.Unseen, "probe-visible", []string{rt.Node(1), ours, "no verdict about the mesh holds"}}}},
+			{"one node was never asked", func(s *rt.Story) { s.Drop(isNodes(2, 0)) }, []want{{pod(2), check.NotApplicable, "", []string{rt.Name(2)}}}},
+			{"a node that calls itself so", calls(2, "derl@127.0.0.1"), nil},
+			{"hidden, as it should be", func(s *rt.Story) {
+				s.Change(isNodes(1, 0), func(e *recording.Event) { e.Nodes.Hidden = []string{ours} })
+			}, nil},
+		},
+		"probe/own-address": {
+			{"dialled from elsewhere", func(s *rt.Story) {
+				s.Change(isDist(1, 2), func(e *recording.Event) {
+					e.Dist.Outcome, e.Dist.Detail = recording.ProbeError, "dialled from 10.0.0.1:5, not from the pod's own address "+rt.IP(1)
+				})
+			}, []want{{pod(1), check.Unseen, "other-address", []string{rt.Name(1), "dialled from 10.0.0.1:5"}}}},
+			{"nothing was dialled", func(s *rt.Story) { s.Drop(byAgent) }, []want{{"pod *", check.NotApplicable, "", []string{"nothing was dialled from"}}}},
+			{"an error of another kind", func(s *rt.Story) {
+				s.Change(isDist(1, 2), func(e *recording.Event) { e.Dist.Outcome, e.Dist.Detail = recording.ProbeError, "too many open files" })
+			}, nil},
+		},
+	}
+}

@@ -1,0 +1,59 @@
+package check
+
+import (
+	"fmt"
+	"strings"
+
+	"meshproof.dev/meshproof/e2e/view"
+)
+
+func recoveryFullAgain() Check {
+	return Check{
+		ID: "recovery/full-again", Title: "is a full mesh again after a pod was replaced", Rung: Recovery, Level: Required, Episode: "recovery",
+		Why:    "A replacement that joins is half of it: nodes that nobody touched can lose each other over it, and not find back.",
+		Source: "https://www.erlang.org/doc/apps/kernel/kernel_app.html (prevent_overlapping_partitions)",
+		Causes: map[string][]string{"not-in-view": nil},
+		Judge: func(v *view.View) []Finding {
+			d, ok := deleted(v)
+			if !ok {
+				return noDeletion(v)
+			}
+			pods := v.Must(v.End())
+			if len(pods) < 2 {
+				return alone(v, 1)
+			}
+			first, full := v.FirstFull(d.act.T + 1)
+			call := v.Roll(pods, v.End())
+			var all []Finding
+			for i, p := range pods {
+				found := wholeAgain(v, d, call, i, p)
+				if f := &found[0]; f.Outcome == Pass && full && v.Mesh(v.End()).Full {
+					f.Took = max(first, v.Mesh(v.End()).Since) - d.act.T
+				}
+				all = append(all, found...)
+			}
+			return all
+		},
+	}
+}
+
+func wholeAgain(v *view.View, d deletion, call *view.Roll, i int, p *view.Pod) []Finding {
+	n, t, why := belief(p, v.End())
+	if n == nil {
+		return []Finding{{Subject: onPod(p), Outcome: Unseen, Says: why}}
+	}
+	seen, _, _ := call.Look(n.Visible)
+	var all []Finding
+	for j, q := range call.Must {
+		if i != j && !seen[j] {
+			all = append(all, Finding{Subject: onPair(p, q), Of: []Subject{onPair(q, p), onService(v)}, Outcome: Fail, Code: "not-in-view", At: t,
+				Says:   fmt.Sprintf("%.0f s after the deletion of %s, %s does not see %s: nodes() is [%s]", (t - d.act.T).Seconds(), d.victim.Name, orName(p), orName(q), strings.Join(firstOf(n.Visible, 8), ", ")),
+				Remedy: "see that discovery connects again to nodes it has lost, not only to those it has never seen",
+				Try:    fmt.Sprintf("kubectl -n %s logs %s", v.Header.Namespace, p.Name)})
+		}
+	}
+	if len(all) == 0 {
+		all = append(all, Finding{Subject: onPod(p), Outcome: Pass, At: t})
+	}
+	return all
+}

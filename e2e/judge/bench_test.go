@@ -1,0 +1,59 @@
+package judge_test
+
+import (
+	"fmt"
+	"testing"
+
+	"meshproof.dev/meshproof/e2e/check"
+	"meshproof.dev/meshproof/e2e/judge"
+	"meshproof.dev/meshproof/e2e/recording/recordingtest"
+	"meshproof.dev/meshproof/e2e/view"
+)
+
+// BenchmarkJudge judges a recording of a large mesh by all checks: a thousand nodes are to take a second at most, and a
+// pair as long among a thousand as among a hundred.
+func BenchmarkJudge(b *testing.B) {
+	for _, n := range []int{100, 300, 1000} {
+		b.Run(fmt.Sprintf("nodes=%d", n), func(b *testing.B) {
+			v := sparse(b, n)
+			b.ReportAllocs()
+			for b.Loop() {
+				p := judge.Judge("dns-a", []judge.Episode{{Name: "formation", View: v}}, check.All())
+				if code := p.ExitCode(); code != 0 {
+					b.Fatalf("exit code %d: %s", code, p.FirstBroken().Says)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n*(n-1)), "ns/pair")
+		})
+	}
+}
+
+// BenchmarkChecks judges it by one check at a time.
+func BenchmarkChecks(b *testing.B) {
+	const n = 1000
+	v := sparse(b, n)
+	for _, c := range check.All() {
+		if c.Episode != "formation" {
+			continue
+		}
+		b.Run(fmt.Sprintf("%s/nodes=%d", c.ID, n), func(b *testing.B) {
+			for b.Loop() {
+				c.Judge(v)
+			}
+		})
+	}
+}
+
+// sparse is the view of a mesh of n nodes that was looked at as seldom as it may be.
+func sparse(b *testing.B, n int) *view.View {
+	b.Helper()
+	h, events := recordingtest.Sparse(n)
+	v, err := view.New(h)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for e := range events {
+		v.Apply(e)
+	}
+	return v
+}

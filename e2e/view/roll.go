@@ -1,0 +1,129 @@
+package view
+
+import (
+	"slices"
+	"sort"
+	"time"
+)
+
+// Roll is the roll call at one moment: who has to be in the mesh, and whose the names are that a node may see. One call
+// serves for the views of all nodes.
+type Roll struct {
+	Must []*Pod
+
+	named   map[string]bearer
+	unnamed []*Pod
+	until   time.Duration // the next end of a VM, from when on a name may be a stale one
+}
+
+// bearer is what a name is worth: whose it is among the Must, and whether it is a living pod's.
+type bearer struct {
+	must         []int
+	living, dead bool
+}
+
+// never is later than any recording.
+const never = time.Duration(1<<63 - 1)
+
+// Roll makes the roll call of those who have to be there at t.
+func (v *View) Roll(must []*Pod, t time.Duration) *Roll {
+	r := &Roll{Must: must, named: make(map[string]bearer, len(v.reported)), until: never}
+	for _, p := range v.Pods() {
+		n := p.Node()
+		at, gone := p.Exited()
+		if n == "" {
+			r.unnamed = append(r.unnamed, p)
+			continue
+		}
+		b := r.named[n]
+		if gone && at <= t && p.Leaving(t) {
+			b.dead = true
+		} else {
+			b.living = true
+		}
+		if gone && at > t {
+			r.until = min(r.until, at)
+		}
+		r.named[n] = b
+	}
+	for i, p := range must {
+		if n := p.Node(); n != "" {
+			b := r.named[n]
+			b.must = append(b.must, i)
+			r.named[n] = b
+		}
+	}
+	return r
+}
+
+// Look reads a node's view: seen tells of each of the Must, by its place, whether the view holds its node. Stale are names
+// of pods whose VM had ended, and foreign are names that never belonged to any; remote consoles are neither.
+func (r *Roll) Look(visible []string) (seen []bool, stale, foreign []string) {
+	seen = make([]bool, len(r.Must))
+	for _, n := range visible {
+		b, known := r.named[n]
+		for _, i := range b.must {
+			seen[i] = true
+		}
+		switch {
+		case b.living:
+		case b.dead:
+			stale = append(stale, n)
+		case known, r.unnamedOf(n, seen), r.console(n):
+		default:
+			foreign = append(foreign, n)
+		}
+	}
+	sort.Strings(stale)
+	sort.Strings(foreign)
+	return seen, stale, foreign
+}
+
+// unnamedOf tells whether a name is that of a pod that has not told its own yet, and marks it as seen.
+func (r *Roll) unnamedOf(name string, seen []bool) bool {
+	i := slices.IndexFunc(r.unnamed, func(p *Pod) bool { return p.Is(name) })
+	if i < 0 {
+		return false
+	}
+	if at := slices.Index(r.Must, r.unnamed[i]); at >= 0 {
+		seen[at] = true
+	}
+	return true
+}
+
+func (r *Roll) console(name string) bool {
+	for n := range r.named {
+		if Console(name, n) {
+			return true
+		}
+	}
+	return false
+}
+
+// Rolls gives the roll call at any time from from to to, for looks at one mesh over a while. It makes a new one only where
+// a pod has left in between.
+func (v *View) Rolls(must []*Pod, from, to time.Duration) func(t time.Duration) *Roll {
+	var turns []time.Duration
+	for _, p := range v.Pods() {
+		at, gone := p.Exited()
+		if !gone {
+			continue
+		}
+		turns = append(turns, at)
+		for _, e := range Between(p.states, from, to) {
+			turns = append(turns, e.T)
+		}
+	}
+	slices.Sort(turns)
+	made := map[int]*Roll{}
+	return func(t time.Duration) *Roll {
+		i, there := slices.BinarySearch(turns, t)
+		for there && i < len(turns) && turns[i] == t {
+			i++
+		}
+		if made[i] == nil {
+			made[i] = v.Roll(must, t)
+		}
+		return made[i]
+	}
+}
