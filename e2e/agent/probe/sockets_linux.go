@@ -22,60 +22,83 @@ func (w *watch) sockets(context.Context) {
 		switch {
 		case s.Listening:
 			e.Listen = append(e.Listen, s.Local.String())
-		case s.Established && !w.o.ours.has(s.Local, s.Remote):
+		case s.Established && !w.o.ours.has(true, s.Local, s.Remote):
 			e.Links = append(e.Links, recording.Link{Local: s.Local.String(), Remote: s.Remote.String(), Idle: s.Idle, Backoff: s.Backoff, Unsent: s.Unacked})
 		}
 	}
 	w.emit(recording.Event{Sockets: &e})
 }
 
-// ours are the agent's own TCP connections, by their two addresses: they stand in the tables of both their ends. What the
-// agents of other nodes have made cannot be told apart here; it is gone with the next look. Safe for concurrent use.
+// ours are the agent's own connections, by their two addresses: TCP's stand in the tables of both their ends, and DNS
+// questions are heard as they leave. What the agents of other nodes have made cannot be told apart here; it is gone with
+// the next look. Safe for concurrent use.
 type ours struct {
 	mu    sync.Mutex
-	conns map[ends]time.Time // when it was closed, zero while it is open
+	conns map[ends]time.Time // when it is forgotten, zero while it is open
 	swept time.Time
 }
 
-type ends struct{ a, b netip.AddrPort }
+type ends struct {
+	tcp  bool
+	a, b netip.AddrPort
+}
 
-// remember is how long a closed connection may still stand in a table that was read before.
-const remember = time.Second
+// remember is how long a closed connection may still stand in a table that was read before, and rememberDNS how long a
+// question that went over it may wait to be heard on a busy machine.
+const (
+	remember    = time.Second
+	rememberDNS = 15 * time.Second
+	dnsPort     = 53
+)
 
 func newOurs() *ours { return &ours{conns: map[ends]time.Time{}} }
 
-// hold takes note of a connection until it is closed. Others than TCP stand in no table and are given back as they are.
+// hold takes note of a connection until it is closed.
 func (o *ours) hold(c net.Conn) net.Conn {
-	local, isTCP := c.LocalAddr().(*net.TCPAddr)
-	remote, _ := c.RemoteAddr().(*net.TCPAddr)
-	if !isTCP || remote == nil {
-		return c
+	switch c := c.(type) {
+	case *net.TCPConn:
+		return &held{Conn: c, end: o.note(c, true)}
+	case *net.UDPConn:
+		return &heldUDP{UDPConn: c, end: o.note(c, false)}
 	}
-	e := ends{plain(local.AddrPort()), plain(remote.AddrPort())}
+	return c
+}
+
+// note gives the function that is to be called when the connection is closed.
+func (o *ours) note(c net.Conn, tcp bool) (end func()) {
+	local, bad := netip.ParseAddrPort(c.LocalAddr().String())
+	remote, worse := netip.ParseAddrPort(c.RemoteAddr().String())
+	if bad != nil || worse != nil {
+		return func() {} // only literal addresses are dialled
+	}
+	e, keep := ends{tcp, plain(local), plain(remote)}, remember
+	if remote.Port() == dnsPort {
+		keep = rememberDNS
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if time.Since(o.swept) > remember {
-		o.swept = time.Now()
-		for old, at := range o.conns {
-			if !at.IsZero() && time.Since(at) > remember {
+	if now := time.Now(); now.Sub(o.swept) > remember {
+		o.swept = now
+		for old, until := range o.conns {
+			if !until.IsZero() && now.After(until) {
 				delete(o.conns, old)
 			}
 		}
 	}
 	o.conns[e] = time.Time{}
-	return &held{Conn: c, end: func() {
+	return func() {
 		o.mu.Lock()
 		defer o.mu.Unlock()
-		o.conns[e] = time.Now()
-	}}
+		o.conns[e] = time.Now().Add(keep)
+	}
 }
 
 // has tells whether a connection is the agent's, whichever of its ends is asked.
-func (o *ours) has(local, remote netip.AddrPort) bool {
+func (o *ours) has(tcp bool, local, remote netip.AddrPort) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	_, here := o.conns[ends{local, remote}]
-	_, there := o.conns[ends{remote, local}]
+	_, here := o.conns[ends{tcp, local, remote}]
+	_, there := o.conns[ends{tcp, remote, local}]
 	return here || there
 }
 
@@ -94,4 +117,17 @@ type held struct {
 func (h *held) Close() error {
 	h.once.Do(h.end)
 	return h.Conn.Close()
+}
+
+// heldUDP is the same for datagrams; that it is a net.PacketConn, too, tells the DNS library how to frame.
+type heldUDP struct {
+	*net.UDPConn
+	end  func()
+	once sync.Once
+}
+
+// Close closes the connection.
+func (h *heldUDP) Close() error {
+	h.once.Do(h.end)
+	return h.UDPConn.Close()
 }

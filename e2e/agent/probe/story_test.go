@@ -43,6 +43,18 @@ func (p tree) put(pid int, uid string) {
 	hold(os.WriteFile(filepath.Join(dir, "cgroup"), []byte("0::/kubepods/pod"+uid+"/x\n"), 0o600))
 }
 
+// link shows only the namespaces of a process, as those of another.
+func (p tree) link(pid, of int) {
+	p.t.Helper()
+	dir := filepath.Join(p.root, fmt.Sprint(pid))
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		p.t.Fatal(err)
+	}
+	if err := os.Symlink(fmt.Sprintf("/proc/%d/ns", of), filepath.Join(dir, "ns")); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
 func (p tree) remove(pid int) {
 	p.t.Helper()
 	if err := os.RemoveAll(filepath.Join(p.root, fmt.Sprint(pid))); err != nil {

@@ -56,7 +56,8 @@ func (o *Observer) begin(ctx context.Context, plan agent.Plan, pod agent.Pod, p 
 	w.wg.Go(func() { w.every(w.ctx, func(e agent.Every) time.Duration { return e.Sockets }, w.sockets) })
 	w.wg.Go(func() { w.every(w.ctx, func(e agent.Every) time.Duration { return e.DNS }, w.dns) })
 	w.wg.Go(func() { w.every(w.ctx, fixed(factsEvery), w.resolver()) })
-	w.wg.Go(func() { w.views() })
+	w.wg.Go(w.asked)
+	w.wg.Go(w.views)
 	return w, nil
 }
 

@@ -19,10 +19,12 @@ import (
 	"golang.org/x/sys/unix"
 
 	"meshproof.dev/meshproof/e2e/agent"
+	"meshproof.dev/meshproof/e2e/agent/fault"
 	"meshproof.dev/meshproof/e2e/agent/netns"
 	"meshproof.dev/meshproof/e2e/agent/probe"
 	"meshproof.dev/meshproof/e2e/agent/proc"
 	"meshproof.dev/meshproof/e2e/agent/server"
+	"meshproof.dev/meshproof/e2e/agent/sniff"
 	"meshproof.dev/meshproof/e2e/recording"
 )
 
@@ -48,9 +50,15 @@ func run(ctx context.Context) error {
 	ctx, end := context.WithCancel(ctx)
 	sessions := server.NewSessions(ctx, boot, func(emit func(recording.Event)) server.Observer { return probe.New("/proc", node, emit) })
 	defer sessions.Wait()
+	faults, healed := fault.New("/proc"), make(chan struct{})
+	defer func() { <-healed }()
 	defer end()
 	go beat(ctx, sessions.Emit)
-	return server.Serve(ctx, l, server.Handler(abilities(node), sessions))
+	go func() {
+		defer close(healed)
+		faults.Run(ctx, func(what string) { sessions.Emit(recording.Event{Fault: &recording.Fault{What: what}}) })
+	}()
+	return server.Serve(ctx, l, server.WithFaults(server.Handler(abilities(node), sessions), faults.Set))
 }
 
 // listen opens the API's port on the loopback of the agent's own pod: nobody but the API server's port-forward gets there.
@@ -105,6 +113,12 @@ func abilities(node string) recording.Start {
 		can("netns", ns.Do(func() error { return nil }))
 		_, err = ns.TCP()
 		can("inet_diag", err)
+		var heard *sniff.Socket
+		if heard, err = sniff.Open(ns); err == nil {
+			err = heard.Close()
+		}
+		can("af_packet", err)
+		can("nftables", fault.Able(ns))
 	} else {
 		can("netns", err)
 	}

@@ -1,0 +1,132 @@
+package probe
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"meshproof.dev/meshproof/e2e/agent"
+	"meshproof.dev/meshproof/e2e/agent/netns/netnstest"
+	"meshproof.dev/meshproof/e2e/recording"
+)
+
+// The pod's own questions are told and ours are not, over UDP or TCP; an interval without any is told, too.
+func TestOnlyThePodsQuestionsAreTold(t *testing.T) {
+	h, pid := netnstest.New(t)
+	resolver(t, h)
+	tree := newTree(t)
+	tree.put(pid, uidA)
+	o, s, _ := observe(t, tree.root)
+	o.SetPlan(agent.Plan{Pods: []agent.Pod{{UID: uidA, IP: "127.0.0.1", Node: "n1"}}, DNSName: "ours.example.", Every: agent.Every{DNS: 50 * time.Millisecond}})
+	s.await(t, "our own answer", 0, func(e recording.Event) bool { return e.DNS != nil && e.DNS.Outcome == recording.OK })
+	empty := s.await(t, "an interval without a question", 0, func(e recording.Event) bool { return e.Asked != nil && len(e.Asked.Questions) == 0 }).Asked
+	if empty.Pod != uidA || empty.Over < askedEvery || empty.Over > 3*askedEvery || empty.Lost != 0 {
+		t.Errorf("%+v", empty)
+	}
+	mark := s.now()
+	for _, network := range []string{"udp", "tcp"} {
+		c, err := h.Dial(t.Context(), network, "127.0.0.1:53", "127.0.0.1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		conn := &dns.Conn{Conn: c}
+		if err := conn.WriteMsg(new(dns.Msg).SetQuestion("Theirs.example.", dns.TypeA)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	isTheirs := func(e recording.Event) bool { return e.Asked != nil && len(e.Asked.Questions) > 0 }
+	s.await(t, "the pod's questions", mark, isTheirs)
+	time.Sleep(askedEvery + askedEvery/2)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	count, answers, intervals := 0, 0, 0
+	for _, e := range s.events {
+		if e.Asked == nil {
+			continue
+		}
+		intervals++
+		for _, q := range e.Asked.Questions {
+			if q.Name != "theirs.example" || q.Type != "A" || q.Empty > 0 {
+				t.Errorf("%+v", q)
+			}
+			count += q.Count
+			answers += q.RCodes["NOERROR"]
+		}
+	}
+	if count != 2 || answers != 2 || intervals < 3 {
+		t.Errorf("two questions and answers were counted as %d and %d, in %d intervals", count, answers, intervals)
+	}
+}
+
+// In the node's own network nobody can say whose questions they are.
+func TestNothingIsHeardInTheNodesNetwork(t *testing.T) {
+	_, pid := netnstest.New(t)
+	tree := newTree(t)
+	tree.put(pid, uidA)
+	tree.link(1, pid) // process 1 stands for the node
+	o, s, _ := observe(t, tree.root)
+	o.SetPlan(agent.Plan{Pods: []agent.Pod{{UID: uidA, IP: "127.0.0.1", Node: "n1"}}})
+	s.await(t, "its sockets", 0, func(e recording.Event) bool { return e.Sockets != nil })
+	time.Sleep(askedEvery + askedEvery/2)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if slices.ContainsFunc(s.events, func(e recording.Event) bool { return e.Asked != nil || e.Fault != nil }) {
+		t.Errorf("%+v", s.events)
+	}
+}
+
+func TestOurs(t *testing.T) {
+	o := newOurs()
+	u, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer u.Close()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	for network, to := range map[string]string{"udp": u.LocalAddr().String(), "tcp": l.Addr().String()} {
+		raw, err := new(net.Dialer).DialContext(context.Background(), network, to)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := o.hold(raw)
+		_, packets := c.(net.PacketConn)
+		if packets != (network == "udp") {
+			t.Errorf("%s: a PacketConn: %v", network, packets)
+		}
+		tcp, local, remote := network == "tcp", netip.MustParseAddrPort(c.LocalAddr().String()), netip.MustParseAddrPort(to)
+		for range 2 {
+			if !o.has(tcp, local, remote) || !o.has(tcp, remote, local) || o.has(!tcp, local, remote) {
+				t.Errorf("%s: %v %v", network, o.has(tcp, local, remote), o.has(!tcp, local, remote))
+			}
+			_ = c.Close() // and for a while after it
+		}
+		o.mu.Lock()
+		for e, until := range o.conns {
+			if until.IsZero() || time.Until(until) > remember {
+				t.Errorf("%+v is remembered until %s", e, until)
+			}
+			o.conns[e] = time.Now().Add(-time.Millisecond)
+		}
+		o.swept = time.Time{}
+		o.mu.Unlock()
+		if raw, err = new(net.Dialer).DialContext(context.Background(), network, to); err != nil {
+			t.Fatal(err)
+		}
+		if again := o.hold(raw); o.has(tcp, local, remote) {
+			t.Errorf("%s: what was closed is not forgotten", network)
+			_ = again.Close()
+		}
+		_ = raw.Close()
+		clear(o.conns)
+	}
+}

@@ -1,0 +1,84 @@
+package sniff
+
+import (
+	"encoding/binary"
+	"net/netip"
+)
+
+// packet is a UDP datagram or TCP segment, as far as it was seen.
+type packet struct {
+	tcp      bool
+	src, dst netip.AddrPort
+	payload  []byte
+}
+
+// The numbers of what the filter lets through.
+const (
+	dnsPort  = 53
+	protoTCP = 6
+	protoUDP = 17
+)
+
+// parse reads an IP packet from its network header on. IPv6 extension headers are not passed over: no resolver sends any.
+// Of a fragmented datagram the first fragment is read, the others have no ports.
+func parse(b []byte) (p packet, ok bool) {
+	if len(b) < 20 {
+		return p, false
+	}
+	var proto byte
+	var src, dst netip.Addr
+	switch b[0] >> 4 {
+	case 4:
+		header, total := int(b[0]&15)*4, int(binary.BigEndian.Uint16(b[2:]))
+		if header < 20 || header > len(b) || binary.BigEndian.Uint16(b[6:])&0x1fff != 0 {
+			return p, false
+		}
+		proto, src, dst = b[9], netip.AddrFrom4([4]byte(b[12:16])), netip.AddrFrom4([4]byte(b[16:20]))
+		if total >= header && total < len(b) {
+			b = b[:total] // what follows is padding
+		}
+		b = b[header:]
+	case 6:
+		if len(b) < 40 {
+			return p, false
+		}
+		length := int(binary.BigEndian.Uint16(b[4:]))
+		proto, src, dst = b[6], netip.AddrFrom16([16]byte(b[8:24])).Unmap(), netip.AddrFrom16([16]byte(b[24:40])).Unmap()
+		if b = b[40:]; length > 0 && length < len(b) {
+			b = b[:length]
+		}
+	default:
+		return p, false
+	}
+	if len(b) < 4 {
+		return p, false
+	}
+	p.src, p.dst = netip.AddrPortFrom(src, binary.BigEndian.Uint16(b)), netip.AddrPortFrom(dst, binary.BigEndian.Uint16(b[2:]))
+	switch {
+	case proto == protoUDP && len(b) >= 8:
+		p.payload = b[8:]
+		return p, true
+	case proto == protoTCP && len(b) >= 20:
+		p.tcp = true
+		if header := int(b[12]>>4) * 4; header >= 20 && header <= len(b) {
+			p.payload = b[header:]
+			return p, true
+		}
+	}
+	return p, false
+}
+
+// message is the DNS message that the packet begins with. In TCP each has two bytes of length before it (RFC 1035, 4.2.2);
+// a segment that goes on with a message that began in another is not told from one that begins with it, and its bytes
+// seldom make a message. That is enough to count: a question fits one segment, and of an answer its beginning does.
+func (p packet) message() []byte {
+	b := p.payload
+	if !p.tcp {
+		return b
+	}
+	if len(b) < 2 {
+		return nil
+	}
+	n := int(binary.BigEndian.Uint16(b))
+	return b[2:min(len(b), 2+n)]
+}

@@ -1,0 +1,125 @@
+package sniff
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"meshproof.dev/meshproof/e2e/agent/netns"
+)
+
+// Socket hears the DNS packets of a network namespace, on all its interfaces.
+type Socket struct {
+	f   *os.File
+	raw syscall.RawConn
+}
+
+// filter lets UDP and TCP with port 53 on either side through, IPv4 (first fragments only) and IPv6. The kernel drops all
+// else before it is copied. A packet begins with its network header. Jumps count from the next line.
+var filter = []unix.SockFilter{
+	load(unix.BPF_B, 0), // 0: the version, and the length of the header
+	{Code: unix.BPF_ALU | unix.BPF_RSH | unix.BPF_K, K: 4},
+	jump(unix.BPF_JEQ, 4, 0, 10),
+	load(unix.BPF_B, 9), // 3: IPv4's protocol
+	jump(unix.BPF_JEQ, protoUDP, 1, 0),
+	jump(unix.BPF_JEQ, protoTCP, 0, 15),
+	load(unix.BPF_H, 6), // 6: the offset of a fragment
+	jump(unix.BPF_JSET, 0x1fff, 13, 0),
+	{Code: unix.BPF_LDX | unix.BPF_B | unix.BPF_MSH, K: 0}, // 8: X is the length of the header
+	{Code: unix.BPF_LD | unix.BPF_H | unix.BPF_IND, K: 0},
+	jump(unix.BPF_JEQ, dnsPort, 11, 0),
+	{Code: unix.BPF_LD | unix.BPF_H | unix.BPF_IND, K: 2},
+	jump(unix.BPF_JEQ, dnsPort, 9, 8),
+	jump(unix.BPF_JEQ, 6, 0, 7), // 13: is it IPv6?
+	load(unix.BPF_B, 6),
+	jump(unix.BPF_JEQ, protoUDP, 1, 0),
+	jump(unix.BPF_JEQ, protoTCP, 0, 4),
+	load(unix.BPF_H, 40), // 17: its ports
+	jump(unix.BPF_JEQ, dnsPort, 3, 0),
+	load(unix.BPF_H, 42),
+	jump(unix.BPF_JEQ, dnsPort, 1, 0),
+	{Code: unix.BPF_RET | unix.BPF_K, K: 0},       // 21: drop it
+	{Code: unix.BPF_RET | unix.BPF_K, K: 1 << 18}, // 22: take all of it
+}
+
+// allProtocols is ETH_P_ALL in network order: what the namespace itself sends is heard under no other.
+var allProtocols = binary.NativeEndian.Uint16([]byte{0, unix.ETH_P_ALL})
+
+func load(size uint16, at uint32) unix.SockFilter {
+	return unix.SockFilter{Code: unix.BPF_LD | size | unix.BPF_ABS, K: at}
+}
+
+func jump(on uint16, k uint32, yes, no uint8) unix.SockFilter {
+	return unix.SockFilter{Code: unix.BPF_JMP | on | unix.BPF_K, Jt: yes, Jf: no, K: k}
+}
+
+// Open begins to listen in a namespace. It takes CAP_NET_RAW there.
+func Open(h *netns.Handle) (*Socket, error) {
+	// Without a protocol nothing arrives before the filter is there. SOCK_DGRAM leaves the link's header off.
+	fd, err := h.Socket(unix.AF_PACKET, unix.SOCK_DGRAM, 0)
+	if err != nil {
+		return nil, fmt.Errorf("AF_PACKET: %w", err)
+	}
+	program := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
+	err = unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &program)
+	if err == nil {
+		err = unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: allProtocols})
+	}
+	if err != nil {
+		_ = unix.Close(fd)
+		return nil, fmt.Errorf("AF_PACKET: %w", err)
+	}
+	s := &Socket{f: os.NewFile(uintptr(fd), "packets")}
+	if s.raw, err = s.f.SyscallConn(); err != nil {
+		_ = s.f.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// Close ends listening.
+func (s *Socket) Close() error { return s.f.Close() }
+
+// SetReadDeadline bounds Read, also one that is under way.
+func (s *Socket) SetReadDeadline(t time.Time) error { return s.f.SetReadDeadline(t) }
+
+// Read waits for the next packet that leaves the namespace or comes to it. No thread is held up meanwhile.
+func (s *Socket) Read(b []byte) (n int, leaves bool, err error) {
+	var failed error
+	err = s.raw.Read(func(fd uintptr) bool {
+		for {
+			var from unix.Sockaddr
+			n, from, failed = unix.Recvfrom(int(fd), b, unix.MSG_DONTWAIT)
+			if errors.Is(failed, unix.EINTR) {
+				continue
+			}
+			if errors.Is(failed, unix.EAGAIN) {
+				return false
+			}
+			link, ok := from.(*unix.SockaddrLinklayer)
+			leaves = ok && link.Pkttype == unix.PACKET_OUTGOING
+			if failed != nil || leaves || ok && link.Pkttype == unix.PACKET_HOST {
+				return true
+			}
+		}
+	})
+	return n, leaves, errors.Join(err, failed)
+}
+
+// Drops is how many packets the kernel has dropped since it was asked last, for want of room.
+func (s *Socket) Drops() (int, error) {
+	var stats *unix.TpacketStats
+	var failed error
+	err := s.raw.Control(func(fd uintptr) {
+		stats, failed = unix.GetsockoptTpacketStats(int(fd), unix.SOL_PACKET, unix.PACKET_STATISTICS)
+	})
+	if err = errors.Join(err, failed); err != nil {
+		return 0, err
+	}
+	return int(stats.Drops), nil
+}
