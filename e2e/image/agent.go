@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -27,10 +28,11 @@ const (
 
 // Agent makes the agent's image for nodes of an architecture ("amd64", "arm64": status.nodeInfo.architecture of
 // a Node). The binary is built from the checkout by the go command, static and without paths of this machine, so
-// the same source gives the same digest everywhere; the image holds nothing else and needs no engine.
-func (m *Maker) Agent(ctx context.Context, goarch string) (Image, error) {
+// the same source gives the same digest everywhere; the image holds nothing else and needs no engine. With build tags it
+// is another agent ("sabotage": one that can do wrong on purpose).
+func (m *Maker) Agent(ctx context.Context, goarch string, tags ...string) (Image, error) {
 	start := time.Now()
-	bin, err := m.agentBinary(ctx, goarch)
+	bin, err := m.agentBinary(ctx, goarch, tags)
 	if err != nil {
 		return Image{}, err
 	}
@@ -56,7 +58,7 @@ func (m *Maker) Agent(ctx context.Context, goarch string) (Image, error) {
 }
 
 // agentBinary builds the agent. The go command decides whether there is anything to do.
-func (m *Maker) agentBinary(ctx context.Context, goarch string) ([]byte, error) {
+func (m *Maker) agentBinary(ctx context.Context, goarch string, tags []string) ([]byte, error) {
 	if _, err := exec.LookPath("go"); err != nil {
 		return nil, exitcode.With(exitcode.Unavailable, errors.New("the agent is built from source and there is no go command on PATH: install Go"))
 	}
@@ -71,8 +73,8 @@ func (m *Maker) agentBinary(ctx context.Context, goarch string) ([]byte, error) 
 		return nil, err
 	}
 	defer lock.Close()
-	file := filepath.Join(dir, "agent")
-	c := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", file, agentPackage)
+	file := filepath.Join(dir, strings.Join(append([]string{"agent"}, tags...), "-"))
+	c := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-tags="+strings.Join(tags, ","), "-o", file, agentPackage)
 	c.Dir = m.Root
 	c.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+goarch, "GOAMD64=v1", "GOARM64=v8.0")
 	if err := m.run(ctx, step{what: "building the agent", cmd: c}); err != nil {

@@ -41,6 +41,8 @@ type MutantSpec struct {
 	Unknown []string `yaml:"unknown"`
 	// Episodes are those that are recorded, where the later ones add nothing; all of them unless said.
 	Episodes []string `yaml:"episodes"`
+	// Watch is how long a formed mesh is watched on, for what shows itself late.
+	Watch Duration `yaml:"watch"`
 	// Alone says that nothing else may run on the cluster meanwhile.
 	Alone bool `yaml:"alone"`
 	// Budgets overrides the base's: what never forms need not be waited for in full.
@@ -145,6 +147,9 @@ func DecodeMutant(path string, data []byte) (*Mutant, error) {
 func (s *MutantSpec) check() error {
 	broken := !s.Break.Empty() || len(s.Deeds) > 0
 	wants := len(s.Expect) > 0 || len(s.Unknown) > 0
+	if s.Watch.D() > 2*time.Minute {
+		return errors.New("spec.watch is longer than two minutes")
+	}
 	for _, e := range s.Expect {
 		if e.Check == "" || e.Diagnosis == "" {
 			return errors.New("spec.expect needs check and diagnosis")

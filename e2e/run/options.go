@@ -26,6 +26,7 @@ type Options struct {
 	Kubeconfig string // "" as kubectl finds it
 	NoInstall  bool   // never install packages
 	Engine     string // "docker" or "podman"; "" what works
+	Pods       int    // how many pods may run at the same time; 0 what the machine bears
 	Seed       int64  // decides which pod is deleted; 0 by chance
 	Out        string // folder of the results; "" reports/out of the checkout
 

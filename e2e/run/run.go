@@ -197,24 +197,6 @@ func (s *Session) attempt(ctx context.Context, r *reports.Run) (err error) {
 	return err
 }
 
-// tellAll runs the workloads' stories side by side. otp are the releases that their nodes named.
-func (s *Session) tellAll(ctx context.Context, g *ground) (all []reports.Profile, otp []string, err error) {
-	all = make([]reports.Profile, len(s.ws))
-	errs := make([]error, len(s.ws))
-	var wg sync.WaitGroup
-	for i, w := range s.ws {
-		wg.Go(func() {
-			st := &story{o: &s.o, g: g, w: w, dir: s.Dir, known: &s.known, done: func(episode string, p judge.Profile) { s.tellDoor(w, episode, p) }}
-			all[i], errs[i] = st.tell(ctx)
-			s.mu.Lock()
-			otp = union(otp, st.otp)
-			s.mu.Unlock()
-		})
-	}
-	wg.Wait()
-	return all, otp, errors.Join(errs...)
-}
-
 func (s *Session) tellDoor(w *workload.Workload, episode string, p judge.Profile) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"meshproof.dev/meshproof/e2e/engine"
 	"meshproof.dev/meshproof/e2e/exitcode"
 	"meshproof.dev/meshproof/e2e/image"
+	"meshproof.dev/meshproof/e2e/profile"
 	"meshproof.dev/meshproof/e2e/target"
 	"meshproof.dev/meshproof/e2e/workload"
 )
@@ -24,9 +26,11 @@ type ground struct {
 	cluster *target.Cluster
 	node    image.Image
 	agent   image.Image
-	agents  string              // namespace of the agents that serve all workloads
-	apps    map[string]appImage // by the name in the manifests
-	failed  bool                // an image of the app could not be made: there is nothing to deploy
+	// sabotaged is an agent that does wrong what it is told to do wrong, where a mutant needs it.
+	sabotaged image.Image
+	agents    string              // namespace of the agents that serve all workloads
+	apps      map[string]appImage // by the name in the manifests
+	failed    bool                // an image of the app could not be made: there is nothing to deploy
 }
 
 // appImage is one image of the app, or why it could not be made.
@@ -101,6 +105,13 @@ func (g *ground) makeImages(ctx context.Context, o *Options, m *image.Maker, ws 
 		g.agent, err = m.Agent(ctx, runtime.GOARCH)
 		ours("agent image", err)
 	})
+	if slices.ContainsFunc(ws, func(w *workload.Workload) bool { return w.Mutant != nil && profile.InAgent(w.Mutant.Spec.Harness) }) {
+		wg.Go(func() {
+			var err error
+			g.sabotaged, err = m.Agent(ctx, runtime.GOARCH, "sabotage")
+			ours("sabotaged agent image", err)
+		})
+	}
 	for _, a := range appImages(ws, o.OTP) {
 		a.LogFile = filepath.Join(artifacts, "build-"+filepath.Base(a.Name)+".log")
 		wg.Go(func() {
@@ -120,6 +131,9 @@ func (g *ground) makeImages(ctx context.Context, o *Options, m *image.Maker, ws 
 
 func (g *ground) makeCluster(ctx context.Context, o *Options, m *image.Maker, state, artifacts string) error {
 	load := []target.Image{{Ref: g.agent.Ref, ID: g.agent.ID, Tar: g.agent.Tar}}
+	if g.sabotaged.Ref != "" && g.sabotaged.Ref != g.agent.Ref {
+		load = append(load, target.Image{Ref: g.sabotaged.Ref, ID: g.sabotaged.ID, Tar: g.sabotaged.Tar})
+	}
 	for _, a := range g.apps {
 		if a.Tar != "" {
 			load = append(load, target.Image{Ref: a.Ref, ID: a.ID, Tar: a.Tar})

@@ -8,11 +8,13 @@ import (
 	"regexp"
 	"sort"
 	"strings"
+	"sync"
 	"time"
 
 	"k8s.io/client-go/kubernetes"
 
 	"meshproof.dev/meshproof/e2e/episode"
+	"meshproof.dev/meshproof/e2e/fault"
 	"meshproof.dev/meshproof/e2e/judge"
 	"meshproof.dev/meshproof/e2e/observe"
 	"meshproof.dev/meshproof/e2e/profile"
@@ -35,6 +37,7 @@ type story struct {
 	obs    *observe.Observer
 	art    *artifacts
 	known  *secrets.Redactor
+	faults *fault.Injector
 	done   func(episode string, p judge.Profile) // told after each episode
 
 	episodes   []judge.Episode
@@ -64,9 +67,9 @@ func (s *story) tell(ctx context.Context) (reports.Profile, error) {
 
 func (s *story) judge() judge.Profile {
 	var told []judge.Episode
-	wanted := s.o.episodes()
+	recorded := wanted(s.o, s.w)
 	for _, name := range Episodes {
-		if !wanted[name] || name == "console" && len(s.w.Resolved.Console) == 0 {
+		if !recorded[name] || name == "console" && len(s.w.Resolved.Console) == 0 {
 			continue
 		}
 		e := judge.Episode{Name: name, Why: "the run ended before it"}
@@ -90,7 +93,7 @@ func (s *story) record(ctx context.Context) error {
 		return err
 	}
 	s.ns = namespaceOf(s.w)
-	if err = workload.CreateNamespace(ctx, s.client, s.ns, filepath.Base(s.dir), false); err != nil {
+	if err = workload.CreateNamespace(ctx, s.client, s.ns, filepath.Base(s.dir), ownAgent(s.w)); err != nil {
 		return err
 	}
 	defer s.tearDown()
@@ -101,8 +104,12 @@ func (s *story) record(ctx context.Context) error {
 	if err = s.begin("formation"); err != nil {
 		return err
 	}
+	agents, err := s.agents(ctx)
+	if err != nil {
+		return err
+	}
 	s.obs, err = observe.Start(ctx, observe.Options{
-		Rest: s.g.cluster.Config, Client: s.client, Namespace: s.ns, AgentNamespace: s.g.agents,
+		Rest: s.g.cluster.Config, Client: s.client, Namespace: s.ns, AgentNamespace: agents,
 		DNSName: s.dnsName(), EPMDPort: s.w.Resolved.EPMDPort, DistPort: s.w.Resolved.DistPort,
 		Owns: s.w.Resolved.Owns, Redact: s.known.Text, Now: s.rec.Now, Log: s.o.Log,
 		Sink: func(e recording.Event) { s.rec.Sink(e); s.art.see(ctx, e) },
@@ -111,8 +118,9 @@ func (s *story) record(ctx context.Context) error {
 		return err
 	}
 	defer s.obs.Stop()
+	defer s.beginFaults(ctx)()
 
-	err = episode.Formation(ctx, s.rec, s.w.Resolved.Budgets.Formation.D(), s.apply, s.say)
+	err = s.formation(ctx)
 	formed, end := s.end(ctx, "formation", err == nil)
 	if err != nil || end != nil {
 		return first(err, end)
@@ -128,8 +136,22 @@ func (s *story) record(ctx context.Context) error {
 	return s.console(ctx)
 }
 
+// formation records how the mesh forms, while things are done to it, and what becomes of it then.
+func (s *story) formation(ctx context.Context) error {
+	forming, stop := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() { s.meddle(forming) })
+	err := episode.Formation(ctx, s.rec, s.w.Resolved.Budgets.Formation.D(), s.apply, s.say)
+	stop()
+	wg.Wait()
+	if err != nil {
+		return err
+	}
+	return s.aftermath(ctx)
+}
+
 func (s *story) recovery(ctx context.Context) error {
-	if !s.o.episodes()["recovery"] {
+	if !wanted(s.o, s.w)["recovery"] {
 		return nil
 	}
 	if err := s.begin("recovery"); err != nil {
@@ -143,7 +165,7 @@ func (s *story) recovery(ctx context.Context) error {
 }
 
 func (s *story) console(ctx context.Context) error {
-	if !s.o.episodes()["console"] || len(s.w.Resolved.Console) == 0 {
+	if !wanted(s.o, s.w)["console"] || len(s.w.Resolved.Console) == 0 {
 		s.done("console", s.judge())
 		return nil
 	}
@@ -151,7 +173,7 @@ func (s *story) console(ctx context.Context) error {
 		return err
 	}
 	err := episode.Console(ctx, s.rec, s.w.Resolved.Console, func(ctx context.Context, p *view.Pod, c profile.Command) recording.Exec {
-		e := workload.Exec(ctx, s.g.cluster.Config, s.client, s.ns, p.Name, p.UID, c, s.known.Text)
+		e := workload.Exec(ctx, s.g.cluster.Config, s.client, s.ns, s.commandPod(p), p.UID, c, s.known.Text)
 		e.Detail = s.known.Text(e.Detail)
 		return e
 	})

@@ -90,6 +90,14 @@ func strays(ns *netns.Handle, lives func(pid int, start uint64) bool) (int, erro
 	return removed, err
 }
 
+// Able tells whether nftables can be used in the namespace, by looking at what is there.
+func Able(ns *netns.Handle) error {
+	return inside(ns, func(c *nftables.Conn) error {
+		_, err := c.ListTablesOfFamily(nftables.TableFamilyIPv4)
+		return err
+	})
+}
+
 // Offsets in an IPv4 header without options, and in a TCP or UDP header.
 const (
 	atTTL, atProtocol, atChecksum = 8, 9, 10

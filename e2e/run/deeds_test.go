@@ -1,0 +1,168 @@
+package run
+
+import (
+	"context"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes/fake"
+
+	"meshproof.dev/meshproof/e2e/agent"
+	"meshproof.dev/meshproof/e2e/episode"
+	"meshproof.dev/meshproof/e2e/fault"
+	"meshproof.dev/meshproof/e2e/profile"
+	"meshproof.dev/meshproof/e2e/recording"
+	rt "meshproof.dev/meshproof/e2e/recording/recordingtest"
+	"meshproof.dev/meshproof/e2e/recording/secrets"
+	"meshproof.dev/meshproof/e2e/view"
+)
+
+// fakeAgent is one whose rules bite.
+type fakeAgent struct{ wants map[string][]agent.Rule }
+
+func (f *fakeAgent) SetFaults(_ context.Context, w agent.Faults) ([]agent.Bite, error) {
+	f.wants[w.Holder] = w.Rules
+	var all []agent.Bite
+	for _, r := range w.Rules {
+		all = append(all, agent.Bite{Rule: r, Since: 1, Bites: r.Peer != nobody})
+	}
+	return all, nil
+}
+
+// staged is a story whose episode is under way, with all that a formation of three pods brings.
+func staged(t *testing.T, spec profile.MutantSpec) (*story, *fakeAgent) {
+	t.Helper()
+	w := some(t, func(s *profile.MutantSpec) { *s = spec })
+	s := &story{o: &Options{Log: func(string) {}}, w: w, ns: "ns", known: &secrets.Redactor{}, rec: episode.NewRecorder(time.Now().Add(-time.Hour))}
+	told := rt.Formation(3)
+	if err := s.rec.Begin(filepath.Join(t.TempDir(), "r.jsonl"), told.Header()); err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range told.Events {
+		s.rec.Sink(e)
+	}
+	f := &fakeAgent{wants: map[string][]agent.Rule{}}
+	s.faults = fault.New(s.ns, func(context.Context, string) (fault.Agent, error) { return f, nil }, s.rec.Sink)
+	return s, f
+}
+
+func (s *story) acts(t *testing.T) (all []string, void string) {
+	t.Helper()
+	s.rec.Ask(func(v *view.View) {
+		void = v.Void()
+		for _, do := range []string{fault.Inject, profile.Exec, profile.RotateSecret} {
+			if _, ok := v.Act(do); ok {
+				all = append(all, do)
+			}
+		}
+	})
+	return all, void
+}
+
+func TestDeedsFindTheirPodsOnce(t *testing.T) {
+	s, f := staged(t, profile.MutantSpec{})
+	for name, c := range map[string]struct {
+		deed  profile.Deed
+		first int
+	}{
+		"all": {profile.Deed{Do: profile.DropIn, Pods: "all", Port: 10000}, 3},
+		"one": {profile.Deed{Do: profile.DropIn, Pods: "one", Port: 10000}, 1},
+		"cut": {profile.Deed{Do: profile.Cut, Pods: "one", Port: 10000}, 1},
+	} {
+		done := map[string]bool{}
+		if n := len(s.targets(c.deed, "0", done)); n != c.first {
+			t.Errorf("%s: done to %d pods, want %d", name, n, c.first)
+		}
+		if n := len(s.targets(c.deed, "0", done)); n != 0 {
+			t.Errorf("%s: done to %d pods again", name, n)
+		}
+	}
+	s.do(t.Context(), profile.Deed{Do: profile.DropIn, Pods: "all", Port: 10000}, s.placed()...)
+	if acts, void := s.acts(t); len(f.wants["ns"]) != 3 || f.wants["ns"][0].Port != 10000 || len(acts) != 1 || void != "" {
+		t.Errorf("wanted %v, acts %q, void %q", f.wants, acts, void)
+	}
+}
+
+func TestACutNeedsAnotherPod(t *testing.T) {
+	s, f := staged(t, profile.MutantSpec{})
+	s.do(t.Context(), profile.Deed{Do: profile.Cut, Pods: "one", Port: 10000}, s.one()...)
+	if r := f.wants["ns"]; len(r) != 1 || r[0].Peer == "" || r[0].Peer == r[0].IP {
+		t.Errorf("wanted %v", f.wants)
+	}
+}
+
+func TestAToothlessFaultMakesTheEpisodeVoid(t *testing.T) {
+	s, f := staged(t, profile.MutantSpec{Harness: profile.Toothless})
+	s.do(t.Context(), profile.Deed{Do: profile.DropIn, Pods: "one", Port: 10000}, s.one()...)
+	if _, void := s.acts(t); f.wants["ns"][0].Peer != nobody || !strings.Contains(void, "does not bite") {
+		t.Errorf("wanted %v, void %q", f.wants, void)
+	}
+}
+
+func TestACommandThatFailsMakesTheEpisodeVoid(t *testing.T) {
+	for name, c := range map[string]struct {
+		exec recording.Exec
+		void string
+	}{
+		"as it should":    {recording.Exec{Outcome: recording.OK, Output: "well done"}, ""},
+		"not run":         {recording.Exec{Outcome: recording.ProbeError, Detail: "no such pod"}, "no such pod"},
+		"failed":          {recording.Exec{Outcome: recording.OK, Code: 7, Output: "well done"}, "ends with 7"},
+		"without success": {recording.Exec{Outcome: recording.OK, Output: "nothing"}, `lacks "done"`},
+	} {
+		s, _ := staged(t, profile.MutantSpec{})
+		d := profile.Deed{Do: profile.Exec, Run: []string{"kill", "epmd"}, Expect: "done"}
+		s.commanded(d, s.one()[0], c.exec)
+		acts, void := s.acts(t)
+		if (c.void == "") != (void == "") || !strings.Contains(void, c.void) || (len(acts) == 1) != (c.void == "") {
+			t.Errorf("%s: acts %q, void %q", name, acts, void)
+		}
+	}
+}
+
+func TestRotationGivesTheSecretAnotherValue(t *testing.T) {
+	s, _ := staged(t, profile.MutantSpec{})
+	ref := s.w.Profile.Spec.Cookie.SecretKeyRef
+	client := fake.NewClientset(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: ref.Name}, Data: map[string][]byte{ref.Key: []byte("old-old-old"), "other": []byte("x")}})
+	s.client = client
+	s.do(t.Context(), profile.Deed{Do: profile.RotateSecret}, s.one()...)
+	got, err := client.CoreV1().Secrets("ns").Get(t.Context(), ref.Name, metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	value := string(got.Data[ref.Key])
+	if value == "old-old-old" || len(value) < 20 || string(got.Data["other"]) != "x" {
+		t.Errorf("the Secret holds %q", got.Data)
+	}
+	if s.known.Text("cookie "+value) != s.known.Text("cookie "+value) || strings.Contains(s.known.Text("cookie "+value), value) {
+		t.Error("the new cookie is not kept out of texts")
+	}
+	if acts, void := s.acts(t); len(acts) != 1 || void != "" {
+		t.Errorf("acts %q, void %q", acts, void)
+	}
+	s.ns = "elsewhere"
+	s.do(t.Context(), profile.Deed{Do: profile.RotateSecret}, s.one()...)
+	if _, void := s.acts(t); !strings.Contains(void, ref.Name) {
+		t.Errorf("a Secret that is not there: void %q", void)
+	}
+}
+
+// What is to be done to a full mesh waits until it has been full for a while, and is done once.
+func TestDeedsWaitForTheirMoment(t *testing.T) {
+	s, f := staged(t, profile.MutantSpec{Deeds: []profile.Deed{
+		{At: profile.AtFull, Do: profile.DropIn, Pods: "one", Port: 1},
+		{At: profile.AtFormed, Do: profile.DropIn, Pods: "one", Port: 2},
+	}})
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	s.meddle(ctx) // ends by itself: the mesh of the recording has held
+	if err := s.aftermath(ctx); err != nil || ctx.Err() != nil {
+		t.Fatal(err)
+	}
+	if r := f.wants["ns"]; len(r) != 2 || r[0].Port != 1 || r[1].Port != 2 {
+		t.Errorf("done was %v", r)
+	}
+}

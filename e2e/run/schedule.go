@@ -1,0 +1,213 @@
+package run
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"sort"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"meshproof.dev/meshproof/e2e/judge"
+	"meshproof.dev/meshproof/e2e/workload"
+	"meshproof.dev/meshproof/reports"
+)
+
+// podsPerCore bounds how many pods run at the same time on a cluster of ours. A BEAM that boots takes a core for about a
+// second, and a pod that is watched about 3 % of one: with more than 15 pods a core, the observers' own looks come late,
+// and what is late is unknown.
+const podsPerCore = 15
+
+// podMemory is what a pod of the fixtures takes of the machine: the VM, its shim and its share of the kubelet's work.
+const podMemory = 130 << 20
+
+// elsewhere is the room on somebody else's cluster, whose size is not this machine's.
+const elsewhere = 30
+
+// capacity is how many pods may run at the same time.
+func capacity(cores int, available int64) int {
+	n := cores * podsPerCore
+	if available > 0 {
+		n = min(n, int(available/podMemory))
+	}
+	return max(n, 4)
+}
+
+// memAvailable is what the machine has left, in bytes; 0 where that cannot be read.
+func memAvailable() int64 {
+	f, err := os.Open("/proc/meminfo")
+	if err != nil {
+		return 0
+	}
+	defer f.Close()
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		if w := strings.Fields(lines.Text()); len(w) == 3 && w[0] == "MemAvailable:" {
+			kb, _ := strconv.ParseInt(w[1], 10, 64)
+			return kb << 10
+		}
+	}
+	return 0
+}
+
+// room is the place for pods on the cluster. Those who wait for it are served by whoever takes next; there is one.
+type room struct {
+	all  int
+	mu   sync.Mutex
+	used int
+	news chan struct{}
+}
+
+func newRoom(pods int) *room { return &room{all: pods, news: make(chan struct{}, 1)} }
+
+// take waits until n pods have room. More than there is in all is all of it.
+func (r *room) take(ctx context.Context, n int) (taken int, err error) {
+	n = min(n, r.all)
+	for {
+		r.mu.Lock()
+		if r.used+n <= r.all {
+			r.used += n
+			r.mu.Unlock()
+			return n, nil
+		}
+		r.mu.Unlock()
+		select {
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		case <-r.news:
+		}
+	}
+}
+
+func (r *room) give(n int) {
+	r.mu.Lock()
+	r.used -= n
+	r.mu.Unlock()
+	select {
+	case r.news <- struct{}{}:
+	default:
+	}
+}
+
+// What the parts of a healthy story take on a busy machine: enough to know which is the longest.
+const (
+	aFormation = 25 * time.Second
+	aRecovery  = 25 * time.Second
+	aConsole   = 8 * time.Second
+)
+
+// lasts guesses how long a workload's story takes. A mutant that names a budget never forms, and spends it.
+func lasts(w *workload.Workload, episodes map[string]bool) time.Duration {
+	m := w.Mutant
+	if m != nil && m.Spec.Budgets.Formation > 0 {
+		return m.Spec.Budgets.Formation.D()
+	}
+	d := aFormation
+	if episodes["recovery"] {
+		d += aRecovery
+	}
+	if episodes["console"] {
+		d += aConsole
+	}
+	if m != nil {
+		d += m.Spec.Watch.D()
+		for _, deed := range m.Spec.Deeds {
+			d += deed.Watch.D()
+		}
+	}
+	return d
+}
+
+// alone tells whether nothing else may run meanwhile.
+func alone(w *workload.Workload) bool { return w.Mutant != nil && w.Mutant.Spec.Alone }
+
+// pods is how much room a workload takes: its replicas, one pod while one of them is replaced, and an agent of its own
+// where it has one.
+func pods(w *workload.Workload) int {
+	n := w.Resolved.Replicas() + 1
+	if ownAgent(w) {
+		n++
+	}
+	return n
+}
+
+// order is the order in which the workloads begin: the longest first, so that none of them is left over at the end, and
+// last those that must be alone.
+func (s *Session) order() []int {
+	all := make([]int, len(s.ws))
+	for i := range all {
+		all[i] = i
+	}
+	sort.SliceStable(all, func(a, b int) bool {
+		x, y := s.ws[all[a]], s.ws[all[b]]
+		if alone(x) != alone(y) {
+			return alone(y)
+		}
+		return lasts(x, wanted(&s.o, x)) > lasts(y, wanted(&s.o, y))
+	})
+	return all
+}
+
+// tellAll runs the workloads' stories side by side, as many at a time as there is room for. otp are the releases that
+// their nodes named.
+func (s *Session) tellAll(ctx context.Context, g *ground) (all []reports.Profile, otp []string, err error) {
+	all = make([]reports.Profile, len(s.ws))
+	errs := make([]error, len(s.ws))
+	space, needed := newRoom(s.pods()), 0
+	for _, w := range s.ws {
+		needed += pods(w)
+	}
+	if needed > space.all {
+		s.o.Log(fmt.Sprintf("%d pods in all, %d at a time", needed, space.all))
+	}
+	var wg sync.WaitGroup
+	for _, i := range s.order() {
+		w := s.ws[i]
+		n := pods(w)
+		if alone(w) {
+			n = space.all
+		}
+		// When the run is interrupted the story comes to nothing by itself, and says so.
+		taken, _ := space.take(ctx, n)
+		wg.Go(func() {
+			defer space.give(taken)
+			st := &story{o: &s.o, g: g, w: w, dir: s.Dir, known: &s.known, done: func(episode string, p judge.Profile) { s.tellDoor(w, episode, p) }}
+			all[i], errs[i] = st.tell(ctx)
+			if needed > space.all {
+				st.makeRoom()
+			}
+			s.mu.Lock()
+			otp = union(otp, st.otp)
+			s.mu.Unlock()
+		})
+	}
+	wg.Wait()
+	return all, otp, errors.Join(errs...)
+}
+
+// pods is how many pods may run at the same time.
+func (s *Session) pods() int {
+	switch {
+	case s.o.Pods > 0:
+		return s.o.Pods
+	case s.o.Context != "":
+		return elsewhere
+	}
+	return capacity(runtime.NumCPU(), memAvailable())
+}
+
+// makeRoom ends the workload's pods at once: others wait for their room.
+func (s *story) makeRoom() {
+	if s.client == nil || s.ns == "" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	if err := workload.DeleteNamespace(ctx, s.client, s.ns, 0); err != nil {
+		s.say("clean-up: " + err.Error())
+	}
+}

@@ -1,0 +1,114 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"meshproof.dev/meshproof/e2e/check"
+	"meshproof.dev/meshproof/e2e/profile"
+	"meshproof.dev/meshproof/e2e/workload"
+)
+
+func TestCapacityIsTheScarcerOfCoresAndMemory(t *testing.T) {
+	for _, c := range []struct {
+		cores  int
+		memory int64
+		want   int
+	}{{2, 64 << 30, 30}, {2, 2 << 30, 15}, {8, 64 << 30, 120}, {1, 1 << 20, 4}, {2, 0, 30}} {
+		if got := capacity(c.cores, c.memory); got != c.want {
+			t.Errorf("%d cores, %d bytes: %d pods, want %d", c.cores, c.memory, got, c.want)
+		}
+	}
+}
+
+func TestRoomIsNeverOverfull(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRoom(10)
+		var took []int
+		done := make(chan int)
+		for i, n := range []int{4, 6, 4, 99, 1} {
+			got, err := r.take(t.Context(), n)
+			if err != nil || r.used > r.all {
+				t.Fatalf("%d: took %d, %v, used %d of %d", i, got, err, r.used, r.all)
+			}
+			took = append(took, got)
+			go func() {
+				time.Sleep(time.Second)
+				r.give(got)
+				done <- i
+			}()
+		}
+		for range took {
+			<-done
+		}
+		if took[3] != 10 || r.used != 0 {
+			t.Errorf("took %v, left %d", took, r.used)
+		}
+		// The run that is interrupted waits no longer.
+		if _, err := r.take(t.Context(), 10); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if n, err := r.take(ctx, 1); n != 0 || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("took %d, %v", n, err)
+		}
+	})
+}
+
+// some makes a workload of a mutant.
+func some(t *testing.T, change func(s *profile.MutantSpec)) *workload.Workload {
+	t.Helper()
+	w, err := workload.Load("../../fixtures", "dns-a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Mutant = &profile.Mutant{}
+	change(&w.Mutant.Spec)
+	return w
+}
+
+func TestTheLongestBeginsFirstAndTheLonelyLast(t *testing.T) {
+	s := &Session{o: Options{Checks: check.All()}, ws: []*workload.Workload{
+		some(t, func(s *profile.MutantSpec) { s.Alone, s.Watch = true, profile.Duration(time.Hour) }),
+		some(t, func(s *profile.MutantSpec) { s.Episodes = []string{"formation"} }),
+		some(t, func(*profile.MutantSpec) {}),
+		some(t, func(s *profile.MutantSpec) { s.Watch = profile.Duration(65 * time.Second) }),
+		some(t, func(s *profile.MutantSpec) { s.Budgets.Formation = profile.Duration(20 * time.Second) }),
+	}}
+	want := []int{3, 2, 1, 4, 0}
+	got := s.order()
+	for i := range want {
+		if got[i] != want[i] {
+			t.Fatalf("order %v, want %v", got, want)
+		}
+	}
+}
+
+func TestAWorkloadsRoom(t *testing.T) {
+	if n := pods(some(t, func(*profile.MutantSpec) {})); n != 4 {
+		t.Errorf("three replicas take the room of %d pods", n)
+	}
+	if n := pods(some(t, func(s *profile.MutantSpec) { s.Harness = profile.ObserverKilled })); n != 5 {
+		t.Errorf("with an agent of its own %d", n)
+	}
+	if n := (&Session{o: Options{Pods: 7}}).pods(); n != 7 {
+		t.Errorf("asked for 7, got %d", n)
+	}
+	if n := (&Session{o: Options{Context: "x"}}).pods(); n != elsewhere {
+		t.Errorf("on another cluster %d", n)
+	}
+}
+
+func TestMutantsLeaveOutEpisodes(t *testing.T) {
+	o := &Options{Checks: check.All()}
+	if got := wanted(o, some(t, func(s *profile.MutantSpec) { s.Episodes = []string{"formation"} })); len(got) != 1 || !got["formation"] {
+		t.Errorf("%v", got)
+	}
+	if got := wanted(o, some(t, func(*profile.MutantSpec) {})); len(got) != len(Episodes) {
+		t.Errorf("%v", got)
+	}
+}
