@@ -26,7 +26,7 @@ func manifestProbes() Check {
 							continue
 						}
 						if command := strings.Join(x.p.Exec.Command, " "); startsVM.MatchString(command) {
-							f.fail("starts-vm", fmt.Sprintf("%s of container %s of %s starts a VM for each look: %s", x.name, c.Name, w, command),
+							f.fail("starts-vm", fmt.Sprintf("%s of container %s of %s starts a VM for each look: %s", x.name, c.Name, w, masked(command)),
 								"listen on a port once the node is up, and probe that: tcpSocket: {port: ready}")
 						}
 					}

@@ -172,6 +172,17 @@ func words(text string) []string {
 	return all
 }
 
+// masked is a command line without the cookie in it.
+func masked(text string) string {
+	all := strings.Fields(text)
+	for i := 1; i < len(all); i++ {
+		if before := strings.Trim(all[i-1], `"'-`); before == "setcookie" || before == "cookie" {
+			all[i] = "(cookie)"
+		}
+	}
+	return strings.Join(all, " ")
+}
+
 // flag is the value of a flag in a command line, "" where none follows; there is the last that counts.
 func flag(args []string, name string) (value string, there bool) {
 	for i, a := range args {

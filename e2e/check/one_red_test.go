@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/judge"
@@ -56,6 +57,11 @@ func faults() []fault {
 			s.Change(func(e recording.Event) bool { return e.Service != nil }, func(e *recording.Event) { e.Service.ClusterIP = "10.96.7.7" })
 			s.Change(isAnyDNS, func(e *recording.Event) { e.DNS.Addrs, e.DNS.RCode = []string{"10.96.7.7"}, "NOERROR" })
 		}, lonely), []string{"service/headless"}},
+		{"a Job's pod behind the Service", all(job(`{"app":"derl"}`), func(s *rt.Story) {
+			s.Add(recording.Event{T: 3 * time.Second, By: "kube", Pod: &recording.Pod{UID: "job", Name: "migrate-x", Owner: "Job/migrate", Labels: map[string]string{"app": "derl"}, Node: rt.Worker,
+				IP: "10.244.9.9", Phase: "Running", Ready: true, Containers: []recording.Container{{Name: "migrate", State: "running"}}}})
+			s.Change(func(e recording.Event) bool { return e.DNS != nil && e.T > 4*time.Second }, func(e *recording.Event) { e.DNS.Addrs = append(e.DNS.Addrs, "10.244.9.9") })
+		}), []string{"service/one-application"}},
 		{"no resolver", all(func(s *rt.Story) {
 			s.Change(isAnyDNS, func(e *recording.Event) { e.DNS.Outcome, e.DNS.RCode, e.DNS.Addrs = recording.Timeout, "", nil })
 			s.Change(func(e recording.Event) bool { return e.Asked != nil }, func(e *recording.Event) { e.Asked.Questions[0].RCodes = nil })
