@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -147,10 +148,14 @@ func observe(t *testing.T, root string) (o *Observer, s *story, end func()) {
 
 // goroutines gives the stacks of those that the observer has made.
 func goroutines() string {
+	return goroutinesOf("created by meshproof.dev/meshproof/e2e/agent/probe.(*", "erldist.")
+}
+
+func goroutinesOf(marks ...string) string {
 	b := make([]byte, 1<<20)
 	var left []string
 	for g := range strings.SplitSeq(string(b[:runtime.Stack(b, true)]), "\n\n") {
-		if strings.Contains(g, "created by meshproof.dev/meshproof/e2e/agent/probe.(*") || strings.Contains(g, "erldist.") {
+		if slices.ContainsFunc(marks, func(m string) bool { return strings.Contains(g, m) }) {
 			left = append(left, g)
 		}
 	}

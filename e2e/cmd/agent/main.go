@@ -58,7 +58,7 @@ func run(ctx context.Context) error {
 		defer close(healed)
 		faults.Run(ctx, func(what string) { sessions.Emit(recording.Event{Fault: &recording.Fault{What: what}}) })
 	}()
-	return server.Serve(ctx, l, server.WithFaults(server.Handler(abilities(node), sessions), faults.Set))
+	return server.Serve(ctx, l, server.WithFaults(server.Handler(abilities(node, proc.FS("/proc").NetNS(1)), sessions), faults.Set))
 }
 
 // listen opens the API's port on the loopback of the agent's own pod: nobody but the API server's port-forward gets there.
@@ -92,8 +92,8 @@ func beat(ctx context.Context, emit func(recording.Event)) {
 	}
 }
 
-// abilities tries what the observations need, on the agent's own namespace.
-func abilities(node string) recording.Start {
+// abilities tries what the observations need, on the namespace at netNS.
+func abilities(node, netNS string) recording.Start {
 	s := recording.Start{Version: "v1", Node: node}
 	can := func(name string, err error) {
 		if err == nil {
@@ -107,7 +107,7 @@ func abilities(node string) recording.Start {
 		err = fmt.Errorf("only %d processes are seen", len(pids))
 	}
 	can("hostpid", err)
-	ns, err := netns.Open(proc.FS("/proc").NetNS(1))
+	ns, err := netns.Open(netNS)
 	if err == nil {
 		defer ns.Close()
 		can("netns", ns.Do(func() error { return nil }))

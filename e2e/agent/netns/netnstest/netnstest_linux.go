@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strconv"
 	"testing"
 	"time"
 
@@ -67,4 +68,24 @@ func loopbackUp() error {
 	}
 	ifr.SetUint16(unix.IFF_UP | unix.IFF_RUNNING)
 	return unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, ifr)
+}
+
+// Veth connects the namespaces that two processes live in with a cable: a has 10.99.0.1 on it, b 10.99.0.2.
+func Veth(t testing.TB, a, b int) {
+	t.Helper()
+	if _, err := exec.LookPath("ip"); err != nil {
+		t.Skip("no ip on this machine: nothing can connect the namespaces")
+	}
+	run := func(name string, args ...string) {
+		t.Helper()
+		if out, err := exec.Command(name, args...).CombinedOutput(); err != nil {
+			t.Fatalf("%s %v: %v: %s", name, args, err, out)
+		}
+	}
+	run("ip", "link", "add", "veth0", "netns", strconv.Itoa(a), "type", "veth", "peer", "name", "veth0", "netns", strconv.Itoa(b))
+	for i, pid := range []int{a, b} {
+		inside := []string{"-t", strconv.Itoa(pid), "-n", "ip"}
+		run("nsenter", append(inside, "addr", "add", fmt.Sprintf("10.99.0.%d/24", i+1), "dev", "veth0")...)
+		run("nsenter", append(inside, "link", "set", "veth0", "up")...)
+	}
 }

@@ -1,0 +1,109 @@
+package probe
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"runtime"
+	"testing"
+	"time"
+
+	"meshproof.dev/meshproof/e2e/agent"
+	"meshproof.dev/meshproof/e2e/agent/netns/netnstest"
+	"meshproof.dev/meshproof/e2e/recording"
+)
+
+// Thousands of dials by watches that come and go leave no descriptor, thread or namespace.
+func TestWatchesThatComeAndGoLeaveNothing(t *testing.T) {
+	const wanted = 2000
+	h, pid := netnstest.New(t)
+	other, pid2 := netnstest.New(t)
+	resolver(t, h)
+	for _, ns := range []interface{ Do(func() error) error }{h, other} {
+		if err := ns.Do(func() error { // an epmd that hangs up, so that each dial is one whole exchange
+			l, err := net.Listen("tcp4", "127.0.0.1:4369")
+			if err != nil {
+				return err
+			}
+			t.Cleanup(func() { _ = l.Close() })
+			go func() {
+				for {
+					c, err := l.Accept()
+					if err != nil {
+						return
+					}
+					_ = c.Close()
+				}
+			}()
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tree := newTree(t)
+	tree.put(pid, uidA)
+	tree.put(pid2, uidB)
+	o, s, end := observe(t, tree.root)
+	const often = 20 * time.Millisecond
+	plan := agent.Plan{EPMDPort: 4369, DistPort: 9100, DNSName: "x.", Cookie: []byte(secret), Every: agent.Every{View: often, Sockets: often, DNS: often, EPMD: often, Dist: often}}
+	for i := range 20 {
+		plan.Pods = append(plan.Pods, agent.Pod{UID: fmt.Sprintf("%08d-peer", i), IP: "127.0.0.1", Node: "n2"})
+	}
+	peers := plan.Pods
+	// round lets one of the pods come, or both, and go.
+	round := func(pods ...agent.Pod) {
+		mark := s.now()
+		plan.Pods = append(peers[:len(peers):len(peers)], pods...)
+		o.SetPlan(plan)
+		s.await(t, "a dial", mark, func(e recording.Event) bool { return e.Dist != nil && e.Dist.From == pods[0].UID })
+		time.Sleep(5 * often)
+		o.SetPlan(agent.Plan{})
+	}
+	a, b := agent.Pod{UID: uidA, IP: "127.0.0.1", Node: "n1"}, agent.Pod{UID: uidB, IP: "127.0.0.1", Node: "n1"}
+	round(a, b)
+	quiet(t, 0, 0)
+	fds, threads := count(t, "fd"), count(t, "task")
+	dials, rounds := 0, 0
+	for began := time.Now(); dials < wanted && time.Since(began) < time.Minute; rounds++ {
+		round([][]agent.Pod{{a, b}, {a}, {b}}[rounds%3]...)
+		s.mu.Lock()
+		for _, e := range s.events {
+			if e.Dist != nil || e.EPMD != nil || e.DNS != nil {
+				dials++
+			}
+		}
+		s.events = nil
+		s.mu.Unlock()
+	}
+	if dials < wanted/4 || rounds < 3 {
+		t.Fatalf("only %d dials in %d rounds: nothing is proved", dials, rounds)
+	}
+	// Threads of the runtime come and go with the load; one for each dial or watch would be hundreds.
+	quiet(t, fds, threads+20)
+	end()
+}
+
+// quiet waits until the goroutines of watches have ended, and then for no more descriptors and threads than given; 0 for any.
+func quiet(t *testing.T, fds, threads int) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		runtime.GC()
+		f, n := count(t, "fd"), count(t, "task")
+		watches := goroutinesOf(".(*watch)")
+		if watches == "" && (fds == 0 || f <= fds) && (threads == 0 || n <= threads) {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("%d descriptors, %d may be; %d threads, %d may be; goroutines:\n%s", f, fds, n, threads, watches)
+		}
+	}
+}
+
+func count(t *testing.T, what string) int {
+	t.Helper()
+	e, err := os.ReadDir("/proc/self/" + what)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(e)
+}
