@@ -12,8 +12,21 @@
 %% The module of a method, which may be given itself. A new method is a new module and a line here.
 -spec method(string() | module()) -> {ok, module()} | {error, iolist()}.
 method("dns-a") -> {ok, derl_discovery_dns_a};
+method("faulty-" ++ How = Name) -> faulty(How, Name);
 method(Module) when is_atom(Module) -> {ok, Module};
-method(Other) -> {error, io_lib:format("DISCOVERY is ~0tp, which is no method of discovery; there is: dns-a", [Other])}.
+method(Other) -> none(Other).
+
+%% Mistakes that people make, each a method of its own: what finds them must be shown to find them.
+-spec faulty(string(), string()) -> {ok, module()} | {error, iolist()}.
+faulty("disconnects", _) -> {ok, derl_faulty_disconnects};
+faulty("first", _) -> {ok, derl_faulty_first};
+faulty("lookup", _) -> {ok, derl_faulty_lookup};
+faulty("once", _) -> {ok, derl_faulty_once};
+faulty("satisfied", _) -> {ok, derl_faulty_satisfied};
+faulty(_, Name) -> none(Name).
+
+-spec none(term()) -> {error, iolist()}.
+none(Name) -> {error, io_lib:format("DISCOVERY is ~0tp, which is no method of discovery; there is: dns-a", [Name])}.
 
 %% Node names are made as in vm.args.src.
 -spec node_name(inet:ip_address()) -> node().

@@ -1,0 +1,16 @@
+%% Faulty with a short name: inet_res:lookup knows no search list and turns every error into an empty answer. With the
+%% Service's full name it works.
+-module(derl_faulty_lookup).
+-behaviour(derl_discovery).
+-export([configure/1, find/1]).
+
+-spec configure([{atom(), term()}]) -> {ok, term()} | {error, iolist()}.
+configure(Env) ->
+    case proplists:get_value(dns_name, Env, "") of
+        "" -> {error, "DISCOVERY_NAME is empty"};
+        Name -> {ok, {Name, proplists:get_value(resolver, Env, [])}}
+    end.
+
+-spec find(term()) -> {ok, [node()]}.
+find({Name, Options}) ->
+    {ok, lists:usort([derl_discovery:node_name(A) || A <- inet_res:lookup(Name, in, a, Options, 2000)])}.
