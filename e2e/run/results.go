@@ -22,7 +22,7 @@ func (s *Session) write(r *reports.Run, trouble error) {
 		err = errors.Join(exitcode.With(exitcode.Internal, fmt.Errorf("a cookie is in the results, do not pass them on: %s", strings.Join(leaks, "; "))), err)
 	}
 	if err != nil {
-		s.conclude(r, errors.Join(trouble, err))
+		_ = s.conclude(r, errors.Join(trouble, err)) // what is wrong with writing is in the report by now
 	}
 }
 

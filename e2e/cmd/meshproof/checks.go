@@ -143,7 +143,10 @@ func compact(explains []string, after []entry) []string {
 }
 
 // group is what stands before the slash.
-func group(id string) string { return id[:strings.Index(id, "/")] }
+func group(id string) string {
+	before, _, _ := strings.Cut(id, "/")
+	return before
+}
 
 // generate is the command that writes docs/checks.md.
 const generate = "go run ./e2e/cmd/meshproof checks -o markdown > docs/checks.md"

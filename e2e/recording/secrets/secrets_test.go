@@ -69,7 +69,7 @@ func planted(t *testing.T) map[string]string {
 		"Erlang list":             "[" + list(trimmed, ",") + "]",
 		"Erlang binary":           "<<" + list(cookie, ",") + ">>",
 		"Elixir binary":           "<<" + list(trimmed, ", ") + ">>",
-		"Go bytes":                fmt.Sprint([]byte(trimmed)),
+		"Go bytes":                fmt.Sprintf("%d", []byte(trimmed)),
 		"JSON":                    string(j),
 		"XML":                     string(x),
 		"quoted as Go does":       fmt.Sprintf("%q", trimmed),
