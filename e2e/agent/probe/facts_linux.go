@@ -25,7 +25,7 @@ func (w *watch) facts(ctx context.Context, p proc.Process) {
 	var told *recording.VM
 	for early := 0; ; {
 		plan, _ := w.current()
-		v := w.o.fs.VM(p.PID, proc.NewSecrets(plan.Cookie))
+		v := w.o.fs.VM(p.PID, proc.NewSecrets(plan.Cookie, plan.DNSName))
 		if now, alive := w.o.fs.Process(p.PID); !alive || now != p {
 			return // what was read may be another's
 		}
@@ -49,7 +49,7 @@ func (w *watch) resolver() func(context.Context) {
 	var told *recording.Resolver
 	return func(context.Context) {
 		plan, root := w.current()
-		r := w.o.fs.Resolver(root, proc.NewSecrets(plan.Cookie))
+		r := w.o.fs.Resolver(root, proc.NewSecrets(plan.Cookie, plan.DNSName))
 		if _, alive := w.o.fs.Process(root); !alive {
 			return // the container's files have gone with it; the next process shows them
 		}

@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"runtime"
+	"slices"
 	"testing"
 	"time"
 
@@ -53,7 +54,7 @@ func TestWatchesThatComeAndGoLeaveNothing(t *testing.T) {
 	// round lets one of the pods come, or both, and go.
 	round := func(pods ...agent.Pod) {
 		mark := s.now()
-		plan.Pods = append(peers[:len(peers):len(peers)], pods...)
+		plan.Pods = slices.Concat(peers, pods)
 		o.SetPlan(plan)
 		s.await(t, "a dial", mark, func(e recording.Event) bool { return e.Dist != nil && e.Dist.From == pods[0].UID })
 		time.Sleep(5 * often)

@@ -1,49 +1,38 @@
 package proc
 
 import (
-	"encoding/base64"
 	"regexp"
-	"slices"
 	"strings"
+
+	"meshproof.dev/meshproof/e2e/recording/secrets"
 )
 
 // hidden stands where a cookie was.
-const hidden = "(cookie)"
+const hidden = secrets.Mark
 
 // flag is what a cookie follows: -setcookie and -cookie with one or two of - or +, the variables that hold one
 // (RELX_COOKIE, COOKIE) and the call erlang:set_cookie. A file's name (.erlang.cookie) is none.
 var flag = regexp.MustCompile(`(?i:[-+_](?:set)?cookie\b)|\bCOOKIE\b`)
 
 // Secrets takes cookies out of text. What follows a flag goes whatever it is, and the cookie that is known goes from
-// everywhere: too much is hidden rather than too little.
-type Secrets struct{ forms []string }
+// everywhere: too much is hidden rather than too little. The zero value knows none.
+type Secrets struct{ r *secrets.Redactor }
 
-// NewSecrets knows the cookie in each spelling that a text may have: as it is, without the white space at its ends, and
-// either in base64. An empty cookie is none.
-func NewSecrets(cookie []byte) Secrets {
-	trimmed := strings.TrimSpace(string(cookie))
-	if trimmed == "" {
-		return Secrets{}
-	}
-	var s Secrets
-	for _, c := range []string{string(cookie), trimmed} {
-		for _, f := range []string{c, base64.RawStdEncoding.EncodeToString([]byte(c)), base64.RawURLEncoding.EncodeToString([]byte(c))} {
-			if !slices.Contains(s.forms, f) {
-				s.forms = append(s.forms, f)
-			}
-		}
-	}
-	// Longest first: one may hold another.
-	slices.SortStableFunc(s.forms, func(a, b string) int { return len(b) - len(a) })
-	return s
+// NewSecrets knows a cookie in all the forms that a text may have it in. public is what anybody may read: a cookie that is
+// the application's own name is hidden where it is meant as a cookie, and stays where it is the name.
+func NewSecrets(cookie []byte, public string) Secrets {
+	r := &secrets.Redactor{}
+	r.Public(public)
+	r.Guard(cookie)
+	return Secrets{r}
 }
 
 // known takes out the cookie that is known.
 func (s Secrets) known(text string) string {
-	for _, f := range s.forms {
-		text = strings.ReplaceAll(text, f, hidden)
+	if s.r == nil {
+		return text
 	}
-	return text
+	return s.r.Text(text)
 }
 
 // args takes the cookies out of a command line.

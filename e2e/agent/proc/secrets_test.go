@@ -9,7 +9,7 @@ import (
 const secret = "QZYXSECRETCOOKIE"
 
 func TestArgs(t *testing.T) {
-	s := NewSecrets([]byte(secret + "\n"))
+	s := NewSecrets([]byte(secret+"\n"), "")
 	for _, c := range []struct{ in, want string }{
 		{"-root /x -name a@10.0.0.1 -setcookie other -config /c", "-root /x -name a@10.0.0.1 -setcookie (cookie) -config /c"},
 		{"-cookie other +sbwt none", "-cookie (cookie) +sbwt none"},
@@ -23,8 +23,8 @@ func TestArgs(t *testing.T) {
 		{"-env RELX_COOKIE other -x", "-env RELX_COOKIE (cookie) -x"},
 		{"-env COOKIE other -x", "-env COOKIE (cookie) -x"},
 		{"-a " + secret + " -b x" + secret + "x", "-a (cookie) -b x(cookie)x"},
-		{"-a UVpZWFNFQ1JFVENPT0tJRQ== -b", "-a (cookie)== -b"},
-		{"-a UVpZWFNFQ1JFVENPT0tJRQo= -b", "-a (cookie)= -b"},
+		{"-a UVpZWFNFQ1JFVENPT0tJRQ== -b", "-a (cookie) -b"},
+		{"-a UVpZWFNFQ1JFVENPT0tJRQo= -b", "-a (cookie) -b"},
 		{"-cookies /x -file .erlang.cookie", "-cookies /x -file .erlang.cookie"},
 	} {
 		if got := strings.Join(s.args(strings.Fields(c.in)), " "); got != c.want {
@@ -61,11 +61,15 @@ func TestText(t *testing.T) {
 		}
 	}
 	// A cookie that is a word of the flag itself must not hide the flag.
-	if got, _ := NewSecrets([]byte("cookie")).text("-setcookie x cookie -a cookie"); got != "-setcookie (cookie) (cookie) -a (cookie)" {
+	if got, _ := NewSecrets([]byte("cookie"), "").text("-setcookie x cookie -a cookie"); got != "-setcookie (cookie) (cookie) -a (cookie)" {
 		t.Errorf("%q", got)
 	}
-	if s := NewSecrets([]byte(" \n")); len(s.forms) != 0 {
-		t.Errorf("white space is taken for a cookie: %q", s.forms)
+	if got := NewSecrets([]byte(" \n"), "").known("a \n b"); got != "a \n b" {
+		t.Errorf("white space is taken for a cookie: %q", got)
+	}
+	// A cookie that is the application's name.
+	if got, _ := NewSecrets([]byte("derl"), "derl.ns.svc.cluster.local.").text("-name derl@10.0.0.7 -setcookie derl -root /opt/derl"); got != "-name derl@10.0.0.7 -setcookie (cookie) -root /opt/derl" {
+		t.Errorf("%q", got)
 	}
 }
 
@@ -87,7 +91,7 @@ func FuzzSecrets(f *testing.F) {
 				t.Errorf("%q became %q", unknown, got)
 			}
 		}
-		s := NewSecrets([]byte(secret))
+		s := NewSecrets([]byte(secret), "")
 		if got, _ := s.text(before + secret + after); strings.Contains(got, secret) {
 			t.Errorf("%q + cookie + %q became %q", before, after, got)
 		}

@@ -50,7 +50,7 @@ func TestVM(t *testing.T) {
 			"RELX_COOKIE="+secret, "RELEASE_NODE=derl-"+secret, "no variable", "=", secret+" x=1", "1X=2"),
 		"root/tmp/vm.args": "## Name\n-name derl@10.0.0.7\n\n-setcookie other\n  +sbwt none\n-x " + secret + "\n",
 	})
-	got := fs.VM(71, NewSecrets([]byte(secret)))
+	got := fs.VM(71, NewSecrets([]byte(secret), ""))
 	want := recording.VM{
 		PID: 71, NSPID: 2, First: "tini",
 		Args:       []string{"-K", "true", "--", "-name", "derl@10.0.0.7", "-setcookie", "(cookie)", "-config", "/tmp/sys.config"},
@@ -119,7 +119,7 @@ func TestVMThatCannotBeRead(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			v := fs.VM(7, NewSecrets([]byte(secret)))
+			v := fs.VM(7, NewSecrets([]byte(secret), ""))
 			for _, says := range c.says {
 				if !strings.Contains(v.Detail, says) {
 					t.Errorf("detail %q lacks %q", v.Detail, says)
@@ -180,7 +180,7 @@ func TestResolver(t *testing.T) {
 		"root/etc/resolv.conf": "; search c\n# search d\ndomain old\nnameserver 10.96.0.10\nsearch ns.svc.cluster.local svc.cluster.local\noptions ndots:5\noptions timeout:1 edns0\nnameserver evil.example\nsortlist x\n",
 		"root/etc/hosts":       "# by the kubelet\n127.0.0.1\tlocalhost\n\n10.0.0.7  derl-0.derl derl-0 # x " + secret + "\n10.0.0.8 " + secret + "\n",
 	})
-	r := fs.Resolver(7, NewSecrets([]byte(secret)))
+	r := fs.Resolver(7, NewSecrets([]byte(secret), ""))
 	if r.Detail != "" || !slices.Equal(r.Servers, []string{"10.96.0.10"}) || !slices.Equal(r.Search, []string{"ns.svc.cluster.local", "svc.cluster.local"}) ||
 		!slices.Equal(r.Options, []string{"ndots:5", "timeout:1", "edns0"}) || !slices.Equal(r.Hosts, []string{"127.0.0.1 localhost", "10.0.0.7 derl-0.derl derl-0", "10.0.0.8 (cookie)"}) {
 		t.Errorf("%+v", r)
