@@ -26,7 +26,7 @@ func manifestExposed() Check {
 						if port := target(w, p.Port, p.TargetPort); distribution(v, port) {
 							f.fail("by-service", fmt.Sprintf("Service %s (%s) opens port %d of %s to the outside", s.Metadata.Name, s.Spec.Type, port, w),
 								"take the port out of that Service; peers need a headless one only")
-							f.Try = fmt.Sprintf("kubectl -n %s get service %s -o wide", v.Header.Namespace, s.Metadata.Name)
+							f.Try = kubectl(v, "get service "+s.Metadata.Name+" -o wide")
 						}
 					}
 				}

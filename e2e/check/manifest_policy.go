@@ -3,6 +3,7 @@ package check
 import (
 	"fmt"
 	"strconv"
+	"strings"
 
 	"meshproof.dev/meshproof/e2e/view"
 )
@@ -27,10 +28,13 @@ func manifestPolicy() Check {
 					if len(names) == 0 || f.Outcome == Fail {
 						continue
 					}
-					closed(f, direction, names, shut(w, rules, ports), ports)
+					closed(f, direction, w, names, shut(w, rules, ports), ports)
 					if f.Outcome == Pass && direction == "Egress" && !resolvable(w, rules) {
 						f.fail("dns-closed", fmt.Sprintf("NetworkPolicy %s lets no DNS question of %s out (port 53)%s", list(names), w, enforced),
 							"egress: [{ports: [{port: 53, protocol: UDP}, {port: 53, protocol: TCP}]}]")
+					}
+					if f.Outcome == Fail {
+						f.Try = kubectl(v, "get networkpolicy "+strings.Join(names, " ")+" -o yaml")
 					}
 				}
 			})
@@ -102,7 +106,7 @@ func resolvable(w *workload, rules []policyRule) bool {
 	return false
 }
 
-func closed(f *Finding, direction string, policies []string, shut, ports []portOf) {
+func closed(f *Finding, direction string, w *workload, policies []string, shut, ports []portOf) {
 	if len(shut) == 0 {
 		return
 	}
@@ -111,10 +115,11 @@ func closed(f *Finding, direction string, policies []string, shut, ports []portO
 		code, what = "peers-closed", fmt.Sprintf("ports %d and %d", ports[0].number, ports[1].number)
 	}
 	way := "admits no peer to"
-	remedy := "ingress: [{from: [{podSelector: {matchLabels: LABELS OF THE PODS}}], ports: ["
+	peers := "[{podSelector: {matchLabels: {" + set(w.labels()) + "}}}], ports: ["
+	remedy := "ingress: [{from: " + peers
 	if direction == "Egress" {
 		way = "lets no pod out to"
-		remedy = "egress: [{to: [{podSelector: {matchLabels: LABELS OF THE PODS}}], ports: ["
+		remedy = "egress: [{to: " + peers
 	}
 	for i, p := range ports {
 		if i > 0 {

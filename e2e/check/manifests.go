@@ -164,11 +164,19 @@ func eachWorkload(v *view.View, judge func(m *manifests, w *workload, f *Finding
 		f := Finding{Subject: w.subject(), Outcome: Pass}
 		judge(m, w, &f)
 		if f.Outcome == Fail && f.Try == "" {
-			f.Try = fmt.Sprintf("kubectl -n %s get %s %s -o yaml", v.Header.Namespace, strings.ToLower(w.Kind), w.Metadata.Name)
+			f.Try = kubectl(v, fmt.Sprintf("get %s %s -o yaml", strings.ToLower(w.Kind), w.Metadata.Name))
 		}
 		all = append(all, f)
 	}
 	return all
+}
+
+// kubectl is a command in the recording's namespace. Where manifests alone are judged, it is not known.
+func kubectl(v *view.View, command string) string {
+	if v.Header.Namespace == "" {
+		return "kubectl " + command
+	}
+	return "kubectl -n " + v.Header.Namespace + " " + command
 }
 
 // members are the workloads that the profile counts as nodes.

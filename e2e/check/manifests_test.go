@@ -1,6 +1,8 @@
 package check_test
 
 import (
+	"testing"
+
 	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/profile"
 	"meshproof.dev/meshproof/e2e/recording"
@@ -140,5 +142,21 @@ func kinds(kind string) func(s *rt.Story) {
 			e.Object = &o
 		})
 		edit(s, func(p *profile.Resolved) { p.Workloads[0].Kind = kind })
+	}
+}
+
+// Where nothing was deployed there is no namespace, and a command that names none works all the same.
+func TestTryWithoutNamespace(t *testing.T) {
+	s := rt.Formation(3)
+	podField(`"hostNetwork":true`)(s)
+	v := fold(t, s)
+	v.Header.Namespace = ""
+	for _, c := range check.All() {
+		if c.ID != "manifest/host-network" {
+			continue
+		}
+		if f := c.Judge(v)[0]; f.Try != "kubectl get deployment derl -o yaml" {
+			t.Errorf("it says to try %q", f.Try)
+		}
 	}
 }

@@ -31,7 +31,7 @@ func policyTrials() map[string][]trial {
 			{"addresses, who knows", networkPolicy(`"ingress":[{"from":[{"ipBlock":{"cidr":"10.0.0.0/8"}}]}]`), passes},
 			{"selects others", object("NetworkPolicy", "guard", `{"spec":{"podSelector":{"matchLabels":{"app":"postgres"}},"ingress":[]}}`), passes},
 			{"by expressions", object("NetworkPolicy", "guard", `{"spec":{"podSelector":{"matchExpressions":[{"key":"app","operator":"NotIn","values":["derl"]}]},"ingress":[]}}`), passes},
-			{"nothing at all", networkPolicy(`"ingress":[]`), fails("peers-closed", "guard", "4369 and 10000", "whether this cluster enforces", "{port: 10000}")},
+			{"nothing at all", networkPolicy(`"ingress":[]`), fails("peers-closed", "guard", "4369 and 10000", "whether this cluster enforces", "matchLabels: {app: derl}", "{port: 10000}", "get networkpolicy guard")},
 			{"by an expression that fits", object("NetworkPolicy", "guard", `{"metadata":{"name":"guard"},"spec":{"podSelector":{"matchExpressions":[{"key":"app","operator":"In","values":["derl"]},{"key":"app","operator":"Exists"},{"key":"old","operator":"DoesNotExist"}]}}}`), fails("peers-closed", "guard")},
 			{"other pods", networkPolicy(`"ingress":[{"from":[{"podSelector":{"matchLabels":{"app":"front"}}}]}]`), fails("peers-closed")},
 			{"epmd only", networkPolicy(`"ingress":[{` + from + `,"ports":[{"port":4369}]}]`), fails("dist-closed", "distribution port 10000")},

@@ -35,7 +35,7 @@ func serviceOne() Check {
 
 func (m *manifests) oneApplication(v *view.View, s *service) Finding {
 	f := Finding{Subject: Subject{Kind: "service", Name: s.Metadata.Name}, Outcome: Pass}
-	f.Try = fmt.Sprintf("kubectl -n %s get pods -l %s", v.Header.Namespace, strings.ReplaceAll(strings.ReplaceAll(set(s.Spec.Selector), ": ", "="), ", ", ","))
+	f.Try = kubectl(v, "get pods -l "+strings.ReplaceAll(strings.ReplaceAll(set(s.Spec.Selector), ": ", "="), ", ", ","))
 	var first *workload
 	for i := range m.workloads {
 		w := &m.workloads[i]

@@ -77,7 +77,7 @@ func selectsNothing(v *view.View, m *manifests, s *service) Finding {
 	}
 	f.fail("selects-nothing", fmt.Sprintf("Service %s selects no pod: its selector is %s, the pods of %s have %s (%s)", name, set(s.Spec.Selector), w, set(w.labels()), differ(s.Spec.Selector, w.labels())),
 		fmt.Sprintf("in Service %s: selector: {%s}", name, set(w.labels())))
-	f.Try = fmt.Sprintf("kubectl -n %s get endpointslices -l kubernetes.io/service-name=%s", v.Header.Namespace, name)
+	f.Try = kubectl(v, "get endpointslices -l kubernetes.io/service-name="+name)
 	return f
 }
 
@@ -94,7 +94,7 @@ func selectsRunning(v *view.View) []Finding {
 		if labels := p.Last().Labels; len(s.Selector) > 0 && !covers(labels, s.Selector) {
 			f.fail("selects-nothing", fmt.Sprintf("Service %s does not select %s: its selector is %s, the pod has %s (%s)", s.Name, p.Name, set(s.Selector), set(labels), differ(s.Selector, labels)),
 				fmt.Sprintf("mend the selector of Service %s", s.Name))
-			f.Try = fmt.Sprintf("kubectl -n %s get pods --show-labels", v.Header.Namespace)
+			f.Try = kubectl(v, "get pods --show-labels")
 		}
 	}
 	return []Finding{f}
