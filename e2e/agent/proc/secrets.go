@@ -11,8 +11,14 @@ import (
 const hidden = secrets.Mark
 
 // flag is what a cookie follows: -setcookie and -cookie with one or two of - or +, the variables that hold one
-// (RELX_COOKIE, COOKIE) and the call erlang:set_cookie. A file's name (.erlang.cookie) is none.
-var flag = regexp.MustCompile(`(?i:[-+_](?:set)?cookie\b)|\bCOOKIE\b`)
+// (RELX_COOKIE, COOKIE) and the call erlang:set_cookie. A file's name (.erlang.cookie) is none. flagFirst is a flag at the
+// beginning of a text, which is told without looking through the rest.
+var (
+	flag      = regexp.MustCompile(flags)
+	flagFirst = regexp.MustCompile(`^[-+]*(?:` + flags + `)`)
+)
+
+const flags = `(?i:[-+_](?:set)?cookie\b)|\bCOOKIE\b`
 
 // Secrets takes cookies out of text. What follows a flag goes whatever it is, and the cookie that is known goes from
 // everywhere: too much is hidden rather than too little. The zero value knows none.
@@ -42,7 +48,7 @@ func (s Secrets) args(args []string) []string {
 	first := false  // … of which none has come yet
 	for _, a := range args {
 		switch {
-		case values && (first || !strings.HasPrefix(a, "-") && !strings.HasPrefix(a, "+")) && !startsFlag(a):
+		case values && (first || !strings.HasPrefix(a, "-") && !strings.HasPrefix(a, "+")) && !flagFirst.MatchString(a):
 			out = append(out, hidden)
 			first = false
 		default:
@@ -83,7 +89,7 @@ func (s Secrets) values(b *strings.Builder, text string) (rest string, open bool
 		case body == "":
 			b.WriteString(blank)
 			return "", n == 0
-		case n > 0 && (single || strings.ContainsAny(body[:1], "-+#")), startsFlag(body):
+		case n > 0 && (single || strings.ContainsAny(body[:1], "-+#")), flagFirst.MatchString(body):
 			return rest, false
 		case n == 0 && body[0] == '#' && strings.Contains(blank, "\n"):
 			// A comment on a line of its own between the flag and its value.
@@ -100,11 +106,6 @@ func (s Secrets) values(b *strings.Builder, text string) (rest string, open bool
 			rest = body[token(body):]
 		}
 	}
-}
-
-func startsFlag(s string) bool {
-	at := flag.FindStringIndex(s)
-	return at != nil && strings.Trim(s[:at[0]], "-+") == ""
 }
 
 // token is the length of the value at the beginning of s: up to white space that is not quoted. A quote that nobody

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 const secret = "QZYXSECRETCOOKIE"
@@ -70,6 +71,20 @@ func TestText(t *testing.T) {
 	// A cookie that is the application's name.
 	if got, _ := NewSecrets([]byte("derl"), "derl.ns.svc.cluster.local.").text("-name derl@10.0.0.7 -setcookie derl -root /opt/derl"); got != "-name derl@10.0.0.7 -setcookie (cookie) -root /opt/derl" {
 		t.Errorf("%q", got)
+	}
+}
+
+// A file of a pod may be made to cost as much as it can: it must not cost the square of its length.
+func TestHostileTextIsCheap(t *testing.T) {
+	for name, text := range map[string]string{
+		"values": "-setcookie" + strings.Repeat(" a", maxFile/2), "flags": strings.Repeat("-setcookie ", maxFile/11), "comments": "-setcookie" + strings.Repeat("\n#", maxFile/2),
+		"quotes": "-setcookie" + strings.Repeat(" '", maxFile/2), "dashes": "-setcookie " + strings.Repeat("-", maxFile), "equals": strings.Repeat("_cookie=", maxFile/8),
+	} {
+		began := time.Now()
+		NewSecrets([]byte(secret), "").text(text)
+		if took := time.Since(began); took > 5*time.Second { // some milliseconds; as the square it was minutes
+			t.Errorf("%s took %s", name, took)
+		}
 	}
 }
 
