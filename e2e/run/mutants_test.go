@@ -1,0 +1,136 @@
+package run
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"meshproof.dev/meshproof/e2e/check"
+	"meshproof.dev/meshproof/e2e/judge"
+	"meshproof.dev/meshproof/e2e/profile"
+	"meshproof.dev/meshproof/e2e/recording"
+	"meshproof.dev/meshproof/e2e/recording/secrets"
+	"meshproof.dev/meshproof/e2e/view"
+	"meshproof.dev/meshproof/e2e/workload"
+)
+
+const fixtures = "../../fixtures"
+
+// static is what the checks that need no cluster make of a workload: the red ones with their diagnosis, and all of them.
+func static(t *testing.T, w *workload.Workload) (red, all []string) {
+	t.Helper()
+	checks := slices.DeleteFunc(check.All(), func(c check.Check) bool { return c.Rung != check.Manifest && !c.Static })
+	for _, c := range checks {
+		all = append(all, c.ID)
+	}
+	y, err := w.Render("ns", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	objects, err := workload.Objects(y, &secrets.Redactor{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := w.Header("formation", "ns")
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := view.New(h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range objects {
+		v.Apply(recording.Event{By: "run", Object: &o})
+	}
+	for _, r := range judge.Judge("x", []judge.Episode{{Name: "formation", View: v}}, checks).Results {
+		if r.Verdict == judge.Fail {
+			red = append(red, profile.Expect{Check: r.ID, Diagnosis: r.Code}.String())
+		}
+	}
+	return red, all
+}
+
+// What the manifests alone decide is decided here: a mutant turns those static checks red that it is for, and no other.
+func TestMutantsOfTheManifestsAreKilledWithoutACluster(t *testing.T) {
+	killed := 0
+	for _, name := range workload.Names(fixtures, "mutants") {
+		m, broken, reversed, err := workload.LoadMutant(fixtures, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		red, all := static(t, broken)
+		var want []string
+		for _, e := range m.Spec.Expect {
+			if slices.Contains(all, e.Check) {
+				want = append(want, e.String())
+			}
+		}
+		killed += len(want)
+		if !slices.Equal(red, want) {
+			t.Errorf("%s: red is %q, want %q", name, red, want)
+		}
+		if reversed == nil {
+			continue
+		}
+		if red, _ = static(t, reversed); len(red) > 0 {
+			t.Errorf("%s, reversed: red is %q", name, red)
+		}
+	}
+	if killed < 6 {
+		t.Errorf("only %d mutants are for a static check", killed)
+	}
+	base, err := workload.Load(fixtures, "dns-a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if red, _ := static(t, base); len(red) > 0 {
+		t.Errorf("the base: red is %q", red)
+	}
+}
+
+// A mutant that expects what no check says would survive, or be killed by its own misspelling.
+func TestMutantsExpectChecksAndCodesThatThereAre(t *testing.T) {
+	known := map[string]check.Check{}
+	for _, c := range check.All() {
+		known[c.ID] = c
+	}
+	for _, name := range workload.Names(fixtures, "mutants") {
+		m, _, _, err := workload.LoadMutant(fixtures, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m.Metadata.Name != name {
+			t.Errorf("the folder of %s is called %s", m.Metadata.Name, name)
+		}
+		for _, e := range m.Spec.Expect {
+			c, is := known[e.Check]
+			if _, has := c.Causes[e.Diagnosis]; !is || !has || c.Level == check.Advice {
+				t.Errorf("%s: there is no %s, or it cannot be red", name, e)
+			}
+			if len(m.Spec.Episodes) > 0 && !slices.Contains(m.Spec.Episodes, c.Episode) {
+				t.Errorf("%s: %s is judged on %s, which is left out", name, e, c.Episode)
+			}
+		}
+		for _, id := range m.Spec.Unknown {
+			if c, is := known[id]; id != "*" && (!is || len(m.Spec.Episodes) > 0 && !slices.Contains(m.Spec.Episodes, c.Episode)) {
+				t.Errorf("%s: %s cannot be unknown", name, id)
+			}
+		}
+		for _, e := range m.Spec.Episodes {
+			if !slices.Contains(Episodes, e) {
+				t.Errorf("%s: there is no episode %s", name, e)
+			}
+		}
+		files, err := os.ReadDir(filepath.Join(fixtures, "mutants", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range files {
+			named := slices.Concat(m.Spec.Shape.Resources, m.Spec.Shape.Patches, m.Spec.Break.Resources, m.Spec.Break.Patches, []string{"mutant.yaml"})
+			if !slices.Contains(named, f.Name()) {
+				t.Errorf("%s: nobody names %s", name, f.Name())
+			}
+		}
+	}
+}
