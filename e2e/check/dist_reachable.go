@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/view"
@@ -16,44 +15,43 @@ func distReachable() Check {
 		Why:    "Every pair of nodes holds a connection of its own, and either may have to make it: each must be reachable from each. An accepted connection is not enough, a sidecar accepts for dead peers too.",
 		Source: "https://www.erlang.org/doc/apps/erts/erl_dist_protocol.html#distribution-handshake",
 		Causes: reach(aboveDist(), "loopback-only", "tls-listener"),
-		Judge:  func(v *view.View) []Finding { return eachPair(v, dialled) },
+		Judge: func(v *view.View) []Finding {
+			return eachPair(v, func(q *view.Pod) []view.Dial { return q.ToDist }, dialled)
+		},
 	}
 }
 
 // notAllowed is the status with which a node turns one away that it does not want: it was reached.
 const notAllowed = recording.Outcome("not-allowed")
 
-func dialled(q *view.Pod, from, to time.Duration) func(p *view.Pod) Finding {
-	list := view.Between(q.Dist, from, to)
-	dials := conclusions(list, func(e recording.Event) (recording.Outcome, string) { return e.Dist.Outcome, e.Dist.From })
+func dialled(q *view.Pod, list []view.Dial) func(p *view.Pod, d *view.Dial) Finding {
 	tls := speaksTLS(q)
-	return func(p *view.Pod) Finding {
-		f := Finding{Subject: onPair(p, q), Outcome: Unseen, Says: fmt.Sprintf("%s did not dial the distribution port of %s", p.Name, q.Name)}
-		e := dials[p.UID]
+	return func(p *view.Pod, d *view.Dial) Finding {
+		f := Finding{Subject: onPair(p, q), Outcome: Pass}
 		switch {
-		case e == nil:
+		case d == nil:
+			f.Outcome, f.Says = Unseen, fmt.Sprintf("%s did not dial the distribution port of %s", p.Name, q.Name)
 			return f
-		case e.Dist.Outcome == recording.OK, e.Dist.Outcome == notAllowed, e.Dist.Outcome == recording.Silent && answered(list, p):
-			f.Outcome, f.Says = Pass, ""
+		case d.Outcome() == notAllowed, d.Outcome() == recording.Silent && answered(list, p):
 		case tls && speaksTLS(p):
-			f.Says = fmt.Sprintf("%s and %s speak distribution over TLS, which this harness does not", p.Name, q.Name)
+			f.Outcome, f.Says = Unseen, fmt.Sprintf("%s and %s speak distribution over TLS, which this harness does not", p.Name, q.Name)
 		default:
-			unreached(&f, "the distribution port "+e.Dist.Addr+" of "+q.Name, p, e.Dist.Outcome, e.Dist.Detail)
-			explainDist(&f, q, e, tls)
+			unreached(&f, "the distribution port "+d.Addr()+" of "+q.Name, p, d.Outcome(), d.Detail())
+			explainDist(&f, q, d, tls)
 		}
-		f.At = e.T
+		f.At = d.T
 		return f
 	}
 }
 
 // answered tells whether the peer did answer that pod in the window: one that does so now and then is slow, which is
 // handshake/acceptor-prompt's matter.
-func answered(list []recording.Event, p *view.Pod) bool {
-	return slices.ContainsFunc(list, func(e recording.Event) bool { return e.Dist.From == p.UID && e.Dist.Outcome == recording.OK })
+func answered(list []view.Dial, p *view.Pod) bool {
+	return slices.ContainsFunc(list, func(d view.Dial) bool { return d.Good && d.From == p.Number() })
 }
 
-func explainDist(f *Finding, q *view.Pod, e *recording.Event, tls bool) {
-	bound(f, q, e.Dist.Addr, e.T)
+func explainDist(f *Finding, q *view.Pod, d *view.Dial, tls bool) {
+	bound(f, q, d.Addr(), d.T)
 	switch {
 	case f.Code == "loopback-only":
 		if k := q.Kernel(); k != nil && k.Interface != "" {
@@ -63,7 +61,7 @@ func explainDist(f *Finding, q *view.Pod, e *recording.Event, tls bool) {
 		f.Try = "ss -ltn in the pod's network namespace: the port is bound to a loopback address"
 	case tls && f.Code != "refused" && f.Code != "filtered" && f.Code != "unreachable":
 		f.Code = "tls-listener"
-		f.Says = fmt.Sprintf("the distribution port %s of %s speaks TLS, its peers do not: they end each other's connections", e.Dist.Addr, q.Name)
+		f.Says = fmt.Sprintf("the distribution port %s of %s speaks TLS, its peers do not: they end each other's connections", d.Addr(), q.Name)
 		f.Remedy = "give all nodes the same -proto_dist: inet_tls on each, with certificates, or on none"
 	}
 }

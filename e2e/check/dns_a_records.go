@@ -24,8 +24,9 @@ func dnsMatchesPods() Check {
 			}
 			var all []Finding
 			from, to := settled(v)
+			at := addressBook(v)
 			for _, p := range members(v) {
-				all = append(all, resolves(v, p, from, to))
+				all = append(all, resolves(v, p, at, from, to))
 			}
 			if len(all) == 0 {
 				return none(v, "there was no pod to ask from")
@@ -36,7 +37,7 @@ func dnsMatchesPods() Check {
 }
 
 // resolves judges the youngest answer that p got in the window. Answers before it may lag behind the pods.
-func resolves(v *view.View, p *view.Pod, from, to time.Duration) Finding {
+func resolves(v *view.View, p *view.Pod, at func(t time.Duration) map[string]claim, from, to time.Duration) Finding {
 	f := Finding{Subject: onPod(p), Of: []Subject{onService(v)}, Outcome: Pass}
 	e := conclude(view.Between(p.DNS, from, to), func(e recording.Event) (recording.Outcome, bool) { return e.DNS.Outcome, true })
 	if e == nil {
@@ -45,9 +46,9 @@ func resolves(v *view.View, p *view.Pod, from, to time.Duration) Finding {
 	}
 	a := e.DNS
 	f.At = e.T
-	f.Seen = []string{fmt.Sprintf("%s A %s at %s: %s %s", a.Name, "from "+p.Name, a.Server, a.RCode, strings.Join(a.Addrs, " "))}
+	f.Seen = []string{fmt.Sprintf("%s A %s at %s: %s %s", a.Name, "from "+p.Name, a.Server, a.RCode, strings.Join(firstOf(a.Addrs, 32), " "))}
 	f.Try = fmt.Sprintf("kubectl -n %s exec %s -- getent ahostsv4 %s", v.Header.Namespace, p.Name, a.Name)
-	missing, foreign, early := compare(a.Addrs, addresses(v, e.T))
+	missing, foreign, early := compare(a.Addrs, at(e.T))
 	switch {
 	case a.Outcome != recording.OK, a.RCode != "NOERROR" && a.RCode != "NXDOMAIN":
 		// Why there is no answer is dns/resolver-answers' matter.
@@ -98,10 +99,22 @@ const (
 	must               // of a pod that has been Ready for as long as DNS needs
 )
 
+// addressBook gives the addresses at any time. Many pods are asked from at the same one.
+func addressBook(v *view.View) func(t time.Duration) map[string]claim {
+	var last time.Duration
+	var book map[string]claim
+	return func(t time.Duration) map[string]claim {
+		if book == nil || t != last {
+			last, book = t, addresses(v, t)
+		}
+		return book
+	}
+}
+
 // addresses are those that DNS may list at t, each with what is claimed of it. An address of a pod that has gone is
 // wrong only after the profile's time for stale names, which is another check's matter.
 func addresses(v *view.View, t time.Duration) map[string]claim {
-	all := map[string]claim{}
+	all := make(map[string]claim, len(v.Pods()))
 	for _, p := range v.Pods() {
 		ip := p.IP()
 		if s := p.At(t - v.Profile.Budgets.StaleName.D()); ip == "" || p.First > t+skew || s != nil && s.Gone {
@@ -119,7 +132,7 @@ func addresses(v *view.View, t time.Duration) map[string]claim {
 }
 
 func compare(got []string, want map[string]claim) (missing, foreign, early []string) {
-	has := map[string]bool{}
+	has := make(map[string]bool, len(got))
 	for _, a := range got {
 		has[a] = true
 		if _, known := want[a]; !known {

@@ -2,7 +2,6 @@ package check
 
 import (
 	"fmt"
-	"time"
 
 	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/view"
@@ -18,36 +17,31 @@ func epmdReachable() Check {
 			if epmdLess(v) {
 				return withoutEPMD(v)
 			}
-			return eachPair(v, askedEPMD)
+			return eachPair(v, func(q *view.Pod) []view.Dial { return q.ToEPMD }, askedEPMD)
 		},
 	}
 }
 
-func askedEPMD(q *view.Pod, from, to time.Duration) func(p *view.Pod) Finding {
+func askedEPMD(q *view.Pod, _ []view.Dial) func(p *view.Pod, d *view.Dial) Finding {
 	l, gone := lapsed(q)
-	dials := conclusions(view.Between(q.EPMD, from, to), func(e recording.Event) (recording.Outcome, string) {
-		return e.EPMD.Outcome, e.EPMD.From
-	})
-	return func(p *view.Pod) Finding {
-		f := Finding{Subject: onPair(p, q), Outcome: Unseen, Says: fmt.Sprintf("epmd of %s was not asked from %s", q.Name, p.Name)}
-		e := dials[p.UID]
+	return func(p *view.Pod, d *view.Dial) Finding {
+		f := Finding{Subject: onPair(p, q)}
 		switch {
-		case e == nil:
+		case d == nil:
+			f.Outcome, f.Says = Unseen, fmt.Sprintf("epmd of %s was not asked from %s", q.Name, p.Name)
 			return f
-		case e.EPMD.Outcome == recording.OK:
-			f.Outcome, f.Says = Pass, ""
-		case gone && l.closed && e.EPMD.Outcome == recording.Refused:
+		case gone && l.closed && d.Outcome() == recording.Refused:
 			f.Outcome = NotApplicable
 			f.Says = fmt.Sprintf("epmd of %s answered until %.1f s and has ended since: what is lost is the node's registration", q.Name, l.last.Seconds())
 		default:
-			unreached(&f, "epmd on "+e.EPMD.Addr, p, e.EPMD.Outcome, e.EPMD.Detail)
-			bound(&f, q, e.EPMD.Addr, e.T)
+			unreached(&f, "epmd on "+d.Addr(), p, d.Outcome(), d.Detail())
+			bound(&f, q, d.Addr(), d.T)
 			if f.Code == "loopback-only" {
 				f.Remedy = "unset ERL_EPMD_ADDRESS, or give it the pod's address (ERL_EPMD_ADDRESS=$POD_IP; epmd adds the loopback by itself)"
 				f.Try = "ss -ltn in the pod's network namespace: 4369 is bound to a loopback address"
 			}
 		}
-		f.At = e.T
+		f.At = d.T
 		return f
 	}
 }

@@ -20,7 +20,7 @@ func epmdRegistrationType() Check {
 }
 
 func registrationType(v *view.View, p *view.Pod, _, _ time.Duration) Finding {
-	f := Finding{Subject: onPod(p), Outcome: Unseen, Of: toward(v, p), Says: fmt.Sprintf("epmd of %s was not seen to say how its node is registered", p.Name)}
+	f := Finding{Subject: onPod(p), Outcome: Unseen, Says: fmt.Sprintf("epmd of %s was not seen to say how its node is registered", p.Name)}
 	own := short(p.Node())
 	for _, e := range slices.Backward(p.Registrations) {
 		r := e.Registration
@@ -30,9 +30,9 @@ func registrationType(v *view.View, p *view.Pod, _, _ time.Duration) Finding {
 		f.At = e.T
 		switch r.Type {
 		case "normal":
-			f.Outcome, f.Of, f.Says = Pass, nil, ""
+			f.Outcome, f.Says = Pass, ""
 		case "hidden":
-			f.Outcome, f.Of, f.Code = Fail, nil, "hidden"
+			f.Outcome, f.Code = Fail, "hidden"
 			f.Says = fmt.Sprintf("%s of %s is registered with epmd as a hidden node: nodes() of its peers never shows it", r.Name, p.Name)
 			f.Seen = []string{fmt.Sprintf("name %s at port %d, type %s", r.Name, r.Port, r.Type)}
 			f.Remedy = "take -hidden out of vm.args, ERL_FLAGS and the start command"
@@ -42,5 +42,6 @@ func registrationType(v *view.View, p *view.Pod, _, _ time.Duration) Finding {
 		}
 		return f
 	}
+	f.Of = toward(v, p)
 	return f
 }

@@ -1,6 +1,7 @@
 package check_test
 
 import (
+	"slices"
 	"time"
 
 	"meshproof.dev/meshproof/e2e/check"
@@ -56,7 +57,7 @@ func epmdTrials() map[string][]trial {
 	loopback := func(addrs ...string) func(s *rt.Story) {
 		return func(s *rt.Story) {
 			shut(2, 0)(s)
-			s.Change(isSockets(2, 0), func(e *recording.Event) { e.Sockets.Listen = append(addrs, rt.IP(2)+":10000") })
+			s.Change(isSockets(2, 0), func(e *recording.Event) { e.Sockets.Listen = slices.Concat(addrs, []string{rt.IP(2) + ":10000"}) })
 		}
 	}
 	return map[string][]trial{

@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"meshproof.dev/meshproof/e2e/recording"
@@ -25,26 +26,26 @@ const (
 )
 
 func prompt(v *view.View, p *view.Pod, from, to time.Duration) Finding {
-	var slow, pressed []recording.Event // of the latter the machine may be to blame
+	var slow, pressed []view.Dial // of the latter the machine may be to blame
 	quick, heard, worst := 0, false, time.Duration(0)
-	for _, e := range view.Between(p.Dist, from, to) {
-		heard = heard || e.Dist.Outcome == recording.OK
-		switch d := e.Dist; {
-		case d.Outcome != recording.OK && d.Outcome != recording.Silent:
-		case d.Took <= promptly && d.Outcome == recording.OK:
+	for _, d := range view.During(p.ToDist, from, to) {
+		heard = heard || d.Good
+		switch {
+		case d.Good && d.Took <= promptly:
 			quick++
-		case d.Took-v.Pressure(e.T-d.Took, e.T+promptly) <= promptly:
-			pressed = append(pressed, e)
+		case !d.Good && d.Outcome() != recording.Silent:
+		case d.Took-v.Pressure(d.T-d.Took, d.T+promptly) <= promptly:
+			pressed = append(pressed, d)
 		default:
-			slow, worst = append(slow, e), max(worst, d.Took)
+			slow, worst = append(slow, d), max(worst, d.Took)
 		}
 	}
 	if !heard {
 		return unheard(v, p) // one that never says anything is not slow
 	}
 	f := Finding{Subject: onPod(p), Outcome: Pass, At: to}
-	for _, e := range append(slow, pressed...) {
-		f.Seen = append(f.Seen, fmt.Sprintf("%.2f s: %s %s after %.1f s", e.T.Seconds(), e.Dist.Addr, e.Dist.Outcome, e.Dist.Took.Seconds()))
+	for _, d := range slices.Concat(slow, pressed) {
+		f.Seen = append(f.Seen, fmt.Sprintf("%.2f s: %s %s after %.1f s", d.T.Seconds(), d.Addr(), d.Outcome(), d.Took.Seconds()))
 	}
 	f.Seen = firstOf(f.Seen, 8)
 	epmd := slowestEPMD(p, from, to)
@@ -67,9 +68,9 @@ func prompt(v *view.View, p *view.Pod, from, to time.Duration) Finding {
 // slowestEPMD is how long the pod's epmd took at worst to answer: what is slow there, too, is not the node.
 func slowestEPMD(p *view.Pod, from, to time.Duration) time.Duration {
 	worst := time.Duration(0)
-	for _, e := range view.Between(p.EPMD, from, to) {
-		if e.EPMD.Outcome == recording.OK || e.EPMD.Outcome == recording.Silent {
-			worst = max(worst, e.EPMD.Took)
+	for _, d := range view.During(p.ToEPMD, from, to) {
+		if d.Good || d.Outcome() == recording.Silent {
+			worst = max(worst, d.Took)
 		}
 	}
 	return worst

@@ -59,18 +59,18 @@ func (m *roll) views(v *view.View, i int, groups []Subject) []Finding {
 		if i == j {
 			continue
 		}
+		if look.nodes != nil && look.seen[j] {
+			seen++
+			continue
+		}
 		// A link is made by either side: what keeps q from dialling p may be why p does not see it.
 		f := Finding{Subject: onPair(p, q), Of: []Subject{onPair(q, p), onService(v)}, At: look.t}
 		if groups[i] != groups[j] {
 			f.Of = append(f.Of, groups[i], groups[j])
 		}
-		switch {
-		case look.nodes == nil:
+		if look.nodes == nil {
 			f.Outcome, f.Says, f.Of = Unseen, look.why, append(f.Of, around...)
-		case look.seen[j]:
-			seen++
-			continue
-		default:
+		} else {
 			m.misses(v, &f, p, q, look.nodes)
 		}
 		all = append(all, f)

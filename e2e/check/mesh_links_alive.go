@@ -17,9 +17,13 @@ func meshLinksAlive() Check {
 		Judge: undisturbed(func(v *view.View) []Finding {
 			pods := members(v)
 			peers := v.Peers(pods)
+			limits := make([]time.Duration, len(pods)) // below 0 where it is not known
+			for i, p := range pods {
+				limits[i] = silence(p)
+			}
 			var all []Finding
 			for _, p := range pods {
-				all = append(all, linksOf(v, p, pods, peers)...)
+				all = append(all, linksOf(v, p, pods, peers, limits)...)
 			}
 			if len(all) == 0 {
 				return none(v, "there was no pod to look at")
@@ -32,7 +36,7 @@ func meshLinksAlive() Check {
 // tickSlack is what a tick may come late by: the node's own timers, the network, and the time between two looks.
 const tickSlack = time.Second
 
-func linksOf(v *view.View, p *view.Pod, pods []*view.Pod, peers *view.Peers) []Finding {
+func linksOf(v *view.View, p *view.Pod, pods []*view.Pod, peers *view.Peers, limits []time.Duration) []Finding {
 	unseen := Finding{Subject: onPod(p), Outcome: Unseen}
 	looks := watched(p, v.End())
 	if len(looks) == 0 {
@@ -41,12 +45,14 @@ func linksOf(v *view.View, p *view.Pod, pods []*view.Pod, peers *view.Peers) []F
 	}
 	var all []Finding
 	linked := 0
-	for _, l := range peers.Of(looks[len(looks)-1], p) {
+	peers.Each(looks[len(looks)-1], p, func(i int, l *recording.Link) {
 		linked++
-		if f := alive(v, p, pods[l.Pod], l.Link, looks); f.Outcome != Pass {
-			all = append(all, f)
+		if q := pods[i]; l.Backoff > 0 || l.Idle > limits[i] {
+			if f := alive(v, p, q, *l, looks); f.Outcome != Pass {
+				all = append(all, f)
+			}
 		}
-	}
+	})
 	if linked == 0 && len(pods) > 1 {
 		unseen.Of = everything(v) // it is but the echo of a mesh that is not there
 		unseen.Says = fmt.Sprintf("%s holds no link to any member", p.Name)
@@ -56,6 +62,16 @@ func linksOf(v *view.View, p *view.Pod, pods []*view.Pod, peers *view.Peers) []F
 		all = append(all, Finding{Subject: onPod(p), Outcome: Pass, At: looks[len(looks)-1].T})
 	}
 	return all
+}
+
+// silence is for how long a peer may hear nothing of the pod's node, by the times that the node itself told: it sends
+// something at least every net_ticktime / net_tickintensity. It is below 0 where they are not known.
+func silence(p *view.Pod) time.Duration {
+	k := p.Kernel()
+	if k == nil || k.TickTime <= 0 || k.TickIntensity <= 0 {
+		return -1
+	}
+	return k.TickTime*3/(2*time.Duration(k.TickIntensity)) + tickSlack
 }
 
 // watched are the socket tables of the last moments that could be read.
@@ -69,8 +85,7 @@ func watched(p *view.Pod, end time.Duration) []recording.Event {
 	return all
 }
 
-// alive judges one link by the youngest table: a node sends something at least every net_ticktime / net_tickintensity. The
-// times are those that the sender itself told.
+// alive judges one link by the youngest table.
 func alive(v *view.View, p, q *view.Pod, l recording.Link, looks []recording.Event) Finding {
 	f := Finding{Subject: onPair(p, q), Outcome: Pass, At: looks[len(looks)-1].T}
 	f.Try = fmt.Sprintf("ss -tio in the network namespace of %s: lastrcv and backoff of %s", p.Name, l.Remote)
@@ -81,11 +96,11 @@ func alive(v *view.View, p, q *view.Pod, l recording.Link, looks []recording.Eve
 		f.Says = fmt.Sprintf("the link %s - %s between %s and %s has not got its data across for more than %.1f s: the kernel sends the same again, %d times so far", l.Local, l.Remote, p.Name, q.Name, n.Seconds(), l.Backoff)
 		return f
 	}
-	k := q.Kernel()
-	if k == nil || k.TickTime <= 0 || k.TickIntensity <= 0 {
+	limit := silence(q)
+	if limit < 0 {
 		return Finding{Subject: f.Subject, Outcome: Unseen, Of: toward(v, q), At: f.At, Says: fmt.Sprintf("net_ticktime of %s could not be read, so that nobody knows how long it may be silent", orName(q))}
 	}
-	limit := k.TickTime*3/(2*time.Duration(k.TickIntensity)) + tickSlack
+	k := q.Kernel()
 	switch late := l.Idle - limit; {
 	case late <= 0:
 		return Finding{Subject: f.Subject, Outcome: Pass, At: f.At}

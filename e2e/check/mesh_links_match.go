@@ -31,9 +31,15 @@ func linksMatchViews(v *view.View) []Finding {
 	from, to := settled(v)
 	from = max(from, to-max(v.Profile.Hold.D(), recent))
 	pods := members(v)
-	w := &wiring{v: v, pods: pods, peers: v.Peers(pods), call: v.Roll(pods, to), from: from, to: to}
-	for i := range pods {
-		w.read(i)
+	w := &wiring{v: v, pods: pods, peers: v.Peers(pods), call: v.Roll(pods, to), from: from, to: to, read: map[spot]*table{}}
+	for _, p := range pods {
+		var looks []recording.Event
+		for _, e := range view.Between(p.Sockets, from, to) {
+			if e.Sockets.Outcome == recording.OK {
+				looks = append(looks, e)
+			}
+		}
+		w.looks = append(w.looks, looks)
 	}
 	var all []Finding
 	for i, p := range pods {
@@ -53,100 +59,106 @@ type wiring struct {
 	call     *view.Roll
 	from, to time.Duration
 
-	tables []table // of the pod in the same place
+	looks [][]recording.Event // the tables of the pod in the same place
+	read  map[spot]*table     // what was read of them so far: where all is well, the youngest of each
 }
 
-// table is what was read of one pod, at each of its socket tables.
+type spot struct{ pod, look int }
+
+// table is what one socket table holds, and what the node believed then.
 type table struct {
-	times  []time.Duration
-	linked [][]bool            // whether there is a link to the pod in that place
-	links  []map[view.Link]int // the links without a name, with the place of the pod at their other end
-	named  [][]bool            // whether the node believed to be connected to it, nil where its view was not seen
+	linked   []bool            // whether there is a link to the pod in that place
+	named    []bool            // whether the node believed to be connected to it, nil where its view was not seen
+	nameless map[view.Link]int // the links without a name, with the place of the pod at their other end
 }
 
-func (w *wiring) read(i int) {
-	p := w.pods[i]
-	var t table
-	var visible, hidden []string
-	var named []bool
-	for _, e := range view.Between(p.Sockets, w.from, w.to) {
-		if e.Sockets.Outcome != recording.OK {
-			continue
-		}
-		linked, links := make([]bool, len(w.pods)), map[view.Link]int{}
-		n, _, _ := belief(p, e.T)
-		switch {
-		case n == nil:
-			named = nil
-		case named == nil || !slices.Equal(n.Visible, visible) || !slices.Equal(n.Hidden, hidden):
-			visible, hidden = n.Visible, n.Hidden
-			named, _, _ = w.call.Look(slices.Concat(visible, hidden))
-		}
-		for _, l := range w.peers.Of(e, p) {
-			linked[l.Pod] = true
-			if named != nil && !named[l.Pod] {
-				links[view.Link{Local: l.Link.Local, Remote: l.Link.Remote}] = l.Pod
-			}
-		}
-		t.times, t.linked, t.links, t.named = append(t.times, e.T), append(t.linked, linked), append(t.links, links), append(t.named, named)
+func (w *wiring) table(i, look int) *table {
+	if t := w.read[spot{i, look}]; t != nil {
+		return t
 	}
-	w.tables = append(w.tables, t)
+	e, p := w.looks[i][look], w.pods[i]
+	t := &table{linked: make([]bool, len(w.pods))}
+	if n, _, _ := belief(p, e.T); n != nil {
+		names := n.Visible
+		if len(n.Hidden) > 0 {
+			names = slices.Concat(n.Visible, n.Hidden)
+		}
+		t.named, _, _ = w.call.Look(names)
+	}
+	w.peers.Each(e, p, func(j int, l *recording.Link) {
+		t.linked[j] = true
+		if t.named != nil && !t.named[j] {
+			if t.nameless == nil {
+				t.nameless = map[view.Link]int{}
+			}
+			t.nameless[view.Link{Local: l.Local, Remote: l.Remote}] = j
+		}
+	})
+	w.read[spot{i, look}] = t
+	return t
 }
 
 func (w *wiring) judge(i int, p *view.Pod) []Finding {
-	t := w.tables[i]
-	unseen := Finding{Subject: onPod(p), Of: toward(w.v, p), Outcome: Unseen}
-	switch k := len(t.times) - 1; {
-	case k < 0 || w.to-t.times[k] > lately:
+	looks := w.looks[i]
+	last := len(looks) - 1
+	unseen := Finding{Subject: onPod(p), Outcome: Unseen}
+	switch {
+	case last < 0 || w.to-looks[last].T > lately:
 		unseen.Says = fmt.Sprintf("the sockets of %s were not watched in the last %.1f s", p.Name, lately.Seconds())
-		return []Finding{unseen}
-	case t.named[k] == nil:
-		_, _, unseen.Says = belief(p, t.times[k])
-		return []Finding{unseen}
+	case w.table(i, last).named == nil:
+		_, _, unseen.Says = belief(p, looks[last].T)
 	case w.to-w.from <= differs:
 		unseen.Says = fmt.Sprintf("%s was watched for %.1f s, what differs for %.0f s counts", p.Name, (w.to - w.from).Seconds(), differs.Seconds())
-		return []Finding{unseen}
+	default:
+		all := append(w.withoutLink(i, p), w.withoutName(i, p)...)
+		if len(all) == 0 {
+			all = append(all, Finding{Subject: onPod(p), Outcome: Pass, At: looks[last].T})
+		}
+		return all
 	}
-	all := append(w.withoutLink(i, p), w.withoutName(i, p)...)
-	if len(all) == 0 {
-		all = append(all, Finding{Subject: onPod(p), Outcome: Pass, At: t.times[len(t.times)-1]})
-	}
-	return all
+	unseen.Of = toward(w.v, p)
+	return []Finding{unseen}
 }
 
 // withoutLink finds names that neither end's kernel has a connection for: behind a sidecar only the end that dialled shows
 // the peer's address.
 func (w *wiring) withoutLink(i int, p *view.Pod) []Finding {
-	t := w.tables[i]
 	var all []Finding
-	last := len(t.times) - 1
+	looks := w.looks[i]
+	last := len(looks) - 1
+	lacks := func(look, j int) bool {
+		t := w.table(i, look)
+		return t.named != nil && t.named[j] && !t.linked[j]
+	}
 	for j, q := range w.pods {
-		if i == j || !t.named[last][j] || t.linked[last][j] {
+		if i == j || !lacks(last, j) {
 			continue
 		}
 		k := last
-		for k > 0 && t.named[k-1] != nil && t.named[k-1][j] && !t.linked[k-1][j] {
+		for k > 0 && lacks(k-1, j) {
 			k--
 		}
-		if t.times[last]-t.times[k] <= differs || w.tables[j].linkedSince(t.times[k], i) {
+		since := looks[last].T - looks[k].T
+		if since <= differs || w.linkedSince(looks[k].T, j, i) {
 			continue
 		}
-		all = append(all, Finding{Subject: onPair(p, q), Outcome: Fail, Code: "name-without-link", At: t.times[last],
-			Says:   fmt.Sprintf("%s is in nodes() of %s, and no connection between %s and %s has been in the socket tables for %.1f s", q.Node(), orName(p), p.Name, q.Name, (t.times[last] - t.times[k]).Seconds()),
+		all = append(all, Finding{Subject: onPair(p, q), Of: []Subject{onPair(q, p)}, Outcome: Fail, Code: "name-without-link", At: looks[last].T,
+			Says:   fmt.Sprintf("%s is in nodes() of %s, and no connection between %s and %s has been in the socket tables for %.1f s", q.Node(), orName(p), p.Name, q.Name, since.Seconds()),
 			Remedy: "the VM has not noticed the end of a connection: look for what answers in the peer's place, and at net_ticktime",
 			Try:    fmt.Sprintf("kubectl -n %s exec %s -- cat /proc/net/tcp /proc/net/tcp6", w.v.Header.Namespace, p.Name)})
 	}
 	return all
 }
 
-// linkedSince tells whether a table from t on shows a link to the pod in place i, or there is none to tell.
-func (t table) linkedSince(from time.Duration, i int) bool {
+// linkedSince tells whether a table of the pod in place j shows a link to the one in place i since then, or there is none
+// to tell.
+func (w *wiring) linkedSince(since time.Duration, j, i int) bool {
 	known := false
-	for k, at := range t.times {
-		if at < from {
+	for k, e := range w.looks[j] {
+		if e.T < since {
 			continue
 		}
-		if known = true; t.linked[k][i] {
+		if known = true; w.table(j, k).linked[i] {
 			return true
 		}
 	}
@@ -154,23 +166,24 @@ func (t table) linkedSince(from time.Duration, i int) bool {
 }
 
 func (w *wiring) withoutName(i int, p *view.Pod) []Finding {
-	t := w.tables[i]
 	var all []Finding
-	last := len(t.times) - 1
-	for l, j := range t.links[last] {
+	looks := w.looks[i]
+	last := len(looks) - 1
+	for l, j := range w.table(i, last).nameless {
 		k := last
 		for k > 0 {
-			if _, there := t.links[k-1][l]; !there {
+			if _, there := w.table(i, k-1).nameless[l]; !there {
 				break
 			}
 			k--
 		}
-		if t.times[last]-t.times[k] <= unfinished || i == j {
+		since := looks[last].T - looks[k].T
+		if since <= unfinished || i == j {
 			continue
 		}
 		q := w.pods[j]
-		all = append(all, Finding{Subject: onPair(p, q), Outcome: Fail, Code: "link-without-name", At: t.times[last],
-			Says:   fmt.Sprintf("the connection %s - %s between %s and %s has been there for %.1f s, and %s is not in nodes() of %s", l.Local, l.Remote, p.Name, q.Name, (t.times[last] - t.times[k]).Seconds(), orName(q), orName(p)),
+		all = append(all, Finding{Subject: onPair(p, q), Of: []Subject{onPair(q, p)}, Outcome: Fail, Code: "link-without-name", At: looks[last].T,
+			Says:   fmt.Sprintf("the connection %s - %s between %s and %s has been there for %.1f s, and %s is not in nodes() of %s", l.Local, l.Remote, p.Name, q.Name, since.Seconds(), orName(q), orName(p)),
 			Remedy: "a handshake that never ended, or a peer that was dropped on one side: look for the other node's name in the logs of both",
 			Try:    fmt.Sprintf("kubectl -n %s logs %s", w.v.Header.Namespace, p.Name)})
 	}

@@ -30,6 +30,11 @@ type look struct {
 // meshRoll is judged at the end, or at the moment when the mesh was full if it is not so any more: that it did not stay
 // full is mesh/stable's matter.
 func meshRoll(v *view.View) *roll {
+	m, _ := v.Once("roll", func() any { return newRoll(v) }).(*roll) // five checks ask for it
+	return m
+}
+
+func newRoll(v *view.View) *roll {
 	m := &roll{at: v.End(), pods: members(v)}
 	if a, ok := v.Act("apply"); ok {
 		m.began = a.T

@@ -65,6 +65,11 @@ func stable(p *view.Pod, rolls func(time.Duration) *view.Roll, from, to, hold ti
 
 // everything are the subjects that a whole mesh consists of.
 func everything(v *view.View) []Subject {
+	all, _ := v.Once("everything", func() any { return slices.Clip(wholeOf(v)) }).([]Subject)
+	return all
+}
+
+func wholeOf(v *view.View) []Subject {
 	all := []Subject{onService(v), onWorkload(v)}
 	pods := members(v)
 	for _, g := range meshRoll(v).groups()[1:] {

@@ -2,7 +2,6 @@ package check
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"meshproof.dev/meshproof/e2e/recording"
@@ -16,15 +15,15 @@ func probeOwnAddress() Check {
 		Source: "https://man7.org/linux/man-pages/man7/network_namespaces.7.html",
 		Causes: map[string][]string{"other-address": nil},
 		Judge: func(v *view.View) []Finding {
-			from := dialsFrom(v)
+			astray := dialledAstray(v)
 			return eachMember(v, func(p *view.Pod) Finding {
 				f := Finding{Subject: onPod(p), Outcome: Pass}
-				switch d := from[p.UID]; {
-				case d.astray != "":
+				switch detail := astray[p.Number()]; {
+				case detail != "":
 					f.Outcome, f.Code = Unseen, "other-address"
-					f.Says = fmt.Sprintf("the harness dialled from elsewhere than %s at %s: %s", p.Name, p.IP(), d.astray)
-				case d.good == 0:
-					f.Outcome, f.Says = NotApplicable, fmt.Sprintf("nothing was dialled from %s", p.Name)
+					f.Says = fmt.Sprintf("the harness dialled from elsewhere than %s at %s: %s", p.Name, p.IP(), detail)
+				case len(p.Nodes)+len(p.Sockets)+len(p.DNS) == 0:
+					f.Outcome, f.Says = NotApplicable, fmt.Sprintf("no agent looked from %s", p.Name)
 				}
 				return f
 			})
@@ -32,35 +31,26 @@ func probeOwnAddress() Check {
 	}
 }
 
-// origin is what became of the dials from one pod.
-type origin struct {
-	good   int
-	astray string // what the agent said of one that did not come from the pod's address
-}
-
-func dialsFrom(v *view.View) map[string]origin {
-	all := map[string]origin{}
-	count := func(from string, o recording.Outcome, detail string) {
-		d := all[from]
-		switch {
-		case o != recording.ProbeError:
-			d.good++
-		case strings.Contains(detail, "the pod's own address"):
-			d.astray = detail
-		}
-		all[from] = d
-	}
+// dialledAstray is what the agent said of dials that did not come from a pod's own address, by the number of the pod.
+func dialledAstray(v *view.View) map[int]string {
+	all := map[int]string{}
 	for _, p := range v.Pods() {
-		for _, e := range slices.Concat(p.EPMD, p.Dist) {
-			if e.EPMD != nil {
-				count(e.EPMD.From, e.EPMD.Outcome, e.EPMD.Detail)
-			} else {
-				count(e.Dist.From, e.Dist.Outcome, e.Dist.Detail)
+		for _, list := range [][]view.Dial{p.ToEPMD, p.ToDist} {
+			for i := range list {
+				if d := &list[i]; !d.Good && isAstray(d.Outcome(), d.Detail()) {
+					all[d.From] = d.Detail()
+				}
 			}
 		}
 		for _, e := range p.Cookies {
-			count(p.UID, e.Cookie.Outcome, e.Cookie.Detail)
+			if isAstray(e.Cookie.Outcome, e.Cookie.Detail) {
+				all[p.Number()] = e.Cookie.Detail
+			}
 		}
 	}
 	return all
+}
+
+func isAstray(o recording.Outcome, detail string) bool {
+	return o == recording.ProbeError && strings.Contains(detail, "the pod's own address")
 }

@@ -35,7 +35,7 @@ func probeTrials() map[string][]trial {
 					e.Dist.Outcome, e.Dist.Detail = recording.ProbeError, "dialled from 10.0.0.1:5, not from the pod's own address "+rt.IP(1)
 				})
 			}, []want{{pod(1), check.Unseen, "other-address", []string{rt.Name(1), "dialled from 10.0.0.1:5"}}}},
-			{"nothing was dialled", func(s *rt.Story) { s.Drop(byAgent) }, []want{{"pod *", check.NotApplicable, "", []string{"nothing was dialled from"}}}},
+			{"nothing was dialled", func(s *rt.Story) { s.Drop(byAgent) }, []want{{"pod *", check.NotApplicable, "", []string{"no agent looked from"}}}},
 			{"an error of another kind", func(s *rt.Story) {
 				s.Change(isDist(1, 2), func(e *recording.Event) { e.Dist.Outcome, e.Dist.Detail = recording.ProbeError, "too many open files" })
 			}, nil},

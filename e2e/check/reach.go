@@ -11,22 +11,33 @@ import (
 )
 
 // eachPair judges the dials to every member from all others over the settled window. Those that came through are one
-// finding on the pod that was dialled; each other is a finding on its pair.
-func eachPair(v *view.View, to func(q *view.Pod, from, until time.Duration) func(p *view.Pod) Finding) []Finding {
+// finding on the pod that was dialled; for each other judge, made once for a pod, says what its pair's is. The dial is nil
+// where there was none of which something was learnt.
+func eachPair(v *view.View, dials func(q *view.Pod) []view.Dial, judge func(q *view.Pod, list []view.Dial) func(p *view.Pod, d *view.Dial) Finding) []Finding {
 	var all []Finding
 	from, until := settled(v)
 	pods := members(v)
 	for _, q := range pods {
-		judge := to(q, from, until)
+		list := view.During(dials(q), from, until)
+		by := conclusions(list, v.Numbers())
 		good := Finding{Subject: onPod(q), Outcome: Pass}
 		passed := 0
+		var say func(p *view.Pod, d *view.Dial) Finding
 		for _, p := range pods {
-			if p == q {
+			d := by[p.Number()]
+			switch {
+			case p == q:
 				continue
-			}
-			if f := judge(p); f.Outcome == Pass {
+			case d != nil && d.Good:
 				passed++
-				good.At, good.Took = max(good.At, f.At), max(good.Took, f.Took)
+				good.At = max(good.At, d.T)
+				continue
+			case say == nil:
+				say = judge(q, list)
+			}
+			if f := say(p, d); f.Outcome == Pass {
+				passed++
+				good.At = max(good.At, f.At)
 			} else {
 				all = append(all, f)
 			}
@@ -41,62 +52,58 @@ func eachPair(v *view.View, to func(q *view.Pod, from, until time.Duration) func
 	return all
 }
 
-// attempts is what a list of attempts of one dialler, walked from the youngest, has come to.
-type attempts struct {
-	decided, unanswered *recording.Event
-}
-
-// add takes one attempt more, an older one. The youngest of which something was learnt decides. A single one that got no
-// answer after one that did is a lost packet or a moment without CPU; it takes two in a row.
-func (a *attempts) add(e *recording.Event, o recording.Outcome) {
-	switch {
-	case a.decided != nil || o == recording.ProbeError || o == recording.Nok || o == recording.Alive:
-	case a.unanswered != nil && o == recording.OK:
-		a.decided = e
-	case a.unanswered != nil:
-		a.decided = a.unanswered
-	case o == recording.Timeout || o == recording.Silent:
-		a.unanswered = e
-	default:
-		a.decided = e
-	}
-}
-
-func (a *attempts) result() *recording.Event {
-	if a.decided != nil {
-		return a.decided
-	}
-	return a.unanswered
-}
-
-// conclude gives the attempt that decides among those of the list of which ours is true. It is nil where nothing was learnt.
+// conclude gives the attempt that decides among those of the list of which ours is true: the youngest of which
+// something was learnt. A single one that got no answer after one that did is a lost packet or a moment without CPU; it
+// takes two in a row. It is nil where nothing was learnt.
 func conclude(list []recording.Event, outcome func(recording.Event) (o recording.Outcome, ours bool)) *recording.Event {
-	var a attempts
-	for i := len(list) - 1; i >= 0 && a.decided == nil; i-- {
-		if o, ours := outcome(list[i]); ours {
-			a.add(&list[i], o)
+	var unanswered *recording.Event
+	for i := len(list) - 1; i >= 0; i-- {
+		o, ours := outcome(list[i])
+		switch {
+		case !ours || nothing(o):
+		case unanswered != nil && o == recording.OK:
+			return &list[i]
+		case unanswered != nil:
+			return unanswered
+		case o == recording.Timeout || o == recording.Silent:
+			unanswered = &list[i]
+		default:
+			return &list[i]
 		}
 	}
-	return a.result()
+	return unanswered
 }
 
-// conclusions gives the attempt that decides for each dialler of the list, by its UID.
-func conclusions(list []recording.Event, outcome func(recording.Event) (o recording.Outcome, from string)) map[string]*recording.Event {
-	by := map[string]*attempts{}
+// nothing tells whether an attempt taught nothing about the peer.
+func nothing(o recording.Outcome) bool {
+	return o == recording.ProbeError || o == recording.Nok || o == recording.Alive
+}
+
+// conclusions gives the dial that decides, by the same rule, for each pod that dialled, by its number.
+func conclusions(list []view.Dial, numbers int) []*view.Dial {
+	decided, unanswered := make([]*view.Dial, numbers), make([]*view.Dial, numbers)
 	for i := len(list) - 1; i >= 0; i-- {
-		o, from := outcome(list[i])
-		a := by[from]
-		if a == nil {
-			a = &attempts{}
-			by[from] = a
+		d := &list[i]
+		at := d.From
+		switch {
+		case decided[at] != nil:
+		case d.Good:
+			decided[at] = d
+		case nothing(d.Outcome()):
+		case unanswered[at] != nil:
+			decided[at] = unanswered[at]
+		case d.Outcome() == recording.Timeout || d.Outcome() == recording.Silent:
+			unanswered[at] = d
+		default:
+			decided[at] = d
 		}
-		a.add(&list[i], o)
 	}
-	all := make(map[string]*recording.Event, len(by))
-	for from, a := range by {
-		all[from] = a.result()
+	for i, d := range unanswered {
+		if decided[i] == nil {
+			decided[i] = d
+		}
 	}
-	return all
+	return decided
 }
 
 // reach gives every way of not reaching a port the same consequences.

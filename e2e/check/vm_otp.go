@@ -14,7 +14,7 @@ func vmOTP() Check {
 		Source: "https://www.erlang.org/doc/system/distributed.html (compatibility of nodes), https://github.com/erlang/otp/issues/10337",
 		Causes: map[string][]string{"too-far": whole},
 		Judge: func(v *view.View) []Finding {
-			f := Finding{Subject: onWorkload(v), Of: everything(v), Outcome: Pass}
+			f := Finding{Subject: onWorkload(v), Outcome: Pass}
 			oldest, newest := 0, 0
 			var seen []string
 			for _, p := range members(v) {
@@ -34,6 +34,9 @@ func vmOTP() Check {
 			case newest-oldest > 2:
 				f.fail("too-far", fmt.Sprintf("the nodes run OTP %d to %d: %d releases apart, two are supported", oldest, newest, newest-oldest),
 					fmt.Sprintf("bring all images to OTP %d at least", newest-2), seen...)
+			}
+			if f.Outcome != Pass {
+				f.Of = everything(v)
 			}
 			return []Finding{f}
 		},

@@ -67,7 +67,7 @@ func faults() []fault {
 		part(s, 2)
 		s.Change(toEPMD(2, 0), func(e *recording.Event) { e.EPMD.Outcome, e.EPMD.Names = recording.Refused, nil })
 		s.Drop(func(e recording.Event) bool { return e.Registration != nil && e.Registration.Pod == rt.UID(2) })
-		s.Change(func(e recording.Event) bool { return e.Sockets != nil && e.Sockets.Pod == rt.UID(2) }, func(e *recording.Event) { e.Sockets.Listen = append(listen, "0.0.0.0:10000") })
+		s.Change(func(e recording.Event) bool { return e.Sockets != nil && e.Sockets.Pod == rt.UID(2) }, func(e *recording.Event) { e.Sockets.Listen = slices.Concat(listen, []string{"0.0.0.0:10000"}) })
 	}
 	dist := func(o recording.Outcome) func(s *rt.Story) {
 		return func(s *rt.Story) {

@@ -40,19 +40,21 @@ func (m Mesh) String() string {
 // Mesh judges nobody; it tells whether at t every member's own view held every other member, nothing of a
 // pod that has left and nobody foreign, and since when that has been so without a gap.
 func (v *View) Mesh(t time.Duration) Mesh {
-	// Most questions are about the end, and many checks ask them.
-	if m := v.atEnd.Load(); m != nil && t == v.end {
-		return *m
+	if t == v.end {
+		// Most questions are about the end, and many checks ask them.
+		m, _ := v.Once("mesh", func() any { return v.meshAt(t) }).(Mesh)
+		return m
 	}
+	return v.meshAt(t)
+}
+
+func (v *View) meshAt(t time.Duration) Mesh {
 	r := v.Roll(v.Must(t), t)
 	m := Mesh{Why: v.lacks(r, t)}
 	if m.Full = len(m.Why) == 0; m.Full {
 		for i, p := range r.Must {
 			m.Since = max(m.Since, p.changed(t), r.since(i, t))
 		}
-	}
-	if t == v.end {
-		v.atEnd.Store(&m)
 	}
 	return m
 }
@@ -148,6 +150,20 @@ func (v *View) Held(d time.Duration) (bool, Mesh) {
 
 // FirstFull is the first moment at or after from at which the mesh was full.
 func (v *View) FirstFull(from time.Duration) (time.Duration, bool) {
+	f, _ := v.Once(fmt.Sprintf("first full from %d", from), func() any {
+		at, ever := v.firstFull(from)
+		return first{at, ever}
+	}).(first)
+	return f.at, f.ever
+}
+
+// first is an answer of FirstFull.
+type first struct {
+	at   time.Duration
+	ever bool
+}
+
+func (v *View) firstFull(from time.Duration) (time.Duration, bool) {
 	var r *Roll
 	ready := map[*Pod]bool{}
 	for _, p := range v.Pods() {

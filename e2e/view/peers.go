@@ -2,6 +2,8 @@ package view
 
 import (
 	"net/netip"
+	"strconv"
+	"strings"
 
 	"meshproof.dev/meshproof/e2e/recording"
 )
@@ -9,50 +11,37 @@ import (
 // Peers finds the pods at the other ends of distribution links. It is made once for the pods that may be there, and reads
 // each socket table in one walk, where Links would walk it for each pair.
 type Peers struct {
-	at     map[netip.Addr]int
+	at     map[string]int // the place of the pod with that address
 	pods   []*Pod
 	pinned uint16 // the profile's distribution port, which counts where epmd named none
 }
 
 // Peers prepares to find these pods.
 func (v *View) Peers(pods []*Pod) *Peers {
-	s := &Peers{at: make(map[netip.Addr]int, len(pods)), pods: pods, pinned: uint16(v.Profile.DistPort)}
+	s := &Peers{at: make(map[string]int, len(pods)), pods: pods, pinned: uint16(v.Profile.DistPort)}
 	for i, p := range pods {
-		if ip, err := netip.ParseAddr(p.IP()); err == nil {
-			s.at[ip.Unmap()] = i
+		if ip := p.IP(); ip != "" {
+			s.at[ip] = i
 		}
 	}
 	return s
 }
 
-// Peer is a link and the pod at its other end, by its place.
-type Peer struct {
-	Pod  int
-	Link recording.Link
-}
-
-// Of are the distribution links in a socket table of the pod p.
-func (s *Peers) Of(e recording.Event, p *Pod) []Peer {
-	own, err := netip.ParseAddr(p.IP())
-	if err != nil || e.Sockets == nil {
-		return nil
-	}
-	var all []Peer
-	for _, l := range e.Sockets.Links {
-		remote, err := netip.ParseAddrPort(l.Remote)
-		if err != nil {
-			continue
-		}
-		i, known := s.at[remote.Addr().Unmap()]
+// Each gives each distribution link in a socket table of the pod p, with the place of the pod at its other end.
+func (s *Peers) Each(e recording.Event, p *Pod, give func(pod int, l *recording.Link)) {
+	own := p.IP()
+	for k := range e.Sockets.Links {
+		l := &e.Sockets.Links[k]
+		host, port := split(l.Remote)
+		i, known := s.at[host]
 		if !known {
 			continue
 		}
-		local, err := netip.ParseAddrPort(l.Local)
-		if err == nil && local.Addr().Unmap() == own.Unmap() && (s.distribution(p, local.Port()) || s.distribution(s.pods[i], remote.Port())) {
-			all = append(all, Peer{i, l})
+		local, from := split(l.Local)
+		if local == own && (s.distribution(p, from) || s.distribution(s.pods[i], port)) {
+			give(i, l)
 		}
 	}
-	return all
 }
 
 func (s *Peers) distribution(p *Pod, port uint16) bool {
@@ -60,4 +49,25 @@ func (s *Peers) distribution(p *Pod, port uint16) bool {
 		return port == s.pinned && port != 0
 	}
 	return p.ports[port]
+}
+
+// split takes an address and port apart; what is none has no host. It is done for millions of them: an IPv4 address is
+// taken as it stands.
+func split(addr string) (host string, port uint16) {
+	if strings.HasPrefix(addr, "[") {
+		a, err := netip.ParseAddrPort(addr)
+		if err != nil {
+			return "", 0
+		}
+		return a.Addr().Unmap().String(), a.Port()
+	}
+	i := strings.LastIndexByte(addr, ':')
+	if i < 0 {
+		return "", 0
+	}
+	n, err := strconv.ParseUint(addr[i+1:], 10, 16)
+	if err != nil {
+		return "", 0
+	}
+	return addr[:i], uint16(n)
 }

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"sort"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"meshproof.dev/meshproof/e2e/profile"
@@ -36,7 +35,8 @@ type View struct {
 	starts   map[string]recording.Start
 	objects  []recording.Event
 	beats    map[string][]recording.Event
-	atEnd    atomic.Pointer[Mesh] // the mesh at the end, once asked for
+	numbers  map[string]int // of pods, by UID
+	memo     memo
 }
 
 // Pod is one pod of the workload by its UID, with all that was seen of it, each list sorted by time.
@@ -47,6 +47,7 @@ type Pod struct {
 
 	states  []recording.Event
 	process []recording.Event
+	number  int
 	ports   map[uint16]bool   // distribution ports that epmd gave for it
 	local   map[string]bool   // names at 127.0.0.1 that its node ever counted as visible peers
 	Nodes   []recording.Event // what its node believes
@@ -54,6 +55,8 @@ type Pod struct {
 	DNS     []recording.Event // what it resolves
 	EPMD    []recording.Event // epmd dials *to* it
 	Dist    []recording.Event // distribution dials *to* it
+	ToEPMD  []Dial            // both in brief
+	ToDist  []Dial
 	Cookies []recording.Event // complete handshakes with it
 
 	VMs           []recording.Event // what /proc shows of its BEAM
@@ -65,7 +68,7 @@ type Pod struct {
 
 // New begins a view with a recording's header.
 func New(h recording.Header) (*View, error) {
-	v := &View{Header: h, pods: map[string]*Pod{}, services: map[string][]recording.Event{}, starts: map[string]recording.Start{}, beats: map[string][]recording.Event{}}
+	v := &View{Header: h, pods: map[string]*Pod{}, services: map[string][]recording.Event{}, starts: map[string]recording.Start{}, beats: map[string][]recording.Event{}, numbers: map[string]int{}}
 	if err := json.Unmarshal(h.Profile, &v.Profile); err != nil {
 		return nil, fmt.Errorf("the header's profile: %w", err)
 	}
@@ -91,7 +94,7 @@ func Load(path string) (*View, error) {
 // Apply adds one event. Agents' events may arrive later than younger ones of others.
 func (v *View) Apply(e recording.Event) {
 	v.end = max(v.end, e.T)
-	v.atEnd.Store(nil)
+	v.memo.forget()
 	switch {
 	case e.Start != nil:
 		v.starts[e.By] = *e.Start
@@ -124,10 +127,12 @@ func (v *View) Apply(e recording.Event) {
 	case e.EPMD != nil:
 		p := v.pod(e.EPMD.To)
 		p.EPMD = insert(p.EPMD, e)
+		p.ToEPMD = insertDial(p.ToEPMD, Dial{T: e.T, Took: e.EPMD.Took, From: v.number(e.EPMD.From), Good: e.EPMD.Outcome == recording.OK, EPMD: e.EPMD})
 		p.learnPorts(e.EPMD)
 	case e.Dist != nil:
 		p := v.pod(e.Dist.To)
 		p.Dist = insert(p.Dist, e)
+		p.ToDist = insertDial(p.ToDist, Dial{T: e.T, Took: e.Dist.Took, From: v.number(e.Dist.From), Good: e.Dist.Outcome == recording.OK, Dist: e.Dist})
 	case e.Cookie != nil:
 		p := v.pod(e.Cookie.Pod)
 		p.Cookies = insert(p.Cookies, e)
@@ -191,7 +196,7 @@ func (v *View) applyPod(e recording.Event) {
 func (v *View) pod(uid string) *Pod {
 	p := v.pods[uid]
 	if p == nil {
-		p = &Pod{UID: uid, Name: uid}
+		p = &Pod{UID: uid, Name: uid, number: v.number(uid)}
 		v.pods[uid] = p
 	}
 	return p

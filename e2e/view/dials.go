@@ -1,0 +1,79 @@
+package view
+
+import (
+	"sort"
+	"time"
+
+	"meshproof.dev/meshproof/e2e/recording"
+)
+
+// Dial is a dial to a pod in brief. A thousand nodes make a million of them, and checks go through all: what tells a good
+// one is here, side by side, and for the rest there is the event.
+type Dial struct {
+	T, Took time.Duration
+	From    int  // the number of the pod that dialled
+	Good    bool // its outcome is "ok"
+
+	EPMD *recording.EPMD // of the two the one that it was
+	Dist *recording.Dist
+}
+
+// Outcome is what the dial came to.
+func (d *Dial) Outcome() recording.Outcome {
+	if d.EPMD != nil {
+		return d.EPMD.Outcome
+	}
+	return d.Dist.Outcome
+}
+
+// Addr is the address that was dialled.
+func (d *Dial) Addr() string {
+	if d.EPMD != nil {
+		return d.EPMD.Addr
+	}
+	return d.Dist.Addr
+}
+
+// Detail is what was seen of a dial that did not end well.
+func (d *Dial) Detail() string {
+	if d.EPMD != nil {
+		return d.EPMD.Detail
+	}
+	return d.Dist.Detail
+}
+
+// During are the dials of a sorted list from from to to, both included.
+func During(list []Dial, from, to time.Duration) []Dial {
+	i := sort.Search(len(list), func(i int) bool { return list[i].T >= from })
+	j := sort.Search(len(list), func(i int) bool { return list[i].T > to })
+	return list[i:max(i, j)]
+}
+
+// Number is a small number that is the pod's own in this view: below Numbers.
+func (p *Pod) Number() int { return p.number }
+
+// Numbers is how many numbers were given.
+func (v *View) Numbers() int { return len(v.numbers) }
+
+// number gives a pod its number. One that dialled may not have been reported.
+func (v *View) number(uid string) int {
+	n, there := v.numbers[uid]
+	if !there {
+		n = len(v.numbers)
+		v.numbers[uid] = n
+	}
+	return n
+}
+
+// insertDial keeps the list sorted by time.
+func insertDial(list []Dial, d Dial) []Dial {
+	n := len(list)
+	list = append(list, d)
+	if n == 0 || list[n-1].T <= d.T {
+		return list
+	}
+	i := sort.Search(n, func(i int) bool { return list[i].T > d.T })
+	copy(list[i+1:], list[i:n])
+	list[i] = d
+	return list
+}
