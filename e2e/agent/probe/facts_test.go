@@ -12,6 +12,7 @@ import (
 
 	"meshproof.dev/meshproof/e2e/agent"
 	"meshproof.dev/meshproof/e2e/agent/proc"
+	"meshproof.dev/meshproof/e2e/recording"
 )
 
 // watching is a watch of which only the events matter.
@@ -87,12 +88,17 @@ func TestFactsOfAProcessWithoutArguments(t *testing.T) {
 	if n := s.now(); n != 0 {
 		t.Fatalf("told at once: %+v", s.events[0].VM)
 	}
-	ctx, cancel = context.WithTimeout(t.Context(), (maxSoons+5)*soon)
-	w.facts(ctx, p)
-	cancel()
-	if n := s.now(); n != 1 || !strings.Contains(s.events[0].VM.Detail, "the command line: open") {
-		t.Fatalf("told %d times: %+v", n, s.events)
+	ctx, cancel = context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		w.facts(ctx, p)
+	}()
+	if v := s.await(t, "the process", 0, func(e recording.Event) bool { return e.VM != nil }).VM; !strings.Contains(v.Detail, "the command line: open") {
+		t.Errorf("%+v", v)
 	}
+	cancel()
+	<-done
 	other := p
 	other.Name = "beam.smp"
 	w.facts(t.Context(), other)
