@@ -29,6 +29,7 @@ func TestMatrixRowsAreJudgedExactly(t *testing.T) {
 		"one too many":          {Row{Want: one, Red: two}, "red, too: b (y)"},
 		"unknown is not":        {Row{Want: one, Red: one, Unknown: []string{"c"}}, "unknown: c"},
 		"believed":              {Row{WantUnknown: []string{"c"}}, "believed, though it was not seen: c"},
+		"even less is known":    {Row{WantUnknown: []string{"c"}, Unknown: []string{"c", "d"}}, ""},
 		"red while not seen":    {Row{WantUnknown: []string{"c"}, Unknown: []string{"c"}, Red: one}, "false alarm: a (x)"},
 		"all had to be unknown": {Row{WantUnknown: []string{"*"}, Profile: run(judge.Unknown, judge.Pass).Profiles[0]}, "believed, though it was not seen: x/pass"},
 		"all are unknown":       {Row{WantUnknown: []string{"*"}, Unknown: []string{"x/unknown"}, Profile: run(judge.Unknown, judge.Skip).Profiles[0]}, ""},

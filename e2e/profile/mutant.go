@@ -37,9 +37,11 @@ type MutantSpec struct {
 	Healthy bool `yaml:"healthy"`
 	// Expect are the checks that must turn red, each with the diagnosis it must give; no other check may.
 	Expect []Expect `yaml:"expect"`
-	// Unknown are the checks that must end as unknown, no other may; "*" alone stands for all of the episodes recorded.
+	// Unknown are the checks that must end as unknown, because the harness is broken; "*" alone stands for all of the
+	// episodes recorded. Others may.
 	Unknown []string `yaml:"unknown"`
-	// Episodes are those that are recorded, where the later ones add nothing; all of them unless said.
+	// Episodes are those that are recorded, of the reverse, too, where the later ones add nothing; all of them unless
+	// said.
 	Episodes []string `yaml:"episodes"`
 	// Watch is how long a formed mesh is watched on, for what shows itself late.
 	Watch Duration `yaml:"watch"`
@@ -103,7 +105,7 @@ func (d Deed) Packets() bool { return d.Do == DropIn || d.Do == DropDNS || d.Do 
 
 // The ways in which the harness can be broken.
 const (
-	ObserverKilled = "observer-killed" // the agent is deleted while the mesh is watched
+	ObserverKilled = "observer-killed" // the agent is deleted while the mesh is watched, and none takes its place
 	StreamCut      = "stream-cut"      // for some seconds nothing gets through to the agent
 	ExecFails      = "exec-fails"      // no command can be run
 	Toothless      = "toothless"       // the deeds' faults are put in place and stop nothing

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -17,18 +18,11 @@ import (
 )
 
 // wanted are the episodes of a workload that are recorded: those that the selected checks are judged on, without those
-// that add nothing to a mutant.
+// that add nothing to it.
 func wanted(o *Options, w *workload.Workload) map[string]bool {
 	all := o.episodes()
-	if w.Mutant == nil || len(w.Mutant.Spec.Episodes) == 0 {
-		return all
-	}
 	for e := range all {
-		named := false
-		for _, m := range w.Mutant.Spec.Episodes {
-			named = named || m == e
-		}
-		if !named {
+		if len(w.Episodes) > 0 && !slices.Contains(w.Episodes, e) {
 			delete(all, e)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"meshproof.dev/meshproof/e2e/agent"
@@ -69,8 +70,14 @@ func (s *story) sabotage(ctx context.Context, how string) {
 	}
 	switch how {
 	case profile.ObserverKilled:
+		// The DaemonSet first, or another one would be there a second later.
 		now := int64(0)
-		err = s.client.CoreV1().Pods(pod.Namespace).Delete(ctx, pod.Name, metav1.DeleteOptions{GracePeriodSeconds: &now})
+		if err = s.client.AppsV1().DaemonSets(pod.Namespace).Delete(ctx, agentclient.Name, metav1.DeleteOptions{}); err == nil {
+			err = s.client.CoreV1().Pods(pod.Namespace).Delete(ctx, pod.Name, metav1.DeleteOptions{GracePeriodSeconds: &now})
+			if apierrors.IsNotFound(err) {
+				err = nil // it is gone with its DaemonSet
+			}
+		}
 	case profile.StreamCut:
 		err = s.cutStream(ctx, pod)
 	}

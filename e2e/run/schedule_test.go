@@ -68,6 +68,7 @@ func some(t *testing.T, change func(s *profile.MutantSpec)) *workload.Workload {
 	}
 	w.Mutant = &profile.Mutant{}
 	change(&w.Mutant.Spec)
+	w.Episodes = w.Mutant.Spec.Episodes
 	return w
 }
 

@@ -27,6 +27,7 @@ type Workload struct {
 	Dir      string          // the profile's folder: its images' paths are relative to it
 	Mutant   *profile.Mutant // what is wrong with it; nil where nothing is
 	File     string          // the profile itself, for messages
+	Episodes []string        // those that are recorded, where it is not all of them
 	files    map[string][]byte
 	shape    []change
 	cookies  [][]byte
@@ -167,7 +168,7 @@ func LoadMutant(fixtures, name string) (m *profile.Mutant, broken, reversed *Wor
 		if e = w.resolve(); e != nil {
 			return nil, fmt.Errorf("%s: %w", path, e)
 		}
-		w.Resolved.Mutant = label
+		w.Resolved.Mutant, w.Episodes = label, m.Spec.Episodes
 		return w, nil
 	}
 	if broken, err = build(m.Metadata.Name, shape, fault); err != nil {

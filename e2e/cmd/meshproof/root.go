@@ -94,14 +94,15 @@ func refused(o run.Options, why error) int {
 
 func killMatrixCommand(code *int) *cobra.Command {
 	var o run.Options
-	c := &cobra.Command{Use: "kill-matrix", Short: "prove that the checks can fail: run the broken variants", Args: usage(0)}
+	c := &cobra.Command{Use: "kill-matrix [MUTANT…]", Short: "prove that the checks can fail: run the broken variants"}
 	common(c, &o)
-	c.RunE = func(c *cobra.Command, _ []string) error {
+	c.Flags().IntVar(&o.Pods, "pods", 0, "how many pods may run at the same time (default: what this machine bears)")
+	c.RunE = func(c *cobra.Command, mutants []string) error {
 		fixtures, err := run.Fixtures()
 		if err != nil {
 			return err
 		}
-		m, err := run.KillMatrix(c.Context(), o, fixtures)
+		m, err := run.KillMatrix(c.Context(), o, fixtures, mutants...)
 		if err != nil {
 			*code = refused(o, err)
 			return nil
