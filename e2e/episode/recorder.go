@@ -106,6 +106,14 @@ func stateKey(e recording.Event) string {
 		return "pod/" + e.Pod.UID
 	case e.Process != nil:
 		return "process/" + e.Process.Pod
+	case e.Object != nil:
+		return "object/" + e.Object.Kind + "/" + e.Object.Name
+	case e.VM != nil:
+		return "vm/" + e.VM.Pod
+	case e.Resolver != nil:
+		return "resolver/" + e.Resolver.Pod
+	case e.Kernel != nil && e.Kernel.Outcome == recording.OK:
+		return "kernel/" + e.Kernel.Pod
 	}
 	return ""
 }

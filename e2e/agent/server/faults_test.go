@@ -38,9 +38,9 @@ func TestFaultsAreCheckedBeforeTheyAreSet(t *testing.T) {
 		t.Errorf("a name is taken: %v", err)
 	}
 	for _, body := range []string{"", "{", `{"holder":"h","more":1}`, `{"holder":"` + strings.Repeat("x", maxFaults) + `"}`} {
-		req, err := http.NewRequest(http.MethodPut, s.URL+"/v1/faults", strings.NewReader(body))
-		if err != nil {
-			t.Fatal(err)
+		req, bad := http.NewRequest(http.MethodPut, s.URL+"/v1/faults", strings.NewReader(body))
+		if bad != nil {
+			t.Fatal(bad)
 		}
 		resp, err := http.DefaultClient.Do(req)
 		if err != nil || resp.StatusCode != http.StatusBadRequest {
