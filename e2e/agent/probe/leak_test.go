@@ -87,7 +87,7 @@ func TestWatchesThatComeAndGoLeaveNothing(t *testing.T) {
 // quiet waits until the goroutines of watches have ended, and then for no more descriptors and threads than given; 0 for any.
 func quiet(t *testing.T, fds, threads int) {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
 		runtime.GC()
 		f, n := count(t, "fd"), count(t, "task")
 		watches := goroutinesOf(".(*watch)")
