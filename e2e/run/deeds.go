@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -43,8 +44,9 @@ const often = 100 * time.Millisecond
 // settled is how long a mesh has been full when something is done "while it is watched".
 const settled = 2 * time.Second
 
-// meddle does what is to be done to the workload while it forms, until the context ends.
-func (s *story) meddle(ctx context.Context) {
+// meddle does what is to be done to the workload while it forms, until there is nothing left or formation has ended.
+// What has begun is brought to its end. The error tells what could not be done: then the story is none.
+func (s *story) meddle(ctx context.Context, ended <-chan struct{}) error {
 	spec := s.spec()
 	var start, full []profile.Deed
 	for _, d := range spec.Deeds {
@@ -61,8 +63,11 @@ func (s *story) meddle(ctx context.Context) {
 	over := len(full) == 0 && !watched(spec.Harness)
 	for len(start) > 0 || !over {
 		select {
-		case <-ctx.Done():
-			return
+		case <-ended:
+			if !over {
+				return errors.New("the mesh was not full for long enough to do what had to be done to it")
+			}
+			return nil
 		case <-tick.C:
 		}
 		for i, d := range start {
@@ -81,9 +86,12 @@ func (s *story) meddle(ctx context.Context) {
 			s.do(ctx, d, s.one()...)
 		}
 		if watched(spec.Harness) {
-			s.sabotage(ctx, spec.Harness)
+			if err := s.sabotage(ctx, spec.Harness); err != nil {
+				return fmt.Errorf("%s: %w", spec.Harness, err)
+			}
 		}
 	}
+	return nil
 }
 
 // targets are the pods that the deed is still to be done to, and marks them: each as soon as it has an address, or one
@@ -125,17 +133,20 @@ func (s *story) one() []*view.Pod {
 func (s *story) aftermath(ctx context.Context) error {
 	formed := false
 	s.rec.Ask(func(v *view.View) { formed, _ = v.Formed() })
-	if !formed {
-		return nil
-	}
 	for _, d := range s.spec().Deeds {
 		if d.At != profile.AtFormed {
 			continue
+		}
+		if !formed {
+			return errors.New("the mesh did not form, so that " + d.Do + " was not done to it")
 		}
 		s.do(ctx, d, s.one()...)
 		if err := watch(ctx, d.Watch.D()); err != nil {
 			return err
 		}
+	}
+	if !formed {
+		return nil
 	}
 	return watch(ctx, s.spec().Watch.D())
 }

@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 
 	"meshproof.dev/meshproof/e2e/agent"
+	agentclient "meshproof.dev/meshproof/e2e/agent/client"
 	"meshproof.dev/meshproof/e2e/episode"
 	"meshproof.dev/meshproof/e2e/fault"
 	"meshproof.dev/meshproof/e2e/profile"
@@ -137,7 +139,7 @@ func TestRotationGivesTheSecretAnotherValue(t *testing.T) {
 	if value == "old-old-old" || len(value) < 20 || string(got.Data["other"]) != "x" {
 		t.Errorf("the Secret holds %q", got.Data)
 	}
-	if s.known.Text("cookie "+value) != s.known.Text("cookie "+value) || strings.Contains(s.known.Text("cookie "+value), value) {
+	if strings.Contains(s.known.Text("cookie "+value), value) {
 		t.Error("the new cookie is not kept out of texts")
 	}
 	if acts, void := s.acts(t); len(acts) != 1 || void != "" {
@@ -158,11 +160,49 @@ func TestDeedsWaitForTheirMoment(t *testing.T) {
 	}})
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
-	s.meddle(ctx) // ends by itself: the mesh of the recording has held
-	if err := s.aftermath(ctx); err != nil || ctx.Err() != nil {
+	// It ends by itself: the mesh of the recording has held.
+	if err := errors.Join(s.meddle(ctx, ctx.Done()), s.aftermath(ctx)); err != nil || ctx.Err() != nil {
 		t.Fatal(err)
 	}
 	if r := f.wants["ns"]; len(r) != 2 || r[0].Port != 1 || r[1].Port != 2 {
 		t.Errorf("done was %v", r)
+	}
+}
+
+// A story in which nothing could be done to the mesh, because it never was one, is not told as if it had been.
+func TestADeedThatCouldNotBeDoneIsAnError(t *testing.T) {
+	for _, spec := range []profile.MutantSpec{
+		{Deeds: []profile.Deed{{At: profile.AtFull, Do: profile.DropDNS, Pods: "one"}}},
+		{Harness: profile.ObserverKilled},
+		{Deeds: []profile.Deed{{At: profile.AtFormed, Do: profile.DropDNS, Pods: "one"}}},
+	} {
+		s, f := staged(t, spec)
+		s.rec.Sink(recording.Event{T: s.rec.Now(), By: "run", Act: &recording.Act{Do: "apply"}}) // long after the last look
+		ended := make(chan struct{})
+		close(ended)
+		if err := errors.Join(s.meddle(t.Context(), ended), s.aftermath(t.Context())); err == nil || len(f.wants) > 0 {
+			t.Errorf("%+v: error %v, done was %v", spec, err, f.wants)
+		}
+	}
+	s, _ := staged(t, profile.MutantSpec{Harness: profile.ObserverKilled})
+	s.client, s.ns = fake.NewClientset(), "ns"
+	if err := s.meddle(t.Context(), t.Context().Done()); err == nil || !strings.Contains(err.Error(), "observer-killed: agent on") {
+		t.Errorf("an agent that is not there is killed: %v", err)
+	}
+}
+
+func TestAnAgentIsKilledForGood(t *testing.T) {
+	s, _ := staged(t, profile.MutantSpec{Harness: profile.ObserverKilled})
+	labels := map[string]string{agentclient.Label: agentclient.Name}
+	client := fake.NewClientset(agentclient.DaemonSet("ns", "image"), &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "agent-x", Labels: labels},
+		Spec: corev1.PodSpec{NodeName: s.one()[0].Last().Node}, Status: corev1.PodStatus{Phase: corev1.PodRunning}})
+	s.client = client
+	if err := s.meddle(t.Context(), t.Context().Done()); err != nil {
+		t.Fatal(err)
+	}
+	pods, err := client.CoreV1().Pods("ns").List(t.Context(), metav1.ListOptions{})
+	sets, err2 := client.AppsV1().DaemonSets("ns").List(t.Context(), metav1.ListOptions{})
+	if errors.Join(err, err2) != nil || len(pods.Items)+len(sets.Items) > 0 {
+		t.Errorf("left are %d pods, %d DaemonSets, %v %v", len(pods.Items), len(sets.Items), err, err2)
 	}
 }

@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -57,35 +58,38 @@ func (s *story) agents(ctx context.Context) (namespace string, err error) {
 }
 
 // sabotage breaks the harness while it watches.
-func (s *story) sabotage(ctx context.Context, how string) {
+func (s *story) sabotage(ctx context.Context, how string) error {
 	some := s.one()
 	if len(some) == 0 {
-		s.void("", "no pod was there whose observer could be disturbed")
-		return
+		return errors.New("no pod was there whose observer could be disturbed")
 	}
 	pod, err := s.agentPod(ctx, some[0].Last().Node)
 	if err != nil {
-		s.void("", err.Error())
-		return
+		return err
 	}
 	switch how {
 	case profile.ObserverKilled:
-		// The DaemonSet first, or another one would be there a second later.
-		now := int64(0)
-		if err = s.client.AppsV1().DaemonSets(pod.Namespace).Delete(ctx, agentclient.Name, metav1.DeleteOptions{}); err == nil {
-			err = s.client.CoreV1().Pods(pod.Namespace).Delete(ctx, pod.Name, metav1.DeleteOptions{GracePeriodSeconds: &now})
-			if apierrors.IsNotFound(err) {
-				err = nil // it is gone with its DaemonSet
-			}
-		}
+		err = s.killAgent(ctx, pod)
 	case profile.StreamCut:
 		err = s.cutStream(ctx, pod)
 	}
-	if err != nil {
-		s.void("", how+": "+err.Error())
-		return
+	if err == nil {
+		s.rec.Did(recording.Act{Do: how, Detail: pod.Name})
 	}
-	s.rec.Did(recording.Act{Do: how, Detail: pod.Name})
+	return err
+}
+
+// killAgent ends an agent for good: the DaemonSet first, or another one would be there a second later.
+func (s *story) killAgent(ctx context.Context, pod *corev1.Pod) error {
+	if err := s.client.AppsV1().DaemonSets(pod.Namespace).Delete(ctx, agentclient.Name, metav1.DeleteOptions{}); err != nil {
+		return err
+	}
+	now := int64(0)
+	err := s.client.CoreV1().Pods(pod.Namespace).Delete(ctx, pod.Name, metav1.DeleteOptions{GracePeriodSeconds: &now})
+	if apierrors.IsNotFound(err) {
+		return nil // it has gone with its DaemonSet
+	}
+	return err
 }
 
 // cutStream lets nothing through to the agent's API for some seconds: the agent does it to itself, and ends it by itself.
@@ -103,9 +107,9 @@ func (s *story) cutStream(ctx context.Context, pod *corev1.Pod) error {
 
 // agentPod is the agent that observes the workload on a node.
 func (s *story) agentPod(ctx context.Context, node string) (*corev1.Pod, error) {
-	namespace := s.g.agents
-	if ownAgent(s.w) {
-		namespace = s.ns
+	namespace := s.ns
+	if !ownAgent(s.w) {
+		namespace = s.g.agents
 	}
 	pods, err := s.client.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: agentclient.Label})
 	if err != nil {

@@ -138,13 +138,14 @@ func (s *story) record(ctx context.Context) error {
 
 // formation records how the mesh forms, while things are done to it, and what becomes of it then.
 func (s *story) formation(ctx context.Context) error {
-	forming, stop := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	var meddled error
 	var wg sync.WaitGroup
-	wg.Go(func() { s.meddle(forming) })
+	wg.Go(func() { meddled = s.meddle(ctx, ended) })
 	err := episode.Formation(ctx, s.rec, s.w.Resolved.Budgets.Formation.D(), s.apply, s.say)
-	stop()
+	close(ended)
 	wg.Wait()
-	if err != nil {
+	if err = first(err, meddled); err != nil {
 		return err
 	}
 	return s.aftermath(ctx)

@@ -42,9 +42,9 @@ func TestFaultsAreCheckedBeforeTheyAreSet(t *testing.T) {
 		if bad != nil {
 			t.Fatal(bad)
 		}
-		resp, err := http.DefaultClient.Do(req)
-		if err != nil || resp.StatusCode != http.StatusBadRequest {
-			t.Errorf("%.20q: %v %v", body, resp, err)
+		resp, bad := http.DefaultClient.Do(req)
+		if bad != nil || resp.StatusCode != http.StatusBadRequest {
+			t.Errorf("%.20q: %v %v", body, resp, bad)
 		}
 	}
 	if len(got) != 1 {
