@@ -72,7 +72,8 @@ func dial(connect func() (net.Conn, error)) answer {
 	}
 }
 
-// ask puts a question to the pod's DNS server from inside the pod: for the root, which every server answers somehow.
+// ask puts a question to the pod's DNS server from inside the pod: for its version, which a server gives or refuses by
+// itself. With any other name it could have to ask further, and be silent because somebody else is.
 func ask(ctx context.Context, at place, from string) answer {
 	c, err := at.ns.Dial(ctx, "udp4", net.JoinHostPort(at.server, strconv.Itoa(dnsPort)), from)
 	if err != nil {
@@ -82,7 +83,8 @@ func ask(ctx context.Context, at place, from string) answer {
 	if t, ok := ctx.Deadline(); ok {
 		_ = c.SetDeadline(t)
 	}
-	q := new(dns.Msg).SetQuestion(".", dns.TypeNS)
+	q := new(dns.Msg).SetQuestion("version.bind.", dns.TypeTXT)
+	q.Question[0].Qclass = dns.ClassCHAOS
 	conn := &dns.Conn{Conn: c}
 	if err = conn.WriteMsg(q); err != nil {
 		return answer{ours: true, says: err.Error()}
