@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 
 	"meshproof.dev/meshproof/e2e/recording"
@@ -31,26 +32,35 @@ func probeOwnAddress() Check {
 	}
 }
 
-// dialledAstray is what the agent said of dials that did not come from a pod's own address, by the number of the pod.
+// dialledAstray is what the agent said of dials that did not come from a pod's own address, by the number of the pod. Where
+// the address was not even there, a pod from which other dials succeeded only lost it for a moment: its sandbox was made anew.
 func dialledAstray(v *view.View) map[int]string {
-	all := map[int]string{}
+	astray, absent, good := map[int]string{}, map[int]string{}, map[int]bool{}
+	note := func(pod int, o recording.Outcome, detail string) {
+		switch {
+		case o != recording.ProbeError:
+		case strings.Contains(detail, "the pod's own address"):
+			astray[pod] = detail
+		case strings.Contains(detail, "no address of the pod's network namespace"):
+			absent[pod] = detail
+		}
+	}
 	for _, p := range v.Pods() {
 		for _, list := range [][]view.Dial{p.ToEPMD, p.ToDist} {
 			for i := range list {
-				if d := &list[i]; !d.Good && isAstray(d.Outcome(), d.Detail()) {
-					all[d.From] = d.Detail()
+				d := &list[i]
+				if d.Good {
+					good[d.From] = true
+					continue
 				}
+				note(d.From, d.Outcome(), d.Detail())
 			}
 		}
 		for _, e := range p.Cookies {
-			if isAstray(e.Cookie.Outcome, e.Cookie.Detail) {
-				all[p.Number()] = e.Cookie.Detail
-			}
+			note(p.Number(), e.Cookie.Outcome, e.Cookie.Detail)
 		}
 	}
-	return all
-}
-
-func isAstray(o recording.Outcome, detail string) bool {
-	return o == recording.ProbeError && strings.Contains(detail, "the pod's own address")
+	maps.DeleteFunc(absent, func(pod int, _ string) bool { return good[pod] })
+	maps.Copy(absent, astray)
+	return absent
 }

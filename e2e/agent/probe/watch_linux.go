@@ -213,11 +213,11 @@ func exited(ctx context.Context, fd int) error {
 
 // dial connects from inside the pod, with the pod's own address on this side.
 func (w *watch) dial(ctx context.Context, network, addr string) (net.Conn, error) {
-	c, err := w.ns.Dial(ctx, network, addr, w.pod.IP)
+	c, err := place(w.ns).Dial(ctx, network, addr, w.pod.IP)
 	if err != nil {
 		return nil, err
 	}
-	return w.o.ours.hold(c), nil
+	return w.o.ours.hold(face(c)), nil
 }
 
 // detail is what an error says, for the recording.
