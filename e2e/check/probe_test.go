@@ -36,7 +36,9 @@ func probeTrials() map[string][]trial {
 				})
 			}, []want{{pod(1), check.Unseen, "other-address", []string{rt.Name(1), "dialled from 10.0.0.1:5"}}}},
 			{"from where the address is not", func(s *rt.Story) {
-				s.Change(func(e recording.Event) bool { return isDist(1, 0)(e) || isDist(1, 2)(e) || isEPMD(1, 0)(e) || isEPMD(1, 2)(e) }, func(e *recording.Event) {
+				s.Change(func(e recording.Event) bool {
+					return isDist(1, 0)(e) || isDist(1, 2)(e) || isEPMD(1, 0)(e) || isEPMD(1, 2)(e)
+				}, func(e *recording.Event) {
 					detail := rt.IP(1) + " is no address of the pod's network namespace: cannot assign requested address"
 					if e.Dist != nil {
 						e.Dist.Outcome, e.Dist.Detail = recording.ProbeError, detail
