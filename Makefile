@@ -22,6 +22,7 @@ SHELL := /bin/sh
 #: NODES=1          nodes of the kind cluster
 #: KEEP=            1 keeps the cluster; the next run takes it up again
 #: CONTEXT=         a kubeconfig context: use that cluster and make none
+#: MUTANTS=         of the kill matrix: names under fixtures/mutants; empty for all
 #: INSTALL=         0 forbids installing missing packages with apt
 #: ENGINE=          docker or podman; empty tries both
 #: ARGS=            further arguments for the program that the target runs
@@ -73,7 +74,7 @@ e2e: $(BIN)/e2e.test ## make a cluster, deploy, prove the mesh, clean up
 	@MESHPROOF_E2E=1; export MESHPROOF_E2E; exec $(BIN)/e2e.test $(RUN_FLAGS)
 
 kill-matrix: $(BIN)/meshproof ## prove that the checks can fail: run the broken variants
-	@exec $(BIN)/meshproof kill-matrix $(MATRIX_FLAGS)
+	@exec $(BIN)/meshproof kill-matrix $(MATRIX_FLAGS) $(MUTANTS)
 
 bench: $(BIN)/bench $(BIN)/e2e.test ## measure make e2e and a mesh view against doing the same by hand
 	@exec $(BIN)/bench $(ARGS)

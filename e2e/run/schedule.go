@@ -13,15 +13,22 @@ import (
 	"sync"
 	"time"
 
+	"meshproof.dev/meshproof/e2e/agent"
 	"meshproof.dev/meshproof/e2e/judge"
 	"meshproof.dev/meshproof/e2e/workload"
 	"meshproof.dev/meshproof/reports"
 )
 
-// podsPerCore bounds how many pods run at the same time on a cluster of ours. A BEAM that boots takes a core for about a
-// second, and a pod that is watched about 3 % of one: with more than 15 pods a core, the observers' own looks come late,
-// and what is late is unknown.
-const podsPerCore = 15
+// podsPerCore bounds how many pods run at the same time on a cluster of ours. A BEAM that boots takes a core for about two
+// seconds with all that the kubelet does for it, and a pod that is watched some 4 % of one. With 15 pods a core the load was
+// 40 on two cores, and the agent was not heard for a minute (measured); what is not heard is unknown.
+const podsPerCore = 8
+
+// unhurried is how often the agents look where many workloads are recorded side by side: half as often as at one, and
+// still often enough that a second without a look is a gap.
+func unhurried() agent.Every {
+	return agent.Every{View: 400 * time.Millisecond, Sockets: 500 * time.Millisecond, DNS: time.Second, EPMD: 2 * time.Second, Dist: 2 * time.Second}
+}
 
 // podMemory is what a pod of the fixtures takes of the machine: the VM, its shim and its share of the kubelet's work.
 const podMemory = 130 << 20
@@ -164,6 +171,10 @@ func (s *Session) tellAll(ctx context.Context, g *ground) (all []reports.Profile
 	if needed > space.all {
 		s.o.Log(fmt.Sprintf("%d pods in all, %d at a time", needed, space.all))
 	}
+	var pace agent.Every
+	if len(s.ws) > 1 {
+		pace = unhurried()
+	}
 	var wg sync.WaitGroup
 	for _, i := range s.order() {
 		w := s.ws[i]
@@ -175,7 +186,7 @@ func (s *Session) tellAll(ctx context.Context, g *ground) (all []reports.Profile
 		taken, _ := space.take(ctx, n)
 		wg.Go(func() {
 			defer space.give(taken)
-			st := &story{o: &s.o, g: g, w: w, dir: s.Dir, known: &s.known, done: func(episode string, p judge.Profile) { s.tellDoor(w, episode, p) }}
+			st := &story{o: &s.o, g: g, w: w, dir: s.Dir, known: &s.known, every: pace, done: func(episode string, p judge.Profile) { s.tellDoor(w, episode, p) }}
 			all[i], errs[i] = st.tell(ctx)
 			if needed > space.all {
 				st.makeRoom()

@@ -13,6 +13,7 @@ import (
 
 	"k8s.io/client-go/kubernetes"
 
+	"meshproof.dev/meshproof/e2e/agent"
 	"meshproof.dev/meshproof/e2e/episode"
 	"meshproof.dev/meshproof/e2e/fault"
 	"meshproof.dev/meshproof/e2e/judge"
@@ -38,6 +39,7 @@ type story struct {
 	art    *artifacts
 	known  *secrets.Redactor
 	faults *fault.Injector
+	every  agent.Every                           // how often the agents look; zero for the defaults
 	done   func(episode string, p judge.Profile) // told after each episode
 
 	episodes   []judge.Episode
@@ -111,7 +113,7 @@ func (s *story) record(ctx context.Context) error {
 	s.obs, err = observe.Start(ctx, observe.Options{
 		Rest: s.g.cluster.Config, Client: s.client, Namespace: s.ns, AgentNamespace: agents,
 		DNSName: s.dnsName(), EPMDPort: s.w.Resolved.EPMDPort, DistPort: s.w.Resolved.DistPort,
-		Owns: s.w.Resolved.Owns, Redact: s.known.Text, Now: s.rec.Now, Log: s.o.Log,
+		Every: s.every, Owns: s.w.Resolved.Owns, Redact: s.known.Text, Now: s.rec.Now, Log: s.o.Log,
 		Sink: func(e recording.Event) { s.rec.Sink(e); s.art.see(ctx, e) },
 	})
 	if err != nil {
