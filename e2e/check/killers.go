@@ -64,7 +64,7 @@ func trialOnly() map[string]map[string][]string {
 			"manifest/host-network":                {"shared"},
 			"manifest/not-exposed":                 {"by-host-port", "by-service"},
 			"manifest/max-unavailable":             {"all-at-once"},
-			"pods/running":                         {"epmd-unreachable", "name-taken", "not-created", "not-running", "port-taken", "restarted"},
+			"pods/running":                         {"epmd-unreachable", "name-taken", "not-created", "not-running", "port-taken", "restarted", "restarting"},
 			"vm/name-complete":                     {"empty", "no-host", "placeholder"},
 			"vm/long-names":                        {"short-among-long"},
 			"vm/cookie-flag":                       {"misspelt"},

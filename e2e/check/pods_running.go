@@ -34,7 +34,7 @@ func podsRunning() Check {
 // stopped gives every way of not running the same consequences: nothing is seen of a VM that is not there.
 func stopped() map[string][]string {
 	all := append([]string{"pods/ready", "vm/*", "dns/*", "probe/*"}, aboveVM()...)
-	m := map[string][]string{"not-created": all, "not-running": all, "restarted": above("pods/ready", "dns/a-records-match-pods")}
+	m := map[string][]string{"not-created": all, "not-running": all, "restarting": all, "restarted": above("pods/ready", "dns/a-records-match-pods")}
 	for _, c := range crashes {
 		m[c.code] = all
 	}
@@ -49,6 +49,9 @@ func running(v *view.View, p *view.Pod) Finding {
 		case c.State != "running":
 			f.Outcome, f.Code = Fail, "not-running"
 			f.Says = fmt.Sprintf("container %s of %s is %s%s", c.Name, p.Name, c.State, because(c))
+		case c.Restarts > 0 && !p.Ready(v.End()):
+			f.Outcome, f.Code = Fail, "restarting"
+			f.Says = fmt.Sprintf("container %s of %s has restarted %d times and is not ready", c.Name, p.Name, c.Restarts)
 		case c.Restarts > 0:
 			f.Outcome, f.Code = Fail, "restarted"
 			f.Says = fmt.Sprintf("container %s of %s has restarted %d times", c.Name, p.Name, c.Restarts)

@@ -58,6 +58,9 @@ func podTrials() map[string][]trial {
 			{"restarted", func(s *rt.Story) {
 				s.Change(func(e recording.Event) bool { return isPod(0)(e) && e.Pod.Ready }, func(e *recording.Event) { e.Pod.Containers[0].Restarts = 3 })
 			}, []want{{pod(0), check.Fail, "restarted", []string{rt.Name(0), "3 times", "--previous"}}}},
+			{"starts again and again", func(s *rt.Story) {
+				s.Change(func(e recording.Event) bool { return isPod(0)(e) && e.Pod.Ready }, func(e *recording.Event) { e.Pod.Containers[0].Restarts, e.Pod.Ready = 3, false })
+			}, []want{{pod(0), check.Fail, "restarting", []string{rt.Name(0), "3 times and is not ready", "--previous"}}}},
 			{"the API server was not watched", func(s *rt.Story) { s.Drop(byKube) }, []want{{whole, check.Unseen, "", []string{"API server"}}}},
 			{"a pod too many that is not ready yet", surge, nil},
 		},

@@ -40,7 +40,8 @@ func recoveryFullAgain() Check {
 func wholeAgain(v *view.View, d deletion, call *view.Roll, i int, p *view.Pod) []Finding {
 	n, t, why := belief(p, v.End())
 	if n == nil {
-		return []Finding{{Subject: onPod(p), Outcome: Unseen, Says: why}}
+		// Where it is seen not to have joined, its view may be closed to us for the same reason.
+		return []Finding{{Subject: onPod(p), Of: toward(v, p), Outcome: Unseen, Says: why}}
 	}
 	seen, _, _ := call.Look(n.Visible)
 	var all []Finding

@@ -100,6 +100,31 @@ func (r *room) give(n int) {
 	}
 }
 
+// boots are the workloads whose pods may start at the same time: those that are watched need the CPU that is left. With four
+// starting at once on two cores, CoreDNS and the agent were not heard for five seconds (measured).
+type boots chan struct{}
+
+// bootBudget is how long a workload may keep others from starting.
+const bootBudget = 45 * time.Second
+
+func newBoots(cores int) boots { return make(boots, max(1, cores/2)) }
+
+// begin waits for its turn. The turn ends with the function it returns, or when the budget is spent.
+func (b boots) begin(ctx context.Context) (end func()) {
+	select {
+	case b <- struct{}{}:
+	case <-ctx.Done():
+		return func() {}
+	}
+	var once sync.Once
+	leave := func() { once.Do(func() { <-b }) }
+	timer := time.AfterFunc(bootBudget, leave)
+	return func() {
+		timer.Stop()
+		leave()
+	}
+}
+
 // What the parts of a healthy story take on a busy machine: enough to know which is the longest.
 const (
 	aFormation = 25 * time.Second
@@ -175,6 +200,7 @@ func (s *Session) tellAll(ctx context.Context, g *ground) (all []reports.Profile
 	if len(s.ws) > 1 {
 		pace = unhurried()
 	}
+	boots := newBoots(runtime.NumCPU())
 	var wg sync.WaitGroup
 	for _, i := range s.order() {
 		w := s.ws[i]
@@ -186,7 +212,7 @@ func (s *Session) tellAll(ctx context.Context, g *ground) (all []reports.Profile
 		taken, _ := space.take(ctx, n)
 		wg.Go(func() {
 			defer space.give(taken)
-			st := &story{o: &s.o, g: g, w: w, dir: s.Dir, known: &s.known, every: pace, done: func(episode string, p judge.Profile) { s.tellDoor(w, episode, p) }}
+			st := &story{o: &s.o, g: g, w: w, dir: s.Dir, known: &s.known, every: pace, boots: boots, done: func(episode string, p judge.Profile) { s.tellDoor(w, episode, p) }}
 			all[i], errs[i] = st.tell(ctx)
 			if needed > space.all {
 				st.makeRoom()

@@ -113,3 +113,26 @@ func TestMutantsLeaveOutEpisodes(t *testing.T) {
 		t.Errorf("%v", got)
 	}
 }
+
+func TestBootsTakeTurns(t *testing.T) {
+	b := newBoots(2)
+	end := b.begin(t.Context())
+	waiting, cancel := context.WithCancel(t.Context())
+	second := make(chan func(), 1)
+	go func() { second <- b.begin(waiting) }()
+	select {
+	case <-second:
+		t.Fatal("two start at the same time on two cores")
+	case <-time.After(50 * time.Millisecond):
+	}
+	end()
+	end() // once more does not give a second turn
+	(<-second)()
+	third := b.begin(t.Context())
+	cancel()
+	b.begin(waiting)() // whoever gives up waiting has no turn to give back
+	third()
+	if len(b) != 0 {
+		t.Errorf("%d turns are still taken", len(b))
+	}
+}

@@ -40,6 +40,7 @@ type story struct {
 	known  *secrets.Redactor
 	faults *fault.Injector
 	every  agent.Every                           // how often the agents look; zero for the defaults
+	boots  boots                                 // whose turn it is to start pods
 	done   func(episode string, p judge.Profile) // told after each episode
 
 	episodes   []judge.Episode

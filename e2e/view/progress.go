@@ -37,6 +37,27 @@ func (v *View) Starting() (bool, string) {
 	return false, ""
 }
 
+// Booted tells whether the pods have done most of the work of their start: their containers run, and all are Ready or one of
+// them has failed already. If not, it says what is missing.
+func (v *View) Booted() (bool, string) {
+	if starting, what := v.Starting(); starting {
+		return false, what
+	}
+	for _, p := range v.Pods() {
+		s := p.Last()
+		if p.Leaving(v.end) || p.Ready(v.end) {
+			continue
+		}
+		for _, c := range s.Containers {
+			if c.State != "running" || c.Restarts > 0 {
+				return true, ""
+			}
+		}
+		return false, p.Name + " is not Ready: " + s.NotReady
+	}
+	return true, ""
+}
+
 // Formed tells whether formation has come to its end: the mesh has held for the profile's time, and every probe has had
 // its say about every member. If not, it says what is missing.
 func (v *View) Formed() (bool, string) {
@@ -126,6 +147,9 @@ func (v *View) Recovered() (bool, string) {
 	}
 	if !victim.Leaving(v.end) {
 		return false, victim.Name + " is not reported as deleted yet"
+	}
+	if s := victim.Last(); !s.Gone && !ended(s) {
+		return false, "how the containers of " + victim.Name + " ended is not reported yet"
 	}
 	held, m := v.Held(after)
 	switch {

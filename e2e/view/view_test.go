@@ -361,3 +361,27 @@ func TestStarting(t *testing.T) {
 		}
 	}
 }
+
+// A start is over when all pods are Ready, or when one of them has failed.
+func TestBooted(t *testing.T) {
+	for name, c := range map[string]struct {
+		cut    time.Duration
+		change func(*recording.Container)
+		want   string // part of what is missing, "" for nothing
+	}{
+		"being created": {700 * time.Millisecond, nil, "is being created"},
+		"not ready":     {2 * time.Second, nil, "is not Ready"},
+		"ready":         {rt.Ready + 200*time.Millisecond, nil, ""},
+		"crashed":       {2 * time.Second, func(c *recording.Container) { c.State, c.Restarts = "waiting", 1; c.Reason = "CrashLoopBackOff" }, ""},
+	} {
+		s := rt.Formation(3)
+		s.Cut(c.cut)
+		if c.change != nil {
+			s.Change(func(e recording.Event) bool { return e.Pod != nil }, func(e *recording.Event) { c.change(&e.Pod.Containers[0]) })
+		}
+		booted, what := fold(t, s).Booted()
+		if booted != (c.want == "") || !strings.Contains(what, c.want) {
+			t.Errorf("%s: booted %t: %q", name, booted, what)
+		}
+	}
+}
