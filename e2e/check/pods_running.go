@@ -96,9 +96,12 @@ func because(c recording.Container) string {
 	return out
 }
 
+// lastLog is the end of a container's log, for a reader. A kernel that does not start says why in the first of ninety lines:
+// the diagnosis looks at all that was recorded.
 func lastLog(c recording.Container) []string {
+	const most = 12
 	var all []string
-	for _, l := range c.Log {
+	for _, l := range c.Log[max(0, len(c.Log)-most):] {
 		all = append(all, "log: "+l)
 	}
 	return all

@@ -5,20 +5,25 @@ import (
 	"time"
 )
 
-// Nodes is erlang:nodes(): the visible nodes that this one believes to be connected to.
-func (c *Conn) Nodes(ctx context.Context) ([]string, error) { return c.names(ctx) }
+// Nodes is erlang:nodes(): the visible nodes that this one believes to be connected to. This client is hidden, and so is
+// never among them; it is not taken out, so that a client that shows itself is seen to.
+func (c *Conn) Nodes(ctx context.Context) ([]string, error) { return c.names(ctx, nil) }
 
 // HiddenNodes is erlang:nodes(hidden), without this client itself. Other probes and remote consoles are in it.
 func (c *Conn) HiddenNodes(ctx context.Context) ([]string, error) {
-	return c.names(ctx, Atom("hidden"))
+	return c.names(ctx, c.others, Atom("hidden"))
 }
 
 // ConnectedNodes is erlang:nodes(connected), visible and hidden, without this client itself.
 func (c *Conn) ConnectedNodes(ctx context.Context) ([]string, error) {
-	return c.names(ctx, Atom("connected"))
+	return c.names(ctx, c.others, Atom("connected"))
 }
 
-func (c *Conn) names(ctx context.Context, args ...Term) ([]string, error) {
+// others tells whether the name is anybody's but this client's.
+func (c *Conn) others(name string) bool { return name != c.Peer.Self }
+
+// names asks for nodes and keeps those that wanted takes; nil takes all.
+func (c *Conn) names(ctx context.Context, wanted func(string) bool, args ...Term) ([]string, error) {
 	t, err := c.Call(ctx, "erlang", "nodes", args...)
 	if err != nil {
 		return nil, err
@@ -33,7 +38,7 @@ func (c *Conn) names(ctx context.Context, args ...Term) ([]string, error) {
 		if !ok {
 			return nil, c.unexpected("erlang:nodes", t)
 		}
-		if string(a) != c.Peer.Self {
+		if wanted == nil || wanted(string(a)) {
 			names = append(names, string(a))
 		}
 	}

@@ -17,7 +17,7 @@ import (
 
 // What of a container's log goes into the recording: the last lines, each cut where it is no line for people any more.
 const (
-	tailLines = 20
+	tailLines = 120
 	tailBytes = 64 << 10
 	lineBytes = 1000
 	maxSecret = 1 << 10 // a cookie has 255 bytes at most; as a list of numbers that is 1019

@@ -21,7 +21,7 @@ import (
 )
 
 // commandBudget is how long a console command may take.
-const commandBudget = 20 * time.Second
+const commandBudget = 60 * time.Second
 
 // Of a command's output the end is kept, keepOutput bytes once its secrets are taken out. No more than maxOutput is held.
 const (

@@ -27,7 +27,7 @@ func place(pod *netns.Handle) *netns.Handle {
 }
 
 func face(c net.Conn) net.Conn {
-	if sabotage() == "probe-visible" {
+	if _, tcp := c.(*net.TCPConn); tcp && sabotage() == "probe-visible" {
 		return &visible{Conn: c}
 	}
 	return c
