@@ -200,7 +200,7 @@ func (s *Session) tellAll(ctx context.Context, g *ground) (all []reports.Profile
 	if len(s.ws) > 1 {
 		pace = unhurried()
 	}
-	boots := newBoots(runtime.NumCPU())
+	turns := newBoots(runtime.NumCPU())
 	var wg sync.WaitGroup
 	for _, i := range s.order() {
 		w := s.ws[i]
@@ -212,7 +212,7 @@ func (s *Session) tellAll(ctx context.Context, g *ground) (all []reports.Profile
 		taken, _ := space.take(ctx, n)
 		wg.Go(func() {
 			defer space.give(taken)
-			st := &story{o: &s.o, g: g, w: w, dir: s.Dir, known: &s.known, every: pace, boots: boots, done: func(episode string, p judge.Profile) { s.tellDoor(w, episode, p) }}
+			st := &story{o: &s.o, g: g, w: w, dir: s.Dir, known: &s.known, every: pace, boots: turns, done: func(episode string, p judge.Profile) { s.tellDoor(w, episode, p) }}
 			all[i], errs[i] = st.tell(ctx)
 			if needed > space.all {
 				st.makeRoom()
