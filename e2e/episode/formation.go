@@ -9,26 +9,23 @@ import (
 	"meshproof.dev/meshproof/e2e/view"
 )
 
-// StartBudget is how long the cluster may take to start the pods' containers. It comes before the profile's own budget: how
-// busy the machine is that makes containers says nothing about how an application forms its mesh.
-const StartBudget = 90 * time.Second
+// StartBudget is how long the pods may take to get Ready. It comes before the profile's own budget: how busy the machine is
+// that makes containers and boots VMs says nothing about how an application forms its mesh.
+const StartBudget = 60 * time.Second
 
 // Formation records how a workload comes up: from the creation of its objects to a full mesh that has held, and in which
-// every probe has had its say, or to the end of its budget, which counts from when all containers were started.
+// every probe has had its say, or to the end of its budget, which counts from when all pods were Ready, or one had failed.
 func Formation(ctx context.Context, r *Recorder, budget time.Duration, apply func(context.Context) error, log func(string)) error {
 	if err := apply(ctx); err != nil {
 		return err
 	}
 	r.Did(recording.Act{Do: "apply"})
-	lacks, err := r.Until(ctx, StartBudget, func(v *view.View) (bool, string) {
-		starting, what := v.Starting()
-		return !starting, what
-	})
+	lacks, err := r.Until(ctx, StartBudget, func(v *view.View) (bool, string) { return v.Booted() })
 	if err != nil {
-		return fmt.Errorf("formation, before the containers run: %w; last seen: %s", err, lacks)
+		return fmt.Errorf("formation, before the pods are Ready: %w; last seen: %s", err, lacks)
 	}
 	if lacks != "" {
-		log(fmt.Sprintf("formation: not all containers were started in %s; last seen: %s", StartBudget, lacks))
+		log(fmt.Sprintf("formation: not all pods were Ready in %s; last seen: %s", StartBudget, lacks))
 	}
 	lacks, err = r.Until(ctx, budget, func(v *view.View) (bool, string) { return v.Formed() })
 	if err != nil {

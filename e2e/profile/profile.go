@@ -76,7 +76,7 @@ type Discovery struct {
 
 // Budgets are the times that the profile allows. A run that needs longer fails, and says what it last saw.
 type Budgets struct {
-	// Formation is the time from the start of all containers to a full mesh that has held.
+	// Formation is the time from when all pods are Ready to a full mesh that has held.
 	Formation Duration `yaml:"formation" json:"formation"`
 	// Recovery is the time from the deletion of a pod to a full mesh with its replacement.
 	Recovery Duration `yaml:"recovery" json:"recovery"`

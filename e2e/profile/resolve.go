@@ -15,7 +15,7 @@ import (
 // Defaults of what a profile may leave out.
 const (
 	DefaultInterval  = time.Second      // between two looks of the app for its peers
-	DefaultFormation = 90 * time.Second // from the start of all containers to a mesh that has held
+	DefaultFormation = 90 * time.Second // from when all pods are Ready to a mesh that has held
 	DefaultRecovery  = 60 * time.Second // from the deletion to a full mesh again
 	DefaultStaleName = 15 * time.Second // from the container's exit
 	DefaultEPMDPort  = 4369             // epmd_cmd, "-port"
