@@ -97,17 +97,23 @@ func TestContainerNames(t *testing.T) {
 }
 
 func TestFullName(t *testing.T) {
+	digest := "@sha256:" + strings.Repeat("0123", 16)
 	for in, want := range map[string]string{
-		"localhost/meshproof/derl:1":        "localhost/meshproof/derl:1",
-		"localhost/derl":                    "localhost/derl:latest",
-		"derl:1":                            "docker.io/library/derl:1",
-		"me/derl":                           "docker.io/me/derl:latest",
-		"registry:5000/derl":                "registry:5000/derl:latest",
-		"ghcr.io/me/derl@sha256:0123":       "ghcr.io/me/derl@sha256:0123",
-		"registry.k8s.io/coredns/coredns:1": "registry.k8s.io/coredns/coredns:1",
+		"localhost/meshproof/derl:1":         "localhost/meshproof/derl:1",
+		"localhost/derl":                     "localhost/derl:latest",
+		"registry:5000/derl":                 "registry:5000/derl:latest",
+		"registry.example/me/derl" + digest:  "registry.example/me/derl" + digest,
+		"registry.example/coredns/coredns:1": "registry.example/coredns/coredns:1",
+		"no reference":                       "no reference",
 	} {
 		if got := fullName(in); got != want {
 			t.Errorf("fullName(%q) = %q, want %q", in, got, want)
+		}
+	}
+	// The registry that a short name stands for is the library's to know.
+	for in, end := range map[string]string{"derl:1": "/library/derl:1", "me/derl": "/me/derl:latest"} {
+		if got := fullName(in); !strings.HasSuffix(got, end) || got == end {
+			t.Errorf("fullName(%q) = %q, which does not end in %q after a registry", in, got, end)
 		}
 	}
 }

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/distribution/reference"
+
 	"meshproof.dev/meshproof/e2e/exitcode"
 	"meshproof.dev/meshproof/e2e/target/keeper"
 )
@@ -176,18 +178,10 @@ func (c *Cluster) preload(ctx context.Context, images []Image) error {
 }
 
 // fullName is the name under which containerd's CRI knows a reference: with a registry and a tag.
-// https://github.com/distribution/reference: the first part is a registry if it has a dot or a colon or is
-// "localhost"; else the registry is docker.io, and a single part lies in its "library".
 func fullName(ref string) string {
-	first, _, slash := strings.Cut(ref, "/")
-	switch {
-	case !slash:
-		ref = "docker.io/library/" + ref
-	case first != "localhost" && !strings.ContainsAny(first, ".:"):
-		ref = "docker.io/" + ref
+	full, err := reference.ParseDockerRef(ref)
+	if err != nil {
+		return ref // the node will not know it either, and says so
 	}
-	if last := ref[strings.LastIndex(ref, "/")+1:]; !strings.ContainsAny(last, ":@") {
-		ref += ":latest"
-	}
-	return ref
+	return full.String()
 }
