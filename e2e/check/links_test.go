@@ -127,9 +127,9 @@ func linkTrials() map[string][]trial {
 			probed, noSockets,
 			{"silent for too long", idle(40 * time.Second), []want{{pair(0, 2), check.Fail, "no-data", []string{rt.Node(0) + " has heard nothing on its link with " + rt.Node(2) + " for 40.0 s",
 				"every 15.0 s", "net_ticktime 60 s, intensity 4", rt.Ephemeral(2, 0)}}}},
-			{"silent for as long as may be", idle(23400 * time.Millisecond), nil},
+			{"silent for as long as may be", idle(30900 * time.Millisecond), nil},
 			{"silent under CPU pressure", func(s *rt.Story) {
-				idle(24 * time.Second)(s)
+				idle(31500 * time.Millisecond)(s)
 				s.Change(func(e recording.Event) bool { return e.Beat != nil && byAgent(e) }, func(e *recording.Event) { e.Beat.Late = time.Second })
 			}, []want{{pair(0, 2), check.Unseen, "", []string{"short of CPU"}}}},
 			{"a shorter tick time", func(s *rt.Story) {

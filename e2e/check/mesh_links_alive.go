@@ -64,14 +64,16 @@ func linksOf(v *view.View, p *view.Pod, pods []*view.Pod, peers *view.Peers, lim
 	return all
 }
 
-// silence is for how long a peer may hear nothing of the pod's node, by the times that the node itself told: it sends
-// something at least every net_ticktime / net_tickintensity. It is below 0 where they are not known.
+// silence is for how long a peer may hear nothing of the pod's node, by the times that the node itself told. Every
+// net_ticktime / net_tickintensity the node looks whether it has sent anything since it looked last, and sends a tick if not
+// (dist_util.erl, send_tick): what it sent just after one look spares it the tick at the next, and two such times pass. It is
+// below 0 where they are not known.
 func silence(p *view.Pod) time.Duration {
 	k := p.Kernel()
 	if k == nil || k.TickTime <= 0 || k.TickIntensity <= 0 {
 		return -1
 	}
-	return k.TickTime*3/(2*time.Duration(k.TickIntensity)) + tickSlack
+	return 2*k.TickTime/time.Duration(k.TickIntensity) + tickSlack
 }
 
 // watched are the socket tables of the last moments that could be read.
