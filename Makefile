@@ -16,7 +16,7 @@ SHELL := /bin/sh
 
 # Parameters: shown by `make help`, given as `make e2e OTP=27`, and passed on only where they are set, so that a
 # default has one place (scripts/versions.env and the program). INSTALL and ENGINE go through the environment.
-#: PROFILE=dns-a    the way of clustering to prove: a name under fixtures/profiles, or a path
+#: PROFILE=dns-a    ways of clustering to prove: names under fixtures/profiles, or paths
 #: OTP=             Erlang/OTP release of the application's image, e.g. 25, 27, 29
 #: K8S=             Kubernetes version of the cluster, e.g. 1.37
 #: NODES=1          nodes of the kind cluster

@@ -43,6 +43,30 @@ func Console(w io.Writer, p Profile) {
 	}
 }
 
+// Profiles writes the judgements of a run: one in full; of several a line for each, and in full what did not pass.
+func Profiles(w io.Writer, all []Profile) {
+	if len(all) == 1 {
+		Console(w, all[0])
+		return
+	}
+	for _, p := range all {
+		var not []judge.Result
+		n := map[string]int{}
+		for _, r := range p.Results {
+			switch n[words[r.Verdict]]++; r.Verdict {
+			case judge.Fail, judge.Unknown, judge.Blocked:
+				not = append(not, r)
+			}
+		}
+		if len(not) > 0 || p.Trouble != "" {
+			p.Results = not
+			Console(w, p)
+			continue
+		}
+		fmt.Fprintf(w, "%-24s %d ok, %d advice, %d skipped; %.0f s\n", title(p), n["ok"], n["advice"], n["skip"]+n["waived"], p.Wall.Seconds())
+	}
+}
+
 // explain prints the deciding subjects, the first two in full: twelve pairs often say the same.
 func explain(w io.Writer, r judge.Result) {
 	const inFull = 2

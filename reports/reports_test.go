@@ -161,3 +161,18 @@ func TestConsoleSaysCauseRemedyAndFirstBrokenRung(t *testing.T) {
 		t.Errorf("the last line is not the counts:\n%s", b.String())
 	}
 }
+
+// Of several profiles those that are green take a line each: twenty times seventy would hide the one that is not.
+func TestSeveralProfilesAreShownInBrief(t *testing.T) {
+	good, bad := run(judge.Pass, judge.Skip), run(judge.Pass, judge.Fail, judge.Blocked)
+	var b bytes.Buffer
+	Profiles(&b, append(good.Profiles, bad.Profiles...))
+	if s := b.String(); !strings.Contains(s, "1 ok, 0 advice, 1 skipped") || strings.Count(s, "a/b") != 1 || !strings.Contains(s, "FAIL     x/fail") || strings.Contains(s, "x/pass") {
+		t.Errorf("%s", s)
+	}
+	b.Reset()
+	Profiles(&b, good.Profiles)
+	if s := b.String(); !strings.Contains(s, "x/pass") {
+		t.Errorf("one profile is not shown in full:\n%s", s)
+	}
+}

@@ -33,7 +33,7 @@ const Port = 7373
 // Plan says what an agent is to observe from now on for a session. It replaces the session's plan before.
 type Plan struct {
 	Pods     []Pod  `json:"pods"`    // all pods of the workload; those on other nodes are dialled only
-	DNSName  string `json:"dnsName"` // full name asked from each pod, "" for none
+	DNSName  string `json:"dnsName"` // asked from each pod, "" for none: a full name with its dot, or one that ends in "svc"
 	EPMDPort int    `json:"epmdPort"`
 	DistPort int    `json:"distPort"` // dialled where epmd does not tell one
 	Cookie   []byte `json:"cookie"`   // secret: as the Secret holds it

@@ -14,7 +14,7 @@ func distSamePort() Check {
 		Causes: map[string][]string{"other-port": append([]string{"dist/port-reachable"}, aboveDist()...)},
 		Judge: func(v *view.View) []Finding {
 			pods := members(v)
-			if len(pods) > 0 && !epmdLess(v) {
+			if len(pods) > 0 && !v.EPMDLess() {
 				return []Finding{{Subject: onWorkload(v), Outcome: NotApplicable, Says: "epmd tells each node's port"}}
 			}
 			common := commonPort(pods)
@@ -27,7 +27,7 @@ func distSamePort() Check {
 func commonPort(pods []*view.Pod) int {
 	count, common := map[int]int{}, 0
 	for _, p := range pods {
-		n := fixedPort(p)
+		n := p.FixedPort()
 		if n == 0 {
 			continue
 		}
@@ -41,7 +41,7 @@ func commonPort(pods []*view.Pod) int {
 
 func samePort(v *view.View, p *view.Pod, common int) Finding {
 	f := Finding{Subject: onPod(p), Outcome: Pass}
-	n := fixedPort(p)
+	n := p.FixedPort()
 	if n == 0 {
 		f.Outcome, f.Says = Unseen, fmt.Sprintf("the port of %s was not seen in its command line", p.Name)
 		return f

@@ -39,9 +39,8 @@ func dnsMatchesPods() Check {
 // resolves judges the youngest answer that p got in the window. Answers before it may lag behind the pods.
 func resolves(v *view.View, p *view.Pod, at func(t time.Duration) map[string]claim, from, to time.Duration) Finding {
 	f := Finding{Subject: onPod(p), Of: []Subject{onService(v)}, Outcome: Pass}
-	e := conclude(view.Between(p.DNS, from, to), func(e recording.Event) (recording.Outcome, bool) { return e.DNS.Outcome, true })
+	e := answer(p, from, to, &f)
 	if e == nil {
-		f.Outcome, f.Says = Unseen, fmt.Sprintf("no question was asked from %s between %.1f s and %.1f s", p.Name, from.Seconds(), to.Seconds())
 		return f
 	}
 	a := e.DNS

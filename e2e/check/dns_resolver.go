@@ -30,9 +30,8 @@ func dnsResolver() Check {
 // answers judges whether p's resolver has anything to say, whatever that is.
 func answers(v *view.View, p *view.Pod, from, to time.Duration) Finding {
 	f := Finding{Subject: onPod(p), Of: images(v), Outcome: Pass}
-	e := conclude(view.Between(p.DNS, from, to), func(e recording.Event) (recording.Outcome, bool) { return e.DNS.Outcome, true })
+	e := answer(p, from, to, &f)
 	if e == nil {
-		f.Outcome, f.Says = Unseen, fmt.Sprintf("no question was asked from %s between %.1f s and %.1f s", p.Name, from.Seconds(), to.Seconds())
 		return f
 	}
 	a := e.DNS
@@ -61,4 +60,13 @@ func answers(v *view.View, p *view.Pod, from, to time.Duration) Finding {
 		}
 	}
 	return f
+}
+
+// answer is the one that decides among those that p got in the window; without one f says so.
+func answer(p *view.Pod, from, to time.Duration, f *Finding) *recording.Event {
+	e := conclude(view.Between(p.DNS, from, to), func(e recording.Event) (recording.Outcome, bool) { return e.DNS.Outcome, true })
+	if e == nil {
+		f.Outcome, f.Says = Unseen, fmt.Sprintf("no question was asked from %s between %.1f s and %.1f s", p.Name, from.Seconds(), to.Seconds())
+	}
+	return e
 }

@@ -2,36 +2,12 @@ package check
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/view"
 )
-
-// epmdLess tells whether the nodes know each other's port without asking an epmd: the profile says so, or a VM was
-// started with erl_epmd_node_listen_port.
-func epmdLess(v *view.View) bool {
-	return v.Profile.EPMDPort == 0 || slices.ContainsFunc(v.Pods(), func(p *view.Pod) bool { return fixedPort(p) > 0 })
-}
-
-// fixedPort is the port on which an epmd-less node listens and which it takes for its peers' too, or 0: the kernel's
-// erl_epmd_node_listen_port (OTP 25), or -erl_epmd_port of the releases before.
-func fixedPort(p *view.Pod) int {
-	vm := p.VM()
-	if vm == nil {
-		return 0
-	}
-	for i, a := range vm.Args[:max(0, len(vm.Args)-1)] {
-		if a == "-erl_epmd_port" || a == "erl_epmd_node_listen_port" {
-			if n, err := strconv.Atoi(vm.Args[i+1]); err == nil {
-				return n
-			}
-		}
-	}
-	return 0
-}
 
 func withoutEPMD(v *view.View) []Finding {
 	return []Finding{{Subject: onWorkload(v), Outcome: NotApplicable, Says: "the nodes use no epmd: all of them listen on one port that is agreed on"}}
@@ -40,7 +16,7 @@ func withoutEPMD(v *view.View) []Finding {
 // ofEPMD judges what epmd says of every member.
 func ofEPMD(judge func(v *view.View, p *view.Pod, from, to time.Duration) Finding) func(v *view.View) []Finding {
 	return func(v *view.View) []Finding {
-		if epmdLess(v) {
+		if v.EPMDLess() {
 			return withoutEPMD(v)
 		}
 		from, to := settled(v)

@@ -14,7 +14,7 @@ func epmdReachable() Check {
 		Source: "https://www.erlang.org/doc/apps/erts/erl_dist_protocol.html#epmd-protocol",
 		Causes: reach(aboveEPMD(), "loopback-only"),
 		Judge: func(v *view.View) []Finding {
-			if epmdLess(v) {
+			if v.EPMDLess() {
 				return withoutEPMD(v)
 			}
 			return eachPair(v, func(q *view.Pod) []view.Dial { return q.ToEPMD }, askedEPMD)

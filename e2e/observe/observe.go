@@ -24,7 +24,7 @@ type Options struct {
 	Client         kubernetes.Interface
 	Namespace      string                              // of the workload
 	AgentNamespace string                              // where the agents run, which may serve others, too; "" for none
-	DNSName        string                              // full name asked from each pod, "" for none
+	DNSName        string                              // asked from each pod, as in agent.Plan
 	EPMDPort       int                                 // 0 for a workload without epmd
 	DistPort       int                                 // the declared one, 0 for none
 	NoControl      bool                                // try no wrong cookie: it writes an error report into each node's log

@@ -27,6 +27,9 @@ type MutantSpec struct {
 	// Shape changes the base without breaking it (a second Deployment, say). With the shape alone every
 	// check must pass: it is the mutant with its one condition reversed.
 	Shape Kustomize `yaml:"shape"`
+	// Replicas are those of the base's first workload, where fewer than its own show the same: what all nodes have in common
+	// is wrong with two of them, too. A matrix of forty mutants has that many pods less to start.
+	Replicas int `yaml:"replicas"`
 	// Break is the one condition.
 	Break Kustomize `yaml:"break"`
 	// Deeds are done to the running pods: conditions that no manifest can bring about.
@@ -149,6 +152,9 @@ func DecodeMutant(path string, data []byte) (*Mutant, error) {
 func (s *MutantSpec) check() error {
 	broken := !s.Break.Empty() || len(s.Deeds) > 0
 	wants := len(s.Expect) > 0 || len(s.Unknown) > 0
+	if s.Replicas < 0 || s.Replicas == 1 {
+		return fmt.Errorf("spec.replicas is %d; two nodes are a mesh", s.Replicas)
+	}
 	if s.Watch.D() > 2*time.Minute {
 		return errors.New("spec.watch is longer than two minutes")
 	}

@@ -42,6 +42,7 @@ func TestMutantMustBreakSomethingAndSayWhatNoticesIt(t *testing.T) {
 		"a command everywhere":       {"  deeds: [{at: full, do: exec, run: [\"true\"], pods: all}]\n" + killer, "done to one pod"},
 		"a deed watched for ever":    {"  deeds: [{at: full, do: drop-dns, watch: 2h}]\n" + killer, "longer than a minute"},
 		"watched for ever":           {"  break: {patches: [p.yaml]}\n  watch: 3h\n" + killer, "longer than two minutes"},
+		"a mesh of one":              {"  replicas: 1\n  break: {patches: [p.yaml]}\n" + killer, "two nodes are a mesh"},
 		"a key there is not":         {"  breaks: {patches: [p.yaml]}\n" + killer, `did you mean "break"`},
 	} {
 		m, err := DecodeMutant("m.yaml", []byte(mutant+c.spec))

@@ -53,7 +53,7 @@ func matrixWorkloads(fixtures string, only []string) ([]*workload.Workload, erro
 		return nil, fmt.Errorf("no mutant under %s/mutants", fixtures)
 	}
 	var ws []*workload.Workload
-	bases := map[string]bool{}
+	bases, reverses := map[string]bool{}, map[string]bool{}
 	for _, name := range all {
 		m, broken, reversed, err := workload.LoadMutant(fixtures, name)
 		if err != nil {
@@ -61,7 +61,8 @@ func matrixWorkloads(fixtures string, only []string) ([]*workload.Workload, erro
 		}
 		bases[m.Spec.Base] = true
 		ws = append(ws, broken)
-		if reversed != nil {
+		if reversed != nil && !reverses[reversed.Name()] {
+			reverses[reversed.Name()] = true
 			ws = append(ws, reversed)
 		}
 	}

@@ -277,11 +277,12 @@ func (s *story) choose(members []*view.Pod) *view.Pod {
 	return members[s.o.Seed%int64(len(members))]
 }
 
+// dnsName is the Service's name; the cluster's domain is in each pod's resolv.conf.
 func (s *story) dnsName() string {
 	if s.w.Resolved.Service == "" {
 		return ""
 	}
-	return fmt.Sprintf("%s.%s.svc.cluster.local.", s.w.Resolved.Service, s.ns)
+	return fmt.Sprintf("%s.%s.svc", s.w.Resolved.Service, s.ns)
 }
 
 func (s *story) say(line string) { s.o.Log(s.w.Name() + ": " + line) }

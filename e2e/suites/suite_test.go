@@ -6,11 +6,13 @@ package suites
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -31,14 +33,14 @@ import (
 
 // asked are the flags of this door; they say the same as those of the meshproof binary.
 type asked struct {
-	profile string
-	options run.Options
+	profiles string
+	options  run.Options
 }
 
 func flags() *asked {
 	a := &asked{}
 	o := &a.options
-	flag.StringVar(&a.profile, "profile", "dns-a", "profile: a name among the fixtures, a folder, or a file")
+	flag.StringVar(&a.profiles, "profile", "dns-a", "profiles: names among the fixtures, folders, or files")
 	flag.StringVar(&o.OTP, "otp", "", "Erlang/OTP release of the application's image")
 	flag.StringVar(&o.K8S, "k8s", "", "Kubernetes version of the cluster that is made")
 	flag.IntVar(&o.Nodes, "nodes", 1, "nodes of the cluster that is made")
@@ -88,9 +90,7 @@ func enter(m *testing.M) int {
 	// The report says what testing's verdict would.
 	_ = m.Run()
 	r := d.session.Finish()
-	for _, p := range r.Profiles {
-		reports.Console(os.Stdout, p)
-	}
+	reports.Profiles(os.Stdout, r.Profiles)
 	reports.Closing(os.Stdout, r, d.session.Dir)
 	return r.Exit.Code
 }
@@ -121,19 +121,24 @@ func open(ctx context.Context, a *asked) (*door, error) {
 	if err != nil {
 		return nil, err
 	}
-	w, err := workload.Load(fixtures, a.profile)
+	ws, err := workload.LoadAll(fixtures, strings.FieldsFunc(a.profiles, func(r rune) bool { return r == ',' || r == ' ' }))
 	if err != nil {
 		return nil, err
 	}
-	if limit := timeout(); limit > 0 && limit < estimate(w) {
-		return nil, exitcode.With(exitcode.Usage, fmt.Errorf("-timeout leaves %s, this profile may take %s", limit, estimate(w)))
+	if len(ws) == 0 {
+		return nil, exitcode.With(exitcode.Usage, errors.New("-profile is empty: there is nothing to deploy"))
+	}
+	if limit := timeout(); limit > 0 && limit < estimate(ws) {
+		return nil, exitcode.With(exitcode.Usage, fmt.Errorf("-timeout leaves %s, the profiles may take %s", limit, estimate(ws)))
 	}
 	gomega.RegisterFailHandler(ginkgo.Fail)
-	define(w.Name(), check.All(), func() waiter { return d.session })
+	for _, w := range ws {
+		define(w.Name(), check.All(), func() waiter { return d.session })
+	}
 	if a.options.Checks, err = selected(check.All(), d.suite, d.reporter); err != nil {
 		return nil, err
 	}
-	d.session, err = run.Start(ctx, a.options, []*workload.Workload{w})
+	d.session, err = run.Start(ctx, a.options, ws)
 	return d, err
 }
 
@@ -157,8 +162,12 @@ func quiet(reporter *types.ReporterConfig) {
 	}
 }
 
-// estimate is the longest that a run of the profile can take once its images are there.
-func estimate(w *workload.Workload) time.Duration {
-	b := w.Resolved.Budgets
-	return episode.StartBudget + b.Formation.D() + b.Recovery.D() + 5*time.Minute
+// estimate is the longest that a run of the profiles can take once their images are there, if all wait for each other.
+func estimate(ws []*workload.Workload) time.Duration {
+	d := 5 * time.Minute
+	for _, w := range ws {
+		b := w.Resolved.Budgets
+		d += episode.StartBudget + b.Formation.D() + b.Recovery.D()
+	}
+	return d
 }

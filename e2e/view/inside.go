@@ -2,6 +2,7 @@ package view
 
 import (
 	"slices"
+	"strconv"
 	"time"
 
 	"meshproof.dev/meshproof/e2e/recording"
@@ -64,4 +65,27 @@ func (v *View) Can(p *Pod, ability string) (can, known bool) {
 	}
 	s, known := v.starts["agent/"+p.Last().Node]
 	return known && slices.Contains(s.Can, ability), known
+}
+
+// EPMDLess tells whether the nodes know each other's port without asking an epmd: the profile says so, or a VM was
+// started with erl_epmd_node_listen_port.
+func (v *View) EPMDLess() bool {
+	return v.Profile.EPMDPort == 0 || slices.ContainsFunc(v.Pods(), func(p *Pod) bool { return p.FixedPort() > 0 })
+}
+
+// FixedPort is the port on which an epmd-less node listens and which it takes for its peers' too, or 0: the kernel's
+// erl_epmd_node_listen_port (OTP 25), or -erl_epmd_port of the releases before.
+func (p *Pod) FixedPort() int {
+	vm := p.VM()
+	if vm == nil {
+		return 0
+	}
+	for i, a := range vm.Args[:max(0, len(vm.Args)-1)] {
+		if a == "-erl_epmd_port" || a == "erl_epmd_node_listen_port" {
+			if n, err := strconv.Atoi(vm.Args[i+1]); err == nil {
+				return n
+			}
+		}
+	}
+	return 0
 }

@@ -36,7 +36,7 @@ func answers(v *view.View) string {
 	formed, lacks := v.Formed()
 	recovered, why := v.Recovered()
 	act, _ := v.Act("delete-pod")
-	fmt.Fprintln(&b, first, ok, svc.ClusterIP, there, v.Images(), v.End(), v.AgentSeen(), v.KubeSeen(), v.OTP(), formed, lacks, recovered, why, act.T)
+	fmt.Fprintln(&b, first, ok, svc.ClusterIP, there, v.Images(), v.End(), v.KubeSeen(), v.OTP(), formed, lacks, recovered, why, act.T)
 	return b.String()
 }
 

@@ -11,14 +11,13 @@ import (
 // Peers finds the pods at the other ends of distribution links. It is made once for the pods that may be there, and reads
 // each socket table in one walk, where Links would walk it for each pair.
 type Peers struct {
-	at     map[string]int // the place of the pod with that address
-	pods   []*Pod
-	pinned uint16 // the profile's distribution port, which counts where epmd named none
+	at   map[string]int // the place of the pod with that address
+	pods []*Pod
 }
 
 // Peers prepares to find these pods.
 func (v *View) Peers(pods []*Pod) *Peers {
-	s := &Peers{at: make(map[string]int, len(pods)), pods: pods, pinned: uint16(v.Profile.DistPort)}
+	s := &Peers{at: make(map[string]int, len(pods)), pods: pods}
 	for i, p := range pods {
 		if ip := p.IP(); ip != "" {
 			s.at[ip] = i
@@ -38,17 +37,10 @@ func (s *Peers) Each(e recording.Event, p *Pod, give func(pod int, l *recording.
 			continue
 		}
 		local, from := split(l.Local)
-		if local == own && (s.distribution(p, from) || s.distribution(s.pods[i], port)) {
+		if local == own && (p.distributes(from) || s.pods[i].distributes(port)) {
 			give(i, l)
 		}
 	}
-}
-
-func (s *Peers) distribution(p *Pod, port uint16) bool {
-	if len(p.ports) == 0 {
-		return port == s.pinned && port != 0
-	}
-	return p.ports[port]
 }
 
 // split takes an address and port apart; what is none has no host. It is done for millions of them: an IPv4 address is

@@ -2,7 +2,6 @@ package view
 
 import (
 	"maps"
-	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -150,20 +149,27 @@ type Link struct{ Local, Remote string }
 // of its distribution ports.
 func Links(e recording.Event, a, b *Pod) map[Link]recording.Link {
 	links := map[Link]recording.Link{}
+	mine, theirs := a.IP(), b.IP()
 	for _, l := range e.Sockets.Links {
-		local, err1 := netip.ParseAddrPort(l.Local)
-		remote, err2 := netip.ParseAddrPort(l.Remote)
-		if err1 != nil || err2 != nil || local.Addr().Unmap().String() != a.IP() || remote.Addr().Unmap().String() != b.IP() {
+		local, from := split(l.Local)
+		if local != mine {
 			continue
 		}
-		if listens(a, local.Port()) || listens(b, remote.Port()) {
+		if remote, to := split(l.Remote); remote == theirs && (a.distributes(from) || b.distributes(to)) {
 			links[Link{l.Local, l.Remote}] = l
 		}
 	}
 	return links
 }
 
-func listens(p *Pod, port uint16) bool { return p.ports[port] }
+// distributes tells whether the pod's node listens for distribution on the port: one that epmd gave for it, or the one that
+// is declared where epmd gave none.
+func (p *Pod) distributes(port uint16) bool {
+	if len(p.ports) == 0 {
+		return port == p.declared && port != 0
+	}
+	return p.ports[port]
+}
 
 func (p *Pod) learnPorts(e *recording.EPMD) {
 	for _, n := range e.Names {

@@ -77,7 +77,7 @@ func (v *View) Formed() (bool, string) {
 
 // unprobed names the first probe that has not yet reported since the mesh was full.
 func (v *View) unprobed(since time.Duration) string {
-	must := v.Must(v.end)
+	must, epmd := v.Must(v.end), !v.EPMDLess()
 	for _, p := range must {
 		switch {
 		case !tried(p, "A"):
@@ -91,7 +91,7 @@ func (v *View) unprobed(since time.Duration) string {
 			if p == q {
 				continue
 			}
-			if !dialled(Between(q.EPMD, since, v.end), p.UID) {
+			if epmd && !dialled(Between(q.EPMD, since, v.end), p.UID) {
 				return fmt.Sprintf("epmd of %s was not asked from %s", q.Name, p.Name)
 			}
 			if !dialled(Between(q.Dist, since, v.end), p.UID) {

@@ -29,9 +29,7 @@ type View struct {
 	images   []recording.Event
 	acts     []recording.Event
 	notices  []recording.Event
-	faults   []recording.Event
 	execs    []recording.Event
-	gaps     []recording.Event
 	starts   map[string]recording.Start
 	objects  []recording.Event
 	beats    map[string][]recording.Event
@@ -47,17 +45,18 @@ type Pod struct {
 
 	states  []recording.Event
 	process []recording.Event
-	number  int
-	ports   map[uint16]bool   // distribution ports that epmd gave for it
-	local   map[string]bool   // names at 127.0.0.1 that its node ever counted as visible peers
-	Nodes   []recording.Event // what its node believes
-	Sockets []recording.Event // the kernel's table
-	DNS     []recording.Event // what it resolves
-	EPMD    []recording.Event // epmd dials *to* it
-	Dist    []recording.Event // distribution dials *to* it
-	ToEPMD  []Dial            // both in brief
-	ToDist  []Dial
-	Cookies []recording.Event // complete handshakes with it
+	number   int
+	ports    map[uint16]bool   // distribution ports that epmd gave for it
+	declared uint16            // the profile's distribution port, 0 for none
+	local    map[string]bool   // names at 127.0.0.1 that its node ever counted as visible peers
+	Nodes    []recording.Event // what its node believes
+	Sockets  []recording.Event // the kernel's table
+	DNS      []recording.Event // what it resolves
+	EPMD     []recording.Event // epmd dials *to* it
+	Dist     []recording.Event // distribution dials *to* it
+	ToEPMD   []Dial            // both in brief
+	ToDist   []Dial
+	Cookies  []recording.Event // complete handshakes with it
 
 	VMs           []recording.Event // what /proc shows of its BEAM
 	Resolvers     []recording.Event // its resolv.conf and hosts
@@ -104,12 +103,8 @@ func (v *View) Apply(e recording.Event) {
 		v.images = insert(v.images, e)
 	case e.Notice != nil:
 		v.notices = insert(v.notices, e)
-	case e.Fault != nil:
-		v.faults = insert(v.faults, e)
 	case e.Exec != nil:
 		v.execs = insert(v.execs, e)
-	case e.Gap != nil:
-		v.gaps = insert(v.gaps, e)
 	case e.Beat != nil:
 		v.beats[e.By] = insert(v.beats[e.By], e)
 	case e.Object != nil:
@@ -196,7 +191,7 @@ func (v *View) applyPod(e recording.Event) {
 func (v *View) pod(uid string) *Pod {
 	p := v.pods[uid]
 	if p == nil {
-		p = &Pod{UID: uid, Name: uid, number: v.number(uid)}
+		p = &Pod{UID: uid, Name: uid, number: v.number(uid), declared: uint16(v.Profile.DistPort)}
 		v.pods[uid] = p
 	}
 	return p
@@ -258,9 +253,6 @@ func (v *View) Images() []recording.Image {
 	return all
 }
 
-// Faults are what went wrong on our own side.
-func (v *View) Faults() []recording.Event { return v.faults }
-
 // Execs are the console commands that were run, oldest first.
 func (v *View) Execs() []recording.Event { return v.execs }
 
@@ -289,14 +281,4 @@ func (v *View) Act(do string) (recording.Event, bool) {
 func (v *View) KubeSeen() bool {
 	_, ok := v.starts["kube"]
 	return ok
-}
-
-// AgentSeen tells whether any agent reported at all.
-func (v *View) AgentSeen() bool {
-	for _, s := range v.starts {
-		if s.Node != "" {
-			return true
-		}
-	}
-	return false
 }

@@ -50,7 +50,8 @@ func (w *Workload) Guard(known *secrets.Redactor) error {
 // change is one kustomize layer of a mutant.
 type change struct {
 	profile.Kustomize
-	files map[string][]byte
+	replicas []replica
+	files    map[string][]byte
 }
 
 // Load reads the profile named by nameOrPath: a name among the fixtures, a folder with a profile.yaml, or a
@@ -58,6 +59,25 @@ type change struct {
 func Load(fixtures, nameOrPath string) (*Workload, error) {
 	w, err := load(fixtures, nameOrPath)
 	return w, exitcode.With(exitcode.Usage, err)
+}
+
+// LoadAll reads several profiles. One that is named again is another workload of its own: its name then has a number.
+func LoadAll(fixtures string, namesOrPaths []string) ([]*Workload, error) {
+	var all []*Workload
+	times := map[string]int{}
+	for _, n := range namesOrPaths {
+		w, err := Load(fixtures, n)
+		if err != nil {
+			return nil, err
+		}
+		name := w.Profile.Metadata.Name
+		if times[name]++; times[name] > 1 {
+			w.Profile.Metadata.Name = fmt.Sprintf("%s-%d", name, times[name])
+			w.Resolved.Name = w.Profile.Metadata.Name
+		}
+		all = append(all, w)
+	}
+	return all, nil
 }
 
 func load(fixtures, nameOrPath string) (*Workload, error) {
@@ -139,7 +159,8 @@ func Names(fixtures, kind string) []string {
 }
 
 // LoadMutant reads the mutant of that name among the fixtures. It returns the broken workload and the one with
-// the single condition reversed; the latter is nil when that is the base profile itself.
+// the single condition reversed; the latter is nil when that is the base profile itself, and of the same name where it is the
+// same as another mutant's.
 func LoadMutant(fixtures, name string) (m *profile.Mutant, broken, reversed *Workload, err error) {
 	defer func() { err = exitcode.With(exitcode.Usage, err) }()
 	dir := filepath.Join(fixtures, "mutants", name)
@@ -165,6 +186,10 @@ func LoadMutant(fixtures, name string) (m *profile.Mutant, broken, reversed *Wor
 			return nil, e
 		}
 		w.shape = changes
+		if m.Spec.Replicas > 0 {
+			fewer := change{replicas: []replica{{w.Resolved.Workloads[0].Name, m.Spec.Replicas}}}
+			w.shape = append([]change{fewer}, changes...)
+		}
 		if e = w.resolve(); e != nil {
 			return nil, fmt.Errorf("%s: %w", path, e)
 		}
@@ -181,11 +206,17 @@ func LoadMutant(fixtures, name string) (m *profile.Mutant, broken, reversed *Wor
 	if m.Spec.Budgets.Recovery > 0 {
 		broken.Resolved.Budgets.Recovery = m.Spec.Budgets.Recovery
 	}
-	if m.Spec.Healthy || m.Spec.Shape.Empty() {
-		return m, broken, nil, nil
-	}
 	// The reversed one must form like any other: the mutant's shorter budgets are not for it.
-	reversed, err = build(m.Metadata.Name+", reversed", shape)
+	switch {
+	case m.Spec.Healthy || m.Spec.Shape.Empty() && m.Spec.Replicas == 0:
+	case m.Spec.Shape.Empty():
+		// The same for all mutants of that many replicas. The base's console commands may count on its own.
+		if reversed, err = build(fmt.Sprintf("%d replicas", m.Spec.Replicas)); err == nil {
+			reversed.Episodes = []string{"formation", "recovery"}
+		}
+	default:
+		reversed, err = build(m.Metadata.Name+", reversed", shape)
+	}
 	return m, broken, reversed, err
 }
 

@@ -18,10 +18,16 @@ import (
 
 // kustomization is the part of kustomize's own file that we write.
 type kustomization struct {
-	Resources []string `yaml:"resources,omitempty"`
-	Patches   []patch  `yaml:"patches,omitempty"`
-	Images    []image  `yaml:"images,omitempty"`
-	Namespace string   `yaml:"namespace,omitempty"`
+	Resources []string  `yaml:"resources,omitempty"`
+	Patches   []patch   `yaml:"patches,omitempty"`
+	Replicas  []replica `yaml:"replicas,omitempty"`
+	Images    []image   `yaml:"images,omitempty"`
+	Namespace string    `yaml:"namespace,omitempty"`
+}
+
+type replica struct {
+	Name  string `yaml:"name"`
+	Count int    `yaml:"count"`
 }
 
 type patch struct {
@@ -43,7 +49,7 @@ func (w *Workload) Render(namespace string, images map[string]string) ([]byte, e
 		return nil, err
 	}
 	for i, c := range w.shape {
-		k := kustomization{Resources: append([]string{"../" + top}, c.Resources...)}
+		k := kustomization{Resources: append([]string{"../" + top}, c.Resources...), Replicas: c.replicas}
 		for _, p := range c.Patches {
 			k.Patches = append(k.Patches, patch{p})
 		}

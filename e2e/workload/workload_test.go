@@ -103,3 +103,38 @@ func TestMutantsDifferFromTheirReverse(t *testing.T) {
 		}
 	}
 }
+
+// Mutants of fewer replicas share one reverse, which is the base with as many.
+func TestFewerReplicasAreReversedTogether(t *testing.T) {
+	_, a, ra, err := LoadMutant(fixtures, "selector-typo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _, rb, err := LoadMutant(fixtures, "pod-ip-fixed")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a.Resolved.Replicas() != 2 || ra.Resolved.Replicas() != 2 || ra.Name() != rb.Name() {
+		t.Errorf("%d and %d replicas, %q and %q", a.Resolved.Replicas(), ra.Resolved.Replicas(), ra.Name(), rb.Name())
+	}
+	y, err := ra.Render("", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if z, err := rb.Render("", nil); err != nil || string(y) != string(z) {
+		t.Errorf("they differ: %v", err)
+	}
+}
+
+func TestAProfileNamedTwiceIsTwoWorkloads(t *testing.T) {
+	ws, err := LoadAll(fixtures, []string{"dns-a", "dns-a", "dns-a"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a, b, c := ws[0].Name(), ws[1].Name(), ws[2].Name(); a != "dns-a" || b != "dns-a-2" || c != "dns-a-3" || ws[2].Resolved.Name != c {
+		t.Errorf("%s, %s, %s", a, b, c)
+	}
+	if _, err = LoadAll(fixtures, []string{"dns-a", "dns-b"}); err == nil || !strings.Contains(err.Error(), `no profile "dns-b"`) {
+		t.Error(err)
+	}
+}

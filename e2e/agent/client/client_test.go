@@ -221,8 +221,10 @@ func TestDaemonSet(t *testing.T) {
 	}
 	c := p.Spec.Containers[0]
 	switch {
-	case !p.Spec.HostPID || p.Spec.HostNetwork || !*c.SecurityContext.Privileged:
+	case !p.Spec.HostPID || p.Spec.HostNetwork:
 		t.Error("it must see the node's processes, and listen on no address but its own pod's")
+	case c.SecurityContext.Privileged != nil || c.SecurityContext.Capabilities.Drop[0] != "ALL" || len(c.SecurityContext.Capabilities.Add) > 5:
+		t.Errorf("it has more rights than it needs: %+v", c.SecurityContext)
 	case *p.Spec.AutomountServiceAccountToken:
 		t.Error("a privileged pod has a token of the API server that it does not need")
 	case len(c.Ports) != 0:

@@ -81,7 +81,8 @@ func (k *Keeper) Run(ctx context.Context, tell func(what string)) {
 }
 
 // Set gives a holder the faults it wants from now on. What it had already stays as it is, untouched, and is answered as
-// before: renewing costs nothing. The attempts that prove new ones take about a second.
+// before: renewing costs nothing. The attempts that prove new ones take about a second, and a few more where what they
+// are to stop does not answer at once.
 func (k *Keeper) Set(ctx context.Context, f agent.Faults) []agent.Bite {
 	h := k.holder(f)
 	if h == nil {
@@ -90,9 +91,9 @@ func (k *Keeper) Set(ctx context.Context, f agent.Faults) []agent.Bite {
 	h.turn.Lock()
 	defer h.turn.Unlock()
 	next, fresh := k.keep(h, f)
-	before := attempts(ctx, next, fresh)
+	before := attempts(ctx, next, fresh, tries)
 	k.put(h, f, next)
-	after := attempts(ctx, next, fresh)
+	after := attempts(ctx, next, fresh, 1)
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for i := range next {
@@ -177,14 +178,23 @@ func touched(lists ...[]agent.Bite) []string {
 	return all
 }
 
-// attempts makes the dials of the fresh rules, side by side.
-func attempts(ctx context.Context, of []agent.Bite, fresh []*place) []answer {
+// tries is how often the dial is made that must succeed before a rule is there: just after a pod's start, on a busy node,
+// nobody answers within patience (measured with the cluster's DNS).
+const tries = 5
+
+// attempts makes the dials of the fresh rules, side by side, each until something comes back.
+func attempts(ctx context.Context, of []agent.Bite, fresh []*place, tries int) []answer {
 	all := make([]answer, len(of))
 	var wg sync.WaitGroup
 	for i, at := range fresh {
-		if at != nil {
-			wg.Go(func() { all[i] = attempt(ctx, *at, of[i].Rule) })
+		if at == nil {
+			continue
 		}
+		wg.Go(func() {
+			for n := 0; n < tries && !all[i].came; n++ {
+				all[i] = attempt(ctx, *at, of[i].Rule)
+			}
+		})
 	}
 	wg.Wait()
 	return all

@@ -31,23 +31,48 @@ const (
 	offLastDataRecv  = 52 // tcp_info.tcpi_last_data_recv, ms
 )
 
-// TCP reads the namespace's TCP table: established connections and listeners, IPv4 and IPv6.
-func (h *Handle) TCP() ([]TCPSocket, error) {
+// Diag reads one namespace's TCP table again and again. Not safe for concurrent use.
+type Diag struct {
+	fd  int
+	buf []byte
+}
+
+// Diag opens the way to the namespace's TCP table.
+func (h *Handle) Diag() (*Diag, error) {
 	fd, err := h.Socket(unix.AF_NETLINK, unix.SOCK_RAW, unix.NETLINK_SOCK_DIAG)
 	if err != nil {
 		return nil, err
 	}
-	defer unix.Close(fd)
+	return &Diag{fd, make([]byte, 1<<16)}, nil
+}
+
+// Close ends it.
+func (d *Diag) Close() error { return unix.Close(d.fd) }
+
+// TCP reads the table: established connections and listeners, IPv4 and IPv6. After an error the Diag is of no more use:
+// what is left of an answer would be taken for the next one's.
+func (d *Diag) TCP() ([]TCPSocket, error) {
 	var all []TCPSocket
 	for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} {
-		if all, err = dump(fd, family, all); err != nil {
+		var err error
+		if all, err = d.dump(family, all); err != nil {
 			return nil, fmt.Errorf("INET_DIAG: %w", err)
 		}
 	}
 	return all, nil
 }
 
-func dump(fd int, family uint8, all []TCPSocket) ([]TCPSocket, error) {
+// TCP reads the namespace's TCP table once.
+func (h *Handle) TCP() ([]TCPSocket, error) {
+	d, err := h.Diag()
+	if err != nil {
+		return nil, err
+	}
+	defer d.Close()
+	return d.TCP()
+}
+
+func (d *Diag) dump(family uint8, all []TCPSocket) ([]TCPSocket, error) {
 	req := make([]byte, unix.NLMSG_HDRLEN+sizeofReq)
 	ne := binary.NativeEndian
 	ne.PutUint32(req[0:], uint32(len(req)))
@@ -56,19 +81,18 @@ func dump(fd int, family uint8, all []TCPSocket) ([]TCPSocket, error) {
 	body := req[unix.NLMSG_HDRLEN:]
 	body[0], body[1], body[2] = family, unix.IPPROTO_TCP, 1<<(inetDiagInfo-1)
 	ne.PutUint32(body[4:], 1<<tcpEstablished|1<<tcpListen)
-	if err := unix.Sendto(fd, req, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+	if err := unix.Sendto(d.fd, req, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
 		return nil, err
 	}
-	buf := make([]byte, 1<<16)
 	for {
-		if err := readable(fd); err != nil {
+		if err := readable(d.fd); err != nil {
 			return nil, err
 		}
-		n, _, err := unix.Recvfrom(fd, buf, 0)
+		n, _, err := unix.Recvfrom(d.fd, d.buf, 0)
 		if err != nil {
 			return nil, err
 		}
-		done, err := messages(buf[:n], func(m []byte) {
+		done, err := messages(d.buf[:n], func(m []byte) {
 			if s, ok := parse(m); ok {
 				all = append(all, s)
 			}

@@ -23,18 +23,19 @@ func (w *watch) dns(ctx context.Context) {
 	}
 	e := recording.DNS{Pod: w.pod.UID, Name: plan.DNSName, Type: "A"}
 	began := time.Now()
-	servers, err := w.o.fs.Resolvers(root)
+	servers, search, err := w.o.fs.Lookup(root)
 	if err != nil {
 		e.Outcome, e.Detail = recording.ProbeError, detail(err)
 		w.emit(recording.Event{DNS: &e})
 		return
 	}
+	e.Name = complete(plan.DNSName, search)
 	var reply *dns.Msg
 	var failed []string
 	for i, server := range servers {
 		// What is left of the time is shared among those who are left.
 		short, cancel := context.WithTimeout(ctx, (agent.DialTimeout-time.Since(began))/time.Duration(len(servers)-i))
-		reply, err = w.askServer(short, server, plan.DNSName)
+		reply, err = w.askServer(short, server, e.Name)
 		cancel()
 		if ctx.Err() != nil {
 			return
@@ -54,6 +55,20 @@ func (w *watch) dns(ctx context.Context) {
 		}
 	}
 	w.emit(recording.Event{DNS: &e})
+}
+
+// complete puts the cluster's domain behind a name that ends in "svc". It is in the search list of every pod that asks the
+// cluster's DNS; for others it is the usual one.
+func complete(name string, search []string) string {
+	if strings.HasSuffix(name, ".") {
+		return name
+	}
+	for _, s := range search {
+		if domain, is := strings.CutPrefix(s, "svc."); is {
+			return dns.Fqdn(name + "." + domain)
+		}
+	}
+	return name + ".cluster.local."
 }
 
 func (w *watch) askServer(ctx context.Context, server, name string) (*dns.Msg, error) {

@@ -7,16 +7,39 @@ import (
 	"sync"
 	"time"
 
+	"meshproof.dev/meshproof/e2e/agent/netns"
 	"meshproof.dev/meshproof/e2e/recording"
 )
 
-// sockets reads the kernel's table, without the connections that the agent itself has made there or to there.
-func (w *watch) sockets(context.Context) {
-	all, err := w.ns.TCP()
-	if err != nil {
-		w.emit(recording.Event{Sockets: &recording.Sockets{Pod: w.pod.UID, Outcome: recording.ProbeError, Detail: detail(err)}})
-		return
+// sockets gives the function that reads the kernel's table, without the connections that the agent itself has made there or
+// to there. The way to the kernel stays open from one look to the next.
+func (w *watch) sockets() (look func(context.Context), end func()) {
+	var kernel *netns.Diag
+	end = func() {
+		if kernel != nil {
+			_ = kernel.Close()
+			kernel = nil
+		}
 	}
+	return func(context.Context) {
+		var all []netns.TCPSocket
+		var err error
+		if kernel == nil {
+			kernel, err = w.ns.Diag()
+		}
+		if err == nil {
+			all, err = kernel.TCP()
+		}
+		if err != nil {
+			end()
+			w.emit(recording.Event{Sockets: &recording.Sockets{Pod: w.pod.UID, Outcome: recording.ProbeError, Detail: detail(err)}})
+			return
+		}
+		w.emit(recording.Event{Sockets: w.table(all)})
+	}, end
+}
+
+func (w *watch) table(all []netns.TCPSocket) *recording.Sockets {
 	e := recording.Sockets{Pod: w.pod.UID, Outcome: recording.OK}
 	for _, s := range all {
 		switch {
@@ -26,7 +49,7 @@ func (w *watch) sockets(context.Context) {
 			e.Links = append(e.Links, recording.Link{Local: s.Local.String(), Remote: s.Remote.String(), Idle: s.Idle, Backoff: s.Backoff, Unsent: s.Unacked})
 		}
 	}
-	w.emit(recording.Event{Sockets: &e})
+	return &e
 }
 
 // ours are the agent's own connections, by their two addresses: TCP's stand in the tables of both their ends, and DNS

@@ -53,7 +53,11 @@ func (o *Observer) begin(ctx context.Context, plan agent.Plan, pod agent.Pod, p 
 	}
 	w := &watch{o: o, pod: pod, ns: ns, plan: plan, pace: plan.Resolve(1), root: p.PID, peers: map[agent.Pod]context.CancelFunc{}}
 	w.ctx, w.cancel = context.WithCancel(ctx)
-	w.wg.Go(func() { w.every(w.ctx, func(e agent.Every) time.Duration { return e.Sockets }, w.sockets) })
+	w.wg.Go(func() {
+		look, end := w.sockets()
+		defer end()
+		w.every(w.ctx, func(e agent.Every) time.Duration { return e.Sockets }, look)
+	})
 	w.wg.Go(func() { w.every(w.ctx, func(e agent.Every) time.Duration { return e.DNS }, w.dns) })
 	w.wg.Go(func() { w.every(w.ctx, fixed(factsEvery), w.resolver()) })
 	w.wg.Go(w.asked)

@@ -20,16 +20,23 @@ const (
 // Resolvers reads the name servers of the process's own resolv.conf: literal addresses, in the order in which they are
 // to be asked.
 func (fs FS) Resolvers(pid int) ([]string, error) {
+	servers, _, err := fs.Lookup(pid)
+	return servers, err
+}
+
+// Lookup reads what the process's own resolv.conf has to look a name up with: the servers, as Resolvers has them, and the
+// domains that are searched.
+func (fs FS) Lookup(pid int) (servers, search []string, err error) {
 	data, _, err := fs.inRoot(pid, "etc/resolv.conf")
 	if err != nil {
-		return nil, fmt.Errorf("the pod's resolv.conf: %w", err)
+		return nil, nil, fmt.Errorf("the pod's resolv.conf: %w", err)
 	}
 	var r recording.Resolver
 	parseResolvConf(&r, string(data))
 	if len(r.Servers) == 0 {
-		return nil, errors.New("the pod's resolv.conf names no server")
+		return nil, nil, errors.New("the pod's resolv.conf names no server")
 	}
-	return r.Servers, nil
+	return r.Servers, r.Search, nil
 }
 
 // Resolver reads how the process resolves names. What cannot be read is in Detail.

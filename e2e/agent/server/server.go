@@ -21,6 +21,10 @@ const maxPlan = 1 << 20
 // where it was.
 const patience = 10 * time.Second
 
+// batch is how long lines wait for others to go with: each time anything is sent the container runtime, the kubelet, the
+// API server and the client have a turn of the CPU.
+const batch = 100 * time.Millisecond
+
 // Handler serves the API.
 //
 //	GET /v1/start          what this agent is and can do (recording.Start)
@@ -94,6 +98,11 @@ func stream(w http.ResponseWriter, r *http.Request, ring *Ring, seq uint64) {
 		}
 		if len(send) > 0 && conn.Flush() != nil {
 			return
+		}
+		select {
+		case <-r.Context().Done():
+			return
+		case <-time.After(batch):
 		}
 		select {
 		case <-r.Context().Done():

@@ -55,34 +55,38 @@ func usage(n int) cobra.PositionalArgs {
 
 func runCommand(code *int) *cobra.Command {
 	var o run.Options
-	c := &cobra.Command{Use: "run [PROFILE]", Short: "deploy a profile, record it, judge it", Args: usage(1)}
-	name := c.Flags().StringP("file", "f", "dns-a", "profile: a name among the fixtures, a folder, or a file")
+	c := &cobra.Command{Use: "run [PROFILE…]", Short: "deploy profiles, record them, judge them; all at the same time, each in a namespace of its own"}
+	names := c.Flags().StringSliceP("file", "f", []string{"dns-a"}, "profiles: names among the fixtures, folders, or files")
 	common(c, &o)
+	pods(c, &o)
 	c.RunE = func(c *cobra.Command, args []string) error {
-		if len(args) == 1 {
-			*name = args[0]
+		if len(args) > 0 {
+			*names = args
 		}
 		fixtures, err := run.Fixtures()
 		if err != nil {
 			return err
 		}
-		w, err := workload.Load(fixtures, *name)
+		ws, err := workload.LoadAll(fixtures, *names)
 		if err != nil {
 			*code = refused(o, err)
 			return nil
 		}
-		r, dir, err := run.Run(c.Context(), o, []*workload.Workload{w})
+		r, dir, err := run.Run(c.Context(), o, ws)
 		if err != nil {
 			return err
 		}
-		for _, p := range r.Profiles {
-			reports.Console(os.Stdout, p)
-		}
+		reports.Profiles(os.Stdout, r.Profiles)
 		reports.Closing(os.Stdout, r, dir)
 		*code = r.Exit.Code
 		return nil
 	}
 	return c
+}
+
+// pods is the flag of what runs several workloads side by side.
+func pods(c *cobra.Command, o *run.Options) {
+	c.Flags().IntVar(&o.Pods, "pods", 0, "how many pods may run at the same time (default: what this machine bears)")
 }
 
 // refused writes and prints the results of a run that did not begin.
@@ -96,7 +100,7 @@ func killMatrixCommand(code *int) *cobra.Command {
 	var o run.Options
 	c := &cobra.Command{Use: "kill-matrix [MUTANT…]", Short: "prove that the checks can fail: run the broken variants"}
 	common(c, &o)
-	c.Flags().IntVar(&o.Pods, "pods", 0, "how many pods may run at the same time (default: what this machine bears)")
+	pods(c, &o)
 	c.RunE = func(c *cobra.Command, mutants []string) error {
 		fixtures, err := run.Fixtures()
 		if err != nil {
