@@ -38,7 +38,7 @@ func lintCommand(code *int) *cobra.Command {
 		if err != nil {
 			fixtures = ""
 		}
-		w, err := workload.Load(fixtures, *name)
+		w, err := loadProfile(c, fixtures, *name)
 		if err != nil {
 			return err
 		}
@@ -52,6 +52,15 @@ func lintCommand(code *int) *cobra.Command {
 		return present(c.OutOrStdout(), *form, code, []reports.Profile{p})
 	}
 	return c
+}
+
+// loadProfile reads a profile that is to be judged by all checks: it can skip no other.
+func loadProfile(c *cobra.Command, fixtures, name string) (*workload.Workload, error) {
+	l := workload.Loader{Fixtures: fixtures}
+	for _, known := range check.All() {
+		l.Checks = append(l.Checks, known.ID)
+	}
+	return l.Load(c.Context(), name)
 }
 
 // lint judges what the manifests alone decide: a recording that is made here holds nothing else.

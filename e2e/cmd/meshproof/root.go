@@ -66,7 +66,7 @@ func runCommand(code *int) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		w, err := workload.Load(fixtures, *name)
+		w, err := loadProfile(c, fixtures, *name)
 		if err != nil {
 			*code = refused(o, err)
 			return nil
