@@ -265,6 +265,14 @@ func TestCatalogueIsCurrent(t *testing.T) {
 	}
 }
 
+func TestSchemaIsPrinted(t *testing.T) {
+	out, code, err := meshproof(t, "schema")
+	want, e := os.ReadFile("../../../docs/profile.schema.json")
+	if err != nil || e != nil || code != exitcode.OK || out != string(want) {
+		t.Errorf("exit code %d, %v, %v\n%s", code, err, e, out)
+	}
+}
+
 func TestCompact(t *testing.T) {
 	after := []entry{{ID: "dist/a"}, {ID: "dist/b"}, {ID: "mesh/a"}, {ID: "mesh/b"}, {ID: "mesh/c"}, {ID: "console/a"}}
 	for _, c := range []struct{ explains, want string }{

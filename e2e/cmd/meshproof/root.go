@@ -25,7 +25,7 @@ func root(code *int) *cobra.Command {
 		SilenceErrors: true,
 	}
 	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return exitcode.With(exitcode.Usage, err) })
-	c.AddCommand(runCommand(code), killMatrixCommand(code), lintCommand(code), judgeCommand(code), checksCommand(), clusterCommand())
+	c.AddCommand(runCommand(code), killMatrixCommand(code), lintCommand(code), judgeCommand(code), checksCommand(), schemaCommand(), clusterCommand())
 	return c
 }
 
