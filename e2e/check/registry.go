@@ -74,3 +74,12 @@ func All() []Check {
 		consoleCommands(),
 	})
 }
+
+// IDs are those of all checks.
+func IDs() []string {
+	var all []string
+	for _, c := range All() {
+		all = append(all, c.ID)
+	}
+	return all
+}

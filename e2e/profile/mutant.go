@@ -125,10 +125,7 @@ func InAgent(sabotage string) bool { return sabotage == ProbeVisible || sabotage
 // DecodeMutant reads a mutant file strictly. path is used in errors only.
 func DecodeMutant(path string, data []byte) (*Mutant, error) {
 	var m Mutant
-	if err := strict(path, data, &m); err != nil {
-		return nil, err
-	}
-	if err := kind(path, m.APIVersion, m.Kind, "Mutant"); err != nil {
+	if _, err := strict(path, data, "Mutant", &m); err != nil {
 		return nil, err
 	}
 	if m.Metadata.Name == "" || m.Spec.Base == "" || m.Spec.Why == "" {

@@ -2,6 +2,8 @@ package profile
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -19,7 +21,7 @@ const (
 
 // Setting is one value of a resolved profile as people read it.
 type Setting struct {
-	Name   string // as the JSON form of [Resolved] has it, "budgets.recovery"
+	Name   string // as the JSON form of [Resolved] or, where that does not hold it, the profile has it: "budgets.recovery"
 	Value  string
 	Origin Origin
 }
@@ -30,6 +32,7 @@ func Settings(p *Profile, r *Resolved) []Setting {
 	if r.Mutant != "" {
 		s = append(s, Setting{"mutant", r.Mutant, Said})
 	}
+	s = append(s, given(p, r)...)
 	for i, w := range r.Workloads {
 		s = append(s, Setting{fmt.Sprintf("workloads[%d]", i), fmt.Sprintf("%s %s, %d replicas of %s, labels %s", w.Kind, w.Name, w.Replicas, strings.Join(w.Images, ", "), pairs(w.Labels)), Inferred})
 	}
@@ -44,32 +47,67 @@ func Settings(p *Profile, r *Resolved) []Setting {
 	if r.Hold.D() == minHold {
 		hold = Default
 	}
-	s = append(s, said("interval", p.Spec.Discovery.Interval, r.Interval, DefaultInterval), Setting{"hold", r.Hold.String(), hold},
-		said("budgets.formation", p.Spec.Budgets.Formation, r.Budgets.Formation, DefaultFormation),
-		said("budgets.recovery", p.Spec.Budgets.Recovery, r.Budgets.Recovery, DefaultRecovery),
-		said("budgets.staleName", p.Spec.Budgets.StaleName, r.Budgets.StaleName, DefaultStaleName))
+	s = append(s, lasting("interval", p.Spec.Discovery.Interval, r.Interval, DefaultInterval), Setting{"hold", r.Hold.String(), hold},
+		lasting("budgets.formation", p.Spec.Budgets.Formation, r.Budgets.Formation, DefaultFormation),
+		lasting("budgets.recovery", p.Spec.Budgets.Recovery, r.Budgets.Recovery, DefaultRecovery),
+		lasting("budgets.staleName", p.Spec.Budgets.StaleName, r.Budgets.StaleName, DefaultStaleName))
 	var console []string
 	for _, c := range r.Console {
 		console = append(console, c.Name)
 	}
-	for _, x := range []Setting{{"console", list(console), Said}, {"skip", pairs(r.Skip), Said}, {"waive", pairs(r.Waive), Said}} {
-		if x.Value == none {
-			x.Origin = Default
-		}
-		s = append(s, x)
+	return append(s, said("console", list(console), len(console) > 0), said("skip", pairs(r.Skip), len(r.Skip) > 0), said("waive", pairs(r.Waive), len(r.Waive) > 0))
+}
+
+// given are the settings about what is deployed, where, and what for.
+func given(p *Profile, r *Resolved) []Setting {
+	objects := Setting{"manifests", list(p.Spec.Manifests), Said}
+	if len(p.Spec.Command) > 0 {
+		objects = Setting{"command", fmt.Sprintf("%q", p.Spec.Command), Said}
 	}
-	return s
+	namespace := Setting{"namespace", r.Namespace, Inferred}
+	switch {
+	case p.Spec.Namespace != "":
+		namespace.Origin = Said
+	case r.Namespace == "":
+		namespace = Setting{"namespace", "(a fresh one)", Default}
+	}
+	s := []Setting{objects, said("requires", list(p.Spec.Requires), len(p.Spec.Requires) > 0), namespace,
+		said("nodes", fmt.Sprint(r.Nodes), p.Spec.Nodes > 0), said("expect.topology", string(r.Expect.Topology), p.Spec.Expect.Topology != ""), said("expect.discovery", string(r.Expect.Discovery), p.Spec.Expect.Discovery != "")}
+	// A variable may hold a secret: its name says enough.
+	s = append(s, said("env", list(slices.Sorted(maps.Keys(p.Spec.Env))), len(p.Spec.Env) > 0))
+	for _, im := range p.Spec.Images {
+		for _, x := range [][2]string{{"build", im.Build}, {"archive", im.Archive}, {"local", im.Local}, {"pull", im.Pull}} {
+			if x[1] != "" {
+				s = append(s, Setting{fmt.Sprintf("images.%s", im.Name), x[0] + " " + x[1], Said})
+			}
+		}
+	}
+	for _, ref := range r.Images() {
+		if !slices.ContainsFunc(p.Spec.Images, func(im Image) bool { return called(ref, im.Name) }) {
+			s = append(s, Setting{"images." + ref, "as the nodes have or pull it", Default})
+		}
+	}
+	ref := p.Spec.Cookie.SecretKeyRef
+	return append(s, Setting{"cookie", fmt.Sprintf("key %s of Secret %s", ref.Key, ref.Name), Said})
 }
 
 const none = "(none)"
 
-// said is a duration that the profile may say. A mutant's own budget, which is neither of both, is said, too.
-func said(name string, inProfile, resolved Duration, def time.Duration) Setting {
+// lasting is a duration that the profile may say. A mutant's own budget, which is neither of both, is said, too.
+func lasting(name string, inProfile, resolved Duration, def time.Duration) Setting {
 	s := Setting{name, resolved.String(), Default}
 	if inProfile != 0 || resolved.D() != def {
 		s.Origin = Said
 	}
 	return s
+}
+
+// said is a value that the profile may say, is tells whether it does.
+func said(name, value string, is bool) Setting {
+	if is {
+		return Setting{name, value, Said}
+	}
+	return Setting{name, value, Default}
 }
 
 func filled(s, empty string) string {

@@ -28,7 +28,7 @@ func settings(t *testing.T, text string) map[string]Setting {
 }
 
 func TestSettingsTellTheOrigin(t *testing.T) {
-	got := settings(t, good+"  discovery: {interval: 7s}\n  skip: {mesh/stable: one shot}\n")
+	got := settings(t, good+"  discovery: {interval: 7s}\n  skip: {mesh/stable: one shot}\n  nodes: 3\n  expect: {topology: component}\n  env: {RELEASE_COOKIE: worth-nothing}\n")
 	for name, want := range map[string]Setting{
 		"name":              {Value: "shop", Origin: Said},
 		"workloads[0]":      {Value: "StatefulSet shop, 3 replicas of shop, labels app=shop, tier=web", Origin: Inferred},
@@ -42,10 +42,24 @@ func TestSettingsTellTheOrigin(t *testing.T) {
 		"budgets.recovery":  {Value: "5m0s", Origin: Said},
 		"skip":              {Value: "mesh/stable=one shot", Origin: Said},
 		"waive":             {Value: "(none)", Origin: Default},
+		"manifests":         {Value: "deploy.yaml", Origin: Said},
+		"requires":          {Value: "(none)", Origin: Default},
+		"namespace":         {Value: "(a fresh one)", Origin: Default},
+		"nodes":             {Value: "3", Origin: Said},
+		"expect.topology":   {Value: "component", Origin: Said},
+		"expect.discovery":  {Value: "continuous", Origin: Default},
+		"env":               {Value: "RELEASE_COOKIE", Origin: Said},
+		"images.shop":       {Value: "build .", Origin: Said},
+		"cookie":            {Value: "key cookie of Secret shop", Origin: Said},
 	} {
 		if want.Name = name; got[name] != want {
 			t.Errorf("%s: %+v, want %+v", name, got[name], want)
 		}
+	}
+	plain := strings.Replace(good, "manifests: [deploy.yaml]", "command: [cat, deploy.yaml]", 1)
+	plain = strings.Replace(plain, "  images: [{name: shop, build: .}]\n", "", 1)
+	if s := settings(t, plain); s["command"] != (Setting{"command", `["cat" "deploy.yaml"]`, Said}) || s["images.shop"].Origin != Default || s["nodes"] != (Setting{"nodes", "1", Default}) {
+		t.Errorf("command %+v, images.shop %+v, nodes %+v", s["command"], s["images.shop"], s["nodes"])
 	}
 	if s := settings(t, good); s["interval"].Origin != Default || s["hold"] != (Setting{"hold", "10s", Default}) {
 		t.Errorf("interval %+v, hold %+v", s["interval"], s["hold"])

@@ -3,87 +3,163 @@ package profile
 import (
 	"fmt"
 	"time"
+
+	"gopkg.in/yaml.v3"
 )
 
 // APIVersion is the version of the profile format.
 const APIVersion = "meshproof.dev/v1alpha1"
 
 // Profile is the file a user writes. Everything that can be inferred from the manifests may be left out.
+//
+// The comments of these types are the descriptions in docs/profile.schema.json; the tag rule is what the decoder asks for
+// and the schema says (see [rules]).
 type Profile struct {
-	APIVersion string   `yaml:"apiVersion"`
-	Kind       string   `yaml:"kind"` // "Profile"
-	Metadata   Metadata `yaml:"metadata"`
-	Spec       Spec     `yaml:"spec"`
+	// The version of the format.
+	APIVersion string `yaml:"apiVersion" rule:"required"`
+	// What the file is.
+	Kind string `yaml:"kind" rule:"required"`
+	// How the profile is called.
+	Metadata Metadata `yaml:"metadata" rule:"required"`
+	// What is deployed, and what it is held to.
+	Spec Spec `yaml:"spec" rule:"required"`
+
+	file string
+	root *yaml.Node
 }
 
 // Metadata names a profile or a mutant.
 type Metadata struct {
-	Name string `yaml:"name"`
+	// The name that reports and namespaces carry.
+	Name string `yaml:"name" rule:"required"`
 }
 
-// Spec says what to deploy and what to hold it to.
+// Spec says what to deploy and what to hold it to. Paths are relative to the profile's own folder.
 type Spec struct {
-	// Manifests are files, relative to the profile's own folder; globs are allowed.
-	Manifests []string `yaml:"manifests"`
-	// Images says how images that the manifests name are made or had. An image that is not listed must be
-	// pullable by the cluster's nodes.
+	// The files to deploy: paths, patterns such as deploy/*.yaml, and folders, of which *.yaml, *.yml and *.json are taken, not
+	// those of folders inside.
+	Manifests []string `yaml:"manifests" rule:"one=objects"`
+	// A command that prints the manifests, run in the profile's folder, without a shell: [helm, template, ./chart].
+	Command []string `yaml:"command" rule:"one=objects"`
+	// Manifests of what the application needs beside its own pods (a database). They are applied before it, and no pod of
+	// theirs is a node.
+	Requires []string `yaml:"requires"`
+	// The namespace that everything is deployed to. Unless said it is the one that the manifests carry or name, or a fresh one.
+	Namespace string `yaml:"namespace" rule:"label"`
+	// How many nodes the Kubernetes cluster has to have at least; 1 unless said.
+	Nodes int `yaml:"nodes" rule:"min=1,max=9"`
+	// Environment variables that the application's containers get, or get another value for.
+	Env map[string]string `yaml:"env" rule:"variables"`
+	// How images that the manifests name are made or had. One that is not listed must be pullable by the cluster's nodes.
 	Images []Image `yaml:"images"`
-	Cookie Cookie  `yaml:"cookie"`
-	// Discovery describes the app's own search for its peers.
+	// Where the cookie of the Erlang distribution lies.
+	Cookie Cookie `yaml:"cookie" rule:"required"`
+	// The application's own search for its peers.
 	Discovery Discovery `yaml:"discovery"`
-	Budgets   Budgets   `yaml:"budgets"`
-	// Console are commands of the app's own command line that must work in a running container.
+	// What the application means to be, where that is not a full mesh whose nodes go on looking for each other.
+	Expect Expectations `yaml:"expect"`
+	// The times that are allowed.
+	Budgets Budgets `yaml:"budgets"`
+	// Commands of the application's own command line that must work in a running container.
 	Console []Command `yaml:"console"`
-	// Skip leaves checks out, each with the reason that the report shows.
-	Skip map[string]string `yaml:"skip"`
-	// Waive judges a check but does not let its failure change the exit code, each with the reason.
-	Waive map[string]string `yaml:"waive"`
+	// Checks that are left out, by id, each with the reason that the report shows.
+	Skip map[string]string `yaml:"skip" rule:"filled"`
+	// Checks that are judged and whose failure does not change the exit code, by id, each with the reason.
+	Waive map[string]string `yaml:"waive" rule:"filled"`
 }
 
 // Image says how one image of the manifests is had: exactly one of the sources is set.
 type Image struct {
-	Name    string `yaml:"name"`    // as the manifests name it
-	Build   string `yaml:"build"`   // folder with a Dockerfile, relative to the profile's folder
-	Archive string `yaml:"archive"` // image archive (tar), relative to the profile's folder
-	Local   string `yaml:"local"`   // reference in the local engine
-	Pull    string `yaml:"pull"`    // reference that the engine pulls
+	// The image as the manifests name it, with or without its tag.
+	Name string `yaml:"name" rule:"required"`
+	// A folder with a Dockerfile.
+	Build string `yaml:"build" rule:"one=source"`
+	// An image archive (tar).
+	Archive string `yaml:"archive" rule:"one=source"`
+	// A reference that the local engine has.
+	Local string `yaml:"local" rule:"one=source"`
+	// A reference that the engine pulls.
+	Pull string `yaml:"pull" rule:"one=source"`
 }
 
 // Cookie says where the distribution cookie lies. Its value never enters a profile.
 type Cookie struct {
-	SecretKeyRef SecretKeyRef `yaml:"secretKeyRef"`
+	// One key of a Secret among the manifests.
+	SecretKeyRef SecretKeyRef `yaml:"secretKeyRef" rule:"required"`
 }
 
 // SecretKeyRef names one key of a Secret among the manifests.
 type SecretKeyRef struct {
-	Name string `yaml:"name"`
-	Key  string `yaml:"key"`
+	// The Secret's name.
+	Name string `yaml:"name" rule:"required"`
+	// The key under which the cookie stands.
+	Key string `yaml:"key" rule:"required"`
 }
 
 // Command is one command that is run in a running container, and what its output must hold.
 type Command struct {
-	Name   string   `yaml:"name" json:"name"`
-	Run    []string `yaml:"run" json:"run"`
-	TTY    bool     `yaml:"tty" json:"tty,omitempty"`     // give it a terminal
-	Input  string   `yaml:"input" json:"input,omitempty"` // typed once it runs; the command is ended when its output has Expect
-	Expect string   `yaml:"expect" json:"expect"`
+	// How reports call it.
+	Name string `yaml:"name" json:"name" rule:"required"`
+	// The program and its arguments.
+	Run []string `yaml:"run" json:"run" rule:"required"`
+	// Whether it gets a terminal.
+	TTY bool `yaml:"tty" json:"tty,omitempty"`
+	// Text that is typed once it runs; the command is ended when its output has what is expected.
+	Input string `yaml:"input" json:"input,omitempty"`
+	// Text that the output must hold.
+	Expect string `yaml:"expect" json:"expect" rule:"required"`
 }
 
 // Discovery describes how often the app looks for its peers.
 type Discovery struct {
+	// The time between two looks; 1s unless said.
 	Interval Duration `yaml:"interval"`
 }
 
 // Budgets are the times that the profile allows. A run that needs longer fails, and says what it last saw.
 type Budgets struct {
-	// Formation is the time from when all pods are Ready to a full mesh that has held.
+	// From when all pods are Ready to a full mesh that has held; 90s unless said.
 	Formation Duration `yaml:"formation" json:"formation"`
-	// Recovery is the time from the deletion of a pod to a full mesh with its replacement.
+	// From the deletion of a pod to a full mesh with its replacement; 60s unless said.
 	Recovery Duration `yaml:"recovery" json:"recovery"`
-	// StaleName is the time from the exit of a container until its node's name is out of every view and
-	// its address out of DNS.
+	// From the exit of a container until its node's name is out of every view and its address out of DNS; 15s unless said.
 	StaleName Duration `yaml:"staleName" json:"staleName"`
 }
+
+// Expectations are what the application means to be. In recordings older than these words both are empty: the defaults.
+type Expectations struct {
+	// The mesh that is meant. full: every node is connected to every other. component: all nodes are one cluster, not all of
+	// them connected directly. none: there is no cluster on purpose. full unless said.
+	Topology Topology `yaml:"topology" json:"topology"`
+	// How long the nodes look for each other. continuous: as long as they run. at-start: only when they start. continuous
+	// unless said.
+	Discovery Looks `yaml:"discovery" json:"discovery"`
+}
+
+// Topology is a word for the shape of a mesh.
+type Topology string
+
+// The topologies.
+const (
+	FullMesh     Topology = "full"
+	OneComponent Topology = "component"
+	NoMesh       Topology = "none"
+)
+
+func (Topology) words() []string {
+	return []string{string(FullMesh), string(OneComponent), string(NoMesh)}
+}
+
+// Looks is a word for how long nodes look for each other.
+type Looks string
+
+// How long nodes look for each other.
+const (
+	LooksOn   Looks = "continuous"
+	LooksOnce Looks = "at-start"
+)
+
+func (Looks) words() []string { return []string{string(LooksOn), string(LooksOnce)} }
 
 // Duration is a time.Duration that reads and writes as "10s" in YAML and JSON.
 type Duration time.Duration
@@ -108,39 +184,3 @@ func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d)
 func (d Duration) D() time.Duration { return time.Duration(d) }
 
 func (d Duration) String() string { return time.Duration(d).String() }
-
-// Decode reads a profile file strictly. path is used in errors only.
-func Decode(path string, data []byte) (*Profile, error) {
-	var p Profile
-	if err := strict(path, data, &p); err != nil {
-		return nil, err
-	}
-	if err := kind(path, p.APIVersion, p.Kind, "Profile"); err != nil {
-		return nil, err
-	}
-	switch {
-	case p.Metadata.Name == "":
-		return nil, fmt.Errorf("%s: metadata.name is missing", path)
-	case len(p.Spec.Manifests) == 0:
-		return nil, fmt.Errorf("%s: spec.manifests is empty: there is nothing to deploy", path)
-	case p.Spec.Cookie.SecretKeyRef.Name == "" || p.Spec.Cookie.SecretKeyRef.Key == "":
-		return nil, fmt.Errorf("%s: spec.cookie.secretKeyRef needs name and key: without the cookie no node can be asked for its view", path)
-	}
-	for i, c := range p.Spec.Console {
-		if c.Name == "" || len(c.Run) == 0 || c.Expect == "" {
-			return nil, fmt.Errorf("%s: spec.console[%d] needs name, run and expect", path, i)
-		}
-	}
-	for i, im := range p.Spec.Images {
-		n := 0
-		for _, s := range []string{im.Build, im.Archive, im.Local, im.Pull} {
-			if s != "" {
-				n++
-			}
-		}
-		if im.Name == "" || n != 1 {
-			return nil, fmt.Errorf("%s: spec.images[%d] needs a name and exactly one of build, archive, local, pull", path, i)
-		}
-	}
-	return &p, nil
-}

@@ -73,17 +73,17 @@ func TestHoldIsThreeRoundsOfDiscovery(t *testing.T) {
 func TestBadProfilesSayWhere(t *testing.T) {
 	for name, c := range map[string]struct{ text, says string }{
 		"empty":            {"", "p.yaml: the file is empty"},
-		"not YAML":         {"a: [", "p.yaml:1: did not find"},
+		"not YAML":         {"a: [", "p.yaml:1: not YAML: did not find"},
 		"unknown key":      {strings.Replace(good, "manifests", "manifest", 1), `p.yaml:5: unknown key "manifest", did you mean "manifests"?`},
 		"deep unknown key": {strings.Replace(good, "recovery", "recoverry", 1), `p.yaml:8: unknown key "recoverry", did you mean "recovery"?`},
-		"far off key":      {good + "  zzzzzz: 1\n", `unknown key "zzzzzz"`},
-		"wrong kind":       {strings.Replace(good, "Profile", "Deployment", 1), `kind "Deployment"`},
-		"no name":          {strings.Replace(good, "shop", `""`, 1), "metadata.name is missing"},
-		"bad duration":     {strings.Replace(good, "5m", "5 minutes", 1), "not a duration"},
+		"far off key":      {good + "  zzzzzz: 1\n", `p.yaml:9: unknown key "zzzzzz" in spec, which knows manifests, command, `},
+		"wrong kind":       {strings.Replace(good, "Profile", "Deployment", 1), `p.yaml:2: kind is "Deployment"; this file needs kind: Profile`},
+		"no name":          {strings.Replace(good, "shop", `""`, 1), "p.yaml:3: metadata.name is missing"},
+		"bad duration":     {strings.Replace(good, "5m", "5 minutes", 1), `p.yaml:8: spec.budgets.recovery: "5 minutes" is not a duration`},
 		"negative":         {strings.Replace(good, "5m", "-5m", 1), "not a positive duration"},
-		"two sources":      {strings.Replace(good, "build: .", "build: ., pull: x", 1), "exactly one of build, archive, local, pull"},
+		"two sources":      {strings.Replace(good, "build: .", "build: ., pull: x", 1), "p.yaml:6: spec.images[0] has build and pull; it needs exactly one of build, archive, local, pull"},
 		"no cookie":        {strings.Replace(good, "cookie: {secretKeyRef: {name: shop, key: cookie}}", "", 1), "spec.cookie"},
-		"two documents":    {good + "---\na: 1\n", "more than one"},
+		"two documents":    {good + "---\na: 1\n", "p.yaml:10: a second YAML document"},
 	} {
 		_, err := Decode("p.yaml", []byte(c.text))
 		if err == nil || !strings.Contains(err.Error(), c.says) {

@@ -27,6 +27,9 @@ const (
 type Resolved struct {
 	Name      string            `json:"name"`
 	Mutant    string            `json:"mutant,omitempty"`
+	Namespace string            `json:"namespace,omitempty"` // that it has to be deployed to; "": any
+	Nodes     int               `json:"nodes,omitempty"`     // of the Kubernetes cluster, at least
+	Expect    Expectations      `json:"expect"`
 	Workloads []Workload        `json:"workloads"`
 	Services  []string          `json:"services"`          // that select the workloads' pods
 	Service   string            `json:"service,omitempty"` // the one discovery asks for
@@ -82,8 +85,11 @@ type object struct {
 		Template *podTemplate   `yaml:"template"`
 		Extra    map[string]any `yaml:",inline"`
 	} `yaml:"spec"`
-	Extra map[string]any `yaml:",inline"`
+
+	raw map[string]any // all of it
 }
+
+func (o object) String() string { return o.Kind + " " + o.Metadata.Name }
 
 type port struct {
 	Name          string `yaml:"name"`
@@ -117,6 +123,7 @@ func Resolve(p *Profile, manifests []byte) (*Resolved, error) {
 	}
 	r := &Resolved{
 		Name: p.Metadata.Name, EPMDPort: DefaultEPMDPort, Console: p.Spec.Console, Skip: p.Spec.Skip, Waive: p.Spec.Waive,
+		Nodes: max(1, p.Spec.Nodes), Expect: p.Spec.Expect,
 		Interval: or(p.Spec.Discovery.Interval, DefaultInterval),
 		Budgets: Budgets{
 			Formation: or(p.Spec.Budgets.Formation, DefaultFormation),
@@ -127,11 +134,20 @@ func Resolve(p *Profile, manifests []byte) (*Resolved, error) {
 	// Three rounds of discovery must pass over a full mesh before it is called stable: a discovery that
 	// disconnects what it does not find shows itself in the first.
 	r.Hold = Duration(max(minHold, 3*r.Interval.D()))
+	if r.Expect.Topology == "" {
+		r.Expect.Topology = FullMesh
+	}
+	if r.Expect.Discovery == "" {
+		r.Expect.Discovery = LooksOn
+	}
 	for _, o := range objects {
-		r.addWorkload(o)
+		r.addWorkload(o, objects)
 	}
 	if len(r.Workloads) == 0 {
-		return nil, fmt.Errorf("profile %s: no Deployment or StatefulSet among its manifests: nothing would run", r.Name)
+		return nil, fmt.Errorf("%s: no Deployment or StatefulSet is among the manifests, so that nothing would run; there is %s", p.At("spec", p.source()), names(objects))
+	}
+	if r.Namespace, err = p.namespace(objects); err != nil {
+		return nil, err
 	}
 	for _, o := range objects {
 		r.addService(o)
@@ -158,13 +174,43 @@ func soleHeadless(objects []object) string {
 	return name
 }
 
-func (r *Resolved) addWorkload(o object) {
+// source is the key under which the profile says where its objects come from.
+func (p *Profile) source() string {
+	if len(p.Spec.Command) > 0 {
+		return "command"
+	}
+	return "manifests"
+}
+
+// names lists objects for a message, the first few of them.
+func names(objects []object) string {
+	var all []string
+	for _, o := range objects {
+		all = append(all, o.String())
+	}
+	return few(all)
+}
+
+// few lists the first five.
+func few(all []string) string {
+	if len(all) == 0 {
+		return "none"
+	}
+	if more := len(all) - 5; more > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(all[:5], ", "), more)
+	}
+	return strings.Join(all, ", ")
+}
+
+func (r *Resolved) addWorkload(o object, all []object) {
 	if o.Kind != "Deployment" && o.Kind != "StatefulSet" || o.Spec.Template == nil {
 		return
 	}
 	w := Workload{Kind: o.Kind, Name: o.Metadata.Name, Replicas: 1, Labels: o.Spec.Template.Metadata.Labels}
 	if o.Spec.Replicas != nil {
 		w.Replicas = *o.Spec.Replicas
+	} else if n := scaled(o, all); n > 0 {
+		w.Replicas = n
 	}
 	for _, c := range o.Spec.Template.Spec.Containers {
 		w.Images = append(w.Images, c.Image)
@@ -173,6 +219,18 @@ func (r *Resolved) addWorkload(o object) {
 		}
 	}
 	r.Workloads = append(r.Workloads, w)
+}
+
+// scaled is the least number of replicas to which an autoscaler takes o, 0 where there is none.
+func scaled(o object, all []object) int {
+	for _, s := range all {
+		ref, _ := s.Spec.Extra["scaleTargetRef"].(map[string]any)
+		if s.Kind == "HorizontalPodAutoscaler" && ref["kind"] == o.Kind && ref["name"] == o.Metadata.Name {
+			n, _ := s.Spec.Extra["minReplicas"].(int)
+			return n
+		}
+	}
+	return 0
 }
 
 // declare takes a port's name for its meaning: "dist" or "erl-dist" is what inet_dist_listen_min/max must say.
@@ -217,12 +275,20 @@ func decodeObjects(manifests []byte) ([]object, error) {
 	d := yaml.NewDecoder(bytes.NewReader(manifests))
 	for n := 1; ; n++ {
 		var o object
-		err := d.Decode(&o)
+		var doc yaml.Node
+		err := d.Decode(&doc)
 		if errors.Is(err, io.EOF) {
 			return all, nil
 		}
+		if err == nil {
+			err = doc.Decode(&o.raw)
+		}
+		if err == nil {
+			err = doc.Decode(&o)
+		}
 		if err != nil {
-			return nil, fmt.Errorf("object %d of the manifests: %s", n, strings.TrimPrefix(err.Error(), "yaml: "))
+			meta, _ := o.raw["metadata"].(map[string]any)
+			return nil, fmt.Errorf("object %d of the manifests (%v %v): %s", n, o.raw["kind"], meta["name"], yamlLine.ReplaceAllString(strings.TrimPrefix(err.Error(), "yaml: "), ""))
 		}
 		if o.Kind != "" {
 			all = append(all, o)

@@ -7,108 +7,111 @@ import (
 	"io"
 	"reflect"
 	"regexp"
+	"sort"
+	"strconv"
 	"strings"
 
 	"gopkg.in/yaml.v3"
 )
 
-// unknownField is how yaml.v3 words a key that the type does not have.
-var unknownField = regexp.MustCompile(`line (\d+): field (\S+) not found in type \S+`)
-
-// strict decodes one YAML document into v and refuses unknown keys, naming the nearest known one: a
-// misspelt key that is silently ignored is a check that silently does not run.
-func strict(path string, data []byte, v any) error {
+// strict decodes one YAML document of that kind into v and gives its root. What the type does not know or asks for is an
+// error with its line: a misspelt key that is silently ignored is a check that silently does not run.
+func strict(path string, data []byte, kind string, v any) (*yaml.Node, error) {
+	line := func(n int) string { return fmt.Sprintf("%s:%d", path, n) }
 	d := yaml.NewDecoder(bytes.NewReader(data))
-	d.KnownFields(true)
-	err := d.Decode(v)
-	var te *yaml.TypeError
+	var doc, second yaml.Node
+	err := d.Decode(&doc)
 	switch {
-	case errors.Is(err, io.EOF):
-		return fmt.Errorf("%s: the file is empty", path)
-	case errors.As(err, &te):
-		m := unknownField.FindStringSubmatch(te.Errors[0])
-		if m == nil {
-			return At(path, errors.New(te.Errors[0]))
-		}
-		return fmt.Errorf("%s:%s: unknown key %q%s", path, m[1], m[2], nearest(m[2], keys(reflect.TypeOf(v))))
+	case errors.Is(err, io.EOF), err == nil && empty(doc.Content[0]):
+		return nil, fmt.Errorf("%s: the file is empty; it has to begin with apiVersion: %s and kind: %s", path, APIVersion, kind)
 	case err != nil:
-		return At(path, err)
+		return nil, YAMLError(path, line, data, err)
 	}
-	if err := d.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
-		return fmt.Errorf("%s: more than one YAML document", path)
+	root := target(doc.Content[0])
+	if err = header(path, root, kind); err != nil {
+		return nil, err
+	}
+	r := reader{path: path, root: reflect.TypeOf(v).Elem()}
+	if err = r.value(root, place{t: r.root, line: root.Line}); err == nil {
+		err = r.missing
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err = root.Decode(v); err != nil {
+		return nil, YAMLError(path, line, data, err)
+	}
+	if err = d.Decode(&second); !errors.Is(err, io.EOF) {
+		if err != nil {
+			return nil, YAMLError(path, line, data, err)
+		}
+		return nil, fmt.Errorf("%s: a second YAML document begins here; the file holds one %s", line(second.Content[0].Line), strings.ToLower(kind))
+	}
+	return root, nil
+}
+
+// header looks at apiVersion and kind before anything else: whoever gives a Deployment does not want to hear which of its
+// keys a profile has not.
+func header(path string, root *yaml.Node, kind string) error {
+	if root.Kind != yaml.MappingNode {
+		return fmt.Errorf("%s:%d: the file holds %s; it has to begin with apiVersion: %s and kind: %s", path, root.Line, found(root), APIVersion, kind)
+	}
+	for _, want := range [][2]string{{"apiVersion", APIVersion}, {"kind", kind}} {
+		n, line := child(root, want[0])
+		switch {
+		case n == nil:
+			return fmt.Errorf("%s:%d: %s is missing; this file needs %s: %s", path, root.Line, want[0], want[0], want[1])
+		case target(n).Value != want[1]:
+			return fmt.Errorf("%s:%d: %s is %s; this file needs %s: %s", path, line, want[0], found(target(n)), want[0], want[1])
+		}
 	}
 	return nil
 }
 
-// yamlLine is how yaml.v3 names the place of an error.
-var yamlLine = regexp.MustCompile(`(?:yaml: )?(?:unmarshal errors:\s*)?line (\d+): `)
+var (
+	// yamlLine is how yaml.v3 names the place of an error.
+	yamlLine = regexp.MustCompile(`(?:yaml: )?(?:unmarshal errors:\s*)?line (\d+): `)
+	// tabbed is a line that is indented with a tab.
+	tabbed = regexp.MustCompile(`(?m)^ *\t`)
+)
 
-// At is an error of yaml.v3 about the file at path, with the line where editors look for it: "FILE:LINE: what is wrong".
-func At(path string, err error) error {
-	text := err.Error()
-	m := yamlLine.FindStringSubmatchIndex(text)
-	if m == nil {
-		return fmt.Errorf("%s: %s", path, strings.TrimPrefix(text, "yaml: "))
-	}
-	return fmt.Errorf("%s:%s: %s", path, text[m[2]:m[3]], text[:m[0]]+text[m[1]:])
-}
-
-func kind(path, apiVersion, got, want string) error {
-	if apiVersion != APIVersion || got != want {
-		return fmt.Errorf("%s: apiVersion %q, kind %q; want %q, %q", path, apiVersion, got, APIVersion, want)
-	}
-	return nil
-}
-
-// keys lists all keys that the YAML form of t knows, at any depth.
-func keys(t reflect.Type) []string {
-	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
-		t = t.Elem()
-	}
-	if t.Kind() != reflect.Struct {
-		return nil
-	}
-	var all []string
-	for f := range t.NumField() {
-		name, _, _ := strings.Cut(t.Field(f).Tag.Get("yaml"), ",")
-		if name == "" || name == "-" {
-			continue
+// YAMLError is an error of yaml.v3 about data as people read it, with the place, where yaml.v3 knows it, and what it mostly
+// comes from. whole names all of data, line one line of it.
+func YAMLError(whole string, line func(int) string, data []byte, err error) error {
+	text, at := strings.TrimPrefix(err.Error(), "yaml: "), whole
+	if m := yamlLine.FindStringSubmatchIndex(text); m != nil {
+		if n, e := strconv.Atoi(text[m[2]:m[3]]); e == nil {
+			at = line(n)
 		}
-		all = append(append(all, name), keys(t.Field(f).Type)...)
+		text = text[:m[0]] + text[m[1]:]
 	}
-	return all
+	switch tab, brace := tabbed.FindIndex(data), bytes.Index(data, []byte("{{")); {
+	case tab != nil && strings.Contains(text, "cannot start any token"):
+		return fmt.Errorf("%s: not YAML: the line is indented with a tab; YAML takes spaces only", line(lineOf(data, tab[0])))
+	case brace >= 0:
+		return fmt.Errorf("%s: not YAML: {{ stands here, as in a template; let what renders it print the manifests: command: [helm, template, ./chart]", line(lineOf(data, brace)))
+	case strings.Contains(text, "expected ',' or"), strings.Contains(text, "expected node content"):
+		text += "; is a bracket, a brace or a quote not closed?"
+	case strings.Contains(text, "expected key"), strings.Contains(text, "expected '-'"):
+		at, text = line(brokenAt(data, text)), "this line is indented like none of those before it; the keys of one mapping begin in one column"
+	case strings.Contains(text, "mapping values are not allowed"):
+		text += "; is the line indented otherwise than its neighbours?"
+	}
+	return fmt.Errorf("%s: not YAML: %s", at, text)
 }
 
-func nearest(word string, known []string) string {
-	best, at := "", len(word)/2+1
-	for _, k := range known {
-		if d := distance(strings.ToLower(word), strings.ToLower(k)); d < at {
-			best, at = k, d
-		}
-	}
-	if best == "" {
-		return ""
-	}
-	return fmt.Sprintf(", did you mean %q?", best)
-}
+// lineOf is the line in which a byte of data stands.
+func lineOf(data []byte, at int) int { return 1 + bytes.Count(data[:at], []byte("\n")) }
 
-// distance is the Levenshtein distance.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		diag := row[0]
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			cost := diag
-			if a[i-1] != b[j-1] {
-				cost++
+// brokenAt is the first line with which data breaks in this way. Of blocks yaml.v3 only tells where they began.
+func brokenAt(data []byte, how string) int {
+	lines := bytes.SplitAfter(data, []byte("\n"))
+	return 1 + sort.Search(len(lines)-1, func(n int) bool {
+		d := yaml.NewDecoder(bytes.NewReader(bytes.Join(lines[:n+1], nil)))
+		for {
+			if err := d.Decode(new(yaml.Node)); err != nil {
+				return strings.HasSuffix(err.Error(), how)
 			}
-			diag = row[j]
-			row[j] = min(cost, row[j]+1, row[j-1]+1)
 		}
-	}
-	return row[len(b)]
+	})
 }

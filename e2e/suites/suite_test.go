@@ -121,7 +121,7 @@ func open(ctx context.Context, a *asked) (*door, error) {
 	if err != nil {
 		return nil, err
 	}
-	ws, err := workload.LoadAll(fixtures, strings.FieldsFunc(a.profiles, func(r rune) bool { return r == ',' || r == ' ' }))
+	ws, err := workload.Loader{Fixtures: fixtures, Checks: check.IDs()}.LoadAll(ctx, strings.FieldsFunc(a.profiles, func(r rune) bool { return r == ',' || r == ' ' }))
 	if err != nil {
 		return nil, err
 	}

@@ -1,18 +1,20 @@
 // Package workload brings a profile from files on disk to running pods: it reads the profile, renders its manifests
 // (with a mutant's changes, through kustomize), and creates and deletes the objects.
 //
-// In: a folder, a cluster's REST configuration. Out: rendered objects, running pods, errors that say what was seen. It
-// gives no verdict on what runs.
+// In: a folder, a cluster's REST configuration. Out: rendered objects, running pods, errors that say what was seen; those
+// about the profile say in which line, and what to write instead. It runs the command that a profile names for its
+// manifests, and gives no verdict on what runs.
 package workload
 
 import (
+	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"sort"
 	"strings"
+	"time"
 
 	"meshproof.dev/meshproof/e2e/exitcode"
 	"meshproof.dev/meshproof/e2e/profile"
@@ -28,7 +30,9 @@ type Workload struct {
 	Mutant   *profile.Mutant // what is wrong with it; nil where nothing is
 	File     string          // the profile itself, for messages
 	Episodes []string        // those that are recorded, where it is not all of them
-	files    map[string][]byte
+	sources  []source
+	requires []source          // applied before the others; no pods of theirs are nodes
+	places   map[string]string // "KIND/NAME" → "FILE:LINE" of both
 	shape    []change
 	cookies  [][]byte
 }
@@ -54,19 +58,31 @@ type change struct {
 	files    map[string][]byte
 }
 
-// Load reads the profile named by nameOrPath: a name among the fixtures, a folder with a profile.yaml, or a
-// file. Whatever is wrong with it has exit code Usage.
+// Loader reads profiles. Its zero value knows no fixtures.
+type Loader struct {
+	Fixtures string        // the folder with profiles and mutants that are named, not given by path
+	Checks   []string      // ids that a profile may skip or waive; nil: any
+	Limit    time.Duration // how long a profile's command may run; 0: 30 s
+}
+
+// Load is [Loader.Load] of a loader that knows the fixtures only.
 func Load(fixtures, nameOrPath string) (*Workload, error) {
-	w, err := load(fixtures, nameOrPath)
+	return Loader{Fixtures: fixtures}.Load(context.Background(), nameOrPath)
+}
+
+// Load reads the profile named by nameOrPath: a name among the fixtures, a folder with a profile.yaml, or a file. Whatever
+// is wrong with it has exit code Usage. Its command, where it has one, ends with ctx.
+func (l Loader) Load(ctx context.Context, nameOrPath string) (*Workload, error) {
+	w, err := l.load(ctx, nameOrPath)
 	return w, exitcode.With(exitcode.Usage, err)
 }
 
 // LoadAll reads several profiles. One that is named again is another workload of its own: its name then has a number.
-func LoadAll(fixtures string, namesOrPaths []string) ([]*Workload, error) {
+func (l Loader) LoadAll(ctx context.Context, namesOrPaths []string) ([]*Workload, error) {
 	var all []*Workload
 	times := map[string]int{}
 	for _, n := range namesOrPaths {
-		w, err := Load(fixtures, n)
+		w, err := l.Load(ctx, n)
 		if err != nil {
 			return nil, err
 		}
@@ -80,8 +96,8 @@ func LoadAll(fixtures string, namesOrPaths []string) ([]*Workload, error) {
 	return all, nil
 }
 
-func load(fixtures, nameOrPath string) (*Workload, error) {
-	path, err := locate(fixtures, nameOrPath)
+func (l Loader) load(ctx context.Context, nameOrPath string) (*Workload, error) {
+	path, err := locate(l.Fixtures, nameOrPath)
 	if err != nil {
 		return nil, err
 	}
@@ -93,31 +109,22 @@ func load(fixtures, nameOrPath string) (*Workload, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &Workload{Profile: p, Dir: filepath.Dir(path), File: path, files: map[string][]byte{}}
-	for _, pattern := range p.Spec.Manifests {
-		found, err := filepath.Glob(filepath.Join(w.Dir, pattern))
-		if err != nil {
-			return nil, fmt.Errorf("%s: pattern %q: %w", path, pattern, err)
-		}
-		if len(found) == 0 {
-			return nil, fmt.Errorf("%s: no file matches %q in %s", path, pattern, w.Dir)
-		}
-		for _, f := range found {
-			rel, err := filepath.Rel(w.Dir, f)
-			if err != nil {
-				return nil, err
-			}
-			if w.files[rel], err = os.ReadFile(f); err != nil {
-				return nil, fmt.Errorf("manifest: %w", err)
-			}
-		}
-	}
-	for name, data := range w.files {
-		if err := parse(filepath.Join(w.Dir, name), data); err != nil {
+	if l.Checks != nil {
+		if err = p.Knows(l.Checks); err != nil {
 			return nil, err
 		}
 	}
-	return w, w.resolve()
+	w := &Workload{Profile: p, Dir: filepath.Dir(path), File: path}
+	if l.Limit == 0 {
+		l.Limit = commandLimit
+	}
+	if err = w.gather(ctx, l.Limit); err != nil {
+		return nil, err
+	}
+	if err = w.resolve(); err != nil {
+		return nil, err
+	}
+	return w, w.fits()
 }
 
 // resolve renders once without namespace and images, to learn what the manifests say.
@@ -126,11 +133,33 @@ func (w *Workload) resolve() error {
 	if err != nil {
 		return err
 	}
-	if w.cookies, err = cookies(y, w.Profile.Spec.Cookie.SecretKeyRef.Key); err != nil {
+	before, err := w.RenderRequires("")
+	if err != nil {
 		return err
+	}
+	w.cookies = nil
+	for _, stream := range [][]byte{y, before} {
+		var found [][]byte
+		if found, err = cookies(stream, w.Profile.Spec.Cookie.SecretKeyRef.Key); err != nil {
+			return err
+		}
+		w.cookies = append(w.cookies, found...)
 	}
 	w.Resolved, err = profile.Resolve(w.Profile, y)
 	return err
+}
+
+// fits asks whether the profile and its manifests belong together. A mutant's changes are not asked: they break things.
+func (w *Workload) fits() error {
+	y, err := w.Render("", nil)
+	if err != nil {
+		return err
+	}
+	before, err := w.RenderRequires("")
+	if err != nil {
+		return err
+	}
+	return w.Profile.Fits(w.Resolved, y, before, func(kind, name string) string { return w.places[kind+"/"+name] })
 }
 
 func locate(fixtures, nameOrPath string) (string, error) {
@@ -181,7 +210,7 @@ func LoadMutant(fixtures, name string) (m *profile.Mutant, broken, reversed *Wor
 		return nil, nil, nil, err
 	}
 	build := func(label string, changes ...change) (*Workload, error) {
-		w, e := load(fixtures, m.Spec.Base)
+		w, e := Loader{Fixtures: fixtures}.load(context.Background(), m.Spec.Base)
 		if e != nil {
 			return nil, e
 		}
@@ -227,7 +256,7 @@ func readChange(dir string, k profile.Kustomize) (change, error) {
 		if err != nil {
 			return c, fmt.Errorf("mutant: %w", err)
 		}
-		if err := parse(filepath.Join(dir, f), data); err != nil {
+		if _, err = parse(fileSource(filepath.Join(dir, f), data)); err != nil {
 			return c, err
 		}
 		c.files[f] = data
@@ -242,8 +271,6 @@ func (w *Workload) Name() string {
 	}
 	return w.Profile.Metadata.Name
 }
-
-var errNoObject = errors.New("this is not a Kubernetes object: it has no kind")
 
 // Header begins a recording of this workload.
 func (w *Workload) Header(episode, namespace string) (recording.Header, error) {

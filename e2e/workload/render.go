@@ -1,10 +1,7 @@
 package workload
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
-	"io"
 	"path"
 	"sort"
 	"strings"
@@ -12,8 +9,6 @@ import (
 	"gopkg.in/yaml.v3"
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
-
-	"meshproof.dev/meshproof/e2e/profile"
 )
 
 // kustomization is the part of kustomize's own file that we write.
@@ -43,12 +38,30 @@ type image struct {
 // Render gives the manifests as one YAML stream: the profile's, changed by the mutant's layers, in the namespace (none
 // when empty), with the images that the manifests name replaced by what was made available for them.
 func (w *Workload) Render(namespace string, images map[string]string) ([]byte, error) {
+	return w.render(w.sources, w.shape, namespace, images)
+}
+
+// RenderRequires gives what the profile requires as one YAML stream, in the namespace (where it has its own when empty). It is
+// empty when nothing is required.
+func (w *Workload) RenderRequires(namespace string) ([]byte, error) {
+	if len(w.requires) == 0 {
+		return nil, nil
+	}
+	return w.render(w.requires, nil, namespace, nil)
+}
+
+func (w *Workload) render(sources []source, changes []change, namespace string, images map[string]string) ([]byte, error) {
 	fs := filesys.MakeFsInMemory()
-	top, err := w.layer(fs, "base", kustomization{Resources: names(w.files)}, w.files)
+	// kustomize reads files below its own folder only, and the profile's may be anywhere: here they have other names.
+	files := map[string][]byte{}
+	for i, s := range sources {
+		files[fmt.Sprintf("%04d.yaml", i)] = s.data
+	}
+	top, err := w.layer(fs, "base", kustomization{Resources: sortedKeys(files)}, files)
 	if err != nil {
 		return nil, err
 	}
-	for i, c := range w.shape {
+	for i, c := range changes {
 		k := kustomization{Resources: append([]string{"../" + top}, c.Resources...), Replicas: c.replicas}
 		for _, p := range c.Patches {
 			k.Patches = append(k.Patches, patch{p})
@@ -95,33 +108,6 @@ func split(ref string) (name, tag string) {
 	}
 	return ref, ""
 }
-
-// parse tells whether data, the file at path, is YAML and every document of it an object.
-func parse(path string, data []byte) error {
-	d := yaml.NewDecoder(bytes.NewReader(data))
-	for n := 0; ; n++ {
-		var doc yaml.Node
-		err := d.Decode(&doc)
-		if errors.Is(err, io.EOF) {
-			if n == 0 {
-				return fmt.Errorf("%s: the file is empty", path)
-			}
-			return nil
-		}
-		if err != nil {
-			return profile.At(path, fmt.Errorf("not YAML: %w", err))
-		}
-		var o map[string]any
-		if err = doc.Decode(&o); err != nil {
-			return profile.At(path, fmt.Errorf("not YAML that an object could be: %w", err))
-		}
-		if k, ok := o["kind"].(string); o != nil && (!ok || k == "") {
-			return fmt.Errorf("%s:%d: %w", path, doc.Content[0].Line, errNoObject)
-		}
-	}
-}
-
-func names(files map[string][]byte) []string { return sortedKeys(files) }
 
 func sortedKeys[V any](m map[string]V) []string {
 	keys := make([]string, 0, len(m))

@@ -39,10 +39,10 @@ func TestBadProfilesAreUsageErrors(t *testing.T) {
 		"no such profile":    {nil, "no profile"},
 		"no manifest":        {map[string]string{"profile.yaml": profileText}, `no file matches "m.yaml"`},
 		"manifest not YAML":  {map[string]string{"profile.yaml": profileText, "m.yaml": "a: 1\nkind: [\n"}, "m.yaml:2: not YAML"},
-		"manifest is a list": {map[string]string{"profile.yaml": profileText, "m.yaml": "- a\n- b\n"}, "m.yaml:1: not YAML"},
+		"manifest is a list": {map[string]string{"profile.yaml": profileText, "m.yaml": "- a\n- b\n"}, "m.yaml:1: this is not a Kubernetes object but a list"},
 		"not an object":      {map[string]string{"profile.yaml": profileText, "m.yaml": "kind: A\n---\n# which\na: 1\n"}, "m.yaml:4: this is not a Kubernetes object: it has no kind"},
-		"empty manifest":     {map[string]string{"profile.yaml": profileText, "m.yaml": ""}, "empty"},
-		"nothing runs":       {map[string]string{"profile.yaml": profileText, "m.yaml": "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\n"}, "nothing would run"},
+		"empty manifest":     {map[string]string{"profile.yaml": profileText, "m.yaml": ""}, "m.yaml: no object is in it"},
+		"nothing runs":       {map[string]string{"profile.yaml": profileText, "m.yaml": "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\n"}, "so that nothing would run; there is Secret s"},
 	} {
 		_, err := Load(fixtures, folder(t, c.files))
 		if err == nil || !strings.Contains(err.Error(), c.says) || exitcode.Of(err) != exitcode.Usage {
@@ -127,14 +127,14 @@ func TestFewerReplicasAreReversedTogether(t *testing.T) {
 }
 
 func TestAProfileNamedTwiceIsTwoWorkloads(t *testing.T) {
-	ws, err := LoadAll(fixtures, []string{"dns-a", "dns-a", "dns-a"})
+	ws, err := Loader{Fixtures: fixtures}.LoadAll(t.Context(), []string{"dns-a", "dns-a", "dns-a"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if a, b, c := ws[0].Name(), ws[1].Name(), ws[2].Name(); a != "dns-a" || b != "dns-a-2" || c != "dns-a-3" || ws[2].Resolved.Name != c {
 		t.Errorf("%s, %s, %s", a, b, c)
 	}
-	if _, err = LoadAll(fixtures, []string{"dns-a", "dns-b"}); err == nil || !strings.Contains(err.Error(), `no profile "dns-b"`) {
+	if _, err = (Loader{Fixtures: fixtures}).LoadAll(t.Context(), []string{"dns-a", "dns-b"}); err == nil || !strings.Contains(err.Error(), `no profile "dns-b"`) {
 		t.Error(err)
 	}
 }

@@ -195,6 +195,11 @@ func TestLintOfOurProfiles(t *testing.T) {
 			t.Errorf("%q is not in (%v)\n%s", want, err, out)
 		}
 	}
+	for _, want := range []string{"namespace          default   (a fresh one)", "nodes              default   1", "expect.topology    default   full", "cookie             profile   key cookie of Secret derl"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("%q is not in\n%s", want, out)
+		}
+	}
 	out, _, err = meshproof(t, "lint", "-o", "json", "-v", "dns-a")
 	var r reports.Run
 	if err != nil || json.Unmarshal([]byte(out), &r) != nil || len(r.Profiles) != 1 || len(r.Profiles[0].Results) == 0 {
@@ -218,6 +223,7 @@ func TestLintRefuses(t *testing.T) {
 		"broken profile":  {put("a.yaml", "spec:\n  x: [\n"), "a.yaml:2: "},
 		"misspelt key":    {put("b.yaml", head+"[m.yaml]\n  budget: {}\n"), `b.yaml:7: unknown key "budget", did you mean "budgets"?`},
 		"broken manifest": {put("c.yaml", head+"[broken.yaml]\n"), "broken.yaml:2: not YAML"},
+		"unknown check":   {put("e.yaml", head+"[m.yaml]\n  skip: {mesh/ful: x}\n"), `did you mean "mesh/full"?`},
 		"no manifest":     {put("d.yaml", head+"[none.yaml]\n"), `no file matches "none.yaml"`},
 	} {
 		_, code, err := meshproof(t, "lint", c.profile)
@@ -256,6 +262,14 @@ func TestCatalogueIsCurrent(t *testing.T) {
 	got, err := os.ReadFile("../../../docs/checks.md")
 	if err != nil || string(got) != want {
 		t.Errorf("docs/checks.md is not what the checks say (%v); write it anew with\n  %s", err, generate)
+	}
+}
+
+func TestSchemaIsPrinted(t *testing.T) {
+	out, code, err := meshproof(t, "schema")
+	want, e := os.ReadFile("../../../docs/profile.schema.json")
+	if err != nil || e != nil || code != exitcode.OK || out != string(want) {
+		t.Errorf("exit code %d, %v, %v\n%s", code, err, e, out)
 	}
 }
 

@@ -38,7 +38,7 @@ func lintCommand(code *int) *cobra.Command {
 		if err != nil {
 			fixtures = ""
 		}
-		w, err := workload.Load(fixtures, *name)
+		w, err := loader(fixtures).Load(c.Context(), *name)
 		if err != nil {
 			return err
 		}
@@ -52,6 +52,11 @@ func lintCommand(code *int) *cobra.Command {
 		return present(c.OutOrStdout(), *form, code, []reports.Profile{p})
 	}
 	return c
+}
+
+// loader reads profiles that are to be judged by all checks: they can skip no other.
+func loader(fixtures string) workload.Loader {
+	return workload.Loader{Fixtures: fixtures, Checks: check.IDs()}
 }
 
 // lint judges what the manifests alone decide: a recording that is made here holds nothing else.

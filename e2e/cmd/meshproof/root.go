@@ -12,7 +12,6 @@ import (
 	"meshproof.dev/meshproof/e2e/image"
 	"meshproof.dev/meshproof/e2e/run"
 	"meshproof.dev/meshproof/e2e/target"
-	"meshproof.dev/meshproof/e2e/workload"
 	"meshproof.dev/meshproof/reports"
 )
 
@@ -25,7 +24,7 @@ func root(code *int) *cobra.Command {
 		SilenceErrors: true,
 	}
 	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return exitcode.With(exitcode.Usage, err) })
-	c.AddCommand(runCommand(code), killMatrixCommand(code), lintCommand(code), judgeCommand(code), checksCommand(), clusterCommand())
+	c.AddCommand(runCommand(code), killMatrixCommand(code), lintCommand(code), judgeCommand(code), checksCommand(), schemaCommand(), clusterCommand())
 	return c
 }
 
@@ -67,7 +66,7 @@ func runCommand(code *int) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		ws, err := workload.LoadAll(fixtures, *names)
+		ws, err := loader(fixtures).LoadAll(c.Context(), *names)
 		if err != nil {
 			*code = refused(o, err)
 			return nil

@@ -1,0 +1,16 @@
+package main
+
+import (
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"meshproof.dev/meshproof/docs"
+)
+
+func schemaCommand() *cobra.Command {
+	return &cobra.Command{Use: "schema", Short: "print the JSON schema of the profile format, for editors", Args: usage(0), RunE: func(c *cobra.Command, _ []string) error {
+		_, err := io.WriteString(c.OutOrStdout(), docs.ProfileSchema())
+		return err
+	}}
+}

@@ -1,0 +1,98 @@
+package profile
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"gopkg.in/yaml.v3"
+)
+
+// Decode reads a profile file strictly. path is used in errors only.
+func Decode(path string, data []byte) (*Profile, error) {
+	var p Profile
+	root, err := strict(path, data, "Profile", &p)
+	if err != nil {
+		return nil, err
+	}
+	p.file, p.root = path, root
+	return &p, p.check()
+}
+
+// check is what no type can ask for.
+func (p *Profile) check() error {
+	first := map[string]int{}
+	for i, im := range p.Spec.Images {
+		if j, twice := first[im.Name]; twice {
+			return fmt.Errorf("%s: spec.images[%d] says once more how image %q is had; spec.images[%d] says it first: leave one of them", p.At("spec", "images", i), i, im.Name, j)
+		}
+		first[im.Name] = i
+	}
+	for _, id := range slices.Sorted(maps.Keys(p.Spec.Waive)) {
+		if _, both := p.Spec.Skip[id]; both {
+			return fmt.Errorf("%s: check %s is skipped and waived: what is not judged needs no waiver, leave one of them", p.At("spec", "waive", id), id)
+		}
+	}
+	return nil
+}
+
+// Knows is an error when the profile skips or waives a check that is not among ids: a misspelt id skips nothing.
+func (p *Profile) Knows(ids []string) error {
+	for _, x := range []struct {
+		key  string
+		said map[string]string
+	}{{"skip", p.Spec.Skip}, {"waive", p.Spec.Waive}} {
+		for _, id := range slices.Sorted(maps.Keys(x.said)) {
+			if !slices.Contains(ids, id) {
+				return fmt.Errorf("%s: spec.%s names the check %q, which there is not%s (meshproof checks lists them)", p.At("spec", x.key, id), x.key, id, meant(id, ids))
+			}
+		}
+	}
+	return nil
+}
+
+// At is the place in the profile's file where it says what the keys and list indexes lead to, "FILE:LINE". Of what it does
+// not say it is the place of the nearest that it does, the mapping in which the key would stand.
+func (p *Profile) At(keys ...any) string {
+	if p.root == nil {
+		return "profile " + p.Metadata.Name
+	}
+	n, line := p.root, p.root.Line
+	for _, key := range keys {
+		next, at := child(n, key)
+		if next == nil {
+			break
+		}
+		n, line = next, at
+	}
+	return fmt.Sprintf("%s:%d", p.file, line)
+}
+
+// child is the value under a key or an index, and the line where that begins; nil where there is none.
+func child(n *yaml.Node, key any) (*yaml.Node, int) {
+	n = target(n)
+	switch key := key.(type) {
+	case int:
+		if n.Kind == yaml.SequenceNode && key < len(n.Content) {
+			return n.Content[key], n.Content[key].Line
+		}
+	case string:
+		if n.Kind != yaml.MappingNode {
+			return nil, 0
+		}
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			if n.Content[i].Value == key {
+				return n.Content[i+1], n.Content[i].Line
+			}
+		}
+	}
+	return nil, 0
+}
+
+// target is the node that an alias stands for.
+func target(n *yaml.Node) *yaml.Node {
+	for n.Kind == yaml.AliasNode && n.Alias != nil {
+		n = n.Alias
+	}
+	return n
+}

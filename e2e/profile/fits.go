@@ -1,0 +1,166 @@
+package profile
+
+import (
+	"encoding/base64"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Fits is an error when the profile names something that its manifests do not have, or when what they have cannot be a
+// cluster. r is what [Resolve] made of both; requires are the manifests that are applied before, where there are any. where
+// gives the place of an object in the files, "FILE:LINE", or "" where it is not known.
+func (p *Profile) Fits(r *Resolved, manifests, requires []byte, where func(kind, name string) string) error {
+	objects, err := decodeObjects(manifests)
+	if err != nil {
+		return err
+	}
+	before, err := decodeObjects(requires)
+	if err != nil {
+		return err
+	}
+	if err = p.cookie(slices.Concat(objects, before)); err != nil {
+		return err
+	}
+	if err = p.images(objects); err != nil {
+		return err
+	}
+	for _, o := range objects {
+		if err = ports(o); err != nil {
+			return at(where(o.Kind, o.Metadata.Name), err)
+		}
+	}
+	return at(where(r.Workloads[0].Kind, r.Workloads[0].Name), r.enough())
+}
+
+func at(place string, err error) error {
+	if place == "" || err == nil {
+		return err
+	}
+	return fmt.Errorf("%s: %w", place, err)
+}
+
+// cookie looks for the Secret and the key that hold the cookie.
+func (p *Profile) cookie(objects []object) error {
+	ref := p.Spec.Cookie.SecretKeyRef
+	var secrets, have []string
+	found := false
+	for _, o := range objects {
+		if o.Kind != "Secret" {
+			continue
+		}
+		secrets = append(secrets, o.Metadata.Name)
+		if o.Metadata.Name != ref.Name {
+			continue
+		}
+		found = true
+		data, _ := o.raw["data"].(map[string]any)
+		plain, _ := o.raw["stringData"].(map[string]any)
+		coded, _ := data[ref.Key].(string)
+		raw, err := base64.StdEncoding.DecodeString(coded)
+		if err != nil {
+			return fmt.Errorf("%s: key %q of Secret %s is not base64, which data needs; in stringData it stands as it is", p.At("spec", "cookie", "secretKeyRef", "key"), ref.Key, ref.Name)
+		}
+		_, there := data[ref.Key]
+		v, plainly := plain[ref.Key]
+		switch {
+		case plainly && v != nil && v != "", len(raw) > 0:
+			return nil
+		case there, plainly:
+			return fmt.Errorf("%s: key %q of Secret %s is empty; the cookie has to stand there", p.At("spec", "cookie", "secretKeyRef", "key"), ref.Key, ref.Name)
+		}
+		have = append(slices.AppendSeq(have, maps.Keys(data)), slices.Collect(maps.Keys(plain))...)
+	}
+	if !found {
+		return fmt.Errorf("%s: the cookie is looked for in Secret %q, which is not among the manifests; Secrets there: %s%s", p.At("spec", "cookie", "secretKeyRef", "name"), ref.Name, few(secrets), meant(ref.Name, secrets))
+	}
+	slices.Sort(have)
+	return fmt.Errorf("%s: Secret %s has no key %q, under which the cookie is looked for; keys there: %s%s", p.At("spec", "cookie", "secretKeyRef", "key"), ref.Name, ref.Key, few(have), meant(ref.Key, have))
+}
+
+// images looks for containers that have the images of the profile: one that no container has would be made for nobody.
+func (p *Profile) images(objects []object) error {
+	var all []string
+	for _, o := range objects {
+		all = append(all, imagesOf(o.raw)...)
+	}
+	slices.Sort(all)
+	all = slices.Compact(all)
+	var untagged []string
+	for _, ref := range all {
+		name, _, _ := strings.Cut(ref[strings.LastIndexByte(ref, '/')+1:], ":")
+		untagged = append(untagged, ref[:strings.LastIndexByte(ref, '/')+1]+name)
+	}
+	for i, im := range p.Spec.Images {
+		if !slices.ContainsFunc(all, func(ref string) bool { return called(ref, im.Name) }) {
+			return fmt.Errorf("%s: no container of the manifests has image %q; images there: %s%s", p.At("spec", "images", i), im.Name, few(all), meant(im.Name, slices.Concat(all, untagged)))
+		}
+	}
+	return nil
+}
+
+// called tells whether an image reference has that name, which may leave out tag and digest.
+func called(ref, name string) bool {
+	rest, is := strings.CutPrefix(ref, name)
+	return is && (rest == "" || rest[0] == '@' || rest[0] == ':' && !strings.Contains(rest, "/"))
+}
+
+// imagesOf lists the images of all containers in v, wherever its kind has them.
+func imagesOf(v any) []string {
+	var all []string
+	switch v := v.(type) {
+	case []any:
+		for _, x := range v {
+			all = append(all, imagesOf(x)...)
+		}
+	case map[string]any:
+		for k, x := range v {
+			all = append(all, imagesOf(x)...)
+			if k != "containers" && k != "initContainers" {
+				continue
+			}
+			list, _ := x.([]any)
+			for _, c := range list {
+				c, _ := c.(map[string]any)
+				if ref, is := c["image"].(string); is {
+					all = append(all, ref)
+				}
+			}
+		}
+	}
+	return all
+}
+
+func ports(o object) error {
+	if o.Spec.Template == nil {
+		return nil
+	}
+	for _, c := range o.Spec.Template.Spec.Containers {
+		for _, p := range c.Ports {
+			if p.ContainerPort < 1 || p.ContainerPort > 65535 {
+				return fmt.Errorf("%s declares containerPort %d (%s); a port is 1 to 65535", o, p.ContainerPort, filled(p.Name, "no name"))
+			}
+		}
+	}
+	return nil
+}
+
+// enough is an error when there are not enough nodes to be a cluster, where one is meant.
+func (r *Resolved) enough() error {
+	var all []string
+	for _, w := range r.Workloads {
+		s := "s"
+		if w.Replicas == 1 {
+			s = ""
+		}
+		all = append(all, fmt.Sprintf("%s %s has %d replica%s", w.Kind, w.Name, w.Replicas, s))
+	}
+	switch n := r.Replicas(); {
+	case n < 1:
+		return fmt.Errorf("%s: nothing would run; set replicas to 2 or more", few(all))
+	case n == 1 && r.Expect.Topology != NoMesh:
+		return fmt.Errorf("%s: one node is no cluster; set replicas to 2 or more, or say expect: {topology: none} in the profile where it means to be alone", few(all))
+	}
+	return nil
+}

@@ -1,0 +1,72 @@
+package profile
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+)
+
+// serviceName is the name of a Service in DNS with its namespace written out, "shop.prod.svc": the Service, which may be a
+// variable, and the namespace.
+var serviceName = regexp.MustCompile(`(\$?[A-Za-z0-9_-]+|[)}])\.([a-z0-9](?:[-a-z0-9]*[a-z0-9])?)\.svc(?:[^-A-Za-z0-9]|$)`)
+
+// answer is a namespace that somebody names.
+type answer struct{ namespace, by string }
+
+// namespace is where the objects have to be deployed, "" where that is left to us: what the profile says, what the manifests
+// carry, what the names of their Services in their own texts say. Whoever names a namespace depends on it, so that two
+// different answers are an error: nodes would look for their peers where none are. A Service that is not among the
+// manifests says nothing: a database in a namespace of its own is nobody's peer.
+func (p *Profile) namespace(objects []object) (string, error) {
+	services := map[string]bool{}
+	for _, o := range objects {
+		if o.Kind == "Service" {
+			services[o.Metadata.Name] = true
+		}
+	}
+	var all []answer
+	if ns := p.Spec.Namespace; ns != "" {
+		all = append(all, answer{ns, fmt.Sprintf("spec.namespace is %q", ns)})
+	}
+	for _, o := range objects {
+		if ns := o.Metadata.Namespace; ns != "" {
+			all = append(all, answer{ns, fmt.Sprintf("%s is in %q", o, ns)})
+		}
+	}
+	for _, o := range objects {
+		eachText(o.raw, func(s string) {
+			for _, m := range serviceName.FindAllStringSubmatch(s, -1) {
+				if services[m[1]] || !dnsLabel.MatchString(m[1]) {
+					all = append(all, answer{m[2], fmt.Sprintf("%s asks for %s.%s.svc", o, m[1], m[2])})
+				}
+			}
+		})
+	}
+	for _, a := range all {
+		if a.namespace != all[0].namespace {
+			return "", fmt.Errorf("%s: two namespaces: %s, and %s; the workload is deployed to one, and its nodes would look for their peers in the other. Make them agree; objects that belong elsewhere go to spec.requires",
+				p.At("spec", "namespace"), all[0].by, a.by)
+		}
+	}
+	if len(all) == 0 {
+		return "", nil
+	}
+	return all[0].namespace, nil
+}
+
+// eachText tells every text in v, in a fixed order.
+func eachText(v any, tell func(string)) {
+	switch v := v.(type) {
+	case string:
+		tell(v)
+	case []any:
+		for _, x := range v {
+			eachText(x, tell)
+		}
+	case map[string]any:
+		for _, k := range slices.Sorted(maps.Keys(v)) {
+			eachText(v[k], tell)
+		}
+	}
+}

@@ -1,0 +1,349 @@
+package profile
+
+import (
+	"encoding"
+	"fmt"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
+// rules are what a field's tag rule asks for: words and NAME=VALUE, with commas between them.
+//
+//	required      the key is there and its value is not empty
+//	one=GROUP     of the fields of this group exactly one is there
+//	min=N, max=N  of a number
+//	filled        no value of the map is empty
+//	label         a DNS label, as the name of a namespace is
+//	variables     the keys of the map are names of environment variables
+type rules map[string]string
+
+func rulesOf(f reflect.StructField) rules {
+	r := rules{}
+	for _, word := range strings.Split(f.Tag.Get("rule"), ",") {
+		name, value, _ := strings.Cut(word, "=")
+		r[name] = value
+	}
+	return r
+}
+
+func (r rules) has(name string) bool { _, is := r[name]; return is }
+
+func (r rules) number(name string) int {
+	n, _ := strconv.Atoi(r[name])
+	return n
+}
+
+// The patterns of the rules label and variables, as the schema has them, too.
+const (
+	labelPattern    = "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
+	variablePattern = "^[-._a-zA-Z][-._a-zA-Z0-9]*$"
+)
+
+var (
+	dnsLabel = regexp.MustCompile(labelPattern)
+	variable = regexp.MustCompile(variablePattern)
+	index    = regexp.MustCompile(`\[\d+\]`)
+)
+
+// worded is a type that has only some words for values.
+type worded interface{ words() []string }
+
+var texts = reflect.TypeFor[encoding.TextUnmarshaler]()
+
+// reader compares a document with the type that it is to become.
+type reader struct {
+	path string
+	root reflect.Type
+	// missing is the first thing that is not there. It is told last: mostly it is there under another name or in another
+	// place, and that says more.
+	missing error
+}
+
+// place is where in the document a value stands and what it is to become.
+type place struct {
+	t     reflect.Type
+	key   string // "spec.images[0].name"; "" for the root
+	line  int    // of the key
+	rules rules
+}
+
+func (p place) in(name string) string {
+	if p.key == "" {
+		return name
+	}
+	return p.key + "." + name
+}
+
+func (p place) or(root string) string {
+	if p.key == "" {
+		return root
+	}
+	return p.key
+}
+
+func (r *reader) errorf(line int, format string, args ...any) error {
+	return fmt.Errorf("%s:%d: %s", r.path, line, fmt.Sprintf(format, args...))
+}
+
+// empty tells whether a value says nothing: then it is as if its key were not there.
+func empty(n *yaml.Node) bool {
+	n = target(n)
+	return n.Kind == yaml.ScalarNode && (n.ShortTag() == "!!null" || n.Value == "") || n.Kind != yaml.ScalarNode && len(n.Content) == 0
+}
+
+// found describes a value that is not what it should be.
+func found(n *yaml.Node) string {
+	switch n.Kind {
+	case yaml.MappingNode:
+		return "a mapping"
+	case yaml.SequenceNode:
+		return "a list"
+	default:
+		if empty(n) {
+			return "empty"
+		}
+		return strconv.Quote(n.Value)
+	}
+}
+
+func (r *reader) value(n *yaml.Node, p place) error {
+	n = target(n)
+	if n.ShortTag() == "!!null" {
+		return nil
+	}
+	scalar := n.Kind == yaml.ScalarNode
+	if reflect.PointerTo(p.t).Implements(texts) {
+		if !scalar {
+			return r.errorf(p.line, "%s is %s; a value such as 10s or 1m30s is needed", p.key, found(n))
+		}
+		u, _ := reflect.New(p.t).Interface().(encoding.TextUnmarshaler)
+		if err := u.UnmarshalText([]byte(n.Value)); err != nil {
+			return r.errorf(p.line, "%s: %v", p.key, err)
+		}
+		return nil
+	}
+	switch p.t.Kind() {
+	case reflect.Struct:
+		return r.fields(n, p)
+	case reflect.Map:
+		return r.pairs(n, p)
+	case reflect.Slice:
+		if n.Kind != yaml.SequenceNode {
+			return r.errorf(p.line, "%s is %s; a list is needed, [A, B] or lines that begin with -", p.key, found(n))
+		}
+		for i, item := range n.Content {
+			if err := r.value(item, place{t: p.t.Elem(), key: fmt.Sprintf("%s[%d]", p.key, i), line: item.Line}); err != nil {
+				return err
+			}
+		}
+	case reflect.Bool:
+		if !scalar || n.ShortTag() != "!!bool" {
+			return r.errorf(p.line, "%s is %s; true or false is needed", p.key, found(n))
+		}
+	case reflect.Int:
+		return r.number(n, p)
+	default:
+		return r.text(n, p)
+	}
+	return nil
+}
+
+func (r *reader) number(n *yaml.Node, p place) error {
+	v, err := strconv.Atoi(n.Value)
+	if n.Kind != yaml.ScalarNode || n.ShortTag() != "!!int" || err != nil {
+		return r.errorf(p.line, "%s is %s; a whole number is needed", p.key, found(n))
+	}
+	if p.rules.has("min") && (v < p.rules.number("min") || v > p.rules.number("max")) {
+		return r.errorf(p.line, "%s is %d; it can be %d to %d", p.key, v, p.rules.number("min"), p.rules.number("max"))
+	}
+	return nil
+}
+
+func (r *reader) text(n *yaml.Node, p place) error {
+	if n.Kind != yaml.ScalarNode {
+		return r.errorf(p.line, "%s is %s; a text is needed", p.key, found(n))
+	}
+	if w, is := reflect.Zero(p.t).Interface().(worded); is && !slices.Contains(w.words(), n.Value) {
+		return r.errorf(p.line, "%s is %s; it is one of %s%s", p.key, found(n), strings.Join(w.words(), ", "), meant(n.Value, w.words()))
+	}
+	if p.rules.has("label") && n.Value != "" && !dnsLabel.MatchString(n.Value) {
+		return r.errorf(p.line, "%s is %q, which is no name of a namespace: that has at most 63 small letters, digits and -, and no - at its ends", p.key, n.Value)
+	}
+	return nil
+}
+
+// once is an error when a mapping has this key already.
+func (r *reader) once(k *yaml.Node, seen map[string]int) error {
+	if first, twice := seen[k.Value]; twice {
+		return r.errorf(k.Line, "key %q is there twice, first in line %d: leave one of them", k.Value, first)
+	}
+	seen[k.Value] = k.Line
+	return nil
+}
+
+func (r *reader) pairs(n *yaml.Node, p place) error {
+	if n.Kind != yaml.MappingNode {
+		return r.errorf(p.line, "%s is %s; lines of KEY: VALUE are needed", p.key, found(n))
+	}
+	seen := map[string]int{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		k, v := n.Content[i], n.Content[i+1]
+		if err := r.once(k, seen); err != nil {
+			return err
+		}
+		if p.rules.has("variables") && !variable.MatchString(k.Value) {
+			return r.errorf(k.Line, "%s: %q is no name of an environment variable: it has letters, digits, _, - and ., and no digit first", p.key, k.Value)
+		}
+		if p.rules.has("filled") && empty(v) {
+			return r.errorf(k.Line, "%s: %s needs a reason; the report shows it", p.key, k.Value)
+		}
+		if err := r.value(v, place{t: p.t.Elem(), key: p.in(k.Value), line: k.Line}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *reader) fields(n *yaml.Node, p place) error {
+	if n.Kind != yaml.MappingNode {
+		return r.errorf(p.line, "%s is %s; lines of KEY: VALUE are needed, with the keys %s", p.key, found(n), strings.Join(keys(p.t), ", "))
+	}
+	seen, said := map[string]int{}, map[string]bool{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		k, v := n.Content[i], n.Content[i+1]
+		if err := r.once(k, seen); err != nil {
+			return err
+		}
+		f, known := field(p.t, k.Value)
+		if !known {
+			return r.unknown(k, p)
+		}
+		said[k.Value] = !empty(v)
+		if err := r.value(v, place{f.Type, p.in(k.Value), k.Line, rulesOf(f)}); err != nil {
+			return err
+		}
+	}
+	if r.missing == nil {
+		r.missing = r.complete(p, said)
+	}
+	return nil
+}
+
+// complete is an error when something is not said that has to be.
+func (r *reader) complete(p place, said map[string]bool) error {
+	groups := map[string][]string{}
+	for _, name := range keys(p.t) {
+		f, _ := field(p.t, name)
+		rules := rulesOf(f)
+		if rules.has("required") && !said[name] {
+			return r.errorf(p.line, "%s is missing%s", p.in(name), why(p.in(name)))
+		}
+		if g := rules["one"]; g != "" {
+			groups[g] = append(groups[g], name)
+		}
+	}
+	for _, name := range keys(p.t) {
+		f, _ := field(p.t, name)
+		all := groups[rulesOf(f)["one"]]
+		if len(all) == 0 || all[0] != name {
+			continue
+		}
+		var have []string
+		for _, other := range all {
+			if said[other] {
+				have = append(have, other)
+			}
+		}
+		switch {
+		case len(have) == 0:
+			return r.errorf(p.line, "%s has none of %s; it needs exactly one%s", p.key, strings.Join(all, ", "), why(p.in(name)))
+		case len(have) > 1:
+			return r.errorf(p.line, "%s has %s; it needs exactly one of %s", p.key, strings.Join(have, " and "), strings.Join(all, ", "))
+		}
+	}
+	return nil
+}
+
+// why is the reason for which a key may not be missing, and what to write.
+func why(key string) string {
+	switch index.ReplaceAllString(key, "[]") {
+	case "metadata":
+		return ": write metadata: {name: …}"
+	case "metadata.name":
+		return ": reports and namespaces carry it"
+	case "spec":
+		return ": it says what to deploy"
+	case "spec.manifests":
+		return ": there is nothing to deploy"
+	case "spec.cookie", "spec.cookie.secretKeyRef", "spec.cookie.secretKeyRef.name", "spec.cookie.secretKeyRef.key":
+		return ": without the cookie no node can be asked for its view; write cookie: {secretKeyRef: {name: …, key: …}} with a Secret of the manifests"
+	case "spec.images[].name":
+		return ": it is the image as the manifests name it"
+	case "spec.images[].build":
+		return " way in which the image is had"
+	case "spec.console[].run":
+		return ": it is the command, [/opt/shop/bin/shop, ping]"
+	case "spec.console[].expect":
+		return ": without a text that the output must hold nothing can be judged"
+	}
+	return ""
+}
+
+// unknown says what a key that the type does not have may have been meant to be.
+func (r *reader) unknown(k *yaml.Node, p place) error {
+	here := keys(p.t)
+	if _, by := nearest(k.Value, here); by > 1 {
+		if there := homes(r.root, k.Value, ""); len(there) > 0 {
+			return r.errorf(k.Line, "unknown key %q in %s; it belongs in %s: is it indented as it should be?", k.Value, p.or("the file's first level"), strings.Join(there, " or "))
+		}
+	}
+	if m := meant(k.Value, here); m != "" {
+		return r.errorf(k.Line, "unknown key %q%s", k.Value, m)
+	}
+	return r.errorf(k.Line, "unknown key %q in %s, which knows %s", k.Value, p.or("the file's first level"), strings.Join(here, ", "))
+}
+
+// homes lists the mappings of t that know the key.
+func homes(t reflect.Type, key, at string) []string {
+	for t.Kind() == reflect.Slice {
+		t, at = t.Elem(), at+"[]"
+	}
+	if t.Kind() != reflect.Struct {
+		return nil
+	}
+	var all []string
+	for _, name := range keys(t) {
+		if name == key {
+			all = append(all, place{key: at}.or("the file's first level"))
+		}
+		f, _ := field(t, name)
+		all = append(all, homes(f.Type, key, place{key: at}.in(name))...)
+	}
+	return all
+}
+
+// keys lists the keys that the YAML form of the struct t knows.
+func keys(t reflect.Type) []string {
+	var all []string
+	for i := range t.NumField() {
+		if name, _, _ := strings.Cut(t.Field(i).Tag.Get("yaml"), ","); name != "" && name != "-" {
+			all = append(all, name)
+		}
+	}
+	return all
+}
+
+// field is the field of the struct t that has this key.
+func field(t reflect.Type, key string) (reflect.StructField, bool) {
+	for i := range t.NumField() {
+		if name, _, _ := strings.Cut(t.Field(i).Tag.Get("yaml"), ","); name == key && name != "" {
+			return t.Field(i), true
+		}
+	}
+	return reflect.StructField{}, false
+}

@@ -1,0 +1,115 @@
+package workload
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"meshproof.dev/meshproof/e2e/exitcode"
+)
+
+// What a profile's command may take and print, and how much of its last words an error repeats.
+const (
+	commandLimit = 30 * time.Second
+	outputLimit  = 8 << 20
+	wordsLimit   = 600
+)
+
+var (
+	errSlow = errors.New("did not end in time")
+	errMuch = errors.New("printed too much")
+)
+
+// output runs a command in dir, without a shell, and gives what it prints. It has a process group of its own, of which
+// nothing is left when output returns. The error goes on after "the command X …".
+func output(ctx context.Context, dir string, argv []string, limit time.Duration) ([]byte, error) {
+	within, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	slow := time.AfterFunc(limit, func() { cancel(errSlow) })
+	defer slow.Stop()
+
+	out := &bounded{limit: outputLimit, over: func() { cancel(errMuch) }}
+	words := &bounded{limit: wordsLimit, last: true}
+	c := exec.CommandContext(within, argv[0], argv[1:]...)
+	c.Dir, c.Stdout, c.Stderr = dir, out, words
+	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	kill := func() error { return syscall.Kill(-c.Process.Pid, syscall.SIGKILL) }
+	c.Cancel = kill
+	c.WaitDelay = time.Second
+	err := c.Run()
+	if c.Process != nil {
+		_ = kill() // what it left behind in its group; mostly nothing
+	}
+	var exit *exec.ExitError
+	switch cause := context.Cause(within); {
+	case ctx.Err() != nil:
+		return nil, exitcode.With(exitcode.Interrupted, fmt.Errorf("was running when we were interrupted: %w", ctx.Err()))
+	case errors.Is(cause, errSlow):
+		return nil, fmt.Errorf("did not end in %s%s; does it wait for input, or for a cluster?", limit, words.said())
+	case errors.Is(cause, errMuch):
+		return nil, fmt.Errorf("printed more than %d MiB, which no manifests have", outputLimit>>20)
+	case errors.Is(err, exec.ErrNotFound):
+		return nil, errors.New("cannot be run: no such program is on PATH; install it, or write its path with a / in it")
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, errors.New("cannot be run: there is no such file in the profile's folder, or not the interpreter that its first line names")
+	case errors.Is(err, fs.ErrPermission):
+		return nil, errors.New("cannot be run: the file is not executable (chmod +x)")
+	case errors.As(err, &exit) && exit.Exited():
+		return nil, fmt.Errorf("ended with exit code %d%s", exit.ExitCode(), words.said())
+	case errors.Is(err, exec.ErrWaitDelay):
+		return nil, errors.New("ended, and a process that it left behind still held its output open")
+	case err != nil:
+		return nil, fmt.Errorf("failed: %w%s", err, words.said())
+	case len(bytes.TrimSpace(out.bytes())) == 0:
+		return nil, fmt.Errorf("printed nothing%s; it has to print the manifests", words.said())
+	}
+	return out.bytes(), nil
+}
+
+// bounded keeps the first bytes of what is written to it, or the last.
+type bounded struct {
+	limit int
+	last  bool
+	over  func() // called when there is more
+
+	mu  sync.Mutex
+	buf []byte
+}
+
+func (b *bounded) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.buf = append(b.buf, p...)
+	if more := len(b.buf) - b.limit; more > 0 {
+		if b.last {
+			b.buf = append([]byte(nil), b.buf[more:]...)
+		} else {
+			b.buf = b.buf[:b.limit]
+			b.over()
+		}
+	}
+	return len(p), nil
+}
+
+func (b *bounded) bytes() []byte {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf
+}
+
+// said are the last three lines, as the end of a sentence; nothing where there are none.
+func (b *bounded) said() string {
+	lines := strings.Split(strings.TrimSpace(strings.ToValidUTF8(string(b.bytes()), "")), "\n")
+	lines = lines[max(0, len(lines)-3):]
+	if text := strings.Join(lines, " / "); text != "" {
+		return ", and said last: " + text
+	}
+	return ""
+}
