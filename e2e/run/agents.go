@@ -14,8 +14,9 @@ import (
 )
 
 // deployAgents puts one agent on each node, in a namespace of their own. They serve all workloads of the run: thirty
-// workloads with agents of their own would be thirty privileged pods on a node.
-func (g *ground) deployAgents(ctx context.Context, run string) error {
+// workloads with agents of their own would be thirty privileged pods on a node. Only where faults are wanted may they bring
+// some about.
+func (g *ground) deployAgents(ctx context.Context, run string, faults bool) error {
 	client, err := kubernetes.NewForConfig(g.cluster.Config)
 	if err != nil {
 		return err
@@ -24,7 +25,7 @@ func (g *ground) deployAgents(ctx context.Context, run string) error {
 	if err = workload.CreateNamespace(ctx, client, g.agents, run, true); err != nil {
 		return err
 	}
-	if _, err = client.AppsV1().DaemonSets(g.agents).Create(ctx, agentclient.DaemonSet(g.agents, g.agent.Ref), metav1.CreateOptions{}); err != nil {
+	if _, err = client.AppsV1().DaemonSets(g.agents).Create(ctx, agentclient.DaemonSet(g.agents, g.agent.Ref, faults), metav1.CreateOptions{}); err != nil {
 		return fmt.Errorf("agent: %w", err)
 	}
 	return nil

@@ -74,7 +74,7 @@ func TestAgentsOfARun(t *testing.T) {
 			defer s.Close()
 			cfg := &rest.Config{Host: s.URL, ContentConfig: rest.ContentConfig{ContentType: "application/json"}}
 			g := &ground{cluster: &target.Cluster{Owned: c.owned, Config: cfg}, agent: image.Image{Ref: "localhost/agent:1"}}
-			err := g.deployAgents(t.Context(), "run-1")
+			err := g.deployAgents(t.Context(), "run-1", false)
 			if (err == nil) != (c.refuse == "") {
 				t.Fatal(err)
 			}

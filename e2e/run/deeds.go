@@ -38,6 +38,11 @@ func (s *story) spec() profile.MutantSpec {
 	return s.w.Mutant.Spec
 }
 
+// meddled tells whether packets of the workload are to be lost.
+func meddled(w *workload.Workload) bool {
+	return w.Mutant != nil && slices.ContainsFunc(w.Mutant.Spec.Deeds, profile.Deed.Packets)
+}
+
 // often is how soon a deed's moment is noticed. A node needs a second from its address to its first connection.
 const often = 100 * time.Millisecond
 

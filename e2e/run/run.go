@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"sort"
 	"sync"
 	"time"
@@ -181,7 +182,7 @@ func (s *Session) attempt(ctx context.Context, r *reports.Run) (err error) {
 	describe(&r.Provenance, g)
 	if g.cluster != nil {
 		defer g.removeAgents(&s.o)
-		if err = g.deployAgents(ctx, filepath.Base(s.Dir)); err != nil {
+		if err = g.deployAgents(ctx, filepath.Base(s.Dir), slices.ContainsFunc(s.ws, meddled)); err != nil {
 			return err
 		}
 	}

@@ -46,7 +46,7 @@ func (s *story) agents(ctx context.Context) (namespace string, err error) {
 	if profile.InAgent(harness) {
 		image = s.g.sabotaged.Ref
 	}
-	d := agentclient.DaemonSet(s.ns, image)
+	d := agentclient.DaemonSet(s.ns, image, true)
 	if profile.InAgent(harness) {
 		c := &d.Spec.Template.Spec.Containers[0]
 		c.Env = append(c.Env, corev1.EnvVar{Name: sabotageEnv, Value: harness})

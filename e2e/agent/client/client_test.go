@@ -214,7 +214,7 @@ func TestForwardThatIsRefused(t *testing.T) {
 }
 
 func TestDaemonSet(t *testing.T) {
-	d := DaemonSet("ns", "localhost/meshproof/agent:1")
+	d := DaemonSet("ns", "localhost/meshproof/agent:1", false)
 	p := d.Spec.Template
 	if d.Namespace != "ns" || p.Labels[Label] != Name || d.Spec.Selector.MatchLabels[Label] != Name {
 		t.Errorf("labels: %+v", d.ObjectMeta)
@@ -223,7 +223,7 @@ func TestDaemonSet(t *testing.T) {
 	switch {
 	case !p.Spec.HostPID || p.Spec.HostNetwork:
 		t.Error("it must see the node's processes, and listen on no address but its own pod's")
-	case c.SecurityContext.Privileged != nil || c.SecurityContext.Capabilities.Drop[0] != "ALL" || len(c.SecurityContext.Capabilities.Add) > 5:
+	case c.SecurityContext.Privileged != nil || c.SecurityContext.Capabilities.Drop[0] != "ALL" || len(c.SecurityContext.Capabilities.Add) > 3:
 		t.Errorf("it has more rights than it needs: %+v", c.SecurityContext)
 	case *p.Spec.AutomountServiceAccountToken:
 		t.Error("a privileged pod has a token of the API server that it does not need")

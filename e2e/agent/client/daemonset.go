@@ -13,8 +13,8 @@ const (
 	Label = "meshproof.dev/agent"
 )
 
-// DaemonSet puts one agent of the image on each node, in the namespace.
-func DaemonSet(namespace, image string) *appsv1.DaemonSet {
+// DaemonSet puts one agent of the image on each node, in the namespace. With faults it may lose packets of pods.
+func DaemonSet(namespace, image string, faults bool) *appsv1.DaemonSet {
 	labels := map[string]string{Label: Name}
 	no, yes, grace := false, true, int64(1)
 	return &appsv1.DaemonSet{
@@ -36,7 +36,7 @@ func DaemonSet(namespace, image string) *appsv1.DaemonSet {
 						Name: "agent", Image: image, ImagePullPolicy: corev1.PullIfNotPresent,
 						Env: []corev1.EnvVar{{Name: "NODE_NAME", ValueFrom: &corev1.EnvVarSource{FieldRef: &corev1.ObjectFieldSelector{FieldPath: "spec.nodeName"}}}},
 						SecurityContext: &corev1.SecurityContext{
-							Capabilities:           &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}, Add: capabilities()},
+							Capabilities:           &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}, Add: capabilities(faults)},
 							ReadOnlyRootFilesystem: &yes,
 							// AppArmor's profile for containers forbids to look at the processes of others, whatever the capabilities.
 							AppArmorProfile: &corev1.AppArmorProfile{Type: corev1.AppArmorProfileTypeUnconfined},
@@ -56,13 +56,16 @@ func DaemonSet(namespace, image string) *appsv1.DaemonSet {
 	}
 }
 
-// capabilities are what the agent cannot do without; each was taken away once, and what is named here failed.
-func capabilities() []corev1.Capability {
-	return []corev1.Capability{
-		"SYS_ADMIN",       // setns(2) into a pod's network namespace
-		"SYS_PTRACE",      // ptrace(2), access mode checks: /proc/PID/ns, root and environ of another user's process
-		"DAC_READ_SEARCH", // a rendered vm.args, which only the application's user may read
-		"NET_ADMIN",       // nftables in the pod's namespace, for faults
-		"NET_RAW",         // packet(7), to hear which questions a pod asks
+// capabilities are what the agent cannot do without. Each was taken away once on a real cluster: without the first two no pod
+// is seen at all, without NET_RAW no question is heard, without NET_ADMIN no fault can be put in place.
+func capabilities(faults bool) []corev1.Capability {
+	all := []corev1.Capability{
+		"SYS_ADMIN",  // setns(2) into a pod's network namespace
+		"SYS_PTRACE", // ptrace(2), access mode checks: /proc/PID/ns, root and environ of another user's process
+		"NET_RAW",    // packet(7), to hear which questions a pod asks
 	}
+	if faults {
+		all = append(all, "NET_ADMIN") // nftables in the pod's namespace
+	}
+	return all
 }
