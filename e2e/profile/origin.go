@@ -75,16 +75,18 @@ func given(p *Profile, r *Resolved) []Setting {
 		said("nodes", fmt.Sprint(r.Nodes), p.Spec.Nodes > 0), said("expect.topology", string(r.Expect.Topology), p.Spec.Expect.Topology != ""), said("expect.discovery", string(r.Expect.Discovery), p.Spec.Expect.Discovery != "")}
 	// A variable may hold a secret: its name says enough.
 	s = append(s, said("env", list(slices.Sorted(maps.Keys(p.Spec.Env))), len(p.Spec.Env) > 0))
-	for _, im := range p.Spec.Images {
+	for i, im := range p.Spec.Images {
 		for _, x := range [][2]string{{"build", im.Build}, {"archive", im.Archive}, {"local", im.Local}, {"pull", im.Pull}} {
 			if x[1] != "" {
-				s = append(s, Setting{fmt.Sprintf("images.%s", im.Name), x[0] + " " + x[1], Said})
+				s = append(s, Setting{fmt.Sprintf("images[%d]", i), fmt.Sprintf("%s: %s %s", im.Name, x[0], x[1]), Said})
 			}
 		}
 	}
+	others := len(p.Spec.Images)
 	for _, ref := range r.Images() {
 		if !slices.ContainsFunc(p.Spec.Images, func(im Image) bool { return called(ref, im.Name) }) {
-			s = append(s, Setting{"images." + ref, "as the nodes have or pull it", Default})
+			s = append(s, Setting{fmt.Sprintf("images[%d]", others), ref + ": as the nodes have or pull it", Inferred})
+			others++
 		}
 	}
 	ref := p.Spec.Cookie.SecretKeyRef

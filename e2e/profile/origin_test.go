@@ -49,7 +49,7 @@ func TestSettingsTellTheOrigin(t *testing.T) {
 		"expect.topology":   {Value: "component", Origin: Said},
 		"expect.discovery":  {Value: "continuous", Origin: Default},
 		"env":               {Value: "RELEASE_COOKIE", Origin: Said},
-		"images.shop":       {Value: "build .", Origin: Said},
+		"images[0]":         {Value: "shop: build .", Origin: Said},
 		"cookie":            {Value: "key cookie of Secret shop", Origin: Said},
 	} {
 		if want.Name = name; got[name] != want {
@@ -58,8 +58,8 @@ func TestSettingsTellTheOrigin(t *testing.T) {
 	}
 	plain := strings.Replace(good, "manifests: [deploy.yaml]", "command: [cat, deploy.yaml]", 1)
 	plain = strings.Replace(plain, "  images: [{name: shop, build: .}]\n", "", 1)
-	if s := settings(t, plain); s["command"] != (Setting{"command", `["cat" "deploy.yaml"]`, Said}) || s["images.shop"].Origin != Default || s["nodes"] != (Setting{"nodes", "1", Default}) {
-		t.Errorf("command %+v, images.shop %+v, nodes %+v", s["command"], s["images.shop"], s["nodes"])
+	if s := settings(t, plain); s["command"] != (Setting{"command", `["cat" "deploy.yaml"]`, Said}) || s["images[0]"] != (Setting{"images[0]", "shop: as the nodes have or pull it", Inferred}) || s["nodes"] != (Setting{"nodes", "1", Default}) {
+		t.Errorf("command %+v, images %+v, nodes %+v", s["command"], s["images[0]"], s["nodes"])
 	}
 	if s := settings(t, good); s["interval"].Origin != Default || s["hold"] != (Setting{"hold", "10s", Default}) {
 		t.Errorf("interval %+v, hold %+v", s["interval"], s["hold"])

@@ -239,11 +239,11 @@ func (r *reader) complete(p place, said map[string]bool) error {
 	groups := map[string][]string{}
 	for _, name := range keys(p.t) {
 		f, _ := field(p.t, name)
-		rules := rulesOf(f)
-		if rules.has("required") && !said[name] {
+		asked := rulesOf(f)
+		if asked.has("required") && !said[name] {
 			return r.errorf(p.line, "%s is missing%s", p.in(name), why(p.in(name)))
 		}
-		if g := rules["one"]; g != "" {
+		if g := asked["one"]; g != "" {
 			groups[g] = append(groups[g], name)
 		}
 	}

@@ -133,7 +133,7 @@ func TestCommandEndsWithItsChildren(t *testing.T) {
 		limit  time.Duration
 		says   string
 	}{
-		"hangs":                  {"sleep 600 & echo $! > pid; sleep 600", 500 * time.Millisecond, "did not end in 500ms"},
+		"hangs":                  {"sleep 600 & echo $! > pid; sleep 600", 3 * time.Second, "did not end in 3s"},
 		"leaves one behind":      {"sleep 600 & echo $! > pid", time.Minute, "left behind still held its output open"},
 		"leaves a quiet one":     {"sleep 600 >/dev/null 2>&1 & echo $! > pid; echo a: b", time.Minute, ""},
 		"prints without end":     {"sleep 600 & echo $! > pid; exec yes", time.Minute, "printed more than 8 MiB"},
