@@ -21,14 +21,14 @@ type TCPSocket struct {
 
 // Sizes and offsets of the kernel's structures (linux/inet_diag.h, linux/tcp.h).
 const (
-	sockDiagByFamily = 20 // SOCK_DIAG_BY_FAMILY
-	inetDiagInfo     = 2  // INET_DIAG_INFO
-	sizeofReq        = 56 // struct inet_diag_req_v2
-	sizeofMsg        = 72 // struct inet_diag_msg
-	tcpEstablished   = 1
-	tcpListen        = 10
-	offBackoff       = 4  // tcp_info.tcpi_backoff
-	offLastDataRecv  = 52 // tcp_info.tcpi_last_data_recv, ms
+	getSock         = 18 // TCPDIAG_GETSOCK
+	inetDiagInfo    = 2  // INET_DIAG_INFO
+	sizeofReq       = 60 // struct inet_diag_req
+	sizeofMsg       = 72 // struct inet_diag_msg
+	tcpEstablished  = 1
+	tcpListen       = 10
+	offBackoff      = 4  // tcp_info.tcpi_backoff
+	offLastDataRecv = 52 // tcp_info.tcpi_last_data_recv, ms
 )
 
 // Diag reads one namespace's TCP table again and again. Not safe for concurrent use.
@@ -51,13 +51,13 @@ func (d *Diag) Close() error { return unix.Close(d.fd) }
 
 // TCP reads the table: established connections and listeners, IPv4 and IPv6. After an error the Diag is of no more use:
 // what is left of an answer would be taken for the next one's.
+//
+// The kernel walks its hash table of all namespaces for each answer, half a million buckets on a large machine. The older
+// request gives both families in one walk; the newer one (SOCK_DIAG_BY_FAMILY) took half of the agent's CPU (measured).
 func (d *Diag) TCP() ([]TCPSocket, error) {
-	var all []TCPSocket
-	for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} {
-		var err error
-		if all, err = d.dump(family, all); err != nil {
-			return nil, fmt.Errorf("INET_DIAG: %w", err)
-		}
+	all, err := d.dump()
+	if err != nil {
+		return nil, fmt.Errorf("INET_DIAG: %w", err)
 	}
 	return all, nil
 }
@@ -72,15 +72,15 @@ func (h *Handle) TCP() ([]TCPSocket, error) {
 	return d.TCP()
 }
 
-func (d *Diag) dump(family uint8, all []TCPSocket) ([]TCPSocket, error) {
+func (d *Diag) dump() (all []TCPSocket, err error) {
 	req := make([]byte, unix.NLMSG_HDRLEN+sizeofReq)
 	ne := binary.NativeEndian
 	ne.PutUint32(req[0:], uint32(len(req)))
-	ne.PutUint16(req[4:], sockDiagByFamily)
+	ne.PutUint16(req[4:], getSock)
 	ne.PutUint16(req[6:], unix.NLM_F_REQUEST|unix.NLM_F_DUMP)
 	body := req[unix.NLMSG_HDRLEN:]
-	body[0], body[1], body[2] = family, unix.IPPROTO_TCP, 1<<(inetDiagInfo-1)
-	ne.PutUint32(body[4:], 1<<tcpEstablished|1<<tcpListen)
+	body[0], body[3] = unix.AF_INET, 1<<(inetDiagInfo-1) // whatever the family, both are given
+	ne.PutUint32(body[52:], 1<<tcpEstablished|1<<tcpListen)
 	if err := unix.Sendto(d.fd, req, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
 		return nil, err
 	}
