@@ -15,11 +15,13 @@
 -spec read([{atom(), term()}]) -> {ok, config()} | {error, string()}.
 read(Env) ->
     try
-        Method = ok(derl_discovery:method(proplists:get_value(discovery, Env, "dns-a"))),
+        Discovery = proplists:get_value(discovery, Env, "dns-a"),
+        Method = ok(derl_discovery:method(Discovery)),
+        Limit = whole(round_limit_ms, "round_limit_ms", 1, ?HOUR, Env, 10000),
         {ok, #{method => Method,
-               settings => ok(Method:configure(Env)),
+               settings => ok(Method:configure([{discovery, Discovery}, {round_limit_ms, Limit} | Env])),
                interval => whole(interval_ms, "DISCOVERY_INTERVAL_MS", 1, ?HOUR, Env, 1000),
-               round_limit => whole(round_limit_ms, "round_limit_ms", 1, ?HOUR, Env, 10000),
+               round_limit => Limit,
                ready_port => whole(ready_port, "READY_PORT", 0, 65535, Env, 8080)}}
     catch
         throw:{bad, What} -> {error, lists:flatten(What)}

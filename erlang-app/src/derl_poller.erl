@@ -16,6 +16,7 @@
                 %% What has been logged, so that each thing is said once and not in every round:
                 found = none :: none | [node()],
                 failures = [] :: [term()],             % of discovery, since it last succeeded
+                parts = [] :: [{string(), term()}],    % of one method among several, since that one last succeeded
                 troubles = #{} :: #{node() => [string()]}}). % with a peer, since it was last connected
 
 -spec start_link(derl_config:config()) -> gen_server:start_ret().
@@ -42,7 +43,8 @@ handle_info({give_up, Pid}, #state{round = Pid} = State) ->
     {noreply, State};
 handle_info({'DOWN', _, process, Pid, Reason}, #state{round = Pid, config = #{round_limit := Limit}} = State) ->
     {noreply, case Reason of
-                  {found, {ok, Nodes}} -> connect(Nodes, found(Nodes, State#state{round = none}));
+                  {found, {ok, Nodes}} -> connect(Nodes, found(Nodes, State#state{round = none, parts = []}));
+                  {found, {ok, Nodes, Parts}} -> connect(Nodes, found(Nodes, parts(Parts, State#state{round = none})));
                   {found, {error, Error}} -> failed(Error, State#state{round = none});
                   killed -> failed({no_answer_after_ms, Limit}, State#state{round = none});
                   Other -> failed(Other, State#state{round = none})
@@ -97,6 +99,13 @@ found(Nodes, #state{found = Nodes, failures = []} = State) -> State;
 found(Nodes, #state{troubles = Troubles} = State) ->
     ?LOG_INFO("discovery finds ~b: ~ts", [length(Nodes), lists:join(" ", [atom_to_list(N) || N <- Nodes])]),
     State#state{found = Nodes, failures = [], troubles = maps:with(Nodes, Troubles)}.
+
+-spec parts([{string(), term()}], #state{}) -> #state{}.
+parts(Failing, #state{parts = Said} = State) ->
+    Still = [Part || {Name, _} = Part <- Said, lists:keymember(Name, 1, Failing)],
+    New = Failing -- Still,
+    _ = [?LOG_WARNING("discovery by ~ts fails: ~0tp; the other methods go on", [Name, Reason]) || {Name, Reason} <- New],
+    State#state{parts = New ++ Still}.
 
 -spec failed(term(), #state{}) -> #state{}.
 failed(Reason, #state{failures = Failures} = State) ->

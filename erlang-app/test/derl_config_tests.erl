@@ -18,8 +18,21 @@ ready_port_test_() ->
     [?_assertMatch({error, "READY_PORT is " ++ _}, derl_config:read([?NAME, {ready_port, P}])) || P <- ["", "http", "65536"]].
 
 unknown_method_test() ->
-    ?assertEqual({error, "DISCOVERY is \"dns\", which is no method of discovery; there is: dns-a"},
+    ?assertEqual({error, "DISCOVERY is \"dns\", which is no method of discovery; "
+                         "there is: dns-a, dns-srv, hosts-file, kube-api, none, static"},
                  derl_config:read([?NAME, {discovery, "dns"}])).
+
+%% Several methods with commas between them are a chain, and each must be one, with settings that it can use.
+chain_test_() ->
+    Read = fun(Discovery) -> derl_config:read([?NAME, {nodes, "a@h"}, {discovery, Discovery}]) end,
+    [?_assertMatch({ok, #{method := derl_discovery_static}}, Read(" static ")),
+     ?_assertMatch({ok, #{method := derl_discovery_chain,
+                          settings := {3333, [{"static", derl_discovery_static, [a@h]}, {"dns-a", derl_discovery_dns_a, _}]}}},
+                   Read("static, dns-a")),
+     ?_assertMatch({error, "DISCOVERY is \"\", which" ++ _}, Read("")),
+     ?_assertMatch({error, "DISCOVERY is \"\", which" ++ _}, Read("static,")),
+     ?_assertMatch({error, "DISCOVERY is \"dns\", which" ++ _}, Read("static,dns")),
+     ?_assertMatch({error, "DISCOVERY_SERVICE is empty" ++ _}, Read("static,kube-api"))].
 
 %% A name without a dot would be looked up as it is and never be found; the search list is not for inet_res:resolve.
 name_test_() ->

@@ -1,6 +1,4 @@
-%% Real nodes on addresses of the loopback network (Linux: all of 127.0.0.0/8), with a real DNS server: the whole
-%% application but for Kubernetes. epmd is left out: all nodes listen on one port, each on its address. The tests speak to
-%% them through standard input and output, so that the mesh is theirs alone.
+%% Real nodes with a real DNS server: the whole application but for Kubernetes.
 -module(derl_mesh_tests).
 -include_lib("eunit/include/eunit.hrl").
 
@@ -62,13 +60,7 @@ start(Addresses, Port, Dns) ->
     [receive {Pid, Node} -> Node end || Pid <- Starters].
 
 start_one(Address, Port, Dns) ->
-    Paths = [filename:dirname(code:which(M)) || M <- [derl_app, ?MODULE]],
-    {ok, Peer, Node} = peer:start(#{
-        name => "derl", host => inet:ntoa(Address), longnames => true, connection => standard_io,
-        args => ["-setcookie", "test", "-start_epmd", "false", "-erl_epmd_port", integer_to_list(Port),
-                 "-kernel", "inet_dist_use_interface", lists:flatten(io_lib:format("~w", [Address])),
-                 "-kernel", "logger_level", "none", "-pa" | Paths]}),
-    ?assertEqual(name(Address), Node),
+    Peer = derl_test_node:start(Address, Port, #{}),
     ok = peer:call(Peer, application, load, [derl]),
     ok = peer:call(Peer, application, set_env, [[{derl, [{dns_name, "derl.ns.svc.cluster.local"}, {ready_port, 0},
                                                         {interval_ms, ?INTERVAL},

@@ -13,7 +13,7 @@ find(Table) ->
 poller_test_() ->
     {foreach, fun start/0, fun stop/1,
      [{with, [T]} || T <- [fun survives_errors/1, fun survives_crashes/1, fun gives_up_a_round_that_hangs/1,
-                           fun one_round_at_a_time/1, fun says_each_thing_once/1, fun survives_nonsense/1]]}.
+                           fun one_round_at_a_time/1, fun says_each_thing_once/1, fun says_once_which_method_fails/1, fun survives_nonsense/1]]}.
 
 start() ->
     ets:new(?MODULE, [named_table, public]),
@@ -70,7 +70,7 @@ gives_up_a_round_that_hangs({Pid, Log}) ->
 
 one_round_at_a_time({Pid, _}) ->
     Self = self(),
-    answer(fun() -> Self ! {in, self()}, timer:sleep(60), Self ! {out, self()}, {ok, []} end),
+    answer(fun() -> Self ! {in, self()}, timer:sleep(20), Self ! {out, self()}, {ok, []} end),
     goes_on(Pid),
     answer(fun() -> {ok, []} end),
     timer:sleep(80),
@@ -90,6 +90,18 @@ says_each_thing_once({Pid, Log}) ->
     Lines = [L || "discovery f" ++ _ = L <- derl_test_log:lines(Log), L =/= "discovery finds 0: "],
     ?assertEqual(4, length(Lines)),
     ?assertEqual("discovery finds 1: derl@10.0.0.1", lists:nth(3, Lines)).
+
+%% One of two methods fails in every round, works again, and fails again.
+says_once_which_method_fails({Pid, Log}) ->
+    Answers = fun(Parts) -> answer(fun() -> {ok, ['derl@10.0.0.1'], Parts} end), goes_on(Pid) end,
+    Answers([{"kube-api", forbidden}]),
+    Answers([{"kube-api", forbidden}, {"dns-a", timeout}]),
+    Answers([{"dns-a", timeout}]),
+    Answers([{"kube-api", forbidden}]),
+    Lines = [L || "discovery" ++ _ = L <- derl_test_log:lines(Log), L =/= "discovery finds 0: "],
+    Fails = fun(What) -> "discovery by " ++ What ++ "; the other methods go on" end,
+    ?assertEqual([Fails("kube-api fails: forbidden"), "discovery finds 1: derl@10.0.0.1", Fails("dns-a fails: timeout"),
+                  Fails("kube-api fails: forbidden")], Lines).
 
 missing_test_() ->
     Missing = fun(Found, Connected, Tried) -> derl_poller:missing(Found, self@h, Connected, Tried) end,

@@ -1,5 +1,5 @@
 %% A DNS server on a free port of 127.0.0.1, UDP and TCP. What it answers to every question can be changed at any time:
-%% the addresses, an error code of RFC 1035 (nxdomain is 3, servfail 2), or silence.
+%% the addresses, the targets of SRV records, an error code of RFC 1035 (nxdomain is 3, servfail 2), or silence.
 -module(derl_test_dns).
 -export([start/1, answer/2, resolver/1, questions/1, stop/1]).
 
@@ -21,7 +21,7 @@ start(Answer) ->
     end),
     receive {Pid, Port} -> {Pid, Port} end.
 
-%% Answer :: [inet:ip4_address()] | nxdomain | servfail | silence.
+%% Answer :: [inet:ip4_address() | {srv, string()}] | nxdomain | servfail | silence.
 answer({Pid, _}, Answer) -> Pid ! {answer, Answer}, ok.
 
 %% How many questions have come by UDP.
@@ -60,14 +60,22 @@ tcp(Listener, Server) ->
     ok = gen_tcp:close(Socket),
     tcp(Listener, Server).
 
-%% Header (RFC 1035, 4.1.1), the question as it came, and one record per address with a pointer to the question's name.
+%% Header (RFC 1035, 4.1.1), the question as it came, and one record per answer with a pointer to the question's name.
 reply(Question, nxdomain) -> message(Question, 0, ?NXDOMAIN, []);
 reply(Question, servfail) -> message(Question, 0, ?SERVFAIL, []);
-reply(Question, Addresses) -> message(Question, 0, 0, Addresses).
+reply(Question, Records) -> message(Question, 0, 0, Records).
 
 truncated(Question) -> message(Question, 1, 0, []).
 
-message(<<Id:16, _:80, Asked/binary>>, Truncated, Code, Addresses) ->
-    Records = << <<3:2, 12:14, 1:16, 1:16, 30:32, 4:16, A, B, C, D>> || {A, B, C, D} <- Addresses >>,
-    <<Id:16, 1:1, 0:4, 1:1, Truncated:1, 1:1, 1:1, 0:3, Code:4, 1:16, (length(Addresses)):16, 0:32,
+message(<<Id:16, _:80, Asked/binary>>, Truncated, Code, Answers) ->
+    Records = << <<(record(Answer))/binary>> || Answer <- Answers >>,
+    <<Id:16, 1:1, 0:4, 1:1, Truncated:1, 1:1, 1:1, 0:3, Code:4, 1:16, (length(Answers)):16, 0:32,
       Asked/binary, Records/binary>>.
+
+%% Type A is 1, SRV (RFC 2782) is 33.
+record({A, B, C, D}) -> record(1, <<A, B, C, D>>);
+record({srv, Target}) ->
+    Labels = << <<(length(Label)), (list_to_binary(Label))/binary>> || Label <- string:lexemes(Target, ".") >>,
+    record(33, <<0:16, 33:16, 10000:16, Labels/binary, 0>>).
+
+record(Type, Data) -> <<3:2, 12:14, Type:16, 1:16, 30:32, (byte_size(Data)):16, Data/binary>>.
