@@ -153,7 +153,16 @@ func (s *story) aftermath(ctx context.Context) error {
 	if !formed {
 		return nil
 	}
-	return watch(ctx, s.spec().Watch.D())
+	if err := watch(ctx, s.spec().Watch.D()); err != nil {
+		return err
+	}
+	// A second in which nobody was heard, on a busy machine, must not lie in the time for which the mesh is judged.
+	hold := s.w.Resolved.Hold.D()
+	_, err := s.rec.Until(ctx, 2*hold, func(v *view.View) (bool, string) {
+		held, m := v.Held(hold)
+		return held || !m.Full, m.String()
+	})
+	return err
 }
 
 func watch(ctx context.Context, d time.Duration) error {

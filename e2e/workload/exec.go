@@ -29,9 +29,22 @@ const (
 	maxOutput  = 64 << 10
 )
 
+// again is how often a command is run that ends well without a word: on a busy node the stream loses the output of one that is
+// quick, and says nothing of it (https://github.com/kubernetes/kubernetes/issues/34256; seen here, too).
+const again = 3
+
 // Exec runs a console command in the pod's first container. An event comes of it in any case: one that could not be run
 // has the outcome "error". redact takes secrets out of the output before any of it is cut.
-func Exec(ctx context.Context, cfg *rest.Config, client kubernetes.Interface, namespace, pod, uid string, c profile.Command, redact func(string) string) recording.Exec {
+func Exec(ctx context.Context, cfg *rest.Config, client kubernetes.Interface, namespace, pod, uid string, c profile.Command, redact func(string) string) (e recording.Exec) {
+	for range again {
+		if e = exec(ctx, cfg, client, namespace, pod, uid, c, redact); e.Outcome != recording.OK || e.Code != 0 || e.Output != "" || c.Expect == "" {
+			break
+		}
+	}
+	return e
+}
+
+func exec(ctx context.Context, cfg *rest.Config, client kubernetes.Interface, namespace, pod, uid string, c profile.Command, redact func(string) string) recording.Exec {
 	e := recording.Exec{Pod: uid, Name: c.Name, Command: c.Run, Expect: c.Expect, Outcome: recording.OK}
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, commandBudget)
@@ -56,7 +69,7 @@ func Exec(ctx context.Context, cfg *rest.Config, client kubernetes.Interface, na
 func stream(ctx context.Context, cfg *rest.Config, client kubernetes.Interface, namespace, pod string, c profile.Command, out io.Writer) error {
 	req := client.CoreV1().RESTClient().Post().Resource("pods").Namespace(namespace).Name(pod).SubResource("exec").
 		VersionedParams(&corev1.PodExecOptions{Command: c.Run, Stdin: c.Input != "", Stdout: true, Stderr: !c.TTY, TTY: c.TTY}, scheme.ParameterCodec)
-	exec, err := remotecommand.NewSPDYExecutor(cfg, "POST", req.URL())
+	command, err := remotecommand.NewSPDYExecutor(cfg, "POST", req.URL())
 	if err != nil {
 		return err
 	}
@@ -67,7 +80,7 @@ func stream(ctx context.Context, cfg *rest.Config, client kubernetes.Interface, 
 	if c.Input != "" {
 		o.Stdin = &typist{ctx: ctx, text: c.Input}
 	}
-	return exec.StreamWithContext(ctx, o)
+	return command.StreamWithContext(ctx, o)
 }
 
 // typist types the input until the command has ended: a program that is still starting swallows what comes too early.
