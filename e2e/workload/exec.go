@@ -37,14 +37,14 @@ const again = 3
 // has the outcome "error". redact takes secrets out of the output before any of it is cut.
 func Exec(ctx context.Context, cfg *rest.Config, client kubernetes.Interface, namespace, pod, uid string, c profile.Command, redact func(string) string) (e recording.Exec) {
 	for range again {
-		if e = exec(ctx, cfg, client, namespace, pod, uid, c, redact); e.Outcome != recording.OK || e.Code != 0 || e.Output != "" || c.Expect == "" {
+		if e = attempt(ctx, cfg, client, namespace, pod, uid, c, redact); e.Outcome != recording.OK || e.Code != 0 || e.Output != "" || c.Expect == "" {
 			break
 		}
 	}
 	return e
 }
 
-func exec(ctx context.Context, cfg *rest.Config, client kubernetes.Interface, namespace, pod, uid string, c profile.Command, redact func(string) string) recording.Exec {
+func attempt(ctx context.Context, cfg *rest.Config, client kubernetes.Interface, namespace, pod, uid string, c profile.Command, redact func(string) string) recording.Exec {
 	e := recording.Exec{Pod: uid, Name: c.Name, Command: c.Run, Expect: c.Expect, Outcome: recording.OK}
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, commandBudget)
