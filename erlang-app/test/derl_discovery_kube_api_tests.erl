@@ -27,8 +27,9 @@ stop(#{pid := Pid, listener := Listener}) ->
 
 %% The server's certificate is for the address, as the API server's is.
 certificates() ->
-    Key = {key, {namedCurve, secp256r1}},
-    Chain = fun(Extensions) -> #{root => [Key], intermediates => [], peer => [Key, {extensions, Extensions}]} end,
+    %% SHA-1, which is the default, is refused since OTP 26.
+    Options = [{key, {namedCurve, secp256r1}}, {digest, sha256}],
+    Chain = fun(Extensions) -> #{root => Options, intermediates => [], peer => [{extensions, Extensions} | Options]} end,
     %% id-ce-subjectAltName, not critical. The record comes from a header that is not the same one in all releases of OTP.
     Address = {'Extension', {2, 5, 29, 17}, false, [{iPAddress, <<127, 0, 0, 1>>}]},
     public_key:pkix_test_data(#{server_chain => Chain([Address]), client_chain => Chain([])}).
