@@ -185,12 +185,19 @@ func (s *story) console(ctx context.Context) error {
 	return first(err, end)
 }
 
-// neverDeployed records that there was no image to deploy, which is all there is to tell.
+// neverDeployed records that there was no image to deploy. What the manifests alone tell is told all the same.
 func (s *story) neverDeployed() error {
 	if err := s.begin("formation"); err != nil {
 		return err
 	}
-	_, err := s.end(context.Background(), "formation", false)
+	y, err := s.w.Render("", nil)
+	if err != nil {
+		return err
+	}
+	if err = s.manifests(y); err != nil {
+		return err
+	}
+	_, err = s.end(context.Background(), "formation", false)
 	s.skip("recovery", "nothing was deployed")
 	s.skip("console", "nothing was deployed")
 	return err
@@ -250,12 +257,8 @@ func (s *story) apply(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	objects, err := workload.Objects(y, s.known)
-	if err != nil {
+	if err = s.manifests(y); err != nil {
 		return err
-	}
-	for _, o := range objects {
-		s.rec.Sink(recording.Event{T: s.rec.Now(), By: "run", Object: &o})
 	}
 	if err = workload.Apply(ctx, s.g.cluster.Config, y); err != nil {
 		return err
@@ -268,6 +271,18 @@ func (s *story) apply(ctx context.Context) error {
 	s.known.Guard(cookie)
 	s.obs.SetCookie(cookie)
 	s.say("deployed to namespace " + s.ns)
+	return nil
+}
+
+// manifests records the objects that are to be created, without what is secret in them.
+func (s *story) manifests(y []byte) error {
+	objects, err := workload.Objects(y, s.known)
+	if err != nil {
+		return err
+	}
+	for _, o := range objects {
+		s.rec.Sink(recording.Event{T: s.rec.Now(), By: "run", Object: &o})
+	}
 	return nil
 }
 

@@ -108,10 +108,11 @@ trusts_its_own_ca_only(#{folder := Folder} = Context) ->
     account(Other, "token-1", certificates()),
     ?assertMatch({error, {failed_connect, [_, {inet, _, {tls_alert, {unknown_ca, _}}}]}}, find(Context#{folder := Other}, none)).
 
-%% A certificate of its own CA, but for another address than the one that was dialled.
+%% A certificate of its own CA, but for another address than the one that was dialled. The alert is not the same one in all
+%% releases of OTP.
 verifies_the_address(#{port := Port} = Context) ->
-    ?assertMatch({error, {failed_connect, [_, {inet, _, {tls_alert, {handshake_failure, _}}}]}},
-                 find(Context#{api := "https://127.0.0.2:" ++ integer_to_list(Port)}, none)).
+    {error, {failed_connect, [_, {inet, _, {tls_alert, {_, Why}}}]}} = find(Context#{api := "https://127.0.0.2:" ++ integer_to_list(Port)}, none),
+    ?assertMatch({match, _}, re:run(Why, "hostname_check_failed")).
 
 nobody_listens(Context) ->
     {ok, Socket} = gen_tcp:listen(0, [{ip, {127, 0, 0, 1}}]),
