@@ -237,14 +237,14 @@ func (s *Session) pods() int {
 	return capacity(runtime.NumCPU(), memAvailable())
 }
 
-// makeRoom ends the workload's pods at once: others wait for their room.
+// makeRoom ends the workload's pods at once: others wait for their room. What else is in its namespace takes none.
 func (s *story) makeRoom() {
 	if s.client == nil || s.ns == "" {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
-	if err := workload.DeleteNamespace(ctx, s.client, s.ns, 0); err != nil {
+	if err := workload.Stop(ctx, s.client, s.ns); err != nil {
 		s.say("clean-up: " + err.Error())
 	}
 }

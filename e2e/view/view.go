@@ -43,8 +43,8 @@ type Pod struct {
 	Name  string
 	First time.Duration // when it was first reported
 
-	states  []recording.Event
-	process []recording.Event
+	states   []recording.Event
+	process  []recording.Event
 	number   int
 	ports    map[uint16]bool   // distribution ports that epmd gave for it
 	declared uint16            // the profile's distribution port, 0 for none

@@ -39,10 +39,9 @@ func CreateNamespace(ctx context.Context, client kubernetes.Interface, name, run
 // DeleteNamespace deletes a namespace of ours and waits until it is gone, at most for the budget; a budget of 0 leaves the
 // rest to the cluster. In the error is what was still there.
 func DeleteNamespace(ctx context.Context, client kubernetes.Interface, name string, budget time.Duration) error {
-	now := int64(0)
-	// Pods first, without grace: nothing of ours needs an orderly end, and a namespace waits for its slowest pod.
-	if err := client.CoreV1().Pods(name).DeleteCollection(ctx, metav1.DeleteOptions{GracePeriodSeconds: &now}, metav1.ListOptions{}); err != nil && !apierrors.IsNotFound(err) {
-		return fmt.Errorf("pods of namespace %s: %w", name, err)
+	// A namespace waits for its slowest pod.
+	if err := Stop(ctx, client, name); err != nil {
+		return err
 	}
 	err := client.CoreV1().Namespaces().Delete(ctx, name, metav1.DeleteOptions{})
 	if apierrors.IsNotFound(err) {
@@ -70,6 +69,26 @@ func DeleteNamespace(ctx context.Context, client kubernetes.Interface, name stri
 		}
 		return false, seen
 	}, "namespace "+name+" is not gone")
+}
+
+// Stop ends all pods of a namespace of ours, without grace: nothing of ours needs an orderly end. Those that keep pods alive go
+// first, or they would make new ones at once.
+func Stop(ctx context.Context, client kubernetes.Interface, namespace string) error {
+	now, background := int64(0), metav1.DeletePropagationBackground
+	apps, core := client.AppsV1(), client.CoreV1()
+	keepers := metav1.DeleteOptions{PropagationPolicy: &background}
+	for _, kind := range []func(context.Context, metav1.DeleteOptions, metav1.ListOptions) error{
+		apps.Deployments(namespace).DeleteCollection, apps.StatefulSets(namespace).DeleteCollection, apps.DaemonSets(namespace).DeleteCollection,
+		client.BatchV1().Jobs(namespace).DeleteCollection, apps.ReplicaSets(namespace).DeleteCollection,
+	} {
+		if err := kind(ctx, keepers, metav1.ListOptions{}); err != nil && !apierrors.IsNotFound(err) {
+			return fmt.Errorf("workloads of namespace %s: %w", namespace, err)
+		}
+	}
+	if err := core.Pods(namespace).DeleteCollection(ctx, metav1.DeleteOptions{GracePeriodSeconds: &now}, metav1.ListOptions{}); err != nil && !apierrors.IsNotFound(err) {
+		return fmt.Errorf("pods of namespace %s: %w", namespace, err)
+	}
+	return nil
 }
 
 // Apply creates the objects of the rendered manifests, Secrets and Services first, strictly: a field that the API server

@@ -24,6 +24,7 @@ const scanEvery = 100 * time.Millisecond
 // Observer watches the pods of the present plan that run on its node.
 type Observer struct {
 	fs      proc.FS
+	finder  *proc.Finder
 	node    string
 	emit    func(recording.Event)
 	ours    *ours
@@ -33,15 +34,14 @@ type Observer struct {
 	plan agent.Plan
 
 	// Of Run's goroutine alone:
-	finder   *proc.Finder
 	watched  map[string]*watch
 	stopping sync.WaitGroup
 	faults   map[recording.Fault]time.Time // what was told of late, and when
 }
 
-// New makes an observer of the pods of node, whose processes stand in fs.
-func New(fs proc.FS, node string, emit func(recording.Event)) *Observer {
-	return &Observer{fs: fs, finder: proc.NewFinder(fs), node: node, emit: emit, ours: newOurs(), watched: map[string]*watch{}, faults: map[recording.Fault]time.Time{}, changed: make(chan struct{}, 1)}
+// New makes an observer of the pods of node, whose processes finder finds.
+func New(finder *proc.Finder, node string, emit func(recording.Event)) *Observer {
+	return &Observer{fs: finder.FS(), finder: finder, node: node, emit: emit, ours: newOurs(), watched: map[string]*watch{}, faults: map[recording.Fault]time.Time{}, changed: make(chan struct{}, 1)}
 }
 
 // SetPlan replaces the plan. Pods that are no longer in it are let go at once.

@@ -109,7 +109,7 @@ func (s *story) await(t *testing.T, what string, from int, as func(recording.Eve
 func observe(t *testing.T, root string) (o *Observer, s *story, end func()) {
 	t.Helper()
 	s = &story{began: time.Now()}
-	o = New(proc.FS(root), "n1", s.emit)
+	o = New(proc.NewFinder(proc.FS(root)), "n1", s.emit)
 	fds := descriptors(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})

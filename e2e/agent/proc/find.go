@@ -2,10 +2,12 @@ package proc
 
 import (
 	"bytes"
+	"maps"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -17,42 +19,74 @@ const (
 	stale   = 4 * time.Second
 )
 
-// Finder finds the processes of pods, again and again. Not safe for concurrent use.
+// One look at all processes serves everybody who asks within recent, so that twenty sessions cost no more than one. Who has
+// not asked for a pod for as long as lapse has no more use for it.
+const (
+	recent = 80 * time.Millisecond
+	lapse  = 10 * time.Second
+)
+
+// Finder finds the processes of pods, again and again, for several who ask. Safe for concurrent use.
 type Finder struct {
-	fs   FS
-	now  func() time.Time
-	uids []string          // wanted so far: a process of one of them is looked at each time
-	dull map[int]time.Time // all others, and since when
+	fs  FS
+	now func() time.Time
+
+	mu     sync.Mutex
+	wanted map[string]time.Time // by UID: when it was last asked for
+	uids   []string             // the same, as they were last searched for: a process of one of them is looked at each time
+	dull   map[int]time.Time    // all other processes, and since when
+	at     time.Time            // of the last look
+	found  map[string]Process
 }
 
 // NewFinder makes a Finder in fs.
 func NewFinder(fs FS) *Finder {
-	return &Finder{fs: fs, now: time.Now}
+	return &Finder{fs: fs, now: time.Now, wanted: map[string]time.Time{}}
 }
+
+// FS is where the processes are found.
+func (f *Finder) FS() FS { return f.fs }
 
 // Find gives for each pod UID its most telling process: the BEAM where there is one, else any other than the
 // sandbox's pause; of several the oldest, as a release's own commands start further BEAMs beside the node. Zombies are
-// passed over: they have no namespaces, and a dead epmd often stays as one.
+// passed over: they have no namespaces, and a dead epmd often stays as one. What it gives may be a few milliseconds old.
 func (f *Finder) Find(uids []string) (map[string]Process, error) {
-	dir, err := os.Open(string(f.fs))
-	if err != nil {
-		return nil, err
-	}
-	names, err := dir.Readdirnames(-1)
-	_ = dir.Close() // only read from
-	if err != nil {
-		return nil, err
-	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	now, more := f.now(), false
 	for _, uid := range uids {
-		if !slices.Contains(f.uids, uid) {
-			f.uids, f.dull = append(f.uids, uid), nil
+		f.wanted[uid] = now
+		more = more || !slices.Contains(f.uids, uid)
+	}
+	if more || f.at.IsZero() || now.Sub(f.at) > recent {
+		if err := f.look(now, more); err != nil {
+			return nil, err
 		}
+	}
+	found := map[string]Process{}
+	for _, uid := range uids {
+		if p, ok := f.found[uid]; ok {
+			found[uid] = p
+		}
+	}
+	return found, nil
+}
+
+// look looks at all processes. more says that a pod is wanted that was not before: any process may be its.
+func (f *Finder) look(now time.Time, more bool) error {
+	names, err := f.names()
+	if err != nil {
+		return err
+	}
+	maps.DeleteFunc(f.wanted, func(_ string, asked time.Time) bool { return now.Sub(asked) > lapse })
+	if f.uids = slices.Collect(maps.Keys(f.wanted)); more {
+		f.dull = nil
 	}
 	s := scan{fs: f.fs, needles: needles(f.uids), uids: f.uids, mounts: map[string]string{}}
 	// Processes of the node itself are seen by their mount namespace. A tree without one (no init) has none of them.
 	s.host, _ = os.Readlink(f.fs.path(1, "ns/mnt"))
-	found := map[string]Process{}
-	now, dull := f.now(), make(map[int]time.Time, len(names))
+	dull := make(map[int]time.Time, len(names))
+	f.at, f.found = now, map[string]Process{}
 	for _, name := range names {
 		pid, err := strconv.Atoi(name)
 		if err != nil {
@@ -70,19 +104,25 @@ func (f *Finder) Find(uids []string) (map[string]Process, error) {
 			dull[pid] = since
 			continue
 		}
-		if !slices.Contains(uids, uid) {
-			continue
-		}
 		p, alive := f.fs.Process(pid)
 		if !alive {
 			continue
 		}
-		if old, ok := found[uid]; !ok || rank(p) > rank(old) || rank(p) == rank(old) && p.start < old.start {
-			found[uid] = p
+		if old, ok := f.found[uid]; !ok || rank(p) > rank(old) || rank(p) == rank(old) && p.start < old.start {
+			f.found[uid] = p
 		}
 	}
 	f.dull = dull
-	return found, nil
+	return nil
+}
+
+func (f *Finder) names() ([]string, error) {
+	dir, err := os.Open(string(f.fs))
+	if err != nil {
+		return nil, err
+	}
+	defer dir.Close()
+	return dir.Readdirnames(-1)
 }
 
 // scan is one look at all processes.

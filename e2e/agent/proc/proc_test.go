@@ -120,6 +120,7 @@ func TestFinderLooksAgain(t *testing.T) {
 	f.now = func() time.Time { return now }
 	look := func(what string, want int, uids ...string) {
 		t.Helper()
+		now = now.Add(100 * time.Millisecond)
 		found, err := f.Find(uids)
 		if got := found[uids[len(uids)-1]].PID; err != nil || got != want {
 			t.Errorf("%s: found process %d, want %d (%v)", what, got, want, err)
@@ -202,6 +203,34 @@ func TestRealProc(t *testing.T) {
 	}
 }
 
+// Twenty sessions on a node have one look at its processes between them.
+func TestFinderLooksOnceForAll(t *testing.T) {
+	fs := write(t, entry{pid: 7, name: "beam.smp", cgroup: systemd(a)}, entry{pid: 8, name: "beam.smp", cgroup: systemd(b)})
+	f := NewFinder(fs)
+	now := time.Unix(1000, 0)
+	f.now = func() time.Time { return now }
+	find := func(uid string, want int) {
+		t.Helper()
+		if found, err := f.Find([]string{uid}); err != nil || found[uid].PID != want || len(found) != min(want, 1) {
+			t.Errorf("%v, %v; want process %d", found, err, want)
+		}
+	}
+	find(a, 7)
+	find(b, 8) // a pod that is new is looked for at once
+	if err := os.RemoveAll(fs.path(7, "")); err != nil {
+		t.Fatal(err)
+	}
+	find(a, 7) // as it was a moment ago
+	now = now.Add(100 * time.Millisecond)
+	find(b, 8)
+	find(a, 0)
+	now = now.Add(time.Minute)
+	find(b, 8)
+	if len(f.uids) != 1 {
+		t.Errorf("it still looks for %v", f.uids)
+	}
+}
+
 // A node with 500 processes of which one pod's are looked for: 50 of the node's own, the others in other pods.
 func BenchmarkFind500(b *testing.B) {
 	entries := []entry{{pid: 1, name: "systemd", cgroup: "0::/init.scope\n", mnt: "mnt:[1]"}}
@@ -214,6 +243,7 @@ func BenchmarkFind500(b *testing.B) {
 	}
 	f := NewFinder(write(b, entries...))
 	for b.Loop() {
+		f.at = time.Time{} // as if the last look were long ago
 		if _, err := f.Find([]string{a}); err != nil {
 			b.Fatal(err)
 		}
@@ -228,6 +258,7 @@ func BenchmarkFindReal(b *testing.B) {
 	}
 	f := NewFinder("/proc")
 	for b.Loop() {
+		f.at = time.Time{} // as if the last look were long ago
 		if _, err := f.Find([]string{a}); err != nil {
 			b.Fatal(err)
 		}

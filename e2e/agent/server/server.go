@@ -23,7 +23,7 @@ const patience = 10 * time.Second
 
 // batch is how long lines wait for others to go with: each time anything is sent the container runtime, the kubelet, the
 // API server and the client have a turn of the CPU.
-const batch = 100 * time.Millisecond
+const batch = 200 * time.Millisecond
 
 // Handler serves the API.
 //

@@ -48,7 +48,8 @@ func run(ctx context.Context) error {
 		return err
 	}
 	ctx, end := context.WithCancel(ctx)
-	sessions := server.NewSessions(ctx, boot, func(emit func(recording.Event)) server.Observer { return probe.New("/proc", node, emit) })
+	finder := proc.NewFinder("/proc")
+	sessions := server.NewSessions(ctx, boot, func(emit func(recording.Event)) server.Observer { return probe.New(finder, node, emit) })
 	defer sessions.Wait()
 	faults, healed := fault.New("/proc"), make(chan struct{})
 	defer func() { <-healed }()
