@@ -91,6 +91,7 @@ func asks(v *view.View, p *view.Pod, from, to, limit time.Duration) Finding {
 			f.Says += ": the agent on its node cannot (AF_PACKET)"
 		}
 	default:
+		f.Of = everything(v) // one that has ended may be what keeps the mesh apart
 		f.Outcome, f.Says = Unseen, fmt.Sprintf("%s asked for nothing in %.0f s, and may be silent for %.0f s: its resolver may have the answer in its cache", p.Name, silent.Seconds(), limit.Seconds())
 	}
 	return f

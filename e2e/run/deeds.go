@@ -206,27 +206,27 @@ func (s *story) inject(ctx context.Context, d profile.Deed, pods []*view.Pod) {
 	}
 }
 
-// rule makes the agent's rule of a deed. One that must be toothless cuts the pod off from an address that nobody has.
+// rule makes the agent's rule of a deed. One that must be toothless is put into this pod and is about another one's address.
 func (s *story) rule(d profile.Deed, p *view.Pod) (agent.Rule, error) {
 	r := agent.Rule{Pod: p.UID, IP: p.IP(), Do: d.Do, Port: d.Port}
-	if d.Do == profile.Cut {
-		for _, q := range s.placed() {
-			if q != p {
-				r.Peer = q.IP()
-			}
-		}
-		if r.Peer == "" {
-			return r, fmt.Errorf("there is no second pod to cut %s off from", p.Name)
+	toothless := s.spec().Harness == profile.Toothless
+	if d.Do != profile.Cut && !toothless {
+		return r, nil
+	}
+	other := ""
+	for _, q := range s.placed() {
+		if q != p {
+			other = q.IP()
 		}
 	}
-	if s.spec().Harness == profile.Toothless {
-		r.Do, r.Port, r.Peer = agent.Cut, 1, nobody
+	if other == "" {
+		return r, fmt.Errorf("there is no second pod beside %s", p.Name)
+	}
+	if r.Peer = other; toothless {
+		r.IP, r.Peer = other, ""
 	}
 	return r, nil
 }
-
-// nobody is an address for documentation (RFC 5737), behind which nothing answers.
-const nobody = "192.0.2.1"
 
 func (s *story) command(ctx context.Context, d profile.Deed, p *view.Pod) {
 	c := profile.Command{Name: d.Do, Run: d.Run, TTY: d.TTY, Input: d.Input, Expect: d.Expect}

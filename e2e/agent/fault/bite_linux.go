@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -24,7 +25,8 @@ const patience = time.Second
 // place is where a rule's proof stands: the pod's namespace, and what it needs to know of it.
 type place struct {
 	ns      *netns.Handle
-	server  string // the pod's first DNS server
+	server  string   // the pod's first DNS server
+	search  []string // the domains that it searches
 	outside func(ctx context.Context, network, addr string) (net.Conn, error)
 }
 
@@ -72,8 +74,8 @@ func dial(connect func() (net.Conn, error)) answer {
 	}
 }
 
-// ask puts a question to the pod's DNS server from inside the pod: for its version, which a server gives or refuses by
-// itself. With any other name it could have to ask further, and be silent because somebody else is.
+// ask puts a question to the pod's DNS server from inside the pod, one that a server answers by itself: with any other it
+// could have to ask further, and be silent because somebody else is.
 func ask(ctx context.Context, at place, from string) answer {
 	c, err := at.ns.Dial(ctx, "udp4", net.JoinHostPort(at.server, strconv.Itoa(dnsPort)), from)
 	if err != nil {
@@ -83,8 +85,7 @@ func ask(ctx context.Context, at place, from string) answer {
 	if t, ok := ctx.Deadline(); ok {
 		_ = c.SetDeadline(t)
 	}
-	q := new(dns.Msg).SetQuestion("version.bind.", dns.TypeTXT)
-	q.Question[0].Qclass = dns.ClassCHAOS
+	q := question(at.search)
 	conn := &dns.Conn{Conn: c}
 	if err = conn.WriteMsg(q); err != nil {
 		return answer{ours: true, says: err.Error()}
@@ -100,6 +101,19 @@ func ask(ctx context.Context, at place, from string) answer {
 	default:
 		return answer{ours: true, says: err.Error()}
 	}
+}
+
+// question is about the cluster's own domain, where the pod searches one: CoreDNS hands on whatever is outside of it, a
+// question for its version, too (measured). Other servers are asked for that.
+func question(search []string) *dns.Msg {
+	for _, s := range search {
+		if strings.HasPrefix(s, "svc.") {
+			return new(dns.Msg).SetQuestion(dns.Fqdn(s), dns.TypeA)
+		}
+	}
+	q := new(dns.Msg).SetQuestion("version.bind.", dns.TypeTXT)
+	q.Question[0].Qclass = dns.ClassCHAOS
+	return q
 }
 
 func isTimeout(err error) bool {

@@ -65,7 +65,9 @@ func newNetwork(t *testing.T) *network {
 	}
 	n := &network{pod: pod, peer: peer, keeper: New("/proc"), now: time.Now()}
 	n.keeper.find = func(string) (int, error) { return podPID, nil }
-	n.keeper.servers = func(int) ([]string, error) { return []string{peerIP}, nil }
+	n.keeper.lookup = func(int) ([]string, []string, error) {
+		return []string{peerIP}, []string{"ns.svc.cluster.local", "svc.cluster.local"}, nil
+	}
 	n.keeper.outside = func(ctx context.Context, network, addr string) (net.Conn, error) {
 		return peer.Dial(ctx, network, addr, peerIP)
 	}

@@ -23,7 +23,7 @@ type Keeper struct {
 	fs      proc.FS
 	table   string
 	find    func(uid string) (pid int, err error)
-	servers func(pid int) ([]string, error)                                   // that the pod asks for names
+	lookup  func(pid int) (servers, search []string, err error)               // what the pod looks names up with
 	outside func(ctx context.Context, network, addr string) (net.Conn, error) // dials from where the agent is
 	now     func() time.Time
 
@@ -42,7 +42,7 @@ type holding struct {
 
 // New makes a Keeper that finds pods in fs.
 func New(fs proc.FS) *Keeper {
-	k := &Keeper{fs: fs, servers: fs.Resolvers, outside: new(net.Dialer).DialContext, now: time.Now, holders: map[string]*holding{}, places: map[string]*place{}}
+	k := &Keeper{fs: fs, lookup: fs.Lookup, outside: new(net.Dialer).DialContext, now: time.Now, holders: map[string]*holding{}, places: map[string]*place{}}
 	self, _ := fs.Process(os.Getpid())
 	k.table = tableName(os.Getpid(), self.Started())
 	k.find = func(uid string) (int, error) {
@@ -180,7 +180,7 @@ func touched(lists ...[]agent.Bite) []string {
 
 // tries is how often the dial is made that must succeed before a rule is there: just after a pod's start, on a busy node,
 // nobody answers within patience (measured with the cluster's DNS).
-const tries = 5
+const tries = 3
 
 // attempts makes the dials of the fresh rules, side by side, each until something comes back.
 func attempts(ctx context.Context, of []agent.Bite, fresh []*place, tries int) []answer {
@@ -222,11 +222,11 @@ func (k *Keeper) place(r agent.Rule) (*place, error) {
 		k.places[r.Pod] = p
 	}
 	if r.Do == agent.DropDNS && p.server == "" {
-		servers, err := k.servers(pid)
+		servers, search, err := k.lookup(pid)
 		if err != nil {
 			return nil, err
 		}
-		p.server = servers[0]
+		p.server, p.search = servers[0], search
 	}
 	return p, nil
 }
