@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"meshproof.dev/meshproof/e2e/profile"
 	"meshproof.dev/meshproof/e2e/view"
 )
 
@@ -25,6 +26,9 @@ const enoughSilence = time.Minute
 
 func discoveryJudge(v *view.View) []Finding {
 	pods := members(v)
+	if v.Profile.Expect.Discovery == profile.LooksOnce {
+		return []Finding{{Subject: onWorkload(v), Outcome: NotApplicable, Says: "the profile promises no more than that nodes look for each other when they start (expect.discovery: at-start)"}}
+	}
 	if len(pods) > 0 && !asksDNS(v, pods) {
 		return []Finding{{Subject: onWorkload(v), Outcome: NotApplicable, Says: "neither the manifests nor a pod's questions name a Service of the workload: its nodes do not find each other by DNS"}}
 	}

@@ -37,7 +37,10 @@ func Settings(p *Profile, r *Resolved) []Setting {
 		s = append(s, Setting{fmt.Sprintf("workloads[%d]", i), fmt.Sprintf("%s %s, %d replicas of %s, labels %s", w.Kind, w.Name, w.Replicas, strings.Join(w.Images, ", "), pairs(w.Labels)), Inferred})
 	}
 	s = append(s, Setting{"services", list(r.Services), Inferred}, Setting{"service", filled(r.Service, "(none)"), Inferred},
-		Setting{"epmdPort", fmt.Sprint(r.EPMDPort), Default})
+		Setting{"epmdPort", "4369", Default})
+	if r.EPMDPort == 0 {
+		s[len(s)-1] = Setting{"epmdPort", "(no epmd: ERL_DIST_PORT)", Inferred}
+	}
 	if r.DistPort == 0 {
 		s = append(s, Setting{"distPort", "(not declared)", Default})
 	} else {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"sort"
+	"strconv"
 	"strings"
 	"time"
 
@@ -105,6 +106,10 @@ type podTemplate struct {
 		Containers []struct {
 			Image string `yaml:"image"`
 			Ports []port `yaml:"ports"`
+			Env   []struct {
+				Name  string `yaml:"name"`
+				Value string `yaml:"value"`
+			} `yaml:"env"`
 		} `yaml:"containers"`
 	} `yaml:"spec"`
 }
@@ -216,6 +221,12 @@ func (r *Resolved) addWorkload(o object, all []object) {
 		w.Images = append(w.Images, c.Image)
 		for _, p := range c.Ports {
 			r.declare(p.Name, p.ContainerPort)
+		}
+		for _, e := range c.Env {
+			// A release that is given this starts its VM without epmd (relx, extended_bin).
+			if n, err := strconv.Atoi(e.Value); e.Name == "ERL_DIST_PORT" && err == nil {
+				r.EPMDPort, r.DistPort = 0, n
+			}
 		}
 	}
 	r.Workloads = append(r.Workloads, w)

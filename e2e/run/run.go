@@ -15,6 +15,7 @@ import (
 
 	"meshproof.dev/meshproof/e2e/exitcode"
 	"meshproof.dev/meshproof/e2e/judge"
+	"meshproof.dev/meshproof/e2e/profile"
 	"meshproof.dev/meshproof/e2e/recording/secrets"
 	"meshproof.dev/meshproof/e2e/workload"
 	"meshproof.dev/meshproof/reports"
@@ -49,6 +50,12 @@ func Start(ctx context.Context, o Options, ws []*workload.Workload) (*Session, e
 	if len(o.Checks) == 0 {
 		return nil, exitcode.With(exitcode.Usage, errors.New("no check is selected: nothing would be proved"))
 	}
+	for _, w := range ws {
+		if err := honoured(w); err != nil {
+			return nil, exitcode.With(exitcode.Usage, err)
+		}
+		o.Nodes = max(o.Nodes, w.Resolved.Nodes)
+	}
 	dir, err := reports.NewDir(o.Out, time.Now())
 	if err != nil {
 		return nil, err
@@ -61,6 +68,19 @@ func Start(ctx context.Context, o Options, ws []*workload.Workload) (*Session, e
 	}
 	go s.run(ctx)
 	return s, nil
+}
+
+// honoured refuses what a profile can say and a run does not do: else it would be judged by what it did not mean.
+func honoured(w *workload.Workload) error {
+	spec := w.Profile.Spec
+	for key, said := range map[string]bool{
+		"namespace": spec.Namespace != "", "env": len(spec.Env) > 0, "expect.topology": w.Resolved.Expect.Topology != profile.FullMesh,
+	} {
+		if said {
+			return fmt.Errorf("%s: spec.%s is not honoured by a run so far, only by lint: leave it out", w.File, key)
+		}
+	}
+	return nil
 }
 
 // Run is Start and Finish in one, for doors that show nothing in between.

@@ -19,10 +19,10 @@ import (
 	"meshproof.dev/meshproof/reports"
 )
 
-// podsPerCore bounds how many pods run at the same time on a cluster of ours. A BEAM that boots takes a core for about two
-// seconds with all that the kubelet does for it, and a pod that is watched some 4 % of one. With 15 pods a core the load was
-// 40 on two cores, and the agent was not heard for a minute (measured); what is not heard is unknown.
-const podsPerCore = 8
+// podsPerCore bounds how many pods run at the same time on a cluster of ours. With 15 pods a core the load was 40 on two cores,
+// and the agent was not heard for a minute (measured); what is not heard is unknown. Since pods have socket tables of their own
+// and the agent looks at processes once for all, 12 are no trouble.
+const podsPerCore = 12
 
 // unhurried is how often the agents look where many workloads are recorded side by side: half as often as at one, and
 // still often enough that a second without a look is a gap.
@@ -101,13 +101,13 @@ func (r *room) give(n int) {
 }
 
 // boots are the workloads whose pods may start at the same time: those that are watched need the CPU that is left. With four
-// starting at once on two cores, CoreDNS and the agent were not heard for five seconds (measured).
+// starting at once on two cores, CoreDNS and the agent were not heard for five seconds (measured); with two they are.
 type boots chan struct{}
 
 // bootBudget is how long a workload may keep others from starting.
 const bootBudget = 45 * time.Second
 
-func newBoots(cores int) boots { return make(boots, max(1, cores/2)) }
+func newBoots(cores int) boots { return make(boots, max(1, cores)) }
 
 // begin waits for its turn. The turn ends with the function it returns, or when the budget is spent.
 func (b boots) begin(ctx context.Context) (end func()) {

@@ -260,6 +260,15 @@ func (s *story) apply(ctx context.Context) error {
 	if err = s.manifests(y); err != nil {
 		return err
 	}
+	before, err := s.w.RenderRequires(s.ns)
+	if err != nil {
+		return err
+	}
+	if len(before) > 0 {
+		if err = workload.Apply(ctx, s.g.cluster.Config, before); err != nil {
+			return fmt.Errorf("what the profile requires: %w", err)
+		}
+	}
 	if err = workload.Apply(ctx, s.g.cluster.Config, y); err != nil {
 		return err
 	}

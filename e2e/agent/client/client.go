@@ -8,6 +8,7 @@ package client
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -189,11 +190,18 @@ func (c *Client) get(ctx context.Context, what string, v any) error {
 }
 
 func (c *Client) do(req *http.Request, want int) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(req.Context(), 5*time.Second)
+	return c.within(answerIn, req, want)
+}
+
+// answerIn is how long an agent may take to answer, over a connection that may have to be made first.
+const answerIn = 5 * time.Second
+
+func (c *Client) within(budget time.Duration, req *http.Request, want int) ([]byte, error) {
+	ctx, cancel := context.WithTimeoutCause(req.Context(), budget, fmt.Errorf("no answer in %s", budget))
 	defer cancel()
 	resp, err := c.http.Do(req.WithContext(ctx))
 	if err != nil {
-		return nil, fmt.Errorf("agent %s: %w", c.Pod, err)
+		return nil, fmt.Errorf("agent %s: %w", c.Pod, cmp.Or(context.Cause(ctx), err))
 	}
 	defer resp.Body.Close()
 	b, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))

@@ -21,7 +21,7 @@ func (c *Client) SetFaults(ctx context.Context, f agent.Faults) ([]agent.Bite, e
 	if err != nil {
 		return nil, err
 	}
-	answer, err := c.do(req, http.StatusOK)
+	answer, err := c.within(proof, req, http.StatusOK)
 	if err != nil {
 		return nil, err
 	}
@@ -34,3 +34,6 @@ func (c *Client) SetFaults(ctx context.Context, f agent.Faults) ([]agent.Bite, e
 	}
 	return bites, nil
 }
+
+// proof is how long the proof of new faults may take: a few seconds of dials, and more on a busy node. It is less than a lease.
+const proof = agent.Lease - answerIn
