@@ -17,7 +17,7 @@ func TestCapacityIsTheScarcerOfCoresAndMemory(t *testing.T) {
 		cores  int
 		memory int64
 		want   int
-	}{{2, 64 << 30, 16}, {2, 1 << 30, 7}, {8, 64 << 30, 64}, {1, 1 << 20, 4}, {2, 0, 16}} {
+	}{{2, 64 << 30, 24}, {2, 1 << 30, 7}, {8, 64 << 30, 96}, {1, 1 << 20, 4}, {2, 0, 24}} {
 		if got := capacity(c.cores, c.memory); got != c.want {
 			t.Errorf("%d cores, %d bytes: %d pods, want %d", c.cores, c.memory, got, c.want)
 		}
