@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"meshproof.dev/meshproof/e2e/profile"
 	"meshproof.dev/meshproof/e2e/view"
 )
 
@@ -26,7 +25,7 @@ const enoughSilence = time.Minute
 
 func discoveryJudge(v *view.View) []Finding {
 	pods := members(v)
-	if v.Profile.Expect.Discovery == profile.LooksOnce {
+	if v.LooksOnce() {
 		return []Finding{{Subject: onWorkload(v), Outcome: NotApplicable, Says: "the profile promises no more than that nodes look for each other when they start (expect.discovery: at-start)"}}
 	}
 	if len(pods) > 0 && !asksDNS(v, pods) {

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"time"
 
+	"meshproof.dev/meshproof/e2e/profile"
 	"meshproof.dev/meshproof/e2e/recording"
 )
 
@@ -89,3 +90,6 @@ func (p *Pod) FixedPort() int {
 	}
 	return 0
 }
+
+// LooksOnce tells whether the profile promises no more than that nodes look for each other when they start.
+func (v *View) LooksOnce() bool { return v.Profile.Expect.Discovery == profile.LooksOnce }
