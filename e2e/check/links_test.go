@@ -80,6 +80,9 @@ func linkTrials() map[string][]trial {
 			{"a stranger in one view", func(s *rt.Story) {
 				s.Change(isNodes(1, 0), func(e *recording.Event) { e.Nodes.Visible = append(e.Nodes.Visible, stranger) })
 			}, []want{{pod(1), check.Fail, "foreign-node", []string{rt.Node(1), stranger, "a cookie and a Service of its own"}}}},
+			{"a stranger who comes when the mesh has long been full", func(s *rt.Story) {
+				s.Change(isNodes(1, 10*time.Second), func(e *recording.Event) { e.Nodes.Visible = append(e.Nodes.Visible, stranger) })
+			}, []want{{pod(1), check.Fail, "foreign-node", []string{rt.Node(1), stranger}}}},
 			{"a visible remote console", func(s *rt.Story) {
 				s.Change(isNodes(1, 0), func(e *recording.Event) { e.Nodes.Visible = append(e.Nodes.Visible, "remsh7a6b-"+rt.Node(0)) })
 			}, nil},
