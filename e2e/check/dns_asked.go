@@ -3,7 +3,6 @@ package check
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/view"
@@ -91,11 +90,7 @@ func fullName(v *view.View, p *view.Pod) string {
 // domain is the cluster's domain, from the search list of p's resolv.conf, or "".
 func domain(p *view.Pod) string {
 	if r := p.Resolver(); r != nil {
-		for _, s := range r.Search {
-			if d, is := strings.CutPrefix(s, "svc."); is {
-				return d
-			}
-		}
+		return r.Domain()
 	}
 	return ""
 }

@@ -11,22 +11,6 @@ import (
 
 var example = regexp.MustCompile("(?s)```yaml\n(.*?)```")
 
-// paths are the keys of t, "spec.images[].name".
-func paths(t reflect.Type, at string) []string {
-	for t.Kind() == reflect.Slice {
-		t, at = t.Elem(), at+"[]"
-	}
-	if t.Kind() != reflect.Struct {
-		return nil
-	}
-	var all []string
-	for _, name := range keys(t) {
-		f, _ := field(t, name)
-		all = append(append(all, place{key: at}.in(name)), paths(f.Type, place{key: at}.in(name))...)
-	}
-	return all
-}
-
 // shown adds the keys of a document to all.
 func shown(n *yaml.Node, at string, all map[string]bool) {
 	switch n.Kind {

@@ -298,7 +298,7 @@ func why(key string) string {
 func (r *reader) unknown(k *yaml.Node, p place) error {
 	here := keys(p.t)
 	if _, by := nearest(k.Value, here); by > 1 {
-		if there := homes(r.root, k.Value, ""); len(there) > 0 {
+		if there := homes(r.root, k.Value); len(there) > 0 {
 			return r.errorf(k.Line, "unknown key %q in %s; it belongs in %s: is it indented as it should be?", k.Value, p.or("the file's first level"), strings.Join(there, " or "))
 		}
 	}
@@ -309,7 +309,18 @@ func (r *reader) unknown(k *yaml.Node, p place) error {
 }
 
 // homes lists the mappings of t that know the key.
-func homes(t reflect.Type, key, at string) []string {
+func homes(t reflect.Type, key string) []string {
+	var all []string
+	for _, path := range paths(t, "") {
+		if at, is := strings.CutSuffix("."+path, "."+key); is {
+			all = append(all, place{key: strings.TrimPrefix(at, ".")}.or("the file's first level"))
+		}
+	}
+	return all
+}
+
+// paths are the keys of t at any depth, "spec.images[].name".
+func paths(t reflect.Type, at string) []string {
 	for t.Kind() == reflect.Slice {
 		t, at = t.Elem(), at+"[]"
 	}
@@ -318,11 +329,8 @@ func homes(t reflect.Type, key, at string) []string {
 	}
 	var all []string
 	for _, name := range keys(t) {
-		if name == key {
-			all = append(all, place{key: at}.or("the file's first level"))
-		}
 		f, _ := field(t, name)
-		all = append(all, homes(f.Type, key, place{key: at}.in(name))...)
+		all = append(append(all, place{key: at}.in(name)), paths(f.Type, place{key: at}.in(name))...)
 	}
 	return all
 }

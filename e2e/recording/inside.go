@@ -2,6 +2,7 @@ package recording
 
 import (
 	"encoding/json"
+	"strings"
 	"time"
 )
 
@@ -40,6 +41,17 @@ type Resolver struct {
 	Options []string `json:"options,omitempty"` // "ndots:5"
 	Hosts   []string `json:"hosts,omitempty"`   // lines of /etc/hosts without comments
 	Detail  string   `json:"detail,omitempty"`
+}
+
+// Domain is the cluster's domain, from the search list that the kubelet writes, or "" where the pod does not ask the cluster's
+// DNS.
+func (r Resolver) Domain() string {
+	for _, s := range r.Search {
+		if d, is := strings.CutPrefix(s, "svc."); is {
+			return d
+		}
+	}
+	return ""
 }
 
 // Asked are the DNS questions that were seen leaving a pod in one interval, and what came back, our own left out. It is

@@ -121,45 +121,33 @@ func (l Loader) load(ctx context.Context, nameOrPath string) (*Workload, error) 
 	if err = w.gather(ctx, l.Limit); err != nil {
 		return nil, err
 	}
-	if err = w.resolve(); err != nil {
+	y, before, err := w.resolve()
+	if err != nil {
 		return nil, err
 	}
-	return w, w.fits()
+	// A mutant's changes are not asked whether they belong together: they break things.
+	return w, p.Fits(w.Resolved, y, before, func(kind, name string) string { return w.places[kind+"/"+name] })
 }
 
-// resolve renders once without namespace and images, to learn what the manifests say.
-func (w *Workload) resolve() error {
-	y, err := w.Render("", nil)
-	if err != nil {
-		return err
+// resolve renders once without namespace and images, to learn what the manifests say, and those of what is required. It
+// gives both.
+func (w *Workload) resolve() (y, before []byte, err error) {
+	if y, err = w.Render("", nil); err != nil {
+		return nil, nil, err
 	}
-	before, err := w.RenderRequires("")
-	if err != nil {
-		return err
+	if before, err = w.RenderRequires(""); err != nil {
+		return nil, nil, err
 	}
 	w.cookies = nil
 	for _, stream := range [][]byte{y, before} {
 		var found [][]byte
 		if found, err = cookies(stream, w.Profile.Spec.Cookie.SecretKeyRef.Key); err != nil {
-			return err
+			return nil, nil, err
 		}
 		w.cookies = append(w.cookies, found...)
 	}
 	w.Resolved, err = profile.Resolve(w.Profile, y)
-	return err
-}
-
-// fits asks whether the profile and its manifests belong together. A mutant's changes are not asked: they break things.
-func (w *Workload) fits() error {
-	y, err := w.Render("", nil)
-	if err != nil {
-		return err
-	}
-	before, err := w.RenderRequires("")
-	if err != nil {
-		return err
-	}
-	return w.Profile.Fits(w.Resolved, y, before, func(kind, name string) string { return w.places[kind+"/"+name] })
+	return y, before, err
 }
 
 func locate(fixtures, nameOrPath string) (string, error) {
@@ -219,7 +207,7 @@ func LoadMutant(fixtures, name string) (m *profile.Mutant, broken, reversed *Wor
 			fewer := change{replicas: []replica{{w.Resolved.Workloads[0].Name, m.Spec.Replicas}}}
 			w.shape = append([]change{fewer}, changes...)
 		}
-		if e = w.resolve(); e != nil {
+		if _, _, e = w.resolve(); e != nil {
 			return nil, fmt.Errorf("%s: %w", path, e)
 		}
 		w.Resolved.Mutant, w.Episodes = label, m.Spec.Episodes

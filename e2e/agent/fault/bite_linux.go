@@ -7,7 +7,6 @@ import (
 	"net"
 	"os"
 	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
@@ -15,6 +14,7 @@ import (
 
 	"meshproof.dev/meshproof/e2e/agent"
 	"meshproof.dev/meshproof/e2e/agent/netns"
+	"meshproof.dev/meshproof/e2e/recording"
 )
 
 const dnsPort = 53
@@ -24,10 +24,9 @@ const patience = time.Second
 
 // place is where a rule's proof stands: the pod's namespace, and what it needs to know of it.
 type place struct {
-	ns      *netns.Handle
-	server  string   // the pod's first DNS server
-	search  []string // the domains that it searches
-	outside func(ctx context.Context, network, addr string) (net.Conn, error)
+	ns       *netns.Handle
+	resolver recording.Resolver // what the pod looks names up with; read where a rule is about DNS
+	outside  func(ctx context.Context, network, addr string) (net.Conn, error)
 }
 
 // answer is how an attempt ended, as far as faults are concerned.
@@ -77,7 +76,7 @@ func dial(connect func() (net.Conn, error)) answer {
 // ask puts a question to the pod's DNS server from inside the pod, one that a server answers by itself: with any other it
 // could have to ask further, and be silent because somebody else is.
 func ask(ctx context.Context, at place, from string) answer {
-	c, err := at.ns.Dial(ctx, "udp4", net.JoinHostPort(at.server, strconv.Itoa(dnsPort)), from)
+	c, err := at.ns.Dial(ctx, "udp4", net.JoinHostPort(at.resolver.Servers[0], strconv.Itoa(dnsPort)), from)
 	if err != nil {
 		return answer{ours: true, says: err.Error()}
 	}
@@ -85,7 +84,7 @@ func ask(ctx context.Context, at place, from string) answer {
 	if t, ok := ctx.Deadline(); ok {
 		_ = c.SetDeadline(t)
 	}
-	q := question(at.search)
+	q := question(at.resolver.Domain())
 	conn := &dns.Conn{Conn: c}
 	if err = conn.WriteMsg(q); err != nil {
 		return answer{ours: true, says: err.Error()}
@@ -105,11 +104,9 @@ func ask(ctx context.Context, at place, from string) answer {
 
 // question is about the cluster's own domain, where the pod searches one: CoreDNS hands on whatever is outside of it, a
 // question for its version, too (measured). Other servers are asked for that.
-func question(search []string) *dns.Msg {
-	for _, s := range search {
-		if strings.HasPrefix(s, "svc.") {
-			return new(dns.Msg).SetQuestion(dns.Fqdn(s), dns.TypeA)
-		}
+func question(domain string) *dns.Msg {
+	if domain != "" {
+		return new(dns.Msg).SetQuestion(dns.Fqdn("svc."+domain), dns.TypeA)
 	}
 	q := new(dns.Msg).SetQuestion("version.bind.", dns.TypeTXT)
 	q.Question[0].Qclass = dns.ClassCHAOS

@@ -17,6 +17,7 @@ import (
 	"meshproof.dev/meshproof/e2e/agent/netns"
 	"meshproof.dev/meshproof/e2e/agent/netns/netnstest"
 	"meshproof.dev/meshproof/e2e/agent/proc"
+	"meshproof.dev/meshproof/e2e/recording"
 )
 
 // The little network of the tests: a pod and a peer with a router between them, as on a cluster's node.
@@ -65,8 +66,8 @@ func newNetwork(t *testing.T) *network {
 	}
 	n := &network{pod: pod, peer: peer, keeper: New("/proc"), now: time.Now()}
 	n.keeper.find = func(string) (int, error) { return podPID, nil }
-	n.keeper.lookup = func(int) ([]string, []string, error) {
-		return []string{peerIP}, []string{"ns.svc.cluster.local", "svc.cluster.local"}, nil
+	n.keeper.lookup = func(int) (recording.Resolver, error) {
+		return recording.Resolver{Servers: []string{peerIP}, Search: []string{"ns.svc.cluster.local", "svc.cluster.local"}}, nil
 	}
 	n.keeper.outside = func(ctx context.Context, network, addr string) (net.Conn, error) {
 		return peer.Dial(ctx, network, addr, peerIP)
@@ -123,7 +124,7 @@ func reaches(ns *netns.Handle, from, addr string) bool {
 func resolves(n *network) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
 	defer cancel()
-	return ask(ctx, place{ns: n.pod, server: peerIP}, podIP).came
+	return ask(ctx, place{ns: n.pod, resolver: recording.Resolver{Servers: []string{peerIP}}}, podIP).came
 }
 
 // what is what works between the pod and its peer.

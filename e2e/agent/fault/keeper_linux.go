@@ -16,6 +16,7 @@ import (
 	"meshproof.dev/meshproof/e2e/agent"
 	"meshproof.dev/meshproof/e2e/agent/netns"
 	"meshproof.dev/meshproof/e2e/agent/proc"
+	"meshproof.dev/meshproof/e2e/recording"
 )
 
 // Keeper keeps faults in place for as long as their holders want them. Safe for concurrent use.
@@ -23,7 +24,7 @@ type Keeper struct {
 	fs      proc.FS
 	table   string
 	find    func(uid string) (pid int, err error)
-	lookup  func(pid int) (servers, search []string, err error)               // what the pod looks names up with
+	lookup  func(pid int) (recording.Resolver, error)                         // what the pod looks names up with
 	outside func(ctx context.Context, network, addr string) (net.Conn, error) // dials from where the agent is
 	now     func() time.Time
 
@@ -221,12 +222,12 @@ func (k *Keeper) place(r agent.Rule) (*place, error) {
 		p = &place{ns: ns, outside: k.outside}
 		k.places[r.Pod] = p
 	}
-	if r.Do == agent.DropDNS && p.server == "" {
-		servers, search, err := k.lookup(pid)
+	if r.Do == agent.DropDNS && len(p.resolver.Servers) == 0 {
+		resolver, err := k.lookup(pid)
 		if err != nil {
 			return nil, err
 		}
-		p.server, p.search = servers[0], search
+		p.resolver = resolver
 	}
 	return p, nil
 }

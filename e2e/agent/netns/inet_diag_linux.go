@@ -52,7 +52,7 @@ func (d *Diag) Close() error { return unix.Close(d.fd) }
 // TCP reads the table: established connections and listeners, IPv4 and IPv6. After an error the Diag is of no more use:
 // what is left of an answer would be taken for the next one's.
 //
-// The kernel walks its hash table of all namespaces for each answer, half a million buckets on a large machine. The older
+// The kernel walks its hash table of all namespaces for each answer, a quarter of a million buckets on a large machine. The older
 // request gives both families in one walk; the newer one (SOCK_DIAG_BY_FAMILY) took half of the agent's CPU (measured).
 func (d *Diag) TCP() ([]TCPSocket, error) {
 	all, err := d.dump()

@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -23,18 +24,18 @@ func (w *watch) dns(ctx context.Context) {
 	}
 	e := recording.DNS{Pod: w.pod.UID, Name: plan.DNSName, Type: "A"}
 	began := time.Now()
-	servers, search, err := w.o.fs.Lookup(root)
+	conf, err := w.o.fs.Lookup(root)
 	if err != nil {
 		e.Outcome, e.Detail = recording.ProbeError, detail(err)
 		w.emit(recording.Event{DNS: &e})
 		return
 	}
-	e.Name = complete(plan.DNSName, search)
+	e.Name = complete(plan.DNSName, conf.Domain())
 	var reply *dns.Msg
 	var failed []string
-	for i, server := range servers {
+	for i, server := range conf.Servers {
 		// What is left of the time is shared among those who are left.
-		short, cancel := context.WithTimeout(ctx, (agent.DialTimeout-time.Since(began))/time.Duration(len(servers)-i))
+		short, cancel := context.WithTimeout(ctx, (agent.DialTimeout-time.Since(began))/time.Duration(len(conf.Servers)-i))
 		reply, err = w.askServer(short, server, e.Name)
 		cancel()
 		if ctx.Err() != nil {
@@ -59,16 +60,11 @@ func (w *watch) dns(ctx context.Context) {
 
 // complete puts the cluster's domain behind a name that ends in "svc". It is in the search list of every pod that asks the
 // cluster's DNS; for others it is the usual one.
-func complete(name string, search []string) string {
+func complete(name, domain string) string {
 	if strings.HasSuffix(name, ".") {
 		return name
 	}
-	for _, s := range search {
-		if domain, is := strings.CutPrefix(s, "svc."); is {
-			return dns.Fqdn(name + "." + domain)
-		}
-	}
-	return name + ".cluster.local."
+	return dns.Fqdn(name + "." + cmp.Or(domain, "cluster.local"))
 }
 
 func (w *watch) askServer(ctx context.Context, server, name string) (*dns.Msg, error) {

@@ -169,7 +169,7 @@ func TestProcessOfBrokenStat(t *testing.T) {
 
 func TestResolvers(t *testing.T) {
 	fs := write(t, entry{pid: 7, name: "beam.smp"})
-	if _, err := fs.Resolvers(7); err == nil {
+	if _, err := fs.Lookup(7); err == nil {
 		t.Error("a pod without resolv.conf is no error")
 	}
 	etc := fs.path(7, "root/etc")
@@ -184,7 +184,8 @@ func TestResolvers(t *testing.T) {
 		if err := os.WriteFile(etc+"/resolv.conf", []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		got, err := fs.Resolvers(7)
+		conf, err := fs.Lookup(7)
+		got := conf.Servers
 		if !reflect.DeepEqual(got, want) || (err == nil) != (want != nil) {
 			t.Errorf("%q: %v, %v; want %v", text, got, err, want)
 		}

@@ -17,26 +17,18 @@ const (
 	maxHosts   = 500
 )
 
-// Resolvers reads the name servers of the process's own resolv.conf: literal addresses, in the order in which they are
-// to be asked.
-func (fs FS) Resolvers(pid int) ([]string, error) {
-	servers, _, err := fs.Lookup(pid)
-	return servers, err
-}
-
-// Lookup reads what the process's own resolv.conf has to look a name up with: the servers, as Resolvers has them, and the
-// domains that are searched.
-func (fs FS) Lookup(pid int) (servers, search []string, err error) {
+// Lookup reads what the process's own resolv.conf has to look a name up with: the servers, one at least, as literal addresses
+// in the order in which they are to be asked, and the domains that are searched.
+func (fs FS) Lookup(pid int) (recording.Resolver, error) {
+	var r recording.Resolver
 	data, _, err := fs.inRoot(pid, "etc/resolv.conf")
 	if err != nil {
-		return nil, nil, fmt.Errorf("the pod's resolv.conf: %w", err)
+		return r, fmt.Errorf("the pod's resolv.conf: %w", err)
 	}
-	var r recording.Resolver
-	parseResolvConf(&r, string(data))
-	if len(r.Servers) == 0 {
-		return nil, nil, errors.New("the pod's resolv.conf names no server")
+	if parseResolvConf(&r, string(data)); len(r.Servers) == 0 {
+		return r, errors.New("the pod's resolv.conf names no server")
 	}
-	return r.Servers, r.Search, nil
+	return r, nil
 }
 
 // Resolver reads how the process resolves names. What cannot be read is in Detail.

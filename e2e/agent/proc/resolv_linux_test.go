@@ -46,8 +46,8 @@ func TestHostileResolvConf(t *testing.T) {
 			}
 			done := make(chan result, 1)
 			go func() {
-				s, err := FS(root).Resolvers(7)
-				done <- result{s, err}
+				conf, err := FS(root).Lookup(7)
+				done <- result{conf.Servers, err}
 			}()
 			select {
 			case r := <-done:
