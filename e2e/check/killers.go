@@ -36,6 +36,7 @@ func Killers() map[string]Killer {
 		"vm/connects-all partial":                     {Mutant: "connect-all-off"},
 		"vm/ticktime-same differs":                    {Mutant: "ticktime-differs"},
 		"mesh/nobody-foreign foreign-node":            {Mutant: "foreign-node"},
+		"mesh/nobody-foreign not-alone":               {Mutant: "meant-to-be-alone"},
 		"mesh/one-component separate-clusters":        {Mutant: "discovery-asks-once"},
 		"discovery/alive not-asking":                  {Mutant: "discovery-satisfied"},
 		"recovery/exit-clean killed-after-grace":      {Mutant: "shell-as-first-process"},

@@ -14,7 +14,7 @@ func meshFull() Check {
 		Why:    "nodes() on one node says nothing about the others: links are made by either side and lost by either side. Only all views together are the mesh.",
 		Source: "https://www.erlang.org/doc/system/distributed.html#node-connections",
 		Causes: map[string][]string{"not-in-view": after("mesh/full"), "stale-node": after("mesh/full"), "too-few": after("mesh/full")},
-		Judge:  undisturbed(judgeFull),
+		Judge:  forFullMesh(undisturbed(judgeFull)),
 	}
 }
 

@@ -14,7 +14,7 @@ func meshLinksAlive() Check {
 		Why:    "A link whose packets are dropped stays in nodes() until net_ticktime runs out, a minute by default, while every message on it is lost. The kernel knows at once how long it has heard nothing.",
 		Source: "https://www.erlang.org/doc/apps/kernel/kernel_app.html (net_ticktime, net_tickintensity)",
 		Causes: map[string][]string{"no-data": after("mesh/links-alive"), "backing-off": after("mesh/links-alive")},
-		Judge: undisturbed(func(v *view.View) []Finding {
+		Judge: undisturbed(forCluster(func(v *view.View) []Finding {
 			pods := members(v)
 			peers := v.Peers(pods)
 			limits := make([]time.Duration, len(pods)) // below 0 where it is not known
@@ -29,7 +29,7 @@ func meshLinksAlive() Check {
 				return none(v, "there was no pod to look at")
 			}
 			return all
-		}),
+		})),
 	}
 }
 

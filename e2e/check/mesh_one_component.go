@@ -12,7 +12,7 @@ func meshOneComponent() Check {
 		Why:    "Nodes that start at the same time and find nobody may each found a cluster of their own. Each looks healthy from inside, and they never meet.",
 		Source: "https://github.com/rabbitmq/rabbitmq-server/issues/13043",
 		Causes: map[string][]string{"separate-clusters": append(after("mesh/one-component"), "discovery/alive")},
-		Judge:  undisturbed(oneComponent),
+		Judge:  forCluster(undisturbed(oneComponent)),
 	}
 }
 

@@ -1,11 +1,10 @@
 package check
 
 import (
-	"cmp"
 	"fmt"
-	"slices"
 	"time"
 
+	"meshproof.dev/meshproof/e2e/profile"
 	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/view"
 )
@@ -28,7 +27,7 @@ type look struct {
 }
 
 // meshRoll is judged at the end, or at the moment when the mesh was full if it is not so any more: that it did not stay
-// full is mesh/stable's matter.
+// full is mesh/stable's matter. Where no mesh is meant, all of them begin well, and the end counts.
 func meshRoll(v *view.View) *roll {
 	m, _ := v.Once("roll", func() any { return newRoll(v) }).(*roll) // five checks ask for it
 	return m
@@ -39,7 +38,7 @@ func newRoll(v *view.View) *roll {
 	if a, ok := v.Act("apply"); ok {
 		m.began = a.T
 	}
-	if m.first, m.formed = v.FirstFull(m.began); m.formed && !v.Mesh(m.at).Full {
+	if m.first, m.formed = v.FirstFull(m.began); m.formed && !v.Mesh(m.at).Full && v.Profile.Expect.Topology != profile.NoMesh {
 		m.at, m.pods = m.first, v.Must(m.first)
 	}
 	call := v.Roll(m.pods, m.at)
@@ -66,42 +65,13 @@ func belief(p *view.Pod, t time.Duration) (*recording.Nodes, time.Duration, stri
 	return e.Nodes, e.T, ""
 }
 
-// groups are the places of the pods that hang together by anybody's view of anybody, the largest group first. There is
-// always one.
+// groups are the pods that hang together by anybody's view of anybody, the largest group first. There is always one.
 func (m *roll) groups() [][]*view.Pod {
-	head := make([]int, len(m.pods))
-	for i := range head {
-		head[i] = i
-	}
-	find := func(i int) int {
-		for head[i] != i {
-			head[i] = head[head[i]]
-			i = head[i]
-		}
-		return i
-	}
+	seen := make([][]bool, len(m.looks))
 	for i, l := range m.looks {
-		for j, there := range l.seen {
-			if there {
-				head[find(j)] = find(i)
-			}
-		}
+		seen[i] = l.seen
 	}
-	by := map[int][]*view.Pod{}
-	for i, p := range m.pods {
-		by[find(i)] = append(by[find(i)], p)
-	}
-	all := make([][]*view.Pod, 0, max(1, len(by)))
-	for _, g := range by {
-		all = append(all, g)
-	}
-	slices.SortFunc(all, func(a, b []*view.Pod) int {
-		return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(a[0].Name, b[0].Name))
-	})
-	if len(all) == 0 {
-		all = append(all, nil)
-	}
-	return all
+	return view.Groups(m.pods, seen)
 }
 
 // onGroup is the subject that stands for a part of the mesh, named by its first pod.

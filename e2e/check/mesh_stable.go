@@ -16,7 +16,7 @@ func meshStable() Check {
 		Why:    "A mesh that tears itself apart and heals (an address that comes and goes in DNS, overlapping partitions) looks full at every second glance.",
 		Source: "https://www.erlang.org/doc/apps/kernel/kernel_app.html (prevent_overlapping_partitions)",
 		Causes: map[string][]string{"flapping": after("mesh/stable")},
-		Judge: undisturbed(func(v *view.View) []Finding {
+		Judge: undisturbed(forCluster(func(v *view.View) []Finding {
 			first, formed := v.FirstFull(0)
 			if !formed {
 				// Each pod's stability is unseen; what keeps the mesh from forming explains it.
@@ -29,7 +29,7 @@ func meshStable() Check {
 			from := max(first, v.End()-hold)
 			rolls := v.Rolls(v.Must(v.End()), from, v.End())
 			return eachMember(v, func(p *view.Pod) Finding { return stable(p, rolls, from, v.End(), hold) })
-		}),
+		})),
 	}
 }
 
@@ -45,7 +45,7 @@ func stable(p *view.Pod, rolls func(time.Duration) *view.Roll, from, to, hold ti
 		if i > 0 && len(losses) == 0 && looks[i-1].Nodes.Outcome == recording.OK && r == rolls(looks[i-1].T) && slices.Equal(e.Nodes.Visible, looks[i-1].Nodes.Visible) {
 			continue // as a moment ago, when it was full
 		}
-		if d := r.Differs(p, e.Nodes.Visible); len(d) > 0 {
+		if d := r.Lacks(p, e); len(d) > 0 {
 			losses = append(losses, fmt.Sprintf("%.2f s: %s", e.T.Seconds(), strings.Join(d, " and ")))
 		}
 	}

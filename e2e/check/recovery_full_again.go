@@ -13,7 +13,7 @@ func recoveryFullAgain() Check {
 		Why:    "A replacement that joins is half of it: nodes that nobody touched can lose each other over it, and not find back.",
 		Source: "https://www.erlang.org/doc/apps/kernel/kernel_app.html (prevent_overlapping_partitions)",
 		Causes: map[string][]string{"not-in-view": nil},
-		Judge: func(v *view.View) []Finding {
+		Judge: forCluster(func(v *view.View) []Finding {
 			d, ok := deleted(v)
 			if !ok {
 				return noDeletion(v)
@@ -23,21 +23,21 @@ func recoveryFullAgain() Check {
 				return alone(v, 1)
 			}
 			first, full := v.FirstFull(d.act.T + 1)
-			call := v.Roll(pods, v.End())
+			call, of := v.Roll(pods, v.End()), groupsAtEnd(v)
 			var all []Finding
 			for i, p := range pods {
-				found := wholeAgain(v, d, call, i, p)
+				found := wholeAgain(v, d, call, of, i, p)
 				if f := &found[0]; f.Outcome == Pass && full && v.Mesh(v.End()).Full {
 					f.Took = max(first, v.Mesh(v.End()).Since) - d.act.T
 				}
 				all = append(all, found...)
 			}
 			return all
-		},
+		}),
 	}
 }
 
-func wholeAgain(v *view.View, d deletion, call *view.Roll, i int, p *view.Pod) []Finding {
+func wholeAgain(v *view.View, d deletion, call *view.Roll, of map[*view.Pod]int, i int, p *view.Pod) []Finding {
 	n, t, why := belief(p, v.End())
 	if n == nil {
 		// Where it is seen not to have joined, its view may be closed to us for the same reason.
@@ -46,7 +46,7 @@ func wholeAgain(v *view.View, d deletion, call *view.Roll, i int, p *view.Pod) [
 	seen, _, _ := call.Look(n.Visible)
 	var all []Finding
 	for j, q := range call.Must {
-		if i != j && !seen[j] {
+		if i != j && !seen[j] && (meansAll(v) || of[p] != of[q]) {
 			all = append(all, Finding{Subject: onPair(p, q), Of: []Subject{onPair(q, p), onService(v)}, Outcome: Fail, Code: "not-in-view", At: t,
 				Says:   fmt.Sprintf("%.0f s after the deletion of %s, %s does not see %s: nodes() is [%s]", (t - d.act.T).Seconds(), d.victim.Name, orName(p), orName(q), strings.Join(firstOf(n.Visible, 8), ", ")),
 				Remedy: "see that discovery connects again to nodes it has lost, not only to those it has never seen",

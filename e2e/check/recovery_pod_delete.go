@@ -16,7 +16,7 @@ func recoveryPodDelete() Check {
 		Why:    "Pods are replaced at every rollout, drain and eviction. A discovery that looks once, or that dies on the first dead address, leaves the newcomer alone.",
 		Source: "https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-lifetime",
 		Causes: map[string][]string{"no-replacement": after("recovery/pod-delete"), "replacement-alone": {"recovery/full-again"}, "replacement-lost": {"recovery/full-again"}},
-		Judge: func(v *view.View) []Finding {
+		Judge: forCluster(func(v *view.View) []Finding {
 			d, ok := deleted(v)
 			if !ok {
 				return noDeletion(v)
@@ -28,6 +28,9 @@ func recoveryPodDelete() Check {
 				return []Finding{{Subject: onPod(d.victim), Outcome: Fail, Code: "no-replacement",
 					Says: fmt.Sprintf("%.0f s after %s was deleted no new pod is there", (v.End() - d.act.T).Seconds(), d.victim.Name)}}
 			}
+			if partial(v) {
+				return joinsSomewhere(v, d)
+			}
 			var all []Finding
 			for _, n := range d.newcomers {
 				for _, s := range d.survivors {
@@ -35,8 +38,60 @@ func recoveryPodDelete() Check {
 				}
 			}
 			return all
-		},
+		}),
 	}
+}
+
+// joinsSomewhere judges the newcomers of a mesh that need not be full: each hangs together with the survivors at the end, by
+// its own view or theirs. It took until its own node saw the first of them, or was seen.
+func joinsSomewhere(v *view.View, d deletion) []Finding {
+	of := groupsAtEnd(v)
+	home := map[int]bool{}
+	for _, s := range d.survivors {
+		if g, there := of[s]; there {
+			home[g] = true
+		}
+	}
+	var all []Finding
+	for _, n := range d.newcomers {
+		f := Finding{Subject: onPod(n), Of: []Subject{onService(v)}, Outcome: Pass}
+		nodes, t, why := belief(n, v.End())
+		g, ready := of[n]
+		switch {
+		case nodes == nil:
+			f.Outcome, f.Says, f.Of = Unseen, why, append(f.Of, toward(v, n)...)
+		case ready && home[g]:
+			f.At = met(d, n)
+			f.Took = f.At - d.act.T
+		default:
+			f.Outcome, f.Code, f.At = Fail, "replacement-alone", t
+			f.Says = fmt.Sprintf("%.0f s after the deletion of %s, its replacement %s is in no cluster with a node that was there before: nodes() is [%s]", (t - d.act.T).Seconds(), d.victim.Name, orName(n), strings.Join(nodes.Visible, ", "))
+			f.Remedy = "see that discovery keeps looking after it has found its peers, and that one dead address does not end its round"
+			f.Try = fmt.Sprintf("kubectl -n %s logs %s", v.Header.Namespace, n.Name)
+		}
+		all = append(all, f)
+	}
+	return all
+}
+
+// met is when the newcomer and a survivor were first in a view of the other.
+func met(d deletion, n *view.Pod) time.Duration {
+	first := time.Duration(-1)
+	sees := func(p, q *view.Pod) {
+		for _, e := range p.Nodes {
+			if e.T >= born(d, q) && e.Nodes.Outcome == recording.OK && slices.ContainsFunc(e.Nodes.Visible, q.Is) {
+				if first < 0 || e.T < first {
+					first = e.T
+				}
+				return
+			}
+		}
+	}
+	for _, s := range d.survivors {
+		sees(n, s)
+		sees(s, n)
+	}
+	return max(first, d.act.T)
 }
 
 // joins finds since when p's own view has held q without a break up to the end. Seen once and lost again is not joined.

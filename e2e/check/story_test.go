@@ -32,7 +32,7 @@ func trials() map[string][]trial {
 	all := map[string][]trial{}
 	for _, part := range []map[string][]trial{podTrials(), nameTrials(), dialTrials(), meshTrials(), recoveryTrials(), consoleTrials(),
 		epmdTrials(), handshakeTrials(), linkTrials(), discoveryTrials(), aftermathTrials(), probeTrials(),
-		manifestTrials(), policyTrials(), serviceTrials(), vmTrials(), settingTrials(), askedTrials()} {
+		topologyTrials(), manifestTrials(), policyTrials(), serviceTrials(), vmTrials(), settingTrials(), askedTrials()} {
 		for id, list := range part {
 			all[id] = append(all[id], list...)
 		}

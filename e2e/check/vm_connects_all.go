@@ -13,13 +13,13 @@ func vmConnectsAll() Check {
 		Why:    "With connect_all false a node connects to those only that its discovery names; the mesh has a hole wherever one round missed a peer.",
 		Source: "https://www.erlang.org/doc/apps/kernel/kernel_app.html (connect_all)",
 		Causes: map[string][]string{"partial": whole},
-		Judge: func(v *view.View) []Finding {
+		Judge: forFullMesh(func(v *view.View) []Finding {
 			return eachKernel(v, func(p *view.Pod, k *recording.Kernel, f *Finding) {
 				if k.ConnectAll == "false" {
 					f.fail("partial", fmt.Sprintf("%s (%s) has connect_all false: it does not connect to the peers of its peers", k.Node, p.Name),
-						"take connect_all false out of the command line, or waive this check if the mesh is meant to be partial")
+						"take connect_all false out of the command line, or say expect: {topology: component} in the profile if the mesh is meant to be partial")
 				}
 			})
-		},
+		}),
 	}
 }

@@ -15,7 +15,6 @@ import (
 
 	"meshproof.dev/meshproof/e2e/exitcode"
 	"meshproof.dev/meshproof/e2e/judge"
-	"meshproof.dev/meshproof/e2e/profile"
 	"meshproof.dev/meshproof/e2e/recording/secrets"
 	"meshproof.dev/meshproof/e2e/workload"
 	"meshproof.dev/meshproof/reports"
@@ -74,7 +73,7 @@ func Start(ctx context.Context, o Options, ws []*workload.Workload) (*Session, e
 func honoured(w *workload.Workload) error {
 	spec := w.Profile.Spec
 	for key, said := range map[string]bool{
-		"namespace": spec.Namespace != "", "env": len(spec.Env) > 0, "expect.topology": w.Resolved.Expect.Topology != profile.FullMesh,
+		"namespace": spec.Namespace != "", "env": len(spec.Env) > 0,
 	} {
 		if said {
 			return fmt.Errorf("%s: spec.%s is not honoured by a run so far, only by lint: leave it out", w.File, key)

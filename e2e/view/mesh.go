@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"meshproof.dev/meshproof/e2e/profile"
 	"meshproof.dev/meshproof/e2e/recording"
 )
 
@@ -22,23 +23,32 @@ func (v *View) Must(t time.Duration) []*Pod {
 	return all
 }
 
-// Mesh is the state of the mesh at one moment.
+// Mesh is the state of the mesh at one moment. Full means: as the profile means it (expect.topology).
 type Mesh struct {
 	Full  bool
 	Since time.Duration // if full: since when without a break, as far as it was covered
 	Why   []string      // if not full: what is missing, one clause each
+
+	meant profile.Topology
 }
 
-// String says why the mesh is not full.
+// String says what there is, or why it is not what was meant.
 func (m Mesh) String() string {
-	if m.Full {
+	switch {
+	case !m.Full:
+		return strings.Join(m.Why, "; ")
+	case m.meant == profile.OneComponent:
+		return "one cluster"
+	case m.meant == profile.NoMesh:
+		return "no cluster, as is meant"
+	default:
 		return "full mesh"
 	}
-	return strings.Join(m.Why, "; ")
 }
 
-// Mesh judges nobody; it tells whether at t every member's own view held every other member, nothing of a
-// pod that has left and nobody foreign, and since when that has been so without a gap.
+// Mesh judges nobody; it tells whether at t every member's own view held what the profile's topology asks for, nothing of a
+// pod that has left and nobody foreign, and since when that has been so without a gap. A full mesh asks for every other member
+// in every view, one component for some way from each to each, and no mesh for no member in any view.
 func (v *View) Mesh(t time.Duration) Mesh {
 	if t == v.end {
 		// Most questions are about the end, and many checks ask them.
@@ -50,7 +60,7 @@ func (v *View) Mesh(t time.Duration) Mesh {
 
 func (v *View) meshAt(t time.Duration) Mesh {
 	r := v.Roll(v.Must(t), t)
-	m := Mesh{Why: v.lacks(r, t)}
+	m := Mesh{Why: v.lacks(r, t), meant: r.meant}
 	if m.Full = len(m.Why) == 0; m.Full {
 		for i, p := range r.Must {
 			m.Since = max(m.Since, p.changed(t), r.since(i, t))
@@ -69,6 +79,9 @@ func (v *View) lacks(r *Roll, t time.Duration) []string {
 		if w := r.lack(i, t); w != "" {
 			why = append(why, w)
 		}
+	}
+	if w := r.apart(t); w != "" && len(why) == 0 {
+		why = append(why, w)
 	}
 	return why
 }
@@ -103,7 +116,7 @@ func (r *Roll) since(i int, t time.Duration) time.Duration {
 		}
 		// Most views are the same as the one after them, which was full.
 		same := i+1 < len(samples) && slices.Equal(e.Nodes.Visible, samples[i+1].Nodes.Visible)
-		if !same && len(r.Differs(p, e.Nodes.Visible)) > 0 {
+		if !same && len(r.Lacks(p, e)) > 0 {
 			break
 		}
 		from = e.T
@@ -111,21 +124,21 @@ func (r *Roll) since(i int, t time.Duration) time.Duration {
 	return from
 }
 
-// Differs says in what p's view differs from the other members: "misses NODE", "sees NODE of a pod that has left"
-// … An empty answer is a full view. Pods that may be in the mesh are no difference.
+// Lacks says in what the mesh was not what it is meant to be when p gave that view, as far as a view of p can tell. Views of
+// others that had changed before count as theirs.
+func (r *Roll) Lacks(p *Pod, e recording.Event) []string {
+	d := r.Differs(p, e.Nodes.Visible)
+	if w := r.apart(e.T); w != "" && len(d) == 0 {
+		d = append(d, "is in one of "+w)
+	}
+	return d
+}
+
+// Differs says in what p's view differs from what the topology asks of it: "misses NODE", "sees NODE of a pod that has left"
+// … An empty answer is a view as it is meant. Pods that may be in the mesh are no difference.
 func (r *Roll) Differs(p *Pod, visible []string) []string {
 	seen, stale, foreign := r.Look(visible)
-	var d []string
-	for i, q := range r.Must {
-		if q == p || seen[i] {
-			continue
-		}
-		if n := q.Node(); n != "" {
-			d = append(d, "misses "+n)
-		} else {
-			d = append(d, "misses "+q.Name+" (whose node name is not known)")
-		}
-	}
+	d := r.members(p, seen)
 	for _, n := range stale {
 		d = append(d, "still sees "+n+" of a pod that has left")
 	}
@@ -133,6 +146,39 @@ func (r *Roll) Differs(p *Pod, visible []string) []string {
 		d = append(d, "sees "+n+", which is no node of this workload")
 	}
 	return d
+}
+
+// members says in what p's view of the other members differs from what is meant.
+func (r *Roll) members(p *Pod, seen []bool) []string {
+	var all, missed, met []string
+	for i, q := range r.Must {
+		n := q.Node()
+		if n == "" {
+			n = q.Name + " (whose node name is not known)"
+		}
+		switch {
+		case q == p:
+		case seen[i]:
+			met = append(met, n)
+		default:
+			missed = append(missed, n)
+		}
+	}
+	switch {
+	case r.meant == profile.NoMesh:
+		for _, n := range met {
+			all = append(all, "sees "+n+" and is meant to be alone")
+		}
+	case r.meant == profile.OneComponent:
+		if len(met) == 0 && len(missed) > 0 {
+			all = append(all, "sees no other node")
+		}
+	default:
+		for _, n := range missed {
+			all = append(all, "misses "+n)
+		}
+	}
+	return all
 }
 
 // Others are the names in a node's view at t that belong to no living pod of the workload: stale ones of pods whose VM
@@ -148,7 +194,7 @@ func (v *View) Held(d time.Duration) (bool, Mesh) {
 	return m.Full && v.end-m.Since >= d, m
 }
 
-// FirstFull is the first moment at or after from at which the mesh was full.
+// FirstFull is the first moment at or after from at which the mesh was full, as the profile means it.
 func (v *View) FirstFull(from time.Duration) (time.Duration, bool) {
 	f, _ := v.Once(fmt.Sprintf("first full from %d", from), func() any {
 		at, ever := v.firstFull(from)
@@ -206,7 +252,7 @@ func (v *View) allFull(r *Roll, t time.Duration, witness *int) bool {
 		}
 		*witness = (*witness + 1) % len(r.Must)
 	}
-	return true
+	return r.apart(t) == ""
 }
 
 // moment is a time at which something about the mesh became known: a pod's state, or a node's view.

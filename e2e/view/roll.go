@@ -4,6 +4,8 @@ import (
 	"slices"
 	"sort"
 	"time"
+
+	"meshproof.dev/meshproof/e2e/profile"
 )
 
 // Roll is the roll call at one moment: who has to be in the mesh, and whose the names are that a node may see. One call
@@ -11,6 +13,7 @@ import (
 type Roll struct {
 	Must []*Pod
 
+	meant   profile.Topology
 	named   map[string]bearer
 	unnamed []*Pod
 	until   time.Duration // the next end of a VM, from when on a name may be a stale one
@@ -27,7 +30,7 @@ const never = time.Duration(1<<63 - 1)
 
 // Roll makes the roll call of those who have to be there at t.
 func (v *View) Roll(must []*Pod, t time.Duration) *Roll {
-	r := &Roll{Must: must, named: make(map[string]bearer, len(v.reported)), until: never}
+	r := &Roll{Must: must, meant: v.Profile.Expect.Topology, named: make(map[string]bearer, len(v.reported)), until: never}
 	for _, p := range v.Pods() {
 		n := p.Node()
 		at, gone := p.Exited()

@@ -217,6 +217,12 @@ func LoadMutant(fixtures, name string) (m *profile.Mutant, broken, reversed *Wor
 		return nil, nil, nil, err
 	}
 	broken.Mutant = m
+	if t := m.Spec.Means.Topology; t != "" {
+		broken.Resolved.Expect.Topology = t
+	}
+	if d := m.Spec.Means.Discovery; d != "" {
+		broken.Resolved.Expect.Discovery = d
+	}
 	if m.Spec.Budgets.Formation > 0 {
 		broken.Resolved.Budgets.Formation = m.Spec.Budgets.Formation
 	}

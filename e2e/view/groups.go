@@ -1,0 +1,76 @@
+package view
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"meshproof.dev/meshproof/e2e/profile"
+	"meshproof.dev/meshproof/e2e/recording"
+)
+
+// Groups are the pods that hang together by anybody's view of anybody, the largest group first. There is always one.
+// seen[i][j] tells whether the view of the pod in place i holds the node of the one in place j; seen[i] is nil where that view
+// is not known.
+func Groups(pods []*Pod, seen [][]bool) [][]*Pod {
+	head := make([]int, len(pods))
+	for i := range head {
+		head[i] = i
+	}
+	find := func(i int) int {
+		for head[i] != i {
+			head[i] = head[head[i]]
+			i = head[i]
+		}
+		return i
+	}
+	for i, view := range seen {
+		for j, there := range view {
+			if there {
+				head[find(j)] = find(i)
+			}
+		}
+	}
+	by := map[int][]*Pod{}
+	for i, p := range pods {
+		by[find(i)] = append(by[find(i)], p)
+	}
+	all := make([][]*Pod, 0, max(1, len(by)))
+	for _, g := range by {
+		all = append(all, g)
+	}
+	slices.SortFunc(all, func(a, b []*Pod) int {
+		return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(a[0].Name, b[0].Name))
+	})
+	if len(all) == 0 {
+		all = append(all, nil)
+	}
+	return all
+}
+
+// apart says, where one component is meant, that the members were several at t by their youngest views, or "".
+func (r *Roll) apart(t time.Duration) string {
+	if r.meant != profile.OneComponent {
+		return ""
+	}
+	seen := make([][]bool, len(r.Must))
+	for i, p := range r.Must {
+		if e := last(p.Nodes, t); e != nil && e.Nodes.Outcome == recording.OK {
+			seen[i], _, _ = r.Look(e.Nodes.Visible)
+		}
+	}
+	groups := Groups(r.Must, seen)
+	if len(groups) < 2 {
+		return ""
+	}
+	names := make([]string, len(groups))
+	for i, g := range groups {
+		names[i] = g[0].Name
+		if n := len(g) - 1; n > 0 {
+			names[i] += fmt.Sprintf(" and %d more", n)
+		}
+	}
+	return fmt.Sprintf("%d separate clusters (%s)", len(groups), strings.Join(names, " | "))
+}
