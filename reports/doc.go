@@ -73,7 +73,8 @@ type Profile struct {
 	Namespace  string        `json:"namespace,omitempty"`
 	Recordings []string      `json:"recordings,omitempty"` // relative to the report
 	Trouble    string        `json:"trouble,omitempty"`
-	Wall       time.Duration `json:"wall"` // ns
+	Again      string        `json:"again,omitempty"` // why it was recorded a second time; all this is of the second
+	Wall       time.Duration `json:"wall"`            // ns
 }
 
 // Close sets the counts and the exit code. Of several codes the highest in the order 130, 1, 70, 2, 0 stands;

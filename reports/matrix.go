@@ -33,6 +33,7 @@ type Row struct {
 	Blocked     int      `json:"blocked"`
 	Right       bool     `json:"right"`
 	Wrong       string   `json:"wrong,omitempty"` // what is not as it must be
+	Again       string   `json:"again,omitempty"` // why it was recorded a second time; the rest is of the second
 	Says        string   `json:"says,omitempty"`  // the diagnosis of the killed mutant
 	Seconds     float64  `json:"seconds"`         // from its turn to its last verdict
 
@@ -75,7 +76,7 @@ func (m *Matrix) Close(at time.Time) {
 
 // read takes from the row's results what the reports show of it.
 func (r *Row) read() {
-	r.Seconds = r.Profile.Wall.Seconds()
+	r.Seconds, r.Again = r.Profile.Wall.Seconds(), r.Profile.Again
 	r.cells = map[string]judge.Verdict{}
 	for _, res := range r.Profile.Results {
 		r.cells[res.ID] = res.Verdict
@@ -121,6 +122,22 @@ func (r *Row) judge() {
 	add("unknown: ", more)
 	r.Wrong = strings.Join(wrong, "; ")
 	r.Right = r.Wrong == ""
+}
+
+// Unseen says what was not seen of a workload where nothing else is wrong with its row, or "": no check is red that must not
+// be, and each that must be and is not is unknown. On a machine that was too busy for a moment, a second look tells more.
+func (r *Row) Unseen() string {
+	missing, extra := differ(r.Want, r.Red)
+	unseen, more := differ(r.WantUnknown, r.Unknown)
+	if r.Profile.Trouble != "" || len(extra) > 0 || len(unseen) > 0 || len(r.WantUnknown) > 0 || len(more) == 0 {
+		return ""
+	}
+	for _, m := range missing {
+		if id, _, _ := strings.Cut(m, " "); !slices.Contains(more, id) {
+			return ""
+		}
+	}
+	return "unknown: " + strings.Join(more, ", ")
 }
 
 // seen are the checks that came to a verdict of their own.

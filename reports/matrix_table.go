@@ -28,6 +28,14 @@ func (r Row) word() string {
 	return "green"
 }
 
+// twice says that the row is of a second recording, and why.
+func (r Row) twice() string {
+	if r.Again == "" {
+		return ""
+	}
+	return " (recorded twice; the first time " + r.Again + ")"
+}
+
 // got is what the row's checks came to, as far as it is worth telling.
 func (r Row) got() string {
 	all := append([]string{}, r.Red...)
@@ -67,7 +75,7 @@ func ConsoleMatrix(w io.Writer, m *Matrix) {
 	}
 	fmt.Fprintf(w, "\n%-*s %5s  %s\n", wide, "workload", "s", "what came of it")
 	for _, r := range m.Rows {
-		fmt.Fprintf(w, "%-*s %5.0f  %s: %s\n", wide, r.Name, r.Seconds, r.word(), r.got())
+		fmt.Fprintf(w, "%-*s %5.0f  %s: %s%s\n", wide, r.Name, r.Seconds, r.word(), r.got(), r.twice())
 		if r.Right && r.Says != "" {
 			fmt.Fprintf(w, "%-*s        %s\n", wide, "", r.Says)
 		}
@@ -137,7 +145,7 @@ func MarkdownMatrix(w io.Writer, m *Matrix) {
 		if len(want) == 0 {
 			want = []string{"all green"}
 		}
-		fmt.Fprintf(w, "| %s | %s | %s | %s | %.0f |\n", cell(r.Name), cell(strings.Join(want, ", ")), cell(r.got()), cell(r.word()), r.Seconds)
+		fmt.Fprintf(w, "| %s | %s | %s | %s | %.0f |\n", cell(r.Name), cell(strings.Join(want, ", ")), cell(r.got()), cell(r.word()+r.twice()), r.Seconds)
 	}
 	if columns := m.columns(); len(columns) > 0 {
 		fmt.Fprint(w, "\n")

@@ -52,6 +52,30 @@ func TestMatrixRowsAreJudgedExactly(t *testing.T) {
 	}
 }
 
+// Only what was not seen is worth a second look: whatever was seen stays as it was.
+func TestUnseenIsNothingButUnknown(t *testing.T) {
+	one, c := []string{"a (x)"}, []string{"c"}
+	for name, tc := range map[string]struct {
+		row  Row
+		want string
+	}{
+		"green":                      {Row{}, ""},
+		"green but for one":          {Row{Unknown: c}, "unknown: c"},
+		"killed, another not seen":   {Row{Want: one, Red: one, Unknown: c}, "unknown: c"},
+		"not seen to be red":         {Row{Want: one, Unknown: []string{"a"}}, "unknown: a"},
+		"survived":                   {Row{Want: one}, ""},
+		"survived, another not seen": {Row{Want: one, Unknown: c}, ""},
+		"false alarm, too":           {Row{Red: one, Unknown: c}, ""},
+		"another diagnosis":          {Row{Want: one, Red: []string{"a (z)"}, Unknown: c}, ""},
+		"had to be unknown":          {Row{WantUnknown: c, Unknown: []string{"d"}}, ""},
+		"trouble":                    {Row{Unknown: c, Profile: Profile{Trouble: "no node"}}, ""},
+	} {
+		if got := tc.row.Unseen(); got != tc.want {
+			t.Errorf("%s: %q, want %q", name, got, tc.want)
+		}
+	}
+}
+
 // matrix is one with a killed mutant, a survivor and a green profile.
 func matrix() *Matrix {
 	row := func(mutant string, want []string, verdicts ...judge.Verdict) Row {
@@ -77,10 +101,11 @@ func matrix() *Matrix {
 
 func TestMatrixShowsWhatEachMutantDid(t *testing.T) {
 	m := matrix()
+	m.Rows[2].Again = "unknown: x/pass"
 	var console, md bytes.Buffer
 	ConsoleMatrix(&console, m)
 	MarkdownMatrix(&md, m)
-	for _, want := range []string{"shop/typo       0  killed: x/fail (refused)", "WRONG: survived: x/blocked (gone)", "shop            0  green: -", "no mutant is for: x/pass, x/blocked", "2 passed, 1 failed"} {
+	for _, want := range []string{"shop/typo       0  killed: x/fail (refused)", "WRONG: survived: x/blocked (gone)", "shop            0  green: - (recorded twice; the first time unknown: x/pass)", "no mutant is for: x/pass, x/blocked", "2 passed, 1 failed"} {
 		if !strings.Contains(console.String(), want) {
 			t.Errorf("%q is not in\n%s", want, console.String())
 		}
@@ -89,7 +114,7 @@ func TestMatrixShowsWhatEachMutantDid(t *testing.T) {
 	if !strings.Contains(console.String(), "             x\n             /\n             f\n") || !strings.Contains(console.String(), "shop/typo    X\n") {
 		t.Errorf("no grid in\n%s", console.String())
 	}
-	for _, want := range []string{"| shop/typo | x/fail (refused) | x/fail (refused) | killed | 0 |", `| shop/pipe\|d | x/blocked (gone) | - | WRONG: survived: x/blocked (gone) | 0 |`, "| shop | all green | - | green | 0 |", "1. `x/fail`", "| shop/typo | X |", "| `x/fail` | typo |"} {
+	for _, want := range []string{"| shop/typo | x/fail (refused) | x/fail (refused) | killed | 0 |", `| shop/pipe\|d | x/blocked (gone) | - | WRONG: survived: x/blocked (gone) | 0 |`, "| shop | all green | - | green (recorded twice; the first time unknown: x/pass) | 0 |", "1. `x/fail`", "| shop/typo | X |", "| `x/fail` | typo |"} {
 		if !strings.Contains(md.String(), want) {
 			t.Errorf("%q is not in\n%s", want, md.String())
 		}

@@ -16,19 +16,24 @@ import (
 )
 
 // KillMatrix records every mutant, every mutant with its one condition reversed and every base profile, all on one
-// cluster, and compares what turned red with what had to. only names the mutants that are wanted; without it all are.
+// cluster, and compares what turned red with what had to. A row that is wrong for nothing but what was not seen is recorded a
+// second time, alone, and says so. only names the mutants that are wanted; without it all are.
 func KillMatrix(ctx context.Context, o Options, fixtures string, only ...string) (*reports.Matrix, error) {
 	ws, err := matrixWorkloads(fixtures, only)
 	if err != nil {
 		return nil, exitcode.With(exitcode.Usage, err)
 	}
-	r, dir, err := Run(ctx, o, ws)
-	if err != nil {
-		return nil, err
-	}
 	mutants := map[string]*profile.Mutant{}
 	for _, w := range ws {
 		mutants[w.Resolved.Mutant] = w.Mutant
+	}
+	o.again = func(p reports.Profile) string {
+		r := row(p, mutants[p.Mutant])
+		return r.Unseen()
+	}
+	r, dir, err := Run(ctx, o, ws)
+	if err != nil {
+		return nil, err
 	}
 	m := &reports.Matrix{Run: r, Dir: dir}
 	for _, p := range r.Profiles {

@@ -13,6 +13,7 @@ import (
 	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/image"
 	"meshproof.dev/meshproof/e2e/workload"
+	"meshproof.dev/meshproof/reports"
 	"meshproof.dev/meshproof/scripts"
 )
 
@@ -33,6 +34,8 @@ type Options struct {
 	Checks []check.Check // those that are judged; nil all
 	Log    func(string)
 	Args   []string // for the report
+
+	again func(reports.Profile) string // why a workload has to be told a second time, alone; "" where it need not
 }
 
 // Episodes are the stories that a run records, in order.
@@ -61,6 +64,9 @@ func (o *Options) complete() error {
 	}
 	if o.Nodes == 0 {
 		o.Nodes = 1
+	}
+	if o.again == nil {
+		o.again = func(reports.Profile) string { return "" }
 	}
 	if o.Log == nil {
 		o.Log = func(string) {}

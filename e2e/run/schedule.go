@@ -212,7 +212,8 @@ func (s *Session) tellAll(ctx context.Context, g *ground) (all []reports.Profile
 		taken, _ := space.take(ctx, n)
 		wg.Go(func() {
 			defer space.give(taken)
-			st := &story{o: &s.o, g: g, w: w, dir: s.Dir, known: &s.known, every: pace, boots: turns, done: func(episode string, p judge.Profile) { s.tellDoor(w, episode, p) }}
+			st := s.story(g, w, turns)
+			st.every = pace
 			all[i], errs[i] = st.tell(ctx)
 			if needed > space.all {
 				st.makeRoom()
@@ -223,7 +224,42 @@ func (s *Session) tellAll(ctx context.Context, g *ground) (all []reports.Profile
 		})
 	}
 	wg.Wait()
+	s.tellAgain(ctx, all, func(i int) {
+		st := s.story(g, s.ws[i], turns)
+		st.take = ".again"
+		all[i], errs[i] = st.tell(ctx)
+	})
 	return all, otp, errors.Join(errs...)
+}
+
+func (s *Session) story(g *ground, w *workload.Workload, turns boots) *story {
+	return &story{o: &s.o, g: g, w: w, dir: s.Dir, known: &s.known, boots: turns, done: func(episode string, p judge.Profile) { s.tellDoor(w, episode, p) }}
+}
+
+// fewAgain is how many workloads may be told a second time: one in ten, and no less than two. Where more were not seen the
+// machine cannot carry so many, and that is what the run has to say.
+func fewAgain(workloads int) int { return max(2, workloads/10) }
+
+// tellAgain tells a second time, one after the other and alone, those workloads that need it, and notes why in what comes of it.
+func (s *Session) tellAgain(ctx context.Context, all []reports.Profile, tell func(i int)) {
+	why := map[int]string{}
+	for i, p := range all {
+		if w := s.o.again(p); w != "" {
+			why[i] = w
+		}
+	}
+	if most := fewAgain(len(all)); len(why) > most {
+		s.o.Log(fmt.Sprintf("%d of %d workloads were not seen enough of; no more than %d are recorded a second time, and none is", len(why), len(all), most))
+		return
+	}
+	for i := range all {
+		if why[i] == "" || ctx.Err() != nil {
+			continue
+		}
+		s.o.Log(fmt.Sprintf("%s is recorded a second time, alone; the first time %s", s.ws[i].Name(), why[i]))
+		tell(i)
+		all[i].Again = why[i]
+	}
 }
 
 // pods is how many pods may run at the same time.

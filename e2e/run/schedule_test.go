@@ -3,6 +3,8 @@ package run
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -10,6 +12,7 @@ import (
 	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/profile"
 	"meshproof.dev/meshproof/e2e/workload"
+	"meshproof.dev/meshproof/reports"
 )
 
 func TestCapacityIsTheScarcerOfCoresAndMemory(t *testing.T) {
@@ -134,5 +137,45 @@ func TestBootsTakeTurns(t *testing.T) {
 	third()
 	if len(b) != 0 {
 		t.Errorf("%d turns are still taken", len(b))
+	}
+}
+
+func TestWhatWasNotSeenIsToldAgain(t *testing.T) {
+	var said []string
+	session := func(unseen ...int) (*Session, []reports.Profile) {
+		s := &Session{o: Options{Log: func(l string) { said = append(said, l) }}}
+		all := make([]reports.Profile, 5)
+		for i := range all {
+			s.ws = append(s.ws, &workload.Workload{Profile: &profile.Profile{}, Resolved: &profile.Resolved{}})
+			if slices.Contains(unseen, i) {
+				all[i].Trouble = "busy"
+			}
+		}
+		s.o.again = func(p reports.Profile) string { return p.Trouble }
+		return s, all
+	}
+	var told []int
+	s, all := session(1, 3)
+	s.tellAgain(t.Context(), all, func(i int) { told, all[i] = append(told, i), reports.Profile{} })
+	if !slices.Equal(told, []int{1, 3}) || all[1].Again != "busy" || all[0].Again != "" || all[1].Trouble != "" {
+		t.Errorf("told again: %v; all: %+v", told, all)
+	}
+	if len(said) != 2 || !strings.Contains(said[0], "a second time, alone; the first time busy") {
+		t.Errorf("said: %q", said)
+	}
+
+	told, said = nil, nil
+	s, all = session(0, 1, 2)
+	s.tellAgain(t.Context(), all, func(i int) { told = append(told, i) })
+	if len(told) > 0 || len(said) != 1 || !strings.Contains(said[0], "3 of 5") {
+		t.Errorf("of too many, %v were told again; said: %q", told, said)
+	}
+
+	s, all = session(4)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	s.tellAgain(ctx, all, func(i int) { told = append(told, i) })
+	if len(told) > 0 || all[4].Again != "" {
+		t.Errorf("%v was told again after the run was interrupted", told)
 	}
 }

@@ -41,6 +41,7 @@ type story struct {
 	faults *fault.Injector
 	every  agent.Every                           // how often the agents look; zero for the defaults
 	boots  boots                                 // whose turn it is to start pods
+	take   string                                // follows the names of a second recording's files
 	done   func(episode string, p judge.Profile) // told after each episode
 
 	episodes   []judge.Episode
@@ -208,7 +209,7 @@ func (s *story) begin(name string) error {
 	if err != nil {
 		return err
 	}
-	file := strings.Trim(notInNames.ReplaceAllString(strings.ToLower(s.w.Name()), "-"), "-") + "." + name + ".jsonl"
+	file := strings.Trim(notInNames.ReplaceAllString(strings.ToLower(s.w.Name()), "-"), "-") + s.take + "." + name + ".jsonl"
 	s.recordings = append(s.recordings, filepath.Join("recordings", file))
 	if err := s.rec.Begin(filepath.Join(s.dir, "recordings", file), header); err != nil {
 		return err
