@@ -3,7 +3,6 @@ package check
 import (
 	"fmt"
 
-	"meshproof.dev/meshproof/e2e/profile"
 	"meshproof.dev/meshproof/e2e/view"
 )
 
@@ -43,7 +42,7 @@ func foreigners(v *view.View, p *view.Pod, m *roll, l look) Finding {
 		f.Says = fmt.Sprintf("%s sees %s, which is no node of this workload", p.Node(), list(l.foreign))
 		f.Remedy = "give each cluster a cookie and a Service of its own"
 		f.Try = fmt.Sprintf("kubectl get pods -A -o wide, and look for the addresses of %s", list(l.foreign))
-	case v.Profile.Expect.Topology == profile.NoMesh:
+	case v.MeansNoMesh():
 		notAlone(&f, p, m, l)
 	}
 	return f

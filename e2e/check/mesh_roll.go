@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"time"
 
-	"meshproof.dev/meshproof/e2e/profile"
 	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/view"
 )
@@ -38,7 +37,7 @@ func newRoll(v *view.View) *roll {
 	if a, ok := v.Act("apply"); ok {
 		m.began = a.T
 	}
-	if m.first, m.formed = v.FirstFull(m.began); m.formed && !v.Mesh(m.at).Full && v.Profile.Expect.Topology != profile.NoMesh {
+	if m.first, m.formed = v.FirstFull(m.began); m.formed && !v.Mesh(m.at).Full && !v.MeansNoMesh() {
 		m.at, m.pods = m.first, v.Must(m.first)
 	}
 	call := v.Roll(m.pods, m.at)

@@ -28,7 +28,7 @@ func recoveryPodDelete() Check {
 				return []Finding{{Subject: onPod(d.victim), Outcome: Fail, Code: "no-replacement",
 					Says: fmt.Sprintf("%.0f s after %s was deleted no new pod is there", (v.End() - d.act.T).Seconds(), d.victim.Name)}}
 			}
-			if partial(v) {
+			if v.MeansOneComponent() {
 				return joinsSomewhere(v, d)
 			}
 			var all []Finding

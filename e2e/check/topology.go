@@ -1,14 +1,11 @@
 package check
 
-import (
-	"meshproof.dev/meshproof/e2e/profile"
-	"meshproof.dev/meshproof/e2e/view"
-)
+import "meshproof.dev/meshproof/e2e/view"
 
 // forFullMesh is a judge for workloads that mean to be a full mesh.
 func forFullMesh(judge func(v *view.View) []Finding) func(v *view.View) []Finding {
 	return forCluster(func(v *view.View) []Finding {
-		if partial(v) {
+		if v.MeansOneComponent() {
 			return []Finding{{Subject: onWorkload(v), Outcome: NotApplicable, Says: "the profile means one cluster whose nodes are not all connected directly (expect.topology: component)"}}
 		}
 		return judge(v)
@@ -18,7 +15,7 @@ func forFullMesh(judge func(v *view.View) []Finding) func(v *view.View) []Findin
 // forCluster is a judge for workloads that mean to be a cluster at all.
 func forCluster(judge func(v *view.View) []Finding) func(v *view.View) []Finding {
 	return func(v *view.View) []Finding {
-		if v.Profile.Expect.Topology == profile.NoMesh {
+		if v.MeansNoMesh() {
 			return []Finding{{Subject: onWorkload(v), Outcome: NotApplicable, Says: "the profile means each node to be alone (expect.topology: none)"}}
 		}
 		return judge(v)
@@ -45,8 +42,5 @@ func groupsAtEnd(v *view.View) map[*view.Pod]int {
 	return of
 }
 
-// partial tells whether one cluster is meant that need not be a full mesh.
-func partial(v *view.View) bool { return v.Profile.Expect.Topology == profile.OneComponent }
-
 // meansAll tells whether every node has to be connected to every other.
-func meansAll(v *view.View) bool { return !partial(v) && v.Profile.Expect.Topology != profile.NoMesh }
+func meansAll(v *view.View) bool { return !v.MeansOneComponent() && !v.MeansNoMesh() }

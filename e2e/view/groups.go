@@ -74,3 +74,9 @@ func (r *Roll) apart(t time.Duration) string {
 	}
 	return fmt.Sprintf("%d separate clusters (%s)", len(groups), strings.Join(names, " | "))
 }
+
+// MeansOneComponent tells whether the profile means one cluster whose nodes need not all be connected directly.
+func (v *View) MeansOneComponent() bool { return v.Profile.Expect.Topology == profile.OneComponent }
+
+// MeansNoMesh tells whether the profile means each node to be alone.
+func (v *View) MeansNoMesh() bool { return v.Profile.Expect.Topology == profile.NoMesh }

@@ -164,12 +164,12 @@ func (r *Roll) members(p *Pod, seen []bool) []string {
 			missed = append(missed, n)
 		}
 	}
-	switch {
-	case r.meant == profile.NoMesh:
+	switch r.meant {
+	case profile.NoMesh:
 		for _, n := range met {
 			all = append(all, "sees "+n+" and is meant to be alone")
 		}
-	case r.meant == profile.OneComponent:
+	case profile.OneComponent:
 		if len(met) == 0 && len(missed) > 0 {
 			all = append(all, "sees no other node")
 		}
