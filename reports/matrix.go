@@ -32,10 +32,11 @@ type Row struct {
 	Unknown     []string `json:"unknown,omitempty"`
 	Blocked     int      `json:"blocked"`
 	Right       bool     `json:"right"`
-	Wrong       string   `json:"wrong,omitempty"` // what is not as it must be
-	Again       string   `json:"again,omitempty"` // why it was recorded a second time; the rest is of the second
-	Says        string   `json:"says,omitempty"`  // the diagnosis of the killed mutant
-	Seconds     float64  `json:"seconds"`         // from its turn to its last verdict
+	Wrong       string   `json:"wrong,omitempty"`   // what is not as it must be
+	Reverse     string   `json:"reverse,omitempty"` // the row of the same with the one condition reversed
+	Again       string   `json:"again,omitempty"`   // why it was recorded a second time; the rest is of the second
+	Says        string   `json:"says,omitempty"`    // the diagnosis of the killed mutant
+	Seconds     float64  `json:"seconds"`           // from its turn to its last verdict
 
 	cells map[string]judge.Verdict // by check
 }

@@ -136,7 +136,7 @@ func (r Row) line(columns []string, between string) string {
 func MarkdownMatrix(w io.Writer, m *Matrix) {
 	fmt.Fprintf(w, "# Kill matrix\n\n%s, exit %d %s: %d right, %d wrong, %.0f s.\n\n", m.Run.Started.UTC().Format("2006-01-02 15:04 MST"),
 		m.Run.Exit.Code, m.Run.Exit.Word, m.Run.Counts.Passed, m.Run.Counts.Failed, m.Run.Ended.Sub(m.Run.Started).Seconds())
-	fmt.Fprint(w, "| workload | had to be | came to | | s |\n|---|---|---|---|--:|\n")
+	fmt.Fprint(w, "| workload | had to be | came to | | green when reversed | s |\n|---|---|---|---|---|--:|\n")
 	for _, r := range m.Rows {
 		want := append([]string{}, r.Want...)
 		for _, u := range r.WantUnknown {
@@ -145,7 +145,7 @@ func MarkdownMatrix(w io.Writer, m *Matrix) {
 		if len(want) == 0 {
 			want = []string{"all green"}
 		}
-		fmt.Fprintf(w, "| %s | %s | %s | %s | %.0f |\n", cell(r.Name), cell(strings.Join(want, ", ")), cell(r.got()), cell(r.word()+r.twice()), r.Seconds)
+		fmt.Fprintf(w, "| %s | %s | %s | %s | %s | %.0f |\n", cell(r.Name), cell(strings.Join(want, ", ")), cell(r.got()), cell(r.word()+r.twice()), cell(r.Reverse), r.Seconds)
 	}
 	if columns := m.columns(); len(columns) > 0 {
 		fmt.Fprint(w, "\n")

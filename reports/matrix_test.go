@@ -101,7 +101,7 @@ func matrix() *Matrix {
 
 func TestMatrixShowsWhatEachMutantDid(t *testing.T) {
 	m := matrix()
-	m.Rows[2].Again = "unknown: x/pass"
+	m.Rows[0].Reverse, m.Rows[2].Again = "shop", "unknown: x/pass"
 	var console, md bytes.Buffer
 	ConsoleMatrix(&console, m)
 	MarkdownMatrix(&md, m)
@@ -114,7 +114,7 @@ func TestMatrixShowsWhatEachMutantDid(t *testing.T) {
 	if !strings.Contains(console.String(), "             x\n             /\n             f\n") || !strings.Contains(console.String(), "shop/typo    X\n") {
 		t.Errorf("no grid in\n%s", console.String())
 	}
-	for _, want := range []string{"| shop/typo | x/fail (refused) | x/fail (refused) | killed | 0 |", `| shop/pipe\|d | x/blocked (gone) | - | WRONG: survived: x/blocked (gone) | 0 |`, "| shop | all green | - | green (recorded twice; the first time unknown: x/pass) | 0 |", "1. `x/fail`", "| shop/typo | X |", "| `x/fail` | typo |"} {
+	for _, want := range []string{"| shop/typo | x/fail (refused) | x/fail (refused) | killed | shop | 0 |", `| shop/pipe\|d | x/blocked (gone) | - | WRONG: survived: x/blocked (gone) |  | 0 |`, "| shop | all green | - | green (recorded twice; the first time unknown: x/pass) |  | 0 |", "1. `x/fail`", "| shop/typo | X |", "| `x/fail` | typo |"} {
 		if !strings.Contains(md.String(), want) {
 			t.Errorf("%q is not in\n%s", want, md.String())
 		}

@@ -19,7 +19,7 @@ import (
 // cluster, and compares what turned red with what had to. A row that is wrong for nothing but what was not seen is recorded a
 // second time, alone, and says so. only names the mutants that are wanted; without it all are.
 func KillMatrix(ctx context.Context, o Options, fixtures string, only ...string) (*reports.Matrix, error) {
-	ws, err := matrixWorkloads(fixtures, only)
+	ws, reverses, err := matrixWorkloads(fixtures, only)
 	if err != nil {
 		return nil, exitcode.With(exitcode.Usage, err)
 	}
@@ -37,39 +37,53 @@ func KillMatrix(ctx context.Context, o Options, fixtures string, only ...string)
 	}
 	m := &reports.Matrix{Run: r, Dir: dir}
 	for _, p := range r.Profiles {
-		m.Rows = append(m.Rows, row(p, mutants[p.Mutant]))
+		w := row(p, mutants[p.Mutant])
+		w.Reverse = reverses[p.Mutant]
+		m.Rows = append(m.Rows, w)
 	}
 	m.Close(time.Now())
 	return m, reports.WriteMatrix(dir, m)
 }
 
-// matrixWorkloads loads the mutants, those of them that have a reverse of their own, and the base profiles.
-func matrixWorkloads(fixtures string, only []string) ([]*workload.Workload, error) {
+// matrixWorkloads loads the mutants, their reverses and the base profiles. Mutants whose reverses are the same to the letter
+// share one. reverse names the workload that is each mutant with its one condition reversed.
+func matrixWorkloads(fixtures string, only []string) (ws []*workload.Workload, reverse map[string]string, err error) {
 	all := workload.Names(fixtures, "mutants")
 	for _, name := range only {
 		if !slices.Contains(all, name) {
-			return nil, fmt.Errorf("no mutant %q: there are %s", name, strings.Join(all, ", "))
+			return nil, nil, fmt.Errorf("no mutant %q: there are %s", name, strings.Join(all, ", "))
 		}
 	}
 	if len(only) > 0 {
 		all = only
 	}
 	if len(all) == 0 {
-		return nil, fmt.Errorf("no mutant under %s/mutants", fixtures)
+		return nil, nil, fmt.Errorf("no mutant under %s/mutants", fixtures)
 	}
-	var ws []*workload.Workload
-	bases, reverses := map[string]bool{}, map[string]bool{}
+	reverse = map[string]string{}
+	bases, reverses := map[string]bool{}, map[string]*workload.Workload{}
 	for _, name := range all {
 		m, broken, reversed, err := workload.LoadMutant(fixtures, name)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		bases[m.Spec.Base] = true
 		ws = append(ws, broken)
-		if reversed != nil && !reverses[reversed.Name()] {
-			reverses[reversed.Name()] = true
+		if reversed == nil {
+			if !m.Spec.Healthy {
+				reverse[name] = m.Spec.Base
+			}
+			continue
+		}
+		what, err := told(reversed)
+		if err != nil {
+			return nil, nil, err
+		}
+		if reverses[what] == nil {
+			reverses[what] = reversed
 			ws = append(ws, reversed)
 		}
+		reverse[name] = reverses[what].Name()
 	}
 	names := make([]string, 0, len(bases))
 	for b := range bases {
@@ -79,11 +93,19 @@ func matrixWorkloads(fixtures string, only []string) ([]*workload.Workload, erro
 	for _, b := range names {
 		w, err := workload.Load(fixtures, b)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		ws = append(ws, w)
 	}
-	return ws, nil
+	return ws, reverse, nil
+}
+
+// told is all that decides what a run sees of a workload, but for its name.
+func told(w *workload.Workload) (string, error) {
+	y, err := w.Render("", nil)
+	r := *w.Resolved
+	r.Mutant = ""
+	return fmt.Sprintf("%+v %s %s", r, w.Episodes, y), err
 }
 
 // row compares a judgement with what was to be expected of it. want is nil for what must be all green.

@@ -134,3 +134,34 @@ func TestMutantsExpectChecksAndCodesThatThereAre(t *testing.T) {
 		}
 	}
 }
+
+// Each mutant is green again in some row with its one condition reversed, and no two rows are the same.
+func TestAReverseIsRecordedOnce(t *testing.T) {
+	ws, reverse, err := matrixWorkloads(fixtures, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	names, same := map[string]bool{}, map[string]string{}
+	for _, w := range ws {
+		names[w.Name()] = true
+		if w.Mutant != nil {
+			continue
+		}
+		what, err := told(w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if other := same[what]; other != "" {
+			t.Errorf("%s is recorded twice, as %s, too", w.Name(), other)
+		}
+		same[what] = w.Name()
+	}
+	for _, w := range ws {
+		if m := w.Mutant; m != nil && !m.Spec.Healthy && !names[reverse[m.Metadata.Name]] {
+			t.Errorf("%s is reversed in %q, which is not recorded", w.Name(), reverse[m.Metadata.Name])
+		}
+	}
+	if a, b := reverse["hidden-node"], reverse["ticktime-differs"]; a != b {
+		t.Errorf("the same reverse is recorded as %s and as %s", a, b)
+	}
+}
