@@ -39,7 +39,7 @@ func later(ids []string, rest []Check) []string {
 }
 
 // kinds are the first words of the ids of what depends on a running VM, lowest first.
-var kinds = []string{"dns", "probe", "epmd", "dist", "handshake", "mesh", "discovery", "recovery", "console", "cli"}
+var kinds = []string{"dns", "probe", "epmd", "dist", "handshake", "mesh", "discovery", "recovery", "rollout", "console", "cli"}
 
 // upFrom are all checks of that kind and of those above it, and what nodes say of themselves.
 func upFrom(kind string) []string {
@@ -54,7 +54,7 @@ func upFrom(kind string) []string {
 var settings = []string{"vm/auto-connect", "vm/connects-all", "vm/ticktime-same", "vm/partitions-prevented-same", "vm/otp-spread"}
 
 // whole is what needs the mesh, for causes that are no part of it.
-var whole = []string{"mesh/*", "recovery/*", "console/*"}
+var whole = []string{"mesh/*", "recovery/*", "rollout/*", "console/*"}
 
 // grounded is the check whose findings name what their subjects rest on. One that passed needs no explanation.
 func grounded(c Check) Check {

@@ -42,6 +42,9 @@ func Killers() map[string]Killer {
 		"recovery/exit-clean killed-after-grace":      {Mutant: "shell-as-first-process"},
 		"recovery/pod-delete replacement-alone":       {Mutant: "secret-rotated"},
 		"recovery/survivors-keep-links link-replaced": {Mutant: "discovery-disconnects"},
+		"manifest/max-unavailable all-at-once":        {Mutant: "rollout-all-at-once"},
+		"rollout/replaces-all stuck":                  {Mutant: "rollout-stuck"},
+		"rollout/hands-over founded-anew":             {Mutant: "rollout-all-at-once"},
 	}
 	for why, checks := range trialOnly() {
 		for id, codes := range checks {
@@ -64,7 +67,6 @@ func trialOnly() map[string]map[string][]string {
 			"manifest/network-policy-admits-peers": {"dist-closed", "dns-closed", "epmd-closed", "peers-closed"},
 			"manifest/host-network":                {"shared"},
 			"manifest/not-exposed":                 {"by-host-port", "by-service"},
-			"manifest/max-unavailable":             {"all-at-once"},
 			"pods/running":                         {"epmd-unreachable", "name-taken", "not-created", "not-running", "port-taken", "restarted", "restarting"},
 			"vm/name-complete":                     {"empty", "no-host", "placeholder"},
 			"vm/long-names":                        {"short-among-long"},
@@ -98,6 +100,7 @@ func trialOnly() map[string]map[string][]string {
 			"recovery/stale-name-gone":      {"stale-address", "stale-name"},
 			"recovery/survivors-keep-links": {"link-lost"},
 			"recovery/full-again":           {"not-in-view"},
+			"rollout/replaces-all":          {"not-in-view"},
 		},
 		"no mutant yet; packets that are lost bring it about": {
 			"handshake/acceptor-prompt": {"acceptor-slow"},

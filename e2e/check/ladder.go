@@ -9,9 +9,10 @@ var (
 	// handshakes need a listener that speaks the protocol.
 	handshakes = []string{"handshake/allowed", "handshake/acceptor-prompt", "handshake/names-unique", "handshake/name-as-addressed", "handshake/flags",
 		"dist/cookie-accepted", "handshake/wrong-cookie-refused"}
-	// recoveries are judged on the recovery episode, which begins with a whole mesh.
+	// recoveries are judged on the recovery and the rollout episode, which begin with a whole mesh.
 	recoveries = []string{"recovery/exit-clean", "recovery/new-incarnation", "recovery/pod-delete", "recovery/stale-name-gone",
-		"recovery/survivors-keep-links", "recovery/full-again"}
+		"recovery/survivors-keep-links", "recovery/full-again",
+		"rollout/replaces-all", "rollout/hands-over"}
 	// mesh is what depends on the mesh being whole, in the order of the checks; most causes below it explain all of it.
 	mesh = slices.Concat(settings, []string{"mesh/none-hidden", "mesh/nobody-foreign", "mesh/one-component", "mesh/full", "mesh/links-match-views", "mesh/links-alive",
 		"mesh/stable"}, recoveries, []string{"console/commands-work"})

@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"time"
 
 	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/view"
@@ -36,6 +37,11 @@ func deleted(v *view.View) (d deletion, ok bool) {
 		}
 	}
 	return d, true
+}
+
+// since tells how long after the deletion something was so.
+func (d deletion) since(t time.Duration) string {
+	return fmt.Sprintf("%.0f s after the deletion of %s", (t - d.act.T).Seconds(), d.victim.Name)
 }
 
 // alone is the finding where not enough other nodes were there at the deletion to judge anything by.

@@ -3,6 +3,7 @@ package check
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"meshproof.dev/meshproof/e2e/view"
 )
@@ -26,7 +27,7 @@ func recoveryFullAgain() Check {
 			call, of := v.Roll(pods, v.End()), groupsAtEnd(v)
 			var all []Finding
 			for i, p := range pods {
-				found := wholeAgain(v, d, call, of, i, p)
+				found := wholeAgain(v, d.since, call, of, i, p)
 				if f := &found[0]; f.Outcome == Pass && full && v.Mesh(v.End()).Full {
 					f.Took = max(first, v.Mesh(v.End()).Since) - d.act.T
 				}
@@ -37,7 +38,8 @@ func recoveryFullAgain() Check {
 	}
 }
 
-func wholeAgain(v *view.View, d deletion, call *view.Roll, of map[*view.Pod]int, i int, p *view.Pod) []Finding {
+// wholeAgain judges the view of the i-th of those who have to be there at the end; since says how long after the deed that is.
+func wholeAgain(v *view.View, since func(time.Duration) string, call *view.Roll, of map[*view.Pod]int, i int, p *view.Pod) []Finding {
 	n, t, why := belief(p, v.End())
 	if n == nil {
 		// Where it is seen not to have joined, its view may be closed to us for the same reason.
@@ -48,7 +50,7 @@ func wholeAgain(v *view.View, d deletion, call *view.Roll, of map[*view.Pod]int,
 	for j, q := range call.Must {
 		if i != j && !seen[j] && (meansAll(v) || of[p] != of[q]) {
 			all = append(all, Finding{Subject: onPair(p, q), Of: []Subject{onPair(q, p), onService(v)}, Outcome: Fail, Code: "not-in-view", At: t,
-				Says:   fmt.Sprintf("%.0f s after the deletion of %s, %s does not see %s: nodes() is [%s]", (t - d.act.T).Seconds(), d.victim.Name, orName(p), orName(q), strings.Join(firstOf(n.Visible, 8), ", ")),
+				Says:   fmt.Sprintf("%s, %s does not see %s: nodes() is [%s]", since(t), orName(p), orName(q), strings.Join(firstOf(n.Visible, 8), ", ")),
 				Remedy: "see that discovery connects again to nodes it has lost, not only to those it has never seen",
 				Try:    fmt.Sprintf("kubectl -n %s logs %s", v.Header.Namespace, p.Name)})
 		}

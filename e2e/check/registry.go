@@ -71,6 +71,8 @@ func All() []Check {
 		recoveryStaleName(),
 		recoverySurvivors(),
 		recoveryFullAgain(),
+		rolloutReplacesAll(),
+		rolloutHandsOver(),
 		consoleCommands(),
 	})
 }

@@ -29,7 +29,7 @@ func TestRegistry(t *testing.T) {
 				t.Errorf("%s has no %s", c.ID, what)
 			}
 		}
-		if !slices.Contains([]string{"formation", "recovery", "console"}, c.Episode) {
+		if !slices.Contains([]string{"formation", "recovery", "rollout", "console"}, c.Episode) {
 			t.Errorf("%s is judged on episode %q", c.ID, c.Episode)
 		}
 		if c.Judge == nil || len(c.Causes) == 0 {

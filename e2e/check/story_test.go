@@ -30,7 +30,7 @@ type want struct {
 // trials are those of each check, by its id.
 func trials() map[string][]trial {
 	all := map[string][]trial{}
-	for _, part := range []map[string][]trial{podTrials(), nameTrials(), dialTrials(), meshTrials(), recoveryTrials(), consoleTrials(),
+	for _, part := range []map[string][]trial{podTrials(), nameTrials(), dialTrials(), meshTrials(), recoveryTrials(), rolloutTrials(), consoleTrials(),
 		epmdTrials(), handshakeTrials(), linkTrials(), discoveryTrials(), aftermathTrials(), probeTrials(),
 		topologyTrials(), manifestTrials(), policyTrials(), serviceTrials(), vmTrials(), settingTrials(), askedTrials()} {
 		for id, list := range part {
@@ -47,6 +47,8 @@ func healthy(episode string) *rt.Story {
 		return rt.Formation(3)
 	case "recovery":
 		return rt.Recovery(3)
+	case "rollout":
+		return rt.Rollout(3)
 	default:
 		return rt.Console(3)
 	}
@@ -73,7 +75,7 @@ func fold(t testing.TB, s *rt.Story) *view.View {
 func TestHealthyStoriesPass(t *testing.T) {
 	for _, n := range []int{2, 3, 7} {
 		for _, c := range check.All() {
-			s := map[string]*rt.Story{"formation": rt.Formation(n), "recovery": rt.Recovery(n), "console": rt.Console(n)}[c.Episode]
+			s := map[string]*rt.Story{"formation": rt.Formation(n), "recovery": rt.Recovery(n), "rollout": rt.Rollout(n), "console": rt.Console(n)}[c.Episode]
 			found := c.Judge(fold(t, s))
 			if len(found) == 0 {
 				t.Errorf("%s found nothing to judge among %d nodes", c.ID, n)

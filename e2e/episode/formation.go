@@ -44,19 +44,9 @@ const baseline = 1500 * time.Millisecond
 // Recovery records what becomes of the mesh when one of its pods is deleted: choose names the victim among the
 // members, remove deletes it.
 func Recovery(ctx context.Context, r *Recorder, budget time.Duration, choose func([]*view.Pod) *view.Pod, remove func(ctx context.Context, pod string) error, log func(string)) error {
-	lacks, err := r.Until(ctx, budget, func(v *view.View) (bool, string) {
-		ok, m := v.Held(baseline)
-		if ok && !v.LinksWatched(baseline) {
-			return false, "the socket tables were not all seen yet"
-		}
-		return ok, m.String()
-	})
-	if err != nil {
-		return fmt.Errorf("recovery, before the deed: %w; last seen: %s", err, lacks)
-	}
-	if lacks != "" {
-		log("recovery: no healthy mesh to disturb; last seen: " + lacks)
-		return nil
+	ready, err := r.healthy(ctx, "recovery", budget, log)
+	if err != nil || !ready {
+		return err
 	}
 	var victim *view.Pod
 	r.Ask(func(v *view.View) { victim = choose(v.Must(v.End())) })
@@ -65,7 +55,7 @@ func Recovery(ctx context.Context, r *Recorder, budget time.Duration, choose fun
 		return fmt.Errorf("recovery: deleting pod %s: %w", victim.Name, err)
 	}
 	log("recovery: deleted " + victim.Name)
-	lacks, err = r.Until(ctx, budget, func(v *view.View) (bool, string) { return v.Recovered() })
+	lacks, err := r.Until(ctx, budget, func(v *view.View) (bool, string) { return v.Recovered() })
 	if err != nil {
 		return fmt.Errorf("recovery: %w; last seen: %s", err, lacks)
 	}

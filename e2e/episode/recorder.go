@@ -1,4 +1,4 @@
-// Package episode tells the stories: formation, and recovery after a pod is deleted. An episode disturbs, lets the
+// Package episode tells the stories: formation, recovery after a pod is deleted, a rollout, a console. An episode disturbs, lets the
 // observers record, and asks the view's predicates when it may go on.
 //
 // In: a stream of events, deeds to do. Out: one recording per episode. It gives no verdict: a budget that runs out

@@ -32,6 +32,8 @@ type MutantSpec struct {
 	Replicas int `yaml:"replicas"`
 	// Break is the one condition.
 	Break Kustomize `yaml:"break"`
+	// Rollout are patches of the next version that are broken, on top of the base's own.
+	Rollout []string `yaml:"rollout"`
 	// Means is what the profile says of it, where it says something else than the base's.
 	Means Expectations `yaml:"means"`
 	// Deeds are done to the running pods: conditions that no manifest can bring about.
@@ -149,7 +151,7 @@ func DecodeMutant(path string, data []byte) (*Mutant, error) {
 }
 
 func (s *MutantSpec) check() error {
-	broken := !s.Break.Empty() || len(s.Deeds) > 0 || s.Means != (Expectations{})
+	broken := !s.Break.Empty() || len(s.Deeds) > 0 || len(s.Rollout) > 0 || s.Means != (Expectations{})
 	wants := len(s.Expect) > 0 || len(s.Unknown) > 0
 	if s.Replicas < 0 || s.Replicas == 1 {
 		return fmt.Errorf("spec.replicas is %d; two nodes are a mesh", s.Replicas)

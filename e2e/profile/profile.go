@@ -60,6 +60,9 @@ type Spec struct {
 	Expect Expectations `yaml:"expect"`
 	// The times that are allowed.
 	Budgets Budgets `yaml:"budgets"`
+	// Patches that turn the running application into its next version (another image, another setting), as kustomize takes
+	// them. The mesh that has formed is brought to it by a rolling update, and judged by what it keeps.
+	Rollout []string `yaml:"rollout"`
 	// Commands of the application's own command line that must work in a running container.
 	Console []Command `yaml:"console"`
 	// Checks that are left out, by id, each with the reason that the report shows.
@@ -74,6 +77,8 @@ type Image struct {
 	Name string `yaml:"name" rule:"required"`
 	// A folder with a Dockerfile.
 	Build string `yaml:"build" rule:"one=source"`
+	// The Erlang/OTP release that it is built with, where that is not the run's: 25, 27 or 29.
+	OTP string `yaml:"otp"`
 	// An image archive (tar).
 	Archive string `yaml:"archive" rule:"one=source"`
 	// A reference that the local engine has.

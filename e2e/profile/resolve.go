@@ -39,6 +39,7 @@ type Resolved struct {
 	Interval  Duration          `json:"interval"`           // of the app's discovery
 	Hold      Duration          `json:"hold"`               // how long a full mesh must stay full
 	Budgets   Budgets           `json:"budgets"`
+	Rollout   []string          `json:"rollout,omitempty"` // "KIND/NAME" of the workloads that get another pod template
 	Console   []Command         `json:"console,omitempty"`
 	Skip      map[string]string `json:"skip,omitempty"`
 	Waive     map[string]string `json:"waive,omitempty"`

@@ -23,7 +23,8 @@ import (
 func wanted(o *Options, w *workload.Workload) map[string]bool {
 	all := o.episodes()
 	for e := range all {
-		if len(w.Episodes) > 0 && !slices.Contains(w.Episodes, e) {
+		nothing := e == "console" && len(w.Resolved.Console) == 0 || e == "rollout" && len(w.Resolved.Rollout) == 0
+		if nothing || len(w.Episodes) > 0 && !slices.Contains(w.Episodes, e) {
 			delete(all, e)
 		}
 	}

@@ -5,6 +5,7 @@
 package run
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -39,7 +40,7 @@ type Options struct {
 }
 
 // Episodes are the stories that a run records, in order.
-var Episodes = []string{"formation", "recovery", "console"}
+var Episodes = []string{"formation", "recovery", "rollout", "console"}
 
 // episodes are those that the selected checks are judged on. The later ones begin with a formed mesh, so they bring
 // formation.
@@ -48,7 +49,7 @@ func (o *Options) episodes() map[string]bool {
 	for _, c := range o.Checks {
 		wanted[c.Episode] = true
 	}
-	if wanted["recovery"] || wanted["console"] {
+	if len(wanted) > 0 {
 		wanted["formation"] = true
 	}
 	return wanted
@@ -116,7 +117,7 @@ func appImages(ws []*workload.Workload, otp string) []image.App {
 			key := fmt.Sprintf("%s %+v", w.Dir, im)
 			if !seen[key] {
 				seen[key] = true
-				all = append(all, image.App{Image: im, Dir: w.Dir, OTP: otp})
+				all = append(all, image.App{Image: im, Dir: w.Dir, OTP: cmp.Or(im.OTP, otp)})
 			}
 		}
 	}

@@ -14,7 +14,7 @@ func TestOnlyWantedEpisodesAreRecorded(t *testing.T) {
 	for _, c := range check.All() {
 		byEpisode[c.Episode] = append(byEpisode[c.Episode], c)
 	}
-	for episode, want := range map[string]string{"formation": "formation", "recovery": "formation recovery", "console": "formation console"} {
+	for episode, want := range map[string]string{"formation": "formation", "recovery": "formation recovery", "rollout": "formation rollout", "console": "formation console"} {
 		o := Options{Checks: byEpisode[episode]}
 		var got []string
 		for _, e := range Episodes {

@@ -130,6 +130,7 @@ const (
 	aFormation = 25 * time.Second
 	aRecovery  = 25 * time.Second
 	aConsole   = 8 * time.Second
+	aRollout   = 40 * time.Second
 )
 
 // lasts guesses how long a workload's story takes. A mutant that names a budget never forms, and spends it.
@@ -144,6 +145,9 @@ func lasts(w *workload.Workload, episodes map[string]bool) time.Duration {
 	}
 	if episodes["console"] {
 		d += aConsole
+	}
+	if episodes["rollout"] {
+		d += aRollout
 	}
 	if m != nil {
 		d += m.Spec.Watch.D()

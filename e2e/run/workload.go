@@ -73,7 +73,7 @@ func (s *story) judge() judge.Profile {
 	var told []judge.Episode
 	recorded := wanted(s.o, s.w)
 	for _, name := range Episodes {
-		if !recorded[name] || name == "console" && len(s.w.Resolved.Console) == 0 {
+		if !recorded[name] {
 			continue
 		}
 		e := judge.Episode{Name: name, Why: "the run ended before it"}
@@ -130,11 +130,13 @@ func (s *story) record(ctx context.Context) error {
 		return first(err, end)
 	}
 	if full, m := formed.Held(time.Second); !full {
-		s.skip("recovery", "the mesh did not form: "+m.String())
-		s.skip("console", "the mesh did not form: "+m.String())
+		s.skipLater("the mesh did not form: " + m.String())
 		return nil
 	}
 	if err := s.recovery(ctx); err != nil {
+		return err
+	}
+	if err := s.rollout(ctx); err != nil {
 		return err
 	}
 	return s.console(ctx)
@@ -169,8 +171,34 @@ func (s *story) recovery(ctx context.Context) error {
 	return first(err, end)
 }
 
+func (s *story) rollout(ctx context.Context) error {
+	if !wanted(s.o, s.w)["rollout"] {
+		s.done("rollout", s.judge())
+		return nil
+	}
+	rolls, err := s.w.Rolls(s.ns, s.g.refs())
+	if err != nil {
+		return err
+	}
+	if err = s.begin("rollout"); err != nil {
+		return err
+	}
+	// Each pod that is replaced may take as long as one that was deleted.
+	budget := time.Duration(s.w.Resolved.Replicas()) * s.w.Resolved.Budgets.Recovery.D()
+	err = episode.Rollout(ctx, s.rec, budget, func(ctx context.Context) error {
+		for _, r := range rolls {
+			if begin := r.Begin(ctx, s.client, s.ns); begin != nil {
+				return begin
+			}
+		}
+		return nil
+	}, s.say)
+	_, end := s.end(ctx, "rollout", err == nil)
+	return first(err, end)
+}
+
 func (s *story) console(ctx context.Context) error {
-	if !wanted(s.o, s.w)["console"] || len(s.w.Resolved.Console) == 0 {
+	if !wanted(s.o, s.w)["console"] {
 		s.done("console", s.judge())
 		return nil
 	}
@@ -199,8 +227,7 @@ func (s *story) neverDeployed() error {
 		return err
 	}
 	_, err = s.end(context.Background(), "formation", false)
-	s.skip("recovery", "nothing was deployed")
-	s.skip("console", "nothing was deployed")
+	s.skipLater("nothing was deployed")
 	return err
 }
 
@@ -245,6 +272,13 @@ func (s *story) end(ctx context.Context, name string, whole bool) (*view.View, e
 	s.episodes = append(s.episodes, e)
 	s.done(name, s.judge())
 	return v, err
+}
+
+// skipLater tells why nothing but formation was recorded.
+func (s *story) skipLater(why string) {
+	for _, name := range Episodes[1:] {
+		s.skip(name, why)
+	}
 }
 
 func (s *story) skip(name, why string) {

@@ -93,7 +93,7 @@ func TestLoad(t *testing.T) {
 
 // The stories' profile is written by hand: it must be one that package profile could have written.
 func TestStoriesHaveAResolvedProfile(t *testing.T) {
-	for _, s := range []*rt.Story{rt.Formation(3), rt.Recovery(3), rt.Console(3)} {
+	for _, s := range []*rt.Story{rt.Formation(3), rt.Recovery(3), rt.Rollout(3), rt.Console(3)} {
 		d := json.NewDecoder(bytes.NewReader(s.Profile))
 		d.DisallowUnknownFields()
 		var p profile.Resolved

@@ -34,6 +34,7 @@ type Workload struct {
 	requires []source          // applied before the others; no pods of theirs are nodes
 	places   map[string]string // "KIND/NAME" → "FILE:LINE" of both
 	shape    []change
+	rollout  []change // on top of the shape: the next version
 	cookies  [][]byte
 }
 
@@ -121,12 +122,19 @@ func (l Loader) load(ctx context.Context, nameOrPath string) (*Workload, error) 
 	if err = w.gather(ctx, l.Limit); err != nil {
 		return nil, err
 	}
+	if err = w.nextVersion(w.Dir, p.Spec.Rollout, func(i int) string { return p.At("spec", "rollout", i) }); err != nil {
+		return nil, err
+	}
 	y, before, err := w.resolve()
 	if err != nil {
 		return nil, err
 	}
+	next, err := w.RenderRollout("", nil)
+	if err != nil {
+		return nil, err
+	}
 	// A mutant's changes are not asked whether they belong together: they break things.
-	return w, p.Fits(w.Resolved, y, before, func(kind, name string) string { return w.places[kind+"/"+name] })
+	return w, p.Fits(w.Resolved, y, next, before, func(kind, name string) string { return w.places[kind+"/"+name] })
 }
 
 // resolve renders once without namespace and images, to learn what the manifests say, and those of what is required. It
@@ -146,7 +154,13 @@ func (w *Workload) resolve() (y, before []byte, err error) {
 		}
 		w.cookies = append(w.cookies, found...)
 	}
-	w.Resolved, err = profile.Resolve(w.Profile, y)
+	if w.Resolved, err = profile.Resolve(w.Profile, y); err != nil {
+		return nil, nil, err
+	}
+	rolls, err := w.Rolls("", nil)
+	for _, r := range rolls {
+		w.Resolved.Rollout = append(w.Resolved.Rollout, r.Kind+"/"+r.Name)
+	}
 	return y, before, err
 }
 
@@ -203,6 +217,11 @@ func LoadMutant(fixtures, name string) (m *profile.Mutant, broken, reversed *Wor
 			return nil, e
 		}
 		w.shape = changes
+		if label == m.Metadata.Name {
+			if e = w.nextVersion(dir, m.Spec.Rollout, func(int) string { return path }); e != nil {
+				return nil, e
+			}
+		}
 		if m.Spec.Replicas > 0 {
 			fewer := change{replicas: []replica{{w.Resolved.Workloads[0].Name, m.Spec.Replicas}}}
 			w.shape = append([]change{fewer}, changes...)
@@ -235,7 +254,7 @@ func LoadMutant(fixtures, name string) (m *profile.Mutant, broken, reversed *Wor
 	case m.Spec.Shape.Empty():
 		// The same for all mutants of that many replicas. The base's console commands may count on its own.
 		if reversed, err = build(fmt.Sprintf("%d replicas", m.Spec.Replicas)); err == nil {
-			reversed.Episodes = []string{"formation", "recovery"}
+			reversed.Episodes = []string{"formation", "recovery", "rollout"}
 		}
 	default:
 		reversed, err = build(m.Metadata.Name+", reversed", shape)
@@ -248,7 +267,7 @@ func readChange(dir string, k profile.Kustomize) (change, error) {
 	for _, f := range append(append([]string{}, k.Resources...), k.Patches...) {
 		data, err := os.ReadFile(filepath.Join(dir, f))
 		if err != nil {
-			return c, fmt.Errorf("mutant: %w", err)
+			return c, err
 		}
 		if _, err = parse(fileSource(filepath.Join(dir, f), data)); err != nil {
 			return c, err

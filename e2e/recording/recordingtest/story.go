@@ -32,6 +32,9 @@ const (
 	Exited    = 23 * time.Second // recovery: the victim's VM ends
 	Rejoined  = 25500 * time.Millisecond
 	Recovered = 29 * time.Second
+
+	Began = Deleted                 // rollout: the deed; pod i and its replacement, pod n+i, have their turns one after the other
+	Turn  = 1500 * time.Millisecond // rollout: what each of them takes
 )
 
 // Start is the wall clock of t = 0 in all stories.
@@ -127,5 +130,8 @@ func profileOf(n int, console string) json.RawMessage {
 		`"budgets":{"formation":"1m30s","recovery":"1m0s","staleName":"15s"},"console":[%s]}`,
 		n, Image, Service, Service, EPMDPort, DistPort, console))
 }
+
+// RolledOut is when the last pod of a rollout of n nodes is gone, and some time more.
+func RolledOut(n int) time.Duration { return Began + time.Duration(n)*Turn + 3*time.Second }
 
 func labels() map[string]string { return map[string]string{"app": "derl"} }

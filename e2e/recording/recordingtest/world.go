@@ -1,6 +1,7 @@
 package recordingtest
 
 import (
+	"bytes"
 	"fmt"
 	"time"
 
@@ -67,6 +68,29 @@ func RecoveryUntil(n int, end time.Duration) *Story {
 	}
 	w.observe(Before, end)
 	return w.story("recovery")
+}
+
+// Rollout is how a mesh of n nodes is brought to its next version: pod n+i is made, joins, and then pod i is deleted.
+func Rollout(n int) *Story {
+	w := &world{n: n}
+	for i := range n {
+		t := Began + time.Duration(i)*Turn
+		p := formed(i)
+		p.deleted, p.exited, p.gone = t+time.Second, t+1200*time.Millisecond, t+1400*time.Millisecond
+		w.pods = append(w.pods, p, life{
+			i: n + i, created: t + 50*time.Millisecond, running: t + 300*time.Millisecond, started: t + 500*time.Millisecond,
+			ready: t + 700*time.Millisecond, joined: t + 900*time.Millisecond, deleted: never, exited: never, gone: never,
+		})
+	}
+	w.ground()
+	w.add(Began, "run", recording.Event{Act: &recording.Act{Do: "rollout"}})
+	for _, p := range w.pods {
+		w.tell(p)
+	}
+	w.observe(Before, RolledOut(n))
+	s := w.story("rollout")
+	s.Profile = bytes.Replace(s.Profile, []byte(`"console":`), []byte(`"rollout":["Deployment/derl"],"console":`), 1)
+	return s
 }
 
 // formed is the life of a pod that the formation makes. The pods do not all do the same at the same instant.

@@ -1,0 +1,119 @@
+package check
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"meshproof.dev/meshproof/e2e/recording"
+	"meshproof.dev/meshproof/e2e/view"
+)
+
+func rolloutHandsOver() Check {
+	return Check{
+		ID: "rollout/hands-over", Title: "lets its next version join the cluster of the old one", Rung: Recovery, Level: Required, Episode: "rollout",
+		Why: "What lives only in the memory of the cluster (sessions, registries, Mnesia's ram_copies) outlives a deploy only where a new node has joined before the last old one leaves. " +
+			"Otherwise the new version founds a cluster of its own, and nobody sees an error.",
+		Source: "https://kubernetes.io/docs/tutorials/kubernetes-basics/update/update-intro/",
+		Causes: map[string][]string{"founded-anew": nil},
+		Judge:  forRollout(handsOver),
+	}
+}
+
+func handsOver(v *view.View, r nextVersion) []Finding {
+	f := Finding{Subject: onWorkload(v), Of: everything(v), Outcome: Pass}
+	if at, met := r.met(); met {
+		f.At, f.Took = at, at-r.began
+		return []Finding{f}
+	}
+	there, last, ended := r.left(v)
+	switch {
+	case len(there) > 0:
+		f.Outcome, f.Says = Unseen, there[0].Name+" of the old version is still there, and no node of the new one was seen in a cluster with it"
+		return []Finding{f}
+	case len(r.new) == 0:
+		f.Outcome, f.Says = Unseen, "no pod of the new version was seen"
+		return []Finding{f}
+	}
+	for _, p := range slices.Concat(r.old, r.new) {
+		if why := r.unseen(p, ended); why != "" {
+			f.Outcome, f.Says = Unseen, why
+			return []Finding{f}
+		}
+	}
+	f.Outcome, f.Code, f.At = Fail, "founded-anew", ended
+	f.Says = fmt.Sprintf("%s, %s, the last pod of the old version, ended, and no node of the new one had been in a cluster with one of the old: ", r.since(ended), last.Name)
+	f.Try = fmt.Sprintf("kubectl -n %s get pods -w, while the rollout goes on", v.Header.Namespace)
+	if up, first := r.up(); first != nil && up < ended {
+		f.Says += fmt.Sprintf("%s was up for %.1f s beside it, and neither saw the other", orName(first), (ended - up).Seconds())
+		f.Remedy = "let both versions find and accept each other: the same cookie, the same form of node names, the same name that discovery asks for"
+		return []Finding{f}
+	}
+	f.Says += "none was up yet"
+	f.Remedy = "strategy: {type: RollingUpdate, rollingUpdate: {maxUnavailable: 1}}, and a readiness that comes only when the node has joined or may stand alone"
+	return []Finding{f}
+}
+
+// met is when a node of the new version and one of the old were first in one cluster, by the view of either. A name belongs to
+// who bears it at that time: in a StatefulSet the new pod has that of the old.
+func (r nextVersion) met() (at time.Duration, ever bool) {
+	saw := func(t time.Duration) {
+		if !ever || t < at {
+			at, ever = t, true
+		}
+	}
+	for _, n := range r.new {
+		for _, p := range r.old {
+			end, gone := p.Exited()
+			for _, e := range n.Nodes {
+				if e.Nodes.Outcome == recording.OK && (!gone || e.T < end) && slices.ContainsFunc(e.Nodes.Visible, p.Is) {
+					saw(e.T)
+				}
+			}
+			if !r.ownName(n) {
+				continue
+			}
+			for _, e := range p.Nodes {
+				if e.T > r.began && e.Nodes.Outcome == recording.OK && slices.ContainsFunc(e.Nodes.Visible, n.Is) {
+					saw(e.T)
+				}
+			}
+		}
+	}
+	return at, ever
+}
+
+// ownName tells whether no pod of the old version bore the name of that new one.
+func (r nextVersion) ownName(n *view.Pod) bool {
+	return n.Node() != "" && !slices.ContainsFunc(r.old, func(p *view.Pod) bool { return p.Node() == n.Node() })
+}
+
+// unseen says why it cannot be told that p saw nobody of the other version up to t, or "".
+func (r nextVersion) unseen(p *view.Pod, t time.Duration) string {
+	from := max(p.ReadySince(t), r.began)
+	if !p.Ready(from) || from >= t {
+		return ""
+	}
+	if end, gone := p.Exited(); gone {
+		t = min(t, end)
+	}
+	if covered, longest := p.Covered(from, t); !covered {
+		return fmt.Sprintf("the view of %s was not seen for %.1f s while both versions were there", p.Name, longest.Seconds())
+	}
+	return ""
+}
+
+// up is when the first node of the new version was up, and whose it was.
+func (r nextVersion) up() (at time.Duration, first *view.Pod) {
+	for _, n := range r.new {
+		for _, e := range n.Nodes {
+			if e.Nodes.Outcome == recording.OK {
+				if first == nil || e.T < at {
+					at, first = e.T, n
+				}
+				break
+			}
+		}
+	}
+	return at, first
+}

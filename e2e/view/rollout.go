@@ -1,0 +1,69 @@
+package view
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Replaced are the pods that the rollout has to replace: those of its workloads that were there when it began, and had not ended
+// then. ok is false where no rollout was begun.
+func (v *View) Replaced() (old []*Pod, began time.Duration, ok bool) {
+	act, ok := v.Act("rollout")
+	if !ok {
+		return nil, 0, false
+	}
+	for _, p := range v.Pods() {
+		if p.First <= act.T && !p.Leaving(act.T) && v.rolls(p) {
+			old = append(old, p)
+		}
+	}
+	return old, act.T, true
+}
+
+// Replacements are the pods of the workloads that are rolled out which came after it had begun.
+func (v *View) Replacements() []*Pod {
+	act, ok := v.Act("rollout")
+	if !ok {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(v.Pods()), func(p *Pod) bool { return p.First <= act.T || !v.rolls(p) })
+}
+
+// rolls tells whether the pod is of a workload that is rolled out. The owner of a Deployment's pod is a ReplicaSet that bears
+// the Deployment's name and a hash without a dash (Deployment controller: pod-template-hash).
+func (v *View) rolls(p *Pod) bool {
+	owner := p.Last().Owner
+	if set, is := strings.CutPrefix(owner, "ReplicaSet/"); is {
+		if i := strings.LastIndexByte(set, '-'); i > 0 {
+			owner = "Deployment/" + set[:i]
+		}
+	}
+	return slices.Contains(v.Profile.Rollout, owner)
+}
+
+// RolledOut tells whether the rollout has come to its end: the pods of the old version have ended and are reported as gone, and
+// the mesh of those that are there now has held. If not, it says what is missing.
+func (v *View) RolledOut() (bool, string) {
+	old, began, ok := v.Replaced()
+	if !ok {
+		return false, "no rollout has begun"
+	}
+	for _, p := range old {
+		if _, gone := p.Exited(); !gone {
+			return false, p.Name + " of the old version has not ended yet"
+		}
+		if !p.Leaving(v.end) {
+			return false, p.Name + " of the old version is not reported as deleted yet"
+		}
+	}
+	held, m := v.Held(after)
+	switch {
+	case !m.Full:
+		return false, m.String()
+	case !held || v.end-max(m.Since, began) < after:
+		return false, fmt.Sprintf("full mesh again for %.1f of %s", (v.end - m.Since).Seconds(), after)
+	}
+	return true, ""
+}

@@ -1,0 +1,118 @@
+package workload
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes"
+
+	"meshproof.dev/meshproof/e2e/profile"
+)
+
+// Roll is one workload of the next version whose pods are not those of the running one: its controller replaces them when it
+// is given the template.
+type Roll struct {
+	Kind, Name string
+	template   any
+}
+
+// String names the workload.
+func (r Roll) String() string { return r.Kind + " " + r.Name }
+
+// nextVersion adds patches of the next version. at names the place where the i-th of them is named.
+func (w *Workload) nextVersion(dir string, patches []string, at func(i int) string) error {
+	for i, p := range patches {
+		c, err := readChange(dir, profile.Kustomize{Patches: []string{p}})
+		if err != nil {
+			return fmt.Errorf("%s: rollout: %w", at(i), err)
+		}
+		w.rollout = append(w.rollout, c)
+	}
+	return nil
+}
+
+// RenderRollout gives the manifests of the next version as [Workload.Render] gives those of the first. It is empty where there
+// is none.
+func (w *Workload) RenderRollout(namespace string, images map[string]string) ([]byte, error) {
+	if len(w.rollout) == 0 {
+		return nil, nil
+	}
+	return w.render(w.sources, slices.Concat(w.shape, w.rollout), namespace, images)
+}
+
+// Rolls are the workloads that the next version gives other pods, none where there is no next version. It is an error when a
+// next version changes no pods, or anything else than pod templates: that would not be brought to the cluster.
+func (w *Workload) Rolls(namespace string, images map[string]string) ([]Roll, error) {
+	if len(w.rollout) == 0 {
+		return nil, nil
+	}
+	now, err := w.Render(namespace, images)
+	if err != nil {
+		return nil, err
+	}
+	next, err := w.RenderRollout(namespace, images)
+	if err != nil {
+		return nil, err
+	}
+	was, err := documents(now)
+	if err != nil {
+		return nil, err
+	}
+	will, err := documents(next)
+	if err != nil {
+		return nil, err
+	}
+	old := map[string]map[string]any{}
+	for _, o := range was {
+		old[named(o)] = o
+	}
+	var all []Roll
+	for _, o := range will {
+		before, kind := old[named(o)], text(o["kind"])
+		if reflect.DeepEqual(before, o) {
+			continue
+		}
+		template := dict(o["spec"])["template"]
+		spec := dict(before["spec"])
+		if kind != "Deployment" && kind != "StatefulSet" || spec == nil {
+			return nil, fmt.Errorf("%s: the rollout changes %s: only pod templates of Deployments and StatefulSets are rolled out", w.Profile.At("spec", "rollout"), named(o))
+		}
+		spec["template"] = template
+		if !reflect.DeepEqual(before, o) {
+			return nil, fmt.Errorf("%s: the rollout changes more of %s than its pod template, which is all that is rolled out", w.Profile.At("spec", "rollout"), named(o))
+		}
+		all = append(all, Roll{kind, text(dict(o["metadata"])["name"]), template})
+	}
+	if len(all) == 0 {
+		return nil, fmt.Errorf("%s: the rollout changes nothing, so that no pod would be replaced", w.Profile.At("spec", "rollout"))
+	}
+	return all, nil
+}
+
+func named(o map[string]any) string {
+	return text(o["kind"]) + " " + text(dict(o["metadata"])["name"])
+}
+
+// Begin gives the workload its new template; what follows is its controller's work.
+func (r Roll) Begin(ctx context.Context, client kubernetes.Interface, namespace string) error {
+	patch, err := json.Marshal([]map[string]any{{"op": "replace", "path": "/spec/template", "value": r.template}})
+	if err != nil {
+		return err
+	}
+	strict := metav1.PatchOptions{FieldValidation: metav1.FieldValidationStrict}
+	if r.Kind == "Deployment" {
+		_, err = client.AppsV1().Deployments(namespace).Patch(ctx, r.Name, types.JSONPatchType, patch, strict)
+	} else {
+		_, err = client.AppsV1().StatefulSets(namespace).Patch(ctx, r.Name, types.JSONPatchType, patch, strict)
+	}
+	if err != nil {
+		return fmt.Errorf("rolling out %s %s: %w", strings.ToLower(r.Kind), r.Name, err)
+	}
+	return nil
+}
