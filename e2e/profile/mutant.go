@@ -90,6 +90,7 @@ const (
 	Cut          = "cut"           // between the pod and the next one
 	Exec         = "exec"          // a command in the pod's first container
 	RotateSecret = "rotate-secret" // the value of the Secret that holds the cookie
+	Delete       = "delete"        // one of the objects of the manifests
 )
 
 // Deed is one thing that the harness does to the running pods.
@@ -103,6 +104,8 @@ type Deed struct {
 	TTY    bool     `yaml:"tty"`
 	Input  string   `yaml:"input"`
 	Expect string   `yaml:"expect"`
+	// Object is what a delete is about, "KIND/NAME".
+	Object string `yaml:"object"`
 	// Watch is how long the episode goes on after the deed, so that its consequences are seen.
 	Watch Duration `yaml:"watch"`
 }
@@ -198,12 +201,16 @@ func (d *Deed) check() error {
 			return fmt.Errorf("%s needs a port", d.Do)
 		}
 	case DropDNS, RotateSecret:
+	case Delete:
+		if kind, name, _ := strings.Cut(d.Object, "/"); kind == "" || name == "" || d.At == AtStart {
+			return errors.New("delete needs an object, KIND/NAME, and is done at full or formed")
+		}
 	case Exec:
 		if len(d.Run) == 0 || d.At == AtStart {
 			return errors.New("exec needs a command, and a pod that runs: it is done at full or formed")
 		}
 	default:
-		return fmt.Errorf("do is %q; it is one of %s", d.Do, strings.Join([]string{DropIn, DropDNS, Cut, Exec, RotateSecret}, ", "))
+		return fmt.Errorf("do is %q; it is one of %s", d.Do, strings.Join([]string{DropIn, DropDNS, Cut, Exec, RotateSecret, Delete}, ", "))
 	}
 	if d.Pods == "all" && d.Do != DropIn && d.Do != DropDNS {
 		return fmt.Errorf("%s is done to one pod", d.Do)

@@ -186,6 +186,8 @@ func (s *story) do(ctx context.Context, d profile.Deed, pods ...*view.Pod) {
 		s.command(ctx, d, pods[0])
 	case d.Do == profile.RotateSecret:
 		s.rotate(ctx)
+	case d.Do == profile.Delete:
+		s.remove(ctx, d)
 	}
 }
 
@@ -257,6 +259,20 @@ func (s *story) rotate(ctx context.Context) {
 		return
 	}
 	s.rec.Did(recording.Act{Do: profile.RotateSecret, Detail: "Secret " + ref.Name})
+}
+
+// remove deletes an object of the manifests, as somebody who tidies up does.
+func (s *story) remove(ctx context.Context, d profile.Deed) {
+	kind, name, _ := strings.Cut(d.Object, "/")
+	y, err := s.w.Render(s.ns, s.g.refs())
+	if err == nil {
+		err = workload.Delete(ctx, s.g.cluster.Config, y, kind, name)
+	}
+	if err != nil {
+		s.void("", err.Error())
+		return
+	}
+	s.rec.Did(recording.Act{Do: profile.Delete, Detail: kind + " " + name})
 }
 
 // void records that the episode is not the story that it should have been.

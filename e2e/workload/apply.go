@@ -111,6 +111,27 @@ func Apply(ctx context.Context, cfg *rest.Config, manifests []byte) error {
 	return nil
 }
 
+// Delete deletes one object of the rendered manifests.
+func Delete(ctx context.Context, cfg *rest.Config, manifests []byte, kind, name string) error {
+	r, err := resources.New(cfg)
+	if err != nil {
+		return err
+	}
+	objects, err := decoder.DecodeAll(ctx, bytes.NewReader(manifests))
+	if err != nil {
+		return fmt.Errorf("the rendered manifests: %w", err)
+	}
+	for _, o := range objects {
+		if o.GetObjectKind().GroupVersionKind().Kind == kind && o.GetName() == name {
+			if err := r.Delete(ctx, o); err != nil {
+				return fmt.Errorf("deleting %s: %w", describe(o), err)
+			}
+			return nil
+		}
+	}
+	return fmt.Errorf("there is no %s %s among the manifests to delete", kind, name)
+}
+
 func describe(o k8s.Object) string {
 	return fmt.Sprintf("%s %s", strings.ToLower(o.GetObjectKind().GroupVersionKind().Kind), o.GetName())
 }
