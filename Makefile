@@ -80,10 +80,13 @@ bench: $(BIN)/bench $(BIN)/e2e.test ## measure make e2e and a mesh view against 
 	@exec $(BIN)/bench $(ARGS)
 
 NIGHTLY_OTP ?= 25 27 29
-nightly: ## all of it: tests, fuzzing, each OTP release on three nodes, kill matrix
+# These bring releases of their own, so that OTP= says little about them.
+OWN_OTP := mixed-otp upgrade-otp
+nightly: ## all of it: tests, fuzzing, each profile on each OTP release and three nodes, kill matrix
 	$(MAKE) test
 	scripts/fuzz.sh $(FUZZTIME)
-	for otp in $(NIGHTLY_OTP); do $(MAKE) e2e OTP=$$otp NODES=3 || exit; done
+	for otp in $(NIGHTLY_OTP); do $(MAKE) e2e OTP=$$otp NODES=3 PROFILE="$(filter-out $(OWN_OTP),$(notdir $(wildcard fixtures/profiles/*)))" || exit; done
+	$(MAKE) e2e PROFILE="$(OWN_OTP)"
 	$(MAKE) kill-matrix
 
 clean: $(BIN)/meshproof ## remove the clusters that we made, and only those
