@@ -76,7 +76,8 @@ e2e: $(BIN)/e2e.test ## make a cluster, deploy, prove the mesh, clean up
 kill-matrix: $(BIN)/meshproof ## prove that the checks can fail: run the broken variants
 	@exec $(BIN)/meshproof kill-matrix $(MATRIX_FLAGS) $(MUTANTS)
 
-bench: $(BIN)/bench $(BIN)/e2e.test ## measure make e2e and a mesh view against doing the same by hand
+bench: $(BIN)/bench $(BIN)/e2e.test ## measure judging and looking, and make e2e and a mesh view against doing the same by hand
+	go test -run '^$$' -bench 'Judge|Checks|Matrix' ./e2e/check ./e2e/judge ./e2e/erldist
 	@exec $(BIN)/bench $(ARGS)
 
 NIGHTLY_OTP ?= 25 27 29
