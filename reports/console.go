@@ -38,6 +38,9 @@ func Console(w io.Writer, p Profile) {
 		}
 		fmt.Fprintf(w, "  %s: %s. %s\n", word, b.Rung, b.Says)
 	}
+	for _, n := range p.Notes {
+		fmt.Fprintf(w, "  note: %s\n", n)
+	}
 	if p.Trouble != "" {
 		fmt.Fprintf(w, "  trouble: %s\n", p.Trouble)
 	}
@@ -62,6 +65,9 @@ func Profiles(w io.Writer, all []Profile) {
 			p.Results = not
 			Console(w, p)
 			continue
+		}
+		for _, n := range p.Notes {
+			fmt.Fprintf(w, "%-24s note: %s\n", title(p), n)
 		}
 		fmt.Fprintf(w, "%-24s %d ok, %d advice, %d skipped; %.0f s\n", title(p), n["ok"], n["advice"], n["skip"]+n["waived"], p.Wall.Seconds())
 	}

@@ -74,6 +74,7 @@ type Profile struct {
 	Recordings []string      `json:"recordings,omitempty"` // relative to the report
 	Trouble    string        `json:"trouble,omitempty"`
 	Again      string        `json:"again,omitempty"` // why it was recorded a second time; all this is of the second
+	Notes      []string      `json:"notes,omitempty"` // what a reader has to know beside the verdicts: what was skipped, what the cluster lacks
 	Wall       time.Duration `json:"wall"`            // ns
 }
 

@@ -30,6 +30,9 @@ func (p *Profile) namespace(objects []object) (string, error) {
 		all = append(all, answer{ns, fmt.Sprintf("spec.namespace is %q", ns)})
 	}
 	for _, o := range objects {
+		if o.Kind == "Namespace" {
+			all = append(all, answer{o.Metadata.Name, o.String() + " is among the manifests"})
+		}
 		if ns := o.Metadata.Namespace; ns != "" {
 			all = append(all, answer{ns, fmt.Sprintf("%s is in %q", o, ns)})
 		}

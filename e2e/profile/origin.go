@@ -53,7 +53,8 @@ func Settings(p *Profile, r *Resolved) []Setting {
 	s = append(s, lasting("interval", p.Spec.Discovery.Interval, r.Interval, DefaultInterval), Setting{"hold", r.Hold.String(), hold},
 		lasting("budgets.formation", p.Spec.Budgets.Formation, r.Budgets.Formation, DefaultFormation),
 		lasting("budgets.recovery", p.Spec.Budgets.Recovery, r.Budgets.Recovery, DefaultRecovery),
-		lasting("budgets.staleName", p.Spec.Budgets.StaleName, r.Budgets.StaleName, DefaultStaleName))
+		lasting("budgets.staleName", p.Spec.Budgets.StaleName, r.Budgets.StaleName, DefaultStaleName),
+		lasting("budgets.requires", p.Spec.Budgets.Requires, r.Budgets.Requires, DefaultRequires))
 	var console []string
 	for _, c := range r.Console {
 		console = append(console, c.Name)

@@ -129,6 +129,8 @@ type Budgets struct {
 	Recovery Duration `yaml:"recovery" json:"recovery"`
 	// From the exit of a container until its node's name is out of every view and its address out of DNS; 15s unless said.
 	StaleName Duration `yaml:"staleName" json:"staleName"`
+	// How long what is required may take until it is at work; 2m unless said.
+	Requires Duration `yaml:"requires" json:"requires,omitempty"`
 }
 
 // Expectations are what the application means to be. In recordings older than these words both are empty: the defaults.

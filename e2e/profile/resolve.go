@@ -19,6 +19,7 @@ const (
 	DefaultFormation = 90 * time.Second // from when all pods are Ready to a mesh that has held
 	DefaultRecovery  = 60 * time.Second // from the deletion to a full mesh again
 	DefaultStaleName = 15 * time.Second // from the container's exit
+	DefaultRequires  = 2 * time.Minute  // from the creation of what is required
 	DefaultEPMDPort  = 4369             // epmd_cmd, "-port"
 	minHold          = 10 * time.Second
 )
@@ -135,6 +136,7 @@ func Resolve(p *Profile, manifests []byte) (*Resolved, error) {
 			Formation: or(p.Spec.Budgets.Formation, DefaultFormation),
 			Recovery:  or(p.Spec.Budgets.Recovery, DefaultRecovery),
 			StaleName: or(p.Spec.Budgets.StaleName, DefaultStaleName),
+			Requires:  or(p.Spec.Budgets.Requires, DefaultRequires),
 		},
 	}
 	// Three rounds of discovery must pass over a full mesh before it is called stable: a discovery that

@@ -45,10 +45,13 @@ func (g *ground) removeAgents(o *Options) {
 	}
 }
 
+// removeBudget is how long what was made may take to go.
+const removeBudget = 60 * time.Second
+
 // removeNamespace removes a namespace of ours, unless the whole cluster goes anyway. On somebody else's cluster it waits
 // until nothing of ours is left; on a kept one of ours the next run need not.
 func (g *ground) removeNamespace(o *Options, client kubernetes.Interface, ns string) error {
-	budget := 60 * time.Second
+	budget := removeBudget
 	if g.cluster.Owned {
 		if !o.Keep {
 			return nil

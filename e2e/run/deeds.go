@@ -264,11 +264,7 @@ func (s *story) rotate(ctx context.Context) {
 // remove deletes an object of the manifests, as somebody who tidies up does.
 func (s *story) remove(ctx context.Context, d profile.Deed) {
 	kind, name, _ := strings.Cut(d.Object, "/")
-	y, err := s.w.Render(s.ns, s.g.refs())
-	if err == nil {
-		err = workload.Delete(ctx, s.g.cluster.Config, y, kind, name)
-	}
-	if err != nil {
+	if err := s.applier.Delete(ctx, kind, name); err != nil {
 		s.void("", err.Error())
 		return
 	}

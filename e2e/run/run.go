@@ -49,10 +49,10 @@ func Start(ctx context.Context, o Options, ws []*workload.Workload) (*Session, e
 	if len(o.Checks) == 0 {
 		return nil, exitcode.With(exitcode.Usage, errors.New("no check is selected: nothing would be proved"))
 	}
+	if err := apart(ws); err != nil {
+		return nil, exitcode.With(exitcode.Usage, err)
+	}
 	for _, w := range ws {
-		if err := honoured(w); err != nil {
-			return nil, exitcode.With(exitcode.Usage, err)
-		}
 		o.Nodes = max(o.Nodes, w.Resolved.Nodes)
 	}
 	dir, err := reports.NewDir(o.Out, time.Now())
@@ -69,15 +69,15 @@ func Start(ctx context.Context, o Options, ws []*workload.Workload) (*Session, e
 	return s, nil
 }
 
-// honoured refuses what a profile can say and a run does not do: else it would be judged by what it did not mean.
-func honoured(w *workload.Workload) error {
-	spec := w.Profile.Spec
-	for key, said := range map[string]bool{
-		"namespace": spec.Namespace != "", "env": len(spec.Env) > 0,
-	} {
-		if said {
-			return fmt.Errorf("%s: spec.%s is not honoured by a run so far, only by lint: leave it out", w.File, key)
+// apart refuses two workloads that have to be deployed to the same namespace: all of them run at the same time.
+func apart(ws []*workload.Workload) error {
+	first := map[string]*workload.Workload{}
+	for _, w := range ws {
+		ns := w.Resolved.Namespace
+		if other := first[ns]; other != nil && ns != "" {
+			return fmt.Errorf("%s and %s both fix the namespace %s, and profiles of one run are deployed at the same time: run them one after the other (lint -v says where it is fixed)", other.Name(), w.Name(), ns)
 		}
+		first[ns] = w
 	}
 	return nil
 }

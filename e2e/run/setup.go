@@ -12,6 +12,8 @@ import (
 	"sync"
 	"time"
 
+	"k8s.io/client-go/kubernetes"
+
 	"meshproof.dev/meshproof/e2e/engine"
 	"meshproof.dev/meshproof/e2e/exitcode"
 	"meshproof.dev/meshproof/e2e/image"
@@ -47,7 +49,7 @@ func prepare(ctx context.Context, o *Options, ws []*workload.Workload, artifacts
 		return nil, err
 	}
 	state := filepath.Join(m.Cache, "state")
-	if err = survey(ctx, o, state); err != nil {
+	if err = survey(ctx, o, ws, state); err != nil {
 		return nil, err
 	}
 	g := &ground{apps: map[string]appImage{}}
@@ -65,9 +67,9 @@ func prepare(ctx context.Context, o *Options, ws []*workload.Workload, artifacts
 	return g, g.makeCluster(ctx, o, m, state, artifacts)
 }
 
-// survey looks at the ground before anything is made: a context that is not there is said now, and what a dead run has
-// left is removed.
-func survey(ctx context.Context, o *Options, state string) error {
+// survey looks at the ground before anything is made: a context that is not there is said now, and so is a namespace there
+// that is somebody's; what a dead run has left is removed.
+func survey(ctx context.Context, o *Options, ws []*workload.Workload, state string) error {
 	if o.Context == "" {
 		if err := target.Free(state); err != nil {
 			return err
@@ -78,7 +80,13 @@ func survey(ctx context.Context, o *Options, state string) error {
 	if err != nil {
 		return err
 	}
-	return c.Close(ctx)
+	client, err := kubernetes.NewForConfig(c.Config)
+	for _, w := range ws {
+		if ns := w.Resolved.Namespace; ns != "" && err == nil {
+			err = workload.Taken(ctx, client, ns)
+		}
+	}
+	return errors.Join(err, c.Close(ctx))
 }
 
 // makeImages makes all images at the same time.
@@ -153,13 +161,13 @@ func (g *ground) makeCluster(ctx context.Context, o *Options, m *image.Maker, st
 		}
 		return nil
 	}
-	kubernetes := ""
+	version := ""
 	if g.node.Origin == image.Built {
 		// An image of ours is named for what went into it; a pulled one has its version in the tag.
-		kubernetes = versionOf(o.K8S, m.Versions["K8S"])
+		version = versionOf(o.K8S, m.Versions["K8S"])
 	}
 	c, err := target.Kind(ctx, target.Options{
-		Engine: g.engine, StateDir: state, Nodes: o.Nodes, NodeImage: g.node.Ref, OwnPodNetwork: g.node.Origin == image.Built, Kubernetes: kubernetes,
+		Engine: g.engine, StateDir: state, Nodes: o.Nodes, NodeImage: g.node.Ref, OwnPodNetwork: g.node.Origin == image.Built, Kubernetes: version,
 		SharedDir: m.Cache, Preload: load, Keep: o.Keep, LogsDir: filepath.Join(artifacts, "cluster"), Log: o.Log,
 	})
 	if err != nil {

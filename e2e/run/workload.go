@@ -28,22 +28,25 @@ import (
 
 // story is one workload's way through its episodes.
 type story struct {
-	o      *Options
-	g      *ground
-	w      *workload.Workload
-	dir    string // of the run's results
-	ns     string
-	client kubernetes.Interface
-	rec    *episode.Recorder
-	obs    *observe.Observer
-	art    *artifacts
-	known  *secrets.Redactor
-	faults *fault.Injector
-	every  agent.Every                           // how often the agents look; zero for the defaults
-	boots  boots                                 // whose turn it is to start pods
-	take   string                                // follows the names of a second recording's files
-	done   func(episode string, p judge.Profile) // told after each episode
+	o       *Options
+	g       *ground
+	w       *workload.Workload
+	dir     string // of the run's results
+	ns      string
+	passing bool // the namespace is ours, and goes with the story
+	applier *workload.Applier
+	client  kubernetes.Interface
+	rec     *episode.Recorder
+	obs     *observe.Observer
+	art     *artifacts
+	known   *secrets.Redactor
+	faults  *fault.Injector
+	every   agent.Every                           // how often the agents look; zero for the defaults
+	boots   boots                                 // whose turn it is to start pods
+	take    string                                // follows the names of a second recording's files
+	done    func(episode string, p judge.Profile) // told after each episode
 
+	notes      []string
 	episodes   []judge.Episode
 	recordings []string
 	otp        []string
@@ -61,7 +64,7 @@ func namespaceOf(w *workload.Workload) string {
 func (s *story) tell(ctx context.Context) (reports.Profile, error) {
 	began := time.Now()
 	err := s.record(ctx)
-	p := reports.Profile{Profile: s.judge(), Mutant: s.w.Resolved.Mutant, Namespace: s.ns, Recordings: s.recordings, Wall: time.Since(began)}
+	p := reports.Profile{Profile: s.judge(), Mutant: s.w.Resolved.Mutant, Namespace: s.ns, Recordings: s.recordings, Notes: s.notes, Wall: time.Since(began)}
 	p.Name = s.w.Profile.Metadata.Name
 	if err != nil {
 		p.Trouble = s.known.Text(err.Error())
@@ -96,8 +99,7 @@ func (s *story) record(ctx context.Context) error {
 	if s.client, err = kubernetes.NewForConfig(s.g.cluster.Config); err != nil {
 		return err
 	}
-	s.ns = namespaceOf(s.w)
-	if err = workload.CreateNamespace(ctx, s.client, s.ns, filepath.Base(s.dir), ownAgent(s.w)); err != nil {
+	if err = s.settle(ctx); err != nil {
 		return err
 	}
 	defer s.tearDown()
@@ -140,6 +142,24 @@ func (s *story) record(ctx context.Context) error {
 		return err
 	}
 	return s.console(ctx)
+}
+
+// settle makes the workload's namespace: the one that its profile or manifests fix, or one of its own.
+func (s *story) settle(ctx context.Context) error {
+	run, made := filepath.Base(s.dir), true
+	var err error
+	if s.ns = s.w.Resolved.Namespace; s.ns == "" {
+		s.ns = namespaceOf(s.w)
+		err = workload.CreateNamespace(ctx, s.client, s.ns, run, ownAgent(s.w))
+	} else {
+		made, err = workload.FixedNamespace(ctx, s.client, s.ns, run, ownAgent(s.w), s.g.cluster.Owned)
+	}
+	if err != nil {
+		return err
+	}
+	s.passing = made
+	s.applier, err = workload.NewApplier(s.g.cluster.Config, s.ns, run, made)
+	return err
 }
 
 // formation records how the mesh forms, while things are done to it, and what becomes of it then.
@@ -295,18 +315,13 @@ func (s *story) apply(ctx context.Context) error {
 	if err = s.manifests(y); err != nil {
 		return err
 	}
-	before, err := s.w.RenderRequires(s.ns)
-	if err != nil {
+	if err = s.require(ctx); err != nil {
+		return fmt.Errorf("what the profile requires: %w", err)
+	}
+	if err = s.applier.Apply(ctx, y); err != nil {
 		return err
 	}
-	if len(before) > 0 {
-		if err = workload.Apply(ctx, s.g.cluster.Config, before); err != nil {
-			return fmt.Errorf("what the profile requires: %w", err)
-		}
-	}
-	if err = workload.Apply(ctx, s.g.cluster.Config, y); err != nil {
-		return err
-	}
+	s.note(s.applier.Skipped...)
 	ref := s.w.Profile.Spec.Cookie.SecretKeyRef
 	cookie, err := workload.Secret(ctx, s.client, s.ns, ref.Name, ref.Key)
 	if err != nil {
@@ -316,6 +331,31 @@ func (s *story) apply(ctx context.Context) error {
 	s.obs.SetCookie(cookie)
 	s.say("deployed to namespace " + s.ns)
 	return nil
+}
+
+// require creates what the application needs beside itself, and waits until it is at work.
+func (s *story) require(ctx context.Context) error {
+	y, err := s.w.RenderRequires(s.g.refs())
+	if err != nil || len(y) == 0 {
+		return err
+	}
+	began := time.Now()
+	if err = s.applier.Apply(ctx, y); err != nil {
+		return err
+	}
+	if err = s.applier.Await(ctx, s.w.Resolved.Budgets.Requires.D()); err != nil {
+		return err
+	}
+	s.say(fmt.Sprintf("what it requires is at work after %.1f s", time.Since(began).Seconds()))
+	return nil
+}
+
+// note says what a reader of the report has to know beside the verdicts.
+func (s *story) note(lines ...string) {
+	for _, l := range lines {
+		s.notes = append(s.notes, s.known.Text(l))
+		s.say(l)
+	}
 }
 
 // manifests records the objects that are to be created, without what is secret in them.
@@ -346,8 +386,22 @@ func (s *story) dnsName() string {
 
 func (s *story) say(line string) { s.o.Log(s.w.Name() + ": " + line) }
 
-// tearDown removes the workload's namespace.
+// tearDown removes the workload's namespace, and before it what was made outside of it: a later workload may bring the same.
 func (s *story) tearDown() {
+	budget := removeBudget
+	if s.g.cluster.Owned && !s.o.Keep {
+		budget = 0
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), removeBudget+10*time.Second)
+	defer cancel()
+	if s.applier != nil {
+		if err := s.applier.Remove(ctx, budget); err != nil {
+			s.say("clean-up: " + err.Error())
+		}
+	}
+	if !s.passing {
+		return
+	}
 	if err := s.g.removeNamespace(s.o, s.client, s.ns); err != nil {
 		s.say("clean-up: " + err.Error())
 	}

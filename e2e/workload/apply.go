@@ -1,139 +1,219 @@
 package workload
 
 import (
-	"bytes"
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
-	"sigs.k8s.io/e2e-framework/klient/decoder"
-	"sigs.k8s.io/e2e-framework/klient/k8s"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/e2e-framework/klient/k8s/resources"
 	"sigs.k8s.io/e2e-framework/klient/wait"
 
 	"meshproof.dev/meshproof/e2e/exitcode"
 )
 
-// Label marks every namespace of ours, with the run's name as its value.
-const Label = "meshproof.dev/run"
+// Applier creates objects, remembers them, and removes what does not go with a namespace of ours. It never changes or
+// removes an object that it did not make.
+type Applier struct {
+	Namespace string   // of objects that name none
+	Skipped   []string // objects of kinds that the cluster does not know, a sentence each
 
-// CreateNamespace makes a namespace that carries the run's label. privileged lets it hold the agent where Pod
-// Security admission is on.
-func CreateNamespace(ctx context.Context, client kubernetes.Interface, name, run string, privileged bool) error {
-	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{Label: run}}}
-	if privileged {
-		ns.Labels["pod-security.kubernetes.io/enforce"] = "privileged"
-	}
-	if _, err := client.CoreV1().Namespaces().Create(ctx, ns, metav1.CreateOptions{}); err != nil {
-		return fmt.Errorf("namespace %s: %w", name, err)
-	}
-	return nil
+	run  string
+	api  client.Client
+	ours map[string]bool // namespaces that we made: what is in them goes with them
+	made []*unstructured.Unstructured
 }
 
-// DeleteNamespace deletes a namespace of ours and waits until it is gone, at most for the budget; a budget of 0 leaves the
-// rest to the cluster. In the error is what was still there.
-func DeleteNamespace(ctx context.Context, client kubernetes.Interface, name string, budget time.Duration) error {
-	// A namespace waits for its slowest pod.
-	if err := Stop(ctx, client, name); err != nil {
-		return err
-	}
-	err := client.CoreV1().Namespaces().Delete(ctx, name, metav1.DeleteOptions{})
-	if apierrors.IsNotFound(err) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("namespace %s: %w", name, err)
-	}
-	if budget == 0 {
-		return nil
-	}
-	return await(ctx, budget, func(ctx context.Context) (bool, string) {
-		ns, err := client.CoreV1().Namespaces().Get(ctx, name, metav1.GetOptions{})
-		if apierrors.IsNotFound(err) {
-			return true, ""
-		}
-		if err != nil {
-			return false, err.Error()
-		}
-		seen := "phase " + string(ns.Status.Phase)
-		for _, c := range ns.Status.Conditions {
-			if c.Status == corev1.ConditionTrue {
-				seen += ", " + c.Message
-			}
-		}
-		return false, seen
-	}, "namespace "+name+" is not gone")
-}
-
-// Stop ends all pods of a namespace of ours, without grace: nothing of ours needs an orderly end. Those that keep pods alive go
-// first, or they would make new ones at once.
-func Stop(ctx context.Context, client kubernetes.Interface, namespace string) error {
-	now, background := int64(0), metav1.DeletePropagationBackground
-	apps, core := client.AppsV1(), client.CoreV1()
-	keepers := metav1.DeleteOptions{PropagationPolicy: &background}
-	for _, kind := range []func(context.Context, metav1.DeleteOptions, metav1.ListOptions) error{
-		apps.Deployments(namespace).DeleteCollection, apps.StatefulSets(namespace).DeleteCollection, apps.DaemonSets(namespace).DeleteCollection,
-		client.BatchV1().Jobs(namespace).DeleteCollection, apps.ReplicaSets(namespace).DeleteCollection,
-	} {
-		if err := kind(ctx, keepers, metav1.ListOptions{}); err != nil && !apierrors.IsNotFound(err) {
-			return fmt.Errorf("workloads of namespace %s: %w", namespace, err)
-		}
-	}
-	if err := core.Pods(namespace).DeleteCollection(ctx, metav1.DeleteOptions{GracePeriodSeconds: &now}, metav1.ListOptions{}); err != nil && !apierrors.IsNotFound(err) {
-		return fmt.Errorf("pods of namespace %s: %w", namespace, err)
-	}
-	return nil
-}
-
-// Apply creates the objects of the rendered manifests, Secrets and Services first, strictly: a field that the API server
-// does not know is an error, not a warning.
-func Apply(ctx context.Context, cfg *rest.Config, manifests []byte) error {
+// NewApplier begins with a namespace, whose name tells whether we made it. run is the value of [Label] on what we make.
+func NewApplier(cfg *rest.Config, namespace, run string, made bool) (*Applier, error) {
 	r, err := resources.New(cfg)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	objects, err := decoder.DecodeAll(ctx, bytes.NewReader(manifests))
+	return &Applier{Namespace: namespace, run: run, api: r.GetControllerRuntimeClient(), ours: map[string]bool{namespace: made}}, nil
+}
+
+// Apply creates the objects of rendered manifests in their order, strictly: a field that the API server does not know is an
+// error, not a warning. An object of a kind that a CRD would have to define and none does is skipped. An object that is there
+// already is an error: it is somebody's.
+func (a *Applier) Apply(ctx context.Context, manifests []byte) error {
+	docs, err := documents(manifests)
 	if err != nil {
 		return exitcode.With(exitcode.Usage, fmt.Errorf("the rendered manifests: %w", err))
 	}
-	strict := func(o *metav1.CreateOptions) { o.FieldValidation = metav1.FieldValidationStrict }
-	for _, o := range objects {
-		if err := r.Create(ctx, o, strict); err != nil {
-			return exitcode.With(exitcode.Fail, fmt.Errorf("%s: %w", describe(o), err))
+	for _, d := range docs {
+		// Through JSON, since objects of the API know whole numbers and YAML's decoder made others of them.
+		var o unstructured.Unstructured
+		j, err := json.Marshal(d)
+		if err == nil {
+			err = o.UnmarshalJSON(j)
+		}
+		if err == nil {
+			err = a.create(ctx, &o)
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// Delete deletes one object of the rendered manifests.
-func Delete(ctx context.Context, cfg *rest.Config, manifests []byte, kind, name string) error {
-	r, err := resources.New(cfg)
+func (a *Applier) create(ctx context.Context, o *unstructured.Unstructured) error {
+	known, err := a.place(ctx, o)
+	if err != nil || !known {
+		return err
+	}
+	if o.GetKind() == "Namespace" && o.GroupVersionKind().Group == "" && a.ours[o.GetName()] {
+		return a.decorate(ctx, o)
+	}
+	if !a.ours[o.GetNamespace()] {
+		label(o, a.run) // it outlives every namespace of ours: who finds it is to know whose it is
+	}
+	err = a.api.Create(ctx, o, &client.CreateOptions{Raw: &metav1.CreateOptions{FieldValidation: metav1.FieldValidationStrict}})
+	switch {
+	case apierrors.IsAlreadyExists(err):
+		return a.taken(ctx, o)
+	case err != nil:
+		return exitcode.With(exitcode.Fail, fmt.Errorf("%s: %w", describe(o), err))
+	}
+	if o.GetKind() == "Namespace" && o.GroupVersionKind().Group == "" {
+		a.ours[o.GetName()] = true
+	}
+	a.made = append(a.made, o)
+	return nil
+}
+
+// place gives an object that names no namespace ours, where its kind has one. It is false when the cluster lacks the kind.
+func (a *Applier) place(ctx context.Context, o *unstructured.Unstructured) (known bool, err error) {
+	gvk := o.GroupVersionKind()
+	m, err := a.api.RESTMapper().RESTMapping(gvk.GroupKind(), gvk.Version)
+	switch {
+	case meta.IsNoMatchError(err) && strings.Contains(gvk.Group, "."):
+		// The group of a CRD always has a dot in it.
+		a.Skipped = append(a.Skipped, fmt.Sprintf("%s %s is skipped: the cluster does not know %s; where the application needs it, add its CRD to spec.requires", gvk.Kind, o.GetName(), o.GetAPIVersion()))
+		return false, nil
+	case meta.IsNoMatchError(err):
+		return false, exitcode.With(exitcode.Fail, fmt.Errorf("%s: this Kubernetes does not know %s of %s", describe(o), gvk.Kind, o.GetAPIVersion()))
+	case err != nil:
+		return false, fmt.Errorf("%s: %w", describe(o), err)
+	case m.Scope.Name() != meta.RESTScopeNameNamespace:
+		o.SetNamespace("")
+		return true, nil
+	case o.GetNamespace() == "":
+		o.SetNamespace(a.Namespace)
+	}
+	return true, a.elsewhere(ctx, o.GetNamespace())
+}
+
+// elsewhere makes the namespace of an object that is required, where it is another than ours and there is none.
+func (a *Applier) elsewhere(ctx context.Context, name string) error {
+	if _, seen := a.ours[name]; seen {
+		return nil
+	}
+	ns := &unstructured.Unstructured{}
+	ns.SetAPIVersion("v1")
+	ns.SetKind("Namespace")
+	ns.SetName(name)
+	label(ns, a.run)
+	err := a.api.Create(ctx, ns)
+	if err != nil && !apierrors.IsAlreadyExists(err) {
+		return fmt.Errorf("namespace %s: %w", name, err)
+	}
+	if a.ours[name] = err == nil; err == nil {
+		a.made = append(a.made, ns)
+	}
+	return nil
+}
+
+// decorate gives our namespace the labels and annotations that the manifests want on it: admission goes by them.
+func (a *Applier) decorate(ctx context.Context, o *unstructured.Unstructured) error {
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"labels": o.GetLabels(), "annotations": o.GetAnnotations()}})
 	if err != nil {
 		return err
 	}
-	objects, err := decoder.DecodeAll(ctx, bytes.NewReader(manifests))
-	if err != nil {
-		return fmt.Errorf("the rendered manifests: %w", err)
+	if err = a.api.Patch(ctx, o, client.RawPatch(types.MergePatchType, patch)); err != nil {
+		return exitcode.With(exitcode.Fail, fmt.Errorf("%s: %w", describe(o), err))
 	}
-	for _, o := range objects {
-		if o.GetObjectKind().GroupVersionKind().Kind == kind && o.GetName() == name {
-			if err := r.Delete(ctx, o); err != nil {
-				return fmt.Errorf("deleting %s: %w", describe(o), err)
-			}
-			return nil
+	return nil
+}
+
+func label(o *unstructured.Unstructured, run string) {
+	l := o.GetLabels()
+	if l == nil {
+		l = map[string]string{}
+	}
+	l[Label] = run
+	o.SetLabels(l)
+}
+
+// taken is the error about an object that is there already.
+func (a *Applier) taken(ctx context.Context, o *unstructured.Unstructured) error {
+	by, there := "it is not ours", o.DeepCopy()
+	if err := a.api.Get(ctx, client.ObjectKeyFromObject(o), there); err == nil && there.GetLabels()[Label] != "" {
+		by = "run " + there.GetLabels()[Label] + " of meshproof made it"
+	}
+	where := ""
+	if o.GetNamespace() != "" {
+		where = " in namespace " + o.GetNamespace()
+	}
+	return exitcode.With(exitcode.Unavailable, fmt.Errorf("%s is there already%s: %s, and it was not changed. Take a cluster without it, or give it another name in the manifests", describe(o), where, by))
+}
+
+// Delete deletes one object that was made.
+func (a *Applier) Delete(ctx context.Context, kind, name string) error {
+	for _, o := range a.made {
+		if o.GetKind() != kind || o.GetName() != name {
+			continue
 		}
+		if err := a.api.Delete(ctx, o); err != nil {
+			return fmt.Errorf("deleting %s: %w", describe(o), err)
+		}
+		return nil
 	}
 	return fmt.Errorf("there is no %s %s among the manifests to delete", kind, name)
 }
 
-func describe(o k8s.Object) string {
-	return fmt.Sprintf("%s %s", strings.ToLower(o.GetObjectKind().GroupVersionKind().Kind), o.GetName())
+// Outside tells whether something was made that does not go with a namespace of ours.
+func (a *Applier) Outside() bool { return slices.ContainsFunc(a.made, a.outside) }
+
+func (a *Applier) outside(o *unstructured.Unstructured) bool { return !a.ours[o.GetNamespace()] }
+
+// Remove deletes what was made outside the namespaces that go as a whole, the last first, and waits until it is gone, at most
+// for the budget; 0 leaves that to the cluster. Only the very objects that were made are deleted, not others of their names.
+func (a *Applier) Remove(ctx context.Context, budget time.Duration) error {
+	var errs []error
+	for _, o := range slices.Backward(a.made) {
+		if !a.outside(o) {
+			continue
+		}
+		uid := o.GetUID()
+		err := a.api.Delete(ctx, o, client.PropagationPolicy(metav1.DeletePropagationBackground), client.Preconditions{UID: &uid})
+		if err == nil && budget > 0 {
+			err = await(ctx, budget, func(ctx context.Context) (bool, string) {
+				err := a.api.Get(ctx, client.ObjectKeyFromObject(o), o.DeepCopy())
+				return apierrors.IsNotFound(err), "it is there"
+			}, describe(o)+" is not gone")
+		}
+		if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
+			errs = append(errs, fmt.Errorf("%s: %w", describe(o), err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func describe(o *unstructured.Unstructured) string {
+	return fmt.Sprintf("%s %s", strings.ToLower(o.GetKind()), o.GetName())
 }
 
 // Secret reads one key of a Secret. The value is the caller's to guard; no error holds it.

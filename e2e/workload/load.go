@@ -143,7 +143,7 @@ func (w *Workload) resolve() (y, before []byte, err error) {
 	if y, err = w.Render("", nil); err != nil {
 		return nil, nil, err
 	}
-	if before, err = w.RenderRequires(""); err != nil {
+	if before, err = w.RenderRequires(nil); err != nil {
 		return nil, nil, err
 	}
 	w.cookies = nil

@@ -35,19 +35,31 @@ type image struct {
 	NewTag  string `yaml:"newTag,omitempty"`
 }
 
-// Render gives the manifests as one YAML stream: the profile's, changed by the mutant's layers, in the namespace (none
+// Render gives the manifests as one YAML stream: the profile's, with its variables, changed by the mutant's layers, in the namespace (none
 // when empty), with the images that the manifests name replaced by what was made available for them.
 func (w *Workload) Render(namespace string, images map[string]string) ([]byte, error) {
-	return w.render(w.sources, w.shape, namespace, images)
+	sources := w.sources
+	if len(w.Profile.Spec.Env) > 0 {
+		// kustomize opens lists of objects; a mutant's changes come after, they may break a variable.
+		plain, err := w.render(sources, nil, "", nil)
+		if err == nil {
+			plain, err = withEnv(plain, w.Profile.Spec.Env)
+		}
+		if err != nil {
+			return nil, err
+		}
+		sources = []source{{data: plain}}
+	}
+	return w.render(sources, w.shape, namespace, images)
 }
 
-// RenderRequires gives what the profile requires as one YAML stream, in the namespace (where it has its own when empty). It is
-// empty when nothing is required.
-func (w *Workload) RenderRequires(namespace string) ([]byte, error) {
+// RenderRequires gives what the profile requires as one YAML stream. What names a namespace keeps it: it may belong elsewhere.
+// It is empty when nothing is required.
+func (w *Workload) RenderRequires(images map[string]string) ([]byte, error) {
 	if len(w.requires) == 0 {
 		return nil, nil
 	}
-	return w.render(w.requires, nil, namespace, nil)
+	return w.render(w.requires, nil, "", images)
 }
 
 func (w *Workload) render(sources []source, changes []change, namespace string, images map[string]string) ([]byte, error) {

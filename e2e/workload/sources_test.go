@@ -101,8 +101,8 @@ func TestRequiredObjectsStandApart(t *testing.T) {
 		// The cookie may be there, too: it is applied, and guarded, all the same.
 		"before/db.yaml": secretText + "---\n" + deployment("db", "app: db"),
 	}))
-	y, err := w.RenderRequires("ns-1")
-	if err != nil || strings.Count(string(y), "namespace: ns-1") != 2 {
+	y, err := w.RenderRequires(map[string]string{"i": "y:1"})
+	if err != nil || strings.Count(string(y), "image: y:1") != 1 || strings.Contains(string(y), "namespace:") {
 		t.Errorf("required: %v\n%s", err, y)
 	}
 	if y, err = w.Render("", nil); err != nil || strings.Contains(string(y), "db") || w.Resolved.Replicas() != 2 {
@@ -112,7 +112,7 @@ func TestRequiredObjectsStandApart(t *testing.T) {
 	if err = w.Guard(&known); err != nil || known.Text("a topsecretcookie") != "a (cookie)" {
 		t.Errorf("%q, %v", known.Text("a topsecretcookie"), err)
 	}
-	if y, err = mustLoad(t, filepath.Join(fixtures, "profiles", "dns-a")).RenderRequires(""); err != nil || len(y) != 0 {
+	if y, err = mustLoad(t, filepath.Join(fixtures, "profiles", "dns-a")).RenderRequires(nil); err != nil || len(y) != 0 {
 		t.Errorf("nothing is required, and there is %q (%v)", y, err)
 	}
 }

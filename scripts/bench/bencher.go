@@ -108,7 +108,11 @@ func (b *bencher) views(ctx context.Context, rounds int) (viewTimes, error) {
 	if err != nil {
 		return v, err
 	}
-	if err = workload.Apply(ctx, c.Config, y); err != nil {
+	a, err := workload.NewApplier(c.Config, ns, "bench", true)
+	if err != nil {
+		return v, err
+	}
+	if err = a.Apply(ctx, y); err != nil {
 		return v, err
 	}
 	ref := b.w.Profile.Spec.Cookie.SecretKeyRef

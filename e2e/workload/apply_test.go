@@ -1,0 +1,200 @@
+package workload
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/kubernetes/fake"
+	"k8s.io/client-go/kubernetes/scheme"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	fakeapi "sigs.k8s.io/controller-runtime/pkg/client/fake"
+
+	"meshproof.dev/meshproof/e2e/exitcode"
+)
+
+// applier is one whose cluster holds the objects, and namespace ns of ours.
+func applier(there ...client.Object) *Applier {
+	m := meta.NewDefaultRESTMapper(nil)
+	for kind, scope := range map[schema.GroupVersionKind]meta.RESTScope{
+		{Version: "v1", Kind: "Namespace"}:                                       meta.RESTScopeRoot,
+		{Version: "v1", Kind: "ConfigMap"}:                                       meta.RESTScopeNamespace,
+		{Version: "v1", Kind: "Pod"}:                                             meta.RESTScopeNamespace,
+		{Group: "apps", Version: "v1", Kind: "StatefulSet"}:                      meta.RESTScopeNamespace,
+		{Group: "rbac.authorization.k8s.io", Version: "v1", Kind: "ClusterRole"}: meta.RESTScopeRoot,
+	} {
+		m.Add(kind, scope)
+	}
+	api := fakeapi.NewClientBuilder().WithScheme(scheme.Scheme).WithRESTMapper(m).WithObjects(there...).Build()
+	return &Applier{Namespace: "ns", run: "r1", ours: map[string]bool{"ns": true}, api: api}
+}
+
+func get(t *testing.T, a *Applier, apiVersion, kind, namespace, name string) *unstructured.Unstructured {
+	t.Helper()
+	o := &unstructured.Unstructured{}
+	o.SetAPIVersion(apiVersion)
+	o.SetKind(kind)
+	err := a.api.Get(t.Context(), client.ObjectKey{Namespace: namespace, Name: name}, o)
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
+const clusterRole = "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: shop}\n"
+
+func TestAppliedIsRemovedUnlessItGoesWithANamespace(t *testing.T) {
+	a := applier(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "ns"}})
+	err := a.Apply(t.Context(), []byte(`
+apiVersion: v1
+kind: Namespace
+metadata: {name: ns, labels: {pod-security.kubernetes.io/enforce: baseline}}
+---
+`+clusterRole+`---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: here}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: there, namespace: databases}
+---
+apiVersion: monitoring.coreos.com/v1
+kind: ServiceMonitor
+metadata: {name: shop}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o := get(t, a, "v1", "Namespace", "", "ns"); o.GetLabels()["pod-security.kubernetes.io/enforce"] != "baseline" {
+		t.Errorf("our namespace has not what the manifests want on it: %v", o.GetLabels())
+	}
+	if o := get(t, a, "rbac.authorization.k8s.io/v1", "ClusterRole", "", "shop"); o == nil || o.GetLabels()[Label] != "r1" {
+		t.Errorf("what outlives our namespace does not say whose it is: %v", o)
+	}
+	want := "ServiceMonitor shop is skipped: the cluster does not know monitoring.coreos.com/v1; where the application needs it, add its CRD to spec.requires"
+	if !slices.Equal(a.Skipped, []string{want}) {
+		t.Errorf("skipped: %q", a.Skipped)
+	}
+	if !a.Outside() {
+		t.Error("a ClusterRole goes with no namespace")
+	}
+	if err = a.Remove(t.Context(), time.Second); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		apiVersion, kind, ns, name string
+		there                      bool
+	}{
+		{"rbac.authorization.k8s.io/v1", "ClusterRole", "", "shop", false},
+		{"v1", "Namespace", "", "databases", false},
+		{"v1", "Namespace", "", "ns", true}, // goes later, as a whole, with what is in it
+		{"v1", "ConfigMap", "ns", "here", true},
+	} {
+		if there := get(t, a, c.apiVersion, c.kind, c.ns, c.name) != nil; there != c.there {
+			t.Errorf("%s %s is there: %v", c.kind, c.name, there)
+		}
+	}
+}
+
+func TestWhatIsSomebodysIsNeverTouched(t *testing.T) {
+	role := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": map[string]any{"name": "shop", "labels": map[string]any{"whose": "theirs"}}}}
+	a := applier(role)
+	err := a.Apply(t.Context(), []byte(clusterRole))
+	want := "clusterrole shop is there already: it is not ours, and it was not changed. Take a cluster without it, or give it another name in the manifests"
+	if err == nil || err.Error() != want || exitcode.Of(err) != exitcode.Unavailable {
+		t.Errorf("%v (%d)", err, exitcode.Of(err))
+	}
+	if err = a.Remove(t.Context(), 0); err != nil {
+		t.Error(err)
+	}
+	if o := get(t, a, "rbac.authorization.k8s.io/v1", "ClusterRole", "", "shop"); o == nil || o.GetLabels()["whose"] != "theirs" || o.GetLabels()[Label] != "" {
+		t.Errorf("it is now %v", o)
+	}
+}
+
+// A kind of Kubernetes' own that this one does not know is no CRD that is missing: without it nothing would run.
+func TestAKindOfKubernetesIsNotSkipped(t *testing.T) {
+	a := applier()
+	err := a.Apply(t.Context(), []byte("apiVersion: extensions/v1beta1\nkind: Deployment\nmetadata: {name: shop}\n"))
+	if err == nil || !strings.Contains(err.Error(), "deployment shop: this Kubernetes does not know Deployment of extensions/v1beta1") || len(a.Skipped) > 0 {
+		t.Errorf("%v, skipped %v", err, a.Skipped)
+	}
+}
+
+func TestFixedNamespace(t *testing.T) {
+	theirs := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "prod"}}
+	ours := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "prod", Labels: map[string]string{Label: "r0"}}}
+	for name, c := range map[string]struct {
+		there *corev1.Namespace
+		owned bool
+		made  bool
+		says  string
+		label string // afterwards
+	}{
+		"none is there":                      {nil, false, true, "", "r1"},
+		"theirs, on their cluster":           {theirs, false, false, "namespace prod, which the profile or its manifests fix, is there already: it is not ours", ""},
+		"another run's, on their cluster":    {ours, false, false, "run r0 of meshproof made it", "r0"},
+		"Kubernetes' own, on ours":           {theirs, true, false, "", ""},
+		"left by an earlier run, on our own": {ours, true, true, "", "r1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cs := fake.NewClientset()
+			if c.there != nil {
+				cs = fake.NewClientset(c.there.DeepCopy())
+			}
+			made, err := FixedNamespace(t.Context(), cs, "prod", "r1", false, c.owned)
+			if made != c.made || (err != nil) != (c.says != "") || err != nil && (!strings.Contains(err.Error(), c.says) || exitcode.Of(err) != exitcode.Unavailable) {
+				t.Errorf("made %v, %v", made, err)
+			}
+			ns, err := cs.CoreV1().Namespaces().Get(t.Context(), "prod", metav1.GetOptions{})
+			if err != nil || ns.Labels[Label] != c.label {
+				t.Errorf("afterwards %v, %v", ns, err)
+			}
+		})
+	}
+}
+
+func TestAwaitTellsWhatIsNotAtWork(t *testing.T) {
+	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "db-0"}, Status: corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{{
+		Name: "db", State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ContainerCreating"}},
+	}}}}
+	a := applier(pod)
+	if err := a.Apply(t.Context(), []byte("apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: db}\nspec: {replicas: 2}\n")); err != nil {
+		t.Fatal(err)
+	}
+	err := a.Await(t.Context(), 300*time.Millisecond)
+	want := "not all of it is at work after 300ms; last seen: statefulset db: 0 of 2 ready; container db of db-0 waits (ContainerCreating): "
+	if err == nil || err.Error() != want || exitcode.Of(err) != exitcode.Fail {
+		t.Errorf("%v (%d)", err, exitcode.Of(err))
+	}
+	// A pod that will never start ends the wait at once.
+	pod.Status.ContainerStatuses[0].State.Waiting.Reason, pod.Status.ContainerStatuses[0].State.Waiting.Message = "ImagePullBackOff", "no such image"
+	if err = a.api.Status().Update(t.Context(), pod); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	if err = a.Await(t.Context(), time.Minute); err == nil || !strings.Contains(err.Error(), "waits (ImagePullBackOff): no such image") || time.Since(began) > 10*time.Second {
+		t.Errorf("%v after %s", err, time.Since(began))
+	}
+	db := get(t, a, "apps/v1", "StatefulSet", "ns", "db")
+	if err = unstructured.SetNestedField(db.Object, int64(2), "status", "readyReplicas"); err != nil {
+		t.Fatal(err)
+	}
+	if err = a.api.Status().Update(t.Context(), db); err != nil {
+		t.Fatal(err)
+	}
+	if err = a.Await(t.Context(), time.Second); err != nil {
+		t.Error(err)
+	}
+}

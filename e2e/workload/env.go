@@ -1,0 +1,92 @@
+package workload
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"slices"
+
+	"gopkg.in/yaml.v3"
+)
+
+// withEnv gives the containers of the application's Deployments and StatefulSets the variables: one that is there gets the
+// other value in its place, since $(NAME) in those after it means it; others come first, so that all may mean them. It
+// edits YAML, not decoded objects, so that nothing else is changed.
+func withEnv(manifests []byte, env map[string]string) ([]byte, error) {
+	if len(env) == 0 {
+		return manifests, nil
+	}
+	var out bytes.Buffer
+	e := yaml.NewEncoder(&out)
+	for d := yaml.NewDecoder(bytes.NewReader(manifests)); ; {
+		var doc yaml.Node
+		err := d.Decode(&doc)
+		if errors.Is(err, io.EOF) {
+			return out.Bytes(), e.Close()
+		}
+		if err != nil {
+			return nil, err
+		}
+		o := doc.Content[0]
+		if k := under(o, "kind"); k != nil && (k.Value == "Deployment" || k.Value == "StatefulSet") {
+			if all := under(o, "spec", "template", "spec", "containers"); all != nil {
+				for _, c := range all.Content {
+					setEnv(c, env)
+				}
+			}
+		}
+		if err = e.Encode(&doc); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// under is the value that the keys lead to, nil where there is none.
+func under(n *yaml.Node, keys ...string) *yaml.Node {
+	for _, k := range keys {
+		var next *yaml.Node
+		for i := 0; n.Kind == yaml.MappingNode && i+1 < len(n.Content); i += 2 {
+			if n.Content[i].Value == k {
+				next = n.Content[i+1]
+			}
+		}
+		if next == nil {
+			return nil
+		}
+		n = next
+	}
+	return n
+}
+
+func setEnv(container *yaml.Node, env map[string]string) {
+	if container.Kind != yaml.MappingNode {
+		return
+	}
+	list := under(container, "env")
+	switch {
+	case list == nil:
+		list = &yaml.Node{Kind: yaml.SequenceNode}
+		container.Content = append(container.Content, scalar("env"), list)
+	case list.Kind != yaml.SequenceNode: // env: with nothing below it
+		*list = yaml.Node{Kind: yaml.SequenceNode}
+	}
+	var added []*yaml.Node
+	for _, name := range sortedKeys(env) {
+		v := &yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{scalar("name"), scalar(name), scalar("value"), scalar(env[name])}}
+		at := slices.IndexFunc(list.Content, func(n *yaml.Node) bool {
+			have := under(n, "name")
+			return have != nil && have.Value == name
+		})
+		if at >= 0 {
+			list.Content[at] = v
+		} else {
+			added = append(added, v)
+		}
+	}
+	list.Content = append(added, list.Content...)
+}
+
+// scalar is a text, whatever it looks like: "8" is no number here.
+func scalar(s string) *yaml.Node {
+	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: s}
+}
