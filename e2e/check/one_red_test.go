@@ -120,7 +120,19 @@ func faults() []fault {
 			s.Change(func(e recording.Event) bool { return e.Service != nil }, func(e *recording.Event) { e.Service.ClusterIP = "10.96.7.7" })
 			s.Change(isAnyDNS, func(e *recording.Event) { e.DNS.Addrs, e.DNS.RCode = []string{"10.96.7.7"}, "NOERROR" })
 		}, lonely, allLocked), []string{"dist/cookie-accepted", "service/headless"}},
+		{"clustered, and never Ready", all(neverReady(0), neverReady(1), neverReady(2)), []string{"pods/ready"}},
+		{"clustered, and one of them never Ready", neverReady(1), []string{"pods/ready"}},
+		{"clustered, none Ready, and none in DNS", all(neverReady(0), neverReady(1), neverReady(2), func(s *rt.Story) { s.Change(isAnyDNS, none) }), []string{"pods/ready"}},
 		{"nothing", func(*rt.Story) {}, nil},
+	}
+}
+
+// neverReady is pod i never becoming Ready, while DNS tells of it all the same.
+func neverReady(i int) func(s *rt.Story) {
+	return func(s *rt.Story) {
+		s.Change(isPod(i), func(e *recording.Event) {
+			e.Pod.Ready, e.Pod.NotReady = false, "containers with unready status: [derl]"
+		})
 	}
 }
 

@@ -11,18 +11,6 @@ import (
 	"meshproof.dev/meshproof/e2e/recording"
 )
 
-// Must are the pods that have to be in the mesh at t: Ready and not on their way out. Not Ready, terminating
-// and surge pods may be in it or not.
-func (v *View) Must(t time.Duration) []*Pod {
-	var all []*Pod
-	for _, p := range v.Pods() {
-		if p.Ready(t) {
-			all = append(all, p)
-		}
-	}
-	return all
-}
-
 // Mesh is the state of the mesh at one moment. Full means: as the profile means it (expect.topology).
 type Mesh struct {
 	Full  bool
@@ -212,6 +200,8 @@ type first struct {
 func (v *View) firstFull(from time.Duration) (time.Duration, bool) {
 	var r *Roll
 	ready := map[*Pod]bool{}
+	// Pods that never get Ready count from their node's first answer on, which is no change of state.
+	unready := slices.ContainsFunc(v.Pods(), v.neverReady)
 	for _, p := range v.Pods() {
 		if p.Ready(from - 1) {
 			ready[p] = true
@@ -228,7 +218,12 @@ func (v *View) firstFull(from time.Duration) (time.Duration, bool) {
 				delete(ready, m.pod)
 			}
 		}
-		if len(ready) < v.Profile.Replicas() || len(ready) == 0 {
+		if len(ready) < v.Profile.Replicas() && unready {
+			r = nil
+			if len(v.Must(m.t)) < v.Profile.Replicas() {
+				continue
+			}
+		} else if len(ready) < v.Profile.Replicas() || len(ready) == 0 {
 			continue
 		}
 		if r == nil || m.t >= r.until {
