@@ -1,6 +1,7 @@
 package check
 
 import (
+	"fmt"
 	"strings"
 
 	"meshproof.dev/meshproof/e2e/view"
@@ -11,7 +12,7 @@ func imageAvailable() Check {
 		ID: "image/available", Title: "has its images on the nodes", Rung: Image, Level: Required, Episode: "formation",
 		Why:    "A pod whose image cannot be built or pulled never starts; every later symptom is a shadow of that.",
 		Source: "https://kubernetes.io/docs/concepts/containers/images/",
-		Causes: map[string][]string{"image-failed": append([]string{"pods/*", "service/*", "vm/*", "dns/*", "probe/*"}, aboveVM()...)},
+		Causes: map[string][]string{"image-failed": withoutImage(), "not-pulled": withoutImage()},
 		Judge: func(v *view.View) []Finding {
 			var all []Finding
 			for _, im := range v.Images() {
@@ -22,6 +23,7 @@ func imageAvailable() Check {
 					f.Seen = strings.Split(im.Detail, "\n")
 					f.Remedy = "mend what the last lines of the build say"
 				}
+				notPulled(v, im.Name, &f)
 				all = append(all, f)
 			}
 			if len(all) == 0 {
@@ -29,5 +31,24 @@ func imageAvailable() Check {
 			}
 			return all
 		},
+	}
+}
+
+func withoutImage() []string {
+	return append([]string{"pods/*", "service/*", "vm/*", "dns/*", "probe/*"}, aboveVM()...)
+}
+
+// notPulled makes a failure of what the pods say of an image that the nodes have to pull.
+func notPulled(v *view.View, name string, f *Finding) {
+	for _, n := range v.NoImages() {
+		if n.Container.Image != name {
+			continue
+		}
+		f.Outcome, f.Code, f.At = Fail, "not-pulled", n.From
+		f.Says = fmt.Sprintf("node %s cannot get image %s for container %s of %s (%s)", n.Pod.Last().Node, name, n.Container.Name, n.Pod.Name, n.Container.Reason)
+		f.Seen = append([]string{n.Container.Message}, notices(v, "Pod/"+n.Pod.Name)...)
+		f.Remedy = "list the image in spec.images with the way in which it is had (build, archive, local or pull); or mend its name, or give the pods a pull secret that the cluster has"
+		f.Try = fmt.Sprintf("kubectl -n %s describe pod %s", v.Header.Namespace, n.Pod.Name)
+		return
 	}
 }

@@ -11,6 +11,7 @@ func Killers() map[string]Killer {
 		"manifest/cookie-flag misspelt":               {Mutant: "cookie-flag-misspelt"},
 		"manifest/cookie-reaches-vm tool-only":        {Mutant: "relx-cookie-only"},
 		"manifest/port-pinned-in-flags for-every-vm":  {Mutant: "port-pinned-in-flags"},
+		"image/available not-pulled":                  {Mutant: "image-nowhere"},
 		"pods/running bad-name":                       {Mutant: "pod-ip-missing"},
 		"pods/running cookie-file":                    {Mutant: "cookie-file-mode"},
 		"pods/running read-only":                      {Mutant: "no-place-to-render"},

@@ -14,7 +14,8 @@ import (
 const StartBudget = 60 * time.Second
 
 // Formation records how a workload comes up: from the creation of its objects to a full mesh that has held, and in which
-// every probe has had its say, or to the end of its budget, which counts from when all pods were Ready, or one had failed.
+// every probe has had its say, or to the end of its budget, which counts from when all pods were Ready, or one had failed. It
+// ends sooner when no time can help.
 func Formation(ctx context.Context, r *Recorder, budget time.Duration, apply func(context.Context) error, log func(string)) error {
 	if err := apply(ctx); err != nil {
 		return err
@@ -27,9 +28,18 @@ func Formation(ctx context.Context, r *Recorder, budget time.Duration, apply fun
 	if lacks != "" {
 		log(fmt.Sprintf("formation: not all pods were Ready in %s; last seen: %s", StartBudget, lacks))
 	}
-	lacks, err = r.Until(ctx, budget, func(v *view.View) (bool, string) { return v.Formed() })
+	hopeless := ""
+	lacks, err = r.Until(ctx, budget, func(v *view.View) (bool, string) {
+		if hopeless = v.Hopeless(); hopeless != "" {
+			return true, ""
+		}
+		return v.Formed()
+	})
 	if err != nil {
 		return fmt.Errorf("formation: %w; last seen: %s", err, lacks)
+	}
+	if hopeless != "" {
+		log("formation ends before its budget: " + hopeless)
 	}
 	if lacks != "" {
 		log(fmt.Sprintf("formation: the budget of %s is spent; last seen: %s", budget, lacks))
