@@ -19,6 +19,9 @@ func podsRunning() Check {
 			if len(pods) == 0 && !v.KubeSeen() {
 				return none(v, "the API server was not watched: whether there are pods is not known")
 			}
+			if _, applied := v.Act("apply"); !applied && len(pods) == 0 {
+				return none(v, "the workload was not deployed")
+			}
 			if want := v.Profile.Replicas(); len(pods) < want {
 				all = append(all, Finding{Subject: onWorkload(v), Of: images(v), Outcome: Fail, Code: "not-created",
 					Says: fmt.Sprintf("%d of %d pods were created", len(pods), want), Seen: notices(v, workloadObjects(v)...)})

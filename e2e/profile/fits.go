@@ -111,6 +111,9 @@ func called(ref, name string) bool {
 	return is && (rest == "" || rest[0] == '@' || rest[0] == ':' && !strings.Contains(rest, "/"))
 }
 
+// Is tells whether an image reference of the manifests is this image.
+func (im Image) Is(ref string) bool { return called(ref, im.Name) }
+
 // imagesOf lists the images of all containers in v, wherever its kind has them.
 func imagesOf(v any) []string {
 	var all []string

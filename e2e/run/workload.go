@@ -315,6 +315,11 @@ func (s *story) apply(ctx context.Context) error {
 	if err = s.manifests(y); err != nil {
 		return err
 	}
+	lacks, err := s.w.Notes()
+	if err != nil {
+		return err
+	}
+	s.note(lacks...)
 	if err = s.require(ctx); err != nil {
 		return fmt.Errorf("what the profile requires: %w", err)
 	}

@@ -237,7 +237,8 @@ func DeletePod(ctx context.Context, client kubernetes.Interface, namespace, name
 // await waits for a condition of ours that tells what it saw, so that the error can.
 func await(ctx context.Context, budget time.Duration, look func(context.Context) (bool, string), what string) error {
 	seen := "nothing yet"
-	err := wait.For(func(ctx context.Context) (bool, error) {
+	err := wait.For(func(context.Context) (bool, error) {
+		// Not with the budget's own end: what a look says that this cut off would hide what was seen before.
 		done, now := look(ctx)
 		if !done {
 			seen = now

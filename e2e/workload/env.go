@@ -16,6 +16,20 @@ func withEnv(manifests []byte, env map[string]string) ([]byte, error) {
 	if len(env) == 0 {
 		return manifests, nil
 	}
+	return edited(manifests, func(o *yaml.Node) {
+		if k := under(o, "kind"); k == nil || k.Value != "Deployment" && k.Value != "StatefulSet" {
+			return
+		}
+		if all := under(o, "spec", "template", "spec", "containers"); all != nil {
+			for _, c := range all.Content {
+				setEnv(c, env)
+			}
+		}
+	})
+}
+
+// edited is the stream with each object changed.
+func edited(manifests []byte, change func(o *yaml.Node)) ([]byte, error) {
 	var out bytes.Buffer
 	e := yaml.NewEncoder(&out)
 	for d := yaml.NewDecoder(bytes.NewReader(manifests)); ; {
@@ -27,14 +41,7 @@ func withEnv(manifests []byte, env map[string]string) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		o := doc.Content[0]
-		if k := under(o, "kind"); k != nil && (k.Value == "Deployment" || k.Value == "StatefulSet") {
-			if all := under(o, "spec", "template", "spec", "containers"); all != nil {
-				for _, c := range all.Content {
-					setEnv(c, env)
-				}
-			}
-		}
+		change(doc.Content[0])
 		if err = e.Encode(&doc); err != nil {
 			return nil, err
 		}
@@ -89,4 +96,31 @@ func setEnv(container *yaml.Node, env map[string]string) {
 // scalar is a text, whatever it looks like: "8" is no number here.
 func scalar(s string) *yaml.Node {
 	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: s}
+}
+
+// present lets nodes use the images that were brought to them: told to pull always, they would ask a registry that has none.
+func present(manifests []byte, images map[string]string) ([]byte, error) {
+	refs := map[string]bool{}
+	for _, ref := range images {
+		refs[ref] = true
+	}
+	if len(refs) == 0 {
+		return manifests, nil
+	}
+	return edited(manifests, func(o *yaml.Node) { relax(o, refs) })
+}
+
+// relax changes the pull policy of the containers below n that have one of the images.
+func relax(n *yaml.Node, refs map[string]bool) {
+	if im := under(n, "image"); im != nil && refs[im.Value] {
+		if p := under(n, "imagePullPolicy"); p != nil {
+			p.Value = "IfNotPresent"
+		} else if n.Kind == yaml.MappingNode {
+			// Without a policy the tag latest means always.
+			n.Content = append(n.Content, scalar("imagePullPolicy"), scalar("IfNotPresent"))
+		}
+	}
+	for _, c := range n.Content {
+		relax(c, refs)
+	}
 }

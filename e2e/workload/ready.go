@@ -25,6 +25,9 @@ func (a *Applier) Await(ctx context.Context, budget time.Duration) error {
 	var hopeless error
 	err := await(ctx, budget, func(ctx context.Context) (bool, string) {
 		for _, o := range a.made {
+			if now, _ := works(o); now {
+				continue // as it was made: nothing is to come of it
+			}
 			at := o.DeepCopy()
 			if err := a.api.Get(ctx, client.ObjectKeyFromObject(o), at); err != nil {
 				return false, describe(o) + ": " + err.Error()

@@ -94,7 +94,11 @@ func (w *Workload) render(sources []source, changes []change, namespace string, 
 	if err != nil {
 		return nil, fmt.Errorf("rendering the manifests of %s: %w", w.Profile.Metadata.Name, err)
 	}
-	return m.AsYaml()
+	y, err := m.AsYaml()
+	if err != nil {
+		return nil, err
+	}
+	return present(y, images)
 }
 
 func (w *Workload) layer(fs filesys.FileSystem, name string, k kustomization, files map[string][]byte) (string, error) {

@@ -76,7 +76,8 @@ func lint(w *workload.Workload, checks []check.Check) (reports.Profile, error) {
 		}
 	}
 	p := reports.Profile{Profile: judge.Judge(w.Profile.Metadata.Name, told, static), Mutant: w.Resolved.Mutant}
-	return p, nil
+	p.Notes, err = w.Notes()
+	return p, err
 }
 
 func manifestsOnly(w *workload.Workload) (*view.View, error) {

@@ -1,0 +1,48 @@
+package workload
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestPullSecretsThatNobodyBrings(t *testing.T) {
+	pod := strings.Replace(deployment("x", "app: x"), "{containers:", "{imagePullSecrets: [{name: registry}], containers:", 1)
+	if !strings.Contains(pod, "imagePullSecrets") {
+		t.Fatalf("no place for it in %s", pod)
+	}
+	const want = "Deployment x names the pull secret registry, which is neither among the manifests nor required: the nodes have to get i without it; add the Secret to spec.requires, or say in spec.images how the image is had"
+	account := "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: default}\nimagePullSecrets: [{name: registry}]\n---\n"
+	for name, c := range map[string]struct {
+		profile, manifests, before string
+		want                       []string
+	}{
+		"nobody brings it":        {"", pod, "", []string{want}},
+		"through the account":     {"", account + deployment("x", "app: x"), "", []string{want}},
+		"it is required":          {"  requires: [before]\n", pod, "apiVersion: v1\nkind: Secret\nmetadata: {name: registry}\n", nil},
+		"the image is brought":    {"  images: [{name: i, build: .}]\n", pod, "", nil},
+		"no pull secret is named": {"", deployment("x", "app: x"), "", nil},
+	} {
+		files := map[string]string{"profile.yaml": profileText + c.profile, "m.yaml": secretText + "---\n" + c.manifests}
+		if c.before != "" {
+			files["before/s.yaml"] = c.before
+		}
+		got, err := mustLoad(t, tree(t, files)).Notes()
+		if err != nil || !slices.Equal(got, c.want) {
+			t.Errorf("%s: %q, %v", name, got, err)
+		}
+	}
+}
+
+// Nodes that were told to pull always would ask a registry for what was brought to them.
+func TestBroughtImagesAreNotPulled(t *testing.T) {
+	m := strings.Replace(deployment("x", "app: x"), "image: i", "image: i:latest, imagePullPolicy: Always", 1)
+	w := mustLoad(t, tree(t, map[string]string{"profile.yaml": profileText + "  images: [{name: i, build: .}]\n", "m.yaml": secretText + "---\n" + m}))
+	y, err := w.Render("ns", map[string]string{"i": "localhost/i:abc"})
+	if err != nil || !strings.Contains(string(y), "imagePullPolicy: IfNotPresent") || strings.Contains(string(y), "Always") {
+		t.Errorf("%v\n%s", err, y)
+	}
+	if y, err = w.Render("ns", nil); err != nil || !strings.Contains(string(y), "imagePullPolicy: Always") {
+		t.Errorf("%v\n%s", err, y)
+	}
+}
