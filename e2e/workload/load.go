@@ -106,6 +106,11 @@ func (l Loader) load(ctx context.Context, nameOrPath string) (*Workload, error) 
 	if err != nil {
 		return nil, fmt.Errorf("profile: %w", err)
 	}
+	return l.understand(ctx, path, data)
+}
+
+// understand makes a workload of a profile's text that stands, or may stand, at path.
+func (l Loader) understand(ctx context.Context, path string, data []byte) (*Workload, error) {
 	p, err := profile.Decode(path, data)
 	if err != nil {
 		return nil, err

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"meshproof.dev/meshproof/e2e/exitcode"
+	"meshproof.dev/meshproof/e2e/target"
+	"meshproof.dev/meshproof/e2e/workload"
+)
+
+func initCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use: "init [DIR|FILE]", Short: "write a profile for manifests, or for what runs in a namespace", Args: usage(1),
+		Example: "  meshproof init deploy > profile.yaml\n  meshproof init -n prod -o prod/profile.yaml",
+	}
+	out := c.Flags().StringP("output", "o", "", "write the profile to this file, which must not be there yet (default: print it)")
+	namespace := c.Flags().StringP("namespace", "n", "", "take what runs in this namespace; its manifests are written beside the profile")
+	var o target.ExistingOptions
+	c.Flags().StringVar(&o.Context, "context", "", "kubeconfig context of --namespace (default: the current one)")
+	c.Flags().StringVar(&o.Kubeconfig, "kubeconfig", "", "kubeconfig file of --namespace")
+	c.RunE = func(c *cobra.Command, args []string) error {
+		path, at := ".", filepath.Join(".", "profile.yaml")
+		if *out != "" {
+			at = *out
+		}
+		switch {
+		case *namespace != "" && len(args) > 0:
+			return exitcode.With(exitcode.Usage, errors.New("a folder and a namespace: one of both is taken"))
+		case *namespace != "" && *out == "":
+			return exitcode.With(exitcode.Usage, errors.New("with -n the manifests are written beside the profile: say with -o where that is to stand, -o shop/profile.yaml"))
+		case *namespace == "" && (o.Context != "" || o.Kubeconfig != ""):
+			return exitcode.With(exitcode.Usage, errors.New("a cluster is asked for a namespace only: say which one, -n NAMESPACE"))
+		case len(args) == 1:
+			path = args[0]
+		}
+		if _, err := os.Stat(at); *out != "" && !errors.Is(err, fs.ErrNotExist) {
+			return exitcode.With(exitcode.Usage, fmt.Errorf("%s is there already, and is not overwritten: name another file with -o", at))
+		}
+		if *namespace != "" {
+			o.Log = func(string) {}
+			cluster, err := target.Existing(c.Context(), o)
+			if err != nil {
+				return err
+			}
+			path = filepath.Join(filepath.Dir(at), "manifests")
+			if err = workload.Export(c.Context(), cluster.Config, *namespace, path); err != nil {
+				return err
+			}
+			fmt.Fprintf(c.ErrOrStderr(), "%s: the manifests of namespace %s; Secrets have none of their values there\n", path, *namespace)
+		}
+		text, err := workload.Loader{}.Draft(c.Context(), path, at)
+		if err != nil {
+			return err
+		}
+		if *out == "" {
+			fmt.Fprint(c.OutOrStdout(), text)
+			return nil
+		}
+		return write(at, text)
+	}
+	return c
+}
+
+// write makes a new file. One that is there stays as it is.
+func write(path, text string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return exitcode.With(exitcode.Usage, err)
+	}
+	_, err = f.WriteString(text)
+	return errors.Join(err, f.Close())
+}

@@ -1,0 +1,256 @@
+package workload
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"meshproof.dev/meshproof/e2e/exitcode"
+	"meshproof.dev/meshproof/e2e/profile"
+)
+
+// Draft writes a profile for the manifests at path, a file or a folder: what the manifests tell is left out, and what is
+// guessed has a comment that says from what. at is where the profile will stand: its paths are relative to that file's folder.
+// What stands in the way of a whole profile is an error of code Usage; what Draft gives has been read as lint reads it.
+func (l Loader) Draft(ctx context.Context, path, at string) (string, error) {
+	text, err := l.draft(ctx, path, at)
+	return text, exitcode.With(exitcode.Usage, err)
+}
+
+func (l Loader) draft(ctx context.Context, path, at string) (string, error) {
+	st, err := os.Stat(path)
+	if err != nil {
+		return "", fmt.Errorf("%s: there is no such file or folder", path)
+	}
+	if l.Limit == 0 {
+		l.Limit = commandLimit
+	}
+	d := &draft{dir: filepath.Dir(at)}
+	if err = d.read(ctx, path, st.IsDir(), l.Limit); err != nil {
+		return "", err
+	}
+	if err = d.choose(); err != nil {
+		return "", err
+	}
+	if err = d.share(path); err != nil {
+		return "", err
+	}
+	if err = d.findCookie(); err != nil {
+		return "", err
+	}
+	d.findBuild(path)
+	text := d.text()
+	if _, err = l.understand(ctx, at, []byte(text)); err != nil {
+		return "", fmt.Errorf("a profile of what is there would not be whole: %w", err)
+	}
+	return text, nil
+}
+
+// draft is a profile in the making.
+type draft struct {
+	dir     string // of the profile
+	files   []drafted
+	whole   string   // the folder that is taken as a whole, "" where files are named
+	command []string // that prints the manifests, where files do not hold them
+	nodes   []map[string]any
+	others  []map[string]any // workloads that are not nodes
+	before  []string         // files that are required
+	cookie  [2]string        // Secret and key
+	build   string
+	why     map[string]string // by key of the spec: from what it was guessed
+}
+
+// drafted is one file, or what a command printed, with its objects.
+type drafted struct {
+	source
+	objects []map[string]any
+}
+
+// read gathers the objects. What another program has to render, that program renders.
+func (d *draft) read(ctx context.Context, path string, folder bool, limit time.Duration) error {
+	d.why = map[string]string{}
+	var paths []string
+	if folder {
+		if d.command = d.renderer(path); d.command != nil {
+			data, err := output(ctx, d.dir, d.command, limit)
+			if err != nil {
+				return fmt.Errorf("%s has to be rendered: the command %q %w", path, strings.Join(d.command, " "), err)
+			}
+			return d.add(fileSource(fmt.Sprintf("what %q printed", strings.Join(d.command, " ")), data))
+		}
+		var err error
+		if paths, err = manifestsOf(path, path); err != nil {
+			return err
+		}
+		if d.whole = path; filepath.Clean(path) == filepath.Clean(d.dir) {
+			d.whole = "" // a profile among its manifests would be taken for one
+		}
+	} else {
+		paths = []string{path}
+	}
+	for _, p := range paths {
+		data, err := os.ReadFile(p)
+		if err != nil {
+			return err
+		}
+		if err = d.add(fileSource(p, data)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// renderer is the command for a folder that is not read as it is, nil for any other.
+func (d *draft) renderer(path string) []string {
+	rel := d.relative(path)
+	if _, err := os.Stat(filepath.Join(path, "Chart.yaml")); err == nil {
+		abs, _ := filepath.Abs(path)
+		return []string{"helm", "template", filepath.Base(abs), "./" + rel}
+	}
+	for _, k := range []string{"kustomization.yaml", "kustomization.yml", "Kustomization"} {
+		if _, err := os.Stat(filepath.Join(path, k)); err == nil {
+			return []string{"kubectl", "kustomize", rel}
+		}
+	}
+	return nil
+}
+
+func (d *draft) add(s source) error {
+	all, err := parse(s)
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(all, func(m manifest) bool { return m.apiVersion == profile.APIVersion }) {
+		d.whole = ""
+		return nil // an earlier profile of theirs
+	}
+	docs, err := documents(s.data)
+	if err != nil {
+		return fmt.Errorf("%s: %w", s.name, err)
+	}
+	d.files = append(d.files, drafted{s, docs})
+	return nil
+}
+
+// choose tells the nodes from what they need.
+func (d *draft) choose() error {
+	var plain []map[string]any
+	var have []string
+	for _, f := range d.files {
+		for _, o := range f.objects {
+			have = append(have, called(o))
+			switch {
+			case o["kind"] != "Deployment" && o["kind"] != "StatefulSet":
+			case erlang(o) != "":
+				d.nodes = append(d.nodes, o)
+			default:
+				plain = append(plain, o)
+			}
+		}
+	}
+	switch {
+	case len(d.nodes) > 0:
+		d.others = plain
+	case len(plain) == 1:
+		d.nodes = plain
+	case len(plain) == 0:
+		return fmt.Errorf("no Deployment or StatefulSet is there, so that nothing would run; there is %s", strings.Join(have, ", "))
+	default:
+		var names []string
+		for _, o := range plain {
+			names = append(names, called(o))
+		}
+		return fmt.Errorf("which of %s is the application? Nothing in them speaks of Erlang (a port epmd or 4369, a variable such as RELEASE_COOKIE, -setcookie): give the file of the one that is meant", strings.Join(names, ", "))
+	}
+	return nil
+}
+
+// share decides which files are required. One that holds both sorts cannot be.
+func (d *draft) share(path string) error {
+	for _, f := range d.files {
+		var node, other string
+		for _, o := range f.objects {
+			switch {
+			case d.isNode(o) || o["kind"] == "Service" && d.selectsAny(o, d.nodes):
+				node = called(o)
+			case d.isOther(o):
+				other = called(o)
+			}
+		}
+		switch {
+		case other == "":
+		case node != "":
+			return fmt.Errorf("%s holds %s, which belongs to the nodes of the cluster, and %s, which is no node: put the latter into a file of its own, it goes to spec.requires", f.name, node, other)
+		default:
+			d.before = append(d.before, f.name)
+			d.why["requires"] = "nothing in " + other + " speaks of Erlang"
+		}
+	}
+	if len(d.before) > 0 {
+		d.whole = ""
+	}
+	return nil
+}
+
+func (d *draft) isNode(o map[string]any) bool {
+	return slices.ContainsFunc(d.nodes, func(n map[string]any) bool { return called(n) == called(o) })
+}
+
+// isOther tells whether an object is, or serves, what the nodes need: it has to be there before it.
+func (d *draft) isOther(o map[string]any) bool {
+	name := text(dict(o["metadata"])["name"])
+	if o["kind"] == "CustomResourceDefinition" || o["kind"] == "Service" && d.selectsAny(o, d.others) {
+		return true
+	}
+	return slices.ContainsFunc(d.others, func(w map[string]any) bool {
+		return called(w) == called(o) || o["kind"] != "Service" && o["kind"] != "Namespace" && mentions(w["spec"], name)
+	})
+}
+
+func (d *draft) selectsAny(service map[string]any, among []map[string]any) bool {
+	sel := dict(dict(service["spec"])["selector"])
+	return len(sel) > 0 && slices.ContainsFunc(among, func(w map[string]any) bool {
+		labels := dict(dict(dict(dict(w["spec"])["template"])["metadata"])["labels"])
+		for k, v := range sel {
+			if labels[k] != v {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// mentions tells whether a text is one of the values in v.
+func mentions(v any, word string) bool {
+	switch v := v.(type) {
+	case string:
+		return v == word
+	case []any:
+		return slices.ContainsFunc(v, func(x any) bool { return mentions(x, word) })
+	case map[string]any:
+		for _, x := range v {
+			if mentions(x, word) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func called(o map[string]any) string {
+	return text(o["kind"]) + " " + text(dict(o["metadata"])["name"])
+}
+
+// relative is a path as the profile's folder sees it.
+func (d *draft) relative(path string) string {
+	from, err1 := filepath.Abs(d.dir)
+	to, err2 := filepath.Abs(path)
+	if rel, err := filepath.Rel(from, to); err1 == nil && err2 == nil && err == nil {
+		return rel
+	}
+	return path
+}
