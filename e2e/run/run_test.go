@@ -6,6 +6,7 @@ import (
 
 	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/exitcode"
+	"meshproof.dev/meshproof/e2e/profile"
 	"meshproof.dev/meshproof/e2e/workload"
 )
 
@@ -37,6 +38,22 @@ func TestNoCheckIsAUsageError(t *testing.T) {
 	_, err := Start(t.Context(), Options{Checks: []check.Check{}, Out: t.TempDir()}, nil)
 	if exitcode.Of(err) != exitcode.Usage {
 		t.Errorf("error %v, code %d", err, exitcode.Of(err))
+	}
+}
+
+// All workloads of a run are deployed at the same time, so that no two may fix the same namespace.
+func TestWorkloadsOfOneNamespaceAreRefused(t *testing.T) {
+	fixed := func(name, ns string) *workload.Workload {
+		return &workload.Workload{Profile: &profile.Profile{Metadata: profile.Metadata{Name: name}}, Resolved: &profile.Resolved{Namespace: ns}}
+	}
+	for _, ok := range [][]*workload.Workload{{fixed("a", ""), fixed("b", "")}, {fixed("a", "prod"), fixed("b", "test"), fixed("c", "")}} {
+		if err := apart(ok); err != nil {
+			t.Error(err)
+		}
+	}
+	_, err := Start(t.Context(), Options{Out: t.TempDir()}, []*workload.Workload{fixed("a", "prod"), fixed("b", "prod")})
+	if err == nil || !strings.Contains(err.Error(), "a and b both fix the namespace prod") || exitcode.Of(err) != exitcode.Usage {
+		t.Errorf("%v (%d)", err, exitcode.Of(err))
 	}
 }
 
