@@ -23,8 +23,7 @@ func imageAvailable() Check {
 					f.Seen = strings.Split(im.Detail, "\n")
 					f.Remedy = "mend what the last lines of the build say"
 				}
-				notPulled(v, im.Name, &f)
-				all = append(all, f)
+				all = append(all, pulled(v, im.Name, f)...)
 			}
 			if len(all) == 0 {
 				return none(v, "no image of the workload was recorded")
@@ -38,17 +37,26 @@ func withoutImage() []string {
 	return append([]string{"pods/*", "service/*", "vm/*", "dns/*", "probe/*"}, aboveVM()...)
 }
 
-// notPulled makes a failure of what the pods say of an image that the nodes have to pull.
-func notPulled(v *view.View, name string, f *Finding) {
+// pulled are the findings about an image that the nodes have to pull: one for each pod that waits for it, since a node may have
+// what another lacks, and its own, which is f where none waits.
+func pulled(v *view.View, name string, f Finding) []Finding {
+	all := []Finding{f}
 	for _, n := range v.NoImages() {
 		if n.Container.Image != name {
 			continue
 		}
-		f.Outcome, f.Code, f.At = Fail, "not-pulled", n.From
-		f.Says = fmt.Sprintf("node %s cannot get image %s for container %s of %s (%s)", n.Pod.Last().Node, name, n.Container.Name, n.Pod.Name, n.Container.Reason)
-		f.Seen = append([]string{n.Container.Message}, notices(v, "Pod/"+n.Pod.Name)...)
-		f.Remedy = "list the image in spec.images with the way in which it is had (build, archive, local or pull); or mend its name, or give the pods a pull secret that the cluster has"
-		f.Try = fmt.Sprintf("kubectl -n %s describe pod %s", v.Header.Namespace, n.Pod.Name)
-		return
+		not := Finding{
+			Subject: onPod(n.Pod), Outcome: Fail, Code: "not-pulled", At: n.From,
+			Says:   fmt.Sprintf("node %s cannot get image %s for container %s of %s (%s)", n.Pod.Last().Node, name, n.Container.Name, n.Pod.Name, n.Container.Reason),
+			Seen:   append([]string{n.Container.Message}, notices(v, "Pod/"+n.Pod.Name)...),
+			Remedy: "list the image in spec.images with the way in which it is had (build, archive, local or pull); or mend its name, or give the pods a pull secret that the cluster has",
+			Try:    fmt.Sprintf("kubectl -n %s describe pod %s", v.Header.Namespace, n.Pod.Name),
+		}
+		if len(all) == 1 {
+			all[0] = not
+			all[0].Subject = f.Subject
+		}
+		all = append(all, not)
 	}
+	return all
 }

@@ -112,6 +112,15 @@ func faults() []fault {
 			s.Drop(func(e recording.Event) bool { return e.Image == nil && e.Object == nil && e.Start == nil })
 			s.Change(func(e recording.Event) bool { return e.Image != nil }, func(e *recording.Event) { e.Image.Outcome = "failed" })
 		}, []string{"image/available"}},
+		{"an image that no node can get", func(s *rt.Story) {
+			for i := range 3 {
+				s.Change(isPod(i), func(e *recording.Event) {
+					e.Pod.Phase, e.Pod.Ready, e.Pod.IP = "Pending", false, ""
+					e.Pod.Containers[0].State, e.Pod.Containers[0].Reason = "waiting", "ErrImagePull"
+				})
+			}
+			s.Drop(func(e recording.Event) bool { return byAgent(e) && e.Start == nil && e.Clock == nil && e.Beat == nil })
+		}, []string{"image/available"}},
 		{"one pod that dies", all(func(s *rt.Story) { dies(s, 1, "Can't set long node name!") }, speechless(1)), []string{"pods/running"}},
 		{"a policy that shuts out peers", all(networkPolicy(`"ingress":[]`), filtered, lonely), []string{"manifest/network-policy-admits-peers"}},
 		{"no policy, and filtered all the same", all(filtered, lonely), []string{"epmd/reachable"}},

@@ -31,7 +31,8 @@ func podTrials() map[string][]trial {
 					c := &e.Pod.Containers[0]
 					c.State, c.Reason, c.Message = "waiting", "ImagePullBackOff", "no such host"
 				})
-			}, []want{{"image " + rt.Image, check.Fail, "not-pulled", []string{rt.Image, rt.Name(1), "(ImagePullBackOff)", "no such host", "describe pod " + rt.Name(1)}}}},
+			}, []want{{"image " + rt.Image, check.Fail, "not-pulled", []string{rt.Image, rt.Name(1), "(ImagePullBackOff)", "no such host", "describe pod " + rt.Name(1)}},
+				{pod(1), check.Fail, "not-pulled", []string{rt.Image, "(ImagePullBackOff)"}}}},
 			{"not recorded", func(s *rt.Story) { s.Drop(isImage) }, []want{{whole, check.Unseen, "", []string{"no image"}}}},
 			{"pulled", func(s *rt.Story) { s.Change(isImage, func(e *recording.Event) { e.Image.Outcome = "pulled" }) }, nil},
 		},

@@ -142,7 +142,7 @@ func (d *draft) choose() error {
 	var have []string
 	for _, f := range d.files {
 		for _, o := range f.objects {
-			have = append(have, called(o))
+			have = append(have, named(o))
 			switch {
 			case o["kind"] != "Deployment" && o["kind"] != "StatefulSet":
 			case erlang(o) != "":
@@ -162,7 +162,7 @@ func (d *draft) choose() error {
 	default:
 		var names []string
 		for _, o := range plain {
-			names = append(names, called(o))
+			names = append(names, named(o))
 		}
 		return fmt.Errorf("which of %s is the application? Nothing in them speaks of Erlang (a port epmd or 4369, a variable such as RELEASE_COOKIE, -setcookie): give the file of the one that is meant", strings.Join(names, ", "))
 	}
@@ -176,9 +176,9 @@ func (d *draft) share(path string) error {
 		for _, o := range f.objects {
 			switch {
 			case d.isNode(o) || o["kind"] == "Service" && d.selectsAny(o, d.nodes):
-				node = called(o)
+				node = named(o)
 			case d.isOther(o):
-				other = called(o)
+				other = named(o)
 			}
 		}
 		switch {
@@ -197,7 +197,7 @@ func (d *draft) share(path string) error {
 }
 
 func (d *draft) isNode(o map[string]any) bool {
-	return slices.ContainsFunc(d.nodes, func(n map[string]any) bool { return called(n) == called(o) })
+	return slices.ContainsFunc(d.nodes, func(n map[string]any) bool { return named(n) == named(o) })
 }
 
 // isOther tells whether an object is, or serves, what the nodes need: it has to be there before it.
@@ -207,7 +207,7 @@ func (d *draft) isOther(o map[string]any) bool {
 		return true
 	}
 	return slices.ContainsFunc(d.others, func(w map[string]any) bool {
-		return called(w) == called(o) || o["kind"] != "Service" && o["kind"] != "Namespace" && mentions(w["spec"], name)
+		return named(w) == named(o) || o["kind"] != "Service" && o["kind"] != "Namespace" && mentions(w["spec"], name)
 	})
 }
 
@@ -239,10 +239,6 @@ func mentions(v any, word string) bool {
 		}
 	}
 	return false
-}
-
-func called(o map[string]any) string {
-	return text(o["kind"]) + " " + text(dict(o["metadata"])["name"])
 }
 
 // relative is a path as the profile's folder sees it.

@@ -78,7 +78,7 @@ func (d *draft) findCookie() error {
 					return nil
 				}
 				if v := text(e["value"]); v != "" && !strings.HasPrefix(v, "$") {
-					literal = fmt.Sprintf("variable %s of %s has the cookie written out", name, called(o))
+					literal = fmt.Sprintf("variable %s of %s has the cookie written out", name, named(o))
 				}
 			}
 		}
@@ -109,7 +109,7 @@ func (d *draft) findCookie() error {
 		if len(secrets) > 0 {
 			found = "there is Secret " + strings.Join(secrets, ", Secret ")
 		}
-		return fmt.Errorf("where is the cookie of %s? No variable with cookie in its name takes it from a Secret, and no Secret has a key with cookie in it; %s. Without it no node can be asked for its view", called(d.nodes[0]), found)
+		return fmt.Errorf("where is the cookie of %s? No variable with cookie in its name takes it from a Secret, and no Secret has a key with cookie in it; %s. Without it no node can be asked for its view", named(d.nodes[0]), found)
 	}
 	return nil
 }

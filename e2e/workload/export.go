@@ -51,7 +51,7 @@ func export(ctx context.Context, api client.Client, namespace, dir string) error
 		all = append(all, list.Items...)
 	}
 	all = slices.DeleteFunc(all, func(o unstructured.Unstructured) bool {
-		return generated(&o) || o.GetKind() == "Secret" && !named(all, o.GetName())
+		return generated(&o) || o.GetKind() == "Secret" && !podNames(all, o.GetName())
 	})
 	if !slices.ContainsFunc(all, func(o unstructured.Unstructured) bool {
 		return o.GetKind() == "Deployment" || o.GetKind() == "StatefulSet"
@@ -83,8 +83,8 @@ func generated(o *unstructured.Unstructured) bool {
 	return len(o.GetOwnerReferences()) > 0
 }
 
-// named tells whether a pod of one of the workloads names something.
-func named(all []unstructured.Unstructured, name string) bool {
+// podNames tells whether a pod of one of the workloads names something.
+func podNames(all []unstructured.Unstructured, name string) bool {
 	return slices.ContainsFunc(all, func(o unstructured.Unstructured) bool {
 		return (o.GetKind() == "Deployment" || o.GetKind() == "StatefulSet") && mentions(dict(o.Object["spec"])["template"], name)
 	})

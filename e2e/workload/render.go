@@ -35,13 +35,17 @@ type image struct {
 	NewTag  string `yaml:"newTag,omitempty"`
 }
 
-// Render gives the manifests as one YAML stream: the profile's, with its variables, changed by the mutant's layers, in the namespace (none
-// when empty), with the images that the manifests name replaced by what was made available for them.
+// Render gives the manifests as one YAML stream: the profile's, with its variables, changed by the mutant's layers, in the
+// namespace (none when empty), with the images that the manifests name replaced by what was made available for them.
 func (w *Workload) Render(namespace string, images map[string]string) ([]byte, error) {
+	return w.variant(w.shape, namespace, images)
+}
+
+// variant is what the profile deploys with these changes. A mutant's come after the profile's variables: they may break one.
+func (w *Workload) variant(changes []change, namespace string, images map[string]string) ([]byte, error) {
 	sources := w.sources
 	if len(w.Profile.Spec.Env) > 0 {
-		// kustomize opens lists of objects; a mutant's changes come after, they may break a variable.
-		plain, err := w.render(sources, nil, "", nil)
+		plain, err := w.render(sources, nil, "", nil) // opens lists of objects
 		if err == nil {
 			plain, err = withEnv(plain, w.Profile.Spec.Env)
 		}
@@ -50,7 +54,7 @@ func (w *Workload) Render(namespace string, images map[string]string) ([]byte, e
 		}
 		sources = []source{{data: plain}}
 	}
-	return w.render(sources, w.shape, namespace, images)
+	return w.render(sources, changes, namespace, images)
 }
 
 // RenderRequires gives what the profile requires as one YAML stream. What names a namespace keeps it: it may belong elsewhere.

@@ -43,7 +43,7 @@ func (w *Workload) RenderRollout(namespace string, images map[string]string) ([]
 	if len(w.rollout) == 0 {
 		return nil, nil
 	}
-	return w.render(w.sources, slices.Concat(w.shape, w.rollout), namespace, images)
+	return w.variant(slices.Concat(w.shape, w.rollout), namespace, images)
 }
 
 // Rolls are the workloads that the next version gives other pods, none where there is no next version. It is an error when a
