@@ -99,10 +99,10 @@ func (s *story) record(ctx context.Context) error {
 	if s.client, err = kubernetes.NewForConfig(s.g.cluster.Config); err != nil {
 		return err
 	}
+	defer s.tearDown()
 	if err = s.settle(ctx); err != nil {
 		return err
 	}
-	defer s.tearDown()
 	if s.art, err = newArtifacts(s.client, s.ns, filepath.Join(s.dir, "artifacts", s.ns), s.known); err != nil {
 		return err
 	}

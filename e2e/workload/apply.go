@@ -75,13 +75,16 @@ func (a *Applier) create(ctx context.Context, o *unstructured.Unstructured) erro
 		return err
 	}
 	if o.GetKind() == "Namespace" && o.GroupVersionKind().Group == "" && a.ours[o.GetName()] {
-		return a.decorate(ctx, o)
+		// Admission goes by the labels that the manifests want on it.
+		return a.adapt(ctx, o, map[string]any{"metadata": map[string]any{"labels": o.GetLabels(), "annotations": o.GetAnnotations()}})
 	}
 	if !a.ours[o.GetNamespace()] {
 		label(o, a.run) // it outlives every namespace of ours: who finds it is to know whose it is
 	}
 	err = a.api.Create(ctx, o, &client.CreateOptions{Raw: &metav1.CreateOptions{FieldValidation: metav1.FieldValidationStrict}})
 	switch {
+	case apierrors.IsAlreadyExists(err) && a.ours[o.GetNamespace()]:
+		return a.adapt(ctx, o, o.Object) // the cluster makes some in each namespace: ServiceAccount default
 	case apierrors.IsAlreadyExists(err):
 		return a.taken(ctx, o)
 	case err != nil:
@@ -136,9 +139,9 @@ func (a *Applier) elsewhere(ctx context.Context, name string) error {
 	return nil
 }
 
-// decorate gives our namespace the labels and annotations that the manifests want on it: admission goes by them.
-func (a *Applier) decorate(ctx context.Context, o *unstructured.Unstructured) error {
-	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"labels": o.GetLabels(), "annotations": o.GetAnnotations()}})
+// adapt gives an object in a namespace of ours, or that namespace, what the manifests want.
+func (a *Applier) adapt(ctx context.Context, o *unstructured.Unstructured, want map[string]any) error {
+	patch, err := json.Marshal(want)
 	if err != nil {
 		return err
 	}

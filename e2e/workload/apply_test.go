@@ -26,6 +26,7 @@ func applier(there ...client.Object) *Applier {
 	for kind, scope := range map[schema.GroupVersionKind]meta.RESTScope{
 		{Version: "v1", Kind: "Namespace"}:                                       meta.RESTScopeRoot,
 		{Version: "v1", Kind: "ConfigMap"}:                                       meta.RESTScopeNamespace,
+		{Version: "v1", Kind: "ServiceAccount"}:                                  meta.RESTScopeNamespace,
 		{Version: "v1", Kind: "Pod"}:                                             meta.RESTScopeNamespace,
 		{Group: "apps", Version: "v1", Kind: "StatefulSet"}:                      meta.RESTScopeNamespace,
 		{Group: "rbac.authorization.k8s.io", Version: "v1", Kind: "ClusterRole"}: meta.RESTScopeRoot,
@@ -54,13 +55,18 @@ func get(t *testing.T, a *Applier, apiVersion, kind, namespace, name string) *un
 const clusterRole = "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: shop}\n"
 
 func TestAppliedIsRemovedUnlessItGoesWithANamespace(t *testing.T) {
-	a := applier(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "ns"}})
+	a := applier(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "ns"}}, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "default"}})
 	err := a.Apply(t.Context(), []byte(`
 apiVersion: v1
 kind: Namespace
 metadata: {name: ns, labels: {pod-security.kubernetes.io/enforce: baseline}}
 ---
 `+clusterRole+`---
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: default}
+imagePullSecrets: [{name: registry}]
+---
 apiVersion: v1
 kind: ConfigMap
 metadata: {name: here}
@@ -78,6 +84,9 @@ metadata: {name: shop}
 	}
 	if o := get(t, a, "v1", "Namespace", "", "ns"); o.GetLabels()["pod-security.kubernetes.io/enforce"] != "baseline" {
 		t.Errorf("our namespace has not what the manifests want on it: %v", o.GetLabels())
+	}
+	if o := get(t, a, "v1", "ServiceAccount", "ns", "default"); len(secretNames(o.Object["imagePullSecrets"])) != 1 {
+		t.Errorf("what the cluster makes in each namespace has not what the manifests want: %v", o)
 	}
 	if o := get(t, a, "rbac.authorization.k8s.io/v1", "ClusterRole", "", "shop"); o == nil || o.GetLabels()[Label] != "r1" {
 		t.Errorf("what outlives our namespace does not say whose it is: %v", o)

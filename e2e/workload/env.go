@@ -110,17 +110,26 @@ func present(manifests []byte, images map[string]string) ([]byte, error) {
 	return edited(manifests, func(o *yaml.Node) { relax(o, refs) })
 }
 
-// relax changes the pull policy of the containers below n that have one of the images.
+// relax changes the pull policy of all containers below n that have one of the images.
 func relax(n *yaml.Node, refs map[string]bool) {
-	if im := under(n, "image"); im != nil && refs[im.Value] {
-		if p := under(n, "imagePullPolicy"); p != nil {
-			p.Value = "IfNotPresent"
-		} else if n.Kind == yaml.MappingNode {
-			// Without a policy the tag latest means always.
-			n.Content = append(n.Content, scalar("imagePullPolicy"), scalar("IfNotPresent"))
+	for i, c := range n.Content {
+		if n.Kind == yaml.MappingNode && i%2 == 1 && (n.Content[i-1].Value == "containers" || n.Content[i-1].Value == "initContainers") {
+			for _, container := range c.Content {
+				relaxOne(container, refs)
+			}
 		}
-	}
-	for _, c := range n.Content {
 		relax(c, refs)
 	}
+}
+
+func relaxOne(container *yaml.Node, refs map[string]bool) {
+	if im := under(container, "image"); im == nil || !refs[im.Value] {
+		return
+	}
+	if p := under(container, "imagePullPolicy"); p != nil {
+		*p = *scalar("IfNotPresent")
+		return
+	}
+	// Without a policy the tag latest means always.
+	container.Content = append(container.Content, scalar("imagePullPolicy"), scalar("IfNotPresent"))
 }
