@@ -204,8 +204,7 @@ func (a *Applier) Remove(ctx context.Context, budget time.Duration) error {
 		err := a.api.Delete(ctx, o, client.PropagationPolicy(metav1.DeletePropagationBackground), client.Preconditions{UID: &uid})
 		if err == nil && budget > 0 {
 			err = await(ctx, budget, func(ctx context.Context) (bool, string) {
-				err := a.api.Get(ctx, client.ObjectKeyFromObject(o), o.DeepCopy())
-				return apierrors.IsNotFound(err), "it is there"
+				return apierrors.IsNotFound(a.api.Get(ctx, client.ObjectKeyFromObject(o), o.DeepCopy())), "it is there"
 			}, describe(o)+" is not gone")
 		}
 		if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {

@@ -36,7 +36,7 @@ func (l Loader) draft(ctx context.Context, path, at string) (string, error) {
 	if err = d.choose(); err != nil {
 		return "", err
 	}
-	if err = d.share(path); err != nil {
+	if err = d.share(); err != nil {
 		return "", err
 	}
 	if err = d.findCookie(); err != nil {
@@ -170,7 +170,7 @@ func (d *draft) choose() error {
 }
 
 // share decides which files are required. One that holds both sorts cannot be.
-func (d *draft) share(path string) error {
+func (d *draft) share() error {
 	for _, f := range d.files {
 		var node, other string
 		for _, o := range f.objects {

@@ -15,9 +15,9 @@ func TestInitIsTakenByLint(t *testing.T) {
 	if _, code, err := meshproof(t, "init", "../../../fixtures/profiles/dns-srv", "-o", at); err != nil {
 		t.Fatalf("%v (%d)", err, code)
 	}
-	text, err := os.ReadFile(at)
-	if err != nil || strings.Count(string(text), "\n") > 10 {
-		t.Errorf("%v\n%s", err, text)
+	text, rerr := os.ReadFile(at)
+	if rerr != nil || strings.Count(string(text), "\n") > 10 {
+		t.Errorf("%v\n%s", rerr, text)
 	}
 	if out, code, err := meshproof(t, "lint", "-v", at); err != nil || code != exitcode.OK || !strings.Contains(out, "StatefulSet derl, 3 replicas") {
 		t.Errorf("%v (%d)\n%s", err, code, out)
