@@ -22,7 +22,7 @@ import (
 )
 
 func lintCommand(code *int) *cobra.Command {
-	c := &cobra.Command{Use: "lint [PROFILE]", Short: "judge a profile and its manifests, before any cluster", Args: usage(1)}
+	c := &cobra.Command{Use: "lint [PROFILE|DIR|FILE|-]", Short: "judge a profile and its manifests, or manifests alone, before any cluster", Args: usage(1)}
 	name := c.Flags().StringP("file", "f", "dns-a", "profile: a name among the fixtures, a folder, or a file")
 	verbose := c.Flags().BoolP("verbose", "v", false, "print the profile as understood, each value with its origin")
 	form := output(c)
@@ -38,7 +38,13 @@ func lintCommand(code *int) *cobra.Command {
 		if err != nil {
 			fixtures = ""
 		}
-		w, err := loader(fixtures).Load(c.Context(), *name)
+		var w *workload.Workload
+		var notes []string
+		if l := loader(fixtures); l.Plain(*name) {
+			w, notes, err = l.LoadPlain(c.Context(), *name, c.InOrStdin())
+		} else {
+			w, err = l.Load(c.Context(), *name)
+		}
 		if err != nil {
 			return err
 		}
@@ -49,6 +55,7 @@ func lintCommand(code *int) *cobra.Command {
 		if err != nil {
 			return err
 		}
+		p.Notes = slices.Concat(notes, p.Notes)
 		return present(c.OutOrStdout(), *form, code, []reports.Profile{p})
 	}
 	return c
