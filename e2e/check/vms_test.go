@@ -110,6 +110,7 @@ func vmTrials() map[string][]trial {
 		},
 		"vm/first-process": {
 			{"a shell", vm(1, func(m *recording.VM) { m.NSPID, m.First = 7, "sh" }), []want{{pod(1), check.Fail, "shell-first", []string{"is sh", "process 7", "ENTRYPOINT"}}}},
+			{"a shell with a trap", vm(1, func(m *recording.VM) { m.NSPID, m.First, m.FirstCatches = 7, "sh", true }), nil},
 			{"an init", vm(1, func(m *recording.VM) { m.NSPID, m.First = 7, "tini" }), nil},
 		},
 		"vm/busy-wait": {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"meshproof.dev/meshproof/e2e/recording"
 )
@@ -55,7 +56,7 @@ func (fs FS) VM(pid int, secrets Secrets) recording.VM {
 	}
 	if v.NSPID > 1 {
 		var err error
-		if v.First, err = fs.first(pid); err != nil {
+		if v.First, v.FirstCatches, err = fs.first(pid); err != nil {
 			d.add("process 1 of its PID namespace: %v", err)
 		}
 		v.First = secrets.known(v.First)
@@ -177,16 +178,16 @@ func parseNSPID(status string) int {
 	return 0
 }
 
-// first names the process that is 1 in the PID namespace of pid. It is looked for among all: in a pod that shares its
-// process namespace it is no ancestor of the BEAM.
-func (fs FS) first(pid int) (string, error) {
+// first names the process that is 1 in the PID namespace of pid, and tells whether it catches SIGTERM. It is looked for among
+// all: in a pod that shares its process namespace it is no ancestor of the BEAM.
+func (fs FS) first(pid int) (name string, catches bool, err error) {
 	ns, err := os.Readlink(fs.path(pid, "ns/pid"))
 	if err != nil {
-		return "", err
+		return "", false, err
 	}
 	all, err := os.ReadDir(string(fs))
 	if err != nil {
-		return "", err
+		return "", false, err
 	}
 	for _, e := range all {
 		other, err := strconv.Atoi(e.Name())
@@ -201,10 +202,22 @@ func (fs FS) first(pid int) (string, error) {
 			continue
 		}
 		if p, alive := fs.Process(other); alive {
-			return p.Name, nil
+			return p.Name, catchesTerm(string(status)), nil
 		}
 	}
-	return "", fmt.Errorf("none of the %d entries of /proc is it", len(all))
+	return "", false, fmt.Errorf("none of the %d entries of /proc is it", len(all))
+}
+
+// catchesTerm reads from a process's status whether it has a handler for SIGTERM (proc_pid_status(5), SigCgt). Process 1 of a
+// PID namespace does not even die of a signal that it does not catch.
+func catchesTerm(status string) bool {
+	for line := range strings.Lines(status) {
+		if mask, ok := strings.CutPrefix(line, "SigCgt:"); ok {
+			set, err := strconv.ParseUint(strings.TrimSpace(mask), 16, 64)
+			return err == nil && set&(1<<(syscall.SIGTERM-1)) != 0
+		}
+	}
+	return false
 }
 
 // details collects what could not be read.

@@ -60,6 +60,14 @@ func TestVM(t *testing.T) {
 	}
 	same(t, got, want)
 
+	// A shell with a trap: SIGTERM is signal 15, the kernel's bit 14.
+	for mask, catches := range map[string]bool{"0000000000010002": false, "0000000000014002": true, "x": false} {
+		files(t, fs, 70, map[string]string{"status": "NSpid:\t70\t1\nSigIgn:\t0000000000004000\nSigCgt:\t" + mask + "\n"})
+		if got = fs.VM(71, Secrets{}); got.FirstCatches != catches {
+			t.Errorf("SigCgt %s: it catches SIGTERM: %t", mask, got.FirstCatches)
+		}
+	}
+
 	// The VM is process 1 itself, and its release is Elixir's.
 	files(t, fs, 71, map[string]string{
 		"status": "NSpid:\t71\t1\n", "environ": zeros("RELEASE_VM_ARGS=/app/vm.args"), "root/app/vm.args": "+P 5\n",
