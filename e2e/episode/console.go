@@ -8,14 +8,13 @@ import (
 	"meshproof.dev/meshproof/e2e/view"
 )
 
-// Console records what the profile's console commands answer, each run once in the first member. It comes last: a
-// command may start a VM in the pod, which is nothing that an observed pod should have.
+// Console records what the profile's console commands answer, each run once in the youngest member: after a recovery that is
+// the replacement, and whether the application took it in again, it knows best. Nodes that are connected may be no cluster of
+// the application's. It comes last: a command may start a VM in the pod, which is nothing that an observed pod should have.
 func Console(ctx context.Context, r *Recorder, commands []profile.Command, run func(context.Context, *view.Pod, profile.Command) recording.Exec) error {
 	var pod *view.Pod
 	r.Ask(func(v *view.View) {
-		if must := v.Must(v.End()); len(must) > 0 {
-			pod = must[0]
-		}
+		pod = youngest(v.Must(v.End()))
 	})
 	if pod == nil {
 		return nil
@@ -28,4 +27,15 @@ func Console(ctx context.Context, r *Recorder, commands []profile.Command, run f
 		r.Sink(recording.Event{T: r.Now(), By: "run", Exec: &e})
 	}
 	return nil
+}
+
+// youngest is the pod that was created last, of several in the same second the first; nil of none.
+func youngest(pods []*view.Pod) *view.Pod {
+	var best *view.Pod
+	for _, p := range pods {
+		if best == nil || p.Last().Created.After(best.Last().Created) {
+			best = p
+		}
+	}
+	return best
 }

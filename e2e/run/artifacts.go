@@ -72,7 +72,7 @@ func (a *artifacts) follow(p *recording.Pod, c recording.Container) {
 	if c.State == "waiting" {
 		return
 	}
-	key := fmt.Sprintf("%s.%s.%d", p.Name, c.Name, c.Restarts)
+	key := fmt.Sprintf("%s.%s.%d", p.UID, c.Name, c.Restarts)
 	a.mu.Lock()
 	known := a.seen[key]
 	a.seen[key] = true
@@ -86,11 +86,22 @@ func (a *artifacts) follow(p *recording.Pod, c recording.Container) {
 			return // it ended before its log could be read; events.log has why
 		}
 		defer r.Close()
-		f, err := os.Create(filepath.Join(a.dir, key+".log"))
+		f, err := a.create(p, c)
 		if err != nil {
 			return
 		}
 		defer f.Close()
 		_ = a.secrets.Copy(f, r) // it ends with the container, or with the story
 	})
+}
+
+// create makes the file for one start of a container. A StatefulSet gives a replacement the name of the pod before it: its
+// file has the beginning of its UID, too.
+func (a *artifacts) create(p *recording.Pod, c recording.Container) (*os.File, error) {
+	rest := fmt.Sprintf(".%s.%d.log", c.Name, c.Restarts)
+	f, err := os.OpenFile(filepath.Join(a.dir, p.Name+rest), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	if !os.IsExist(err) {
+		return f, err
+	}
+	return os.Create(filepath.Join(a.dir, p.Name+"-"+p.UID[:min(8, len(p.UID))]+rest))
 }

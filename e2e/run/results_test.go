@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"k8s.io/client-go/kubernetes/fake"
+
 	"meshproof.dev/meshproof/e2e/exitcode"
 	"meshproof.dev/meshproof/e2e/judge"
 	"meshproof.dev/meshproof/e2e/recording"
@@ -121,5 +123,28 @@ func TestEventsLogHoldsNoCookie(t *testing.T) {
 	got, err := os.ReadFile(filepath.Join(dir, "events.log"))
 	if err != nil || !strings.Contains(string(got), "Unhealthy: the probe said (cookie)\n") {
 		t.Errorf("events.log: %q, %v", got, err)
+	}
+}
+
+// A StatefulSet's replacement has the name of the pod before it, and a log of its own all the same.
+func TestLogsOfPodsWithOneNameAreApart(t *testing.T) {
+	s, _ := session(t)
+	dir := filepath.Join(s.Dir, "artifacts", "ns")
+	a, err := newArtifacts(fake.NewClientset(), "ns", dir, &s.known)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, uid := range []string{"11111111-a", "22222222-b", "22222222-b"} {
+		a.see(t.Context(), recording.Event{Pod: &recording.Pod{UID: uid, Name: "derl-0", Containers: []recording.Container{{Name: "derl", State: "running"}}}})
+		a.wg.Wait()
+	}
+	a.close()
+	for _, name := range []string{"derl-0.derl.0.log", "derl-0-22222222.derl.0.log"} {
+		if got, err := os.ReadFile(filepath.Join(dir, name)); err != nil || len(got) == 0 {
+			t.Errorf("%s: %q, %v", name, got, err)
+		}
+	}
+	if all, err := os.ReadDir(dir); err != nil || len(all) != 3 {
+		t.Errorf("%v, %v; want events.log and two logs", all, err)
 	}
 }
