@@ -47,6 +47,13 @@ func podTrials() map[string][]trial {
 					e.Pod.Containers[0].State, e.Pod.Containers[0].Reason = "waiting", "ErrImagePull"
 				})
 			}, []want{{pod(1), check.Fail, "not-running", []string{rt.Name(1), "waiting (ErrImagePull)", "describe pod " + rt.Name(1)}}}},
+			{"an init container fails", func(s *rt.Story) {
+				s.Change(isPod(1), func(e *recording.Event) {
+					e.Pod.Phase, e.Pod.Ready = "Pending", false
+					e.Pod.Containers = []recording.Container{{Name: "prepare", State: "waiting", Reason: "CrashLoopBackOff", Restarts: 3, Log: []string{"cp: cannot stat '/cookie/cookie'"}},
+						{Name: "derl", State: "waiting", Reason: "PodInitializing"}}
+				})
+			}, []want{{pod(1), check.Fail, "not-running", []string{"container prepare", "CrashLoopBackOff", "cannot stat", "-c prepare"}}}},
 			{"not scheduled", func(s *rt.Story) {
 				s.Change(isPod(1), func(e *recording.Event) {
 					e.Pod.Phase, e.Pod.Ready, e.Pod.Containers, e.Pod.NotReady = "Pending", false, nil, "0/1 nodes are available: insufficient memory"

@@ -41,6 +41,15 @@ func TestPodOf(t *testing.T) {
 			false, recording.Pod{Phase: "Running", NotReady: "ContainersNotReady"}},
 		{"readiness unknown", corev1.Pod{Status: corev1.PodStatus{Phase: corev1.PodRunning, Conditions: []corev1.PodCondition{cond(corev1.PodReady, corev1.ConditionUnknown, "NodeLost", "")}}},
 			false, recording.Pod{Phase: "Running"}},
+		{"an init container fails, another is done", corev1.Pod{Status: corev1.PodStatus{Phase: corev1.PodPending,
+			InitContainerStatuses: []corev1.ContainerStatus{
+				{Name: "done", RestartCount: 2, State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{Reason: "Completed"}}},
+				{Name: "fails", RestartCount: 1, State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff"}}},
+				{Name: "sidecar", State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: stamp}}},
+				{Name: "later", State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "PodInitializing"}}}},
+			ContainerStatuses: []corev1.ContainerStatus{{Name: "derl", State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "PodInitializing"}}}}}},
+			false, recording.Pod{Phase: "Pending", Containers: []recording.Container{
+				{Name: "fails", State: "waiting", Reason: "CrashLoopBackOff", Restarts: 1}, {Name: "derl", State: "waiting", Reason: "PodInitializing"}}}},
 		{"being deleted", corev1.Pod{ObjectMeta: metav1.ObjectMeta{DeletionTimestamp: &stamp}}, false, recording.Pod{Deleting: true}},
 		{"gone", corev1.Pod{ObjectMeta: metav1.ObjectMeta{DeletionTimestamp: &stamp}}, true, recording.Pod{Deleting: true, Gone: true}},
 	} {

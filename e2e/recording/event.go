@@ -126,8 +126,8 @@ type Pod struct {
 	NotReady   string            `json:"notReady,omitempty"` // why, from the Ready and PodScheduled conditions
 	Created    time.Time         `json:"created"`
 	Deleting   bool              `json:"deleting,omitempty"`
-	Gone       bool              `json:"gone,omitempty"` // the object was removed
-	Containers []Container       `json:"containers,omitempty"`
+	Gone       bool              `json:"gone,omitempty"`       // the object was removed
+	Containers []Container       `json:"containers,omitempty"` // of the init containers only those that fail; they come first
 }
 
 // Container is the state of one container of a pod.

@@ -32,6 +32,9 @@ func (v *View) Starting() (bool, string) {
 			if c.State == "waiting" && (c.Reason == "" || c.Reason == "ContainerCreating" || c.Reason == "PodInitializing") {
 				return true, fmt.Sprintf("container %s of %s is being created", c.Name, p.Name)
 			}
+			if c.State != "running" {
+				break // it has failed; where it is an init container, those after it wait for it
+			}
 		}
 	}
 	return false, ""

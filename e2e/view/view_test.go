@@ -373,12 +373,19 @@ func TestBooted(t *testing.T) {
 		"not ready":     {2 * time.Second, nil, "is not Ready"},
 		"ready":         {rt.Ready + 200*time.Millisecond, nil, ""},
 		"crashed":       {2 * time.Second, func(c *recording.Container) { c.State, c.Restarts = "waiting", 1; c.Reason = "CrashLoopBackOff" }, ""},
+		"waits for an init container that crashed": {700 * time.Millisecond, nil, ""},
 	} {
 		s := rt.Formation(3)
 		s.Cut(c.cut)
-		if c.change != nil {
-			s.Change(func(e recording.Event) bool { return e.Pod != nil }, func(e *recording.Event) { c.change(&e.Pod.Containers[0]) })
-		}
+		s.Change(func(e recording.Event) bool { return e.Pod != nil }, func(e *recording.Event) {
+			switch {
+			case c.change != nil:
+				c.change(&e.Pod.Containers[0])
+			case strings.Contains(name, "init"):
+				e.Pod.Containers = append([]recording.Container{{Name: "prepare", State: "waiting", Reason: "CrashLoopBackOff", Restarts: 1}},
+					recording.Container{Name: "derl", State: "waiting", Reason: "PodInitializing"})
+			}
+		})
 		booted, what := fold(t, s).Booted()
 		if booted != (c.want == "") || !strings.Contains(what, c.want) {
 			t.Errorf("%s: booted %t: %q", name, booted, what)
