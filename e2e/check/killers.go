@@ -47,6 +47,7 @@ func Killers() map[string]Killer {
 		"manifest/max-unavailable all-at-once":        {Mutant: "rollout-all-at-once"},
 		"rollout/replaces-all stuck":                  {Mutant: "rollout-stuck"},
 		"rollout/hands-over founded-anew":             {Mutant: "rollout-all-at-once"},
+		"console/commands-work command-failed":        {Mutant: "rabbitmq-data-lost"},
 	}
 	for why, checks := range trialOnly() {
 		for id, codes := range checks {
@@ -89,7 +90,6 @@ func trialOnly() map[string]map[string][]string {
 			"vm/auto-connect":                      {"never"},
 			"vm/partitions-prevented-same":         {"differs"},
 			"mesh/full":                            {"not-in-view", "too-few"},
-			"console/commands-work":                {"command-failed"},
 		},
 		"no mutant yet; a deed in a running pod brings it about": {
 			"epmd/name-registered":          {"not-registered"},
