@@ -2,7 +2,6 @@ package check
 
 import (
 	"fmt"
-	"slices"
 
 	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/view"
@@ -11,15 +10,15 @@ import (
 func vmFirst() Check {
 	return Check{
 		ID: "vm/first-process", Title: "gets the signals that Kubernetes sends", Rung: Pods, Level: Advice, Episode: "formation",
-		Why:    "SIGTERM goes to the container's first process. A shell there does not pass it on, unless it has a trap for it: the node never leaves its cluster, and is killed when the grace period is over.",
+		Why:    "SIGTERM goes to the container's first process. A shell or a script there does not pass it on, unless it has a trap for it: the node never leaves its cluster, and is killed when the grace period is over.",
 		Source: "https://www.erlang.org/doc/apps/kernel/kernel_app.html#os-signal-event-handler",
 		Causes: map[string][]string{"shell-first": nil},
 		Judge: func(v *view.View) []Finding {
-			shells := []string{"sh", "bash", "ash", "dash", "busybox", "ksh", "zsh"}
 			return eachVM(v, func(p *view.Pod, vm *recording.VM, f *Finding) {
-				// What a trap does is not seen here: recovery/exit-clean sees how the node ends.
-				if vm.NSPID != 1 && !vm.FirstCatches && slices.Contains(shells, vm.First) {
-					f.fail("shell-first", fmt.Sprintf("the first process of %s is %s, the VM is process %d: SIGTERM does not reach it", p.Name, vm.First, vm.NSPID),
+				// Its name says nothing: a script's is its own. What a trap does is not seen here, but how the node ends is
+				// (recovery/exit-clean).
+				if vm.NSPID != 1 && vm.FirstDeaf {
+					f.fail("shell-first", fmt.Sprintf("the first process of %s is %s, which takes no notice of SIGTERM, and the VM is process %d: the signal does not reach it", p.Name, vm.First, vm.NSPID),
 						`write the entry point as a list, ENTRYPOINT ["/opt/derl/bin/derl"], or begin the script's last line with exec`)
 				}
 			})

@@ -109,8 +109,9 @@ func vmTrials() map[string][]trial {
 			{"said and not said", vm(1, func(m *recording.VM) { m.Env = map[string]string{"ERL_EPMD_PORT": "4369"} }), nil},
 		},
 		"vm/first-process": {
-			{"a shell", vm(1, func(m *recording.VM) { m.NSPID, m.First = 7, "sh" }), []want{{pod(1), check.Fail, "shell-first", []string{"is sh", "process 7", "ENTRYPOINT"}}}},
-			{"a shell with a trap", vm(1, func(m *recording.VM) { m.NSPID, m.First, m.FirstCatches = 7, "sh", true }), nil},
+			{"a shell", vm(1, func(m *recording.VM) { m.NSPID, m.First, m.FirstDeaf = 7, "sh", true }), []want{{pod(1), check.Fail, "shell-first", []string{"is sh", "process 7", "ENTRYPOINT"}}}},
+			{"a script", vm(1, func(m *recording.VM) { m.NSPID, m.First, m.FirstDeaf = 7, "entrypoint.sh", true }), []want{{pod(1), check.Fail, "shell-first", []string{"is entrypoint.sh"}}}},
+			{"a shell with a trap", vm(1, func(m *recording.VM) { m.NSPID, m.First = 7, "sh" }), nil},
 			{"an init", vm(1, func(m *recording.VM) { m.NSPID, m.First = 7, "tini" }), nil},
 		},
 		"vm/busy-wait": {

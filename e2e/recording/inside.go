@@ -20,8 +20,8 @@ type VM struct {
 	PID   int    `json:"pid"`   // in the node's PID namespace
 	NSPID int    `json:"nspid"` // in its own: 1 gets the signals that Kubernetes sends
 	First string `json:"first"` // name of the process that is 1 there; "" where that is the BEAM itself
-	// FirstCatches tells that it has a handler for SIGTERM, as a shell with a trap has.
-	FirstCatches bool `json:"firstCatches,omitempty"`
+	// FirstDeaf tells that it neither handles SIGTERM nor waits for it, so that the kernel throws the signal away.
+	FirstDeaf bool `json:"firstDeaf,omitempty"`
 
 	// Args is the command line after erlexec has put the files of -args_file into it, without the program. What follows
 	// -setcookie or -cookie is "(cookie)".

@@ -56,7 +56,7 @@ func (fs FS) VM(pid int, secrets Secrets) recording.VM {
 	}
 	if v.NSPID > 1 {
 		var err error
-		if v.First, v.FirstCatches, err = fs.first(pid); err != nil {
+		if v.First, v.FirstDeaf, err = fs.first(pid); err != nil {
 			d.add("process 1 of its PID namespace: %v", err)
 		}
 		v.First = secrets.known(v.First)
@@ -178,9 +178,9 @@ func parseNSPID(status string) int {
 	return 0
 }
 
-// first names the process that is 1 in the PID namespace of pid, and tells whether it catches SIGTERM. It is looked for among
-// all: in a pod that shares its process namespace it is no ancestor of the BEAM.
-func (fs FS) first(pid int) (name string, catches bool, err error) {
+// first names the process that is 1 in the PID namespace of pid, and tells whether SIGTERM is lost on it. It is looked for
+// among all: in a pod that shares its process namespace it is no ancestor of the BEAM.
+func (fs FS) first(pid int) (name string, deaf bool, err error) {
 	ns, err := os.Readlink(fs.path(pid, "ns/pid"))
 	if err != nil {
 		return "", false, err
@@ -202,22 +202,28 @@ func (fs FS) first(pid int) (name string, catches bool, err error) {
 			continue
 		}
 		if p, alive := fs.Process(other); alive {
-			return p.Name, catchesTerm(string(status)), nil
+			return p.Name, deafToTerm(string(status)), nil
 		}
 	}
 	return "", false, fmt.Errorf("none of the %d entries of /proc is it", len(all))
 }
 
-// catchesTerm reads from a process's status whether it has a handler for SIGTERM (proc_pid_status(5), SigCgt). Process 1 of a
-// PID namespace does not even die of a signal that it does not catch.
-func catchesTerm(status string) bool {
+// deafToTerm reads from a process's status whether it has neither a handler for SIGTERM nor blocks it, as those do that wait
+// for signals (tini, dumb-init). The kernel throws such a signal away when the process is 1 of its PID namespace
+// (pid_namespaces(7)); proc_pid_status(5) has the masks.
+func deafToTerm(status string) bool {
+	const term = 1 << (syscall.SIGTERM - 1)
+	known, takes := false, false
 	for line := range strings.Lines(status) {
-		if mask, ok := strings.CutPrefix(line, "SigCgt:"); ok {
-			set, err := strconv.ParseUint(strings.TrimSpace(mask), 16, 64)
-			return err == nil && set&(1<<(syscall.SIGTERM-1)) != 0
+		name, mask, _ := strings.Cut(line, ":")
+		if name != "SigCgt" && name != "SigBlk" {
+			continue
+		}
+		if set, err := strconv.ParseUint(strings.TrimSpace(mask), 16, 64); err == nil {
+			known, takes = true, takes || set&term != 0
 		}
 	}
-	return false
+	return known && !takes
 }
 
 // details collects what could not be read.

@@ -60,11 +60,16 @@ func TestVM(t *testing.T) {
 	}
 	same(t, got, want)
 
-	// A shell with a trap: SIGTERM is signal 15, the kernel's bit 14.
-	for mask, catches := range map[string]bool{"0000000000010002": false, "0000000000014002": true, "x": false} {
-		files(t, fs, 70, map[string]string{"status": "NSpid:\t70\t1\nSigIgn:\t0000000000004000\nSigCgt:\t" + mask + "\n"})
-		if got = fs.VM(71, Secrets{}); got.FirstCatches != catches {
-			t.Errorf("SigCgt %s: it catches SIGTERM: %t", mask, got.FirstCatches)
+	// SIGTERM is signal 15, the kernel's bit 14.
+	for masks, deaf := range map[string]bool{
+		"SigBlk:\t0000000000000000\nSigIgn:\t0000000000004000\nSigCgt:\t0000000000010002\n": true,  // a shell
+		"SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\nSigCgt:\t0000000000014002\n": false, // one with a trap
+		"SigBlk:\tfffffffe7bfaf826\nSigIgn:\t0000000000000000\nSigCgt:\t0000000000000000\n": false, // tini
+		"SigBlk:\tx\n": false, // not known
+	} {
+		files(t, fs, 70, map[string]string{"status": "NSpid:\t70\t1\n" + masks})
+		if got = fs.VM(71, Secrets{}); got.FirstDeaf != deaf || got.First != "tini" {
+			t.Errorf("%q: deaf to SIGTERM: %t", masks, got.FirstDeaf)
 		}
 	}
 
