@@ -82,7 +82,7 @@ bench: $(BIN)/bench $(BIN)/e2e.test ## measure judging and looking, and make e2e
 
 NIGHTLY_OTP ?= 25 27 29
 # These bring releases of their own, so that OTP= says little about them.
-OWN_OTP := mixed-otp upgrade-otp
+OWN_OTP := mixed-otp rabbitmq upgrade-otp
 nightly: ## all of it: tests, fuzzing, each profile on each OTP release and three nodes, kill matrix
 	$(MAKE) test
 	scripts/fuzz.sh $(FUZZTIME)
