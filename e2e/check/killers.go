@@ -66,7 +66,7 @@ func trialOnly() map[string]map[string][]string {
 			"manifest/variables-set":               {"left-as-is", "unset"},
 			"manifest/name-per-pod":                {"same-name"},
 			"manifest/cookie-file-mode":            {"fs-group", "too-open"},
-			"manifest/governing-service":           {"names-nothing", "no-name", "not-headless"},
+			"manifest/governing-service":           {"names-nothing", "no-name"},
 			"manifest/network-policy-admits-peers": {"dist-closed", "dns-closed", "epmd-closed", "peers-closed"},
 			"manifest/host-network":                {"shared"},
 			"manifest/not-exposed":                 {"by-host-port", "by-service"},

@@ -8,7 +8,7 @@ import (
 
 func serviceHeadless() Check {
 	return Check{
-		ID: "service/headless", Title: "has a headless Service", Rung: Service, Level: Required, Episode: "formation",
+		ID: "service/headless", Title: "has a headless Service", Rung: Service, Level: Required, Episode: "formation", Static: true,
 		Why:    "Only a headless Service resolves to its pods. One with a cluster IP resolves to that address: every node would ask for itself or for one peer, under a name that no node has.",
 		Source: "https://kubernetes.io/docs/concepts/services-networking/service/#headless-services",
 		Causes: map[string][]string{"not-headless": above("dns/*", "discovery/*"), "no-service": above("dns/*", "discovery/*")},
@@ -16,10 +16,14 @@ func serviceHeadless() Check {
 			f := Finding{Subject: onService(v), Of: images(v), Outcome: Pass}
 			s, ok := v.Service()
 			switch {
+			case v.Profile.Service == "" && v.MeansNoMesh():
+				f.Outcome, f.Says = NotApplicable, "no Service selects the workload's pods, and the profile means each node to be alone"
 			case v.Profile.Service == "":
 				f.Outcome, f.Code = Fail, "no-service"
 				f.Says = "no Service among the manifests selects the workload's pods"
 				f.Remedy = "add a Service with clusterIP: None whose selector matches the labels of the pod template"
+			case !v.KubeSeen() && len(v.Objects("")) > 0:
+				return headlessAsWritten(v)
 			case !ok:
 				f.Outcome, f.Says = Unseen, fmt.Sprintf("Service %s was not reported by the API server", v.Profile.Service)
 			case s.ClusterIP != "None":
@@ -31,4 +35,26 @@ func serviceHeadless() Check {
 			return []Finding{f}
 		},
 	}
+}
+
+// headlessAsWritten judges the Service by its manifest, where nothing was deployed. Whether the nodes ask DNS for it is not seen
+// then: only where another object holds its name as DNS has it, a cluster IP is a mistake.
+func headlessAsWritten(v *view.View) []Finding {
+	m, blind := static(v)
+	if blind != nil {
+		return blind
+	}
+	f := Finding{Subject: onService(v), Outcome: Pass}
+	s := m.named(v.Profile.Service)
+	switch {
+	case s == nil:
+		f.skip(fmt.Sprintf("Service %s is not among the manifests", v.Profile.Service))
+	case s.Spec.ClusterIP == "None":
+	case !asksDNS(v, nil):
+		f.skip(fmt.Sprintf("Service %s is not headless, and nothing in the manifests asks DNS for it", s.Metadata.Name))
+	default:
+		f.fail("not-headless", fmt.Sprintf("Service %s gets a cluster IP: its name resolves to that one virtual address, not to the pods", s.Metadata.Name),
+			"set spec.clusterIP: None (the field is immutable: delete the Service and create it again)")
+	}
+	return []Finding{f}
 }

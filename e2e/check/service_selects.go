@@ -41,6 +41,9 @@ func serviceSelects() Check {
 			if len(all) > 0 {
 				return all
 			}
+			if v.MeansNoMesh() {
+				return []Finding{{Subject: onService(v), Outcome: NotApplicable, Says: "no Service selects the nodes' pods, and the profile means each node to be alone"}}
+			}
 			f := Finding{Subject: onService(v)}
 			f.fail("no-service", fmt.Sprintf("no Service among the manifests selects the pods of %s, whose labels are %s", m.members()[0], set(m.members()[0].labels())),
 				"add a Service with clusterIP: None and selector: {"+set(m.members()[0].labels())+"}")

@@ -82,15 +82,20 @@ func (l Loader) LoadPlain(ctx context.Context, path string, in io.Reader) (w *Wo
 	if _, _, err = w.resolve(); err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", path, err)
 	}
+	if w.Resolved.Replicas() == 1 {
+		w.Resolved.Expect.Topology = profile.NoMesh
+		notes = append(notes, "one replica is no cluster: what only peers need is not judged")
+	}
 	return w, notes, nil
 }
 
-// stream is all objects but the workloads that are no nodes, as one YAML stream. What Lists hold stands on its own.
+// stream is all objects but the workloads that are no nodes and their Services, as one YAML stream.
 func (d *draft) stream() ([]byte, error) {
 	var b strings.Builder
 	for _, f := range d.files {
 		for _, o := range f.objects {
-			if slices.ContainsFunc(d.others, func(other map[string]any) bool { return named(other) == named(o) }) {
+			theirs := o["kind"] == "Service" && d.selectsAny(o, d.others) && !d.selectsAny(o, d.nodes)
+			if theirs || slices.ContainsFunc(d.others, func(other map[string]any) bool { return named(other) == named(o) }) {
 				continue
 			}
 			y, err := sigsyaml.Marshal(o)

@@ -42,6 +42,7 @@ func TestPlainManifests(t *testing.T) {
 		"two that do":               {shop + "---\n" + strings.ReplaceAll(shop, "name: shop", "name: worker"), 2, "StatefulSet worker is taken", ""},
 		"the only one":              {postgres, 1, "it is the only workload there is", ""},
 		"none of several":           {postgres + "---\n" + strings.ReplaceAll(postgres, "name: db", "name: web"), 0, "", "which of Deployment db, Deployment web"},
+		"one replica":               {strings.Replace(shop, "spec:", "spec:\n  replicas: 1", 1), 1, "one replica is no cluster", ""},
 		"no workload":               {"apiVersion: v1\nkind: Secret\nmetadata: {name: a}\n", 0, "", "nothing would run; there is Secret a"},
 		"nothing":                   {"", 0, "", "no object is in it"},
 		"a template":                {"kind: Deployment\nmetadata: {name: {{ .Name }}}\n", 0, "", "line 2 of the standard input"},
@@ -75,5 +76,22 @@ func TestWhatIsPlain(t *testing.T) {
 		if got := l.Plain(path); got != want {
 			t.Errorf("%s is plain: %t", path, got)
 		}
+	}
+}
+
+// The Services of what is no node are not the cluster's.
+func TestPlainManifestsLeaveOutTheServicesOfOthers(t *testing.T) {
+	text := shop + "---\n" + postgres + "---\napiVersion: v1\nkind: Service\nmetadata: {name: db}\nspec: {selector: {app: db}}\n" +
+		"---\napiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {selector: {app: typo}}\n"
+	w, _, err := Loader{}.LoadPlain(t.Context(), Stdin, strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	y, err := w.Render("", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := string(y); strings.Contains(s, "name: db") || !strings.Contains(s, "name: web") {
+		t.Errorf("rendered are\n%s", s)
 	}
 }
