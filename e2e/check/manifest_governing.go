@@ -26,6 +26,8 @@ func manifestGoverning() Check {
 				name := w.Spec.ServiceName
 				s := m.named(name)
 				switch {
+				case s == nil && v.MeansNoMesh():
+					f.skip("no Service governs " + w.String() + ", and the profile means each node to be alone")
 				case name == "":
 					f.fail("no-name", fmt.Sprintf("%s has no serviceName: its pods have no names in DNS", w), "serviceName: NAME of a Service with clusterIP: None")
 				case s == nil:

@@ -34,6 +34,8 @@ func nameTrials() map[string][]trial {
 			{"as written, a cluster IP", asWritten(`"clusterIP":"None",`, ``), []want{{svc, check.Fail, "not-headless", []string{"Service derl gets a cluster IP", "clusterIP: None"}}}},
 			{"as written, a cluster IP that nobody asks for", all(asWritten(`"clusterIP":"None",`, ``), rewrite("Deployment", `derl.$(NAMESPACE).svc.cluster.local`, `x`)),
 				[]want{{svc, check.NotApplicable, "", []string{"nothing in the manifests asks DNS"}}}},
+			{"as written, a pod below a cluster IP", all(asWritten(`"clusterIP":"None",`, ``), rewrite("Deployment", `derl.$(NAMESPACE).svc.cluster.local`, `$(POD_NAME).derl.$(NAMESPACE).svc.cluster.local`)),
+				[]want{{svc, check.NotApplicable, "", []string{"nothing in the manifests asks DNS"}}}},
 			{"as written, headless", asWritten(`"clusterIP"`, `"clusterIP"`), nil},
 			{"as written, elsewhere", asWritten(`"name":"derl"`, `"name":"other"`), []want{{svc, check.NotApplicable, "", []string{"Service derl is not among"}}}},
 			{"not reported", func(s *rt.Story) { s.Drop(isService) }, []want{{svc, check.Unseen, "", []string{"derl"}}}},

@@ -26,6 +26,7 @@ func serviceTrials() map[string][]trial {
 			{"a Deployment", func(*rt.Story) {}, []want{{deployment, check.NotApplicable, "", []string{"no StatefulSet"}}}},
 			{"headless", stateful("derl"), one(check.Pass, "")},
 			{"no name", stateful(""), one(check.Fail, "no-name", "no serviceName")},
+			{"no name, and nobody to be found", all(stateful(""), func(s *rt.Story) { means(s, profile.NoMesh) }), one(check.NotApplicable, "", "alone")},
 			{"no such Service", stateful("drl"), one(check.Fail, "names-nothing", "drl", "there is derl")},
 			{"no Service at all", all(stateful("drl"), func(s *rt.Story) {
 				s.Drop(func(e recording.Event) bool { return e.Object != nil && e.Object.Kind == "Service" })

@@ -56,6 +56,21 @@ func TestResolveInfersFromManifests(t *testing.T) {
 	}
 }
 
+// One Service is for the application's users, the other for its nodes.
+func TestDiscoveryAsksForTheHeadlessService(t *testing.T) {
+	p, err := Decode("p.yaml", []byte(good))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := Resolve(p, []byte(strings.Replace(manifests, "app: other", "app: shop", 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Service != "shop" || len(r.Services) != 2 {
+		t.Errorf("asked for is %s of %q", r.Service, r.Services)
+	}
+}
+
 func TestHoldIsThreeRoundsOfDiscovery(t *testing.T) {
 	p, err := Decode("p.yaml", []byte(good+"  discovery: {interval: 7s}\n"))
 	if err != nil {

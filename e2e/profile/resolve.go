@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -160,10 +161,22 @@ func Resolve(p *Profile, manifests []byte) (*Resolved, error) {
 	for _, o := range objects {
 		r.addService(o)
 	}
-	if r.Service == "" {
-		r.Service = soleHeadless(objects)
-	}
+	r.Service = r.asked(objects)
 	return r, nil
+}
+
+// asked is the Service that discovery asks for: of those that select the workloads' pods the first headless one, since a cluster
+// IP in front of them is for their users; else the first.
+func (r *Resolved) asked(objects []object) string {
+	for _, o := range objects {
+		if o.Kind == "Service" && o.Spec.Extra["clusterIP"] == "None" && slices.Contains(r.Services, o.Metadata.Name) {
+			return o.Metadata.Name
+		}
+	}
+	if len(r.Services) > 0 {
+		return r.Services[0]
+	}
+	return soleHeadless(objects)
 }
 
 // soleHeadless is the one headless Service of the manifests, "" where there are none or several: what else would discovery
@@ -267,9 +280,6 @@ func (r *Resolved) addService(o object) {
 			continue
 		}
 		r.Services = append(r.Services, o.Metadata.Name)
-		if r.Service == "" {
-			r.Service = o.Metadata.Name
-		}
 		return
 	}
 }
