@@ -62,6 +62,8 @@ type podTemplate struct {
 
 type podSpec struct {
 	HostNetwork     bool        `json:"hostNetwork"`
+	ServiceAccount  string      `json:"serviceAccountName"`
+	Account         string      `json:"serviceAccount"` // the same under its old name
 	Containers      []container `json:"containers"`
 	Volumes         []volume    `json:"volumes"`
 	SecurityContext struct {

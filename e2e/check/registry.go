@@ -17,6 +17,7 @@ func All() []Check {
 		manifestPortFlags(),
 		manifestProbes(),
 		manifestUnavailable(),
+		manifestRole(),
 		imageAvailable(),
 		podsRunning(),
 		vmDistributed(),
