@@ -23,7 +23,7 @@ spec:
     spec:
       containers:
       - name: web
-        image: ghcr.io/acme/shop:1.2
+        image: example.com/acme/shop:1.2
         env: [{name: RELEASE_COOKIE, valueFrom: {secretKeyRef: {name: shop, key: cookie}}}]
 `
 	database = `apiVersion: apps/v1
@@ -47,7 +47,7 @@ func TestDraft(t *testing.T) {
 		"a folder, with what makes the image": {
 			map[string]string{"deploy/a.yaml": shopApp + "---\n" + shopService, "deploy/s.yaml": shopSecret, "Dockerfile": "FROM scratch\n"}, "deploy",
 			`  manifests: [deploy]
-  images: [{name: ghcr.io/acme/shop, build: .}]   # guessed: a Dockerfile is there
+  images: [{name: example.com/acme/shop, build: .}]   # guessed: a Dockerfile is there
   cookie: {secretKeyRef: {name: shop, key: cookie}}   # variable RELEASE_COOKIE of container web
 `},
 		"a database is required": {
