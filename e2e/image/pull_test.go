@@ -79,7 +79,7 @@ func TestFullRef(t *testing.T) {
 		"erlang":                         hub + "library/erlang:latest",
 		"kindest/node:v1.37.0@sha256:01": hub + "kindest/node@sha256:01",
 		hub + "kindest/node@sha256:01":   hub + "kindest/node@sha256:01",
-		"example.com/a/b:1":                  "example.com/a/b:1",
+		"example.com/a/b:1":              "example.com/a/b:1",
 		"localhost/meshproof/node:k":     "localhost/meshproof/node:k",
 		"host:5000/a":                    "host:5000/a:latest",
 	} {
