@@ -218,6 +218,18 @@ func variableIn(text string) bool { return reference.MatchString(text) }
 // inCluster is a Service's name in the long form that DNS has for it.
 var inCluster = regexp.MustCompile(`([a-z0-9](?:[a-z0-9-]*[a-z0-9])?)\.(?:\$[({][A-Z_][A-Z0-9_]*[)}]|[a-z0-9-]+)\.svc\b`)
 
+// byItself is such a name that is not the end of a pod's.
+var byItself = regexp.MustCompile(`(?:^|[^.a-z0-9-])` + inCluster.String())
+
+// asked tells whether one of the nodes' own texts holds that Service's name, and not only names of pods below it.
+func (m *manifests) asked(service string) bool {
+	return slices.ContainsFunc(m.members(), func(w *workload) bool {
+		return slices.ContainsFunc(m.places(w), func(p place) bool {
+			return slices.ContainsFunc(byItself.FindAllStringSubmatch(p.text, -1), func(found []string) bool { return found[1] == service })
+		})
+	})
+}
+
 // means are the Services that w's text and its serviceName speak of, each once.
 func (m *manifests) means(w *workload) []string {
 	var all []string

@@ -2,10 +2,7 @@ package check
 
 import (
 	"fmt"
-	"regexp"
-	"slices"
 
-	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/view"
 )
 
@@ -41,7 +38,7 @@ func serviceHeadless() Check {
 }
 
 // headlessAsWritten judges the Service by its manifest, where nothing was deployed. Whether the nodes ask DNS for it is not seen
-// then: only where another object holds its name as DNS has it, a cluster IP is a mistake.
+// then: only where the nodes' own texts hold its name as DNS has it, a cluster IP is a mistake.
 func headlessAsWritten(v *view.View) []Finding {
 	m, blind := static(v)
 	if blind != nil {
@@ -53,18 +50,11 @@ func headlessAsWritten(v *view.View) []Finding {
 	case s == nil:
 		f.skip(fmt.Sprintf("Service %s is not among the manifests", v.Profile.Service))
 	case s.Spec.ClusterIP == "None":
-	case !asked(v, s.Metadata.Name):
+	case !m.asked(s.Metadata.Name):
 		f.skip(fmt.Sprintf("Service %s is not headless, and nothing in the manifests asks DNS for it", s.Metadata.Name))
 	default:
 		f.fail("not-headless", fmt.Sprintf("Service %s gets a cluster IP: its name resolves to that one virtual address, not to the pods", s.Metadata.Name),
 			"set spec.clusterIP: None (the field is immutable: delete the Service and create it again)")
 	}
 	return []Finding{f}
-}
-
-// asked tells whether an object other than a Service holds the Service's own name as DNS has it: SERVICE.NAMESPACE.svc, and not
-// that of a pod below it.
-func asked(v *view.View, service string) bool {
-	name := regexp.MustCompile(`(^|[^.\w-])` + regexp.QuoteMeta(service) + `\.[^."\s]+\.svc`)
-	return slices.ContainsFunc(v.Objects(""), func(o recording.Object) bool { return o.Kind != "Service" && name.Match(o.Manifest) })
 }

@@ -29,22 +29,16 @@ func Formation(ctx context.Context, r *Recorder, budget time.Duration, apply fun
 		log(fmt.Sprintf("formation: not all pods were Ready in %s; last seen: %s", StartBudget, lacks))
 	}
 	hopeless := ""
-	lacks, err = r.Until(ctx, budget, func(v *view.View) (bool, string) {
+	err = r.await(ctx, "formation", budget, log, func(v *view.View) (bool, string) {
 		if hopeless = v.Hopeless(); hopeless != "" {
 			return true, ""
 		}
 		return v.Formed()
 	})
-	if err != nil {
-		return fmt.Errorf("formation: %w; last seen: %s", err, lacks)
-	}
-	if hopeless != "" {
+	if err == nil && hopeless != "" {
 		log("formation ends before its budget: " + hopeless)
 	}
-	if lacks != "" {
-		log(fmt.Sprintf("formation: the budget of %s is spent; last seen: %s", budget, lacks))
-	}
-	return nil
+	return err
 }
 
 // baseline is how long a healthy mesh is watched before it is disturbed: long enough for the links that last
@@ -65,12 +59,23 @@ func Recovery(ctx context.Context, r *Recorder, budget time.Duration, choose fun
 		return fmt.Errorf("recovery: deleting pod %s: %w", victim.Name, err)
 	}
 	log("recovery: deleted " + victim.Name)
-	lacks, err := r.Until(ctx, budget, func(v *view.View) (bool, string) { return v.Recovered() })
+	return r.await(ctx, "recovery", budget, log, (*view.View).Recovered)
+}
+
+// healthy waits for a mesh that is worth disturbing, and tells whether there is one.
+func (r *Recorder) healthy(ctx context.Context, what string, budget time.Duration, log func(string)) (bool, error) {
+	lacks, err := r.Until(ctx, budget, func(v *view.View) (bool, string) {
+		ok, m := v.Held(baseline)
+		if ok && !v.LinksWatched(baseline) {
+			return false, "the socket tables were not all seen yet"
+		}
+		return ok, m.String()
+	})
 	if err != nil {
-		return fmt.Errorf("recovery: %w; last seen: %s", err, lacks)
+		return false, fmt.Errorf("%s, before the deed: %w; last seen: %s", what, err, lacks)
 	}
 	if lacks != "" {
-		log(fmt.Sprintf("recovery: the budget of %s is spent; last seen: %s", budget, lacks))
+		log(what + ": no healthy mesh to disturb; last seen: " + lacks)
 	}
-	return nil
+	return lacks == "", nil
 }

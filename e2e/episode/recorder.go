@@ -163,3 +163,15 @@ func (r *Recorder) Until(ctx context.Context, budget time.Duration, holds func(v
 		}
 	}
 }
+
+// await is Until for the end of an episode: a budget that is spent is logged.
+func (r *Recorder) await(ctx context.Context, episode string, budget time.Duration, log func(string), holds func(v *view.View) (bool, string)) error {
+	lacks, err := r.Until(ctx, budget, holds)
+	if err != nil {
+		return fmt.Errorf("%s: %w; last seen: %s", episode, err, lacks)
+	}
+	if lacks != "" {
+		log(fmt.Sprintf("%s: the budget of %s is spent; last seen: %s", episode, budget, lacks))
+	}
+	return nil
+}

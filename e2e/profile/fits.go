@@ -10,8 +10,7 @@ import (
 
 // Fits is an error when the profile names something that its manifests do not have, or when what they have cannot be a
 // cluster. r is what [Resolve] made of both; rollout are the manifests of the next version, requires those that are applied
-// before, where there are any. where gives the
-// place of an object in the files, "FILE:LINE", or "" where it is not known.
+// before, where there are any. where gives the place of an object in the files, "FILE:LINE", or "" where it is not known.
 func (p *Profile) Fits(r *Resolved, manifests, rollout, requires []byte, where func(kind, name string) string) error {
 	objects, err := decodeObjects(manifests)
 	if err != nil {

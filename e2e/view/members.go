@@ -11,8 +11,8 @@ import (
 const patience = 10 * time.Second
 
 // Must are the pods that have to be in the mesh at t: Ready and not on their way out. Where those are fewer than there have to
-// be, a pod counts, too, whose containers run and whose node has answered, and that did not get Ready long after and never in all of the recording:
-// clustering is one question and readiness another, which has a check of its own. Terminating and surge pods, and those
+// be, a pod counts, too, whose containers run and whose node has answered, and that did not get Ready long after and never
+// in all of the recording: clustering is one question and readiness another, which has a check of its own. Terminating and surge pods, and those
 // whose readiness only comes later, may be in the mesh or not.
 func (v *View) Must(t time.Duration) []*Pod {
 	var all, unready []*Pod

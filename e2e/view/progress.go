@@ -154,17 +154,25 @@ func (v *View) Recovered() (bool, string) {
 	if s := victim.Last(); !s.Gone && !ended(s) {
 		return false, "how the containers of " + victim.Name + " ended is not reported yet"
 	}
-	held, m := v.Held(after)
-	switch {
-	case !m.Full:
-		return false, m.String()
-	case !held || v.end-max(m.Since, act.T) < after:
-		return false, fmt.Sprintf("full mesh again for %.1f of %s", (v.end - m.Since).Seconds(), after)
+	if ok, lacks := v.fullAgain(act.T); !ok {
+		return false, lacks
 	}
 	for _, p := range v.Must(v.end) {
 		if why := v.lists(p, victim, exit); why != "" {
 			return false, why
 		}
+	}
+	return true, ""
+}
+
+// fullAgain tells whether the mesh has been full for long enough since a deed at that time, or what is missing.
+func (v *View) fullAgain(deed time.Duration) (bool, string) {
+	held, m := v.Held(after)
+	switch {
+	case !m.Full:
+		return false, m.String()
+	case !held || v.end-max(m.Since, deed) < after:
+		return false, fmt.Sprintf("full mesh again for %.1f of %s", (v.end - m.Since).Seconds(), after)
 	}
 	return true, ""
 }

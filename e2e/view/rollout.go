@@ -1,7 +1,6 @@
 package view
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -58,12 +57,5 @@ func (v *View) RolledOut() (bool, string) {
 			return false, p.Name + " of the old version is not reported as deleted yet"
 		}
 	}
-	held, m := v.Held(after)
-	switch {
-	case !m.Full:
-		return false, m.String()
-	case !held || v.end-max(m.Since, began) < after:
-		return false, fmt.Sprintf("full mesh again for %.1f of %s", (v.end - m.Since).Seconds(), after)
-	}
-	return true, ""
+	return v.fullAgain(began)
 }

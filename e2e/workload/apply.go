@@ -187,9 +187,7 @@ func (a *Applier) Delete(ctx context.Context, kind, name string) error {
 	return fmt.Errorf("there is no %s %s among the manifests to delete", kind, name)
 }
 
-// Outside tells whether something was made that does not go with a namespace of ours.
-func (a *Applier) Outside() bool { return slices.ContainsFunc(a.made, a.outside) }
-
+// outside tells whether an object does not go with a namespace of ours.
 func (a *Applier) outside(o *unstructured.Unstructured) bool { return !a.ours[o.GetNamespace()] }
 
 // Remove deletes what was made outside the namespaces that go as a whole, the last first, and waits until it is gone, at most

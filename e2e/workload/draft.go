@@ -175,7 +175,7 @@ func (d *draft) share() error {
 		var node, other string
 		for _, o := range f.objects {
 			switch {
-			case d.isNode(o) || o["kind"] == "Service" && d.selectsAny(o, d.nodes):
+			case among(d.nodes, o) || o["kind"] == "Service" && d.selectsAny(o, d.nodes):
 				node = named(o)
 			case d.isOther(o):
 				other = named(o)
@@ -196,8 +196,9 @@ func (d *draft) share() error {
 	return nil
 }
 
-func (d *draft) isNode(o map[string]any) bool {
-	return slices.ContainsFunc(d.nodes, func(n map[string]any) bool { return named(n) == named(o) })
+// among tells whether an object is one of them.
+func among(all []map[string]any, o map[string]any) bool {
+	return slices.ContainsFunc(all, func(x map[string]any) bool { return named(x) == named(o) })
 }
 
 // isOther tells whether an object is, or serves, what the nodes need: it has to be there before it.

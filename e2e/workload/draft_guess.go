@@ -25,7 +25,7 @@ var (
 // containers are those of a workload's pods.
 func containers(o map[string]any) []map[string]any {
 	var all []map[string]any
-	list, _ := dict(dict(dict(o["spec"])["template"])["spec"])["containers"].([]any)
+	list, _ := podSpec(o)["containers"].([]any)
 	for _, c := range list {
 		all = append(all, dict(c))
 	}

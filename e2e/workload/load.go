@@ -130,11 +130,7 @@ func (l Loader) understand(ctx context.Context, path string, data []byte) (*Work
 	if err = w.nextVersion(w.Dir, p.Spec.Rollout, func(i int) string { return p.At("spec", "rollout", i) }); err != nil {
 		return nil, err
 	}
-	y, before, err := w.resolve()
-	if err != nil {
-		return nil, err
-	}
-	next, err := w.RenderRollout("", nil)
+	y, next, before, err := w.resolve()
 	if err != nil {
 		return nil, err
 	}
@@ -142,31 +138,34 @@ func (l Loader) understand(ctx context.Context, path string, data []byte) (*Work
 	return w, p.Fits(w.Resolved, y, next, before, func(kind, name string) string { return w.places[kind+"/"+name] })
 }
 
-// resolve renders once without namespace and images, to learn what the manifests say, and those of what is required. It
-// gives both.
-func (w *Workload) resolve() (y, before []byte, err error) {
+// resolve renders once without namespace and images, to learn what the manifests say, those of the next version, and those
+// of what is required. It gives all three.
+func (w *Workload) resolve() (y, next, before []byte, err error) {
 	if y, err = w.Render("", nil); err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	if before, err = w.RenderRequires(nil); err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	w.cookies = nil
 	for _, stream := range [][]byte{y, before} {
 		var found [][]byte
 		if found, err = cookies(stream, w.Profile.Spec.Cookie.SecretKeyRef.Key); err != nil {
-			return nil, nil, err
+			return nil, nil, nil, err
 		}
 		w.cookies = append(w.cookies, found...)
 	}
 	if w.Resolved, err = profile.Resolve(w.Profile, y); err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
-	rolls, err := w.Rolls("", nil)
+	if next, err = w.renderRollout("", nil); err != nil {
+		return nil, nil, nil, err
+	}
+	rolls, err := w.rolls(y, next)
 	for _, r := range rolls {
 		w.Resolved.Rollout = append(w.Resolved.Rollout, r.Kind+"/"+r.Name)
 	}
-	return y, before, err
+	return y, next, before, err
 }
 
 func locate(fixtures, nameOrPath string) (string, error) {
@@ -231,7 +230,7 @@ func LoadMutant(fixtures, name string) (m *profile.Mutant, broken, reversed *Wor
 			fewer := change{replicas: []replica{{w.Resolved.Workloads[0].Name, m.Spec.Replicas}}}
 			w.shape = append([]change{fewer}, changes...)
 		}
-		if _, _, e = w.resolve(); e != nil {
+		if _, _, _, e = w.resolve(); e != nil {
 			return nil, fmt.Errorf("%s: %w", path, e)
 		}
 		w.Resolved.Mutant, w.Episodes = label, m.Spec.Episodes

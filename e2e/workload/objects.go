@@ -168,6 +168,11 @@ func dict(v any) map[string]any {
 	return m
 }
 
+// podSpec is what an object says of the pods that it makes, nil where it makes none.
+func podSpec(o map[string]any) map[string]any {
+	return dict(dict(dict(o["spec"])["template"])["spec"])
+}
+
 func text(v any) string {
 	s, _ := v.(string)
 	return s

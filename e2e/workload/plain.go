@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 
 	sigsyaml "sigs.k8s.io/yaml"
@@ -45,7 +44,7 @@ func (l Loader) LoadPlain(ctx context.Context, path string, in io.Reader) (w *Wo
 	if l.Limit == 0 {
 		l.Limit = commandLimit
 	}
-	d := &draft{dir: ".", why: map[string]string{}}
+	d := &draft{dir: "."}
 	if path == Stdin {
 		var data []byte
 		if data, err = io.ReadAll(in); err == nil {
@@ -79,7 +78,7 @@ func (l Loader) LoadPlain(ctx context.Context, path string, in io.Reader) (w *Wo
 	}
 	name := text(dict(d.nodes[0]["metadata"])["name"])
 	w = &Workload{Profile: &profile.Profile{Metadata: profile.Metadata{Name: name}}, Dir: filepath.Dir(path), File: path, sources: []source{fileSource(path, stream)}}
-	if _, _, err = w.resolve(); err != nil {
+	if _, _, _, err = w.resolve(); err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", path, err)
 	}
 	if w.Resolved.Replicas() == 1 {
@@ -95,7 +94,7 @@ func (d *draft) stream() ([]byte, error) {
 	for _, f := range d.files {
 		for _, o := range f.objects {
 			theirs := o["kind"] == "Service" && d.selectsAny(o, d.others) && !d.selectsAny(o, d.nodes)
-			if theirs || slices.ContainsFunc(d.others, func(other map[string]any) bool { return named(other) == named(o) }) {
+			if theirs || among(d.others, o) {
 				continue
 			}
 			y, err := sigsyaml.Marshal(o)

@@ -1,6 +1,7 @@
 package workload
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -19,15 +20,10 @@ func (w *Workload) Notes() ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	objects, err := documents(y)
+	objects, err := documents(slices.Concat(y, []byte("\n---\n"), before))
 	if err != nil {
 		return nil, err
 	}
-	required, err := documents(before)
-	if err != nil {
-		return nil, err
-	}
-	objects = append(objects, required...)
 	brought, accounts := map[string]bool{}, map[string][]string{}
 	for _, o := range objects {
 		name := text(dict(o["metadata"])["name"])
@@ -40,12 +36,9 @@ func (w *Workload) Notes() ([]string, error) {
 	}
 	var all []string
 	for _, o := range objects {
-		spec := dict(dict(dict(o["spec"])["template"])["spec"])
+		spec := podSpec(o)
 		images := w.pulled(spec)
-		account := text(spec["serviceAccountName"])
-		if account == "" {
-			account = "default"
-		}
+		account := cmp.Or(text(spec["serviceAccountName"]), "default")
 		for _, s := range append(secretNames(spec["imagePullSecrets"]), accounts[account]...) {
 			if !brought[s] && len(images) > 0 {
 				all = append(all, fmt.Sprintf("%s %s names the pull secret %s, which is neither among the manifests nor required: the nodes have to get %s without it; add the Secret to spec.requires, or say in spec.images how the image is had",

@@ -22,9 +22,6 @@ type Roll struct {
 	template   any
 }
 
-// String names the workload.
-func (r Roll) String() string { return r.Kind + " " + r.Name }
-
 // nextVersion adds patches of the next version. at names the place where the i-th of them is named.
 func (w *Workload) nextVersion(dir string, patches []string, at func(i int) string) error {
 	for i, p := range patches {
@@ -37,9 +34,9 @@ func (w *Workload) nextVersion(dir string, patches []string, at func(i int) stri
 	return nil
 }
 
-// RenderRollout gives the manifests of the next version as [Workload.Render] gives those of the first. It is empty where there
+// renderRollout gives the manifests of the next version as [Workload.Render] gives those of the first. It is empty where there
 // is none.
-func (w *Workload) RenderRollout(namespace string, images map[string]string) ([]byte, error) {
+func (w *Workload) renderRollout(namespace string, images map[string]string) ([]byte, error) {
 	if len(w.rollout) == 0 {
 		return nil, nil
 	}
@@ -56,9 +53,17 @@ func (w *Workload) Rolls(namespace string, images map[string]string) ([]Roll, er
 	if err != nil {
 		return nil, err
 	}
-	next, err := w.RenderRollout(namespace, images)
+	next, err := w.renderRollout(namespace, images)
 	if err != nil {
 		return nil, err
+	}
+	return w.rolls(now, next)
+}
+
+// rolls compares the rendered manifests of two versions; next is empty where there is none.
+func (w *Workload) rolls(now, next []byte) ([]Roll, error) {
+	if len(next) == 0 {
+		return nil, nil
 	}
 	was, err := documents(now)
 	if err != nil {

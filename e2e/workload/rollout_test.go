@@ -40,7 +40,7 @@ func TestRollsAreTheWorkloadsWithAnotherTemplate(t *testing.T) {
 		t.Fatal(err)
 	}
 	rolls, err := w.Rolls("ns", nil)
-	if err != nil || len(rolls) != 1 || rolls[0].String() != "Deployment derl" {
+	if err != nil || len(rolls) != 1 || rolls[0].Kind+" "+rolls[0].Name != "Deployment derl" {
 		t.Errorf("%v, %v", rolls, err)
 	}
 	if len(w.Resolved.Rollout) != 1 || w.Resolved.Rollout[0] != "Deployment/derl" {
