@@ -2,7 +2,7 @@
 // node that its peer names (OTP 23 and later).
 //
 // In: a way to dial, literal addresses, a cookie. Out: what the peer said, or an [*Error] whose Outcome tells a closed
-// port from a filtered one, a silent one, a TLS listener and a refused cookie. The package imports the standard
+// port from a filtered one, a silent one, a TLS listener and a refused cookie. With [OverTLS] the same is spoken over TLS. The package imports the standard
 // library only, resolves no names, prints nothing and keeps no state between calls.
 //
 // There are three depths to which a node can be looked at:

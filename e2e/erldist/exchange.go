@@ -46,6 +46,10 @@ func open(ctx context.Context, dial Dialer, addr string) (*exchange, error) {
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return nil, givenUp(ctx, StageDial, addr)
 	}
+	var own *Error
+	if errors.As(err, &own) {
+		return nil, own // of a dialer that does more than dial
+	}
 	return nil, &Error{Step: StageDial, Outcome: Classify(err, StageDial), Addr: addr, Err: err}
 }
 

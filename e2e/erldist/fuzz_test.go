@@ -118,7 +118,7 @@ func FuzzMessage(f *testing.F) {
 	f.Add([]byte("\xff\xffx"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		due := 0
-		m, err := readMessage(bytes.NewReader(b), func(n int) { due = n })
+		m, err := readMessage(bytes.NewReader(b), 2, func(n int) { due = n })
 		if err == nil && (len(m) == 0 || len(m) > maxHandshake || len(m) > len(b)-2 || due != len(m)+2) {
 			t.Errorf("a message of %d bytes, %d due, out of %d", len(m), due, len(b))
 		}

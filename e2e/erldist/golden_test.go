@@ -205,7 +205,7 @@ func TestChallengeReplyAndAck(t *testing.T) {
 		here, there := net.Pipe()
 		seen := make(chan []byte, 1)
 		go func() {
-			m, err := readMessage(there, func(int) {})
+			m, err := readMessage(there, 2, func(int) {})
 			if err != nil || len(m) < 5 {
 				_ = there.Close()
 				return
@@ -299,7 +299,7 @@ func TestMessageReader(t *testing.T) {
 		{"0003", "", io.ErrUnexpectedEOF}, // not EOF: to hang up here is no statement about the cookie
 		{"0003 736f", "", io.ErrUnexpectedEOF},
 	} {
-		got, err := readMessage(bytes.NewReader(vector(c.bytes)), func(int) {})
+		got, err := readMessage(bytes.NewReader(vector(c.bytes)), 2, func(int) {})
 		switch {
 		case c.want != "" && (err != nil || string(got) != c.want):
 			t.Errorf("%q: %q, %v; want %q", c.bytes, got, err, c.want)

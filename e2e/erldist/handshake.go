@@ -85,7 +85,7 @@ func Begin(ctx context.Context, dial Dialer, addr string) (*Handshake, error) {
 
 func (h *Handshake) begin(at *Stage) error {
 	*at = StageName
-	if err := h.x.write(message(nameMessage())); err != nil {
+	if err := h.x.say(nameMessage()); err != nil {
 		return err
 	}
 	*at = StageStatus
@@ -105,7 +105,7 @@ func (h *Handshake) begin(at *Stage) error {
 		return &protocolError{NotAllowed, "status not_allowed"}
 	case "alive":
 		// It asks whether the connection that it thinks it has with a node of our name may go. It never may.
-		_ = h.x.write(message([]byte("sfalse")))
+		_ = h.x.say([]byte("sfalse"))
 		return &protocolError{Alive, "status alive: the peer thinks that it is connected to a node of our name"}
 	}
 	*at = StageChallenge
@@ -152,7 +152,7 @@ func (h *Handshake) prove(at *Stage, cookie Cookie) error {
 	_, _ = rand.Read(ours[:]) // it never fails, see its documentation
 	digest := digestOf(cookie, h.challenge)
 	reply := append(append([]byte{'r'}, ours[:]...), digest[:]...)
-	if err := h.x.write(message(reply)); err != nil {
+	if err := h.x.say(reply); err != nil {
 		return err
 	}
 	*at = StageAck

@@ -10,31 +10,44 @@ import (
 // maxHandshake bounds one message of the handshake; a node name has at most 255 characters.
 const maxHandshake = 2048
 
-// message puts the length of a message of the handshake in front of it.
+// message puts the length of a request to epmd, or of a message of the handshake, in front of it.
 func message(m []byte) []byte {
 	return append(binary.BigEndian.AppendUint16(nil, uint16(len(m))), m...)
 }
 
-// message reads one message of the handshake: its length in two bytes, and it.
-func (x *exchange) message() ([]byte, error) {
-	x.got, x.want = 0, 0
-	return readMessage(x, func(n int) { x.want = n })
+// say sends one message of the handshake. Over TLS its length has four bytes, and nobody says so but inet_tls_dist.erl.
+func (x *exchange) say(m []byte) error {
+	b := message(m)
+	if x.wide() {
+		b = append([]byte{0, 0}, b...)
+	}
+	return x.write(b)
 }
 
-// readMessage calls due with the number of bytes of the whole message once that is known.
-func readMessage(r io.Reader, due func(int)) ([]byte, error) {
-	var l [2]byte
-	if _, err := io.ReadFull(r, l[:]); err != nil {
+// message reads one message of the handshake: its length in two bytes, over TLS in four, and it.
+func (x *exchange) message() ([]byte, error) {
+	x.got, x.want = 0, 0
+	if x.wide() {
+		return readMessage(x, 4, func(n int) { x.want = n })
+	}
+	return readMessage(x, 2, func(n int) { x.want = n })
+}
+
+// readMessage calls due with the number of bytes of the whole message once that is known. Its length has width bytes, 2 or 4.
+func readMessage(r io.Reader, width int, due func(int)) ([]byte, error) {
+	var l [4]byte // from its end: what is not read is zero
+	size := l[len(l)-width:]
+	if _, err := io.ReadFull(r, size); err != nil {
 		return nil, err
 	}
-	if err := looksLikeTLS(l[:]); err != nil {
+	if err := looksLikeTLS(size); err != nil {
 		return nil, err
 	}
-	n := int(binary.BigEndian.Uint16(l[:]))
+	n := binary.BigEndian.Uint32(l[:])
 	if n == 0 || n > maxHandshake {
-		return nil, malformed("a message of %d bytes (it begins with %q), 1 to %d are possible in a handshake", n, l[:], maxHandshake)
+		return nil, malformed("a message of %d bytes (it begins with %q), 1 to %d are possible in a handshake", n, size, maxHandshake)
 	}
-	due(len(l) + n)
+	due(width + int(n))
 	m := make([]byte, n)
 	_, err := io.ReadFull(r, m)
 	if err == io.EOF {

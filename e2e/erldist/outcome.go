@@ -57,6 +57,10 @@ const (
 	WrongDigest Outcome = "wrong-digest"
 	// TLSAlert means that the answer has the shape of a TLS record: plain distribution is not spoken there (-proto_dist).
 	TLSAlert Outcome = "tls-alert"
+	// TLSRefused means that the peer ended a TLS connection with an alert: it does not take our certificate, say.
+	TLSRefused Outcome = "tls-refused"
+	// NotTLS means that the answer to our side of a TLS handshake is none: TLS is not spoken there.
+	NotTLS Outcome = "not-tls"
 	// Malformed means bytes that are not the protocol's, or more of them than the limits allow.
 	Malformed Outcome = "malformed"
 
@@ -83,6 +87,7 @@ type Stage string
 // The stages, in the order in which a connection goes through them.
 const (
 	StageDial      Stage = "dialling"
+	StageTLS       Stage = "beginning TLS"           // on a connection, before anything is said on it
 	StageEPMD      Stage = "asking epmd"             // sending a request and reading the answer
 	StageName      Stage = "sending our name"        //
 	StageStatus    Stage = "reading the status"      // the peer's first message
@@ -146,6 +151,9 @@ func Classify(err error, stage Stage) Outcome {
 		return seen.outcome
 	case errors.Is(err, context.Canceled), errors.Is(err, net.ErrClosed):
 		return Failed
+	}
+	if o, is := classifyTLS(err); is {
+		return o
 	}
 	if stage == StageDial {
 		return classifyDial(err)

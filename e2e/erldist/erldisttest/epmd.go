@@ -102,13 +102,13 @@ func (e EPMD) port2(name string) []byte {
 	return []byte{119, 1}
 }
 
-// message reads two bytes of length and as many bytes: a request to epmd, or a message of the handshake.
+// message reads a length, of two bytes or over TLS of four, and as many bytes: a request to epmd, or a message of the handshake.
 func message(r io.Reader) ([]byte, error) {
-	l := make([]byte, 2)
-	if _, err := io.ReadFull(r, l); err != nil {
+	var l [4]byte
+	if _, err := io.ReadFull(r, l[4-width(r):]); err != nil {
 		return nil, err
 	}
-	m := make([]byte, binary.BigEndian.Uint16(l))
+	m := make([]byte, binary.BigEndian.Uint32(l[:]))
 	_, err := io.ReadFull(r, m)
 	return m, err
 }

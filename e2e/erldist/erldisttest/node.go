@@ -3,6 +3,7 @@ package erldisttest
 import (
 	"bytes"
 	"crypto/md5"
+	"crypto/tls"
 	"encoding/binary"
 	"fmt"
 	"net"
@@ -27,6 +28,8 @@ type Node struct {
 	Tick time.Duration
 	// TickTime drops a client from which nothing came for so long; 0 never does.
 	TickTime time.Duration
+	// TLS lets the node speak TLS, as with -proto_dist inet_tls.
+	TLS *tls.Config
 }
 
 // Challenge is what each Node asks; it must not be seen in any error of a client.
@@ -46,6 +49,9 @@ func (n Node) Start(t T) *Server {
 func (n Node) Listen() (*Server, error) {
 	var names atomic.Uint64
 	return listen(func(s *Server, c net.Conn) {
+		if n.TLS != nil {
+			c = tls.Server(c, n.TLS)
+		}
 		// The pool of names is the node's own. A real one uses a name again; here each is new.
 		given := fmt.Sprintf("FAKE%d@127.0.0.1", names.Add(1))
 		if n.handshake(s, c, given) {
@@ -163,7 +169,8 @@ func Digest(cookie string, challenge uint32) []byte {
 }
 
 func say(c net.Conn, m []byte) {
-	_, _ = c.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(m))), m...)) // the client may have gone
+	b := append(binary.BigEndian.AppendUint32(nil, uint32(len(m))), m...)
+	_, _ = c.Write(b[4-width(c):]) // the client may have gone
 }
 
 // result is what a call gives, as a term.
