@@ -7,6 +7,7 @@
 package agent
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -38,7 +39,13 @@ type Plan struct {
 	DistPort int    `json:"distPort"` // dialled where epmd does not tell one
 	Cookie   []byte `json:"cookie"`   // secret: as the Secret holds it
 	Control  bool   `json:"control"`  // try a wrong cookie once on each node, too
-	Every    Every  `json:"every,omitzero"`
+
+	// Identity is what the agent speaks TLS with, nil where there is none. OverTLS tells, by the pod's UID, which nodes speak
+	// distribution over TLS and which do not; of one that is not in it the plan with an identity takes it that it does.
+	Identity *Identity       `json:"identity,omitempty"`
+	OverTLS  map[string]bool `json:"overTLS,omitempty"`
+
+	Every Every `json:"every,omitzero"`
 }
 
 // Every is how often each kind of observation is made, in nanoseconds; 0 stands for the default.
@@ -48,6 +55,24 @@ type Every struct {
 	DNS     time.Duration `json:"dns,omitempty"`
 	EPMD    time.Duration `json:"epmd,omitempty"`
 	Dist    time.Duration `json:"dist,omitempty"`
+}
+
+// Identity is a certificate with its key, and the authorities that sign its like, in PEM. The key is secret.
+type Identity struct {
+	Certificate []byte `json:"certificate"`
+	Key         []byte `json:"key"`
+	Roots       []byte `json:"roots"`
+}
+
+// Pair is the certificate with its key. The error quotes neither.
+func (i *Identity) Pair() (tls.Certificate, error) {
+	return tls.X509KeyPair(i.Certificate, i.Key)
+}
+
+// SpeaksTLS tells whether the node of the pod with that UID is spoken to over TLS.
+func (p Plan) SpeaksTLS(uid string) bool {
+	over, known := p.OverTLS[uid]
+	return over || !known && p.Identity != nil
 }
 
 // Pod is one pod of a plan.
@@ -123,6 +148,14 @@ func (p Plan) Check() error {
 			return fmt.Errorf("an interval of %s: 20 ms to 1 minute are possible", d)
 		}
 	}
+	if i := p.Identity; i != nil {
+		if len(i.Certificate)+len(i.Key)+len(i.Roots) > maxIdentity {
+			return fmt.Errorf("an identity of more than %d bytes", maxIdentity)
+		}
+		if _, err := i.Pair(); err != nil {
+			return fmt.Errorf("the identity: %w", err)
+		}
+	}
 	seen := map[string]bool{}
 	for _, q := range p.Pods {
 		if seen[q.UID] {
@@ -138,6 +171,9 @@ func (p Plan) Check() error {
 	}
 	return nil
 }
+
+// maxIdentity bounds an identity: a bundle of all public authorities has a quarter of a megabyte.
+const maxIdentity = 1 << 19
 
 // uid is the form of a Kubernetes UID; it is searched for in paths.
 var uid = regexp.MustCompile(`^[0-9a-zA-Z][0-9a-zA-Z-]{7,63}$`)

@@ -69,3 +69,25 @@ func TestResolve(t *testing.T) {
 		t.Errorf("three hundred pods: %+v", e)
 	}
 }
+
+// An identity that is none is refused, and the refusal does not hold it. Over what a node is spoken to is known from its command
+// line, or else from whether there is an identity.
+func TestIdentity(t *testing.T) {
+	p := Plan{Identity: &Identity{Certificate: []byte("SECRETPEM"), Key: []byte("SECRETPEM")}}
+	if err := p.Check(); err == nil || strings.Contains(err.Error(), "SECRET") {
+		t.Errorf("%v", err)
+	}
+	p.Identity.Roots = make([]byte, maxIdentity)
+	if err := p.Check(); err == nil || !strings.Contains(err.Error(), "more than") {
+		t.Errorf("%v", err)
+	}
+	p.OverTLS = map[string]bool{"plain": false, "tls": true}
+	for uid, want := range map[string]bool{"plain": false, "tls": true, "unknown": true} {
+		if p.SpeaksTLS(uid) != want {
+			t.Errorf("%s: not %v", uid, want)
+		}
+	}
+	if p.Identity = nil; p.SpeaksTLS("unknown") || !p.SpeaksTLS("tls") {
+		t.Error("without an identity")
+	}
+}

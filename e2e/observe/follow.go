@@ -94,8 +94,11 @@ func (f *follower) line(l agent.Line) {
 		f.event(f.o.Now(), recording.Event{Gap: &recording.Gap{From: max(0, before.last), To: max(0, t), Why: f.hole}})
 		f.hole = ""
 	}
-	if l.Event.Process != nil {
+	switch {
+	case l.Event.Process != nil:
 		f.o.plans.process(l.Event.Process)
+	case l.Event.VM != nil:
+		f.o.plans.vm(l.Event.VM)
 	}
 	if t >= 0 { // what the agent saw for an earlier run is not this recording's
 		f.event(t, l.Event)

@@ -99,6 +99,10 @@ func (o *Observer) SetCookie(cookie []byte) {
 	o.plans.setCookie(cookie)
 }
 
+// SetIdentity gives the agents what they need to speak to nodes over TLS. It comes before the cookie: until then nobody is
+// spoken to. Its key is the owner's to take out of text ([Options.Redact]).
+func (o *Observer) SetIdentity(i *agent.Identity) { o.plans.setIdentity(i) }
+
 // Stop ends all observation and waits for it. No event comes after it.
 func (o *Observer) Stop() {
 	o.cancel()

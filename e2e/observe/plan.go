@@ -30,8 +30,9 @@ type plans struct {
 // target is one pod of the plan.
 type target struct {
 	pod    agent.Pod
-	vm     bool // an agent saw its VM run, and not yet end
-	left   bool // the API server has removed it, or calls it finished
+	over   *bool // whether its node speaks distribution over TLS, nil where its command line was not seen
+	vm     bool  // an agent saw its VM run, and not yet end
+	left   bool  // the API server has removed it, or calls it finished
 	leftAt time.Duration
 	exitAt time.Duration // 0 when no end of a VM was seen
 }
@@ -48,6 +49,24 @@ func (p *plans) setCookie(cookie []byte) {
 	defer p.mu.Unlock()
 	p.base.Cookie = bytes.Clone(cookie)
 	p.wake()
+}
+
+func (p *plans) setIdentity(i *agent.Identity) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.base.Identity = i
+	p.wake()
+}
+
+// vm takes note of how a pod's node is to be spoken to.
+func (p *plans) vm(r *recording.VM) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	over := r.OverTLS()
+	if t := p.targets[r.Pod]; t != nil && (t.over == nil || *t.over != over) {
+		t.over = &over
+		p.wake()
+	}
 }
 
 // pod keeps the plan in step with a pod's state.
@@ -90,7 +109,7 @@ func (p *plans) process(r *recording.Process) {
 	}
 }
 
-func (t *target) over(now time.Duration) bool {
+func (t *target) ended(now time.Duration) bool {
 	switch {
 	case !t.left:
 		return false
@@ -106,11 +125,16 @@ func (p *plans) current() agent.Plan {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	plan := p.base
+	plan.OverTLS = map[string]bool{}
 	for uid, t := range p.targets {
-		if t.over(p.now()) {
+		switch {
+		case t.ended(p.now()):
 			delete(p.targets, uid)
-		} else if len(plan.Cookie) > 0 {
+		case len(plan.Cookie) > 0:
 			plan.Pods = append(plan.Pods, t.pod)
+			if t.over != nil {
+				plan.OverTLS[uid] = *t.over
+			}
 		}
 	}
 	slices.SortFunc(plan.Pods, func(a, b agent.Pod) int { return strings.Compare(a.UID, b.UID) })

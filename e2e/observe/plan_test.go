@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"meshproof.dev/meshproof/e2e/agent"
 	"meshproof.dev/meshproof/e2e/recording"
 )
 
@@ -140,4 +141,32 @@ func TestRedactor(t *testing.T) {
 			t.Errorf("%q became %q, want %q", in, got, want)
 		}
 	}
+}
+
+// Over what a node is spoken to follows its command line, whatever it was before.
+func TestPlanOverTLS(t *testing.T) {
+	p := newPlans(Options{Now: func() time.Duration { return 0 }})
+	p.pod(&recording.Pod{UID: "a", IP: "10.0.0.1", Node: "n1", Phase: "Running"})
+	p.setIdentity(&agent.Identity{Roots: []byte("r")})
+	p.setCookie([]byte("c"))
+	if plan := p.current(); string(plan.Identity.Roots) != "r" || len(plan.OverTLS) != 0 || !plan.SpeaksTLS("a") {
+		t.Errorf("%+v", plan)
+	}
+	news, end := p.subscribe()
+	defer end()
+	for _, c := range []struct {
+		args []string
+		over bool
+		news int
+	}{{[]string{"-name", "a"}, false, 1}, {[]string{"-proto_dist", "inet_tls"}, true, 1}, {[]string{"-proto_dist", "inet6_tls"}, true, 0},
+		{[]string{"-proto_dist", "inet_tls", "-proto_dist", "inet_tcp"}, false, 1}, {[]string{"-extra", "-proto_dist", "inet_tls"}, false, 0}} {
+		p.vm(&recording.VM{Pod: "a", Args: c.args})
+		if plan := p.current(); plan.SpeaksTLS("a") != c.over || len(news) != c.news {
+			t.Errorf("%v: over TLS %v, %d wake", c.args, plan.SpeaksTLS("a"), len(news))
+		}
+		for len(news) > 0 {
+			<-news
+		}
+	}
+	p.vm(&recording.VM{Pod: "nobody"})
 }

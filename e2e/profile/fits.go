@@ -27,6 +27,9 @@ func (p *Profile) Fits(r *Resolved, manifests, rollout, requires []byte, where f
 	if err = p.cookie(slices.Concat(objects, before)); err != nil {
 		return err
 	}
+	if err = p.tls(slices.Concat(objects, before)); err != nil {
+		return err
+	}
 	if err = p.images(slices.Concat(objects, next, before)); err != nil {
 		return err
 	}
@@ -81,6 +84,41 @@ func (p *Profile) cookie(objects []object) error {
 	}
 	slices.Sort(have)
 	return fmt.Errorf("%s: Secret %s has no key %q, under which the cookie is looked for; keys there: %s%s", p.At("spec", "cookie", "secretKeyRef", "key"), ref.Name, ref.Key, few(have), meant(ref.Key, have))
+}
+
+// tls looks for whatever could be or make the Secret with the certificate: the Secret, or an object that is no pod's and names it.
+func (p *Profile) tls(objects []object) error {
+	name := p.Spec.TLS.Secret
+	var secrets []string
+	for _, o := range objects {
+		if o.Kind == "Secret" {
+			secrets = append(secrets, o.Metadata.Name)
+		}
+		if o.Kind == "Secret" && o.Metadata.Name == name || o.Kind != "Secret" && o.Spec.Template == nil && holds(o.raw, name) {
+			return nil
+		}
+	}
+	if name == "" {
+		return nil
+	}
+	return fmt.Errorf("%s: the certificate is looked for in Secret %q, which no object among the manifests is or makes; Secrets there: %s%s", p.At("spec", "tls", "secret"), name, few(secrets), meant(name, secrets))
+}
+
+// holds tells whether the text stands anywhere in v as a value.
+func holds(v any, text string) bool {
+	switch v := v.(type) {
+	case string:
+		return v == text
+	case []any:
+		return slices.ContainsFunc(v, func(x any) bool { return holds(x, text) })
+	case map[string]any:
+		for _, x := range v {
+			if holds(x, text) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // images looks for containers that have the images of the profile: one that no container has would be made for nobody.

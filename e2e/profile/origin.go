@@ -94,7 +94,7 @@ func given(p *Profile, r *Resolved) []Setting {
 		}
 	}
 	ref := p.Spec.Cookie.SecretKeyRef
-	return append(s, Setting{"cookie", fmt.Sprintf("key %s of Secret %s", ref.Key, ref.Name), Said})
+	return append(s, Setting{"cookie", fmt.Sprintf("key %s of Secret %s", ref.Key, ref.Name), Said}, said("tls", filled(r.TLS, none), r.TLS != ""))
 }
 
 const none = "(none)"

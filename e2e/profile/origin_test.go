@@ -51,6 +51,7 @@ func TestSettingsTellTheOrigin(t *testing.T) {
 		"env":               {Value: "RELEASE_COOKIE", Origin: Said},
 		"images[0]":         {Value: "shop: build .", Origin: Said},
 		"cookie":            {Value: "key cookie of Secret shop", Origin: Said},
+		"tls":               {Value: "(none)", Origin: Default},
 	} {
 		if want.Name = name; got[name] != want {
 			t.Errorf("%s: %+v, want %+v", name, got[name], want)

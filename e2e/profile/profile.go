@@ -54,6 +54,8 @@ type Spec struct {
 	Images []Image `yaml:"images"`
 	// Where the cookie of the Erlang distribution lies.
 	Cookie Cookie `yaml:"cookie" rule:"required"`
+	// What is needed to speak to nodes whose distribution goes over TLS.
+	TLS TLS `yaml:"tls"`
 	// The application's own search for its peers.
 	Discovery Discovery `yaml:"discovery"`
 	// What the application means to be, where that is not a full mesh whose nodes go on looking for each other.
@@ -99,6 +101,13 @@ type SecretKeyRef struct {
 	Name string `yaml:"name" rule:"required"`
 	// The key under which the cookie stands.
 	Key string `yaml:"key" rule:"required"`
+}
+
+// TLS says with which certificate the nodes are spoken to where they are started with -proto_dist inet_tls.
+type TLS struct {
+	// A Secret with ca.crt, tls.crt and tls.key: the nodes' own, or another that they accept. Annotated with
+	// meshproof.dev/certificate-for and DNS names it is made by the run; one that something in the cluster makes is waited for.
+	Secret string `yaml:"secret" rule:"required"`
 }
 
 // Command is one command that is run in a running container, and what its output must hold.

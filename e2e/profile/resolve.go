@@ -38,6 +38,7 @@ type Resolved struct {
 	Service   string            `json:"service,omitempty"` // the one discovery asks for
 	EPMDPort  int               `json:"epmdPort"`
 	DistPort  int               `json:"distPort,omitempty"` // declared by the manifests; 0: not declared
+	TLS       string            `json:"tls,omitempty"`      // the Secret with which nodes are spoken to over TLS
 	Interval  Duration          `json:"interval"`           // of the app's discovery
 	Hold      Duration          `json:"hold"`               // how long a full mesh must stay full
 	Budgets   Budgets           `json:"budgets"`
@@ -130,7 +131,7 @@ func Resolve(p *Profile, manifests []byte) (*Resolved, error) {
 		return d
 	}
 	r := &Resolved{
-		Name: p.Metadata.Name, EPMDPort: DefaultEPMDPort, Console: p.Spec.Console, Skip: p.Spec.Skip, Waive: p.Spec.Waive,
+		Name: p.Metadata.Name, EPMDPort: DefaultEPMDPort, Console: p.Spec.Console, Skip: p.Spec.Skip, Waive: p.Spec.Waive, TLS: p.Spec.TLS.Secret,
 		Nodes: max(1, p.Spec.Nodes), Expect: p.Spec.Expect,
 		Interval: or(p.Spec.Discovery.Interval, DefaultInterval),
 		Budgets: Budgets{

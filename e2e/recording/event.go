@@ -52,6 +52,7 @@ type Event struct {
 	Asked        *Asked        `json:"asked,omitempty"`
 	Registration *Registration `json:"registration,omitempty"`
 	Kernel       *Kernel       `json:"kernel,omitempty"`
+	Certificate  *Certificate  `json:"certificate,omitempty"`
 }
 
 // Kinds are the names of what is set in the event, as the file has them; of a whole event it is one.

@@ -114,7 +114,7 @@ func TestDocument(t *testing.T) {
 			t.Errorf("docs/recording.md describes %s, which is no event", section)
 		}
 	}
-	for _, o := range []Outcome{OK, Refused, Timeout, Rejected, Unreachable, Silent, Denied, Nok, Alive, ProbeError} {
+	for _, o := range []Outcome{OK, Refused, Timeout, Rejected, Unreachable, Silent, Denied, Nok, Alive, TLSAlert, TLSRefused, ProbeError} {
 		if !strings.Contains(string(text), "`"+string(o)+"`") {
 			t.Errorf("docs/recording.md does not explain the outcome %s", o)
 		}

@@ -35,6 +35,20 @@ type VM struct {
 	Detail string `json:"detail,omitempty"` // what could not be read
 }
 
+// OverTLS tells whether the node speaks distribution over TLS: -proto_dist of its command line is inet_tls or inet6_tls.
+func (v *VM) OverTLS() bool {
+	over := false
+	for i, a := range v.Args {
+		switch {
+		case a == "-extra":
+			return over
+		case a == "-proto_dist" && i+1 < len(v.Args):
+			over = strings.HasSuffix(v.Args[i+1], "_tls")
+		}
+	}
+	return over
+}
+
 // Resolver is how a pod resolves names: its resolv.conf and /etc/hosts, when they are first seen and when they change.
 type Resolver struct {
 	Pod     string   `json:"pod"`
@@ -86,6 +100,17 @@ type Registration struct {
 	Highest  int     `json:"highest,omitempty"`
 	Lowest   int     `json:"lowest,omitempty"`
 	Detail   string  `json:"detail,omitempty"`
+}
+
+// Certificate is what a pod's node showed for itself in a TLS handshake with a probe inside the pod: each time that it is
+// another. Roots are the authorities that the probe was given to hold it against. All are in DER, as they came; nobody has
+// verified them.
+type Certificate struct {
+	Pod     string   `json:"pod"`
+	Addr    string   `json:"addr"`
+	Version string   `json:"version"` // "TLS 1.2"
+	Chain   [][]byte `json:"chain"`   // the node's own first
+	Roots   [][]byte `json:"roots,omitempty"`
 }
 
 // Kernel is what a node says of its own distribution: read over the agent's connection soon after the node's start and

@@ -18,6 +18,8 @@ const (
 	Denied      Outcome = "closed-after-reply" // the cookie was refused
 	Nok         Outcome = "nok"                // the peer is busy with another connection of ours: nothing was learnt
 	Alive       Outcome = "alive"              // likewise
+	TLSAlert    Outcome = "tls-alert"          // it was spoken to plainly and speaks TLS
+	TLSRefused  Outcome = "tls-refused"        // it ended a TLS connection with an alert: it does not take our certificate
 	ProbeError  Outcome = "error"
 )
 

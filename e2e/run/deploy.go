@@ -34,6 +34,9 @@ func (s *story) apply(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if y, err = s.issue(y); err != nil {
+		return err
+	}
 	if err = s.manifests(y); err != nil {
 		return err
 	}
@@ -52,11 +55,37 @@ func (s *story) apply(ctx context.Context) error {
 	ref := s.w.Profile.Spec.Cookie.SecretKeyRef
 	cookie, err := workload.Secret(ctx, s.client, s.ns, ref.Name, ref.Key)
 	if err != nil {
-		return err
+		return fmt.Errorf("the cookie: %w", err)
 	}
 	s.known.Guard(cookie)
+	if err = s.identity(ctx); err != nil {
+		return err
+	}
 	s.obs.SetCookie(cookie)
 	s.say("deployed to namespace " + s.ns)
+	return nil
+}
+
+// issue fills the Secrets that ask for a certificate.
+func (s *story) issue(manifests []byte) ([]byte, error) {
+	issued, made, err := s.w.Issue(manifests, s.ns, time.Now())
+	for _, i := range made {
+		s.known.GuardKey(i.Key, i.Certificate)
+	}
+	return issued, err
+}
+
+// identity gives the agents the certificate with which nodes are spoken to over TLS, where they are.
+func (s *story) identity(ctx context.Context) error {
+	if s.w.Resolved.TLS == "" {
+		return nil
+	}
+	i, err := workload.Identity(ctx, s.client, s.ns, s.w.Resolved.TLS, s.w.Resolved.Budgets.Requires.D())
+	if err != nil {
+		return err
+	}
+	s.known.GuardKey(i.Key, i.Certificate)
+	s.obs.SetIdentity(i)
 	return nil
 }
 
@@ -64,6 +93,9 @@ func (s *story) apply(ctx context.Context) error {
 func (s *story) require(ctx context.Context) error {
 	y, err := s.w.RenderRequires(s.g.refs())
 	if err != nil || len(y) == 0 {
+		return err
+	}
+	if y, err = s.issue(y); err != nil {
 		return err
 	}
 	began := time.Now()

@@ -28,6 +28,23 @@ func (p *Pod) VM() *recording.VM {
 	return nil
 }
 
+// OverTLS tells whether the pod's node speaks distribution over TLS, where that is known: by its command line, or by what it
+// answered to a probe.
+func (p *Pod) OverTLS() (over, known bool) {
+	if vm := p.VM(); vm != nil && len(vm.Args) > 0 {
+		return vm.OverTLS(), true
+	}
+	if len(p.Certificates) > 0 {
+		return true, true
+	}
+	for _, e := range slices.Backward(p.Dist) {
+		if o := e.Dist.Outcome; o == recording.OK || o == recording.TLSAlert {
+			return o == recording.TLSAlert, true
+		}
+	}
+	return false, false
+}
+
 // Kernel is what the pod's node last said of its own distribution, or nil when it was never heard.
 func (p *Pod) Kernel() *recording.Kernel {
 	for _, e := range slices.Backward(p.Kernels) {

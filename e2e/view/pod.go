@@ -208,3 +208,9 @@ func (v *View) OTP() []string {
 	}
 	return all
 }
+
+// Accepts tells whether a connection of the pod's was made by the other end: this one has the port of the pod's node.
+func (p *Pod) Accepts(l Link) bool {
+	_, port := split(l.Local)
+	return p.distributes(port)
+}

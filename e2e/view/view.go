@@ -63,6 +63,7 @@ type Pod struct {
 	Asked         []recording.Event // DNS questions seen leaving it
 	Registrations []recording.Event // what its own epmd says of its nodes
 	Kernels       []recording.Event // what its node says of its own distribution
+	Certificates  []recording.Event // what its node shows in TLS handshakes
 }
 
 // New begins a view with a recording's header.
@@ -161,6 +162,9 @@ func (v *View) applyInside(e recording.Event) {
 	case e.Kernel != nil:
 		p := v.pod(e.Kernel.Pod)
 		p.Kernels = insert(p.Kernels, e)
+	case e.Certificate != nil:
+		p := v.pod(e.Certificate.Pod)
+		p.Certificates = insert(p.Certificates, e)
 	}
 }
 

@@ -220,11 +220,11 @@ func describe(o *unstructured.Unstructured) string {
 func Secret(ctx context.Context, client kubernetes.Interface, namespace, name, key string) ([]byte, error) {
 	s, err := client.CoreV1().Secrets(namespace).Get(ctx, name, metav1.GetOptions{})
 	if err != nil {
-		return nil, fmt.Errorf("the cookie's secret: %w", err)
+		return nil, err
 	}
 	v, ok := s.Data[key]
 	if !ok || len(v) == 0 {
-		return nil, exitcode.With(exitcode.Usage, fmt.Errorf("secret %s has no key %q, which the profile names as the cookie", name, key))
+		return nil, exitcode.With(exitcode.Usage, fmt.Errorf("secret %s has no key %q, or nothing under it; keys there: %s", name, key, strings.Join(sortedKeys(s.Data), ", ")))
 	}
 	return v, nil
 }

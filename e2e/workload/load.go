@@ -149,6 +149,9 @@ func (w *Workload) resolve() (y, next, before []byte, err error) {
 	}
 	w.cookies = nil
 	for _, stream := range [][]byte{y, before} {
+		if _, _, err = w.Issue(stream, "", time.Now()); err != nil {
+			return nil, nil, nil, err
+		}
 		var found [][]byte
 		if found, err = cookies(stream, w.Profile.Spec.Cookie.SecretKeyRef.Key); err != nil {
 			return nil, nil, nil, err

@@ -126,7 +126,7 @@ func (w *watch) dialDist(ctx context.Context, q agent.Pod, port int) {
 	began := time.Now()
 	short, cancel := context.WithTimeout(ctx, agent.DialTimeout)
 	defer cancel()
-	p, err := erldist.Challenge(short, w.dial, addr)
+	p, err := erldist.Challenge(short, w.distributed(q.UID, nil), addr)
 	if ctx.Err() != nil {
 		return
 	}

@@ -32,6 +32,7 @@ type Observer struct {
 
 	mu   sync.Mutex
 	plan agent.Plan
+	own  identity // of the plan
 
 	// Of Run's goroutine alone:
 	watched  map[string]*watch
@@ -47,7 +48,7 @@ func New(finder *proc.Finder, node string, emit func(recording.Event)) *Observer
 // SetPlan replaces the plan. Pods that are no longer in it are let go at once.
 func (o *Observer) SetPlan(p agent.Plan) {
 	o.mu.Lock()
-	o.plan = p
+	o.plan, o.own = p, o.own.of(p)
 	o.mu.Unlock()
 	select {
 	case o.changed <- struct{}{}:

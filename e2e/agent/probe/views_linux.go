@@ -25,6 +25,7 @@ type viewer struct {
 	not   time.Time                    // no attempt before
 	vm    int                          // which start of the VM that is about
 	asked time.Time                    // when the node last told of its distribution, zero for a new connection
+	told  recording.Certificate        // the last that the node was seen to show
 }
 
 // views keeps one connection from inside the pod to its own node, and asks it for its view at each interval.
@@ -100,7 +101,8 @@ func (v *viewer) connect(ctx context.Context) (*erldist.Conn, erldist.Peer, erro
 	if err != nil {
 		return nil, erldist.Peer{}, err
 	}
-	c, err := erldist.Connect(short, v.w.dial, addr, erldist.NewCookie(plan.Cookie))
+	dial := v.w.distributed(v.w.pod.UID, func(s erldist.Shown) { v.shown(addr, s) })
+	c, err := erldist.Connect(short, dial, addr, erldist.NewCookie(plan.Cookie))
 	p, o := c.Peer, recording.Outcome(erldist.OutcomeOf(err))
 	if last, before := v.tried[p.Creation]; p.Creation != 0 && ctx.Err() == nil && last != o {
 		v.tried[p.Creation] = o
@@ -120,7 +122,7 @@ func (v *viewer) connect(ctx context.Context) (*erldist.Conn, erldist.Peer, erro
 func (v *viewer) control(ctx context.Context, addr string) {
 	for range 3 {
 		short, cancel := context.WithTimeout(ctx, agent.DialTimeout)
-		c, err := erldist.Connect(short, v.w.dial, addr, erldist.NewCookie([]byte(rand.Text())))
+		c, err := erldist.Connect(short, v.w.distributed(v.w.pod.UID, nil), addr, erldist.NewCookie([]byte(rand.Text())))
 		cancel()
 		_ = c.Close()
 		o := erldist.OutcomeOf(err)

@@ -11,14 +11,14 @@ import (
 const hidden = secrets.Mark
 
 // flag is what a cookie follows: -setcookie and -cookie with one or two of - or +, the variables that hold one
-// (RELX_COOKIE, COOKIE) and the call erlang:set_cookie. A file's name (.erlang.cookie) is none. flagFirst is a flag at the
+// (RELX_COOKIE, COOKIE) and the call erlang:set_cookie; or the password of a key, an option of -ssl_dist_opt. A file's name (.erlang.cookie) is none. flagFirst is a flag at the
 // beginning of a text, which is told without looking through the rest.
 var (
 	flag      = regexp.MustCompile(flags)
 	flagFirst = regexp.MustCompile(`^[-+]*(?:` + flags + `)`)
 )
 
-const flags = `(?i:[-+_](?:set)?cookie\b)|\bCOOKIE\b`
+const flags = `(?i:[-+_](?:set)?cookie\b)|\bCOOKIE\b|\b(?:client|server)_password\b`
 
 // Secrets takes cookies out of text. What follows a flag goes whatever it is, and the cookie that is known goes from
 // everywhere: too much is hidden rather than too little. The zero value knows none.

@@ -26,6 +26,7 @@ func TestArgs(t *testing.T) {
 		{"-a " + secret + " -b x" + secret + "x", "-a (cookie) -b x(cookie)x"},
 		{"-a UVpZWFNFQ1JFVENPT0tJRQ== -b", "-a (cookie) -b"},
 		{"-a UVpZWFNFQ1JFVENPT0tJRQo= -b", "-a (cookie) -b"},
+		{"-ssl_dist_opt server_keyfile /k server_password other -x", "-ssl_dist_opt server_keyfile /k server_password (cookie) -x"},
 		{"-cookies /x -file .erlang.cookie", "-cookies /x -file .erlang.cookie"},
 	} {
 		if got := strings.Join(s.args(strings.Fields(c.in)), " "); got != c.want {

@@ -1,0 +1,101 @@
+package probe
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"slices"
+	"testing"
+	"time"
+
+	"meshproof.dev/meshproof/e2e/agent"
+	"meshproof.dev/meshproof/e2e/agent/netns/netnstest"
+	"meshproof.dev/meshproof/e2e/agent/proc"
+	"meshproof.dev/meshproof/e2e/erldist"
+	"meshproof.dev/meshproof/e2e/erldist/erldisttest"
+	"meshproof.dev/meshproof/e2e/recording"
+)
+
+// identityOf is a certificate as a plan brings it. It is its own authority.
+func identityOf(t *testing.T, c tls.Certificate) *agent.Identity {
+	t.Helper()
+	key, err := x509.MarshalPKCS8PrivateKey(c.PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Certificate[0]})
+	return &agent.Identity{Certificate: cert, Key: pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}), Roots: cert}
+}
+
+// A node that speaks TLS is asked over TLS, and what it shows is told once; one that is said to speak it and to which there is no
+// certificate is left alone.
+func TestOverTLS(t *testing.T) {
+	h, pid := netnstest.New(t)
+	ours, theirs := erldisttest.Certificate(t), erldisttest.Certificate(t, "a.example")
+	trusted := x509.NewCertPool()
+	trusted.AddCert(ours.Leaf)
+	var epmd, peer *erldisttest.Server
+	if err := h.Do(func() (err error) {
+		node := erldisttest.Node{Name: "a@a.example", Cookie: secret, Creation: 7,
+			TLS: &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{theirs}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: trusted}}
+		if peer, err = node.Listen(); err != nil {
+			return err
+		}
+		epmd, err = erldisttest.EPMD{Nodes: []erldisttest.Registered{{Name: "a", Port: port(t, peer.Addr)}}}.Listen()
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(epmd.Close)
+	t.Cleanup(peer.Close)
+	tree := newTree(t)
+	tree.put(pid, uidA)
+	o, s, _ := observe(t, tree.root)
+	plan := planOf(port(t, epmd.Addr), port(t, peer.Addr))
+
+	// It is known to speak TLS, and nobody gave a certificate.
+	plan.OverTLS = map[string]bool{uidA: true}
+	o.SetPlan(plan)
+	e := s.await(t, "that it is not asked", 0, func(e recording.Event) bool { return e.Nodes != nil }).Nodes
+	if e.Outcome != recording.ProbeError || peer.Seen().Connections != 0 {
+		t.Errorf("%+v, and %d connections", e, peer.Seen().Connections)
+	}
+
+	// With one it is, also before its command line is known.
+	plan.OverTLS, plan.Identity, plan.Control = nil, identityOf(t, ours), true
+	mark := s.now()
+	o.SetPlan(plan)
+	s.await(t, "its view", mark, func(e recording.Event) bool {
+		return e.Nodes != nil && e.Nodes.Outcome == recording.OK && e.Nodes.Node == "a@a.example"
+	})
+	s.await(t, "the control", mark, func(e recording.Event) bool {
+		return e.Cookie != nil && e.Cookie.Cookie == "wrong" && e.Cookie.Outcome == recording.Denied
+	})
+	time.Sleep(3 * agent.EveryView)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var shown []recording.Certificate
+	for _, e := range s.events {
+		if e.Certificate != nil {
+			shown = append(shown, *e.Certificate)
+		}
+	}
+	if len(shown) != 1 || shown[0].Pod != uidA || shown[0].Version != "TLS 1.3" || len(shown[0].Chain) != 1 || !slices.Equal(shown[0].Chain[0], theirs.Certificate[0]) ||
+		len(shown[0].Roots) != 1 || !slices.Equal(shown[0].Roots[0], ours.Certificate[0]) {
+		t.Errorf("%+v", shown)
+	}
+}
+
+// A chain that somebody makes as long as possible is not recorded whole.
+func TestLongChain(t *testing.T) {
+	s := erldist.Shown{Version: "TLS 1.3", Chain: [][]byte{make([]byte, 100), make([]byte, maxChain)}}
+	var told []recording.Event
+	o := New(proc.NewFinder(proc.FS("")), "n1", func(e recording.Event) { told = append(told, e) })
+	v := &viewer{w: &watch{o: o, ctx: t.Context(), pod: agent.Pod{UID: uidA}}}
+	for range 2 {
+		v.shown("127.0.0.1:1", s)
+	}
+	if len(told) != 1 || len(told[0].Certificate.Chain) != 1 || len(told[0].Certificate.Chain[0]) != 100 {
+		t.Errorf("%d events: %+v", len(told), told)
+	}
+}
