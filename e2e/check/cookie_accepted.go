@@ -62,6 +62,9 @@ func cookieOf(v *view.View, p *view.Pod, accepted []string) Finding {
 	case notAllowed:
 		f.Outcome, f.Of = Unseen, toward(v, p)
 		f.Says = fmt.Sprintf("%s turns our probe away before any cookie is asked for: %s", p.Name, e.Cookie.Detail)
+	case recording.TLSRefused:
+		f.Outcome, f.Of = Unseen, toward(v, p)
+		f.Says = fmt.Sprintf("%s refuses our certificate before any cookie is asked for: %s", p.Name, e.Cookie.Detail)
 	case recording.Denied:
 		f.Outcome, f.Code = Fail, "cookie-refused"
 		f.Says = fmt.Sprintf("%s (%s) refuses cookie A, which the profile declares: it closes the connection after the challenge reply; ", e.Cookie.Node, p.Name)

@@ -76,18 +76,18 @@ func dialTrials() map[string][]trial {
 				dist(recording.Refused, 0)(s)
 				s.Change(isSockets(2, 0), func(e *recording.Event) { e.Sockets.Listen = []string{"0.0.0.0:4369"} })
 			}, []want{{pair(0, 2), check.Fail, "refused", []string{"port 10000 is not open in " + rt.Name(2)}}}},
-			{"a TLS listener by its command line", func(s *rt.Story) {
-				dist("closed-before-status", 0)(s)
-				s.Change(isVM(2), func(e *recording.Event) {
-					e.VM.Args = append(e.VM.Args, "-proto_dist", "inet_tls", "-ssl_dist_optfile")
-				})
-			}, []want{{pair(0, 2), check.Fail, "tls-listener", []string{rt.IP(2) + ":10000 of " + rt.Name(2) + " speaks TLS", "-proto_dist"}}}},
-			{"all speak TLS", func(s *rt.Story) {
-				s.Change(func(e recording.Event) bool { return e.Dist != nil }, func(e *recording.Event) { e.Dist.Outcome = "tls-alert" })
+			{"TLS, and no certificate to speak it with", func(s *rt.Story) {
+				s.Change(func(e recording.Event) bool { return e.Dist != nil }, func(e *recording.Event) { e.Dist.Outcome = recording.ProbeError })
 				s.Change(func(e recording.Event) bool { return e.VM != nil }, func(e *recording.Event) { e.VM.Args = append(e.VM.Args, "-proto_dist", "inet_tls", "-x") })
-			}, []want{{"derl*", check.Unseen, "", []string{"over TLS, which this harness does not"}}}},
+			}, []want{{"derl*", check.Unseen, "", []string{"speaks distribution over TLS", "spec.tls.secret"}}}},
+			{"TLS, and our certificate is refused", both(overTLS(nil, 0, 1, 2), dist(recording.TLSRefused, 0)), nil},
 		},
 		"dist/cookie-accepted": {
+			{"our certificate is refused", func(s *rt.Story) {
+				s.Change(isCookie(2, "A"), func(e *recording.Event) {
+					e.Cookie.Outcome, e.Cookie.Detail = recording.TLSRefused, "remote error: tls: unknown certificate authority"
+				})
+			}, []want{{pod(2), check.Unseen, "", []string{rt.Name(2), "refuses our certificate", "unknown certificate authority"}}}},
 			{"another cookie on one pod", func(s *rt.Story) {
 				s.Change(isCookie(2, "A"), func(e *recording.Event) { e.Cookie.Outcome, e.Cookie.Detail = recording.Denied, "closed after reply" })
 			}, []want{{pod(2), check.Fail, "cookie-refused", []string{rt.Node(2) + " (" + rt.Name(2) + ") refuses cookie A", rt.Name(0) + " and " + rt.Name(1) + " accept it", "two cookies"}}}},
@@ -122,8 +122,8 @@ func dialTrials() map[string][]trial {
 	}
 	all["epmd/reachable"] = append(all["epmd/reachable"], trial{"tls-alert", epmd("tls-alert", 0), []want{{pair(0, 2), check.Fail, "not-speaking", []string{"tls-alert"}}}})
 	all["dist/port-reachable"] = append(all["dist/port-reachable"], trial{"tls-alert", func(s *rt.Story) {
-		dist("tls-alert", 0)(s)
+		dist(recording.TLSAlert, 0)(s)
 		s.Drop(func(e recording.Event) bool { return isVM(2)(e) || isDist(1, 2)(e) })
-	}, []want{{pair(0, 2), check.Fail, "tls-listener", []string{"speaks TLS, its peers do not", rt.IP(2) + ":10000"}}, {pair(1, 2), check.Unseen, "", nil}}})
+	}, []want{{pair(0, 2), check.Unseen, "", []string{rt.Name(2) + " speaks distribution over TLS", "spec.tls.secret"}}, {pair(1, 2), check.Unseen, "", nil}}})
 	return all
 }

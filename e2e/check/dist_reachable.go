@@ -3,7 +3,6 @@ package check
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/view"
@@ -14,7 +13,7 @@ func distReachable() Check {
 		ID: "dist/port-reachable", Title: "speaks the distribution protocol to every peer", Rung: Dist, Level: Required, Episode: "formation",
 		Why:    "Every pair of nodes holds a connection of its own, and either may have to make it: each must be reachable from each. An accepted connection is not enough, a sidecar accepts for dead peers too.",
 		Source: "https://www.erlang.org/doc/apps/erts/erl_dist_protocol.html#distribution-handshake",
-		Causes: reach(aboveDist(), "loopback-only", "tls-listener"),
+		Causes: reach(aboveDist(), "loopback-only"),
 		Judge: func(v *view.View) []Finding {
 			return eachPair(v, func(q *view.Pod) []view.Dial { return q.ToDist }, dialled)
 		},
@@ -25,19 +24,22 @@ func distReachable() Check {
 const notAllowed = recording.Outcome("not-allowed")
 
 func dialled(q *view.Pod, list []view.Dial) func(p *view.Pod, d *view.Dial) Finding {
-	tls := speaksTLS(q)
+	tls, _ := q.OverTLS()
 	return func(p *view.Pod, d *view.Dial) Finding {
 		f := Finding{Subject: onPair(p, q), Outcome: Pass}
 		switch {
+		case d == nil && tls && len(q.Certificates) == 0:
+			f.unspoken(q)
+			return f
 		case d == nil:
 			f.Outcome, f.Says = Unseen, fmt.Sprintf("%s did not dial the distribution port of %s", p.Name, q.Name)
 			return f
-		case d.Outcome() == notAllowed, d.Outcome() == recording.Silent && answered(list, p):
-		case tls && speaksTLS(p):
-			f.Outcome, f.Says = Unseen, fmt.Sprintf("%s and %s speak distribution over TLS, which this harness does not", p.Name, q.Name)
+		case d.Outcome() == notAllowed, d.Outcome() == recording.TLSRefused, d.Outcome() == recording.Silent && answered(list, p):
+		case d.Outcome() == recording.TLSAlert:
+			f.unspoken(q)
 		default:
 			unreached(&f, "the distribution port "+d.Addr()+" of "+q.Name, p, d.Outcome(), d.Detail())
-			explainDist(&f, q, d, tls)
+			explainDist(&f, q, d)
 		}
 		f.At = d.T
 		return f
@@ -50,35 +52,13 @@ func answered(list []view.Dial, p *view.Pod) bool {
 	return slices.ContainsFunc(list, func(d view.Dial) bool { return d.Good && d.From == p.Number() })
 }
 
-func explainDist(f *Finding, q *view.Pod, d *view.Dial, tls bool) {
+func explainDist(f *Finding, q *view.Pod, d *view.Dial) {
 	bound(f, q, d.Addr(), d.T)
-	switch {
-	case f.Code == "loopback-only":
+	if f.Code == "loopback-only" {
 		if k := q.Kernel(); k != nil && k.Interface != "" {
 			f.Seen = append(f.Seen, "inet_dist_use_interface of "+q.Name+" is "+k.Interface)
 		}
 		f.Remedy = "take inet_dist_use_interface out of the kernel's parameters, or give it the pod's address"
 		f.Try = "ss -ltn in the pod's network namespace: the port is bound to a loopback address"
-	case tls && f.Code != "refused" && f.Code != "filtered" && f.Code != "unreachable":
-		f.Code = "tls-listener"
-		f.Says = fmt.Sprintf("the distribution port %s of %s speaks TLS, its peers do not: they end each other's connections", d.Addr(), q.Name)
-		f.Remedy = "give all nodes the same -proto_dist: inet_tls on each, with certificates, or on none"
 	}
-}
-
-// speaksTLS tells whether the pod's node listens for TLS: its command line says so, or it answered a dial with an alert.
-func speaksTLS(p *view.Pod) bool {
-	if vm := p.VM(); vm != nil {
-		for i, a := range vm.Args[:max(0, len(vm.Args)-1)] {
-			if a == "-proto_dist" {
-				return strings.HasSuffix(vm.Args[i+1], "_tls")
-			}
-		}
-	}
-	for _, e := range slices.Backward(p.Dist) {
-		if o := e.Dist.Outcome; o != recording.ProbeError {
-			return o == "tls-alert"
-		}
-	}
-	return false
 }

@@ -63,13 +63,6 @@ func handshakeTrials() map[string][]trial {
 			s.Change(func(e recording.Event) bool { return e.Beat != nil && byAgent(e) }, func(e *recording.Event) { e.Beat.Late = d })
 		}
 	}
-	both := func(all ...func(s *rt.Story)) func(s *rt.Story) {
-		return func(s *rt.Story) {
-			for _, f := range all {
-				f(s)
-			}
-		}
-	}
 	isWrong := func(o recording.Outcome) func(s *rt.Story) {
 		return func(s *rt.Story) { s.Change(isCookie(2, "wrong"), func(e *recording.Event) { e.Cookie.Outcome = o }) }
 	}

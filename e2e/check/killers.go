@@ -31,6 +31,11 @@ func Killers() map[string]Killer {
 		"epmd/port-as-declared port-unpinned":         {Mutant: "port-unpinned"},
 		"dist/port-reachable filtered":                {Mutant: "dist-port-filtered"},
 		"dist/port-reachable loopback-only":           {Mutant: "dist-on-loopback"},
+		"dist/tls-everywhere mixed":                   {Mutant: "tls-one-plain"},
+		"dist/certificate-trusted ended":              {Mutant: "tls-ended"},
+		"dist/certificate-trusted untrusted":          {Mutant: "tls-other-authority"},
+		"dist/certificate-names-host host-not-named":  {Mutant: "tls-service-name"},
+		"dist/certificate-names-host wildcard-only":   {Mutant: "tls-wildcard"},
 		"handshake/names-unique same-name":            {Mutant: "host-ip-for-pod-ip"},
 		"handshake/name-as-addressed other-host":      {Mutant: "name-discovery-does-not-build"},
 		"dist/cookie-accepted cookie-refused":         {Mutant: "cookie-differs"},
@@ -86,6 +91,7 @@ func trialOnly() map[string]map[string][]string {
 			"epmd/one-name":                        {"several-names"},
 			"epmd/registration-type":               {"hidden"},
 			"dist/same-port":                       {"other-port"},
+			"dist/certificate-trusted":             {"not-begun", "one-sided"},
 			"dist/port-reachable":                  {"refused"},
 			"handshake/allowed":                    {"not-allowed"},
 			"handshake/name-as-addressed":          {"no-host", "short-name"},
@@ -120,9 +126,6 @@ func trialOnly() map[string]map[string][]string {
 		"it takes a second Erlang/OTP release among the pods": {
 			"handshake/flags": {"flags-missing"},
 			"vm/otp-spread":   {"too-far"},
-		},
-		"it takes distribution over TLS": {
-			"dist/port-reachable": {"tls-listener"},
 		},
 		"it takes a node of another architecture": {
 			"pods/running": {"wrong-architecture"},

@@ -7,7 +7,7 @@ var (
 	// registered need an answer of epmd.
 	registered = []string{"epmd/name-registered", "epmd/one-name", "epmd/registration-type", "epmd/port-as-declared"}
 	// handshakes need a listener that speaks the protocol.
-	handshakes = []string{"handshake/allowed", "handshake/acceptor-prompt", "handshake/names-unique", "handshake/name-as-addressed", "handshake/flags",
+	handshakes = []string{"dist/certificate-trusted", "dist/certificate-names-host", "handshake/allowed", "handshake/acceptor-prompt", "handshake/names-unique", "handshake/name-as-addressed", "handshake/flags",
 		"dist/cookie-accepted", "handshake/wrong-cookie-refused"}
 	// recoveries are judged on the recovery and the rollout episode, which begin with a whole mesh.
 	recoveries = []string{"recovery/exit-clean", "recovery/new-incarnation", "recovery/pod-delete", "recovery/stale-name-gone",
@@ -28,7 +28,7 @@ func aboveEPMD() []string {
 	return slices.Concat(registered, []string{"dist/port-reachable"}, aboveDist())
 }
 func aboveVM() []string {
-	return slices.Concat([]string{"probe/own-address", "probe/hidden", "epmd/reachable", "dist/same-port", "discovery/alive"}, aboveEPMD())
+	return slices.Concat([]string{"probe/own-address", "probe/hidden", "epmd/reachable", "dist/same-port", "dist/tls-everywhere", "discovery/alive"}, aboveEPMD())
 }
 
 // after is what depends on the mesh and comes after the check with that id.

@@ -32,7 +32,7 @@ func trials() map[string][]trial {
 	all := map[string][]trial{}
 	for _, part := range []map[string][]trial{podTrials(), nameTrials(), dialTrials(), meshTrials(), recoveryTrials(), rolloutTrials(), consoleTrials(),
 		epmdTrials(), handshakeTrials(), linkTrials(), discoveryTrials(), aftermathTrials(), probeTrials(),
-		topologyTrials(), manifestTrials(), policyTrials(), serviceTrials(), vmTrials(), settingTrials(), askedTrials()} {
+		topologyTrials(), manifestTrials(), policyTrials(), serviceTrials(), vmTrials(), settingTrials(), askedTrials(), tlsTrials()} {
 		for id, list := range part {
 			all[id] = append(all[id], list...)
 		}

@@ -119,7 +119,7 @@ func faults() []fault {
 			dist("tls-alert")(s)
 			s.Change(func(e recording.Event) bool { return e.VM != nil && e.VM.Pod == rt.UID(2) }, func(e *recording.Event) { e.VM.Args = append(e.VM.Args, "-proto_dist", "inet_tls") })
 			s.Drop(func(e recording.Event) bool { return e.Cookie != nil && e.Cookie.Pod == rt.UID(2) })
-		}, nil, "dist/port-reachable", "tls-listener"},
+		}, nil, "dist/tls-everywhere", "mixed"},
 		{"nobody is let in", func(s *rt.Story) {
 			dist("not-allowed")(s)
 			s.Change(func(e recording.Event) bool { return e.Cookie != nil && e.Cookie.Pod == rt.UID(2) }, func(e *recording.Event) { e.Cookie.Outcome, e.Cookie.Node = "not-allowed", "" })

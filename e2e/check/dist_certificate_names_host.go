@@ -1,0 +1,60 @@
+package check
+
+import (
+	"crypto/x509"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+
+	"meshproof.dev/meshproof/e2e/recording"
+	"meshproof.dev/meshproof/e2e/view"
+)
+
+func distCertificateNamesHost() Check {
+	return Check{
+		ID: "dist/certificate-names-host", Title: "shows a certificate that names the host of its node's name", Rung: Dist, Level: Required, Episode: "formation",
+		Why:    "The node that dials NAME@HOST asks for HOST among the certificate's DNS names (verify_peer, the default since OTP 26). One that names the Service, or has a wildcard, is no match for a pod's own name.",
+		Source: "https://www.erlang.org/doc/apps/public_key/public_key.html#pkix_verify_hostname/3",
+		Causes: map[string][]string{"host-not-named": above(), "wildcard-only": above()},
+		Judge: func(v *view.View) []Finding {
+			of, by := taken(members(v), func(p *view.Pod) bool {
+				n := len(p.Certificates)
+				if n == 0 || hostOf(p) == "" {
+					return false
+				}
+				own, err := x509.ParseCertificate(p.Certificates[n-1].Certificate.Chain[0])
+				return err == nil && !namesHost(own, hostOf(p))
+			})
+			return eachCertificate(v, func(p *view.Pod, own *x509.Certificate, _ *recording.Certificate, f *Finding) {
+				host := hostOf(p)
+				switch {
+				case host == "":
+					f.Outcome, f.Says = Unseen, "the name of the node of "+p.Name+" was not heard"
+				case namesHost(own, host):
+				case of != "":
+					f.Says = fmt.Sprintf("the certificate of %s does not name %s, and nobody minds: %s has connected to %s, whose host it does not name either", p.Name, host, by, of)
+				case own.VerifyHostname(host) == nil:
+					f.fail("wildcard-only", fmt.Sprintf("the certificate of %s (%s) names its host by a wildcard only, which a peer that dials it does not take for the name", orName(p), p.Name),
+						"{customize_hostname_check, [{match_fun, public_key:pkix_verify_hostname_match_fun(https)}]} among the client's options of the optfile, or a certificate with "+host)
+				default:
+					f.fail("host-not-named", fmt.Sprintf("the certificate of %s (%s) does not name its host: a peer that dials %s finds a stranger there", orName(p), p.Name, host), "make the certificate for "+host+", too")
+				}
+				if f.Outcome == Fail {
+					f.Seen = []string{"it names " + list(own.DNSNames)}
+					if len(own.DNSNames) == 0 {
+						f.Seen = []string{"it names no host (subject alternative name)"}
+					}
+				}
+			})
+		},
+	}
+}
+
+// namesHost tells whether the certificate names the host, letter by letter, or its address.
+func namesHost(c *x509.Certificate, host string) bool {
+	if ip := net.ParseIP(host); ip != nil && slices.ContainsFunc(c.IPAddresses, ip.Equal) {
+		return true
+	}
+	return slices.ContainsFunc(c.DNSNames, func(n string) bool { return strings.EqualFold(n, host) })
+}

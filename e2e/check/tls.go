@@ -1,0 +1,95 @@
+package check
+
+import (
+	"crypto/x509"
+	"strings"
+
+	"meshproof.dev/meshproof/e2e/recording"
+	"meshproof.dev/meshproof/e2e/view"
+)
+
+// eachCertificate judges what each member's node shows for itself in a TLS handshake.
+func eachCertificate(v *view.View, judge func(p *view.Pod, own *x509.Certificate, c *recording.Certificate, f *Finding)) []Finding {
+	pods := members(v)
+	if len(pods) > 0 && !anyTLS(pods) {
+		return []Finding{{Subject: onWorkload(v), Outcome: NotApplicable, Says: noTLS}}
+	}
+	return eachMember(v, func(p *view.Pod) Finding {
+		f := Finding{Subject: onPod(p), Of: toward(v, p), Outcome: Pass}
+		over, known := p.OverTLS()
+		switch n := len(p.Certificates); {
+		case known && !over:
+			f.skip(p.Name + " speaks plain distribution")
+		case n == 0:
+			f.unspoken(p)
+		default:
+			e := p.Certificates[n-1]
+			f.At = e.T
+			own, err := x509.ParseCertificate(e.Certificate.Chain[0])
+			if err != nil {
+				f.Outcome, f.Says = Unseen, p.Name+" shows a certificate that cannot be read: "+err.Error()
+				return f
+			}
+			judge(p, own, e.Certificate, &f)
+		}
+		return f
+	})
+}
+
+const noTLS = "no node speaks distribution over TLS"
+
+// unspoken says that the pod's node, which speaks TLS, was not spoken to.
+func (f *Finding) unspoken(p *view.Pod) {
+	f.Outcome, f.Says = Unseen, p.Name+" speaks distribution over TLS, and nothing was seen of what it shows there"
+	f.Remedy = "name in the profile's spec.tls.secret the Secret with ca.crt, tls.crt and tls.key that the nodes use; the harness speaks to them with it"
+}
+
+func anyTLS(pods []*view.Pod) bool {
+	for _, p := range pods {
+		if over, _ := p.OverTLS(); over {
+			return true
+		}
+	}
+	return false
+}
+
+// taken names the first member whose certificate a peer has taken although unfit tells that one who looks would not: a
+// connection is there that the member accepted, and it is the only one between the two. "" where nobody was seen to be so
+// generous (verify_none).
+func taken(pods []*view.Pod, unfit func(p *view.Pod) bool) (of, by string) {
+	for _, p := range pods {
+		if !unfit(p) {
+			continue
+		}
+		for _, q := range pods {
+			if q != p && accepted(p, q) {
+				return p.Name, q.Name
+			}
+		}
+	}
+	return "", ""
+}
+
+// accepted tells whether p's node took a connection from q's, of which both know, and made none to it.
+func accepted(p, q *view.Pod) bool {
+	if len(p.Sockets) == 0 || len(q.Nodes) == 0 {
+		return false
+	}
+	knows := false
+	for _, name := range q.Nodes[len(q.Nodes)-1].Nodes.Visible {
+		knows = knows || p.Is(name)
+	}
+	links := view.Links(p.Sockets[len(p.Sockets)-1], p, q)
+	for l := range links {
+		if !p.Accepts(l) {
+			return false
+		}
+	}
+	return knows && len(links) > 0
+}
+
+// hostOf is the host part of the pod's node's name, "" where it is not known.
+func hostOf(p *view.Pod) string {
+	_, host, _ := strings.Cut(p.Node(), "@")
+	return host
+}
