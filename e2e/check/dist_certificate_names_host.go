@@ -35,10 +35,10 @@ func distCertificateNamesHost() Check {
 				case of != "":
 					f.Says = fmt.Sprintf("the certificate of %s does not name %s, and nobody minds: %s has connected to %s, whose host it does not name either", p.Name, host, by, of)
 				case own.VerifyHostname(host) == nil:
-					f.fail("wildcard-only", fmt.Sprintf("the certificate of %s (%s) names its host by a wildcard only, which a peer that dials it does not take for the name", orName(p), p.Name),
+					f.fail("wildcard-only", fmt.Sprintf("the certificate of %s names its host by a wildcard only, which a peer that dials %s does not take for the name", p.Name, host),
 						"{customize_hostname_check, [{match_fun, public_key:pkix_verify_hostname_match_fun(https)}]} among the client's options of the optfile, or a certificate with "+host)
 				default:
-					f.fail("host-not-named", fmt.Sprintf("the certificate of %s (%s) does not name its host: a peer that dials %s finds a stranger there", orName(p), p.Name, host), "make the certificate for "+host+", too")
+					f.fail("host-not-named", fmt.Sprintf("the certificate of %s does not name its host: a peer that dials %s finds a stranger there", p.Name, host), "make the certificate for "+host+", too")
 				}
 				if f.Outcome == Fail {
 					f.Seen = []string{"it names " + list(own.DNSNames)}

@@ -10,9 +10,17 @@ import (
 	"meshproof.dev/meshproof/e2e/view"
 )
 
+// renewals are what helps, by what is wrong with a certificate.
+var renewals = map[string]string{
+	"ended":     "renew it; nodes read the files again by themselves (ssl_pem_cache_clean, 2 minutes), and use what is there for their next link",
+	"not-begun": "see whose clock is wrong: the node's, or that of who signed it",
+	"untrusted": "give all nodes certificates of one authority, and that authority as cacertfile",
+	"one-sided": "let the authority sign for both extended key usages, serverAuth and clientAuth",
+}
+
 func distCertificateTrusted() Check {
 	codes := map[string][]string{}
-	for _, c := range []string{"ended", "not-begun", "untrusted", "one-sided"} {
+	for c := range renewals {
 		codes[c] = above("dist/certificate-names-host", "handshake/*", "dist/cookie-accepted")
 	}
 	return Check{
@@ -38,8 +46,7 @@ func distCertificateTrusted() Check {
 				case code != "" && of != "":
 					f.Says = fmt.Sprintf("%s shows a certificate that should not be trusted (%s), and it is: %s has connected to %s all the same (verify_none)", p.Name, why, by, of)
 				case code != "":
-					f.fail(code, fmt.Sprintf("%s (%s) shows a certificate that its peers must not trust: %s", orName(p), p.Name, why),
-						"give all nodes certificates of one authority, in force, with the extended key usages serverAuth and clientAuth, and that authority as cacertfile",
+					f.fail(code, fmt.Sprintf("%s shows a certificate that its peers must not trust: %s", p.Name, why), renewals[code],
 						"subject "+own.Subject.String()+", issuer "+own.Issuer.String(), fmt.Sprintf("in force from %s to %s", own.NotBefore.Format(time.RFC3339), own.NotAfter.Format(time.RFC3339)))
 				}
 			})

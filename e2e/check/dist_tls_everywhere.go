@@ -24,7 +24,7 @@ func distTLSEverywhere() Check {
 				case mine == "":
 					f.Outcome, f.Says = Unseen, "how "+p.Name+" speaks distribution was not seen"
 				case mine != usual:
-					f.fail("mixed", fmt.Sprintf("%s (%s) speaks distribution %s, %s speak it %s: they end each other's connections", orName(p), p.Name, mine, having(pods, speaks, usual), usual),
+					f.fail("mixed", fmt.Sprintf("%s speaks distribution %s, %s speak it %s: they end each other's connections", p.Name, mine, having(pods, speaks, usual), usual),
 						"give all nodes the same -proto_dist: inet_tls on each, with certificates, or on none")
 					if vm := p.VM(); vm != nil {
 						f.Seen = commandLine(vm, "-proto_dist")

@@ -111,19 +111,22 @@ func FuzzChallenge(f *testing.F) {
 	})
 }
 
-// FuzzMessage feeds the reader of handshake messages.
+// FuzzMessage feeds the reader of handshake messages, with a length of two bytes and with one of four.
 func FuzzMessage(f *testing.F) {
 	f.Add([]byte("\x00\x03sok"))
 	f.Add([]byte{21, 3, 3, 0, 2, 2, 80})
 	f.Add([]byte("\xff\xffx"))
+	f.Add([]byte("\x00\x00\x00\x03sok"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		due := 0
-		m, err := readMessage(bytes.NewReader(b), 2, func(n int) { due = n })
-		if err == nil && (len(m) == 0 || len(m) > maxHandshake || len(m) > len(b)-2 || due != len(m)+2) {
-			t.Errorf("a message of %d bytes, %d due, out of %d", len(m), due, len(b))
-		}
-		if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-			refused(t, err)
+		for _, width := range []int{2, 4} {
+			due := 0
+			m, err := readMessage(bytes.NewReader(b), width, func(n int) { due = n })
+			if err == nil && (len(m) == 0 || len(m) > maxHandshake || len(m) > len(b)-width || due != len(m)+width) {
+				t.Errorf("a message of %d bytes, %d due, out of %d", len(m), due, len(b))
+			}
+			if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+				refused(t, err)
+			}
 		}
 	})
 }

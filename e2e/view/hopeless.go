@@ -58,5 +58,19 @@ func (v *View) Hopeless() string {
 			return "the image " + n.Container.Image + " of " + n.Pod.Name + " cannot be had (" + n.Container.Reason + ")"
 		}
 	}
+	return v.unspoken()
+}
+
+// others is how long what can be seen is looked at beside a node that cannot be asked.
+const others = 10 * time.Second
+
+// unspoken says which node nobody can ask however long it runs: it speaks TLS only, and there is no certificate for it.
+func (v *View) unspoken() string {
+	for _, p := range v.Pods() {
+		over, _ := p.OverTLS()
+		if over && v.Profile.TLS == "" && !p.Leaving(v.end) && len(p.VMs) > 0 && v.end-p.VMs[0].T >= others {
+			return p.Name + " speaks distribution over TLS, and the profile names no certificate to ask it with (spec.tls.secret)"
+		}
+	}
 	return ""
 }
