@@ -7,6 +7,7 @@
 package agent
 
 import (
+	"cmp"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -40,10 +41,11 @@ type Plan struct {
 	Cookie   []byte `json:"cookie"`   // secret: as the Secret holds it
 	Control  bool   `json:"control"`  // try a wrong cookie once on each node, too
 
-	// Identity is what the agent speaks TLS with, nil where there is none. OverTLS tells, by the pod's UID, which nodes speak
-	// distribution over TLS and which do not; of one that is not in it the plan with an identity takes it that it does.
-	Identity *Identity       `json:"identity,omitempty"`
-	OverTLS  map[string]bool `json:"overTLS,omitempty"`
+	// Identity is what the agent speaks TLS with, nil where there is none.
+	Identity *Identity `json:"identity,omitempty"`
+	// Ways are how nodes are spoken to, by the pod's UID, of those whose command lines were seen. Others are taken to speak TLS
+	// where there is an identity, and to listen where the plan says.
+	Ways map[string]Way `json:"ways,omitempty"`
 
 	Every Every `json:"every,omitzero"`
 }
@@ -55,6 +57,12 @@ type Every struct {
 	DNS     time.Duration `json:"dns,omitempty"`
 	EPMD    time.Duration `json:"epmd,omitempty"`
 	Dist    time.Duration `json:"dist,omitempty"`
+}
+
+// Way is how a node is spoken to, as its command line has it.
+type Way struct {
+	TLS  bool `json:"tls,omitempty"`  // its distribution goes over TLS
+	Port int  `json:"port,omitempty"` // on which it listens without an epmd, 0 where epmd tells
 }
 
 // Identity is a certificate with its key, and the authorities that sign its like, in PEM. The key is secret.
@@ -71,8 +79,13 @@ func (i *Identity) Pair() (tls.Certificate, error) {
 
 // SpeaksTLS tells whether the node of the pod with that UID is spoken to over TLS.
 func (p Plan) SpeaksTLS(uid string) bool {
-	over, known := p.OverTLS[uid]
-	return over || !known && p.Identity != nil
+	way, known := p.Ways[uid]
+	return way.TLS || !known && p.Identity != nil
+}
+
+// PortOf is the distribution port of the node of the pod with that UID where epmd does not tell one, 0 where nobody does.
+func (p Plan) PortOf(uid string) int {
+	return cmp.Or(p.Ways[uid].Port, p.DistPort)
 }
 
 // Pod is one pod of a plan.
@@ -135,7 +148,11 @@ func (p Plan) Check() error {
 	if len(p.Pods) > 5000 || len(p.Cookie) > 255 {
 		return errors.New("more pods than a node can hold, or a longer cookie than Erlang allows")
 	}
-	for _, port := range []int{p.EPMDPort, p.DistPort} {
+	ports := []int{p.EPMDPort, p.DistPort}
+	for _, way := range p.Ways {
+		ports = append(ports, way.Port)
+	}
+	for _, port := range ports {
 		if port < 0 || port > 65535 {
 			return fmt.Errorf("port %d", port)
 		}

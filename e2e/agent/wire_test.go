@@ -26,6 +26,7 @@ func TestCheck(t *testing.T) {
 		"an empty UID":      {func(p *Plan) { p.Pods[0].UID = "" }, "uid"},
 		"a pod twice":       {func(p *Plan) { p.Pods = append(p.Pods, p.Pods[0]) }, "twice"},
 		"a port":            {func(p *Plan) { p.DistPort = 65536 }, "65536"},
+		"a port of a node":  {func(p *Plan) { p.Ways = map[string]Way{uid: {Port: 70000}} }, "70000"},
 		"a negative port":   {func(p *Plan) { p.EPMDPort = -1 }, "-1"},
 		"a long cookie":     {func(p *Plan) { p.Cookie = make([]byte, 256) }, "cookie"},
 		"a long name":       {func(p *Plan) { p.DNSName = strings.Repeat("a", 255) }, "DNS name"},
@@ -81,7 +82,7 @@ func TestIdentity(t *testing.T) {
 	if err := p.Check(); err == nil || !strings.Contains(err.Error(), "more than") {
 		t.Errorf("%v", err)
 	}
-	p.OverTLS = map[string]bool{"plain": false, "tls": true}
+	p.Ways = map[string]Way{"plain": {}, "tls": {TLS: true}}
 	for uid, want := range map[string]bool{"plain": false, "tls": true, "unknown": true} {
 		if p.SpeaksTLS(uid) != want {
 			t.Errorf("%s: not %v", uid, want)
@@ -89,5 +90,9 @@ func TestIdentity(t *testing.T) {
 	}
 	if p.Identity = nil; p.SpeaksTLS("unknown") || !p.SpeaksTLS("tls") {
 		t.Error("without an identity")
+	}
+	p.DistPort, p.Ways["fixed"] = 10000, Way{Port: 10001}
+	if p.PortOf("tls") != 10000 || p.PortOf("unknown") != 10000 || p.PortOf("fixed") != 10001 {
+		t.Error("the ports are others")
 	}
 }

@@ -30,9 +30,9 @@ type plans struct {
 // target is one pod of the plan.
 type target struct {
 	pod    agent.Pod
-	over   *bool // whether its node speaks distribution over TLS, nil where its command line was not seen
-	vm     bool  // an agent saw its VM run, and not yet end
-	left   bool  // the API server has removed it, or calls it finished
+	way    *agent.Way // how its node is spoken to, nil where its command line was not seen
+	vm     bool       // an agent saw its VM run, and not yet end
+	left   bool       // the API server has removed it, or calls it finished
 	leftAt time.Duration
 	exitAt time.Duration // 0 when no end of a VM was seen
 }
@@ -62,9 +62,9 @@ func (p *plans) setIdentity(i *agent.Identity) {
 func (p *plans) vm(r *recording.VM) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	over := r.OverTLS()
-	if t := p.targets[r.Pod]; t != nil && (t.over == nil || *t.over != over) {
-		t.over = &over
+	way := agent.Way{TLS: r.OverTLS(), Port: r.FixedPort()}
+	if t := p.targets[r.Pod]; t != nil && (t.way == nil || *t.way != way) {
+		t.way = &way
 		p.wake()
 	}
 }
@@ -125,15 +125,15 @@ func (p *plans) current() agent.Plan {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	plan := p.base
-	plan.OverTLS = map[string]bool{}
+	plan.Ways = map[string]agent.Way{}
 	for uid, t := range p.targets {
 		switch {
 		case t.ended(p.now()):
 			delete(p.targets, uid)
 		case len(plan.Cookie) > 0:
 			plan.Pods = append(plan.Pods, t.pod)
-			if t.over != nil {
-				plan.OverTLS[uid] = *t.over
+			if t.way != nil {
+				plan.Ways[uid] = *t.way
 			}
 		}
 	}

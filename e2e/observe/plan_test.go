@@ -143,13 +143,13 @@ func TestRedactor(t *testing.T) {
 	}
 }
 
-// Over what a node is spoken to follows its command line, whatever it was before.
-func TestPlanOverTLS(t *testing.T) {
+// How a node is spoken to follows its command line, whatever it was before.
+func TestPlanWays(t *testing.T) {
 	p := newPlans(Options{Now: func() time.Duration { return 0 }})
 	p.pod(&recording.Pod{UID: "a", IP: "10.0.0.1", Node: "n1", Phase: "Running"})
 	p.setIdentity(&agent.Identity{Roots: []byte("r")})
 	p.setCookie([]byte("c"))
-	if plan := p.current(); string(plan.Identity.Roots) != "r" || len(plan.OverTLS) != 0 || !plan.SpeaksTLS("a") {
+	if plan := p.current(); string(plan.Identity.Roots) != "r" || len(plan.Ways) != 0 || !plan.SpeaksTLS("a") {
 		t.Errorf("%+v", plan)
 	}
 	news, end := p.subscribe()
@@ -169,4 +169,12 @@ func TestPlanOverTLS(t *testing.T) {
 		}
 	}
 	p.vm(&recording.VM{Pod: "nobody"})
+	p.vm(&recording.VM{Pod: "a", Args: []string{"-erl_epmd_port", "10001"}})
+	if plan := p.current(); plan.PortOf("a") != 10001 {
+		t.Errorf("%+v", plan)
+	}
+	p.vm(&recording.VM{Pod: "a", Args: []string{"-erl_epmd_port", "70000"}})
+	if plan := p.current(); plan.PortOf("a") != 0 {
+		t.Errorf("what is no port: %+v", plan)
+	}
 }

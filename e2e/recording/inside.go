@@ -2,6 +2,7 @@ package recording
 
 import (
 	"encoding/json"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -47,6 +48,19 @@ func (v *VM) OverTLS() bool {
 		}
 	}
 	return over
+}
+
+// FixedPort is the port on which an epmd-less node listens and which it takes for its peers' too, or 0: the kernel's
+// erl_epmd_node_listen_port (OTP 25), or -erl_epmd_port of the releases before.
+func (v *VM) FixedPort() int {
+	for i, a := range v.Args[:max(0, len(v.Args)-1)] {
+		if a == "-erl_epmd_port" || a == "erl_epmd_node_listen_port" {
+			if n, err := strconv.ParseUint(v.Args[i+1], 10, 16); err == nil {
+				return int(n)
+			}
+		}
+	}
+	return 0
 }
 
 // Resolver is how a pod resolves names: its resolv.conf and /etc/hosts, when they are first seen and when they change.

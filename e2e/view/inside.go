@@ -2,7 +2,6 @@ package view
 
 import (
 	"slices"
-	"strconv"
 	"time"
 
 	"meshproof.dev/meshproof/e2e/profile"
@@ -91,19 +90,10 @@ func (v *View) EPMDLess() bool {
 	return v.Profile.EPMDPort == 0 || slices.ContainsFunc(v.Pods(), func(p *Pod) bool { return p.FixedPort() > 0 })
 }
 
-// FixedPort is the port on which an epmd-less node listens and which it takes for its peers' too, or 0: the kernel's
-// erl_epmd_node_listen_port (OTP 25), or -erl_epmd_port of the releases before.
+// FixedPort is the port that the pod's node listens on without an epmd, 0 where it has one or was not seen.
 func (p *Pod) FixedPort() int {
-	vm := p.VM()
-	if vm == nil {
-		return 0
-	}
-	for i, a := range vm.Args[:max(0, len(vm.Args)-1)] {
-		if a == "-erl_epmd_port" || a == "erl_epmd_node_listen_port" {
-			if n, err := strconv.Atoi(vm.Args[i+1]); err == nil {
-				return n
-			}
-		}
+	if vm := p.VM(); vm != nil {
+		return vm.FixedPort()
 	}
 	return 0
 }

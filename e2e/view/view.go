@@ -47,7 +47,7 @@ type Pod struct {
 	process  []recording.Event
 	number   int
 	ports    map[uint16]bool   // distribution ports that epmd gave for it
-	declared uint16            // the profile's distribution port, 0 for none
+	declared uint16            // its own distribution port where its command line says one, else the profile's, 0 for none
 	local    map[string]bool   // names at 127.0.0.1 that its node ever counted as visible peers
 	Nodes    []recording.Event // what its node believes
 	Sockets  []recording.Event // the kernel's table
@@ -150,6 +150,9 @@ func (v *View) applyInside(e recording.Event) {
 	case e.VM != nil:
 		p := v.pod(e.VM.Pod)
 		p.VMs = insert(p.VMs, e)
+		if n := p.FixedPort(); n > 0 {
+			p.declared = uint16(n)
+		}
 	case e.Resolver != nil:
 		p := v.pod(e.Resolver.Pod)
 		p.Resolvers = insert(p.Resolvers, e)

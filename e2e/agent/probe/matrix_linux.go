@@ -72,7 +72,7 @@ func (w *watch) dialPeer(ctx context.Context, q agent.Pod, pace agent.Every) {
 		}
 		w.every(ctx, func(e agent.Every) time.Duration { return e.Dist }, func(ctx context.Context) {
 			plan, _ := w.current()
-			for _, port := range p.get(plan.DistPort) {
+			for _, port := range p.get(plan.PortOf(q.UID)) {
 				w.dialDist(ctx, q, port)
 			}
 		})

@@ -54,7 +54,7 @@ func TestOverTLS(t *testing.T) {
 	plan := planOf(port(t, epmd.Addr), port(t, peer.Addr))
 
 	// It is known to speak TLS, and nobody gave a certificate.
-	plan.OverTLS = map[string]bool{uidA: true}
+	plan.Ways = map[string]agent.Way{uidA: {TLS: true}}
 	o.SetPlan(plan)
 	e := s.await(t, "that it is not asked", 0, func(e recording.Event) bool { return e.Nodes != nil }).Nodes
 	if e.Outcome != recording.ProbeError || peer.Seen().Connections != 0 {
@@ -62,7 +62,7 @@ func TestOverTLS(t *testing.T) {
 	}
 
 	// With one it is, also before its command line is known.
-	plan.OverTLS, plan.Identity, plan.Control = nil, identityOf(t, ours), true
+	plan.Ways, plan.Identity, plan.Control = nil, identityOf(t, ours), true
 	mark := s.now()
 	o.SetPlan(plan)
 	s.await(t, "its view", mark, func(e recording.Event) bool {

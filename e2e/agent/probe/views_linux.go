@@ -78,7 +78,7 @@ func (v *viewer) look(ctx context.Context) {
 func (v *viewer) listener(ctx context.Context, plan agent.Plan) (string, error) {
 	addr := net.JoinHostPort(v.w.pod.IP, strconv.Itoa(plan.EPMDPort))
 	names, err := erldist.Names(ctx, v.w.dial, addr)
-	port := plan.DistPort
+	port := plan.PortOf(v.w.pod.UID)
 	if n := len(names); n > 0 && !slices.ContainsFunc(names, func(n erldist.Name) bool { return n.Port == port }) {
 		port = names[n-1].Port
 	}
