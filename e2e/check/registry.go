@@ -36,6 +36,7 @@ func All() []Check {
 		dnsResolver(),
 		dnsFullName(),
 		dnsDomain(),
+		dnsPeersExist(),
 		dnsMatchesPods(),
 		probeOwnAddress(),
 		probeHidden(),

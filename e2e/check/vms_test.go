@@ -219,6 +219,25 @@ func askedTrials() map[string][]trial {
 			{"that answers", asks(1, found(ns+".svc.k8s.example")), nil},
 		},
 	}
+	lone := func(all ...recording.Question) func(s *rt.Story) { return both(lonely, asks(1, all...)) }
+	srv := recording.Question{Name: "_dist._tcp." + rt.DNSName, Type: "SRV", Count: 1, RCodes: map[string]int{"NXDOMAIN": 1}}
+	tried["dns/peers-exist"] = []trial{
+		{"pods of another namespace", lone(nothing("derl-0.derl.default.svc.cluster.local"), nothing("derl-1.derl.default.svc.cluster.local")),
+			one("no-such-name", "asks for derl-0.derl.default.svc.cluster.local", "for nothing that does", "namespace "+rt.Namespace, "derl-1.derl.default", "12 × NXDOMAIN")},
+		{"another Service, and a pod's name", lone(nothing(rt.Name(2) + ".other." + rt.Namespace + ".svc.cluster.local")), one("no-such-name", rt.Name(2)+".other")},
+		{"a port without a name", lone(srv), one("no-such-port", "Service derl has no port that is called dist", "epmd 4369", "_dist._tcp")},
+		{"one of them exists", lone(nothing("derl-9.derl."+rt.Namespace+".svc.cluster.local"), found("derl-0.derl."+rt.Namespace+".svc.cluster.local")), nil},
+		{"a full mesh all the same", asks(1, srv), nil},
+		{"nobody's names", lone(nothing("otel-collector.other.svc.cluster.local"), nothing("derl.example")), nil},
+		{"through the search list", lone(nothing(rt.DNSName+".svc.cluster.local"), nothing(rt.DNSName+".cluster.local")), nil},
+		{"unanswered", lone(recording.Question{Name: "derl-0." + rt.DNSName, Type: "A", Count: 1}), nil},
+		{"no pod is Ready", both(lone(srv), func(s *rt.Story) {
+			s.Change(func(e recording.Event) bool { return e.Pod != nil }, func(e *recording.Event) { e.Pod.Ready = false })
+		}), []want{{whole, check.Unseen, "", []string{"no pod is Ready"}}}},
+		{"no resolv.conf", both(lone(srv), func(s *rt.Story) {
+			s.Drop(func(e recording.Event) bool { return e.Resolver != nil && e.Resolver.Pod == rt.UID(1) })
+		}), []want{{pod(1), check.Unseen, "", []string{"resolv.conf"}}}},
+	}
 	for id := range tried {
 		tried[id] = append(tried[id],
 			trial{"nobody listened", func(s *rt.Story) { s.Drop(isAsked(1)) }, []want{{pod(1), check.Unseen, "", []string{"nobody listened"}}}},

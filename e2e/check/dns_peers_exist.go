@@ -1,0 +1,81 @@
+package check
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"meshproof.dev/meshproof/e2e/recording"
+	"meshproof.dev/meshproof/e2e/view"
+)
+
+func dnsPeersExist() Check {
+	return Check{
+		ID: "dns/peers-exist", Title: "asks DNS for peers that exist", Rung: DNS, Level: Required, Episode: "formation",
+		Why:    "Whoever asks for names that nobody has finds nobody, and mostly says nothing: pods of another namespace in a list, a port that the Service does not name. The record _PORT._tcp.SERVICE is there for the Service's port of that name only.",
+		Source: "https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/#srv-records",
+		Causes: map[string][]string{"no-such-name": above("dns/*", "discovery/*"), "no-such-port": above("dns/*", "discovery/*")},
+		Judge: func(v *view.View) []Finding {
+			if pods := members(v); len(pods) > 0 && !slices.ContainsFunc(pods, func(p *view.Pod) bool { return p.Ready(v.End()) }) {
+				return []Finding{{Subject: onWorkload(v), Of: everything(v), Outcome: Unseen, Says: "no pod is Ready: whose name should there be"}}
+			}
+			return eachAsking(v, func(p *view.Pod, a inquiries, f *Finding) { peersExist(v, p, a, f) })
+		},
+	}
+}
+
+// peersExist looks at the names that are meant for peers: they have the Service's name in them, or begin with a pod's. One that
+// exists is enough, since lists may be longer than a workload is, and so is a full mesh: then something else finds the peers.
+func peersExist(v *view.View, p *view.Pod, a inquiries, f *Finding) {
+	own := domain(p)
+	if own == "" {
+		f.Outcome, f.Says = Unseen, "the resolv.conf of "+p.Name+" was not seen"
+		return
+	}
+	var lost []recording.Question
+	for _, name := range a.names() {
+		q := a.questions[name]
+		labels := strings.Split(name, ".")
+		meant := slices.Contains(labels, v.Profile.Service) || slices.ContainsFunc(members(v), func(q *view.Pod) bool { return q.Name == labels[0] })
+		switch {
+		case !meant, !strings.HasSuffix(name, ".svc."+own), walked(name, p.Resolver().Search), name == strings.ToLower(hostOf(p)):
+		case !fruitless(q):
+			return
+		default:
+			lost = append(lost, q)
+		}
+	}
+	if len(lost) == 0 || v.Mesh(v.End()).Full {
+		return
+	}
+	q := lost[0]
+	code, port, why := "no-such-name", "", ""
+	if label, rest, is := strings.Cut(q.Name, "._tcp."); is && rest == fullName(v, p) {
+		code, port = "no-such-port", strings.TrimPrefix(label, "_")
+		why = fmt.Sprintf(": Service %s has no port that is called %s", v.Profile.Service, port)
+	}
+	f.fail(code, fmt.Sprintf("%s asks for %s, which does not exist, and for nothing that does%s", p.Name, q.Name, why),
+		"let the discovery ask for names that pods of namespace "+v.Header.Namespace+" have under Service "+v.Profile.Service)
+	if s, there := v.Service(); there && port != "" {
+		var ports []string
+		for _, x := range s.Ports {
+			ports = append(ports, fmt.Sprintf("%s %d", x.Name, x.Port))
+		}
+		f.Remedy = "call the Service's distribution port " + port + ", or let the discovery ask for the name that it has"
+		f.Seen = append(f.Seen, "its ports: "+list(ports))
+	}
+	for _, q := range lost {
+		f.Seen = append(f.Seen, tally(q))
+	}
+	f.Try = fmt.Sprintf("kubectl -n %s exec %s -- getent ahosts %s", v.Header.Namespace, p.Name, q.Name)
+}
+
+// walked tells whether a name is one that a resolver made by putting a domain of its search list behind one that had it already.
+func walked(name string, search []string) bool {
+	for _, s := range search {
+		if before, is := strings.CutSuffix(name, "."+s); is && (strings.HasSuffix(before, "."+s) || slices.ContainsFunc(search, func(o string) bool { return strings.HasSuffix(before, "."+o) })) {
+			return true
+		}
+	}
+	return false
+}
