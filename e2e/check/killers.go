@@ -8,6 +8,7 @@ type Killer struct{ Mutant, Trial string }
 func Killers() map[string]Killer {
 	all := map[string]Killer{
 		"manifest/name-per-pod fixed-address":         {Mutant: "pod-ip-fixed"},
+		"manifest/host-resolves not-in-dns":           {Mutant: "name-not-in-dns"},
 		"manifest/cookie-flag misspelt":               {Mutant: "cookie-flag-misspelt"},
 		"manifest/cookie-reaches-vm tool-only":        {Mutant: "relx-cookie-only"},
 		"manifest/port-pinned-in-flags for-every-vm":  {Mutant: "port-pinned-in-flags"},
@@ -74,6 +75,7 @@ func trialOnly() map[string]map[string][]string {
 		"no mutant yet; manifests that are changed bring it about": {
 			"manifest/variables-set":               {"left-as-is", "unset"},
 			"manifest/name-per-pod":                {"same-name"},
+			"manifest/host-resolves":               {"alone", "of-the-machine", "other-service"},
 			"manifest/cookie-file-mode":            {"fs-group", "too-open"},
 			"manifest/governing-service":           {"names-nothing", "no-name"},
 			"manifest/role-bound":                  {"other-account"},

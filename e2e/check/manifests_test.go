@@ -20,6 +20,7 @@ func manifestTrials() map[string][]trial {
 		return object("RoleBinding", "b", `{"roleRef":{"kind":"Role","name":"reader"},"subjects":[{"kind":"ServiceAccount","name":"`+account+`"}]}`)
 	}
 	one := func(o check.Outcome, code string, says ...string) []want { return []want{{deployment, o, code, says}} }
+	pods := env("POD_NAME", `"valueFrom":{"fieldRef":{"fieldPath":"metadata.name"}}`)
 	tried := map[string][]trial{
 		"manifest/role-bound": {
 			{"none that reads peers", object("Role", "writer", `{"rules":[{"resources":["configmaps"]}]}`), one(check.NotApplicable, "", "no role")},
@@ -66,6 +67,22 @@ func manifestTrials() map[string][]trial {
 			{"made of the pod's address", literal("RELEASE_NODE", "derl@$(POD_IP)"), nil},
 			{"without a host", literal("RELEASE_NODE", "derl"), nil},
 			{"a console's", literal("REMOTE_HOST", "derl@127.0.0.1"), nil},
+		},
+		"manifest/host-resolves": {
+			{"the pod's address", literal("RELEASE_NODE", "derl@$(POD_IP)"), nil},
+			{"the pod's name alone", all(pods, literal("RELEASE_NODE", "derl@$(POD_NAME)")), fails("alone", "RELEASE_NODE", "derl@$(POD_NAME)", "status.podIP")},
+			{"a Deployment's name below a Service", all(pods, config("vm.args.src", "-name derl@${POD_NAME}.derl.${NAMESPACE}.svc.cluster.local\n")),
+				fails("not-in-dns", "vm.args.src", "a Deployment have no names in DNS below derl.<metadata.namespace>.svc.cluster.local", "StatefulSet")},
+			{"through another variable", all(pods, literal("HOST", "$(POD_NAME).derl.default.svc"), literal("RELEASE_NODE", "derl@$(HOST)")), fails("not-in-dns", "derl@$(HOST)")},
+			{"a StatefulSet's", all(pods, literal("RELEASE_NODE", "derl@$(POD_NAME).derl.$(NAMESPACE).svc.cluster.local"), rewrite("Deployment", `"replicas":3`, `"replicas":3,"serviceName":"derl"`), kinds("StatefulSet")), nil},
+			{"below another Service", all(pods, literal("RELEASE_NODE", "derl@$(POD_NAME).derl-headless.$(NAMESPACE).svc.cluster.local"), rewrite("Deployment", `"replicas":3`, `"replicas":3,"serviceName":"derl"`), kinds("StatefulSet")),
+				[]want{{"object StatefulSet/derl", check.Fail, "other-service", []string{"below Service derl (serviceName), not derl-headless"}}}},
+			{"below a Service that is not known", all(pods, literal("RELEASE_NODE", "derl@$(POD_NAME).$(SERVICE).svc"), rewrite("Deployment", `"replicas":3`, `"replicas":3,"serviceName":"derl"`), kinds("StatefulSet")), nil},
+			{"the machine's address", all(rewrite("Deployment", `status.podIP`, `status.hostIP`), literal("RELEASE_NODE", "derl@$(POD_IP)")), fails("of-the-machine", "<status.hostIP> is the machine's")},
+			{"the machine's address, of a DaemonSet", all(rewrite("Deployment", `status.podIP`, `status.hostIP`), literal("RELEASE_NODE", "derl@$(POD_IP)"), kinds("DaemonSet")), nil},
+			{"the machine's network", all(pods, literal("RELEASE_NODE", "derl@$(POD_NAME)"), podField(`"hostNetwork":true`)), []want{{"object Deployment/derl", check.NotApplicable, "", []string{"machine's network"}}}},
+			{"a name that goes round in circles", all(literal("A", "$(B)"), literal("B", "$(A)"), literal("RELEASE_NODE", "derl@$(A)")), nil},
+			{"of the shell", args("sh", "-c", "exec derl -name derl@$(hostname -f)"), nil},
 		},
 		"manifest/variables-set": {
 			{"Kubernetes' own", literal("RELEASE_NODE", "derl@$(MY_IP)"), fails("left-as-is", "RELEASE_NODE", "$(MY_IP)", "status.podIP")},

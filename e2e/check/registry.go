@@ -6,6 +6,7 @@ func All() []Check {
 		manifestAPI(),
 		manifestVariables(),
 		manifestName(),
+		manifestHost(),
 		manifestCookieFlag(),
 		manifestCookieReaches(),
 		manifestCookieSecret(),
