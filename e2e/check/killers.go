@@ -55,6 +55,7 @@ func Killers() map[string]Killer {
 		"recovery/survivors-keep-links link-replaced": {Mutant: "discovery-disconnects"},
 		"manifest/role-bound unbound":                 {Mutant: "rbac-missing"},
 		"manifest/max-unavailable all-at-once":        {Mutant: "rollout-all-at-once"},
+		"rollout/keeps-links link-lost":               {Mutant: "rollout-disconnects"},
 		"rollout/replaces-all stuck":                  {Mutant: "rollout-stuck"},
 		"rollout/hands-over founded-anew":             {Mutant: "rollout-all-at-once"},
 		"console/commands-work command-failed":        {Mutant: "rabbitmq-data-lost"},

@@ -73,6 +73,29 @@ func (p *Pod) Exited() (time.Duration, bool) {
 	return at, is
 }
 
+// Ends is when the pod was told to end or its VM ended, whichever was seen first from t on; ok is false where neither was.
+func (p *Pod) Ends(t time.Duration) (at time.Duration, ok bool) {
+	if p.Leaving(t) {
+		return t, true
+	}
+	saw := func(e recording.Event) {
+		if e.T >= t && (!ok || e.T < at) {
+			at, ok = e.T, true
+		}
+	}
+	for _, e := range p.states {
+		if e.Pod.Deleting || e.Pod.Gone || ended(e.Pod) {
+			saw(e)
+		}
+	}
+	for _, e := range p.process {
+		if e.Process.Exited {
+			saw(e)
+		}
+	}
+	return at, ok
+}
+
 func ended(p *recording.Pod) bool {
 	for _, c := range p.Containers {
 		if c.State != "terminated" {
