@@ -194,7 +194,11 @@ func ports(o object) error {
 // enough is an error when there are not enough nodes to be a cluster, where one is meant.
 func (r *Resolved) enough() error {
 	var all []string
+	more := "set replicas to 2 or more"
 	for _, w := range r.Workloads {
+		if w.Kind == "DaemonSet" {
+			more = "say nodes: 2 or more in the profile, since a DaemonSet has a pod on each node of Kubernetes"
+		}
 		s := "s"
 		if w.Replicas == 1 {
 			s = ""
@@ -203,9 +207,9 @@ func (r *Resolved) enough() error {
 	}
 	switch n := r.Replicas(); {
 	case n < 1:
-		return fmt.Errorf("%s: nothing would run; set replicas to 2 or more", few(all))
+		return fmt.Errorf("%s: nothing would run; %s", few(all), more)
 	case n == 1 && r.Expect.Topology != NoMesh:
-		return fmt.Errorf("%s: one node is no cluster; set replicas to 2 or more, or say expect: {topology: none} in the profile where it means to be alone", few(all))
+		return fmt.Errorf("%s: one node is no cluster; %s, or say expect: {topology: none} in the profile where it means to be alone", few(all), more)
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package profile
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -154,7 +155,7 @@ func Resolve(p *Profile, manifests []byte) (*Resolved, error) {
 		r.addWorkload(o, objects)
 	}
 	if len(r.Workloads) == 0 {
-		return nil, fmt.Errorf("%s: no Deployment or StatefulSet is among the manifests, so that nothing would run; there is %s", p.At("spec", p.source()), names(objects))
+		return nil, fmt.Errorf("%s: no %s is among the manifests, so that nothing would run; there is %s", p.At("spec", p.source()), Runners, names(objects))
 	}
 	if r.Namespace, err = p.namespace(objects); err != nil {
 		return nil, err
@@ -167,12 +168,20 @@ func Resolve(p *Profile, manifests []byte) (*Resolved, error) {
 }
 
 // asked is the Service that discovery asks for: of those that select the workloads' pods the first headless one, since a cluster
-// IP in front of them is for their users; else the first.
+// IP in front of them is for their users, and rather one that selects the pods of them all; else the first.
 func (r *Resolved) asked(objects []object) string {
+	first := ""
 	for _, o := range objects {
-		if o.Kind == "Service" && o.Spec.Extra["clusterIP"] == "None" && slices.Contains(r.Services, o.Metadata.Name) {
+		if o.Kind != "Service" || o.Spec.Extra["clusterIP"] != "None" || !slices.Contains(r.Services, o.Metadata.Name) {
+			continue
+		}
+		if !slices.ContainsFunc(r.Workloads, func(w Workload) bool { return !covers(w.Labels, o.selector()) }) {
 			return o.Metadata.Name
 		}
+		first = cmp.Or(first, o.Metadata.Name)
+	}
+	if first != "" {
+		return first
 	}
 	if len(r.Services) > 0 {
 		return r.Services[0]
@@ -224,14 +233,25 @@ func few(all []string) string {
 	return strings.Join(all, ", ")
 }
 
+// Runners are the kinds of objects that keep pods running, for messages.
+const Runners = "Deployment, StatefulSet, ReplicaSet or DaemonSet"
+
+// Runs tells whether an object of that kind keeps pods running, which may then be nodes.
+func Runs(kind string) bool {
+	return slices.Contains([]string{"Deployment", "StatefulSet", "ReplicaSet", "DaemonSet"}, kind)
+}
+
 func (r *Resolved) addWorkload(o object, all []object) {
-	if o.Kind != "Deployment" && o.Kind != "StatefulSet" || o.Spec.Template == nil {
+	if !Runs(o.Kind) || o.Spec.Template == nil {
 		return
 	}
 	w := Workload{Kind: o.Kind, Name: o.Metadata.Name, Replicas: 1, Labels: o.Spec.Template.Metadata.Labels}
-	if o.Spec.Replicas != nil {
+	switch n := scaled(o, all); {
+	case o.Kind == "DaemonSet":
+		w.Replicas = r.Nodes // a pod on each
+	case o.Spec.Replicas != nil:
 		w.Replicas = *o.Spec.Replicas
-	} else if n := scaled(o, all); n > 0 {
+	case n > 0:
 		w.Replicas = n
 	}
 	for _, c := range o.Spec.Template.Spec.Containers {
@@ -272,17 +292,18 @@ func (r *Resolved) addService(o object) {
 	if o.Kind != "Service" || len(o.Spec.Selector) == 0 {
 		return
 	}
+	if slices.ContainsFunc(r.Workloads, func(w Workload) bool { return covers(w.Labels, o.selector()) }) {
+		r.Services = append(r.Services, o.Metadata.Name)
+	}
+}
+
+// selector is what a Service asks of pods.
+func (o object) selector() map[string]string {
 	sel := map[string]string{}
 	for k, v := range o.Spec.Selector {
 		sel[k] = fmt.Sprint(v)
 	}
-	for _, w := range r.Workloads {
-		if !covers(w.Labels, sel) {
-			continue
-		}
-		r.Services = append(r.Services, o.Metadata.Name)
-		return
-	}
+	return sel
 }
 
 // covers tells whether labels hold everything that want asks for.

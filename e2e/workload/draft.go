@@ -144,7 +144,7 @@ func (d *draft) choose() error {
 		for _, o := range f.objects {
 			have = append(have, named(o))
 			switch {
-			case o["kind"] != "Deployment" && o["kind"] != "StatefulSet":
+			case !profile.Runs(text(o["kind"])):
 			case erlang(o) != "":
 				d.nodes = append(d.nodes, o)
 			default:
@@ -158,7 +158,7 @@ func (d *draft) choose() error {
 	case len(plain) == 1:
 		d.nodes = plain
 	case len(plain) == 0:
-		return fmt.Errorf("no Deployment or StatefulSet is there, so that nothing would run; there is %s", strings.Join(have, ", "))
+		return fmt.Errorf("no %s is there, so that nothing would run; there is %s", profile.Runners, strings.Join(have, ", "))
 	default:
 		var names []string
 		for _, o := range plain {

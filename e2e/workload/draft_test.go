@@ -97,7 +97,7 @@ func TestDraft(t *testing.T) {
 func TestDraftSaysWhatItLacks(t *testing.T) {
 	plain := strings.ReplaceAll(shopApp, "RELEASE_COOKIE", "KEY")
 	for name, c := range map[string]struct{ text, says string }{
-		"no workload": {shopService + "---\n" + shopSecret, "no Deployment or StatefulSet is there, so that nothing would run; there is Service shop, Secret shop"},
+		"no workload": {shopService + "---\n" + shopSecret, "no Deployment, StatefulSet, ReplicaSet or DaemonSet is there, so that nothing would run; there is Service shop, Secret shop"},
 		"which one":   {plain + "---\n" + database, "which of Deployment shop, StatefulSet db is the application? Nothing in them speaks of Erlang"},
 		"in one file": {shopApp + "---\n" + shopSecret + "---\n" + database, "m.yaml holds Deployment shop, which belongs to the nodes of the cluster, and StatefulSet db, which is no node: put the latter into a file of its own"},
 		"cookie written out": {strings.Replace(shopApp, "valueFrom: {secretKeyRef: {name: shop, key: cookie}}", "value: abc", 1),

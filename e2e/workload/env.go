@@ -7,17 +7,19 @@ import (
 	"slices"
 
 	"gopkg.in/yaml.v3"
+
+	"meshproof.dev/meshproof/e2e/profile"
 )
 
-// withEnv gives the containers of the application's Deployments and StatefulSets the variables: one that is there gets the
-// other value in its place, since $(NAME) in those after it means it; others come first, so that all may mean them. It
-// edits YAML, not decoded objects, so that nothing else is changed.
+// withEnv gives the containers of the application's workloads the variables: one that is there gets the other value in its
+// place, since $(NAME) in those after it means it; others come first, so that all may mean them. It edits YAML, not decoded
+// objects, so that nothing else is changed.
 func withEnv(manifests []byte, env map[string]string) ([]byte, error) {
 	if len(env) == 0 {
 		return manifests, nil
 	}
 	return edited(manifests, func(o *yaml.Node) {
-		if k := under(o, "kind"); k == nil || k.Value != "Deployment" && k.Value != "StatefulSet" {
+		if k := under(o, "kind"); k == nil || !profile.Runs(k.Value) {
 			return
 		}
 		if all := under(o, "spec", "template", "spec", "containers"); all != nil {
