@@ -18,8 +18,8 @@ var (
 	// erlangs are variables that releases of Erlang and Elixir read, and images of theirs (https://hexdocs.pm/mix/Mix.Tasks.Release.html,
 	// https://rebar3.org/docs/deployment/releases/).
 	erlangs = regexp.MustCompile(`^(RELEASE_(COOKIE|NODE|NAME|DISTRIBUTION)|RELX_.*|ERL_.*|ELIXIR_.*|.*ERLANG_COOKIE|.*NODE_?COOKIE)$`)
-	// erlangFlags are flags of a VM that is distributed.
-	erlangFlags = regexp.MustCompile(`(^|\s)-(setcookie|name|sname|proto_dist|kernel)(\s|$)`)
+	// erlangFlags are flags of a VM that is distributed, and what iex and elixir call the cookie's (elixir --help).
+	erlangFlags = regexp.MustCompile(`(^|\s)-(setcookie|-cookie|name|sname|proto_dist|kernel)(\s|$)`)
 )
 
 // containers are those of a workload's pods.
@@ -34,25 +34,38 @@ func containers(o map[string]any) []map[string]any {
 
 // erlang says what in a workload speaks of Erlang, "" where nothing does.
 func erlang(o map[string]any) string {
+	_, why := speaker(o)
+	return why
+}
+
+// speaker is the first container of a workload that speaks of Erlang, and by what; nil where none does.
+func speaker(o map[string]any) (container map[string]any, why string) {
 	for _, c := range containers(o) {
-		ports, _ := c["ports"].([]any)
-		for _, p := range ports {
-			if dict(p)["name"] == "epmd" || fmt.Sprint(dict(p)["containerPort"]) == "4369" {
-				return "it declares epmd's port"
-			}
+		if why = speaks(c); why != "" {
+			return c, why
 		}
-		env, _ := c["env"].([]any)
-		for _, e := range env {
-			if name := text(dict(e)["name"]); erlangs.MatchString(name) || isCookie.MatchString(name) {
-				return "it has the variable " + name
-			}
+	}
+	return nil, ""
+}
+
+func speaks(c map[string]any) string {
+	ports, _ := c["ports"].([]any)
+	for _, p := range ports {
+		if dict(p)["name"] == "epmd" || fmt.Sprint(dict(p)["containerPort"]) == "4369" {
+			return "it declares epmd's port"
 		}
-		for _, key := range []string{"command", "args"} {
-			words, _ := c[key].([]any)
-			for _, w := range words {
-				if erlangFlags.MatchString(text(w)) {
-					return "it has the argument " + text(w)
-				}
+	}
+	env, _ := c["env"].([]any)
+	for _, e := range env {
+		if name := text(dict(e)["name"]); erlangs.MatchString(name) || isCookie.MatchString(name) {
+			return "it has the variable " + name
+		}
+	}
+	for _, key := range []string{"command", "args"} {
+		words, _ := c[key].([]any)
+		for _, w := range words {
+			if flag := erlangFlags.FindString(text(w)); flag != "" {
+				return "it has the argument " + strings.TrimSpace(flag)
 			}
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	sigsyaml "sigs.k8s.io/yaml"
@@ -37,9 +38,10 @@ func (l Loader) Plain(nameOrPath string) bool {
 }
 
 // LoadPlain reads manifests that no profile speaks of: a file, a folder, or [Stdin], which is read from in. The workloads that
-// speak of Erlang are the nodes, else the only one there is; notes say which, and from what that was told. It is for judging
-// what manifests alone decide: nothing says which Secret holds the cookie.
-func (l Loader) LoadPlain(ctx context.Context, path string, in io.Reader) (w *Workload, notes []string, err error) {
+// speak of Erlang are the nodes, else the only one there is; those that do not mean to be one cluster are a workload of
+// their own each, beside the objects that all have in common. Their notes say which, and from what that was told. It is for
+// judging what manifests alone decide: nothing says which Secret holds the cookie.
+func (l Loader) LoadPlain(ctx context.Context, path string, in io.Reader) (all []*Workload, err error) {
 	defer func() { err = exitcode.With(exitcode.Usage, err) }()
 	if l.Limit == 0 {
 		l.Limit = commandLimit
@@ -56,45 +58,69 @@ func (l Loader) LoadPlain(ctx context.Context, path string, in io.Reader) (w *Wo
 			err = d.read(ctx, path, st.IsDir(), l.Limit)
 		}
 	}
+	if err == nil {
+		err = d.choose()
+	}
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	if err = d.choose(); err != nil {
-		return nil, nil, err
+	for _, nodes := range d.clusters() {
+		w, err := d.plain(path, nodes)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		all = append(all, w)
 	}
-	for _, n := range d.nodes {
+	return all, nil
+}
+
+// plain is one of the clusters.
+func (d *draft) plain(path string, nodes []map[string]any) (*Workload, error) {
+	others := slices.Clone(d.others)
+	for _, o := range d.nodes {
+		if !among(nodes, o) {
+			others = append(others, o)
+		}
+	}
+	stream, err := d.stream(nodes, others)
+	if err != nil {
+		return nil, err
+	}
+	p := &profile.Profile{Metadata: profile.Metadata{Name: text(dict(nodes[0]["metadata"])["name"])}}
+	if slices.ContainsFunc(nodes, func(o map[string]any) bool { return o["kind"] == "DaemonSet" }) {
+		p.Spec.Nodes = 2 // on how many nodes of Kubernetes it will run nobody says; it is made for several
+	}
+	w := &Workload{Profile: p, Dir: filepath.Dir(path), File: path, sources: []source{fileSource(path, stream)}}
+	if _, _, _, err = w.resolve(); err != nil {
+		return nil, err
+	}
+	for _, n := range nodes {
 		why := erlang(n)
 		if why == "" {
 			why = "it is the only workload there is; nothing in it speaks of Erlang"
 		}
-		notes = append(notes, fmt.Sprintf("%s is taken for the nodes: %s", named(n), why))
+		w.notes = append(w.notes, fmt.Sprintf("%s is taken for the nodes: %s", named(n), why))
 	}
-	for _, o := range d.others {
-		notes = append(notes, named(o)+" is left out: nothing in it speaks of Erlang")
-	}
-	stream, err := d.stream()
-	if err != nil {
-		return nil, nil, err
-	}
-	name := text(dict(d.nodes[0]["metadata"])["name"])
-	w = &Workload{Profile: &profile.Profile{Metadata: profile.Metadata{Name: name}}, Dir: filepath.Dir(path), File: path, sources: []source{fileSource(path, stream)}}
-	if _, _, _, err = w.resolve(); err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", path, err)
+	for _, o := range others {
+		why := "is left out: nothing in it speaks of Erlang"
+		if among(d.nodes, o) {
+			why = "is judged as a cluster of its own: no Service selects its pods and these"
+		}
+		w.notes = append(w.notes, named(o)+" "+why)
 	}
 	if w.Resolved.Replicas() == 1 {
 		w.Resolved.Expect.Topology = profile.NoMesh
-		notes = append(notes, "one replica is no cluster: what only peers need is not judged")
+		w.notes = append(w.notes, "one replica is no cluster: what only peers need is not judged")
 	}
-	return w, notes, nil
+	return w, nil
 }
 
-// stream is all objects but the workloads that are no nodes and their Services, as one YAML stream.
-func (d *draft) stream() ([]byte, error) {
+// stream is all objects but those that are there for others than the nodes, as one YAML stream.
+func (d *draft) stream(nodes, others []map[string]any) ([]byte, error) {
 	var b strings.Builder
 	for _, f := range d.files {
 		for _, o := range f.objects {
-			theirs := o["kind"] == "Service" && d.selectsAny(o, d.others) && !d.selectsAny(o, d.nodes)
-			if theirs || among(d.others, o) {
+			if d.theirs(o, nodes, others) {
 				continue
 			}
 			y, err := sigsyaml.Marshal(o)

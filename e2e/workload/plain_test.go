@@ -39,25 +39,48 @@ func TestPlainManifests(t *testing.T) {
 	}{
 		"one that speaks of Erlang": {shop + "---\n" + postgres, 1, "StatefulSet shop is taken for the nodes: it has the variable RELEASE_COOKIE", ""},
 		"the rest":                  {shop + "---\n" + postgres, 1, "Deployment db is left out", ""},
-		"two that do":               {shop + "---\n" + strings.ReplaceAll(shop, "name: shop", "name: worker"), 2, "StatefulSet worker is taken", ""},
+		"two of one release":        {shop + "---\n" + renamed(shop, "worker"), 2, "StatefulSet worker is taken", ""},
+		"a script that starts iex":  {strings.Replace(postgres, "image: postgres", `image: x, args: [-c, "exec iex --cookie $C -S mix"]`, 1), 1, "it has the argument --cookie", ""},
 		"the only one":              {postgres, 1, "it is the only workload there is", ""},
-		"none of several":           {postgres + "---\n" + strings.ReplaceAll(postgres, "name: db", "name: web"), 0, "", "which of Deployment db, Deployment web"},
+		"none of several":           {postgres + "---\n" + renamed(postgres, "web"), 0, "", "which of Deployment db, Deployment web"},
 		"one replica":               {strings.Replace(shop, "spec:", "spec:\n  replicas: 1", 1), 1, "one replica is no cluster", ""},
-		"no workload":               {"apiVersion: v1\nkind: Secret\nmetadata: {name: a}\n", 0, "", "nothing would run; there is Secret a"},
+		"a ReplicaSet":              {strings.Replace(shop, "StatefulSet", "ReplicaSet", 1), 1, "ReplicaSet shop is taken", ""},
+		"no workload":               {"apiVersion: v1\nkind: Secret\nmetadata: {name: a}\n", 0, "", "no Deployment, StatefulSet, ReplicaSet or DaemonSet is there, so that nothing would run; there is Secret a"},
 		"nothing":                   {"", 0, "", "no object is in it"},
 		"a template":                {"kind: Deployment\nmetadata: {name: {{ .Name }}}\n", 0, "", "line 2 of the standard input"},
 		"text":                      {"hello", 0, "", "not a Kubernetes object but text"},
 	} {
-		w, notes, err := Loader{}.LoadPlain(t.Context(), Stdin, strings.NewReader(c.text))
+		ws, err := Loader{}.LoadPlain(t.Context(), Stdin, strings.NewReader(c.text))
 		if c.refuse != "" {
 			if err == nil || !strings.Contains(err.Error(), c.refuse) || exitcode.Of(err) != exitcode.Usage {
 				t.Errorf("%s: %v, code %d", name, err, exitcode.Of(err))
 			}
 			continue
 		}
-		if err != nil || len(w.Resolved.Workloads) != c.nodes || !strings.Contains(strings.Join(notes, "\n"), c.says) {
-			t.Errorf("%s: %v, %q", name, err, notes)
+		if err != nil || len(ws) != 1 || len(ws[0].Resolved.Workloads) != c.nodes || !strings.Contains(notes(t, ws[0]), c.says) {
+			t.Errorf("%s: %v, %d clusters", name, err, len(ws))
 		}
+	}
+}
+
+func renamed(manifest, name string) string {
+	return strings.NewReplacer("name: shop", "name: "+name, "app: shop", "app: "+name, "serviceName: shop", "serviceName: "+name, "name: db", "name: "+name).Replace(manifest)
+}
+
+func notes(t *testing.T, w *Workload) string {
+	t.Helper()
+	all, err := w.Notes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Join(all, "\n")
+}
+
+// A DaemonSet has a pod on each node of Kubernetes, which may be many, whatever the manifests say.
+func TestADaemonSetIsACluster(t *testing.T) {
+	ws, err := Loader{}.LoadPlain(t.Context(), Stdin, strings.NewReader(strings.Replace(shop, "StatefulSet", "DaemonSet", 1)))
+	if err != nil || len(ws) != 1 || ws[0].Resolved.Replicas() < 2 || strings.Contains(notes(t, ws[0]), "one replica") {
+		t.Errorf("%v, %d workloads", err, len(ws))
 	}
 }
 
@@ -79,19 +102,22 @@ func TestWhatIsPlain(t *testing.T) {
 	}
 }
 
-// The Services of what is no node are not the cluster's.
-func TestPlainManifestsLeaveOutTheServicesOfOthers(t *testing.T) {
-	text := shop + "---\n" + postgres + "---\napiVersion: v1\nkind: Service\nmetadata: {name: db}\nspec: {selector: {app: db}}\n" +
-		"---\napiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {selector: {app: typo}}\n"
-	w, _, err := Loader{}.LoadPlain(t.Context(), Stdin, strings.NewReader(text))
+// What is there for others than the nodes is not the cluster's.
+func TestPlainManifestsLeaveOutWhatIsForOthers(t *testing.T) {
+	ws, err := Loader{}.LoadPlain(t.Context(), Stdin, strings.NewReader(shop+"---\n"+postgres+service("db", "db", "")+service("web", "typo", "")))
 	if err != nil {
 		t.Fatal(err)
 	}
+	if y := rendered(t, ws[0]); strings.Contains(y, "name: db") || !strings.Contains(y, "name: web") {
+		t.Errorf("rendered are\n%s", y)
+	}
+}
+
+func rendered(t *testing.T, w *Workload) string {
+	t.Helper()
 	y, err := w.Render("", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s := string(y); strings.Contains(s, "name: db") || !strings.Contains(s, "name: web") {
-		t.Errorf("rendered are\n%s", s)
-	}
+	return string(y)
 }

@@ -9,8 +9,8 @@ import (
 	"meshproof.dev/meshproof/e2e/profile"
 )
 
-// Notes are what a reader has to know of the manifests before a cluster is asked: pull secrets that pods name and that nobody
-// brings, where images of theirs have to be pulled.
+// Notes are what a reader has to know of the manifests before a cluster is asked: what was decided about them where no profile
+// does, and pull secrets that pods name and that nobody brings, where images of theirs have to be pulled.
 func (w *Workload) Notes() ([]string, error) {
 	y, err := w.Render("", nil)
 	if err != nil {
@@ -34,7 +34,7 @@ func (w *Workload) Notes() ([]string, error) {
 			accounts[name] = secretNames(o["imagePullSecrets"])
 		}
 	}
-	var all []string
+	all := slices.Clone(w.notes)
 	for _, o := range objects {
 		spec := podSpec(o)
 		images := w.pulled(spec)

@@ -207,6 +207,29 @@ func TestLintOfOurProfiles(t *testing.T) {
 	}
 }
 
+// Two applications in one folder are judged each by itself, and one that is red makes it red.
+func TestLintOfTwoClusters(t *testing.T) {
+	dir := t.TempDir()
+	for name, cookie := range map[string]string{"shop": "-setcookie", "broker": "-cookie"} {
+		text := "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: " + name + "}\nspec:\n  replicas: 2\n  template:\n    metadata: {labels: {app: " + name + "}}\n" +
+			"    spec: {containers: [{name: a, image: " + name + ", args: [-name, a, " + cookie + ", $(C)], env: [{name: C, value: x}]}]}\n" +
+			"---\napiVersion: v1\nkind: Service\nmetadata: {name: " + name + "}\nspec: {clusterIP: None, selector: {app: " + name + "}}\n"
+		if err := os.WriteFile(filepath.Join(dir, name+".yaml"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out, code, err := meshproof(t, "lint", "-o", "json", dir)
+	var r reports.Run
+	if err != nil || json.Unmarshal([]byte(out), &r) != nil || len(r.Profiles) != 2 || code != exitcode.Fail {
+		t.Fatalf("exit code %d, %v\n%s", code, err, out)
+	}
+	for i, want := range []int{exitcode.Fail, exitcode.OK} {
+		if p := r.Profiles[i]; p.ExitCode() != want {
+			t.Errorf("%s ends with %d", p.Name, p.ExitCode())
+		}
+	}
+}
+
 func TestLintRefuses(t *testing.T) {
 	dir := t.TempDir()
 	put := func(name, text string) string {

@@ -38,25 +38,27 @@ func lintCommand(code *int) *cobra.Command {
 		if err != nil {
 			fixtures = ""
 		}
-		var w *workload.Workload
-		var notes []string
+		var ws []*workload.Workload
 		if l := loader(fixtures); l.Plain(*name) {
-			w, notes, err = l.LoadPlain(c.Context(), *name, c.InOrStdin())
+			ws, err = l.LoadPlain(c.Context(), *name, c.InOrStdin())
 		} else {
-			w, err = l.Load(c.Context(), *name)
+			ws, err = l.LoadAll(c.Context(), []string{*name})
 		}
 		if err != nil {
 			return err
 		}
-		if *verbose && *form == "" {
-			understood(c.OutOrStdout(), w)
+		var all []reports.Profile
+		for _, w := range ws {
+			if *verbose && *form == "" {
+				understood(c.OutOrStdout(), w)
+			}
+			p, err := lint(w, check.All())
+			if err != nil {
+				return err
+			}
+			all = append(all, p)
 		}
-		p, err := lint(w, check.All())
-		if err != nil {
-			return err
-		}
-		p.Notes = slices.Concat(notes, p.Notes)
-		return present(c.OutOrStdout(), *form, code, []reports.Profile{p})
+		return present(c.OutOrStdout(), *form, code, all)
 	}
 	return c
 }
