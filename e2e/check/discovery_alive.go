@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"meshproof.dev/meshproof/e2e/view"
@@ -20,21 +19,25 @@ func discoveryAlive() Check {
 	}
 }
 
+// looksOnce is the finding where nobody has to go on looking.
+func looksOnce(v *view.View) []Finding {
+	return []Finding{{Subject: onWorkload(v), Outcome: NotApplicable, Says: "the profile promises no more than that nodes look for each other when they start (expect.discovery: at-start)"}}
+}
+
 // enoughSilence is how long a pod may ask nothing, at least: resolvers cache an answer for its TTL, 30 s in a cluster's DNS.
 const enoughSilence = time.Minute
 
 func discoveryJudge(v *view.View) []Finding {
 	pods := members(v)
 	if v.LooksOnce() {
-		return []Finding{{Subject: onWorkload(v), Outcome: NotApplicable, Says: "the profile promises no more than that nodes look for each other when they start (expect.discovery: at-start)"}}
+		return looksOnce(v)
 	}
 	if len(pods) > 0 && !asksDNS(v, pods) {
 		return []Finding{{Subject: onWorkload(v), Outcome: NotApplicable, Says: "neither the manifests nor a pod's questions name a Service of the workload: its nodes do not find each other by DNS"}}
 	}
 	to := v.End()
 	from, _ := v.FirstFull(0) // 0 where it never was: then all of the recording counts
-	limit := max(enoughSilence, 3*v.Profile.Interval.D())
-	return eachMember(v, func(p *view.Pod) Finding { return asks(v, p, max(from, p.First), to, limit) })
+	return eachMember(v, func(p *view.Pod) Finding { return asks(v, p, max(from, p.First), to) })
 }
 
 // asksDNS tells whether the workload finds its peers by the Service's name: a pod was seen asking for it, or an object of
@@ -44,7 +47,7 @@ func asksDNS(v *view.View, pods []*view.Pod) bool {
 	if name == "" {
 		return false
 	}
-	if slices.ContainsFunc(pods, func(p *view.Pod) bool { last, _ := lastAsked(p, name, 0, v.End()); return last > 0 }) {
+	if slices.ContainsFunc(pods, func(p *view.Pod) bool { last, _ := p.LastAsked(name, 0, v.End()); return last > 0 }) {
 		return true
 	}
 	objects := v.Objects("")
@@ -56,27 +59,12 @@ func asksDNS(v *view.View, pods []*view.Pod) bool {
 	return len(objects) == 0
 }
 
-// lastAsked is when the pod was last seen to ask for the Service in the window, 0 for never, and for how long of it the agent
-// listened without a loss since then.
-func lastAsked(p *view.Pod, service string, from, to time.Duration) (last, silent time.Duration) {
-	for _, e := range view.Between(p.Asked, from, to) {
-		named := false
-		for _, q := range e.Asked.Questions {
-			named = named || slices.Contains(strings.Split(q.Name, "."), service)
-		}
-		switch {
-		case named:
-			last, silent = e.T, 0
-		case e.Asked.Lost == 0:
-			silent += e.Asked.Over
-		}
-	}
-	return last, silent
-}
+// mayBeSilent is for how long a pod of the profile may ask nothing.
+func mayBeSilent(v *view.View) time.Duration { return max(enoughSilence, 3*v.Profile.Interval.D()) }
 
-func asks(v *view.View, p *view.Pod, from, to, limit time.Duration) Finding {
-	f := Finding{Subject: onPod(p), Outcome: Pass}
-	last, silent := lastAsked(p, v.Profile.Service, from, to)
+func asks(v *view.View, p *view.Pod, from, to time.Duration) Finding {
+	f, limit := Finding{Subject: onPod(p), Outcome: Pass}, mayBeSilent(v)
+	last, silent := p.LastAsked(v.Profile.Service, from, to)
 	f.At = last
 	switch heard := len(view.Between(p.Asked, from, to)); {
 	case silent > limit:

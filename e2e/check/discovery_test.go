@@ -19,6 +19,9 @@ func discoveryTrials() map[string][]trial {
 	long := func(change func(s *rt.Story)) func(s *rt.Story) {
 		return func(s *rt.Story) { *s = *rt.FormationUntil(3, 80*time.Second); change(s) }
 	}
+	lasting := func(change func(s *rt.Story)) func(s *rt.Story) {
+		return func(s *rt.Story) { *s = *rt.RecoveryUntil(3, rt.Exited+80*time.Second); change(s) }
+	}
 	other := func(s *rt.Story) {
 		s.Change(func(e recording.Event) bool { return e.Asked != nil }, func(e *recording.Event) { e.Asked.Questions = nil })
 		s.Drop(func(e recording.Event) bool { return e.Object != nil && e.Object.Kind == "Deployment" })
@@ -58,6 +61,16 @@ func discoveryTrials() map[string][]trial {
 				other(s)
 				s.Drop(func(e recording.Event) bool { return e.Object != nil })
 			}, []want{{"pod *", check.Unseen, "", nil}}},
+		},
+		"recovery/discovery-goes-on": {
+			{"one does not", lasting(silent(1, rt.Exited)), []want{{pod(1), check.Fail, "not-asking", []string{rt.Node(1), "has asked DNS nothing about Service derl for 7", "its discovery has ended"}}}},
+			{"one does not, and the recording is short", silent(1, rt.Exited), []want{{pod(1), check.Unseen, "", []string{rt.Name(1), "may be silent for 60 s"}}}},
+			{"one never did", silent(1, 0), []want{{pod(1), check.NotApplicable, "", []string{"was not heard asking", "either"}}}},
+			{"its last question is older than the death", lasting(silent(1, rt.Exited+500*time.Millisecond)), []want{{pod(1), check.Fail, "not-asking", nil}}},
+			{"nobody listened", func(s *rt.Story) { s.Drop(isAsked(1, 0)) }, []want{{pod(1), check.Unseen, "", []string{"not listened to"}}}},
+			{"no pod was deleted", func(s *rt.Story) { s.Drop(func(e recording.Event) bool { return e.Act != nil }) }, []want{{whole, check.Unseen, "", []string{"no pod was deleted"}}}},
+			{"no Service", func(s *rt.Story) { edit(s, func(p *profile.Resolved) { p.Service = "" }) }, []want{{whole, check.NotApplicable, "", []string{"no Service"}}}},
+			{"they look once", func(s *rt.Story) { edit(s, func(p *profile.Resolved) { p.Expect.Discovery = profile.LooksOnce }) }, []want{{whole, check.NotApplicable, "", []string{"at-start"}}}},
 		},
 	}
 }

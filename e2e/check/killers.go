@@ -52,6 +52,7 @@ func Killers() map[string]Killer {
 		"discovery/alive not-asking":                  {Mutant: "discovery-satisfied"},
 		"recovery/exit-clean killed-after-grace":      {Mutant: "shell-as-first-process"},
 		"recovery/pod-delete replacement-alone":       {Mutant: "secret-rotated"},
+		"recovery/discovery-goes-on not-asking":       {Mutant: "discovery-dies"},
 		"recovery/survivors-keep-links link-replaced": {Mutant: "discovery-disconnects"},
 		"manifest/role-bound unbound":                 {Mutant: "rbac-missing"},
 		"manifest/max-unavailable all-at-once":        {Mutant: "rollout-all-at-once"},

@@ -11,7 +11,7 @@ var (
 		"dist/cookie-accepted", "handshake/wrong-cookie-refused"}
 	// recoveries are judged on the recovery and the rollout episode, which begin with a whole mesh.
 	recoveries = []string{"recovery/exit-clean", "recovery/new-incarnation", "recovery/pod-delete", "recovery/stale-name-gone",
-		"recovery/survivors-keep-links", "recovery/full-again",
+		"recovery/survivors-keep-links", "recovery/full-again", "recovery/discovery-goes-on",
 		"rollout/keeps-links", "rollout/replaces-all", "rollout/hands-over"}
 	// mesh is what depends on the mesh being whole, in the order of the checks; most causes below it explain all of it.
 	mesh = slices.Concat(settings, []string{"mesh/none-hidden", "mesh/nobody-foreign", "mesh/one-component", "mesh/full", "mesh/links-match-views", "mesh/links-alive",

@@ -77,6 +77,7 @@ func All() []Check {
 		recoveryStaleName(),
 		recoverySurvivors(),
 		recoveryFullAgain(),
+		recoveryDiscovery(),
 		rolloutKeepsLinks(),
 		rolloutReplacesAll(),
 		rolloutHandsOver(),

@@ -69,6 +69,9 @@ func (r *Recorder) healthy(ctx context.Context, what string, budget time.Duratio
 		if ok && !v.LinksWatched(baseline) {
 			return false, "the socket tables were not all seen yet"
 		}
+		if ok && !v.Heard() {
+			return false, "whether the nodes ask for their peers was not heard yet"
+		}
 		return ok, m.String()
 	})
 	if err != nil {

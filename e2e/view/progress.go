@@ -137,7 +137,8 @@ func (v *View) LinksWatched(d time.Duration) bool {
 }
 
 // Recovered tells whether the story of a deleted pod has come to its end: its VM has ended, it is out of every
-// survivor's view and DNS, and a full mesh has held since. If not, it says what is missing.
+// survivor's view and DNS, a full mesh has held since, and those who look for their peers were seen to go on. If not, it says
+// what is missing.
 func (v *View) Recovered() (bool, string) {
 	act, ok := v.Act("delete-pod")
 	if !ok {
@@ -161,6 +162,9 @@ func (v *View) Recovered() (bool, string) {
 		if why := v.lists(p, victim, exit); why != "" {
 			return false, why
 		}
+	}
+	if p := v.quiet(act.T, exit); p != "" {
+		return false, fmt.Sprintf("%s was not heard asking for its peers since %s ended", p, victim.Name)
 	}
 	return true, ""
 }

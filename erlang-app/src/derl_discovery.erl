@@ -20,7 +20,8 @@
                   {"static", derl_discovery_static}]).
 
 %% Mistakes that people make, each a method of its own: what finds them must be shown to find them.
--define(FAULTY, [{"faulty-disconnects", derl_faulty_disconnects},
+-define(FAULTY, [{"faulty-dies", derl_faulty_dies},
+                 {"faulty-disconnects", derl_faulty_disconnects},
                  {"faulty-first", derl_faulty_first},
                  {"faulty-lookup", derl_faulty_lookup},
                  {"faulty-once", derl_faulty_once},

@@ -41,6 +41,17 @@ satisfied_asks_until_there_is_somebody_test() ->
         ?assertEqual(2, Questions())
     end).
 
+%% The test's own VM is no node, so that who is known is put there.
+dies_with_the_first_that_is_gone_test() ->
+    full("faulty-dies", fun(Answer, Find, Questions) ->
+        Answer(?THREE),
+        ?assertMatch({ok, [_, _, _]}, Find()),
+        ok = persistent_term:put(derl_faulty_dies, ['derl@10.0.0.2']),
+        ?assertEqual({ok, []}, Find()),
+        ?assertEqual({ok, []}, Find()),
+        ?assertEqual(1, Questions())
+    end).
+
 disconnects_finds_like_any_other_test() ->
     full("faulty-disconnects", fun(Answer, Find, _) ->
         Answer(?THREE),

@@ -1,0 +1,93 @@
+package view_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"meshproof.dev/meshproof/e2e/profile"
+	"meshproof.dev/meshproof/e2e/recording"
+	rt "meshproof.dev/meshproof/e2e/recording/recordingtest"
+)
+
+func silent(i int, from time.Duration) (match func(recording.Event) bool, change func(*recording.Event)) {
+	return func(e recording.Event) bool { return e.Asked != nil && e.Asked.Pod == rt.UID(i) && e.T >= from }, func(e *recording.Event) { e.Asked.Questions = nil }
+}
+
+// A recovery goes on until those who asked for their peers were heard to do so again; who never did is not waited for.
+func TestRecoveredWaitsForDiscovery(t *testing.T) {
+	r := rt.Recovery(3)
+	r.Change(silent(1, rt.Exited))
+	if ok, why := fold(t, r).Recovered(); ok || !strings.Contains(why, rt.Name(1)+" was not heard asking for its peers since "+rt.Name(0)+" ended") {
+		t.Errorf("%v %q", ok, why)
+	}
+	for name, change := range map[string]func(r *rt.Story){
+		"it never asked": func(r *rt.Story) { r.Change(silent(1, 0)) },
+		"nobody listens": func(r *rt.Story) { r.Drop(func(e recording.Event) bool { return e.Asked != nil }) },
+		"they look once": func(r *rt.Story) {
+			r.Change(silent(1, rt.Exited))
+			var p profile.Resolved
+			r.Edit(&p, func() { p.Expect.Discovery = profile.LooksOnce })
+		},
+	} {
+		r := rt.Recovery(3)
+		change(r)
+		if ok, why := fold(t, r).Recovered(); !ok {
+			t.Errorf("%s: %q", name, why)
+		}
+	}
+}
+
+// Before a mesh is disturbed it is heard who asks; that takes an interval, and is not waited for where nobody can hear.
+func TestHeard(t *testing.T) {
+	for name, x := range map[string]struct {
+		change func(s *rt.Story)
+		want   bool
+	}{
+		"all ask":          {func(*rt.Story) {}, true},
+		"one was not yet":  {func(s *rt.Story) { s.Change(silent(1, 0)); s.Cut(6 * time.Second); edit(s, 10*time.Second) }, false},
+		"one does not ask": {func(s *rt.Story) { s.Change(silent(1, 0)) }, true},
+		"nobody listens": {func(s *rt.Story) {
+			s.Drop(func(e recording.Event) bool { return e.Asked != nil })
+			edit(s, time.Minute)
+		}, true},
+	} {
+		s := rt.Formation(3)
+		x.change(s)
+		if got := fold(t, s).Heard(); got != x.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
+func edit(s *rt.Story, interval time.Duration) {
+	var p profile.Resolved
+	s.Edit(&p, func() { p.Interval = profile.Duration(interval) })
+}
+
+// Only what was heard wholly in the window counts.
+func TestLastAsked(t *testing.T) {
+	s := rt.Formation(3)
+	s.Drop(func(e recording.Event) bool { return e.Asked != nil })
+	name := "derl-0." + rt.DNSName
+	for _, at := range []time.Duration{5 * time.Second, 6 * time.Second, 7 * time.Second, 8 * time.Second} {
+		e := recording.Asked{Pod: rt.UID(1), Over: time.Second}
+		if at == 6*time.Second {
+			e.Questions = []recording.Question{{Name: name, Type: "A", Count: 1}}
+		}
+		if at == 8*time.Second {
+			e.Lost = 1
+		}
+		s.Add(recording.Event{T: at, By: rt.Agent, Asked: &e})
+	}
+	p := fold(t, s).Pod(rt.UID(1))
+	for _, x := range []struct{ from, to, last, silent time.Duration }{
+		{0, 20 * time.Second, 6 * time.Second, time.Second},
+		{5 * time.Second, 6 * time.Second, 6 * time.Second, 0},
+		{5500 * time.Millisecond, 20 * time.Second, 0, time.Second},
+	} {
+		if last, quiet := p.LastAsked(rt.Service, x.from, x.to); last != x.last || quiet != x.silent {
+			t.Errorf("from %s to %s: %s and %s silent, want %s and %s", x.from, x.to, last, quiet, x.last, x.silent)
+		}
+	}
+}
