@@ -72,10 +72,15 @@ func oddities() []oddity {
 				worker.Name, worker.Replicas, worker.Labels = "worker", 1, map[string]string{"app": "worker"}
 				p.Workloads = append(p.Workloads, worker)
 			})
-			s.Change(isPod(2), func(e *recording.Event) { e.Pod.Labels = map[string]string{"app": "worker"} })
+			s.Change(isPod(2), func(e *recording.Event) {
+				e.Pod.Labels, e.Pod.Owner = map[string]string{"app": "worker"}, "ReplicaSet/worker-7d5b"
+			})
 		}},
 		{"a pod of somebody else in the namespace", "", func(s *rt.Story) {
 			s.Add(recording.Event{T: time.Second, By: "kube", Pod: &recording.Pod{UID: "x", Name: "postgres-0", Labels: map[string]string{"app": "postgres"}, Phase: "Pending"}})
+		}},
+		{"a pod of somebody else with the same labels", "", func(s *rt.Story) {
+			s.Add(recording.Event{T: time.Second, By: "kube", Pod: &recording.Pod{UID: "x", Name: "web-1", Owner: "ReplicaSet/web-6c9f", Labels: map[string]string{"app": "derl"}, Phase: "Pending"}})
 		}},
 		{"all of the pods were reported once more", "", func(s *rt.Story) {
 			last := map[string]recording.Event{}

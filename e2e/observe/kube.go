@@ -67,7 +67,7 @@ func (o *Observer) pod(ctx context.Context, p *corev1.Pod, gone bool) {
 	for i := range r.Containers {
 		r.Containers[i].Message = o.redact.text(r.Containers[i].Message)
 	}
-	owned := o.Owns(r.Labels)
+	owned := o.Owns(r.Labels, r.Owner)
 	if owned {
 		o.plans.pod(r)
 	}

@@ -116,7 +116,7 @@ func (o *Observer) Epilogue(ctx context.Context, redact func(string) string) {
 	}
 	for i := range list.Items {
 		r := podOf(&list.Items[i], false)
-		if !o.Owns(r.Labels) || r.Ready && !slices.ContainsFunc(r.Containers, unwell) {
+		if !o.Owns(r.Labels, r.Owner) || r.Ready && !slices.ContainsFunc(r.Containers, unwell) {
 			continue
 		}
 		for j := range r.Containers {

@@ -22,18 +22,18 @@ import (
 type Options struct {
 	Rest           *rest.Config
 	Client         kubernetes.Interface
-	Namespace      string                              // of the workload
-	AgentNamespace string                              // where the agents run, which may serve others, too; "" for none
-	DNSName        string                              // asked from each pod, as in agent.Plan
-	EPMDPort       int                                 // 0 for a workload without epmd
-	DistPort       int                                 // the declared one, 0 for none
-	NoControl      bool                                // try no wrong cookie: it writes an error report into each node's log
-	Every          agent.Every                         // how often the agents look; zero for the defaults
-	Owns           func(labels map[string]string) bool // which pods are the workload's; nil for all but agents
-	Redact         func(string) string                 // takes further secrets out of text; the cookie is taken out anyway
-	Now            func() time.Duration                // the harness's clock, t = 0 is the recording's start
-	Sink           func(recording.Event)               // called from several goroutines; must not call the Observer
-	Log            func(string)                        // progress, may be nil
+	Namespace      string                                            // of the workload
+	AgentNamespace string                                            // where the agents run, which may serve others, too; "" for none
+	DNSName        string                                            // asked from each pod, as in agent.Plan
+	EPMDPort       int                                               // 0 for a workload without epmd
+	DistPort       int                                               // the declared one, 0 for none
+	NoControl      bool                                              // try no wrong cookie: it writes an error report into each node's log
+	Every          agent.Every                                       // how often the agents look; zero for the defaults
+	Owns           func(labels map[string]string, owner string) bool // which pods are the workload's; nil for all but agents
+	Redact         func(string) string                               // takes further secrets out of text; the cookie is taken out anyway
+	Now            func() time.Duration                              // the harness's clock, t = 0 is the recording's start
+	Sink           func(recording.Event)                             // called from several goroutines; must not call the Observer
+	Log            func(string)                                      // progress, may be nil
 }
 
 // Observer is everything that watches one workload.
@@ -71,7 +71,7 @@ func Start(ctx context.Context, o Options) (*Observer, error) {
 
 func newObserver(o Options) *Observer {
 	if o.Owns == nil {
-		o.Owns = func(labels map[string]string) bool { _, is := labels[agentclient.Label]; return !is }
+		o.Owns = func(labels map[string]string, _ string) bool { _, is := labels[agentclient.Label]; return !is }
 	}
 	if o.Log == nil {
 		o.Log = func(string) {}

@@ -32,6 +32,9 @@ type MutantSpec struct {
 	Replicas int `yaml:"replicas"`
 	// Break is the one condition.
 	Break Kustomize `yaml:"break"`
+	// Requires are manifests of what is there beside the application and is no part of it, as a profile's requires; without them
+	// it is well.
+	Requires []string `yaml:"requires"`
 	// Rollout are patches of the next version that are broken, on top of the base's own.
 	Rollout []string `yaml:"rollout"`
 	// Means is what the profile says of it, where it says something else than the base's.
@@ -154,7 +157,7 @@ func DecodeMutant(path string, data []byte) (*Mutant, error) {
 }
 
 func (s *MutantSpec) check() error {
-	broken := !s.Break.Empty() || len(s.Deeds) > 0 || len(s.Rollout) > 0 || s.Means != (Expectations{})
+	broken := !s.Break.Empty() || len(s.Deeds) > 0 || len(s.Rollout) > 0 || len(s.Requires) > 0 || s.Means != (Expectations{})
 	wants := len(s.Expect) > 0 || len(s.Unknown) > 0
 	if s.Replicas < 0 || s.Replicas == 1 {
 		return fmt.Errorf("spec.replicas is %d; two nodes are a mesh", s.Replicas)

@@ -51,8 +51,27 @@ func TestResolveInfersFromManifests(t *testing.T) {
 	if r.Hold.D() != 10*time.Second || r.Budgets.Recovery.D() != 5*time.Minute || r.Budgets.Formation.D() != DefaultFormation {
 		t.Errorf("times: hold %v, budgets %+v", r.Hold, r.Budgets)
 	}
-	if !r.Owns(map[string]string{"app": "shop", "tier": "web", "hash": "1"}) || r.Owns(map[string]string{"app": "shop"}) {
+	const made = "StatefulSet/shop"
+	if !r.Owns(map[string]string{"app": "shop", "tier": "web", "hash": "1"}, made) || r.Owns(map[string]string{"app": "shop"}, made) {
 		t.Error("a pod is owned when it has all labels of the template")
+	}
+}
+
+// Whose pod it is shows in who made it, and not in its labels alone.
+func TestOwnsWhatItMade(t *testing.T) {
+	labels := map[string]string{"app": "shop"}
+	for kind, owners := range map[string]map[string]bool{
+		"Deployment":  {"ReplicaSet/shop-6c9f": true, "ReplicaSet/web-6c9f": false, "StatefulSet/shop": false, "Job/shop-1": false, "": true, "CloneSet/x": true},
+		"StatefulSet": {"StatefulSet/shop": true, "StatefulSet/shop-db": false, "ReplicaSet/shop-6c9f": false, "DaemonSet/shop": false, "": true},
+		"ReplicaSet":  {"ReplicaSet/shop": true, "ReplicaSet/shop-6c9f": false},
+		"DaemonSet":   {"DaemonSet/shop": true, "DaemonSet/log": false},
+	} {
+		r := Resolved{Workloads: []Workload{{Kind: kind, Name: "shop", Labels: labels}}}
+		for owner, want := range owners {
+			if r.Owns(labels, owner) != want {
+				t.Errorf("a pod of %q, of %s shop: not %v", owner, kind, want)
+			}
+		}
 	}
 }
 

@@ -67,14 +67,30 @@ func (r *Resolved) Replicas() int {
 	return n
 }
 
-// Owns tells whether a pod with these labels belongs to one of the workloads.
-func (r *Resolved) Owns(labels map[string]string) bool {
+// Owns tells whether a pod with these labels, that owner ("ReplicaSet/derl-6c9f") made, belongs to one of the workloads. Labels
+// are not enough: pods of a Job, or of another application, may carry the same.
+func (r *Resolved) Owns(labels map[string]string, owner string) bool {
 	for _, w := range r.Workloads {
-		if covers(labels, w.Labels) {
+		if covers(labels, w.Labels) && w.made(owner) {
 			return true
 		}
 	}
 	return false
+}
+
+// made tells whether an object of that kind and name is the workload, or what it makes to make its pods. What nobody owns, or
+// a kind that is not known here, may be.
+func (w Workload) made(owner string) bool {
+	kind, name, _ := strings.Cut(owner, "/")
+	switch kind {
+	case "Job":
+		return false
+	case "ReplicaSet":
+		return kind == w.Kind && name == w.Name || w.Kind == "Deployment" && strings.HasPrefix(name, w.Name+"-")
+	case "StatefulSet", "DaemonSet":
+		return kind == w.Kind && name == w.Name
+	}
+	return true
 }
 
 // object is the part of a manifest that inference looks at. Unknown fields are the API server's to judge.

@@ -127,7 +127,7 @@ func TestMutantsExpectChecksAndCodesThatThereAre(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, f := range files {
-			named := slices.Concat(m.Spec.Shape.Resources, m.Spec.Shape.Patches, m.Spec.Break.Resources, m.Spec.Break.Patches, m.Spec.Rollout, []string{"mutant.yaml"})
+			named := slices.Concat(m.Spec.Shape.Resources, m.Spec.Shape.Patches, m.Spec.Break.Resources, m.Spec.Break.Patches, m.Spec.Rollout, m.Spec.Requires, []string{"mutant.yaml"})
 			if !slices.Contains(named, f.Name()) {
 				t.Errorf("%s: nobody names %s", name, f.Name())
 			}

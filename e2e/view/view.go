@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"sort"
-	"strings"
 	"time"
 
 	"meshproof.dev/meshproof/e2e/profile"
@@ -172,8 +171,7 @@ func (v *View) applyInside(e recording.Event) {
 }
 
 func (v *View) applyPod(e recording.Event) {
-	// The pods of a Job are no nodes, whatever their labels are.
-	if !v.Profile.Owns(e.Pod.Labels) || strings.HasPrefix(e.Pod.Owner, "Job/") {
+	if !v.Profile.Owns(e.Pod.Labels, e.Pod.Owner) {
 		return
 	}
 	p := v.pod(e.Pod.UID)

@@ -229,6 +229,13 @@ func LoadMutant(fixtures, name string) (m *profile.Mutant, broken, reversed *Wor
 			if e = w.nextVersion(dir, m.Spec.Rollout, func(int) string { return path }); e != nil {
 				return nil, e
 			}
+			for _, f := range m.Spec.Requires {
+				data, wrong := os.ReadFile(filepath.Join(dir, f))
+				if wrong != nil {
+					return nil, wrong
+				}
+				w.requires = append(w.requires, fileSource(filepath.Join(dir, f), data))
+			}
 		}
 		if m.Spec.Replicas > 0 {
 			fewer := change{replicas: []replica{{w.Resolved.Workloads[0].Name, m.Spec.Replicas}}}
