@@ -24,6 +24,9 @@ func judgeFull(v *view.View) []Finding {
 	if len(m.pods) == 0 && !v.KubeSeen() {
 		return none(v, "the API server was not watched: whether there are nodes is not known")
 	}
+	if notDeployed(v, m.pods) {
+		return none(v, "the workload was not deployed")
+	}
 	if want := v.Profile.Replicas(); len(m.pods) < want {
 		all = append(all, Finding{Subject: onWorkload(v), Of: images(v), Outcome: Fail, Code: "too-few", Says: fmt.Sprintf("%d of %d nodes are there", len(m.pods), want)})
 	}

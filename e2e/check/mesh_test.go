@@ -50,6 +50,7 @@ func meshTrials() map[string][]trial {
 			}, []want{{pod(1), check.Fail, "stale-node", []string{rt.Node(1), rt.Node(3), "has left"}}}},
 			{"too few", func(s *rt.Story) { s.Drop(isPod(2)) }, []want{
 				{whole, check.Fail, "too-few", []string{"2 of 3"}}}},
+			{"the run ended before it was deployed", neverDeployed, []want{{whole, check.Unseen, "", []string{"the workload was not deployed"}}}},
 			{"one view was not seen", func(s *rt.Story) { s.Drop(isNodes(2, 0)) }, []want{{rt.Name(2) + " -> *", check.Unseen, "", []string{rt.Name(2)}}}},
 			{"one node cannot be asked", unanswered(2, recording.Denied, 0, end), []want{{rt.Name(2) + " -> *", check.Unseen, "", []string{rt.Name(2), "closed-after-reply", "what was seen"}}}},
 			{"no agent", func(s *rt.Story) { s.Drop(byAgent) }, []want{{"derl*", check.Unseen, "", nil}}},

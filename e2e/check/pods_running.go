@@ -19,7 +19,7 @@ func podsRunning() Check {
 			if len(pods) == 0 && !v.KubeSeen() {
 				return none(v, "the API server was not watched: whether there are pods is not known")
 			}
-			if _, applied := v.Act("apply"); !applied && len(pods) == 0 {
+			if notDeployed(v, pods) {
 				return none(v, "the workload was not deployed")
 			}
 			if want := v.Profile.Replicas(); len(pods) < want {
@@ -32,6 +32,13 @@ func podsRunning() Check {
 			return all
 		},
 	}
+}
+
+// notDeployed tells whether the run ended before the workload's objects were made. That there are no nodes is no fault of theirs
+// then.
+func notDeployed(v *view.View, pods []*view.Pod) bool {
+	_, applied := v.Act("apply")
+	return !applied && len(pods) == 0
 }
 
 // stopped gives every way of not running the same consequences: nothing is seen of a VM that is not there.

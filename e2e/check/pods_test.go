@@ -8,6 +8,11 @@ import (
 	rt "meshproof.dev/meshproof/e2e/recording/recordingtest"
 )
 
+// neverDeployed is a recording that ended before the workload's objects were made.
+func neverDeployed(s *rt.Story) {
+	s.Drop(func(e recording.Event) bool { return e.Pod != nil || e.Act != nil && e.Act.Do == "apply" })
+}
+
 func podTrials() map[string][]trial {
 	isImage := func(e recording.Event) bool { return e.Image != nil }
 	unready := func(t time.Duration) func(s *rt.Story) {
@@ -37,6 +42,7 @@ func podTrials() map[string][]trial {
 			{"pulled", func(s *rt.Story) { s.Change(isImage, func(e *recording.Event) { e.Image.Outcome = "pulled" }) }, nil},
 		},
 		"pods/running": {
+			{"the run ended before it was deployed", neverDeployed, []want{{whole, check.Unseen, "", []string{"the workload was not deployed"}}}},
 			{"one pod was never created", func(s *rt.Story) {
 				s.Drop(isPod(2))
 				s.Add(recording.Event{T: time.Second, By: "kube", Notice: &recording.Notice{Object: "Deployment/derl", Type: "Warning", Reason: "FailedCreate", Message: "exceeded quota"}})
