@@ -48,7 +48,7 @@ func (s *story) apply(ctx context.Context) error {
 	if err = s.require(ctx); err != nil {
 		return fmt.Errorf("what the profile requires: %w", err)
 	}
-	if err = s.applier.Apply(ctx, y); err != nil {
+	if err = s.applier.Apply(ctx, y, s.w.Resolved.Budgets.Requires.D()); err != nil {
 		return err
 	}
 	s.note(s.applier.Skipped...)
@@ -99,10 +99,11 @@ func (s *story) require(ctx context.Context) error {
 		return err
 	}
 	began := time.Now()
-	if err = s.applier.Apply(ctx, y); err != nil {
+	budget := s.w.Resolved.Budgets.Requires.D()
+	if err = s.applier.Apply(ctx, y, budget); err != nil {
 		return err
 	}
-	if err = s.applier.Await(ctx, s.w.Resolved.Budgets.Requires.D()); err != nil {
+	if err = s.applier.Await(ctx, budget); err != nil {
 		return err
 	}
 	s.say(fmt.Sprintf("what it requires is at work after %.1f s", time.Since(began).Seconds()))

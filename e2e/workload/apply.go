@@ -3,9 +3,7 @@ package workload
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -44,14 +42,33 @@ func NewApplier(cfg *rest.Config, namespace, run string, made bool) (*Applier, e
 	return &Applier{Namespace: namespace, run: run, api: r.GetControllerRuntimeClient(), ours: map[string]bool{namespace: made}}, nil
 }
 
-// Apply creates the objects of rendered manifests in their order, strictly: a field that the API server does not know is an
-// error, not a warning. An object of a kind that a CRD would have to define and none does is skipped. An object that is there
-// already is an error: it is somebody's.
-func (a *Applier) Apply(ctx context.Context, manifests []byte) error {
+// Apply creates the objects of rendered manifests, strictly: a field that the API server does not know is an error, not a
+// warning. CRDs are the first, wherever they stand, and are awaited for at most the budget: the others may be of their kinds.
+// Beyond that the order is kept. An object of a kind that a CRD would have to define and none does is skipped. An object that is
+// there already is an error: it is somebody's.
+func (a *Applier) Apply(ctx context.Context, manifests []byte, budget time.Duration) error {
 	docs, err := documents(manifests)
 	if err != nil {
 		return exitcode.With(exitcode.Usage, fmt.Errorf("the rendered manifests: %w", err))
 	}
+	var kinds, others []map[string]any
+	for _, d := range docs {
+		if d["kind"] == crd {
+			kinds = append(kinds, d)
+		} else {
+			others = append(others, d)
+		}
+	}
+	if err = a.createAll(ctx, kinds); err == nil && len(kinds) > 0 {
+		err = a.Await(ctx, budget)
+	}
+	if err != nil {
+		return err
+	}
+	return a.createAll(ctx, others)
+}
+
+func (a *Applier) createAll(ctx context.Context, docs []map[string]any) error {
 	for _, d := range docs {
 		// Through JSON, since objects of the API know whole numbers and YAML's decoder made others of them.
 		var o unstructured.Unstructured
@@ -187,30 +204,8 @@ func (a *Applier) Delete(ctx context.Context, kind, name string) error {
 	return fmt.Errorf("there is no %s %s among the manifests to delete", kind, name)
 }
 
-// outside tells whether an object does not go with a namespace of ours.
-func (a *Applier) outside(o *unstructured.Unstructured) bool { return !a.ours[o.GetNamespace()] }
-
-// Remove deletes what was made outside the namespaces that go as a whole, the last first, and waits until it is gone, at most
-// for the budget; 0 leaves that to the cluster. Only the very objects that were made are deleted, not others of their names.
-func (a *Applier) Remove(ctx context.Context, budget time.Duration) error {
-	var errs []error
-	for _, o := range slices.Backward(a.made) {
-		if !a.outside(o) {
-			continue
-		}
-		uid := o.GetUID()
-		err := a.api.Delete(ctx, o, client.PropagationPolicy(metav1.DeletePropagationBackground), client.Preconditions{UID: &uid})
-		if err == nil && budget > 0 {
-			err = await(ctx, budget, func(ctx context.Context) (bool, string) {
-				return apierrors.IsNotFound(a.api.Get(ctx, client.ObjectKeyFromObject(o), o.DeepCopy())), "it is there"
-			}, describe(o)+" is not gone")
-		}
-		if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
-			errs = append(errs, fmt.Errorf("%s: %w", describe(o), err))
-		}
-	}
-	return errors.Join(errs...)
-}
+// crd is the kind of objects that define kinds.
+const crd = "CustomResourceDefinition"
 
 func describe(o *unstructured.Unstructured) string {
 	return fmt.Sprintf("%s %s", strings.ToLower(o.GetKind()), o.GetName())

@@ -1,6 +1,7 @@
 package workload
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"testing"
@@ -16,6 +17,7 @@ import (
 	"k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	fakeapi "sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"meshproof.dev/meshproof/e2e/exitcode"
 )
@@ -78,7 +80,7 @@ metadata: {name: there, namespace: databases}
 apiVersion: monitoring.coreos.com/v1
 kind: ServiceMonitor
 metadata: {name: shop}
-`))
+`), time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +121,7 @@ metadata: {name: shop}
 func TestWhatIsSomebodysIsNeverTouched(t *testing.T) {
 	role := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": map[string]any{"name": "shop", "labels": map[string]any{"whose": "theirs"}}}}
 	a := applier(role)
-	err := a.Apply(t.Context(), []byte(clusterRole))
+	err := a.Apply(t.Context(), []byte(clusterRole), time.Second)
 	want := "clusterrole shop is there already: it is not ours, and it was not changed. Take a cluster without it, or give it another name in the manifests"
 	if err == nil || err.Error() != want || exitcode.Of(err) != exitcode.Unavailable {
 		t.Errorf("%v (%d)", err, exitcode.Of(err))
@@ -132,10 +134,59 @@ func TestWhatIsSomebodysIsNeverTouched(t *testing.T) {
 	}
 }
 
+// The API server establishes a CRD a while after it was created, and says that it serves it a while after that.
+func TestObjectsWaitForTheCRDOfTheirKind(t *testing.T) {
+	widget := schema.GroupVersionKind{Group: "example.org", Version: "v1", Kind: "Widget"}
+	m := meta.NewDefaultRESTMapper(nil)
+	m.Add(schema.GroupVersionKind{Group: "apiextensions.k8s.io", Version: "v1", Kind: crd}, meta.RESTScopeRoot)
+	looks := 0
+	api := fakeapi.NewClientBuilder().WithScheme(scheme.Scheme).WithRESTMapper(m).WithInterceptorFuncs(interceptor.Funcs{
+		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
+			err := c.Get(ctx, key, o, opts...)
+			u, is := o.(*unstructured.Unstructured)
+			if !is || u.GetKind() != crd {
+				return err
+			}
+			if looks++; looks > 1 {
+				_ = unstructured.SetNestedSlice(u.Object, []any{map[string]any{"type": "Established", "status": "True"}}, "status", "conditions")
+			}
+			if looks > 2 {
+				m.Add(widget, meta.RESTScopeNamespace)
+			}
+			return err
+		},
+	}).Build()
+	a := &Applier{Namespace: "ns", run: "r1", ours: map[string]bool{"ns": true}, api: api}
+	const text = `
+apiVersion: example.org/v1
+kind: Widget
+metadata: {name: one}
+---
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: widgets.example.org}
+spec: {group: example.org, names: {kind: Widget}, versions: [{name: v1, served: true}, {name: v0, served: false}]}
+`
+	err := a.Apply(t.Context(), []byte(text), 100*time.Millisecond)
+	if err == nil || !strings.Contains(err.Error(), "customresourcedefinition widgets.example.org: not established") {
+		t.Errorf("not awaited: %v", err)
+	}
+	if err = a.Remove(t.Context(), 0); err != nil {
+		t.Fatal(err)
+	}
+	a.made, looks = nil, 0
+	if err = a.Apply(t.Context(), []byte(text), 10*time.Second); err != nil {
+		t.Fatal(err)
+	}
+	if o := get(t, a, "example.org/v1", "Widget", "ns", "one"); o == nil || len(a.Skipped) > 0 || looks != 3 {
+		t.Errorf("%v, skipped %q, after %d looks", o, a.Skipped, looks)
+	}
+}
+
 // A kind of Kubernetes' own that this one does not know is no CRD that is missing: without it nothing would run.
 func TestAKindOfKubernetesIsNotSkipped(t *testing.T) {
 	a := applier()
-	err := a.Apply(t.Context(), []byte("apiVersion: extensions/v1beta1\nkind: Deployment\nmetadata: {name: shop}\n"))
+	err := a.Apply(t.Context(), []byte("apiVersion: extensions/v1beta1\nkind: Deployment\nmetadata: {name: shop}\n"), time.Second)
 	if err == nil || !strings.Contains(err.Error(), "deployment shop: this Kubernetes does not know Deployment of extensions/v1beta1") || len(a.Skipped) > 0 {
 		t.Errorf("%v, skipped %v", err, a.Skipped)
 	}
@@ -179,7 +230,7 @@ func TestAwaitTellsWhatIsNotAtWork(t *testing.T) {
 		Name: "db", State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ContainerCreating"}},
 	}}}}
 	a := applier(pod)
-	if err := a.Apply(t.Context(), []byte("apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: db}\nspec: {replicas: 2}\n")); err != nil {
+	if err := a.Apply(t.Context(), []byte("apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: db}\nspec: {replicas: 2}\n"), time.Second); err != nil {
 		t.Fatal(err)
 	}
 	err := a.Await(t.Context(), 300*time.Millisecond)

@@ -10,6 +10,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"meshproof.dev/meshproof/e2e/exitcode"
@@ -33,6 +34,9 @@ func (a *Applier) Await(ctx context.Context, budget time.Duration) error {
 				return false, describe(o) + ": " + err.Error()
 			}
 			ready, seen := works(at)
+			if ready && at.GetKind() == crd {
+				ready, seen = a.served(at)
+			}
 			if ready {
 				continue
 			}
@@ -79,8 +83,23 @@ func works(o *unstructured.Unstructured) (bool, string) {
 	case "Pod":
 		phase, _, _ := unstructured.NestedString(o.Object, "status", "phase")
 		return condition(o, "Ready") == "True" || phase == string(corev1.PodSucceeded), "not Ready, phase " + phase
-	case "CustomResourceDefinition":
+	case crd:
 		return condition(o, "Established") == "True", "not established"
+	}
+	return true, ""
+}
+
+// served tells whether the API server says that it has the versions of a CRD: it says so a little after they are established.
+func (a *Applier) served(o *unstructured.Unstructured) (bool, string) {
+	group, _, _ := unstructured.NestedString(o.Object, "spec", "group")
+	kind, _, _ := unstructured.NestedString(o.Object, "spec", "names", "kind")
+	versions, _, _ := unstructured.NestedSlice(o.Object, "spec", "versions")
+	for _, v := range versions {
+		if v := dict(v); v["served"] == true {
+			if _, err := a.api.RESTMapper().RESTMapping(schema.GroupKind{Group: group, Kind: kind}, text(v["name"])); err != nil {
+				return false, "not served: " + err.Error()
+			}
+		}
 	}
 	return true, ""
 }

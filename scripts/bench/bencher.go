@@ -112,7 +112,7 @@ func (b *bencher) views(ctx context.Context, rounds int) (viewTimes, error) {
 	if err != nil {
 		return v, err
 	}
-	if err = a.Apply(ctx, y); err != nil {
+	if err = a.Apply(ctx, y, b.w.Resolved.Budgets.Requires.D()); err != nil {
 		return v, err
 	}
 	ref := b.w.Profile.Spec.Cookie.SecretKeyRef

@@ -1,0 +1,81 @@
+package workload
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// outside tells whether an object does not go with a namespace of ours.
+func (a *Applier) outside(o *unstructured.Unstructured) bool { return !a.ours[o.GetNamespace()] }
+
+// Remove deletes what was made outside the namespaces that go as a whole, the last first, and waits until it is gone, at most
+// for the budget; 0 leaves that to the cluster. What an object has made goes with it: the next run would take its pods for its
+// own, and find old data in the volumes of its StatefulSet. Only the very objects that were made are deleted, not others of
+// their names.
+func (a *Applier) Remove(ctx context.Context, budget time.Duration) error {
+	var errs []error
+	for _, o := range slices.Backward(a.made) {
+		if !a.outside(o) {
+			continue
+		}
+		errs = append(errs, a.remove(ctx, o, describe(o), budget))
+		if o.GetKind() == "StatefulSet" {
+			errs = append(errs, a.removeClaims(ctx, o, budget))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (a *Applier) remove(ctx context.Context, o client.Object, what string, budget time.Duration) error {
+	uid := o.GetUID()
+	// In the foreground: it is there until its pods are not.
+	err := a.api.Delete(ctx, o, client.PropagationPolicy(metav1.DeletePropagationForeground), client.Preconditions{UID: &uid})
+	if apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
+		return nil
+	}
+	if err == nil && budget > 0 {
+		err = await(ctx, budget, func(ctx context.Context) (bool, string) {
+			now, _ := o.DeepCopyObject().(client.Object)
+			gone := a.api.Get(ctx, client.ObjectKeyFromObject(o), now)
+			return apierrors.IsNotFound(gone) || gone == nil && now.GetUID() != uid, "it is there"
+		}, "it is not gone")
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return nil
+}
+
+// removeClaims deletes the volume claims that a StatefulSet of ours made; they stay when it goes. Those that were there before it
+// are somebody's.
+func (a *Applier) removeClaims(ctx context.Context, set *unstructured.Unstructured, budget time.Duration) error {
+	var all corev1.PersistentVolumeClaimList
+	if err := a.api.List(ctx, &all, client.InNamespace(set.GetNamespace())); err != nil {
+		return fmt.Errorf("the volumes of %s: %w", describe(set), err)
+	}
+	templates, _, _ := unstructured.NestedSlice(set.Object, "spec", "volumeClaimTemplates")
+	var errs []error
+	for i := range all.Items {
+		c := &all.Items[i]
+		made := slices.ContainsFunc(templates, func(t any) bool {
+			ordinal, is := strings.CutPrefix(c.Name, text(dict(dict(t)["metadata"])["name"])+"-"+set.GetName()+"-")
+			_, err := strconv.ParseUint(ordinal, 10, 32)
+			return is && err == nil
+		})
+		if earlier := set.GetCreationTimestamp(); made && !c.CreationTimestamp.Before(&earlier) {
+			errs = append(errs, a.remove(ctx, c, "persistentvolumeclaim "+c.Name, budget))
+		}
+	}
+	return errors.Join(errs...)
+}
