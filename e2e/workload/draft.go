@@ -128,6 +128,9 @@ func (d *draft) add(s source) error {
 		d.whole = ""
 		return nil // an earlier profile of theirs
 	}
+	if s.data, _, err = installed(s.data); err != nil {
+		return fmt.Errorf("%s: %w", s.name, err)
+	}
 	docs, err := documents(s.data)
 	if err != nil {
 		return fmt.Errorf("%s: %w", s.name, err)

@@ -32,21 +32,35 @@ func withEnv(manifests []byte, env map[string]string) ([]byte, error) {
 
 // edited is the stream with each object changed.
 func edited(manifests []byte, change func(o *yaml.Node)) ([]byte, error) {
+	return kept(manifests, func(o *yaml.Node) bool {
+		change(o)
+		return true
+	})
+}
+
+// kept is the stream without the objects for which keep is false. It may change those that it keeps.
+func kept(manifests []byte, keep func(o *yaml.Node) bool) ([]byte, error) {
 	var out bytes.Buffer
-	e := yaml.NewEncoder(&out)
+	e, empty := yaml.NewEncoder(&out), true
 	for d := yaml.NewDecoder(bytes.NewReader(manifests)); ; {
 		var doc yaml.Node
 		err := d.Decode(&doc)
+		if errors.Is(err, io.EOF) && empty {
+			return nil, nil // an encoder that was given nothing cannot be closed
+		}
 		if errors.Is(err, io.EOF) {
 			return out.Bytes(), e.Close()
 		}
 		if err != nil {
 			return nil, err
 		}
-		change(doc.Content[0])
+		if !keep(doc.Content[0]) {
+			continue
+		}
 		if err = e.Encode(&doc); err != nil {
 			return nil, err
 		}
+		empty = false
 	}
 }
 

@@ -36,7 +36,7 @@ type Workload struct {
 	shape    []change
 	rollout  []change // on top of the shape: the next version
 	cookies  [][]byte
-	notes    []string // what was decided about manifests without a profile
+	notes    []string // what was decided about manifests without a profile, and what of any is not to be created
 }
 
 // Guard lets known guard the cookies that stand in Secrets among the manifests: the one that the profile names, and others

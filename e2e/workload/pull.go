@@ -10,7 +10,7 @@ import (
 )
 
 // Notes are what a reader has to know of the manifests before a cluster is asked: what was decided about them where no profile
-// does, and pull secrets that pods name and that nobody brings, where images of theirs have to be pulled.
+// does, what of them is left out, and pull secrets that pods name and that nobody brings, where images of theirs have to be pulled.
 func (w *Workload) Notes() ([]string, error) {
 	y, err := w.Render("", nil)
 	if err != nil {

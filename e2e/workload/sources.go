@@ -62,22 +62,38 @@ func (w *Workload) gather(ctx context.Context, limit time.Duration) error {
 	}
 	w.places = map[string]string{}
 	first := map[string]string{}
-	for _, s := range slices.Concat(w.sources, w.requires) {
-		all, err := parse(s)
-		if err != nil {
-			return err
-		}
-		for _, m := range all {
-			if err = m.whole(); err != nil {
+	for _, all := range [][]source{w.sources, w.requires} {
+		for i := range all {
+			if err = w.index(&all[i], first); err != nil {
 				return err
 			}
-			if at, twice := first[m.id()]; twice && !strings.HasSuffix(m.kind, "List") {
-				return fmt.Errorf("%s: %s %s is there twice, first at %s: leave one of them", m.at, m.kind, m.name, at)
-			}
-			first[m.id()] = m.at
-			w.places[m.kind+"/"+m.name] = m.at
 		}
 	}
+	return nil
+}
+
+// index tells where each object of a source stands, and takes out of it what is not to be created. first has the objects of all
+// sources so far.
+func (w *Workload) index(s *source, first map[string]string) error {
+	all, err := parse(*s)
+	if err != nil {
+		return err
+	}
+	for _, m := range all {
+		if err = m.whole(); err != nil {
+			return err
+		}
+		if at, twice := first[m.id()]; twice && !strings.HasSuffix(m.kind, "List") {
+			return fmt.Errorf("%s: %s %s is there twice, first at %s: leave one of them", m.at, m.kind, m.name, at)
+		}
+		first[m.id()] = m.at
+		w.places[m.kind+"/"+m.name] = m.at
+	}
+	var left []string
+	if s.data, left, err = installed(s.data); err != nil {
+		return fmt.Errorf("%s: %w", s.name, err)
+	}
+	w.notes = append(w.notes, left...)
 	return nil
 }
 
