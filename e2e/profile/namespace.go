@@ -14,11 +14,42 @@ var serviceName = regexp.MustCompile(`(\$?[A-Za-z0-9_-]+|[)}])\.([a-z0-9](?:[-a-
 // answer is a namespace that somebody names.
 type answer struct{ namespace, by string }
 
-// namespace is where the objects have to be deployed, "" where that is left to us: what the profile says, what the manifests
-// carry, what the names of their Services in their own texts say. Whoever names a namespace depends on it, so that two
-// different answers are an error: nodes would look for their peers where none are. A Service that is not among the
-// manifests says nothing: a database in a namespace of its own is nobody's peer.
+// namespace is where the objects have to be deployed, "" where that is left to us: what the profile says, else what the manifests
+// carry, else what the names of their Services in their own texts say. The profile moves what the manifests carry, and cannot
+// move a name in a text: two different answers are an error, since nodes would look for their peers where none are. A Service
+// that is not among the manifests says nothing: a database in a namespace of its own is nobody's peer.
 func (p *Profile) namespace(objects []object) (string, error) {
+	var carried, all []answer
+	for _, o := range objects {
+		if o.Kind == "Namespace" {
+			carried = append(carried, answer{o.Metadata.Name, o.String() + " is among the manifests"})
+		}
+		if ns := o.Metadata.Namespace; ns != "" {
+			carried = append(carried, answer{ns, fmt.Sprintf("%s is in %q", o, ns)})
+		}
+	}
+	if ns := p.Spec.Namespace; ns != "" {
+		all = append(all, answer{ns, fmt.Sprintf("spec.namespace is %q", ns)})
+	} else {
+		all = append(all, carried...)
+	}
+	all = append(all, named(objects)...)
+	for _, answers := range [][]answer{carried, all} {
+		for _, a := range answers {
+			if first := answers[0]; a.namespace != first.namespace {
+				return "", fmt.Errorf("%s: two namespaces: %s, and %s; the workload is deployed to one, and its nodes would look for their peers in the other. Make them agree; objects that belong elsewhere go to spec.requires",
+					p.At("spec", "namespace"), first.by, a.by)
+			}
+		}
+	}
+	if len(all) == 0 {
+		return "", nil
+	}
+	return all[0].namespace, nil
+}
+
+// named are the namespaces in the names of the objects' own Services, wherever such a name stands in them.
+func named(objects []object) []answer {
 	services := map[string]bool{}
 	for _, o := range objects {
 		if o.Kind == "Service" {
@@ -26,17 +57,6 @@ func (p *Profile) namespace(objects []object) (string, error) {
 		}
 	}
 	var all []answer
-	if ns := p.Spec.Namespace; ns != "" {
-		all = append(all, answer{ns, fmt.Sprintf("spec.namespace is %q", ns)})
-	}
-	for _, o := range objects {
-		if o.Kind == "Namespace" {
-			all = append(all, answer{o.Metadata.Name, o.String() + " is among the manifests"})
-		}
-		if ns := o.Metadata.Namespace; ns != "" {
-			all = append(all, answer{ns, fmt.Sprintf("%s is in %q", o, ns)})
-		}
-	}
 	for _, o := range objects {
 		eachText(o.raw, func(s string) {
 			for _, m := range serviceName.FindAllStringSubmatch(s, -1) {
@@ -46,16 +66,7 @@ func (p *Profile) namespace(objects []object) (string, error) {
 			}
 		})
 	}
-	for _, a := range all {
-		if a.namespace != all[0].namespace {
-			return "", fmt.Errorf("%s: two namespaces: %s, and %s; the workload is deployed to one, and its nodes would look for their peers in the other. Make them agree; objects that belong elsewhere go to spec.requires",
-				p.At("spec", "namespace"), all[0].by, a.by)
-		}
-	}
-	if len(all) == 0 {
-		return "", nil
-	}
-	return all[0].namespace, nil
+	return all
 }
 
 // eachText tells every text in v, in a fixed order.

@@ -128,5 +128,5 @@ func Taken(ctx context.Context, client kubernetes.Interface, name string) error 
 		}
 		by = fmt.Sprintf("run %s of meshproof made it; when that has ended, kubectl delete namespace %s", run, name)
 	}
-	return exitcode.With(exitcode.Unavailable, fmt.Errorf("namespace %s, which the profile or its manifests fix, is there already: %s, and nothing of it was changed. Take a cluster without it, or none: one is made then", name, by))
+	return exitcode.With(exitcode.Unavailable, fmt.Errorf("namespace %s, which the profile or its manifests fix, is there already: %s, and nothing of it was changed. Take a cluster without it, or none (one is made then), or say another in spec.namespace", name, by))
 }

@@ -71,6 +71,19 @@ func TestRenderReplacesNamespaceAndImages(t *testing.T) {
 }
 
 // Each mutant of ours changes what is deployed, and names a shape that is not broken yet where it needs one.
+// The profile's namespace is where all of it goes, whatever the manifests carry.
+func TestTheProfileMovesManifestsToItsNamespace(t *testing.T) {
+	w := mustLoad(t, tree(t, map[string]string{
+		"profile.yaml": profileText + "  namespace: shop-test\n",
+		"m.yaml": strings.ReplaceAll(secretText+"---\n"+deployment("x", "app: x")+"---\n"+serviceText, "metadata: {name", "metadata: {namespace: prod, name") +
+			"---\napiVersion: v1\nkind: Namespace\nmetadata: {name: prod}\n",
+	}))
+	y, err := w.Render(w.Resolved.Namespace, nil)
+	if err != nil || strings.Contains(string(y), "prod") || strings.Count(string(y), "namespace: shop-test\n") != 3 || !strings.Contains(string(y), "kind: Namespace\nmetadata:\n  name: shop-test\n") {
+		t.Errorf("%v\n%s", err, y)
+	}
+}
+
 func TestMutantsDifferFromTheirReverse(t *testing.T) {
 	names := Names(fixtures, "mutants")
 	if len(names) == 0 {
