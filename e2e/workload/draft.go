@@ -1,6 +1,7 @@
 package workload
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -8,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"gopkg.in/yaml.v3"
 
 	"meshproof.dev/meshproof/e2e/exitcode"
 	"meshproof.dev/meshproof/e2e/profile"
@@ -107,9 +110,11 @@ func (d *draft) read(ctx context.Context, path string, folder bool, limit time.D
 // renderer is the command for a folder that is not read as it is, nil for any other.
 func (d *draft) renderer(path string) []string {
 	rel := d.relative(path)
-	if _, err := os.Stat(filepath.Join(path, "Chart.yaml")); err == nil {
-		abs, _ := filepath.Abs(path)
-		return []string{"helm", "template", filepath.Base(abs), "./" + rel}
+	if data, err := os.ReadFile(filepath.Join(path, "Chart.yaml")); err == nil {
+		// A folder's name may be no name of a release; a chart's is one.
+		var chart struct{ Name string }
+		_ = yaml.Unmarshal(data, &chart) // helm says what is wrong with it
+		return []string{"helm", "template", cmp.Or(chart.Name, "app"), "./" + rel}
 	}
 	for _, k := range []string{"kustomization.yaml", "kustomization.yml", "Kustomization"} {
 		if _, err := os.Stat(filepath.Join(path, k)); err == nil {
@@ -187,7 +192,7 @@ func (d *draft) share() error {
 		switch {
 		case other == "":
 		case node != "":
-			return fmt.Errorf("%s holds %s, which belongs to the nodes of the cluster, and %s, which is no node: put the latter into a file of its own, it goes to spec.requires", f.name, node, other)
+			return fmt.Errorf("%s holds %s, which belongs to the nodes of the cluster, and %s, which is no node: %s, it goes to spec.requires", f.name, node, other, d.apart())
 		default:
 			d.before = append(d.before, f.name)
 			d.why["requires"] = "nothing in " + other + " speaks of Erlang"
@@ -199,6 +204,18 @@ func (d *draft) share() error {
 	return nil
 }
 
+// apart says how an object comes into a file of its own.
+func (d *draft) apart() string {
+	if d.command == nil {
+		return "put the latter into a file of its own"
+	}
+	into := " -o NEW" // kustomize's own
+	if d.command[0] == "helm" {
+		into = " --output-dir NEW"
+	}
+	return "let the command write files (" + strings.Join(d.command, " ") + into + "), and take the folder of the former; as for the latter"
+}
+
 // among tells whether an object is one of them.
 func among(all []map[string]any, o map[string]any) bool {
 	return slices.ContainsFunc(all, func(x map[string]any) bool { return named(x) == named(o) })
@@ -207,7 +224,7 @@ func among(all []map[string]any, o map[string]any) bool {
 // isOther tells whether an object is, or serves, what the nodes need: it has to be there before it.
 func (d *draft) isOther(o map[string]any) bool {
 	name := text(dict(o["metadata"])["name"])
-	if o["kind"] == "CustomResourceDefinition" || o["kind"] == "Service" && d.selectsAny(o, d.others) {
+	if o["kind"] == "Service" && d.selectsAny(o, d.others) {
 		return true
 	}
 	return slices.ContainsFunc(d.others, func(w map[string]any) bool {

@@ -122,3 +122,53 @@ func TestDraftSaysWhatItLacks(t *testing.T) {
 		}
 	}
 }
+
+// Charts and kustomizations are rendered by their own programs, which print here what the test wants.
+func TestDraftOfWhatAProgramRenders(t *testing.T) {
+	app := shopApp + "---\n" + shopService + "---\n" + shopSecret
+	for name, c := range map[string]struct {
+		files map[string]string
+		path  string
+		print string
+		want  string // the command, or what the error says
+	}{
+		"a chart": {map[string]string{"My_Chart/Chart.yaml": "apiVersion: v2\nname: shop-chart\n"}, "My_Chart", app,
+			"command: [helm, template, shop-chart, ./My_Chart]\n"},
+		"a chart whose tests have a workload": {map[string]string{"c/Chart.yaml": "name: shop\n"}, "c",
+			app + "---\n" + strings.Replace(database, "{name: db}", "{name: db, annotations: {helm.sh/hook: test}}", 1), "command: [helm, template, shop, ./c]\n"},
+		"a kustomization": {map[string]string{"k/overlay/kustomization.yml": "resources: []\n"}, "k/overlay", app,
+			"command: [kubectl, kustomize, k/overlay]\n"},
+		"a chart with a database": {map[string]string{"c/Chart.yaml": "name: shop\n"}, "c", app + "---\n" + database,
+			`what "helm template shop ./c" printed holds Service shop, which belongs to the nodes of the cluster, and StatefulSet db, which is no node: let the command write files (helm template shop ./c --output-dir NEW), and take the folder of the former; as for the latter, it goes to spec.requires`},
+		"a kustomization with a database": {map[string]string{"k/Kustomization": ""}, "k", app + "---\n" + database, "(kubectl kustomize k -o NEW)"},
+		"a chart that cannot be rendered": {map[string]string{"c/Chart.yaml": "name: shop\n"}, "c", "", `has to be rendered: the command "helm template shop ./c" printed nothing`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := tree(t, c.files)
+			bin := tree(t, map[string]string{"out.yaml": c.print})
+			for _, program := range []string{"helm", "kubectl"} {
+				if err := os.WriteFile(filepath.Join(bin, program), []byte("#!/bin/sh\ncat '"+bin+"/out.yaml'\n"), 0o700); err != nil {
+					t.Fatal(err)
+				}
+			}
+			t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
+			at := filepath.Join(dir, "new.yaml")
+			got, err := Loader{}.Draft(t.Context(), filepath.Join(dir, c.path), at)
+			if !strings.HasPrefix(c.want, "command") {
+				if err == nil || !strings.Contains(err.Error(), c.want) || exitcode.Of(err) != exitcode.Usage {
+					t.Errorf("%v (%d)\n%s", err, exitcode.Of(err), got)
+				}
+				return
+			}
+			if err != nil || !strings.Contains(got, c.want) {
+				t.Fatalf("%v\n%s", err, got)
+			}
+			if err = os.WriteFile(at, []byte(got), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if w, err := Load("", at); err != nil || w.Resolved.Replicas() != 2 {
+				t.Errorf("it is not taken: %v", err)
+			}
+		})
+	}
+}
