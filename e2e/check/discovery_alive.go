@@ -14,7 +14,7 @@ func discoveryAlive() Check {
 		ID: "discovery/alive", Title: "goes on asking for its peers while the mesh is full", Rung: Discovery, Level: Required, Episode: "formation",
 		Why:    "A discovery that died after its first round is invisible for as long as nothing changes: the next pod that is replaced stays alone. Whether a pod still asks is seen on its own interface.",
 		Source: "https://hexdocs.pm/libcluster/readme.html",
-		Causes: map[string][]string{"not-asking": {"recovery/pod-delete", "recovery/full-again"}},
+		Causes: map[string][]string{"not-asking": {"recovery/pod-delete", "recovery/full-again"}, "asks": nil},
 		Judge:  discoveryJudge,
 	}
 }
@@ -31,6 +31,9 @@ func discoveryJudge(v *view.View) []Finding {
 	pods := members(v)
 	if v.LooksOnce() {
 		return looksOnce(v)
+	}
+	if v.LooksNever() {
+		return asksNobody(v, pods)
 	}
 	if len(pods) > 0 && !asksDNS(v, pods) {
 		return []Finding{{Subject: onWorkload(v), Outcome: NotApplicable, Says: "neither the manifests nor a pod's questions name a Service of the workload: its nodes do not find each other by DNS"}}

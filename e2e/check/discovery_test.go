@@ -26,6 +26,12 @@ func discoveryTrials() map[string][]trial {
 		s.Change(func(e recording.Event) bool { return e.Asked != nil }, func(e *recording.Event) { e.Asked.Questions = nil })
 		s.Drop(func(e recording.Event) bool { return e.Object != nil && e.Object.Kind == "Deployment" })
 	}
+	toldFixed := func(change func(s *rt.Story)) func(s *rt.Story) {
+		return func(s *rt.Story) {
+			edit(s, func(p *profile.Resolved) { p.Expect.Discovery = profile.LooksNever })
+			change(s)
+		}
+	}
 	return map[string][]trial{
 		"discovery/alive": {
 			{"dead after its first round", long(silent(1, 4*time.Second)), []want{{pod(1), check.Fail, "not-asking",
@@ -55,6 +61,11 @@ func discoveryTrials() map[string][]trial {
 			{"a name that a StatefulSet gives", func(s *rt.Story) {
 				s.Change(isAsked(1, 0), func(e *recording.Event) { e.Asked.Questions[0].Name = "derl-0." + rt.DNSName })
 			}, nil},
+			{"asks, and nobody was to be asked", toldFixed(func(*rt.Story) {}), []want{{"pod *", check.Fail, "asks", []string{"asks DNS for " + rt.DNSName, "expect.discovery: none", "list"}}}},
+			{"asks for names of pods that are written down", toldFixed(func(s *rt.Story) {
+				s.Change(func(e recording.Event) bool { return e.Asked != nil }, func(e *recording.Event) { e.Asked.Questions[0].Name = "derl-0." + rt.DNSName })
+			}), []want{{whole, check.NotApplicable, "", []string{"nobody was seen asking"}}}},
+			{"nobody listened whether somebody is asked", toldFixed(func(s *rt.Story) { s.Drop(func(e recording.Event) bool { return e.Asked != nil }) }), []want{{"pod *", check.Unseen, "", []string{"listened"}}}},
 			{"no Service", func(s *rt.Story) { edit(s, func(p *profile.Resolved) { p.Service = "" }) }, []want{{whole, check.NotApplicable, "", []string{"not find each other by DNS"}}}},
 			{"another discovery", other, []want{{whole, check.NotApplicable, "", []string{"not find each other by DNS"}}}},
 			{"no manifest says which discovery it is", func(s *rt.Story) {

@@ -51,6 +51,7 @@ func Killers() map[string]Killer {
 		"mesh/nobody-foreign not-alone":               {Mutant: "meant-to-be-alone"},
 		"mesh/one-component separate-clusters":        {Mutant: "discovery-asks-once"},
 		"discovery/alive not-asking":                  {Mutant: "discovery-satisfied"},
+		"discovery/alive asks":                        {Mutant: "meant-to-ask-nobody"},
 		"recovery/exit-clean killed-after-grace":      {Mutant: "shell-as-first-process"},
 		"recovery/pod-delete replacement-alone":       {Mutant: "secret-rotated"},
 		"recovery/discovery-goes-on not-asking":       {Mutant: "discovery-dies"},

@@ -147,8 +147,8 @@ type Expectations struct {
 	// The mesh that is meant. full: every node is connected to every other. component: all nodes are one cluster, not all of
 	// them connected directly. none: there is no cluster on purpose. full unless said.
 	Topology Topology `yaml:"topology" json:"topology"`
-	// How long the nodes look for each other. continuous: as long as they run. at-start: only when they start. continuous
-	// unless said.
+	// How long the nodes look for each other. continuous: as long as they run. at-start: only when they start. none: they ask
+	// nobody, whom they connect to is written down. continuous unless said.
 	Discovery Looks `yaml:"discovery" json:"discovery"`
 }
 
@@ -171,11 +171,14 @@ type Looks string
 
 // How long nodes look for each other.
 const (
-	LooksOn   Looks = "continuous"
-	LooksOnce Looks = "at-start"
+	LooksOn    Looks = "continuous"
+	LooksOnce  Looks = "at-start"
+	LooksNever Looks = "none"
 )
 
-func (Looks) words() []string { return []string{string(LooksOn), string(LooksOnce)} }
+func (Looks) words() []string {
+	return []string{string(LooksOn), string(LooksOnce), string(LooksNever)}
+}
 
 // Duration is a time.Duration that reads and writes as "10s" in YAML and JSON.
 type Duration time.Duration

@@ -100,3 +100,6 @@ func (p *Pod) FixedPort() int {
 
 // LooksOnce tells whether the profile promises no more than that nodes look for each other when they start.
 func (v *View) LooksOnce() bool { return v.Profile.Expect.Discovery == profile.LooksOnce }
+
+// LooksNever tells whether the profile promises that nodes ask nobody for their peers.
+func (v *View) LooksNever() bool { return v.Profile.Expect.Discovery == profile.LooksNever }
