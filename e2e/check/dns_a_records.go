@@ -63,6 +63,11 @@ func resolves(v *view.View, p *view.Pod, at func(t time.Duration) map[string]cla
 		f.Says = fmt.Sprintf("asked from %s, %s exists but has no address: the Service selects none of the ready pods", p.Name, a.Name)
 	case len(foreign) > 0:
 		f.Outcome, f.Code = Fail, "dns-foreign"
+		for i, ip := range foreign {
+			if other := v.Other(ip); other != "" {
+				foreign[i] = fmt.Sprintf("%s (pod %s)", ip, other)
+			}
+		}
 		f.Says = fmt.Sprintf("asked from %s, %s answers %s, which is no pod of the workload%s", p.Name, a.Name, strings.Join(foreign, ", "), without(missing))
 		f.Remedy = "see that the Service is headless and that its selector matches only this workload's pods"
 	case len(missing) > 0:

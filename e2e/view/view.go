@@ -23,7 +23,8 @@ type View struct {
 
 	end      time.Duration
 	pods     map[string]*Pod
-	reported []*Pod // those that the API server told of, oldest first, by name where two came at once
+	others   map[string]string // names of the namespace's other pods, by address
+	reported []*Pod            // those that the API server told of, oldest first, by name where two came at once
 	services map[string][]recording.Event
 	images   []recording.Event
 	acts     []recording.Event
@@ -67,7 +68,7 @@ type Pod struct {
 
 // New begins a view with a recording's header.
 func New(h recording.Header) (*View, error) {
-	v := &View{Header: h, pods: map[string]*Pod{}, services: map[string][]recording.Event{}, starts: map[string]recording.Start{}, beats: map[string][]recording.Event{}, numbers: map[string]int{}}
+	v := &View{Header: h, pods: map[string]*Pod{}, others: map[string]string{}, services: map[string][]recording.Event{}, starts: map[string]recording.Start{}, beats: map[string][]recording.Event{}, numbers: map[string]int{}}
 	if err := json.Unmarshal(h.Profile, &v.Profile); err != nil {
 		return nil, fmt.Errorf("the header's profile: %w", err)
 	}
@@ -172,6 +173,9 @@ func (v *View) applyInside(e recording.Event) {
 
 func (v *View) applyPod(e recording.Event) {
 	if !v.Profile.Owns(e.Pod.Labels, e.Pod.Owner) {
+		if e.Pod.IP != "" {
+			v.others[e.Pod.IP] = e.Pod.Name
+		}
 		return
 	}
 	p := v.pod(e.Pod.UID)
@@ -235,6 +239,9 @@ func (v *View) End() time.Duration { return v.end }
 
 // Pods are all pods of the workload that were ever reported, oldest first, by name where two came at once.
 func (v *View) Pods() []*Pod { return v.reported }
+
+// Other is the name of a pod of the namespace that had this address and is no node, "" where none was reported.
+func (v *View) Other(ip string) string { return v.others[ip] }
 
 // Pod is the pod with this UID, or nil.
 func (v *View) Pod(uid string) *Pod { return v.pods[uid] }
