@@ -21,7 +21,7 @@ func imageAvailable() Check {
 					f.Outcome, f.Code = Fail, "image-failed"
 					f.Says = "image " + im.Name + " could not be made available"
 					f.Seen = strings.Split(im.Detail, "\n")
-					f.Remedy = "mend what the last lines of the build say"
+					f.Remedy = "mend what this says of it: the Dockerfile, the reference or the file that spec.images names for it"
 				}
 				all = append(all, pulled(v, im.Name, f)...)
 			}

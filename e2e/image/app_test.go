@@ -121,7 +121,7 @@ func TestAppFromEngine(t *testing.T) {
 		t.Errorf("%+v, %v", im, err)
 	}
 	a.Local, a.Pull = "", "host.example/team/shop:1"
-	if _, err = w.App(t.Context(), a); exitcode.Of(err) != exitcode.Fail || !strings.Contains(err.Error(), "cannot be pulled") {
+	if _, err = w.App(t.Context(), a); exitcode.Of(err) != exitcode.Fail || !strings.Contains(err.Error(), "host.example/team/shop:1 cannot be pulled: ") {
 		t.Errorf("cannot be pulled: code %d, %v", exitcode.Of(err), err)
 	}
 	w.write("images/host.example_team_shop_1", "sha256:fedcba9876543210\n")

@@ -17,7 +17,7 @@ import (
 // serves too, and that is said.
 func (m *Maker) engineApp(ctx context.Context, a App, ref string, pull bool) (Image, error) {
 	start := time.Now()
-	origin := ""
+	origin, no := "", errNoPull{}
 	if pull {
 		ref = fullRef(ref)
 		if _, ok, err := m.Engine.HasImage(ctx, ref); err == nil && ok && strings.Contains(ref, "@") {
@@ -26,7 +26,6 @@ func (m *Maker) engineApp(ctx context.Context, a App, ref string, pull bool) (Im
 	}
 	if pull {
 		err := m.pull(ctx, ref)
-		no := errNoPull{}
 		if err != nil && !errors.As(err, &no) {
 			return Image{}, err
 		}
@@ -39,7 +38,7 @@ func (m *Maker) engineApp(ctx context.Context, a App, ref string, pull bool) (Im
 	case err != nil:
 		return Image{}, err
 	case !ok && pull:
-		return Image{}, exitcode.With(exitcode.Fail, fmt.Errorf("image %s: %s cannot be pulled, and %s does not have it", a.Name, ref, m.Engine))
+		return Image{}, exitcode.With(exitcode.Fail, fmt.Errorf("image %s: %w, and %s does not have it", a.Name, no, m.Engine))
 	case !ok:
 		return Image{}, exitcode.With(exitcode.Fail, fmt.Errorf("image %s: %s does not have %s", a.Name, m.Engine, ref))
 	case pull && origin == "":
