@@ -12,9 +12,9 @@ import (
 func dnsPeersExist() Check {
 	return Check{
 		ID: "dns/peers-exist", Title: "asks DNS for peers that exist", Rung: DNS, Level: Required, Episode: "formation",
-		Why:    "Whoever asks for names that nobody has finds nobody, and mostly says nothing: pods of another namespace in a list, a port that the Service does not name. The record _PORT._tcp.SERVICE is there for the Service's port of that name only.",
+		Why:    "Whoever asks for names that nobody has finds nobody, and mostly says nothing: pods of another namespace in a list, a Service that a chart's release or a prefix of kustomize's has renamed, a port that it does not name. The record _PORT._tcp.SERVICE is there for the Service's port of that name only.",
 		Source: "https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/#srv-records",
-		Causes: map[string][]string{"no-such-name": above("dns/*", "discovery/*"), "no-such-port": above("dns/*", "discovery/*")},
+		Causes: map[string][]string{"no-such-name": above("dns/*", "discovery/*"), "no-such-port": above("dns/*", "discovery/*"), "no-such-service": above("dns/*", "discovery/*")},
 		Judge: func(v *view.View) []Finding {
 			if pods := members(v); len(pods) > 0 && !slices.ContainsFunc(pods, func(p *view.Pod) bool { return p.Ready(v.End()) }) {
 				return []Finding{{Subject: onWorkload(v), Of: everything(v), Outcome: Unseen, Says: "no pod is Ready: whose name should there be"}}
@@ -32,12 +32,14 @@ func peersExist(v *view.View, p *view.Pod, a inquiries, f *Finding) {
 		f.Outcome, f.Says = Unseen, "the resolv.conf of "+p.Name+" was not seen"
 		return
 	}
-	var lost []recording.Question
+	var lost, others []recording.Question
 	for _, name := range a.names() {
 		q := a.questions[name]
 		labels := strings.Split(name, ".")
 		meant := slices.Contains(labels, v.Profile.Service) || slices.ContainsFunc(members(v), func(q *view.Pod) bool { return q.Name == labels[0] })
 		switch {
+		case !meant && otherService(name, v.Header.Namespace+".svc."+own) && q.RCodes["NXDOMAIN"] > 0 && fruitless(q):
+			others = append(others, q)
 		case !meant, !strings.HasSuffix(name, ".svc."+own), walked(name, p.Resolver().Search), name == strings.ToLower(hostOf(p)):
 		case !fruitless(q):
 			return
@@ -45,7 +47,14 @@ func peersExist(v *view.View, p *view.Pod, a inquiries, f *Finding) {
 			lost = append(lost, q)
 		}
 	}
-	if len(lost) == 0 || v.Mesh(v.End()).Full {
+	switch {
+	case v.Mesh(v.End()).Full:
+		return
+	case len(lost) == 0 && len(others) > 0 && !slices.ContainsFunc(a.names(), func(n string) bool { return strings.HasPrefix(n, "kubernetes.default.") }):
+		// Nothing else was asked for that could lead to its peers, not even the API.
+		renamed(v, p, others, f)
+		return
+	case len(lost) == 0:
 		return
 	}
 	q := lost[0]
@@ -68,6 +77,24 @@ func peersExist(v *view.View, p *view.Pod, a inquiries, f *Finding) {
 		f.Seen = append(f.Seen, tally(q))
 	}
 	f.Try = fmt.Sprintf("kubectl -n %s exec %s -- getent ahosts %s", v.Header.Namespace, p.Name, q.Name)
+}
+
+// otherService tells whether a name is that of a Service in the workload's own namespace, whichever it is. More labels are a pod's
+// name, or another name on its way through the search list.
+func otherService(name, below string) bool {
+	rest, inside := strings.CutSuffix(name, "."+below)
+	labels := slices.DeleteFunc(strings.Split(rest, "."), func(l string) bool { return strings.HasPrefix(l, "_") })
+	return inside && len(labels) == 1
+}
+
+// renamed fails a pod that asks for Services that are not there, and not for the one that selects the nodes.
+func renamed(v *view.View, p *view.Pod, others []recording.Question, f *Finding) {
+	f.fail("no-such-service", fmt.Sprintf("%s asks for %s, which does not exist, and not for the Service that selects the nodes, %s in namespace %s", p.Name, others[0].Name, v.Profile.Service, v.Header.Namespace),
+		"have the discovery ask for "+fullName(v, p))
+	for _, q := range others {
+		f.Seen = append(f.Seen, tally(q))
+	}
+	f.Try = fmt.Sprintf("kubectl -n %s get services", v.Header.Namespace)
 }
 
 // walked tells whether a name is one that a resolver made by putting a domain of its search list behind one that had it already.

@@ -29,6 +29,7 @@ func Killers() map[string]Killer {
 		"dns/a-records-match-pods dns-foreign":        {Mutant: "foreign-application"},
 		"dns/peers-exist no-such-name":                {Mutant: "static-other-service"},
 		"dns/peers-exist no-such-port":                {Mutant: "srv-port-unnamed"},
+		"dns/peers-exist no-such-service":             {Mutant: "service-renamed"},
 		"dist/same-port other-port":                   {Mutant: "epmdless-other-port"},
 		"epmd/reachable filtered":                     {Mutant: "epmd-port-filtered"},
 		"epmd/reachable loopback-only":                {Mutant: "epmd-on-loopback"},

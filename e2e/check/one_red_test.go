@@ -71,6 +71,11 @@ func faults() []fault {
 				e.Asked.Questions[0] = recording.Question{Name: "derl." + rt.Namespace + ".svc.k8s.example", Type: "A", Count: 1, RCodes: map[string]int{"NXDOMAIN": 1}}
 			})
 		}, lonely), []string{"dns/cluster-domain"}},
+		{"a Service of another name", all(func(s *rt.Story) {
+			s.Change(func(e recording.Event) bool { return e.Asked != nil }, func(e *recording.Event) {
+				e.Asked.Questions[0] = recording.Question{Name: "shop-derl." + rt.Namespace + ".svc.cluster.local", Type: "A", Count: 1, RCodes: map[string]int{"NXDOMAIN": 1}}
+			})
+		}, lonely), []string{"dns/peers-exist"}},
 		{"a VM that is not distributed", all(vm(2, drop("-name")), absent(2)), []string{"vm/distributed"}},
 		{"a VM that is not distributed, and a probe that asks for it", all(vm(2, drop("-name")), absent(2), unready(2)), []string{"vm/distributed"}},
 		{"one hidden node", all(vm(1, func(m *recording.VM) { m.Args = append(m.Args, "-hidden") }), func(s *rt.Story) {

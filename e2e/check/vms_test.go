@@ -221,11 +221,17 @@ func askedTrials() map[string][]trial {
 	}
 	lone := func(all ...recording.Question) func(s *rt.Story) { return both(lonely, asks(1, all...)) }
 	srv := recording.Question{Name: "_dist._tcp." + rt.DNSName, Type: "SRV", Count: 1, RCodes: map[string]int{"NXDOMAIN": 1}}
+	const svc = ".svc.cluster.local"
 	tried["dns/peers-exist"] = []trial{
 		{"pods of another namespace", lone(nothing("derl-0.derl.default.svc.cluster.local"), nothing("derl-1.derl.default.svc.cluster.local")),
 			one("no-such-name", "asks for derl-0.derl.default.svc.cluster.local", "for nothing that does", "namespace "+rt.Namespace, "derl-1.derl.default", "12 × NXDOMAIN")},
 		{"another Service, and a pod's name", lone(nothing(rt.Name(2) + ".other." + rt.Namespace + ".svc.cluster.local")), one("no-such-name", rt.Name(2)+".other")},
 		{"a port without a name", lone(srv), one("no-such-port", "Service derl has no port that is called dist", "epmd 4369", "_dist._tcp")},
+		{"a Service of another name", lone(nothing("drel." + rt.Namespace + svc)), one("no-such-service", "asks for drel."+rt.Namespace+svc, "selects the nodes, derl in namespace "+rt.Namespace, "12 × NXDOMAIN", "ask for "+rt.DNSName)},
+		{"a Service of another name, by SRV", lone(nothing("_dist._tcp.drel." + rt.Namespace + svc)), one("no-such-service", "_dist._tcp.drel")},
+		{"a Service of another name that is there", lone(found("redis." + rt.Namespace + svc)), nil},
+		{"another Service, and the API", lone(nothing("redis."+rt.Namespace+svc), found("kubernetes.default"+svc)), nil},
+		{"another Service, and the mesh is full", asks(1, nothing("redis."+rt.Namespace+svc)), nil},
 		{"one of them exists", lone(nothing("derl-9.derl."+rt.Namespace+".svc.cluster.local"), found("derl-0.derl."+rt.Namespace+".svc.cluster.local")), nil},
 		{"a full mesh all the same", asks(1, srv), nil},
 		{"nobody's names", lone(nothing("otel-collector.other.svc.cluster.local"), nothing("derl.example")), nil},
