@@ -20,34 +20,51 @@ import (
 // guessed has a comment that says from what. at is where the profile will stand: its paths are relative to that file's folder.
 // What stands in the way of a whole profile is an error of code Usage; what Draft gives has been read as lint reads it.
 func (l Loader) Draft(ctx context.Context, path, at string) (string, error) {
-	text, err := l.draft(ctx, path, at)
+	st, err := os.Stat(path)
+	if err != nil {
+		return "", exitcode.With(exitcode.Usage, fmt.Errorf("%s: there is no such file or folder", path))
+	}
+	d := &draft{dir: filepath.Dir(at)}
+	if err = d.read(ctx, path, st.IsDir(), l.limit()); err != nil {
+		return "", exitcode.With(exitcode.Usage, err)
+	}
+	text, err := l.finish(ctx, d, path, at)
 	return text, exitcode.With(exitcode.Usage, err)
 }
 
-func (l Loader) draft(ctx context.Context, path, at string) (string, error) {
-	st, err := os.Stat(path)
-	if err != nil {
-		return "", fmt.Errorf("%s: there is no such file or folder", path)
+// DraftCommand is [Loader.Draft] for what a command prints that is run in the profile's folder.
+func (l Loader) DraftCommand(ctx context.Context, argv []string, at string) (string, error) {
+	d := &draft{dir: filepath.Dir(at), command: argv}
+	err := d.render(ctx, l.limit())
+	text := ""
+	if err == nil {
+		text, err = l.finish(ctx, d, d.dir, at)
 	}
-	if l.Limit == 0 {
-		l.Limit = commandLimit
-	}
-	d := &draft{dir: filepath.Dir(at)}
-	if err = d.read(ctx, path, st.IsDir(), l.Limit); err != nil {
+	return text, exitcode.With(exitcode.Usage, err)
+}
+
+// limit is how long a command may run.
+func (l Loader) limit() time.Duration { return cmp.Or(l.Limit, commandLimit) }
+
+// finish writes the profile of what was read.
+func (l Loader) finish(ctx context.Context, d *draft, path, at string) (string, error) {
+	d.why = map[string]string{}
+	if err := d.choose(); err != nil {
 		return "", err
 	}
-	if err = d.choose(); err != nil {
+	if err := d.share(); err != nil {
 		return "", err
 	}
-	if err = d.share(); err != nil {
-		return "", err
-	}
-	if err = d.findCookie(); err != nil {
+	if err := d.findCookie(); err != nil {
 		return "", err
 	}
 	d.findBuild(path)
 	text := d.text()
-	if _, err = l.understand(ctx, at, []byte(text)); err != nil {
+	_, err := l.understand(ctx, at, []byte(text))
+	switch {
+	case err != nil && d.command != nil:
+		return "", fmt.Errorf("a profile of what is there would not be whole: %w. Another command may be given: meshproof init -- %s … with the values that it takes", err, strings.Join(d.command, " "))
+	case err != nil:
 		return "", fmt.Errorf("a profile of what is there would not be whole: %w", err)
 	}
 	return text, nil
@@ -75,15 +92,13 @@ type drafted struct {
 
 // read gathers the objects. What another program has to render, that program renders.
 func (d *draft) read(ctx context.Context, path string, folder bool, limit time.Duration) error {
-	d.why = map[string]string{}
 	var paths []string
 	if folder {
 		if d.command = d.renderer(path); d.command != nil {
-			data, err := output(ctx, d.dir, d.command, limit)
-			if err != nil {
-				return fmt.Errorf("%s has to be rendered: the command %q %w", path, strings.Join(d.command, " "), err)
+			if err := d.render(ctx, limit); err != nil {
+				return fmt.Errorf("%s has to be rendered: %w", path, err)
 			}
-			return d.add(fileSource(fmt.Sprintf("what %q printed", strings.Join(d.command, " ")), data))
+			return nil
 		}
 		var err error
 		if paths, err = manifestsOf(path, path); err != nil {
@@ -105,6 +120,16 @@ func (d *draft) read(ctx context.Context, path string, folder bool, limit time.D
 		}
 	}
 	return nil
+}
+
+// render gathers the objects that the command prints.
+func (d *draft) render(ctx context.Context, limit time.Duration) error {
+	said := fmt.Sprintf("%q", strings.Join(d.command, " "))
+	data, err := output(ctx, d.dir, d.command, limit)
+	if err != nil {
+		return fmt.Errorf("the command %s %w", said, err)
+	}
+	return d.add(fileSource("what "+said+" printed", data))
 }
 
 // renderer is the command for a folder that is not read as it is, nil for any other.

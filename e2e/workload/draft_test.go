@@ -141,6 +141,8 @@ func TestDraftOfWhatAProgramRenders(t *testing.T) {
 		"a chart with a database": {map[string]string{"c/Chart.yaml": "name: shop\n"}, "c", app + "---\n" + database,
 			`what "helm template shop ./c" printed holds Service shop, which belongs to the nodes of the cluster, and StatefulSet db, which is no node: let the command write files (helm template shop ./c --output-dir NEW), and take the folder of the former; as for the latter, it goes to spec.requires`},
 		"a kustomization with a database": {map[string]string{"k/Kustomization": ""}, "k", app + "---\n" + database, "(kubectl kustomize k -o NEW)"},
+		"a chart of one replica": {map[string]string{"c/Chart.yaml": "name: shop\n"}, "c", strings.Replace(app, "replicas: 2", "replicas: 1", 1),
+			"one node is no cluster; set replicas to 2 or more, or say expect: {topology: none} in the profile where it means to be alone. Another command may be given: meshproof init -- helm template shop ./c … with the values that it takes"},
 		"a chart that cannot be rendered": {map[string]string{"c/Chart.yaml": "name: shop\n"}, "c", "", `has to be rendered: the command "helm template shop ./c" printed nothing`},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -122,10 +122,7 @@ func (l Loader) understand(ctx context.Context, path string, data []byte) (*Work
 		}
 	}
 	w := &Workload{Profile: p, Dir: filepath.Dir(path), File: path}
-	if l.Limit == 0 {
-		l.Limit = commandLimit
-	}
-	if err = w.gather(ctx, l.Limit); err != nil {
+	if err = w.gather(ctx, l.limit()); err != nil {
 		return nil, err
 	}
 	if err = w.nextVersion(w.Dir, p.Spec.Rollout, func(i int) string { return p.At("spec", "rollout", i) }); err != nil {

@@ -43,9 +43,6 @@ func (l Loader) Plain(nameOrPath string) bool {
 // judging what manifests alone decide: nothing says which Secret holds the cookie.
 func (l Loader) LoadPlain(ctx context.Context, path string, in io.Reader) (all []*Workload, err error) {
 	defer func() { err = exitcode.With(exitcode.Usage, err) }()
-	if l.Limit == 0 {
-		l.Limit = commandLimit
-	}
 	d := &draft{dir: "."}
 	if path == Stdin {
 		var data []byte
@@ -55,7 +52,7 @@ func (l Loader) LoadPlain(ctx context.Context, path string, in io.Reader) (all [
 	} else {
 		var st os.FileInfo
 		if st, err = os.Stat(path); err == nil {
-			err = d.read(ctx, path, st.IsDir(), l.Limit)
+			err = d.read(ctx, path, st.IsDir(), l.limit())
 		}
 	}
 	if err == nil {

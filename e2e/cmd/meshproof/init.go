@@ -16,8 +16,14 @@ import (
 
 func initCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use: "init [DIR|FILE]", Short: "write a profile for manifests, or for what runs in a namespace", Args: usage(1),
-		Example: "  meshproof init deploy > profile.yaml\n  meshproof init -n prod -o prod/profile.yaml",
+		Use: "init [DIR|FILE|-- COMMAND…]", Short: "write a profile for manifests, for what a command prints, or for what runs in a namespace",
+		Example: "  meshproof init deploy > profile.yaml\n  meshproof init -o shop/profile.yaml -- helm template shop ./chart --set replicas=3   # run in shop\n  meshproof init -n prod -o prod/profile.yaml",
+		Args: func(c *cobra.Command, args []string) error {
+			if c.ArgsLenAtDash() == 0 && len(args) > 0 {
+				return nil
+			}
+			return usage(1)(c, args)
+		},
 	}
 	out := c.Flags().StringP("output", "o", "", "write the profile to this file, which must not be there yet (default: print it)")
 	namespace := c.Flags().StringP("namespace", "n", "", "take what runs in this namespace; its manifests are written beside the profile")
@@ -25,13 +31,13 @@ func initCommand() *cobra.Command {
 	c.Flags().StringVar(&o.Context, "context", "", "kubeconfig context of --namespace (default: the current one)")
 	c.Flags().StringVar(&o.Kubeconfig, "kubeconfig", "", "kubeconfig file of --namespace")
 	c.RunE = func(c *cobra.Command, args []string) error {
-		path, at := ".", filepath.Join(".", "profile.yaml")
+		path, at, command := ".", filepath.Join(".", "profile.yaml"), c.ArgsLenAtDash() == 0 && len(args) > 0
 		if *out != "" {
 			at = *out
 		}
 		switch {
 		case *namespace != "" && len(args) > 0:
-			return exitcode.With(exitcode.Usage, errors.New("a folder and a namespace: one of both is taken"))
+			return exitcode.With(exitcode.Usage, errors.New("a namespace and something else: one of both is taken"))
 		case *namespace != "" && *out == "":
 			return exitcode.With(exitcode.Usage, errors.New("with -n the manifests are written beside the profile: say with -o where that is to stand, -o shop/profile.yaml"))
 		case *namespace == "" && (o.Context != "" || o.Kubeconfig != ""):
@@ -54,7 +60,11 @@ func initCommand() *cobra.Command {
 			}
 			fmt.Fprintf(c.ErrOrStderr(), "%s: the manifests of namespace %s; Secrets have none of their values there\n", path, *namespace)
 		}
-		text, err := workload.Loader{}.Draft(c.Context(), path, at)
+		draft := func() (string, error) { return workload.Loader{}.Draft(c.Context(), path, at) }
+		if command {
+			draft = func() (string, error) { return workload.Loader{}.DraftCommand(c.Context(), args, at) }
+		}
+		text, err := draft()
 		if err != nil {
 			return err
 		}

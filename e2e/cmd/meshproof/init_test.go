@@ -33,12 +33,28 @@ func TestInitIsTakenByLint(t *testing.T) {
 	}
 }
 
+func TestInitOfWhatACommandPrints(t *testing.T) {
+	dir, err := filepath.Abs("../../../fixtures/profiles/dns-srv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := filepath.Join(t.TempDir(), "derl.yaml")
+	if _, code, err := meshproof(t, "init", "-o", at, "--", "sh", "-c", "for f in statefulset service secret; do cat \"$0\"/$f.yaml; echo ---; done", dir); err != nil {
+		t.Fatalf("%v (%d)", err, code)
+	}
+	if out, code, err := meshproof(t, "lint", "-v", at); err != nil || code != exitcode.OK || !strings.Contains(out, "StatefulSet derl, 3 replicas") {
+		t.Errorf("%v (%d)\n%s", err, code, out)
+	}
+}
+
 func TestInitRefusesWhatItCannotMean(t *testing.T) {
 	for says, args := range map[string][]string{
-		"there is no such file or folder":                {"nowhere"},
-		"a folder and a namespace: one of both is taken": {"-n", "prod", "deploy"},
-		"say with -o where that is to stand":             {"-n", "prod"},
-		"say which one, -n NAMESPACE":                    {"--context", "kind", "deploy"},
+		"there is no such file or folder":                      {"nowhere"},
+		"a namespace and something else: one of both is taken": {"-n", "prod", "deploy"},
+		"accepts at most 1 arg(s)":                             {"deploy", "--", "helm"},
+		`the command "no-such-program x" cannot be run`:        {"--", "no-such-program", "x"},
+		"say with -o where that is to stand":                   {"-n", "prod"},
+		"say which one, -n NAMESPACE":                          {"--context", "kind", "deploy"},
 	} {
 		if out, code, err := meshproof(t, append([]string{"init"}, args...)...); code != exitcode.Usage || err == nil || !strings.Contains(err.Error(), says) || out != "" {
 			t.Errorf("init %v: %v (%d) %q", args, err, code, out)
