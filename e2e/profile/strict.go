@@ -85,11 +85,14 @@ func YAMLError(whole string, line func(int) string, data []byte, err error) erro
 		}
 		text = text[:m[0]] + text[m[1]:]
 	}
+	text, _, _ = strings.Cut(text, "\n") // the first of several is enough to mend
 	switch tab, brace := tabbed.FindIndex(data), bytes.Index(data, []byte("{{")); {
 	case tab != nil && strings.Contains(text, "cannot start any token"):
 		return fmt.Errorf("%s: not YAML: the line is indented with a tab; YAML takes spaces only", line(lineOf(data, tab[0])))
 	case brace >= 0:
 		return fmt.Errorf("%s: not YAML: {{ stands here, as in a template; let what renders it print the manifests: command: [helm, template, ./chart]", line(lineOf(data, brace)))
+	case strings.Contains(text, `mapping key "apiVersion" already defined`):
+		text = "a second object begins here; a line --- is missing before it"
 	case strings.Contains(text, "expected ',' or"), strings.Contains(text, "expected node content"):
 		text += "; is a bracket, a brace or a quote not closed?"
 	case strings.Contains(text, "expected key"), strings.Contains(text, "expected '-'"):
