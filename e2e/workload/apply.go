@@ -98,7 +98,7 @@ func (a *Applier) create(ctx context.Context, o *unstructured.Unstructured) erro
 	if !a.ours[o.GetNamespace()] {
 		label(o, a.run) // it outlives every namespace of ours: who finds it is to know whose it is
 	}
-	err = a.api.Create(ctx, o, &client.CreateOptions{Raw: &metav1.CreateOptions{FieldValidation: metav1.FieldValidationStrict}})
+	err = a.api.Create(ctx, o, strict)
 	switch {
 	case apierrors.IsAlreadyExists(err) && a.ours[o.GetNamespace()]:
 		return a.adapt(ctx, o, o.Object) // the cluster makes some in each namespace: ServiceAccount default
@@ -162,7 +162,7 @@ func (a *Applier) adapt(ctx context.Context, o *unstructured.Unstructured, want 
 	if err != nil {
 		return err
 	}
-	if err = a.api.Patch(ctx, o, client.RawPatch(types.MergePatchType, patch)); err != nil {
+	if err = a.api.Patch(ctx, o, client.RawPatch(types.MergePatchType, patch), strict); err != nil {
 		return exitcode.With(exitcode.Fail, fmt.Errorf("%s: %w", describe(o), err))
 	}
 	return nil
@@ -203,6 +203,9 @@ func (a *Applier) Delete(ctx context.Context, kind, name string) error {
 	}
 	return fmt.Errorf("there is no %s %s among the manifests to delete", kind, name)
 }
+
+// strict has the API server refuse a field that it does not know, instead of a warning that nobody reads.
+const strict = client.FieldValidation(metav1.FieldValidationStrict)
 
 // crd is the kind of objects that define kinds.
 const crd = "CustomResourceDefinition"

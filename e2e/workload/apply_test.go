@@ -183,6 +183,30 @@ spec: {group: example.org, names: {kind: Widget}, versions: [{name: v1, served: 
 	}
 }
 
+// A misspelt field would be left out of what runs, and the run would be green all the same.
+func TestTheAPIServerIsToldToBeStrict(t *testing.T) {
+	a := applier(&corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "default"}})
+	told := map[string]string{}
+	api, is := a.api.(client.WithWatch)
+	if !is {
+		t.Fatalf("%T", a.api)
+	}
+	a.api = interceptor.NewClient(api, interceptor.Funcs{
+		Create: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
+			told["create "+o.GetName()] = (&client.CreateOptions{}).ApplyOptions(opts).AsCreateOptions().FieldValidation
+			return c.Create(ctx, o, opts...)
+		},
+		Patch: func(ctx context.Context, c client.WithWatch, o client.Object, patch client.Patch, opts ...client.PatchOption) error {
+			told["patch "+o.GetName()] = (&client.PatchOptions{}).ApplyOptions(opts).AsPatchOptions().FieldValidation
+			return c.Patch(ctx, o, patch, opts...)
+		},
+	})
+	err := a.Apply(t.Context(), []byte("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\n---\napiVersion: v1\nkind: ServiceAccount\nmetadata: {name: default}\n"), time.Second)
+	if err != nil || told["create c"] != "Strict" || told["patch default"] != "Strict" {
+		t.Errorf("%v, %v", told, err)
+	}
+}
+
 // A kind of Kubernetes' own that this one does not know is no CRD that is missing: without it nothing would run.
 func TestAKindOfKubernetesIsNotSkipped(t *testing.T) {
 	a := applier()
