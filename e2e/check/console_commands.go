@@ -27,6 +27,20 @@ func consoleCommands() Check {
 	}
 }
 
+// outputLines is how much of a command's output is shown.
+const outputLines = 5
+
+// ended is how a command ended, if it did.
+func ended(x *recording.Exec) string {
+	switch {
+	case x.Code < 0:
+		return "is " + x.Detail
+	case x.Detail != "":
+		return fmt.Sprintf("ends with %d (%s)", x.Code, x.Detail)
+	}
+	return fmt.Sprintf("ends with %d", x.Code)
+}
+
 func commandOf(v *view.View, name string) Finding {
 	f := Finding{Subject: Subject{Kind: "command", Name: name}, Of: everything(v), Outcome: Unseen, Says: "the command " + name + " was not run"}
 	for _, e := range v.Execs() {
@@ -39,14 +53,21 @@ func commandOf(v *view.View, name string) Finding {
 			pod = p.Name
 		}
 		f.At, f.Took = e.T, x.Took
-		f.Seen = []string{"output: " + strings.TrimSpace(x.Output)}
+		f.Seen = nil
+		lines := strings.Split(strings.TrimSpace(x.Output), "\n")
+		for _, l := range lines[max(0, len(lines)-outputLines):] {
+			f.Seen = append(f.Seen, "output: "+l)
+		}
 		f.Try = fmt.Sprintf("kubectl -n %s exec -it %s -- %s", v.Header.Namespace, pod, strings.Join(x.Command, " "))
 		switch {
 		case x.Outcome == recording.ProbeError:
 			f.Says = fmt.Sprintf("%s could not be run in %s: %s", name, pod, x.Detail)
 		case !strings.Contains(x.Output, x.Expect):
 			f.Outcome, f.Code = Fail, "command-failed"
-			f.Says = fmt.Sprintf("%s in %s ends with %d and its output lacks %q", name, pod, x.Code, x.Expect)
+			f.Says = fmt.Sprintf("%s in %s %s and its output lacks %q", name, pod, ended(x), x.Expect)
+		case x.Code > 0:
+			f.Outcome, f.Code = Fail, "command-failed"
+			f.Says = fmt.Sprintf("%s in %s %s, though its output has %q", name, pod, ended(x), x.Expect)
 		default:
 			f.Outcome, f.Says, f.Seen, f.Try = Pass, "", nil, ""
 		}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -59,12 +60,20 @@ func attempt(ctx context.Context, cfg *rest.Config, client kubernetes.Interface,
 		e.Code = code.Code
 	case errors.Is(err, context.DeadlineExceeded):
 		e.Code, e.Detail = -1, "still running after "+commandBudget.String()
+	case err != nil && notThere.MatchString(err.Error()):
+		e.Code, e.Detail = noProgram, err.Error()
 	default:
 		// The stream broke: that is ours, and no answer of the command.
 		e.Outcome, e.Detail = recording.ProbeError, err.Error()
 	}
 	return e
 }
+
+// noProgram is the exit code with which a shell says that there is no such program, or that it cannot be run.
+const noProgram = 127
+
+// notThere is what runtimes say of it: runc and crun, through containerd and CRI-O. It comes as an internal error of the API server.
+var notThere = regexp.MustCompile(`(?i)exec(utable)?( file)?:? ["\x60].*(no such file or directory|not found|permission denied)`)
 
 func stream(ctx context.Context, cfg *rest.Config, client kubernetes.Interface, namespace, pod string, c profile.Command, out io.Writer) error {
 	req := client.CoreV1().RESTClient().Post().Resource("pods").Namespace(namespace).Name(pod).SubResource("exec").
