@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+	"unicode"
 
 	"meshproof.dev/meshproof/e2e/judge"
 )
@@ -19,6 +20,7 @@ var words = map[judge.Verdict]string{
 // Console writes one profile's judgement: a line per check, and for what did not pass the sentence, the
 // evidence, the remedy and a command to see it oneself.
 func Console(w io.Writer, p Profile) {
+	w = plain{w}
 	fmt.Fprintf(w, "\n%s\n", title(p))
 	for _, r := range p.Results {
 		fmt.Fprintf(w, "  %-8s %-31s %s%s\n", words[r.Verdict], r.ID, r.Title, took(r))
@@ -48,6 +50,7 @@ func Console(w io.Writer, p Profile) {
 
 // Profiles writes the judgements of a run: one in full; of several a line for each, and in full what did not pass.
 func Profiles(w io.Writer, all []Profile) {
+	w = plain{w}
 	if len(all) == 1 {
 		Console(w, all[0])
 		return
@@ -71,6 +74,19 @@ func Profiles(w io.Writer, all []Profile) {
 		}
 		fmt.Fprintf(w, "%-24s %d ok, %d advice, %d skipped; %.0f s\n", title(p), n["ok"], n["advice"], n["skip"]+n["waived"], p.Wall.Seconds())
 	}
+}
+
+// plain shows control characters as dots: evidence holds what other programs printed, and a terminal obeys.
+type plain struct{ io.Writer }
+
+func (p plain) Write(b []byte) (int, error) {
+	_, err := io.WriteString(p.Writer, strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && r != '\n' && r != '\t' {
+			return '·'
+		}
+		return r
+	}, string(b)))
+	return len(b), err
 }
 
 // explain prints the deciding subjects, the first two in full: twelve pairs often say the same.
@@ -115,6 +131,7 @@ func took(r judge.Result) string {
 
 // Closing writes the last lines of a run: where the results lie, what ended it early, and the line of counts.
 func Closing(w io.Writer, r *Run, dir string) {
+	w = plain{w}
 	fmt.Fprintln(w)
 	if r.Trouble != "" {
 		fmt.Fprintf(w, "%s: %s\n", r.Exit.Word, r.Trouble)

@@ -162,6 +162,17 @@ func TestConsoleSaysCauseRemedyAndFirstBrokenRung(t *testing.T) {
 	}
 }
 
+// A pod's last words may be a picture, or move the cursor.
+func TestEvidenceDoesNotSteerTheTerminal(t *testing.T) {
+	r := run(judge.Fail)
+	r.Profiles[0].Results[0].Subjects[0].Seen = []string{"\x1b[31mred\x1b[0m, ring\x07, \u009b2J\tand ü"}
+	var b bytes.Buffer
+	Console(&b, r.Profiles[0])
+	if want := "seen: ·[31mred·[0m, ring·, ·2J\tand ü\n"; !strings.Contains(b.String(), want) {
+		t.Errorf("%q is not in\n%q", want, b.String())
+	}
+}
+
 // Of several profiles those that are green take a line each: twenty times seventy would hide the one that is not.
 func TestSeveralProfilesAreShownInBrief(t *testing.T) {
 	good, bad := run(judge.Pass, judge.Skip), run(judge.Pass, judge.Fail, judge.Blocked)
