@@ -21,16 +21,22 @@ type viewer struct {
 	w     *watch
 	conn  *erldist.Conn
 	otp   string
-	tried map[uint32]recording.Outcome // by creation: how the plan's cookie fared the last time
-	not   time.Time                    // no attempt before
-	vm    int                          // which start of the VM that is about
-	asked time.Time                    // when the node last told of its distribution, zero for a new connection
-	told  recording.Certificate        // the last that the node was seen to show
+	tried map[incarnation]recording.Outcome // how the plan's cookie fared the last time
+	not   time.Time                         // no attempt before
+	vm    int                               // which start of the VM that is about
+	asked time.Time                         // when the node last told of its distribution, zero for a new connection
+	told  recording.Certificate             // the last that the node was seen to show
+}
+
+// incarnation is one start of a node. A VM may be two nodes, one after the other, within the second that creations count.
+type incarnation struct {
+	name     string
+	creation uint32
 }
 
 // views keeps one connection from inside the pod to its own node, and asks it for its view at each interval.
 func (w *watch) views() {
-	v := &viewer{w: w, tried: map[uint32]recording.Outcome{}}
+	v := &viewer{w: w, tried: map[incarnation]recording.Outcome{}}
 	defer v.hangUp()
 	w.every(w.ctx, func(e agent.Every) time.Duration { return e.View }, v.look)
 }
@@ -104,8 +110,9 @@ func (v *viewer) connect(ctx context.Context) (*erldist.Conn, erldist.Peer, erro
 	dial := v.w.distributed(v.w.pod.UID, func(s erldist.Shown) { v.shown(addr, s) })
 	c, err := erldist.Connect(short, dial, addr, erldist.NewCookie(plan.Cookie))
 	p, o := c.Peer, recording.Outcome(erldist.OutcomeOf(err))
-	if last, before := v.tried[p.Creation]; p.Creation != 0 && ctx.Err() == nil && last != o {
-		v.tried[p.Creation] = o
+	one := incarnation{p.Name, p.Creation}
+	if last, before := v.tried[one]; p.Creation != 0 && ctx.Err() == nil && last != o {
+		v.tried[one] = o
 		v.w.emit(recording.Event{Cookie: &recording.Cookie{Pod: v.w.pod.UID, Addr: addr, Cookie: "A", Outcome: o, Node: p.Name, Detail: detail(err)}})
 		if plan.Control && !before {
 			v.control(ctx, addr)
