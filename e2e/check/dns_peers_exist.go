@@ -40,6 +40,7 @@ func peersExist(v *view.View, p *view.Pod, a inquiries, f *Finding) {
 		switch {
 		case !meant && otherService(name, v.Header.Namespace+".svc."+own) && q.RCodes["NXDOMAIN"] > 0 && fruitless(q):
 			others = append(others, q)
+		case name == fullName(v, p) && fruitless(q): // it had no address while none of its pods was Ready
 		case !meant, !strings.HasSuffix(name, ".svc."+own), walked(name, p.Resolver().Search), name == strings.ToLower(hostOf(p)):
 		case !fruitless(q):
 			return
@@ -50,7 +51,7 @@ func peersExist(v *view.View, p *view.Pod, a inquiries, f *Finding) {
 	switch {
 	case v.Mesh(v.End()).Full:
 		return
-	case len(lost) == 0 && len(others) > 0 && !slices.ContainsFunc(a.names(), func(n string) bool { return strings.HasPrefix(n, "kubernetes.default.") }):
+	case len(lost) == 0 && len(others) > 0 && !slices.ContainsFunc(a.names(), func(n string) bool { return n == fullName(v, p) || strings.HasPrefix(n, "kubernetes.default.") }):
 		// Nothing else was asked for that could lead to its peers, not even the API.
 		renamed(v, p, others, f)
 		return
