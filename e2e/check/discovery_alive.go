@@ -19,9 +19,13 @@ func discoveryAlive() Check {
 	}
 }
 
-// looksOnce is the finding where nobody has to go on looking.
-func looksOnce(v *view.View) []Finding {
-	return []Finding{{Subject: onWorkload(v), Outcome: NotApplicable, Says: "the profile promises no more than that nodes look for each other when they start (expect.discovery: at-start)"}}
+// looksNotOn is the finding where nobody has to go on looking.
+func looksNotOn(v *view.View) []Finding {
+	says := "the profile promises no more than that nodes look for each other when they start (expect.discovery: at-start)"
+	if v.LooksNever() {
+		says = "the profile promises that nobody is asked for peers (expect.discovery: none)"
+	}
+	return []Finding{{Subject: onWorkload(v), Outcome: NotApplicable, Says: says}}
 }
 
 // enoughSilence is how long a pod may ask nothing, at least: resolvers cache an answer for its TTL, 30 s in a cluster's DNS.
@@ -30,7 +34,7 @@ const enoughSilence = time.Minute
 func discoveryJudge(v *view.View) []Finding {
 	pods := members(v)
 	if v.LooksOnce() {
-		return looksOnce(v)
+		return looksNotOn(v)
 	}
 	if v.LooksNever() {
 		return asksNobody(v, pods)

@@ -81,6 +81,7 @@ func discoveryTrials() map[string][]trial {
 			{"nobody listened", func(s *rt.Story) { s.Drop(isAsked(1, 0)) }, []want{{pod(1), check.Unseen, "", []string{"not listened to"}}}},
 			{"no pod was deleted", func(s *rt.Story) { s.Drop(func(e recording.Event) bool { return e.Act != nil }) }, []want{{whole, check.Unseen, "", []string{"no pod was deleted"}}}},
 			{"no Service", func(s *rt.Story) { edit(s, func(p *profile.Resolved) { p.Service = "" }) }, []want{{whole, check.NotApplicable, "", []string{"no Service"}}}},
+			{"they look never", func(s *rt.Story) { edit(s, func(p *profile.Resolved) { p.Expect.Discovery = profile.LooksNever }) }, []want{{whole, check.NotApplicable, "", []string{"discovery: none"}}}},
 			{"they look once", func(s *rt.Story) { edit(s, func(p *profile.Resolved) { p.Expect.Discovery = profile.LooksOnce }) }, []want{{whole, check.NotApplicable, "", []string{"at-start"}}}},
 		},
 	}

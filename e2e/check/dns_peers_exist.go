@@ -16,27 +16,35 @@ func dnsPeersExist() Check {
 		Source: "https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/#srv-records",
 		Causes: map[string][]string{"no-such-name": above("dns/*", "discovery/*"), "no-such-port": above("dns/*", "discovery/*"), "no-such-service": above("dns/*", "discovery/*")},
 		Judge: func(v *view.View) []Finding {
-			if pods := members(v); len(pods) > 0 && !slices.ContainsFunc(pods, func(p *view.Pod) bool { return p.Ready(v.End()) }) {
+			pods, ready, hosts := members(v), false, map[string]bool{}
+			for _, p := range pods {
+				ready = ready || p.Ready(v.End())
+				hosts[p.Name] = true
+			}
+			if len(pods) > 0 && !ready {
 				return []Finding{{Subject: onWorkload(v), Of: everything(v), Outcome: Unseen, Says: "no pod is Ready: whose name should there be"}}
 			}
-			return eachAsking(v, func(p *view.Pod, a inquiries, f *Finding) { peersExist(v, p, a, f) })
+			return eachAsking(v, func(p *view.Pod, a inquiries, f *Finding) { peersExist(v, p, hosts, a, f) })
 		},
 	}
 }
 
 // peersExist looks at the names that are meant for peers: they have the Service's name in them, or begin with a pod's. One that
-// exists is enough, since lists may be longer than a workload is, and so is a full mesh: then something else finds the peers.
-func peersExist(v *view.View, p *view.Pod, a inquiries, f *Finding) {
+// exists is enough, since lists may be longer than a workload is. Where the mesh is full nobody asks: something else finds the peers.
+func peersExist(v *view.View, p *view.Pod, hosts map[string]bool, a inquiries, f *Finding) {
 	own := domain(p)
 	if own == "" {
 		f.Outcome, f.Says = Unseen, "the resolv.conf of "+p.Name+" was not seen"
+		return
+	}
+	if v.Mesh(v.End()).Full {
 		return
 	}
 	var lost, others []recording.Question
 	for _, name := range a.names() {
 		q := a.questions[name]
 		labels := strings.Split(name, ".")
-		meant := slices.Contains(labels, v.Profile.Service) || slices.ContainsFunc(members(v), func(q *view.Pod) bool { return q.Name == labels[0] })
+		meant := slices.Contains(labels, v.Profile.Service) || hosts[labels[0]]
 		switch {
 		case !meant && otherService(name, v.Header.Namespace+".svc."+own) && q.RCodes["NXDOMAIN"] > 0 && fruitless(q):
 			others = append(others, q)
@@ -49,8 +57,6 @@ func peersExist(v *view.View, p *view.Pod, a inquiries, f *Finding) {
 		}
 	}
 	switch {
-	case v.Mesh(v.End()).Full:
-		return
 	case len(lost) == 0 && len(others) > 0 && !slices.ContainsFunc(a.names(), func(n string) bool { return n == fullName(v, p) || strings.HasPrefix(n, "kubernetes.default.") }):
 		// Nothing else was asked for that could lead to its peers, not even the API.
 		renamed(v, p, others, f)

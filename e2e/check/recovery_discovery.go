@@ -15,8 +15,8 @@ func recoveryDiscovery() Check {
 		Judge: func(v *view.View) []Finding {
 			d, ok := deleted(v)
 			switch {
-			case v.LooksOnce():
-				return looksOnce(v)
+			case !v.LooksOn():
+				return looksNotOn(v)
 			case !ok:
 				return noDeletion(v)
 			case v.Profile.Service == "":

@@ -34,7 +34,7 @@ func (p *Pod) LastAsked(service string, from, to time.Duration) (last, silent ti
 // Heard tells whether each member was heard asking for its peers, or long enough to say that it does not ask DNS for them
 // regularly, or cannot be heard.
 func (v *View) Heard() bool {
-	if v.Profile.Service == "" || v.LooksOnce() {
+	if v.Profile.Service == "" || !v.LooksOn() {
 		return true
 	}
 	for _, p := range v.Must(v.end) {
@@ -49,7 +49,7 @@ func (v *View) Heard() bool {
 // quiet names the first member that asked for its peers before a deed and was not heard asking since a peer of it has ended, ""
 // for none.
 func (v *View) quiet(deed, exit time.Duration) string {
-	if v.Profile.Service == "" || v.LooksOnce() {
+	if v.Profile.Service == "" || !v.LooksOn() {
 		return ""
 	}
 	for _, p := range v.Must(v.end) {

@@ -101,5 +101,8 @@ func (p *Pod) FixedPort() int {
 // LooksOnce tells whether the profile promises no more than that nodes look for each other when they start.
 func (v *View) LooksOnce() bool { return v.Profile.Expect.Discovery == profile.LooksOnce }
 
+// LooksOn tells whether the profile promises that nodes look for each other as long as they run.
+func (v *View) LooksOn() bool { return !v.LooksOnce() && !v.LooksNever() }
+
 // LooksNever tells whether the profile promises that nodes ask nobody for their peers.
 func (v *View) LooksNever() bool { return v.Profile.Expect.Discovery == profile.LooksNever }
