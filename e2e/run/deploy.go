@@ -30,7 +30,7 @@ func (s *story) settle(ctx context.Context) error {
 
 // apply creates the objects and gives the cookie to those who need it.
 func (s *story) apply(ctx context.Context) error {
-	y, err := s.w.Render(s.ns, s.g.refs())
+	y, err := s.w.Render(s.ns, s.g.refs(s.w))
 	if err != nil {
 		return err
 	}
@@ -91,7 +91,7 @@ func (s *story) identity(ctx context.Context) error {
 
 // require creates what the application needs beside itself, and waits until it is at work.
 func (s *story) require(ctx context.Context) error {
-	y, err := s.w.RenderRequires(s.g.refs())
+	y, err := s.w.RenderRequires(s.g.refs(s.w))
 	if err != nil || len(y) == 0 {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 
 	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/image"
+	"meshproof.dev/meshproof/e2e/profile"
 	"meshproof.dev/meshproof/e2e/workload"
 	"meshproof.dev/meshproof/reports"
 	"meshproof.dev/meshproof/scripts"
@@ -114,12 +115,22 @@ func appImages(ws []*workload.Workload, otp string) []image.App {
 	seen := map[string]bool{}
 	for _, w := range ws {
 		for _, im := range w.Profile.Spec.Images {
-			key := fmt.Sprintf("%s %+v", w.Dir, im)
-			if !seen[key] {
+			if key := imageKey(w.Dir, im); !seen[key] {
 				seen[key] = true
 				all = append(all, image.App{Image: im, Dir: w.Dir, OTP: cmp.Or(im.OTP, otp)})
 			}
 		}
 	}
 	return all
+}
+
+// imageKey tells images of a run apart: two profiles may call different ones by the same name. A folder that is built is the same
+// wherever its profile lies.
+func imageKey(dir string, im profile.Image) string {
+	for _, path := range []*string{&im.Build, &im.Archive} {
+		if *path != "" && !filepath.IsAbs(*path) {
+			*path = filepath.Join(dir, *path)
+		}
+	}
+	return fmt.Sprintf("%+v", im)
 }

@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -250,10 +251,10 @@ func describe(p *reports.Provenance, g *ground) {
 		p.Images = append(p.Images, reports.Image{Name: "node", Ref: g.cluster.Provenance.NodeImage, ID: g.cluster.Provenance.NodeImageID, Source: g.node.Source})
 	}
 	p.Images = append(p.Images, reports.Image{Name: "agent", Ref: g.agent.Ref, ID: g.agent.ID, Source: g.agent.Source})
-	for name, a := range g.apps {
-		p.Images = append(p.Images, reports.Image{Name: name, Ref: a.Ref, ID: a.ID, Source: a.Source})
+	for _, a := range g.apps {
+		p.Images = append(p.Images, reports.Image{Name: a.name, Ref: a.Ref, ID: a.ID, Source: a.Source})
 	}
-	sort.Slice(p.Images, func(i, j int) bool { return p.Images[i].Name < p.Images[j].Name })
+	slices.SortFunc(p.Images, func(a, b reports.Image) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Ref, b.Ref)) })
 }
 
 func union(a, b []string) []string {

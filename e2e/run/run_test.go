@@ -1,11 +1,13 @@
 package run
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
 	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/exitcode"
+	"meshproof.dev/meshproof/e2e/image"
 	"meshproof.dev/meshproof/e2e/profile"
 	"meshproof.dev/meshproof/e2e/workload"
 )
@@ -31,6 +33,28 @@ func TestOnlyWantedEpisodesAreRecorded(t *testing.T) {
 		if !(&Options{Checks: check.All()}).episodes()[e] {
 			t.Errorf("episode %s has checks and is never recorded", e)
 		}
+	}
+}
+
+// Two profiles may call different images by one name; a folder that both build is one. What one of them lacks is no matter of the
+// other.
+func TestImagesOfOneNameAreToldApart(t *testing.T) {
+	of := func(dir, build string) *workload.Workload {
+		return &workload.Workload{Dir: dir, Profile: &profile.Profile{Spec: profile.Spec{Images: []profile.Image{{Name: "shop", Build: build}}}}}
+	}
+	a, b, c := of("/x/a", "."), of("/x/b", "."), of("/x/c", "../a")
+	all := appImages([]*workload.Workload{a, b, c}, "")
+	if len(all) != 2 {
+		t.Fatalf("%+v", all)
+	}
+	g := &ground{apps: map[string]appImage{
+		imageKey(all[0].Dir, all[0].Image): {Image: image.Image{Ref: "a:1"}}, imageKey(all[1].Dir, all[1].Image): {err: errors.New("it does not build")},
+	}}
+	if g.lacks(a) || !g.lacks(b) || g.lacks(c) {
+		t.Errorf("lacking: %v %v %v", g.lacks(a), g.lacks(b), g.lacks(c))
+	}
+	if g.refs(a)["shop"] != "a:1" || g.refs(c)["shop"] != "a:1" || len(g.refs(b)) != 0 {
+		t.Errorf("refs: %v %v %v", g.refs(a), g.refs(b), g.refs(c))
 	}
 }
 

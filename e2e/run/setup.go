@@ -31,14 +31,14 @@ type ground struct {
 	// sabotaged is an agent that does wrong what it is told to do wrong, where a mutant needs it.
 	sabotaged image.Image
 	agents    string              // namespace of the agents that serve all workloads
-	apps      map[string]appImage // by the name in the manifests
-	failed    bool                // an image of the app could not be made: there is nothing to deploy
+	apps      map[string]appImage // by imageKey
 }
 
 // appImage is one image of the app, or why it could not be made.
 type appImage struct {
 	image.Image
-	err error
+	name string // in the manifests
+	err  error
 }
 
 // prepare chooses the engine, makes the images and the cluster. When only images of the app fail, that is no error of the
@@ -61,7 +61,7 @@ func prepare(ctx context.Context, o *Options, ws []*workload.Workload, artifacts
 	if err = g.makeImages(ctx, o, m, ws, artifacts); err != nil {
 		return nil, err
 	}
-	if g.failed || !cluster {
+	if !cluster || !slices.ContainsFunc(ws, func(w *workload.Workload) bool { return !g.lacks(w) }) {
 		return g, nil
 	}
 	return g, g.makeCluster(ctx, o, m, state, artifacts)
@@ -120,8 +120,12 @@ func (g *ground) makeImages(ctx context.Context, o *Options, m *image.Maker, ws 
 			ours("sabotaged agent image", err)
 		})
 	}
+	named := map[string]int{}
 	for _, a := range appImages(ws, o.OTP) {
 		a.LogFile = filepath.Join(artifacts, "build-"+filepath.Base(a.Name)+".log")
+		if named[a.LogFile]++; named[a.LogFile] > 1 {
+			a.LogFile = strings.TrimSuffix(a.LogFile, ".log") + fmt.Sprintf("-%d.log", named[a.LogFile])
+		}
 		wg.Go(func() {
 			im, err := m.App(ctx, a)
 			mu.Lock()
@@ -129,8 +133,7 @@ func (g *ground) makeImages(ctx context.Context, o *Options, m *image.Maker, ws 
 			if err != nil && (exitcode.Of(err) != exitcode.Fail || ctx.Err() != nil) {
 				errs = append(errs, fmt.Errorf("image %s: %w", a.Name, err))
 			}
-			g.apps[a.Name] = appImage{im, err}
-			g.failed = g.failed || err != nil
+			g.apps[imageKey(a.Dir, a.Image)] = appImage{im, a.Name, err}
 		})
 	}
 	wg.Wait()
@@ -191,13 +194,28 @@ func versionOf(asked, pinned string) string {
 	return "v" + asked
 }
 
-// refs are the images that the manifests' names are replaced by.
-func (g *ground) refs() map[string]string {
+// refs are the images that the names in the workload's manifests are replaced by.
+func (g *ground) refs(w *workload.Workload) map[string]string {
 	refs := map[string]string{}
-	for name, a := range g.apps {
-		refs[name] = a.Ref
+	for _, im := range w.Profile.Spec.Images {
+		if a, made := g.app(w, im); made && a.err == nil {
+			refs[im.Name] = a.Ref
+		}
 	}
 	return refs
+}
+
+func (g *ground) app(w *workload.Workload, im profile.Image) (a appImage, made bool) {
+	a, made = g.apps[imageKey(w.Dir, im)]
+	return a, made
+}
+
+// lacks tells whether one of the workload's images could not be made: there is nothing to deploy then.
+func (g *ground) lacks(w *workload.Workload) bool {
+	return slices.ContainsFunc(w.Profile.Spec.Images, func(im profile.Image) bool {
+		a, _ := g.app(w, im)
+		return a.err != nil
+	})
 }
 
 // mkdir makes a folder of the results.

@@ -48,9 +48,11 @@ func grounded(ctx context.Context, o *Options, w *workload.Workload, cluster boo
 		return nil, nil, err
 	}
 	defer os.RemoveAll(logs)
+	var app appImage
 	g, err := prepare(ctx, o, []*workload.Workload{w}, logs, cluster)
 	if err == nil {
-		err = g.apps[w.Profile.Spec.Images[0].Name].err
+		app, _ = g.app(w, w.Profile.Spec.Images[0])
+		err = app.err
 	}
 	if err != nil {
 		if g != nil && g.cluster != nil {
@@ -58,5 +60,5 @@ func grounded(ctx context.Context, o *Options, w *workload.Workload, cluster boo
 		}
 		return nil, nil, err
 	}
-	return g, &Made{Root: root, Engine: g.engine, Node: g.node, Agent: g.agent, App: g.apps[w.Profile.Spec.Images[0].Name].Image}, nil
+	return g, &Made{Root: root, Engine: g.engine, Node: g.node, Agent: g.agent, App: app.Image}, nil
 }

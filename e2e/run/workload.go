@@ -92,7 +92,7 @@ func (s *story) judge() judge.Profile {
 
 func (s *story) record(ctx context.Context) error {
 	s.rec = episode.NewRecorder(time.Now())
-	if s.g.failed {
+	if s.g.lacks(s.w) {
 		return s.neverDeployed()
 	}
 	var err error
@@ -178,7 +178,7 @@ func (s *story) rollout(ctx context.Context) error {
 		s.done("rollout", s.judge())
 		return nil
 	}
-	rolls, err := s.w.Rolls(s.ns, s.g.refs())
+	rolls, err := s.w.Rolls(s.ns, s.g.refs(s.w))
 	if err != nil {
 		return err
 	}
@@ -252,7 +252,13 @@ func (s *story) begin(name string) error {
 }
 
 func (s *story) imageEvent(name string) *recording.Image {
-	a, made := s.g.apps[name]
+	var a appImage
+	made := false
+	for _, im := range s.w.Profile.Spec.Images {
+		if im.Is(name) {
+			a, made = s.g.app(s.w, im)
+		}
+	}
 	switch {
 	case !made:
 		// The nodes pull it themselves; whether they can is seen on the pods.
