@@ -61,7 +61,7 @@ func waitsFor(v *view.View, r nextVersion) string {
 		why := s.NotReady
 		for _, c := range s.Containers {
 			if c.State == "waiting" && c.Reason != "" {
-				why = c.Reason + because(c)
+				why = fmt.Sprintf("its container %s is %s%s", c.Name, c.State, because(c))
 			}
 		}
 		return fmt.Sprintf("; %s of the new one is %s and not Ready: %s", p.Name, s.Phase, why)

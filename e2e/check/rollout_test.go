@@ -94,6 +94,13 @@ func rolloutTrials() map[string][]trial {
 			noDeed, elsewhere,
 			{"an old pod stays", func(s *rt.Story) { stays(s); notReady(s) }, []want{
 				{pod(2), check.Fail, "stuck", []string{"7 s after the rollout had begun", rt.Name(2) + " of the old version is still there", rt.Name(5) + " of the new one is Running and not Ready: containers with unready"}}}},
+			{"the image of the new version cannot be pulled", func(s *rt.Story) {
+				stays(s)
+				notReady(s)
+				s.Change(isPod(5), func(e *recording.Event) {
+					e.Pod.Containers = []recording.Container{{Name: "derl", State: "waiting", Reason: "ImagePullBackOff", Message: "Back-off pulling image"}}
+				})
+			}, []want{{pod(2), check.Fail, "stuck", []string{rt.Name(5) + " of the new one is Running and not Ready: its container derl is waiting (ImagePullBackOff): Back-off pulling image"}}}},
 			{"an old pod does not end", func(s *rt.Story) {
 				stays(s)
 				s.Change(func(e recording.Event) bool { return isPod(2)(e) && e.T > rt.Began+3*time.Second }, func(e *recording.Event) { e.Pod.Deleting = true })
