@@ -17,6 +17,8 @@ func eachVM(v *view.View, judge func(p *view.Pod, vm *recording.VM, f *Finding))
 			f.Outcome, f.Says = Unseen, "no BEAM was seen in "+p.Name
 			if can, known := v.Can(p, "hostpid"); known && !can {
 				f.Says += ": the agent of " + p.Last().Node + " cannot look into processes"
+			} else if known {
+				f.Remedy = "where this pod is not meant to be a node, move its manifest to the profile's spec.requires"
 			}
 			return f
 		}

@@ -58,6 +58,7 @@ func (l Loader) finish(ctx context.Context, d *draft, path, at string) (string, 
 	if err := d.findCookie(); err != nil {
 		return "", err
 	}
+	d.findTLS()
 	d.findBuild(path)
 	text := d.text()
 	_, err := l.understand(ctx, at, []byte(text))
@@ -80,6 +81,7 @@ type draft struct {
 	others  []map[string]any // workloads that are not nodes
 	before  []string         // files that are required
 	cookie  [2]string        // Secret and key
+	tls     string           // Secret with the nodes' certificate, "" where their distribution is plain
 	build   string
 	why     map[string]string // by key of the spec: from what it was guessed
 }

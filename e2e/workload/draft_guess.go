@@ -199,6 +199,9 @@ func (d *draft) text() string {
 		line("images", fmt.Sprintf("[{name: %s, build: %s}]", quoted(name), quoted(d.build)))
 	}
 	line("cookie", fmt.Sprintf("{secretKeyRef: {name: %s, key: %s}}", quoted(d.cookie[0]), quoted(d.cookie[1])))
+	if d.tls != "" {
+		line("tls", fmt.Sprintf("{secret: %s}", quoted(d.tls)))
+	}
 	return b.String()
 }
 

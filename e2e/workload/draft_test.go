@@ -56,6 +56,15 @@ func TestDraft(t *testing.T) {
   requires: [deploy/db-parts.yaml, deploy/db.yaml]   # nothing in StatefulSet db speaks of Erlang
   cookie: {secretKeyRef: {name: shop, key: cookie}}   # variable RELEASE_COOKIE of container web
 `},
+		"distribution over TLS": {
+			map[string]string{"all.yaml": strings.Replace(shopApp, "      containers:\n", "      volumes: [{name: dist, projected: {sources: [{secret: {name: shop-tls}}]}}, {name: web, secret: {secretName: web}}]\n      containers:\n", 1) +
+				"---\n" + shopService + "---\n" + shopSecret + "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: vm}\ndata: {vm.args: -proto_dist inet_tls}\n" +
+				"---\napiVersion: cert-manager.io/v1\nkind: Certificate\nmetadata: {name: nodes}\nspec: {secretName: shop-tls}\n" +
+				"---\napiVersion: v1\nkind: Secret\nmetadata: {name: web}\nstringData: {password: x}\n"}, "all.yaml",
+			`  manifests: [all.yaml]
+  cookie: {secretKeyRef: {name: shop, key: cookie}}   # variable RELEASE_COOKIE of container web
+  tls: {secret: shop-tls}   # mounted, and something says inet_tls
+`},
 		"one file": {
 			map[string]string{"all.yaml": shopApp + "---\n" + shopService + "---\n" + shopSecret}, "all.yaml",
 			`  manifests: [all.yaml]

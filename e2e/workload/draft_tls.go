@@ -1,0 +1,74 @@
+package workload
+
+import (
+	"encoding/json"
+	"strings"
+)
+
+// findTLS looks for the Secret with the nodes' certificate, where something says that their distribution goes over TLS: the one
+// that they mount and that has a private key, or may have one.
+func (d *draft) findTLS() {
+	if !d.says("inet_tls") && !d.says("inet6_tls") {
+		return
+	}
+	for _, o := range d.nodes {
+		for _, name := range mountedSecrets(o) {
+			if d.givesKey(name) {
+				d.tls, d.why["tls"] = name, "mounted, and something says inet_tls"
+				return
+			}
+		}
+	}
+}
+
+// says tells whether a text stands anywhere in the nodes' objects or in a ConfigMap.
+func (d *draft) says(what string) bool {
+	for _, f := range d.files {
+		for _, o := range f.objects {
+			if podSpec(o) == nil && o["kind"] != "ConfigMap" {
+				continue
+			}
+			if j, err := json.Marshal(o); err == nil && strings.Contains(string(j), what) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// givesKey tells whether the Secret is among the manifests with a private key, or asking for one, or another object makes it.
+func (d *draft) givesKey(name string) bool {
+	for _, f := range d.files {
+		for _, o := range f.objects {
+			switch {
+			case o["kind"] == "Secret" && text(dict(o["metadata"])["name"]) == name:
+				_, coded := dict(o["data"])[keyPrivate]
+				_, plain := dict(o["stringData"])[keyPrivate]
+				_, asks := dict(dict(o["metadata"])["annotations"])[CertificateFor]
+				return coded || plain || asks
+			case o["kind"] == "Certificate" && text(dict(o["spec"])["secretName"]) == name:
+				return true // cert-manager's
+			}
+		}
+	}
+	return false
+}
+
+// mountedSecrets are those that the pods of a workload have as files.
+func mountedSecrets(o map[string]any) []string {
+	var all []string
+	add := func(s map[string]any, key string) {
+		if name := text(s[key]); name != "" {
+			all = append(all, name)
+		}
+	}
+	volumes, _ := podSpec(o)["volumes"].([]any)
+	for _, v := range volumes {
+		add(dict(dict(v)["secret"]), "secretName")
+		sources, _ := dict(dict(v)["projected"])["sources"].([]any)
+		for _, s := range sources {
+			add(dict(dict(s)["secret"]), "name")
+		}
+	}
+	return all
+}
