@@ -114,6 +114,10 @@ func fill(secret *yaml.Node, values map[string][]byte) {
 		secret.Content = append(secret.Content, scalar("stringData"), data)
 	}
 	for _, k := range sortedKeys(values) {
+		if there := under(data, k); there != nil {
+			*there = *scalar(string(values[k]))
+			continue
+		}
 		data.Content = append(data.Content, scalar(k), scalar(string(values[k])))
 	}
 }

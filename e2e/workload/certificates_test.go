@@ -27,7 +27,7 @@ metadata:
 apiVersion: v1
 kind: Secret
 metadata: {name: other, annotations: {meshproof.dev/certificate-for: x.example, meshproof.dev/certificate-ends: -1h}}
-stringData: {kept: "1"}
+stringData: {kept: "1", tls.key: ""}
 ---
 apiVersion: v1
 kind: ConfigMap
@@ -49,7 +49,7 @@ func TestIssue(t *testing.T) {
 	if data[keyPrivate] != string(made[0].Key) || data[keyCertificate] != string(made[0].Certificate) || data[keyAuthority] != string(made[0].Roots) {
 		t.Errorf("the Secret holds %v", data)
 	}
-	if dict(docs[1]["stringData"])["kept"] != "1" || docs[2]["stringData"] != nil {
+	if held := dict(docs[1]["stringData"]); held["kept"] != "1" || held[keyPrivate] != string(made[1].Key) || docs[2]["stringData"] != nil {
 		t.Errorf("%v, %v", docs[1], docs[2])
 	}
 	leaf := func(i int) *x509.Certificate {

@@ -2,6 +2,7 @@ package workload
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 )
 
@@ -21,37 +22,25 @@ func (d *draft) findTLS() {
 	}
 }
 
-// says tells whether a text stands anywhere in the nodes' objects or in a ConfigMap.
+// says tells whether a text stands anywhere in a workload or in a ConfigMap.
 func (d *draft) says(what string) bool {
-	for _, f := range d.files {
-		for _, o := range f.objects {
-			if podSpec(o) == nil && o["kind"] != "ConfigMap" {
-				continue
-			}
-			if j, err := json.Marshal(o); err == nil && strings.Contains(string(j), what) {
-				return true
-			}
-		}
-	}
-	return false
+	return slices.ContainsFunc(d.all("ConfigMap", "Deployment", "StatefulSet", "ReplicaSet", "DaemonSet"), func(o map[string]any) bool {
+		j, err := json.Marshal(o)
+		return err == nil && strings.Contains(string(j), what)
+	})
 }
 
-// givesKey tells whether the Secret is among the manifests with a private key, or asking for one, or another object makes it.
+// givesKey tells whether the Secret is among the manifests with a private key, or asking for one, or cert-manager makes it.
 func (d *draft) givesKey(name string) bool {
-	for _, f := range d.files {
-		for _, o := range f.objects {
-			switch {
-			case o["kind"] == "Secret" && text(dict(o["metadata"])["name"]) == name:
-				_, coded := dict(o["data"])[keyPrivate]
-				_, plain := dict(o["stringData"])[keyPrivate]
-				_, asks := dict(dict(o["metadata"])["annotations"])[CertificateFor]
-				return coded || plain || asks
-			case o["kind"] == "Certificate" && text(dict(o["spec"])["secretName"]) == name:
-				return true // cert-manager's
-			}
+	for _, o := range d.all("Secret") {
+		if text(dict(o["metadata"])["name"]) == name {
+			_, coded := dict(o["data"])[keyPrivate]
+			_, plain := dict(o["stringData"])[keyPrivate]
+			_, asks := dict(dict(o["metadata"])["annotations"])[CertificateFor]
+			return coded || plain || asks
 		}
 	}
-	return false
+	return slices.ContainsFunc(d.all("Certificate"), func(o map[string]any) bool { return text(dict(o["spec"])["secretName"]) == name })
 }
 
 // mountedSecrets are those that the pods of a workload have as files.
