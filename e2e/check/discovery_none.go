@@ -2,7 +2,6 @@ package check
 
 import (
 	"fmt"
-	"strings"
 
 	"meshproof.dev/meshproof/e2e/view"
 )
@@ -17,7 +16,7 @@ func asksNobody(v *view.View, pods []*view.Pod) []Finding {
 			all = append(all, Finding{Subject: onPod(p), Outcome: Unseen, Says: "nobody listened to what " + p.Name + " asks DNS for"})
 		}
 		for _, name := range a.names() {
-			if subject(name) == v.Profile.Service {
+			if hosts := hostLabels(name); len(hosts) > 0 && hosts[0] == v.Profile.Service {
 				f := Finding{Subject: onPod(p)}
 				f.fail("asks", fmt.Sprintf("%s asks DNS for %s, and the profile promises that nobody is asked for peers (expect.discovery: none)", orName(p), name),
 					"leave expect.discovery out of the profile, or let the nodes connect to those of their own list only", tally(a.questions[name]))
@@ -30,14 +29,4 @@ func asksNobody(v *view.View, pods []*view.Pod) []Finding {
 		return []Finding{{Subject: onWorkload(v), Outcome: NotApplicable, Says: "the profile promises that nobody is asked for peers (expect.discovery: none), and nobody was seen asking"}}
 	}
 	return all
-}
-
-// subject is the first label of a name that is no part of a SRV question: "_dist._tcp.shop.prod.svc" asks for shop.
-func subject(name string) string {
-	for label := range strings.SplitSeq(name, ".") {
-		if !strings.HasPrefix(label, "_") {
-			return label
-		}
-	}
-	return ""
 }

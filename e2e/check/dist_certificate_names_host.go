@@ -19,12 +19,8 @@ func distCertificateNamesHost() Check {
 		Causes: map[string][]string{"host-not-named": above(), "wildcard-only": above()},
 		Judge: func(v *view.View) []Finding {
 			of, by := taken(members(v), func(p *view.Pod) bool {
-				n := len(p.Certificates)
-				if n == 0 || hostOf(p) == "" {
-					return false
-				}
-				own, err := x509.ParseCertificate(p.Certificates[n-1].Certificate.Chain[0])
-				return err == nil && !namesHost(own, hostOf(p))
+				own, _, _ := shown(p)
+				return own != nil && hostOf(p) != "" && !namesHost(own, hostOf(p))
 			})
 			return eachCertificate(v, func(p *view.Pod, own *x509.Certificate, _ *recording.Certificate, f *Finding) {
 				host := hostOf(p)

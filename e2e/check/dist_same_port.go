@@ -51,7 +51,7 @@ func samePort(v *view.View, p *view.Pod, common int) Finding {
 		f.Outcome, f.Code = Fail, "other-port"
 		f.Says = fmt.Sprintf("%s listens on port %d and looks for its peers there, they use %d", orName(p), n, common)
 		f.Remedy = fmt.Sprintf("give all nodes the same erl_epmd_node_listen_port (ERL_DIST_PORT): %d", common)
-		f.Try = fmt.Sprintf("kubectl -n %s exec %s -- sh -c 'tr \"\\0\" \" \" </proc/1/cmdline'", v.Header.Namespace, p.Name)
+		f.Try = showArgs(v, p, 1)
 	}
 	return f
 }

@@ -28,7 +28,7 @@ func distTLSEverywhere() Check {
 						"give all nodes the same -proto_dist: inet_tls on each, with certificates, or on none")
 					if vm := p.VM(); vm != nil {
 						f.Seen = commandLine(vm, "-proto_dist")
-						f.Try = fmt.Sprintf("kubectl -n %s exec %s -- sh -c 'tr \"\\0\" \" \" </proc/%d/cmdline'", v.Header.Namespace, p.Name, vm.NSPID)
+						f.Try = showArgs(v, p, vm.NSPID)
 					}
 				}
 				return f

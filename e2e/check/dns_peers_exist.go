@@ -14,7 +14,7 @@ func dnsPeersExist() Check {
 		ID: "dns/peers-exist", Title: "asks DNS for peers that exist", Rung: DNS, Level: Required, Episode: "formation",
 		Why:    "Whoever asks for names that nobody has finds nobody, and mostly says nothing: pods of another namespace in a list, a Service that a chart's release or a prefix of kustomize's has renamed, a port that it does not name. The record _PORT._tcp.SERVICE is there for the Service's port of that name only.",
 		Source: "https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/#srv-records",
-		Causes: map[string][]string{"no-such-name": above("dns/*", "discovery/*"), "no-such-port": above("dns/*", "discovery/*"), "no-such-service": above("dns/*", "discovery/*")},
+		Causes: alike(above("dns/*", "discovery/*"), "no-such-name", "no-such-port", "no-such-service"),
 		Judge: func(v *view.View) []Finding {
 			pods, ready, hosts := members(v), false, map[string]bool{}
 			for _, p := range pods {
@@ -56,14 +56,18 @@ func peersExist(v *view.View, p *view.Pod, hosts map[string]bool, a inquiries, f
 			lost = append(lost, q)
 		}
 	}
+	// Whether anything else was asked for that could lead to its peers: the Service itself, the API.
+	elsewhere := slices.ContainsFunc(a.names(), func(n string) bool { return n == fullName(v, p) || strings.HasPrefix(n, "kubernetes.default.") })
 	switch {
-	case len(lost) == 0 && len(others) > 0 && !slices.ContainsFunc(a.names(), func(n string) bool { return n == fullName(v, p) || strings.HasPrefix(n, "kubernetes.default.") }):
-		// Nothing else was asked for that could lead to its peers, not even the API.
+	case len(lost) > 0:
+		nobody(v, p, lost, f)
+	case len(others) > 0 && !elsewhere:
 		renamed(v, p, others, f)
-		return
-	case len(lost) == 0:
-		return
 	}
+}
+
+// nobody fails a pod that asks for names of peers that are not there.
+func nobody(v *view.View, p *view.Pod, lost []recording.Question, f *Finding) {
 	q := lost[0]
 	code, port, why := "no-such-name", "", ""
 	if label, rest, is := strings.Cut(q.Name, "._tcp."); is && rest == fullName(v, p) {
@@ -71,17 +75,14 @@ func peersExist(v *view.View, p *view.Pod, hosts map[string]bool, a inquiries, f
 		why = fmt.Sprintf(": Service %s has no port that is called %s", v.Profile.Service, port)
 	}
 	f.fail(code, fmt.Sprintf("%s asks for %s, which does not exist, and for nothing that does%s", p.Name, q.Name, why),
-		"let the discovery ask for names that pods of namespace "+v.Header.Namespace+" have under Service "+v.Profile.Service)
+		"let the discovery ask for names that pods of namespace "+v.Header.Namespace+" have under Service "+v.Profile.Service, tallies(lost)...)
 	if s, there := v.Service(); there && port != "" {
 		var ports []string
 		for _, x := range s.Ports {
 			ports = append(ports, fmt.Sprintf("%s %d", x.Name, x.Port))
 		}
 		f.Remedy = "call the Service's distribution port " + port + ", or let the discovery ask for the name that it has"
-		f.Seen = append(f.Seen, "its ports: "+list(ports))
-	}
-	for _, q := range lost {
-		f.Seen = append(f.Seen, tally(q))
+		f.Seen = append([]string{"its ports: " + list(ports)}, f.Seen...)
 	}
 	f.Try = fmt.Sprintf("kubectl -n %s exec %s -- getent ahosts %s", v.Header.Namespace, p.Name, q.Name)
 }
@@ -90,17 +91,26 @@ func peersExist(v *view.View, p *view.Pod, hosts map[string]bool, a inquiries, f
 // name, or another name on its way through the search list.
 func otherService(name, below string) bool {
 	rest, inside := strings.CutSuffix(name, "."+below)
-	labels := slices.DeleteFunc(strings.Split(rest, "."), func(l string) bool { return strings.HasPrefix(l, "_") })
-	return inside && len(labels) == 1
+	return inside && len(hostLabels(rest)) == 1
+}
+
+// hostLabels are the labels of a name without those of a SRV question: "_dist._tcp.shop.prod" has shop and prod.
+func hostLabels(name string) []string {
+	return slices.DeleteFunc(strings.Split(name, "."), func(l string) bool { return strings.HasPrefix(l, "_") })
+}
+
+func tallies(all []recording.Question) []string {
+	var told []string
+	for _, q := range all {
+		told = append(told, tally(q))
+	}
+	return told
 }
 
 // renamed fails a pod that asks for Services that are not there, and not for the one that selects the nodes.
 func renamed(v *view.View, p *view.Pod, others []recording.Question, f *Finding) {
 	f.fail("no-such-service", fmt.Sprintf("%s asks for %s, which does not exist, and not for the Service that selects the nodes, %s in namespace %s", p.Name, others[0].Name, v.Profile.Service, v.Header.Namespace),
-		"have the discovery ask for "+fullName(v, p))
-	for _, q := range others {
-		f.Seen = append(f.Seen, tally(q))
-	}
+		"have the discovery ask for "+fullName(v, p), tallies(others)...)
 	f.Try = fmt.Sprintf("kubectl -n %s get services", v.Header.Namespace)
 }
 

@@ -36,7 +36,7 @@ func registrationType(v *view.View, p *view.Pod, _, _ time.Duration) Finding {
 			f.Says = fmt.Sprintf("%s of %s is registered with epmd as a hidden node: nodes() of its peers never shows it", r.Name, p.Name)
 			f.Seen = []string{fmt.Sprintf("name %s at port %d, type %s", r.Name, r.Port, r.Type)}
 			f.Remedy = "take -hidden out of vm.args, ERL_FLAGS and the start command"
-			f.Try = fmt.Sprintf("kubectl -n %s exec %s -- sh -c 'tr \"\\0\" \" \" </proc/1/cmdline' | grep -o -- -hidden", v.Header.Namespace, p.Name)
+			f.Try = showArgs(v, p, 1) + " | grep -o -- -hidden"
 		default:
 			f.Says = fmt.Sprintf("epmd of %s says that %s is of type %s, which is neither a normal nor a hidden node", p.Name, r.Name, r.Type)
 		}

@@ -18,6 +18,15 @@ var (
 		"mesh/stable"}, recoveries, []string{"console/commands-work"})
 )
 
+// alike gives all these diagnoses the same consequences.
+func alike(ids []string, codes ...string) map[string][]string {
+	m := map[string][]string{}
+	for _, code := range codes {
+		m[code] = ids
+	}
+	return m
+}
+
 // above is ids followed by everything that depends on the mesh.
 func above(ids ...string) []string { return slices.Concat(ids, mesh) }
 

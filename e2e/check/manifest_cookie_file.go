@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/view"
 )
 
@@ -16,7 +17,7 @@ func manifestCookieFile() Check {
 		Judge: func(v *view.View) []Finding {
 			return eachWorkload(v, func(m *manifests, w *workload, f *Finding) {
 				for _, p := range m.places(w) {
-					if _, given := flag(words(p.text), "-setcookie"); given {
+					if _, given := recording.Flag(words(p.text), "-setcookie"); given {
 						return // then nobody reads the file
 					}
 				}

@@ -3,6 +3,7 @@ package check
 import (
 	"fmt"
 
+	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/view"
 )
 
@@ -17,10 +18,10 @@ func manifestCookieFlag() Check {
 				var wrong []string
 				for _, p := range m.places(w) {
 					text := words(p.text)
-					if _, right := flag(text, "-setcookie"); right {
+					if _, right := recording.Flag(text, "-setcookie"); right {
 						return // one right place is enough, the other is ignored
 					}
-					if _, is := flag(text, "-cookie"); is {
+					if _, is := recording.Flag(text, "-cookie"); is {
 						wrong = append(wrong, p.where)
 					}
 				}

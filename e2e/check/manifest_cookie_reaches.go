@@ -3,6 +3,7 @@ package check
 import (
 	"fmt"
 
+	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/view"
 )
 
@@ -33,7 +34,7 @@ func manifestCookieReaches() Check {
 // source, or a -setcookie anywhere.
 func cookieGiven(m *manifests, w *workload, c *container, relx *variable) bool {
 	for _, p := range m.places(w) {
-		if _, is := flag(words(p.text), "-setcookie"); is && p.in == c {
+		if _, is := recording.Flag(words(p.text), "-setcookie"); is && p.in == c {
 			return true
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/view"
 )
 
@@ -17,7 +18,7 @@ func manifestCookieSecret() Check {
 			return eachWorkload(v, func(m *manifests, w *workload, f *Finding) {
 				var open []string
 				for _, p := range m.places(w) {
-					value, is := flag(words(p.text), "-setcookie")
+					value, is := recording.Flag(words(p.text), "-setcookie")
 					literal := is && value != "" && !variableIn(value)
 					if holdsCookie(p.variable) && p.text != "" && !variableIn(p.text) || literal {
 						open = append(open, p.where)

@@ -8,15 +8,11 @@ import (
 )
 
 func manifestHost() Check {
-	codes := map[string][]string{}
-	for _, code := range []string{"not-in-dns", "other-service", "alone", "of-the-machine"} {
-		codes[code] = append(upFrom("dns"), "pods/*", "vm/*")
-	}
 	return Check{
 		ID: "manifest/host-resolves", Title: "names its nodes by hosts that their peers can reach", Rung: Manifest, Level: Required, Episode: "formation",
 		Why:    "A peer of NAME@HOST dials HOST. DNS has a pod's own name only below the Service that governs its StatefulSet: POD.SERVICE.NAMESPACE.svc. A Deployment's pods have none, and a machine's address is not the pod's.",
 		Source: "https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/#pods",
-		Causes: codes,
+		Causes: alike(append(upFrom("dns"), "pods/*", "vm/*"), "not-in-dns", "other-service", "alone", "of-the-machine"),
 		Judge: func(v *view.View) []Finding {
 			return eachWorkload(v, func(m *manifests, w *workload, f *Finding) {
 				if w.Spec.Template.Spec.HostNetwork {
@@ -40,7 +36,6 @@ func manifestHost() Check {
 // What Kubernetes puts in for a fieldRef, as filledIn writes it.
 const (
 	aPod     = "<metadata.name>"
-	itsIP    = "<status.podIP>"
 	itsHost  = "<status.hostIP>"
 	itsNode  = "<spec.nodeName>"
 	maxNests = 8 // variables in variables

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/view"
 )
 
@@ -42,7 +43,7 @@ func nameIn(p place) (name, how string) {
 		return p.text, p.variable + "="
 	}
 	for _, option := range []string{"-name", "--name", "-sname", "--sname"} {
-		if value, is := flag(words(p.text), option); is {
+		if value, is := recording.Flag(words(p.text), option); is {
 			return value, option + " "
 		}
 	}

@@ -183,22 +183,6 @@ func masked(text string) string {
 	return strings.Join(all, " ")
 }
 
-// flag is the value of a flag in a command line, "" where none follows; there is the last that counts.
-func flag(args []string, name string) (value string, there bool) {
-	for i, a := range args {
-		switch a {
-		case "-extra":
-			return value, there
-		case name:
-			value, there = "", true
-			if i+1 < len(args) && !strings.HasPrefix(args[i+1], "-") {
-				value = args[i+1]
-			}
-		}
-	}
-	return value, there
-}
-
 // env is the container's variable of that name, or nil.
 func (c *container) env(name string) *variable {
 	for i := range c.Env {

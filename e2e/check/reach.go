@@ -108,11 +108,7 @@ func conclusions(list []view.Dial, numbers int) []*view.Dial {
 
 // reach gives every way of not reaching a port the same consequences.
 func reach(ids []string, also ...string) map[string][]string {
-	m := map[string][]string{}
-	for _, code := range append([]string{"refused", "filtered", "unreachable", "silent", "not-speaking"}, also...) {
-		m[code] = ids
-	}
-	return m
+	return alike(ids, append([]string{"refused", "filtered", "unreachable", "silent", "not-speaking"}, also...)...)
 }
 
 // unreached turns an outcome other than ok into a diagnosis. A closed port and a filtered one have

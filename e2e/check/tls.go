@@ -2,6 +2,7 @@ package check
 
 import (
 	"crypto/x509"
+	"errors"
 	"strings"
 
 	"meshproof.dev/meshproof/e2e/recording"
@@ -17,23 +18,33 @@ func eachCertificate(v *view.View, judge func(p *view.Pod, own *x509.Certificate
 	return eachMember(v, func(p *view.Pod) Finding {
 		f := Finding{Subject: onPod(p), Of: toward(v, p), Outcome: Pass}
 		over, known := p.OverTLS()
-		switch n := len(p.Certificates); {
+		own, e, err := shown(p)
+		switch {
 		case known && !over:
 			f.skip(p.Name + " speaks plain distribution")
-		case n == 0:
+		case e == nil:
 			f.unspoken(p)
+		case err != nil:
+			f.At, f.Outcome, f.Says = e.T, Unseen, p.Name+" shows a certificate that cannot be read: "+err.Error()
 		default:
-			e := p.Certificates[n-1]
 			f.At = e.T
-			own, err := x509.ParseCertificate(e.Certificate.Chain[0])
-			if err != nil {
-				f.Outcome, f.Says = Unseen, p.Name+" shows a certificate that cannot be read: "+err.Error()
-				return f
-			}
 			judge(p, own, e.Certificate, &f)
 		}
 		return f
 	})
+}
+
+// shown is the certificate that the pod's node showed last, and the event that tells of it; nil where none was seen.
+func shown(p *view.Pod) (own *x509.Certificate, e *recording.Event, err error) {
+	if len(p.Certificates) == 0 {
+		return nil, nil, nil
+	}
+	e = &p.Certificates[len(p.Certificates)-1]
+	if len(e.Certificate.Chain) == 0 {
+		return nil, e, errors.New("it is none")
+	}
+	own, err = x509.ParseCertificate(e.Certificate.Chain[0])
+	return own, e, err
 }
 
 const noTLS = "no node speaks distribution over TLS"

@@ -171,6 +171,9 @@ func tlsTrials() map[string][]trial {
 			{"it cannot be read", both(overTLS(nil, 0, 1, 2), func(s *rt.Story) {
 				s.Change(func(e recording.Event) bool { return e.Certificate != nil && e.Certificate.Pod == rt.UID(2) }, func(e *recording.Event) { e.Certificate.Chain = [][]byte{{1, 2}} })
 			}), []want{{pod(2), check.Unseen, "", []string{"cannot be read"}}}},
+			{"nothing was shown", both(overTLS(nil, 0, 1, 2), func(s *rt.Story) {
+				s.Change(func(e recording.Event) bool { return e.Certificate != nil && e.Certificate.Pod == rt.UID(2) }, func(e *recording.Event) { e.Certificate.Chain = nil })
+			}), []want{{pod(2), check.Unseen, "", []string{"cannot be read: it is none"}}}},
 			{"it names the Service", both(service, lonely), fails("host-not-named", host(2), "it names "+rt.Service+"."+rt.Namespace+".svc", "make the certificate for "+host(2))},
 			{"it names nobody", both(all(), lonely), []want{{"pod *", check.Fail, "host-not-named", []string{"names no host"}}}},
 			{"it names the Service, and the pod dials", service, fails("host-not-named")},

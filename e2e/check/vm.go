@@ -25,10 +25,15 @@ func eachVM(v *view.View, judge func(p *view.Pod, vm *recording.VM, f *Finding))
 		f.At = p.VMs[len(p.VMs)-1].T
 		judge(p, vm, &f)
 		if f.Outcome == Fail && f.Try == "" {
-			f.Try = fmt.Sprintf("kubectl -n %s exec %s -- sh -c 'tr \"\\0\" \" \" </proc/%d/cmdline'", v.Header.Namespace, p.Name, vm.NSPID)
+			f.Try = showArgs(v, p, vm.NSPID)
 		}
 		return f
 	})
+}
+
+// showArgs is a command that shows the command line of a process of the pod, by its number there.
+func showArgs(v *view.View, p *view.Pod, pid int) string {
+	return fmt.Sprintf("kubectl -n %s exec %s -- sh -c 'tr \"\\0\" \" \" </proc/%d/cmdline'", v.Header.Namespace, p.Name, pid)
 }
 
 // eachKernel judges what each member's node says of its own distribution.
@@ -78,7 +83,7 @@ func having(pods []*view.Pod, value func(p *view.Pod) string, x string) string {
 func commandLine(vm *recording.VM, names ...string) []string {
 	var all []string
 	for _, name := range names {
-		if value, is := flag(vm.Args, name); is {
+		if value, is := recording.Flag(vm.Args, name); is {
 			all = append(all, strings.TrimSpace("command line: … "+name+" "+value))
 		}
 	}
@@ -95,7 +100,7 @@ func commandLine(vm *recording.VM, names ...string) []string {
 // nodeName is the name that the VM was started with, and by which flag; flag is "" where it has none.
 func nodeName(vm *recording.VM) (name, by string) {
 	for _, by = range []string{"-name", "-sname"} {
-		if value, is := flag(vm.Args, by); is {
+		if value, is := recording.Flag(vm.Args, by); is {
 			return value, by
 		}
 	}

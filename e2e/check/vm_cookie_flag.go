@@ -15,8 +15,8 @@ func vmCookieFlag() Check {
 		Causes: map[string][]string{"misspelt": above("dist/cookie-accepted", "handshake/*")},
 		Judge: func(v *view.View) []Finding {
 			return eachVM(v, func(p *view.Pod, vm *recording.VM, f *Finding) {
-				_, wrong := flag(vm.Args, "-cookie")
-				if _, right := flag(vm.Args, "-setcookie"); wrong && !right {
+				_, wrong := recording.Flag(vm.Args, "-cookie")
+				if _, right := recording.Flag(vm.Args, "-setcookie"); wrong && !right {
 					f.fail("misspelt", fmt.Sprintf("the command line of the VM of %s has -cookie, which the VM ignores, and no -setcookie", p.Name),
 						"write -setcookie ${COOKIE} in vm.args.src", commandLine(vm, "-cookie")...)
 				}

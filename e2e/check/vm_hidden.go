@@ -33,7 +33,7 @@ func showing(p *view.Pod) string {
 	if vm == nil {
 		return ""
 	}
-	if _, is := flag(vm.Args, "-hidden"); is {
+	if _, is := recording.Flag(vm.Args, "-hidden"); is {
 		return "hidden"
 	}
 	if n := len(p.Registrations); n > 0 && p.Registrations[n-1].Registration.Type == "hidden" {

@@ -38,16 +38,24 @@ type VM struct {
 
 // OverTLS tells whether the node speaks distribution over TLS: -proto_dist of its command line is inet_tls or inet6_tls.
 func (v *VM) OverTLS() bool {
-	over := false
-	for i, a := range v.Args {
-		switch {
-		case a == "-extra":
-			return over
-		case a == "-proto_dist" && i+1 < len(v.Args):
-			over = strings.HasSuffix(v.Args[i+1], "_tls")
+	proto, _ := Flag(v.Args, "-proto_dist")
+	return strings.HasSuffix(proto, "_tls")
+}
+
+// Flag is the value of a flag in a command line, "" where none follows; there is the last that counts.
+func Flag(args []string, name string) (value string, there bool) {
+	for i, a := range args {
+		switch a {
+		case "-extra":
+			return value, there
+		case name:
+			value, there = "", true
+			if i+1 < len(args) && !strings.HasPrefix(args[i+1], "-") {
+				value = args[i+1]
+			}
 		}
 	}
-	return over
+	return value, there
 }
 
 // FixedPort is the port on which an epmd-less node listens and which it takes for its peers' too, or 0: the kernel's

@@ -1,6 +1,7 @@
 package workload
 
 import (
+	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -44,41 +45,73 @@ const certificateLife = 24 * time.Hour
 // Issue fills the Secrets that ask for a certificate. Each has an authority of its own, whose key is forgotten at once: two that
 // ask are two clusters that do not trust each other. made is what they got, for whoever guards secrets.
 func (w *Workload) Issue(manifests []byte, namespace string, now time.Time) (issued []byte, made []*agent.Identity, err error) {
-	if !strings.Contains(string(manifests), CertificateFor) {
-		return manifests, nil, nil
-	}
-	issued, failed := edited(manifests, func(o *yaml.Node) {
-		asked := under(o, "metadata", "annotations", CertificateFor)
-		if k := under(o, "kind"); asked == nil || k == nil || k.Value != "Secret" || err != nil {
-			return
-		}
-		names := strings.FieldsFunc(strings.ReplaceAll(asked.Value, "$(NAMESPACE)", namespace), func(r rune) bool { return strings.ContainsRune(", \n", r) })
-		life := certificateLife
-		if ends := under(o, "metadata", "annotations", CertificateEnds); ends != nil {
-			if life, err = time.ParseDuration(ends.Value); err != nil {
-				err = fmt.Errorf("annotation %s is %q; a duration from now such as 24h or -1h is needed", CertificateEnds, ends.Value)
-			}
-		}
-		var i *agent.Identity
-		if err == nil {
-			i, err = issue(names, now, life)
-		}
-		if err != nil {
-			name := under(o, "metadata", "name").Value
-			err = fmt.Errorf("the certificate of Secret %s: %w", name, err)
-			if place := w.places["Secret/"+name]; place != "" {
-				err = fmt.Errorf("%s: %w", place, err)
-			}
-			err = exitcode.With(exitcode.Usage, err)
-			return
+	issued, err = w.eachRequest(manifests, func(o *yaml.Node, names string, life time.Duration) error {
+		i, wrong := issue(hosts(strings.ReplaceAll(names, "$(NAMESPACE)", namespace)), now, life)
+		if wrong != nil {
+			return wrong
 		}
 		made = append(made, i)
 		fill(o, map[string][]byte{keyAuthority: i.Roots, keyCertificate: i.Certificate, keyPrivate: i.Key})
+		return nil
 	})
-	if err == nil {
-		err = failed
-	}
 	return issued, made, err
+}
+
+// asksWell is an error where a Secret asks for a certificate that nobody can make.
+func (w *Workload) asksWell(manifests []byte) error {
+	_, err := w.eachRequest(manifests, func(*yaml.Node, string, time.Duration) error { return nil })
+	return err
+}
+
+// eachRequest goes through the Secrets that ask for a certificate, which do may change. What is wrong with what one asks for is
+// an error, with its place.
+func (w *Workload) eachRequest(manifests []byte, do func(secret *yaml.Node, names string, life time.Duration) error) (changed []byte, err error) {
+	if !bytes.Contains(manifests, []byte(CertificateFor)) {
+		return manifests, nil
+	}
+	var wrong error
+	changed, err = edited(manifests, func(o *yaml.Node) {
+		asked := under(o, "metadata", "annotations", CertificateFor)
+		if asked == nil || value(o, "kind") != "Secret" || wrong != nil {
+			return
+		}
+		life, e := lifeOf(o)
+		if e == nil && len(hosts(asked.Value)) == 0 {
+			e = fmt.Errorf("annotation %s names no host; DNS names are needed, with commas between them", CertificateFor)
+		}
+		if e == nil {
+			e = do(o, asked.Value, life)
+		}
+		if e != nil {
+			name := value(o, "metadata", "name")
+			wrong = fmt.Errorf("the certificate of Secret %s: %w", name, e)
+			if place := w.places["Secret/"+name]; place != "" {
+				wrong = fmt.Errorf("%s: %w", place, wrong)
+			}
+		}
+	})
+	if wrong != nil {
+		return nil, exitcode.With(exitcode.Usage, wrong)
+	}
+	return changed, err
+}
+
+// hosts are the names of a list.
+func hosts(names string) []string {
+	return strings.FieldsFunc(names, func(r rune) bool { return strings.ContainsRune(", \n", r) })
+}
+
+// lifeOf is how long the certificate of a Secret is to be in force from now on.
+func lifeOf(secret *yaml.Node) (time.Duration, error) {
+	ends := under(secret, "metadata", "annotations", CertificateEnds)
+	if ends == nil {
+		return certificateLife, nil
+	}
+	life, err := time.ParseDuration(ends.Value)
+	if err != nil {
+		return 0, fmt.Errorf("annotation %s is %q; a duration from now such as 24h or -1h is needed", CertificateEnds, ends.Value)
+	}
+	return life, nil
 }
 
 // Identity reads the Secret with which nodes are spoken to over TLS, and waits for one that something in the cluster makes. Its
@@ -124,9 +157,6 @@ func fill(secret *yaml.Node, values map[string][]byte) {
 
 // issue makes an authority and a certificate for both ends of a connection: a node is server and client.
 func issue(names []string, now time.Time, life time.Duration) (*agent.Identity, error) {
-	if len(names) == 0 {
-		return nil, fmt.Errorf("annotation %s names no host; DNS names are needed, with commas between them", CertificateFor)
-	}
 	ends := now.Add(life)
 	begins := now.Add(-time.Hour) // clocks differ
 	if !ends.After(begins) {

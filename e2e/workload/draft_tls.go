@@ -2,14 +2,14 @@ package workload
 
 import (
 	"encoding/json"
+	"regexp"
 	"slices"
-	"strings"
 )
 
 // findTLS looks for the Secret with the nodes' certificate, where something says that their distribution goes over TLS: the one
 // that they mount and that has a private key, or may have one.
 func (d *draft) findTLS() {
-	if !d.says("inet_tls") && !d.says("inet6_tls") {
+	if !d.saysTLS() {
 		return
 	}
 	for _, o := range d.nodes {
@@ -22,11 +22,14 @@ func (d *draft) findTLS() {
 	}
 }
 
-// says tells whether a text stands anywhere in a workload or in a ConfigMap.
-func (d *draft) says(what string) bool {
-	return slices.ContainsFunc(d.all("ConfigMap", "Deployment", "StatefulSet", "ReplicaSet", "DaemonSet"), func(o map[string]any) bool {
+// tlsProto is a value of -proto_dist.
+var tlsProto = regexp.MustCompile(`\binet6?_tls\b`)
+
+// saysTLS tells whether that stands anywhere in a node's workload or in a ConfigMap.
+func (d *draft) saysTLS() bool {
+	return slices.ContainsFunc(slices.Concat(d.nodes, d.all("ConfigMap")), func(o map[string]any) bool {
 		j, err := json.Marshal(o)
-		return err == nil && strings.Contains(string(j), what)
+		return err == nil && tlsProto.Match(j)
 	})
 }
 

@@ -147,7 +147,7 @@ func (w *Workload) resolve() (y, next, before []byte, err error) {
 	}
 	w.cookies = nil
 	for _, stream := range [][]byte{y, before} {
-		if _, _, err = w.Issue(stream, "", time.Now()); err != nil {
+		if err = w.asksWell(stream); err != nil {
 			return nil, nil, nil, err
 		}
 		var found [][]byte

@@ -93,19 +93,7 @@ func TestReadKernel(t *testing.T) {
 // A fake node and a fake epmd, seen from inside the pod: what they have and what they have not.
 func TestKernelAndRegistrationOfFakes(t *testing.T) {
 	h, pid := netnstest.New(t)
-	var epmd, peer *erldisttest.Server
-	if err := h.Do(func() (err error) {
-		if peer, err = (erldisttest.Node{Name: "a@127.0.0.1", Cookie: secret, Creation: 7}).Listen(); err != nil {
-			return err
-		}
-		nodes := []erldisttest.Registered{{Name: "a", Port: port(t, peer.Addr)}, {Name: "b", Port: 1, Hidden: true}}
-		epmd, err = erldisttest.EPMD{Nodes: nodes}.Listen()
-		return err
-	}); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(epmd.Close)
-	t.Cleanup(peer.Close)
+	epmd, peer := fakes(t, h, erldisttest.Node{Name: "a@127.0.0.1", Cookie: secret, Creation: 7}, erldisttest.Registered{Name: "b", Port: 1, Hidden: true})
 	tree := newTree(t)
 	tree.put(pid, uidA)
 	o, s, _ := observe(t, tree.root)

@@ -14,7 +14,9 @@ import (
 	"time"
 
 	"meshproof.dev/meshproof/e2e/agent"
+	"meshproof.dev/meshproof/e2e/agent/netns"
 	"meshproof.dev/meshproof/e2e/agent/proc"
+	"meshproof.dev/meshproof/e2e/erldist/erldisttest"
 	"meshproof.dev/meshproof/e2e/recording"
 )
 
@@ -179,6 +181,23 @@ func descriptors(t *testing.T) int {
 }
 
 // planOf is a plan of one pod at 127.0.0.1.
+// fakes listen inside the pod: a node, and an epmd that knows it as "a" and others beside it.
+func fakes(t *testing.T, h *netns.Handle, n erldisttest.Node, others ...erldisttest.Registered) (epmd, node *erldisttest.Server) {
+	t.Helper()
+	if err := h.Do(func() (err error) {
+		if node, err = n.Listen(); err != nil {
+			return err
+		}
+		epmd, err = erldisttest.EPMD{Nodes: append([]erldisttest.Registered{{Name: "a", Port: port(t, node.Addr)}}, others...)}.Listen()
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(epmd.Close)
+	t.Cleanup(node.Close)
+	return epmd, node
+}
+
 func planOf(epmd, dist int) agent.Plan {
 	return agent.Plan{Pods: []agent.Pod{{UID: uidA, IP: "127.0.0.1", Node: "n1"}}, EPMDPort: epmd, DistPort: dist, Cookie: []byte(secret)}
 }

@@ -34,20 +34,8 @@ func TestOverTLS(t *testing.T) {
 	ours, theirs := erldisttest.Certificate(t), erldisttest.Certificate(t, "a.example")
 	trusted := x509.NewCertPool()
 	trusted.AddCert(ours.Leaf)
-	var epmd, peer *erldisttest.Server
-	if err := h.Do(func() (err error) {
-		node := erldisttest.Node{Name: "a@a.example", Cookie: secret, Creation: 7,
-			TLS: &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{theirs}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: trusted}}
-		if peer, err = node.Listen(); err != nil {
-			return err
-		}
-		epmd, err = erldisttest.EPMD{Nodes: []erldisttest.Registered{{Name: "a", Port: port(t, peer.Addr)}}}.Listen()
-		return err
-	}); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(epmd.Close)
-	t.Cleanup(peer.Close)
+	epmd, peer := fakes(t, h, erldisttest.Node{Name: "a@a.example", Cookie: secret, Creation: 7,
+		TLS: &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{theirs}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: trusted}})
 	tree := newTree(t)
 	tree.put(pid, uidA)
 	o, s, _ := observe(t, tree.root)

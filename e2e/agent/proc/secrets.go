@@ -11,8 +11,8 @@ import (
 const hidden = secrets.Mark
 
 // flag is what a cookie follows: -setcookie and -cookie with one or two of - or +, the variables that hold one
-// (RELX_COOKIE, COOKIE) and the call erlang:set_cookie; or the password of a key, an option of -ssl_dist_opt. A file's name (.erlang.cookie) is none. flagFirst is a flag at the
-// beginning of a text, which is told without looking through the rest.
+// (RELX_COOKIE, COOKIE) and the call erlang:set_cookie; or the password of a key, an option of -ssl_dist_opt. A file's name
+// (.erlang.cookie) is none. flagFirst is a flag at the beginning of a text, which is told without looking through the rest.
 var (
 	flag      = regexp.MustCompile(flags)
 	flagFirst = regexp.MustCompile(`^[-+]*(?:` + flags + `)`)
