@@ -38,7 +38,7 @@ func Console(w io.Writer, p Profile) {
 		if b.Verdict == judge.Unknown {
 			word = "not seen"
 		}
-		fmt.Fprintf(w, "  %s: %s. %s\n", word, b.Rung, b.Says)
+		fmt.Fprintf(w, "  %s: %s. %s\n", word, b.Rung, b.Message)
 	}
 	for _, n := range p.Notes {
 		fmt.Fprintf(w, "  note: %s\n", n)
@@ -100,7 +100,7 @@ func explain(w io.Writer, r judge.Result) {
 		if n++; n > inFull {
 			continue
 		}
-		fmt.Fprintf(w, "           %s\n", s.Says)
+		fmt.Fprintf(w, "           %s\n", s.Message)
 		for _, l := range s.Seen {
 			fmt.Fprintf(w, "             seen: %s\n", l)
 		}
@@ -114,8 +114,8 @@ func explain(w io.Writer, r judge.Result) {
 	if n > inFull {
 		fmt.Fprintf(w, "           and %d more of the same check, in the report\n", n-inFull)
 	}
-	if n == 0 && r.Says != "" {
-		fmt.Fprintf(w, "           %s\n", r.Says)
+	if n == 0 && r.Message != "" {
+		fmt.Fprintf(w, "           %s\n", r.Message)
 	}
 }
 

@@ -52,14 +52,14 @@ type junitProblem struct {
 	Text    string `xml:",chardata"`
 }
 
-// JUnit writes the run as JUnit XML: one testsuite per profile and episode, fail as failure, unknown as
+// JUnit writes the run as JUnit XML: one testsuite per profile and scenario, fail as failure, unknown as
 // error, everything else that did not pass as skipped with its reason. Trouble that ended the run is an
 // errored case run/setup, so that a pipeline never reads an empty file as green.
 func JUnit(w io.Writer, r *Run) error {
 	var suites []junitSuite
 	for _, p := range r.Profiles {
-		for _, episode := range episodes(p.Results) {
-			suites = append(suites, junitOf(p, episode))
+		for _, scenario := range scenarios(p.Results) {
+			suites = append(suites, junitOf(p, scenario))
 		}
 	}
 	return encode(w, r, suites)
@@ -83,34 +83,34 @@ func encode(w io.Writer, r *Run, suites []junitSuite) error {
 	return err
 }
 
-func episodes(results []judge.Result) []string {
+func scenarios(results []judge.Result) []string {
 	var all []string
 	seen := map[string]bool{}
 	for _, r := range results {
-		if !seen[r.Episode] {
-			seen[r.Episode] = true
-			all = append(all, r.Episode)
+		if !seen[r.Scenario] {
+			seen[r.Scenario] = true
+			all = append(all, r.Scenario)
 		}
 	}
 	return all
 }
 
-func junitOf(p Profile, episode string) junitSuite {
+func junitOf(p Profile, scenario string) junitSuite {
 	name := title(p)
-	s := junitSuite{Name: name + " " + episode}
+	s := junitSuite{Name: name + " " + scenario}
 	var total time.Duration
 	for _, r := range p.Results {
-		if r.Episode != episode {
+		if r.Scenario != scenario {
 			continue
 		}
-		c := junitCase{Classname: "meshproof." + name + "." + episode, Name: r.ID + " " + r.Title, Time: seconds(r.At)}
+		c := junitCase{Classname: "meshproof." + name + "." + scenario, Name: r.ID + " " + r.Title, Time: seconds(r.At)}
 		total = max(total, r.At)
 		switch r.Verdict {
 		case judge.Fail:
-			c.Failure = &junitProblem{Type: r.Code, Message: r.Says, Text: detail(r)}
+			c.Failure = &junitProblem{Type: r.Code, Message: r.Message, Text: detail(r)}
 			s.Failures++
 		case judge.Unknown:
-			c.Error = &junitProblem{Type: "unknown", Message: r.Says, Text: detail(r)}
+			c.Error = &junitProblem{Type: "unknown", Message: r.Message, Text: detail(r)}
 			s.Errors++
 		case judge.Skip, judge.Blocked, judge.Waived:
 			c.Skipped = &junitProblem{Message: reason(r)}
@@ -118,7 +118,7 @@ func junitOf(p Profile, episode string) junitSuite {
 		}
 		c.Properties = &junitProperties{List: []junitProperty{{"rung", string(r.Rung)}, {"level", string(r.Level)}, {"verdict", string(r.Verdict)}}}
 		if r.Verdict == judge.Advised {
-			c.Properties.List = append(c.Properties.List, junitProperty{"advice", r.Says})
+			c.Properties.List = append(c.Properties.List, junitProperty{"advice", r.Message})
 		}
 		s.Cases = append(s.Cases, c)
 	}
@@ -145,7 +145,7 @@ func detail(r judge.Result) string {
 		if s.Verdict != r.Verdict {
 			continue
 		}
-		fmt.Fprintf(&b, "%s: %s\n", s.Subject, s.Says)
+		fmt.Fprintf(&b, "%s: %s\n", s.Subject, s.Message)
 		for _, l := range s.Seen {
 			fmt.Fprintf(&b, "  seen: %s\n", l)
 		}

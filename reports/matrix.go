@@ -35,7 +35,7 @@ type Row struct {
 	Wrong       string   `json:"wrong,omitempty"`   // what is not as it must be
 	Reverse     string   `json:"reverse,omitempty"` // the row of the same with the one condition reversed
 	Again       string   `json:"again,omitempty"`   // why it was recorded a second time; the rest is of the second
-	Says        string   `json:"says,omitempty"`    // the diagnosis of the killed mutant
+	Message     string   `json:"message,omitempty"` // the diagnosis of the killed mutant
 	Seconds     float64  `json:"seconds"`           // from its turn to its last verdict
 
 	cells map[string]judge.Verdict // by check
@@ -85,8 +85,8 @@ func (r *Row) read() {
 		case judge.Blocked:
 			r.Blocked++
 		case judge.Fail:
-			if r.Says == "" {
-				r.Says = res.Says
+			if r.Message == "" {
+				r.Message = res.Message
 			}
 		}
 	}

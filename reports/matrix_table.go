@@ -76,8 +76,8 @@ func ConsoleMatrix(w io.Writer, m *Matrix) {
 	fmt.Fprintf(w, "\n%-*s %5s  %s\n", wide, "workload", "s", "what came of it")
 	for _, r := range m.Rows {
 		fmt.Fprintf(w, "%-*s %5.0f  %s: %s%s\n", wide, r.Name, r.Seconds, r.word(), r.got(), r.twice())
-		if r.Right && r.Says != "" {
-			fmt.Fprintf(w, "%-*s        %s\n", wide, "", r.Says)
+		if r.Right && r.Message != "" {
+			fmt.Fprintf(w, "%-*s        %s\n", wide, "", r.Message)
 		}
 	}
 	m.grid(w, wide)

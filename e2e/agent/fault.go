@@ -52,10 +52,10 @@ func (r Rule) String() string {
 
 // Bite is what became of a rule. It bites when the dial that it must stop was answered before it and is not after it.
 type Bite struct {
-	Rule  Rule   `json:"rule"`
-	Bites bool   `json:"bites"`
-	Since int64  `json:"since,omitempty"` // CLOCK_BOOTTIME at which it was in place, ns
-	Says  string `json:"says"`            // what the dials came to, or why the rule is not in place
+	Rule    Rule   `json:"rule"`
+	Bites   bool   `json:"bites"`
+	Since   int64  `json:"since,omitempty"` // CLOCK_BOOTTIME at which it was in place, ns
+	Message string `json:"message"`         // what the dials came to, or why the rule is not in place
 }
 
 // Check refuses what could do more than lose the packets of pods.

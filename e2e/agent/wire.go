@@ -77,7 +77,7 @@ func (i *Identity) Pair() (tls.Certificate, error) {
 	return tls.X509KeyPair(i.Certificate, i.Key)
 }
 
-// SpeaksTLS tells whether the node of the pod with that UID is spoken to over TLS.
+// SpeaksTLS reports whether the node of the pod with that UID is spoken to over TLS.
 func (p Plan) SpeaksTLS(uid string) bool {
 	way, known := p.Ways[uid]
 	return way.TLS || !known && p.Identity != nil

@@ -17,7 +17,7 @@ func BenchmarkChecks(b *testing.B) {
 	recovery := fold(b, rt.RecoveryUntil(3, rt.Before+time.Minute))
 	console := fold(b, rt.Console(3))
 	for _, c := range check.All() {
-		switch c.Episode {
+		switch c.Scenario {
 		case "formation":
 			b.Run(c.ID+"/full", func(b *testing.B) {
 				for b.Loop() {

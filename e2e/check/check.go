@@ -48,13 +48,13 @@ const (
 
 // Check is one requirement.
 type Check struct {
-	ID      string // "dns/a-records-match-pods"
-	Title   string // a sentence without its subject: "lists exactly its ready pods in DNS"
-	Why     string // what goes wrong without it
-	Source  string // where the rule comes from
-	Rung    Rung
-	Level   Level
-	Episode string // the episode whose recording it is judged on
+	ID       string // "dns/a-records-match-pods"
+	Title    string // a sentence without its subject: "lists exactly its ready pods in DNS"
+	Why      string // what goes wrong without it
+	Source   string // where the rule comes from
+	Rung     Rung
+	Level    Level
+	Scenario string // the scenario whose recording it is judged on
 	// Static says that the manifests alone decide it: it is judged by lint, too, where nothing was deployed. So are all
 	// checks of the rung [Manifest].
 	Static bool
@@ -68,7 +68,7 @@ type Check struct {
 type Outcome string
 
 // What a finding can say. Unseen means that nothing was learnt: our probe failed, a control did not hold, or nobody
-// looked. NotApplicable needs a reason in Says.
+// looked. NotApplicable needs a reason in Message.
 const (
 	Pass          Outcome = "pass"
 	Fail          Outcome = "fail"
@@ -81,9 +81,9 @@ type Finding struct {
 	Subject Subject       `json:"subject"`
 	Of      []Subject     `json:"of,omitempty"` // what else the subject depends on, beside its own parts
 	Outcome Outcome       `json:"outcome"`
-	Code    string        `json:"code,omitempty"` // of a failure: the diagnosis, a word of the check's Causes or its own
-	Says    string        `json:"says,omitempty"` // one sentence with real names, addresses and numbers
-	Seen    []string      `json:"seen,omitempty"` // evidence, a line each
+	Code    string        `json:"code,omitempty"`    // of a failure: the diagnosis, a word of the check's Causes or its own
+	Message string        `json:"message,omitempty"` // one sentence with real names, addresses and numbers
+	Seen    []string      `json:"seen,omitempty"`    // evidence, a line each
 	Remedy  string        `json:"remedy,omitempty"`
 	Try     string        `json:"try,omitempty"`  // a command with which the reader can see it for themselves
 	Took    time.Duration `json:"took,omitempty"` // how long it took to come true
@@ -126,7 +126,7 @@ func onWorkload(v *view.View) Subject { return Subject{Kind: "workload", Name: v
 // members are the pods that the formation checks judge: those that were there at the end. Where as many as there have
 // to be are Ready, one more that is not is a surge of some rollout, which may be in the mesh or not.
 func members(v *view.View) []*view.Pod {
-	if must := v.Must(v.End()); len(must) > 0 && len(must) >= v.Profile.Replicas() {
+	if must := v.Expected(v.End()); len(must) > 0 && len(must) >= v.Profile.Replicas() {
 		return must
 	}
 	var all []*view.Pod
@@ -140,7 +140,7 @@ func members(v *view.View) []*view.Pod {
 
 // none is the finding where there was nothing to look at.
 func none(v *view.View, what string) []Finding {
-	return []Finding{{Subject: onWorkload(v), Of: images(v), Outcome: Unseen, Says: what}}
+	return []Finding{{Subject: onWorkload(v), Of: images(v), Outcome: Unseen, Message: what}}
 }
 
 // images are what every pod of the workload consists of.

@@ -10,7 +10,7 @@ import (
 
 func consoleCommands() Check {
 	return Check{
-		ID: "console/commands-work", Title: "answers its own command line in a running container", Rung: Console, Level: Required, Episode: "console",
+		ID: "console/commands-work", Title: "answers its own command line in a running container", Rung: Console, Level: Required, Scenario: "console",
 		Why:    "ping, eval and a remote console are how an operator looks into a node. They need the name and the cookie that the VM really got, and die with eaddrinuse where the distribution port is pinned by ERL_FLAGS.",
 		Source: "https://github.com/erlware/relx/blob/main/priv/templates/extended_bin",
 		Causes: map[string][]string{"command-failed": nil},
@@ -20,7 +20,7 @@ func consoleCommands() Check {
 				all = append(all, commandOf(v, c.Name))
 			}
 			if len(all) == 0 {
-				return []Finding{{Subject: onWorkload(v), Outcome: NotApplicable, Says: "the profile names no console command"}}
+				return []Finding{{Subject: onWorkload(v), Outcome: NotApplicable, Message: "the profile names no console command"}}
 			}
 			return all
 		},
@@ -42,7 +42,7 @@ func ended(x *recording.Exec) string {
 }
 
 func commandOf(v *view.View, name string) Finding {
-	f := Finding{Subject: Subject{Kind: "command", Name: name}, Of: everything(v), Outcome: Unseen, Says: "the command " + name + " was not run"}
+	f := Finding{Subject: Subject{Kind: "command", Name: name}, Of: everything(v), Outcome: Unseen, Message: "the command " + name + " was not run"}
 	for _, e := range v.Execs() {
 		x := e.Exec
 		if x.Name != name {
@@ -61,15 +61,15 @@ func commandOf(v *view.View, name string) Finding {
 		f.Try = fmt.Sprintf("kubectl -n %s exec -it %s -- %s", v.Header.Namespace, pod, strings.Join(x.Command, " "))
 		switch {
 		case x.Outcome == recording.ProbeError:
-			f.Says = fmt.Sprintf("%s could not be run in %s: %s", name, pod, x.Detail)
+			f.Message = fmt.Sprintf("%s could not be run in %s: %s", name, pod, x.Detail)
 		case !strings.Contains(x.Output, x.Expect):
 			f.Outcome, f.Code = Fail, "command-failed"
-			f.Says = fmt.Sprintf("%s in %s %s and its output lacks %q", name, pod, ended(x), x.Expect)
+			f.Message = fmt.Sprintf("%s in %s %s and its output lacks %q", name, pod, ended(x), x.Expect)
 		case x.Code > 0:
 			f.Outcome, f.Code = Fail, "command-failed"
-			f.Says = fmt.Sprintf("%s in %s %s, though its output has %q", name, pod, ended(x), x.Expect)
+			f.Message = fmt.Sprintf("%s in %s %s, though its output has %q", name, pod, ended(x), x.Expect)
 		default:
-			f.Outcome, f.Says, f.Seen, f.Try = Pass, "", nil, ""
+			f.Outcome, f.Message, f.Seen, f.Try = Pass, "", nil, ""
 		}
 		return f
 	}

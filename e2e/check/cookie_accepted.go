@@ -10,7 +10,7 @@ import (
 
 func cookieAccepted() Check {
 	return Check{
-		ID: "dist/cookie-accepted", Title: "accepts the cookie of the profile on every node", Rung: Handshake, Level: Required, Episode: "formation",
+		ID: "dist/cookie-accepted", Title: "accepts the cookie of the profile on every node", Rung: Handshake, Level: Required, Scenario: "formation",
 		Why:    "Nodes with different cookies close each other's connections in mid-handshake; nodes() stays empty and only the refusing side logs why.",
 		Source: "https://www.erlang.org/doc/system/distributed.html#security",
 		Causes: map[string][]string{"cookie-refused": above("handshake/wrong-cookie-refused"), "handshake-broken": above("handshake/wrong-cookie-refused")},
@@ -53,7 +53,7 @@ func cookieOf(v *view.View, p *view.Pod, accepted []string) Finding {
 	f := Finding{Subject: onPod(p), Outcome: Pass}
 	e := attempt(p, "A")
 	if e == nil {
-		f.Outcome, f.Says, f.Of = Unseen, "the cookie was not tried on "+p.Name, toward(v, p)
+		f.Outcome, f.Message, f.Of = Unseen, "the cookie was not tried on "+p.Name, toward(v, p)
 		return f
 	}
 	f.At = e.T
@@ -61,24 +61,24 @@ func cookieOf(v *view.View, p *view.Pod, accepted []string) Finding {
 	case recording.OK:
 	case notAllowed:
 		f.Outcome, f.Of = Unseen, toward(v, p)
-		f.Says = fmt.Sprintf("%s turns our probe away before any cookie is asked for: %s", p.Name, e.Cookie.Detail)
+		f.Message = fmt.Sprintf("%s turns our probe away before any cookie is asked for: %s", p.Name, e.Cookie.Detail)
 	case recording.TLSRefused:
 		f.Outcome, f.Of = Unseen, toward(v, p)
-		f.Says = fmt.Sprintf("%s refuses our certificate before any cookie is asked for: %s", p.Name, e.Cookie.Detail)
+		f.Message = fmt.Sprintf("%s refuses our certificate before any cookie is asked for: %s", p.Name, e.Cookie.Detail)
 	case recording.Denied:
 		f.Outcome, f.Code = Fail, "cookie-refused"
-		f.Says = fmt.Sprintf("%s (%s) refuses cookie A, which the profile declares: it closes the connection after the challenge reply; ", e.Cookie.Node, p.Name)
+		f.Message = fmt.Sprintf("%s (%s) refuses cookie A, which the profile declares: it closes the connection after the challenge reply; ", e.Cookie.Node, p.Name)
 		if len(accepted) > 0 {
-			f.Says += fmt.Sprintf("%s accept%s it: two cookies are in use", list(accepted), s(len(accepted)))
+			f.Message += fmt.Sprintf("%s accept%s it: two cookies are in use", list(accepted), s(len(accepted)))
 		} else {
-			f.Says += "no node accepts it"
+			f.Message += "no node accepts it"
 		}
 		f.Seen = []string{e.Cookie.Detail}
 		f.Remedy = "give all nodes the cookie of the same Secret key (-setcookie in vm.args), and restart those that started before it changed"
 		f.Try = fmt.Sprintf("kubectl -n %s logs %s | grep -i 'connection attempt from'", v.Header.Namespace, p.Name)
 	default:
 		f.Outcome, f.Code = Fail, "handshake-broken"
-		f.Says = fmt.Sprintf("the handshake with %s did not end: %s", p.Name, e.Cookie.Outcome)
+		f.Message = fmt.Sprintf("the handshake with %s did not end: %s", p.Name, e.Cookie.Outcome)
 		f.Seen = []string{e.Cookie.Detail}
 	}
 	return f

@@ -11,7 +11,7 @@ import (
 
 func discoveryAlive() Check {
 	return Check{
-		ID: "discovery/alive", Title: "goes on asking for its peers while the mesh is full", Rung: Discovery, Level: Required, Episode: "formation",
+		ID: "discovery/alive", Title: "goes on asking for its peers while the mesh is full", Rung: Discovery, Level: Required, Scenario: "formation",
 		Why:    "A discovery that died after its first round is invisible for as long as nothing changes: the next pod that is replaced stays alone. Whether a pod still asks is seen on its own interface.",
 		Source: "https://hexdocs.pm/libcluster/readme.html",
 		Causes: map[string][]string{"not-asking": {"recovery/pod-delete", "recovery/full-again"}, "asks": nil},
@@ -25,7 +25,7 @@ func looksNotOn(v *view.View) []Finding {
 	if v.LooksNever() {
 		says = "the profile promises that nobody is asked for peers (expect.discovery: none)"
 	}
-	return []Finding{{Subject: onWorkload(v), Outcome: NotApplicable, Says: says}}
+	return []Finding{{Subject: onWorkload(v), Outcome: NotApplicable, Message: says}}
 }
 
 // enoughSilence is how long a pod may ask nothing, at least: resolvers cache an answer for its TTL, 30 s in a cluster's DNS.
@@ -40,14 +40,14 @@ func discoveryJudge(v *view.View) []Finding {
 		return asksNobody(v, pods)
 	}
 	if len(pods) > 0 && !asksDNS(v, pods) {
-		return []Finding{{Subject: onWorkload(v), Outcome: NotApplicable, Says: "neither the manifests nor a pod's questions name a Service of the workload: its nodes do not find each other by DNS"}}
+		return []Finding{{Subject: onWorkload(v), Outcome: NotApplicable, Message: "neither the manifests nor a pod's questions name a Service of the workload: its nodes do not find each other by DNS"}}
 	}
 	to := v.End()
 	from, _ := v.FirstFull(0) // 0 where it never was: then all of the recording counts
 	return eachMember(v, func(p *view.Pod) Finding { return asks(v, p, max(from, p.First), to) })
 }
 
-// asksDNS tells whether the workload finds its peers by the Service's name: a pod was seen asking for it, or an object of
+// asksDNS reports whether the workload finds its peers by the Service's name: a pod was seen asking for it, or an object of
 // the manifests other than the Service holds it. Where the manifests were not recorded, it may.
 func asksDNS(v *view.View, pods []*view.Pod) bool {
 	name := v.Profile.Service
@@ -76,7 +76,7 @@ func asks(v *view.View, p *view.Pod, from, to time.Duration) Finding {
 	switch heard := len(view.Between(p.Asked, from, to)); {
 	case silent > limit:
 		f.Outcome, f.Code, f.At = Fail, "not-asking", to
-		f.Says = fmt.Sprintf("%s has asked DNS nothing about Service %s for %.0f s, at most %.0f s are allowed (three of its intervals, or a minute): its discovery has ended", orName(p), v.Profile.Service, silent.Seconds(), limit.Seconds())
+		f.Message = fmt.Sprintf("%s has asked DNS nothing about Service %s for %.0f s, at most %.0f s are allowed (three of its intervals, or a minute): its discovery has ended", orName(p), v.Profile.Service, silent.Seconds(), limit.Seconds())
 		f.Remedy = "supervise the process that looks for peers, and let it look again after it has found them"
 		f.Try = fmt.Sprintf("kubectl -n %s logs %s, around the first %.0f s of the node", v.Header.Namespace, p.Name, limit.Seconds())
 		if heard > 0 {
@@ -84,13 +84,13 @@ func asks(v *view.View, p *view.Pod, from, to time.Duration) Finding {
 		}
 	case last > 0:
 	case heard == 0:
-		f.Outcome, f.Says = Unseen, fmt.Sprintf("the questions that leave %s were not listened to", p.Name)
+		f.Outcome, f.Message = Unseen, fmt.Sprintf("the questions that leave %s were not listened to", p.Name)
 		if can, known := v.Can(p, "af_packet"); known && !can {
-			f.Says += ": the agent on its node cannot (AF_PACKET)"
+			f.Message += ": the agent on its node cannot (AF_PACKET)"
 		}
 	default:
 		f.Of = everything(v) // one that has ended may be what keeps the mesh apart
-		f.Outcome, f.Says = Unseen, fmt.Sprintf("%s asked for nothing in %.0f s, and may be silent for %.0f s: its resolver may have the answer in its cache", p.Name, silent.Seconds(), limit.Seconds())
+		f.Outcome, f.Message = Unseen, fmt.Sprintf("%s asked for nothing in %.0f s, and may be silent for %.0f s: its resolver may have the answer in its cache", p.Name, silent.Seconds(), limit.Seconds())
 	}
 	return f
 }

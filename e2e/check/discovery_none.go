@@ -13,7 +13,7 @@ func asksNobody(v *view.View, pods []*view.Pod) []Finding {
 	for _, p := range pods {
 		a := askedBy(p)
 		if !a.seen {
-			all = append(all, Finding{Subject: onPod(p), Outcome: Unseen, Says: "nobody listened to what " + p.Name + " asks DNS for"})
+			all = append(all, Finding{Subject: onPod(p), Outcome: Unseen, Message: "nobody listened to what " + p.Name + " asks DNS for"})
 		}
 		for _, name := range a.names() {
 			if hosts := hostLabels(name); len(hosts) > 0 && hosts[0] == v.Profile.Service {
@@ -26,7 +26,7 @@ func asksNobody(v *view.View, pods []*view.Pod) []Finding {
 		}
 	}
 	if len(all) == 0 {
-		return []Finding{{Subject: onWorkload(v), Outcome: NotApplicable, Says: "the profile promises that nobody is asked for peers (expect.discovery: none), and nobody was seen asking"}}
+		return []Finding{{Subject: onWorkload(v), Outcome: NotApplicable, Message: "the profile promises that nobody is asked for peers (expect.discovery: none), and nobody was seen asking"}}
 	}
 	return all
 }

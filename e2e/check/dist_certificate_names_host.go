@@ -13,7 +13,7 @@ import (
 
 func distCertificateNamesHost() Check {
 	return Check{
-		ID: "dist/certificate-names-host", Title: "shows a certificate that names the host of its node's name", Rung: Dist, Level: Required, Episode: "formation",
+		ID: "dist/certificate-names-host", Title: "shows a certificate that names the host of its node's name", Rung: Dist, Level: Required, Scenario: "formation",
 		Why:    "The node that dials NAME@HOST asks for HOST among the certificate's DNS names (verify_peer, the default since OTP 26). One that names the Service, or has a wildcard, is no match for a pod's own name.",
 		Source: "https://www.erlang.org/doc/apps/public_key/public_key.html#pkix_verify_hostname/3",
 		Causes: map[string][]string{"host-not-named": above(), "wildcard-only": above()},
@@ -26,10 +26,10 @@ func distCertificateNamesHost() Check {
 				host := hostOf(p)
 				switch {
 				case host == "":
-					f.Outcome, f.Says = Unseen, "the name of the node of "+p.Name+" was not heard"
+					f.Outcome, f.Message = Unseen, "the name of the node of "+p.Name+" was not heard"
 				case namesHost(own, host):
 				case of != "":
-					f.Says = fmt.Sprintf("the certificate of %s does not name %s, and nobody minds: %s has connected to %s, whose host it does not name either", p.Name, host, by, of)
+					f.Message = fmt.Sprintf("the certificate of %s does not name %s, and nobody minds: %s has connected to %s, whose host it does not name either", p.Name, host, by, of)
 				case own.VerifyHostname(host) == nil:
 					f.fail("wildcard-only", fmt.Sprintf("the certificate of %s names its host by a wildcard only, which a peer that dials %s does not take for the name", p.Name, host),
 						"{customize_hostname_check, [{match_fun, public_key:pkix_verify_hostname_match_fun(https)}]} among the client's options of the optfile, or a certificate with "+host)
@@ -47,7 +47,7 @@ func distCertificateNamesHost() Check {
 	}
 }
 
-// namesHost tells whether the certificate names the host, letter by letter, or its address.
+// namesHost reports whether the certificate names the host, letter by letter, or its address.
 func namesHost(c *x509.Certificate, host string) bool {
 	if ip := net.ParseIP(host); ip != nil && slices.ContainsFunc(c.IPAddresses, ip.Equal) {
 		return true

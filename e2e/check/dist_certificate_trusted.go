@@ -22,7 +22,7 @@ var renewals = map[string]string{
 
 func distCertificateTrusted() Check {
 	return Check{
-		ID: "dist/certificate-trusted", Title: "shows certificates that are in force, signed by its authority, and made for both ends", Rung: Dist, Level: Required, Episode: "formation",
+		ID: "dist/certificate-trusted", Title: "shows certificates that are in force, signed by its authority, and made for both ends", Rung: Dist, Level: Required, Scenario: "formation",
 		Why:    "Links that are there hold on when a certificate ends; none is made any more. The next pod that is replaced, or the next moment without network, is the end of the cluster. A node is client and server, and some authorities sign for servers only.",
 		Source: "https://www.erlang.org/doc/apps/ssl/ssl_distribution.html",
 		Causes: alike(above("dist/certificate-names-host", "handshake/*", "dist/cookie-accepted"), slices.Collect(maps.Keys(renewals))...),
@@ -40,9 +40,9 @@ func distCertificateTrusted() Check {
 				code, why := distrust(c, v.Header.Start.Add(f.At))
 				switch {
 				case len(c.Roots) == 0:
-					f.Outcome, f.Says = Unseen, "which authority "+p.Name+" has to be signed by is not known"
+					f.Outcome, f.Message = Unseen, "which authority "+p.Name+" has to be signed by is not known"
 				case code != "" && of != "":
-					f.Says = fmt.Sprintf("%s shows a certificate that should not be trusted (%s), and it is: %s has connected to %s all the same (verify_none)", p.Name, why, by, of)
+					f.Message = fmt.Sprintf("%s shows a certificate that should not be trusted (%s), and it is: %s has connected to %s all the same (verify_none)", p.Name, why, by, of)
 				case code != "":
 					f.fail(code, fmt.Sprintf("%s shows a certificate that its peers must not trust: %s", p.Name, why), renewals[code],
 						"subject "+own.Subject.String()+", issuer "+own.Issuer.String(), fmt.Sprintf("in force from %s to %s", own.NotBefore.Format(time.RFC3339), own.NotAfter.Format(time.RFC3339)))

@@ -10,7 +10,7 @@ import (
 
 func distReachable() Check {
 	return Check{
-		ID: "dist/port-reachable", Title: "speaks the distribution protocol to every peer", Rung: Dist, Level: Required, Episode: "formation",
+		ID: "dist/port-reachable", Title: "speaks the distribution protocol to every peer", Rung: Dist, Level: Required, Scenario: "formation",
 		Why:    "Every pair of nodes holds a connection of its own, and either may have to make it: each must be reachable from each. An accepted connection is not enough, a sidecar accepts for dead peers too.",
 		Source: "https://www.erlang.org/doc/apps/erts/erl_dist_protocol.html#distribution-handshake",
 		Causes: reach(aboveDist(), "loopback-only"),
@@ -32,7 +32,7 @@ func dialled(q *view.Pod, list []view.Dial) func(p *view.Pod, d *view.Dial) Find
 			f.unspoken(q)
 			return f
 		case d == nil:
-			f.Outcome, f.Says = Unseen, fmt.Sprintf("%s did not dial the distribution port of %s", p.Name, q.Name)
+			f.Outcome, f.Message = Unseen, fmt.Sprintf("%s did not dial the distribution port of %s", p.Name, q.Name)
 			return f
 		case d.Outcome() == notAllowed, d.Outcome() == recording.TLSRefused, d.Outcome() == recording.Silent && answered(list, p):
 		case d.Outcome() == recording.TLSAlert:
@@ -46,7 +46,7 @@ func dialled(q *view.Pod, list []view.Dial) func(p *view.Pod, d *view.Dial) Find
 	}
 }
 
-// answered tells whether the peer did answer that pod in the window: one that does so now and then is slow, which is
+// answered reports whether the peer did answer that pod in the window: one that does so now and then is slow, which is
 // handshake/acceptor-prompt's matter.
 func answered(list []view.Dial, p *view.Pod) bool {
 	return slices.ContainsFunc(list, func(d view.Dial) bool { return d.Good && d.From == p.Number() })

@@ -8,14 +8,14 @@ import (
 
 func distSamePort() Check {
 	return Check{
-		ID: "dist/same-port", Title: "uses one distribution port on all nodes that have no epmd", Rung: Dist, Level: Required, Episode: "formation",
+		ID: "dist/same-port", Title: "uses one distribution port on all nodes that have no epmd", Rung: Dist, Level: Required, Scenario: "formation",
 		Why:    "Without epmd a node takes its own port for that of its peers: one that listens elsewhere is dialled in vain and dials in vain.",
 		Source: "https://www.erlang.org/doc/apps/kernel/kernel_app.html (erl_epmd_node_listen_port)",
 		Causes: map[string][]string{"other-port": append([]string{"dist/port-reachable"}, aboveDist()...)},
 		Judge: func(v *view.View) []Finding {
 			pods := members(v)
 			if len(pods) > 0 && !v.EPMDLess() {
-				return []Finding{{Subject: onWorkload(v), Outcome: NotApplicable, Says: "epmd tells each node's port"}}
+				return []Finding{{Subject: onWorkload(v), Outcome: NotApplicable, Message: "epmd tells each node's port"}}
 			}
 			common := commonPort(pods)
 			return eachMember(v, func(p *view.Pod) Finding { return samePort(v, p, common) })
@@ -43,13 +43,13 @@ func samePort(v *view.View, p *view.Pod, common int) Finding {
 	f := Finding{Subject: onPod(p), Outcome: Pass}
 	n := p.FixedPort()
 	if n == 0 {
-		f.Outcome, f.Says = Unseen, fmt.Sprintf("the port of %s was not seen in its command line", p.Name)
+		f.Outcome, f.Message = Unseen, fmt.Sprintf("the port of %s was not seen in its command line", p.Name)
 		return f
 	}
 	f.At = p.VMs[len(p.VMs)-1].T
 	if n != common {
 		f.Outcome, f.Code = Fail, "other-port"
-		f.Says = fmt.Sprintf("%s listens on port %d and looks for its peers there, they use %d", orName(p), n, common)
+		f.Message = fmt.Sprintf("%s listens on port %d and looks for its peers there, they use %d", orName(p), n, common)
 		f.Remedy = fmt.Sprintf("give all nodes the same erl_epmd_node_listen_port (ERL_DIST_PORT): %d", common)
 		f.Try = showArgs(v, p, 1)
 	}

@@ -12,7 +12,7 @@ import (
 
 func dnsMatchesPods() Check {
 	return Check{
-		ID: "dns/a-records-match-pods", Title: "lists exactly its ready pods in DNS, asked from every pod", Rung: DNS, Level: Required, Episode: "formation",
+		ID: "dns/a-records-match-pods", Title: "lists exactly its ready pods in DNS, asked from every pod", Rung: DNS, Level: Required, Scenario: "formation",
 		Why:    "Discovery connects to what DNS answers: a missing address is a peer that is never looked for, a foreign one is a connection to somebody else.",
 		Source: "https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/#a-aaaa-records",
 		Causes: map[string][]string{
@@ -20,7 +20,7 @@ func dnsMatchesPods() Check {
 		},
 		Judge: func(v *view.View) []Finding {
 			if v.Profile.Service == "" {
-				return []Finding{{Subject: onService(v), Outcome: NotApplicable, Says: "there is no Service whose name could be asked for"}}
+				return []Finding{{Subject: onService(v), Outcome: NotApplicable, Message: "there is no Service whose name could be asked for"}}
 			}
 			var all []Finding
 			from, to := settled(v)
@@ -51,16 +51,16 @@ func resolves(v *view.View, p *view.Pod, at func(t time.Duration) map[string]cla
 	switch {
 	case a.Outcome != recording.OK, a.RCode != "NOERROR" && a.RCode != "NXDOMAIN":
 		// Why there is no answer is dns/resolver-answers' matter.
-		f.Outcome, f.Says = Unseen, fmt.Sprintf("asked from %s, %s has no answer: %s %s", p.Name, a.Name, a.Outcome, a.RCode)
+		f.Outcome, f.Message = Unseen, fmt.Sprintf("asked from %s, %s has no answer: %s %s", p.Name, a.Name, a.Outcome, a.RCode)
 	case len(a.Addrs) == 0 && len(missing) == 0:
-		f.Outcome, f.Says = Unseen, fmt.Sprintf("asked from %s, %s has no address, and no pod has been Ready for the %s that DNS may need", p.Name, a.Name, dnsLag)
+		f.Outcome, f.Message = Unseen, fmt.Sprintf("asked from %s, %s has no address, and no pod has been Ready for the %s that DNS may need", p.Name, a.Name, dnsLag)
 	case a.RCode != "NOERROR":
 		f.Outcome, f.Code = Fail, "dns-nxdomain"
-		f.Says = fmt.Sprintf("asked from %s, %s is %s", p.Name, a.Name, a.RCode)
+		f.Message = fmt.Sprintf("asked from %s, %s is %s", p.Name, a.Name, a.RCode)
 		f.Remedy = "see that the Service exists in this namespace, that the cluster's domain is the one in the name, and that a pod behind it is Ready"
 	case len(a.Addrs) == 0:
 		f.Outcome, f.Code = Fail, "dns-empty"
-		f.Says = fmt.Sprintf("asked from %s, %s exists but has no address: the Service selects none of the ready pods", p.Name, a.Name)
+		f.Message = fmt.Sprintf("asked from %s, %s exists but has no address: the Service selects none of the ready pods", p.Name, a.Name)
 	case len(foreign) > 0:
 		f.Outcome, f.Code = Fail, "dns-foreign"
 		for i, ip := range foreign {
@@ -68,14 +68,14 @@ func resolves(v *view.View, p *view.Pod, at func(t time.Duration) map[string]cla
 				foreign[i] = fmt.Sprintf("%s (pod %s)", ip, other)
 			}
 		}
-		f.Says = fmt.Sprintf("asked from %s, %s answers %s, which is no pod of the workload%s", p.Name, a.Name, strings.Join(foreign, ", "), without(missing))
+		f.Message = fmt.Sprintf("asked from %s, %s answers %s, which is no pod of the workload%s", p.Name, a.Name, strings.Join(foreign, ", "), without(missing))
 		f.Remedy = "see that the Service is headless and that its selector matches only this workload's pods"
 	case len(missing) > 0:
 		f.Outcome, f.Code = Fail, "dns-missing"
-		f.Says = fmt.Sprintf("asked from %s, %s lacks %s", p.Name, a.Name, strings.Join(missing, ", "))
+		f.Message = fmt.Sprintf("asked from %s, %s lacks %s", p.Name, a.Name, strings.Join(missing, ", "))
 	case len(early) > 0:
 		f.Outcome = Unseen
-		f.Says = fmt.Sprintf("asked from %s, %s lacks %s, which became Ready less than %s before: DNS may need that long", p.Name, a.Name, strings.Join(early, ", "), dnsLag)
+		f.Message = fmt.Sprintf("asked from %s, %s lacks %s, which became Ready less than %s before: DNS may need that long", p.Name, a.Name, strings.Join(early, ", "), dnsLag)
 	}
 	return f
 }

@@ -46,7 +46,7 @@ func (a inquiries) names() []string {
 	return all
 }
 
-// fruitless tells whether the name was answered, and never with a record.
+// fruitless reports whether the name was answered, and never with a record.
 func fruitless(q recording.Question) bool {
 	answers := 0
 	for _, n := range q.RCodes {
@@ -59,7 +59,7 @@ func fruitless(q recording.Question) bool {
 // it.
 func eachAsking(v *view.View, judge func(p *view.Pod, a inquiries, f *Finding)) []Finding {
 	if v.Profile.Service == "" {
-		return []Finding{{Subject: onService(v), Outcome: NotApplicable, Says: "there is no Service whose name could be asked for"}}
+		return []Finding{{Subject: onService(v), Outcome: NotApplicable, Message: "there is no Service whose name could be asked for"}}
 	}
 	return eachMember(v, func(p *view.Pod) Finding {
 		f := Finding{Subject: onPod(p), Of: append(images(v), onService(v)), Outcome: Pass}
@@ -67,9 +67,9 @@ func eachAsking(v *view.View, judge func(p *view.Pod, a inquiries, f *Finding)) 
 		can, known := v.Can(p, "af_packet")
 		switch {
 		case known && !can:
-			f.Outcome, f.Says = Unseen, fmt.Sprintf("the agent of %s cannot listen to what %s asks (af_packet)", p.Last().Node, p.Name)
+			f.Outcome, f.Message = Unseen, fmt.Sprintf("the agent of %s cannot listen to what %s asks (af_packet)", p.Last().Node, p.Name)
 		case !a.seen:
-			f.Outcome, f.Says = Unseen, "nobody listened to what "+p.Name+" asks DNS for"
+			f.Outcome, f.Message = Unseen, "nobody listened to what "+p.Name+" asks DNS for"
 		case len(a.questions) == 0:
 			f.skip(p.Name + " was not seen asking DNS for any peer")
 		default:

@@ -10,7 +10,7 @@ import (
 
 func dnsDomain() Check {
 	return Check{
-		ID: "dns/cluster-domain", Title: "looks for its peers in the cluster's own domain", Rung: DNS, Level: Required, Episode: "formation",
+		ID: "dns/cluster-domain", Title: "looks for its peers in the cluster's own domain", Rung: DNS, Level: Required, Scenario: "formation",
 		Why:    "The domain is cluster.local in most clusters, not in all. A name with another one does not exist, however well the Service is.",
 		Source: "https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/",
 		Causes: map[string][]string{"wrong-domain": above("dns/*", "discovery/*")},
@@ -18,7 +18,7 @@ func dnsDomain() Check {
 			return eachAsking(v, func(p *view.Pod, a inquiries, f *Finding) {
 				own := domain(p)
 				if own == "" {
-					f.Outcome, f.Says = Unseen, "the resolv.conf of "+p.Name+" was not seen"
+					f.Outcome, f.Message = Unseen, "the resolv.conf of "+p.Name+" was not seen"
 					return
 				}
 				search := p.Resolver().Search

@@ -9,7 +9,7 @@ import (
 
 func dnsFullName() Check {
 	return Check{
-		ID: "dns/name-asked-in-full", Title: "asks DNS for its Service by the whole name", Rung: DNS, Level: Latent, Episode: "formation",
+		ID: "dns/name-asked-in-full", Title: "asks DNS for its Service by the whole name", Rung: DNS, Level: Latent, Scenario: "formation",
 		Why:    "inet_res:lookup does not go through the search list of resolv.conf: it asks for a short name as it is, gets nothing, and says so to nobody.",
 		Source: "https://github.com/phoenixframework/dns_cluster/issues/10",
 		Causes: map[string][]string{"short-name": above("dns/*", "discovery/*")},
@@ -17,7 +17,7 @@ func dnsFullName() Check {
 			return eachAsking(v, func(p *view.Pod, a inquiries, f *Finding) {
 				full := fullName(v, p)
 				if full == "" {
-					f.Outcome, f.Says = Unseen, "the resolv.conf of "+p.Name+" was not seen"
+					f.Outcome, f.Message = Unseen, "the resolv.conf of "+p.Name+" was not seen"
 					return
 				}
 				// A resolver that goes through the search list comes to the whole name in the end.

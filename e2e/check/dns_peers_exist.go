@@ -11,7 +11,7 @@ import (
 
 func dnsPeersExist() Check {
 	return Check{
-		ID: "dns/peers-exist", Title: "asks DNS for peers that exist", Rung: DNS, Level: Required, Episode: "formation",
+		ID: "dns/peers-exist", Title: "asks DNS for peers that exist", Rung: DNS, Level: Required, Scenario: "formation",
 		Why:    "Whoever asks for names that nobody has finds nobody, and mostly says nothing: pods of another namespace in a list, a Service that a chart's release or a prefix of kustomize's has renamed, a port that it does not name. The record _PORT._tcp.SERVICE is there for the Service's port of that name only.",
 		Source: "https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/#srv-records",
 		Causes: alike(above("dns/*", "discovery/*"), "no-such-name", "no-such-port", "no-such-service"),
@@ -22,7 +22,7 @@ func dnsPeersExist() Check {
 				hosts[p.Name] = true
 			}
 			if len(pods) > 0 && !ready {
-				return []Finding{{Subject: onWorkload(v), Of: everything(v), Outcome: Unseen, Says: "no pod is Ready: whose name should there be"}}
+				return []Finding{{Subject: onWorkload(v), Of: everything(v), Outcome: Unseen, Message: "no pod is Ready: whose name should there be"}}
 			}
 			return eachAsking(v, func(p *view.Pod, a inquiries, f *Finding) { peersExist(v, p, hosts, a, f) })
 		},
@@ -34,7 +34,7 @@ func dnsPeersExist() Check {
 func peersExist(v *view.View, p *view.Pod, hosts map[string]bool, a inquiries, f *Finding) {
 	own := domain(p)
 	if own == "" {
-		f.Outcome, f.Says = Unseen, "the resolv.conf of "+p.Name+" was not seen"
+		f.Outcome, f.Message = Unseen, "the resolv.conf of "+p.Name+" was not seen"
 		return
 	}
 	if v.Mesh(v.End()).Full {
@@ -87,7 +87,7 @@ func nobody(v *view.View, p *view.Pod, lost []recording.Question, f *Finding) {
 	f.Try = fmt.Sprintf("kubectl -n %s exec %s -- getent ahosts %s", v.Header.Namespace, p.Name, q.Name)
 }
 
-// otherService tells whether a name is that of a Service in the workload's own namespace, whichever it is. More labels are a pod's
+// otherService reports whether a name is that of a Service in the workload's own namespace, whichever it is. More labels are a pod's
 // name, or another name on its way through the search list.
 func otherService(name, below string) bool {
 	rest, inside := strings.CutSuffix(name, "."+below)
@@ -114,7 +114,7 @@ func renamed(v *view.View, p *view.Pod, others []recording.Question, f *Finding)
 	f.Try = fmt.Sprintf("kubectl -n %s get services", v.Header.Namespace)
 }
 
-// walked tells whether a name is one that a resolver made by putting a domain of its search list behind one that had it already.
+// walked reports whether a name is one that a resolver made by putting a domain of its search list behind one that had it already.
 func walked(name string, search []string) bool {
 	for _, s := range search {
 		if before, is := strings.CutSuffix(name, "."+s); is && (strings.HasSuffix(before, "."+s) || slices.ContainsFunc(search, func(o string) bool { return strings.HasSuffix(before, "."+o) })) {

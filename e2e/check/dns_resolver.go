@@ -10,7 +10,7 @@ import (
 
 func dnsResolver() Check {
 	return Check{
-		ID: "dns/resolver-answers", Title: "gets answers from the resolver of every pod", Rung: DNS, Level: Required, Episode: "formation",
+		ID: "dns/resolver-answers", Title: "gets answers from the resolver of every pod", Rung: DNS, Level: Required, Scenario: "formation",
 		Why:    "A node asks the server in its pod's resolv.conf. Where that one is out of reach, discovery finds nobody, and each question may stop net_kernel for seconds.",
 		Source: "https://kubernetes.io/docs/tasks/administer-cluster/dns-debugging-resolution/",
 		Causes: map[string][]string{
@@ -19,7 +19,7 @@ func dnsResolver() Check {
 		},
 		Judge: func(v *view.View) []Finding {
 			if v.Profile.Service == "" {
-				return []Finding{{Subject: onService(v), Outcome: NotApplicable, Says: "there is no Service whose name could be asked for"}}
+				return []Finding{{Subject: onService(v), Outcome: NotApplicable, Message: "there is no Service whose name could be asked for"}}
 			}
 			from, to := settled(v)
 			return eachMember(v, func(p *view.Pod) Finding { return answers(v, p, from, to) })
@@ -66,7 +66,7 @@ func answers(v *view.View, p *view.Pod, from, to time.Duration) Finding {
 func answer(p *view.Pod, from, to time.Duration, f *Finding) *recording.Event {
 	e := conclude(view.Between(p.DNS, from, to), func(e recording.Event) (recording.Outcome, bool) { return e.DNS.Outcome, true })
 	if e == nil {
-		f.Outcome, f.Says = Unseen, fmt.Sprintf("no question was asked from %s between %.1f s and %.1f s", p.Name, from.Seconds(), to.Seconds())
+		f.Outcome, f.Message = Unseen, fmt.Sprintf("no question was asked from %s between %.1f s and %.1f s", p.Name, from.Seconds(), to.Seconds())
 	}
 	return e
 }

@@ -10,7 +10,7 @@ import (
 )
 
 func withoutEPMD(v *view.View) []Finding {
-	return []Finding{{Subject: onWorkload(v), Outcome: NotApplicable, Says: "the nodes use no epmd: all of them listen on one port that is agreed on"}}
+	return []Finding{{Subject: onWorkload(v), Outcome: NotApplicable, Message: "the nodes use no epmd: all of them listen on one port that is agreed on"}}
 }
 
 // ofEPMD judges what epmd says of every member.
@@ -74,7 +74,7 @@ func lapsed(p *view.Pod) (lapse, bool) {
 	return l, l.closed || now.EPMD.Outcome == recording.OK
 }
 
-// livedAfter tells whether the node itself was heard after t.
+// livedAfter reports whether the node itself was heard after t.
 func livedAfter(p *view.Pod, t time.Duration) bool {
 	heard := func(e recording.Event) bool {
 		return e.Nodes != nil && e.Nodes.Outcome == recording.OK || e.Dist != nil && e.Dist.Outcome == recording.OK

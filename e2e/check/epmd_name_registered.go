@@ -10,7 +10,7 @@ import (
 
 func epmdNameRegistered() Check {
 	return Check{
-		ID: "epmd/name-registered", Title: "keeps every node registered with the epmd of its pod", Rung: EPMD, Level: Latent, Episode: "formation",
+		ID: "epmd/name-registered", Title: "keeps every node registered with the epmd of its pod", Rung: EPMD, Level: Latent, Scenario: "formation",
 		Why:    "A node registers once, at its start. Without its name in epmd no peer learns its port: links that are there stay, and the next join or restart fails.",
 		Source: "https://www.erlang.org/doc/apps/erts/erl_dist_protocol.html#register-a-node-in-epmd",
 		Causes: map[string][]string{
@@ -25,20 +25,20 @@ func nameRegistered(v *view.View, p *view.Pod, from, to time.Duration) Finding {
 	f := Finding{Subject: onPod(p), Outcome: Pass, Try: epmdNames(v, p)}
 	if l, gone := lapsed(p); gone {
 		f.Outcome, f.Code, f.At = Fail, "registration-lost", l.now.T
-		f.Says = fmt.Sprintf("epmd on %s listed %s until %.1f s and does so no more, though the node lives: ", l.now.EPMD.Addr, l.name, l.last.Seconds())
+		f.Message = fmt.Sprintf("epmd on %s listed %s until %.1f s and does so no more, though the node lives: ", l.now.EPMD.Addr, l.name, l.last.Seconds())
 		if l.closed {
-			f.Says += "epmd has ended, its port is closed"
+			f.Message += "epmd has ended, its port is closed"
 		} else {
-			f.Says += fmt.Sprintf("it was started anew and lists %d names", len(l.now.EPMD.Names))
+			f.Message += fmt.Sprintf("it was started anew and lists %d names", len(l.now.EPMD.Names))
 		}
-		f.Says += "; the mesh holds until the next pod wants to join"
+		f.Message += "; the mesh holds until the next pod wants to join"
 		f.Seen = registrations(l.now.EPMD.Names)
 		f.Remedy = "restart " + p.Name + "; let nothing in the container end epmd (epmd -kill, a start script that runs again), or let the VM start it (no -start_epmd false)"
 		return f
 	}
 	e := names(p, from, to)
 	if e == nil {
-		f.Outcome, f.Of, f.Says = Unseen, toward(v, p), fmt.Sprintf("epmd of %s gave no names to anybody", p.Name)
+		f.Outcome, f.Of, f.Message = Unseen, toward(v, p), fmt.Sprintf("epmd of %s gave no names to anybody", p.Name)
 		return f
 	}
 	f.At = e.T
@@ -48,9 +48,9 @@ func nameRegistered(v *view.View, p *view.Pod, from, to time.Duration) Finding {
 	}
 	f.Outcome, f.Code = Fail, "not-registered"
 	f.Seen = registrations(e.EPMD.Names)
-	f.Says = fmt.Sprintf("epmd on %s answers, but no node is registered: the VM is not distributed or lost its registration", e.EPMD.Addr)
+	f.Message = fmt.Sprintf("epmd on %s answers, but no node is registered: the VM is not distributed or lost its registration", e.EPMD.Addr)
 	if len(e.EPMD.Names) > 0 {
-		f.Says = fmt.Sprintf("epmd on %s answers and lists %d names, but not %s, which is how the node of %s calls itself", e.EPMD.Addr, len(e.EPMD.Names), name, p.Name)
+		f.Message = fmt.Sprintf("epmd on %s answers and lists %d names, but not %s, which is how the node of %s calls itself", e.EPMD.Addr, len(e.EPMD.Names), name, p.Name)
 	}
 	f.Remedy = "start the VM with -name, and see that it can reach epmd on its own loopback"
 	return f

@@ -9,7 +9,7 @@ import (
 
 func epmdPort() Check {
 	return Check{
-		ID: "epmd/port-as-declared", Title: "registers its node at the declared distribution port", Rung: EPMD, Level: Latent, Episode: "formation",
+		ID: "epmd/port-as-declared", Title: "registers its node at the declared distribution port", Rung: EPMD, Level: Latent, Scenario: "formation",
 		Why:    "A port that is not pinned changes at every start: it works until a NetworkPolicy, a firewall or a mesh opens only the declared one.",
 		Source: "https://www.erlang.org/doc/apps/kernel/kernel_app.html (inet_dist_listen_min, inet_dist_listen_max)",
 		Causes: map[string][]string{"port-unpinned": nil},
@@ -22,13 +22,13 @@ func portAsDeclared(v *view.View, p *view.Pod, from, to time.Duration) Finding {
 	declared, name := v.Profile.DistPort, short(p.Node())
 	e := names(p, from, to)
 	if e == nil {
-		f.Outcome, f.Of, f.Says = Unseen, toward(v, p), fmt.Sprintf("epmd of %s gave no names to anybody", p.Name)
+		f.Outcome, f.Of, f.Message = Unseen, toward(v, p), fmt.Sprintf("epmd of %s gave no names to anybody", p.Name)
 		return f
 	}
 	f.At = e.T
 	if declared == 0 {
 		f.Outcome = NotApplicable
-		f.Says = "the manifests declare no distribution port (no container port with \"dist\" in its name)"
+		f.Message = "the manifests declare no distribution port (no container port with \"dist\" in its name)"
 		return f
 	}
 	for _, n := range e.EPMD.Names {
@@ -37,12 +37,12 @@ func portAsDeclared(v *view.View, p *view.Pod, from, to time.Duration) Finding {
 		}
 		if n.Port != declared {
 			f.Outcome, f.Code = Fail, "port-unpinned"
-			f.Says = fmt.Sprintf("epmd on %s advertises port %d for %s, declared is %d: inet_dist_listen_min/max did not reach the VM", e.EPMD.Addr, n.Port, n.Name, declared)
+			f.Message = fmt.Sprintf("epmd on %s advertises port %d for %s, declared is %d: inet_dist_listen_min/max did not reach the VM", e.EPMD.Addr, n.Port, n.Name, declared)
 			f.Seen, f.Try = registrations(e.EPMD.Names), epmdNames(v, p)
 			f.Remedy = fmt.Sprintf("set {kernel, [{inet_dist_listen_min, %d}, {inet_dist_listen_max, %d}]} in sys.config, and nothing that overrides it (ERL_FLAGS, vm.args)", declared, declared)
 		}
 		return f
 	}
-	f.Outcome, f.Says = Unseen, fmt.Sprintf("epmd on %s does not list the node of %s", e.EPMD.Addr, p.Name)
+	f.Outcome, f.Message = Unseen, fmt.Sprintf("epmd on %s does not list the node of %s", e.EPMD.Addr, p.Name)
 	return f
 }

@@ -9,7 +9,7 @@ import (
 
 func epmdReachable() Check {
 	return Check{
-		ID: "epmd/reachable", Title: "answers as epmd to every peer", Rung: EPMD, Level: Required, Episode: "formation",
+		ID: "epmd/reachable", Title: "answers as epmd to every peer", Rung: EPMD, Level: Required, Scenario: "formation",
 		Why:    "A peer asks epmd on port 4369 for the distribution port before it can connect. Without an answer nobody joins that node.",
 		Source: "https://www.erlang.org/doc/apps/erts/erl_dist_protocol.html#epmd-protocol",
 		Causes: reach(aboveEPMD(), "loopback-only"),
@@ -28,11 +28,11 @@ func askedEPMD(q *view.Pod, _ []view.Dial) func(p *view.Pod, d *view.Dial) Findi
 		f := Finding{Subject: onPair(p, q)}
 		switch {
 		case d == nil:
-			f.Outcome, f.Says = Unseen, fmt.Sprintf("epmd of %s was not asked from %s", q.Name, p.Name)
+			f.Outcome, f.Message = Unseen, fmt.Sprintf("epmd of %s was not asked from %s", q.Name, p.Name)
 			return f
 		case gone && l.closed && d.Outcome() == recording.Refused:
 			f.Outcome = NotApplicable
-			f.Says = fmt.Sprintf("epmd of %s answered until %.1f s and has ended since: what is lost is the node's registration", q.Name, l.last.Seconds())
+			f.Message = fmt.Sprintf("epmd of %s answered until %.1f s and has ended since: what is lost is the node's registration", q.Name, l.last.Seconds())
 		default:
 			unreached(&f, "epmd on "+d.Addr(), p, d.Outcome(), d.Detail())
 			bound(&f, q, d.Addr(), d.T)

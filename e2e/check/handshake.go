@@ -29,5 +29,5 @@ func challenge(p *view.Pod, from, to time.Duration) *recording.Event {
 
 // unheard is the finding on a pod whose node gave no challenge.
 func unheard(v *view.View, p *view.Pod) Finding {
-	return Finding{Subject: onPod(p), Of: toward(v, p), Outcome: Unseen, Says: "the node of " + p.Name + " was not heard in a handshake"}
+	return Finding{Subject: onPod(p), Of: toward(v, p), Outcome: Unseen, Message: "the node of " + p.Name + " was not heard in a handshake"}
 }

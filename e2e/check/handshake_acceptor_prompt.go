@@ -11,7 +11,7 @@ import (
 
 func handshakeAcceptorPrompt() Check {
 	return Check{
-		ID: "handshake/acceptor-prompt", Title: "answers a handshake at once", Rung: Handshake, Level: Latent, Episode: "formation",
+		ID: "handshake/acceptor-prompt", Title: "answers a handshake at once", Rung: Handshake, Level: Latent, Scenario: "formation",
 		Why:    "net_kernel resolves the names of peers itself, one after the other: names that cannot be resolved hold it up for seconds each, and with it every handshake, until healthy peers give up (net_setuptime).",
 		Source: "https://www.erlang.org/doc/apps/kernel/kernel_app.html (net_setuptime)",
 		Causes: map[string][]string{"acceptor-slow": {"mesh/links-match-views", "mesh/stable"}},
@@ -53,12 +53,12 @@ func prompt(v *view.View, p *view.Pod, from, to time.Duration) Finding {
 	case len(slow)+len(pressed) < slowOften:
 		f.Seen = nil
 	case len(slow) < slowOften:
-		f.Outcome, f.Says = Unseen, fmt.Sprintf("%d answers of %s took long while the machine was short of CPU: our own timers fired up to %.1f s too late", len(slow)+len(pressed), p.Name, v.Pressure(from, to).Seconds())
+		f.Outcome, f.Message = Unseen, fmt.Sprintf("%d answers of %s took long while the machine was short of CPU: our own timers fired up to %.1f s too late", len(slow)+len(pressed), p.Name, v.Pressure(from, to).Seconds())
 	case epmd > promptly:
-		f.Outcome, f.Of, f.Says = Unseen, toward(v, p), fmt.Sprintf("%d answers of %s took up to %.1f s, and epmd beside it up to %.1f s: it is not the node alone that is slow", len(slow), p.Name, worst.Seconds(), epmd.Seconds())
+		f.Outcome, f.Of, f.Message = Unseen, toward(v, p), fmt.Sprintf("%d answers of %s took up to %.1f s, and epmd beside it up to %.1f s: it is not the node alone that is slow", len(slow), p.Name, worst.Seconds(), epmd.Seconds())
 	default:
 		f.Outcome, f.Code, f.At, f.Of = Fail, "acceptor-slow", slow[len(slow)-1].T, toward(v, p)
-		f.Says = fmt.Sprintf("%s accepts connections at once and takes up to %.1f s to answer the handshake, %d of %d times: its net_kernel is blocked, as by the names of peers that it cannot resolve", orName(p), worst.Seconds(), len(slow), quick+len(slow)+len(pressed))
+		f.Message = fmt.Sprintf("%s accepts connections at once and takes up to %.1f s to answer the handshake, %d of %d times: its net_kernel is blocked, as by the names of peers that it cannot resolve", orName(p), worst.Seconds(), len(slow), quick+len(slow)+len(pressed))
 		f.Remedy = "let discovery give addresses or names that resolve at once, and drop those of dead peers; raise no net_setuptime"
 		f.Try = fmt.Sprintf("kubectl -n %s exec %s -- getent hosts HOST, with the host parts of the names that its discovery connects to", v.Header.Namespace, p.Name)
 	}

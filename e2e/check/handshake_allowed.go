@@ -11,7 +11,7 @@ import (
 
 func handshakeAllowed() Check {
 	return Check{
-		ID: "handshake/allowed", Title: "turns nobody away before the cookie is asked for", Rung: Handshake, Level: Required, Episode: "formation",
+		ID: "handshake/allowed", Title: "turns nobody away before the cookie is asked for", Rung: Handshake, Level: Required, Scenario: "formation",
 		Why:    "A node that was given a list by net_kernel:allow/1, or that demands a flag which its peer lacks, answers not_allowed: the peer sees no more than a failed connection.",
 		Source: "https://www.erlang.org/doc/apps/kernel/net_kernel.html#allow/1",
 		Causes: map[string][]string{"not-allowed": above("handshake/*", "dist/cookie-accepted")},
@@ -33,11 +33,11 @@ func allowed(v *view.View, p *view.Pod, from, to time.Duration) Finding {
 	f.Seen = []string{e.Dist.Detail}
 	if by := seenBy(v, p); by != nil {
 		f.Outcome, f.Of = Unseen, nil
-		f.Says = fmt.Sprintf("the node of %s turns our probe away (not_allowed), but %s is connected to it: it admits its peers only, so that it cannot be looked at", p.Name, by.Node())
+		f.Message = fmt.Sprintf("the node of %s turns our probe away (not_allowed), but %s is connected to it: it admits its peers only, so that it cannot be looked at", p.Name, by.Node())
 		return f
 	}
 	f.Outcome, f.Code = Fail, "not-allowed"
-	f.Says = fmt.Sprintf("the node of %s at %s turns others away with status not_allowed before any cookie is asked for", p.Name, e.Dist.Addr)
+	f.Message = fmt.Sprintf("the node of %s at %s turns others away with status not_allowed before any cookie is asked for", p.Name, e.Dist.Addr)
 	f.Remedy = "take the call of net_kernel:allow/1 out or give it all peers, and run releases of Erlang/OTP that are at most two apart"
 	f.Try = fmt.Sprintf("kubectl -n %s logs %s | grep -iE 'not allowed|cannot handle'", v.Header.Namespace, p.Name)
 	return f

@@ -10,7 +10,7 @@ import (
 
 func handshakeFlags() Check {
 	return Check{
-		ID: "handshake/flags", Title: "has on every node the flags that its peers demand", Rung: Handshake, Level: Required, Episode: "formation",
+		ID: "handshake/flags", Title: "has on every node the flags that its peers demand", Rung: Handshake, Level: Required, Scenario: "formation",
 		Why:    "A node turns away a peer that lacks a mandatory distribution flag. OTP 26 and later demand more than OTP 25: a node of OTP 23, or one that only pretends to be a node, is refused by them.",
 		Source: "https://www.erlang.org/doc/apps/erts/erl_dist_protocol.html#distribution-flags",
 		Causes: map[string][]string{"flags-missing": above("dist/cookie-accepted", "handshake/wrong-cookie-refused")},
@@ -41,7 +41,7 @@ func flags(v *view.View, p *view.Pod, from, to time.Duration) Finding {
 	}
 	if len(missing) > 0 {
 		f.Outcome, f.Code = Fail, "flags-missing"
-		f.Says = fmt.Sprintf("%s (%s) lacks %s, which OTP 26 and later demand: they answer it not_allowed", p.Node(), p.Name, strings.Join(missing, ", "))
+		f.Message = fmt.Sprintf("%s (%s) lacks %s, which OTP 26 and later demand: they answer it not_allowed", p.Node(), p.Name, strings.Join(missing, ", "))
 		f.Seen = []string{fmt.Sprintf("flags in the challenge of %s: %#x", e.Dist.Addr, e.Dist.Flags)}
 		f.Remedy = "run the same release of Erlang/OTP on all nodes, or releases that are at most two apart"
 		f.Try = fmt.Sprintf("kubectl -n %s logs %s | grep 'cannot handle'", v.Header.Namespace, p.Name)

@@ -12,7 +12,7 @@ import (
 
 func handshakeNameAsAddressed() Check {
 	return Check{
-		ID: "handshake/name-as-addressed", Title: "calls every node by an address of its own pod", Rung: Handshake, Level: Required, Episode: "formation",
+		ID: "handshake/name-as-addressed", Title: "calls every node by an address of its own pod", Rung: Handshake, Level: Required, Scenario: "formation",
 		Why:    "A peer connects to NAME@HOST by dialling HOST, and hangs up on a node that answers with another name. The host part has to be the pod's address, or a name that leads to it.",
 		Source: "https://www.erlang.org/doc/apps/erts/erl_dist_protocol.html#distribution-handshake",
 		Causes: map[string][]string{"short-name": above(), "other-host": above(), "no-host": above()},
@@ -36,28 +36,28 @@ func addressed(v *view.View, p *view.Pod, from, to time.Duration) Finding {
 	switch ip, err := netip.ParseAddr(host); {
 	case host == "":
 		f.Outcome, f.Code = Fail, "no-host"
-		f.Says = fmt.Sprintf("the node of %s calls itself %q, with nothing behind the @: a variable of the name was empty", p.Name, node)
+		f.Message = fmt.Sprintf("the node of %s calls itself %q, with nothing behind the @: a variable of the name was empty", p.Name, node)
 	case err == nil && ip.Unmap().String() == p.IP():
 		return Finding{Subject: f.Subject, Outcome: Pass, At: f.At}
 	case err == nil:
 		f.Outcome, f.Code = Fail, "other-host"
-		f.Says = fmt.Sprintf("the node of %s calls itself %s, the pod's address is %s: who dials the one does not get the other", p.Name, node, p.IP())
+		f.Message = fmt.Sprintf("the node of %s calls itself %s, the pod's address is %s: who dials the one does not get the other", p.Name, node, p.IP())
 	case !strings.Contains(host, "."):
 		f.Outcome, f.Code = Fail, "short-name"
-		f.Says = fmt.Sprintf("the node of %s calls itself %s: a short host name, which no other pod can resolve; and nodes with short names connect to none with long ones", p.Name, node)
+		f.Message = fmt.Sprintf("the node of %s calls itself %s: a short host name, which no other pod can resolve; and nodes with short names connect to none with long ones", p.Name, node)
 	case leadsTo(v, host, p):
 		return Finding{Subject: f.Subject, Outcome: Pass, At: f.At}
 	case !strings.Contains(host, ".svc.") && !strings.HasSuffix(host, ".svc") && !strings.Contains(host, ".pod."):
 		f.Outcome, f.Remedy, f.Try = NotApplicable, "", ""
-		f.Says = fmt.Sprintf("the node of %s calls itself %s: a name outside of the cluster's DNS, of which nothing here tells where it leads", p.Name, node)
+		f.Message = fmt.Sprintf("the node of %s calls itself %s: a name outside of the cluster's DNS, of which nothing here tells where it leads", p.Name, node)
 	default:
 		f.Outcome, f.Code = Fail, "other-host"
-		f.Says = fmt.Sprintf("the node of %s calls itself %s, which is no name of the pod %s at %s", p.Name, node, p.Name, p.IP())
+		f.Message = fmt.Sprintf("the node of %s calls itself %s, which is no name of the pod %s at %s", p.Name, node, p.Name, p.IP())
 	}
 	return f
 }
 
-// leadsTo tells whether a host name is one that the cluster's DNS has for the pod: POD.SERVICE.NAMESPACE.svc… (of a
+// leadsTo reports whether a host name is one that the cluster's DNS has for the pod: POD.SERVICE.NAMESPACE.svc… (of a
 // StatefulSet), and the address with dashes in the pod's or a Service's zone
 // (https://github.com/kubernetes/dns/blob/master/docs/specification.md).
 func leadsTo(v *view.View, host string, p *view.Pod) bool {

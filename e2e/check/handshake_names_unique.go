@@ -9,7 +9,7 @@ import (
 
 func handshakeNamesUnique() Check {
 	return Check{
-		ID: "handshake/names-unique", Title: "gives every node a name of its own", Rung: Handshake, Level: Required, Episode: "formation",
+		ID: "handshake/names-unique", Title: "gives every node a name of its own", Rung: Handshake, Level: Required, Scenario: "formation",
 		Why:    "Nodes know each other by name: two with the same one take each other for a reconnect of the same node, and neither connects to the other (\"name seems to be in use\").",
 		Source: "https://www.erlang.org/doc/system/distributed.html#nodes",
 		Causes: map[string][]string{"same-name": above("handshake/name-as-addressed")},
@@ -43,7 +43,7 @@ func unique(v *view.View, p *view.Pod, bearers []*view.Pod, from, to time.Durati
 	}
 	f.Outcome, f.Code = Fail, "same-name"
 	f.Seen = firstOf(f.Seen, 8)
-	f.Says = fmt.Sprintf("%d pods, 1 name: %s all call themselves %s", len(bearers), list(pods), p.Node())
+	f.Message = fmt.Sprintf("%d pods, 1 name: %s all call themselves %s", len(bearers), list(pods), p.Node())
 	f.Remedy = "build the name from what differs: -name ${NAME}@${POD_IP}, with POD_IP from the downward API (fieldRef: status.podIP)"
 	f.Try = fmt.Sprintf("kubectl -n %s exec %s -- epmd -names", v.Header.Namespace, p.Name)
 	return f

@@ -9,7 +9,7 @@ import (
 
 func imageAvailable() Check {
 	return Check{
-		ID: "image/available", Title: "has its images on the nodes", Rung: Image, Level: Required, Episode: "formation",
+		ID: "image/available", Title: "has its images on the nodes", Rung: Image, Level: Required, Scenario: "formation",
 		Why:    "A pod whose image cannot be built or pulled never starts; every later symptom is a shadow of that.",
 		Source: "https://kubernetes.io/docs/concepts/containers/images/",
 		Causes: map[string][]string{"image-failed": withoutImage(), "not-pulled": withoutImage()},
@@ -19,7 +19,7 @@ func imageAvailable() Check {
 				f := Finding{Subject: Subject{Kind: "image", Name: im.Name}, Outcome: Pass, Took: im.Took}
 				if im.Outcome == "failed" {
 					f.Outcome, f.Code = Fail, "image-failed"
-					f.Says = "image " + im.Name + " could not be made available"
+					f.Message = "image " + im.Name + " could not be made available"
 					f.Seen = strings.Split(im.Detail, "\n")
 					f.Remedy = "mend what this says of it: the Dockerfile, the reference or the file that spec.images names for it"
 				}
@@ -47,10 +47,10 @@ func pulled(v *view.View, name string, f Finding) []Finding {
 		}
 		not := Finding{
 			Subject: onPod(n.Pod), Outcome: Fail, Code: "not-pulled", At: n.From,
-			Says:   fmt.Sprintf("node %s cannot get image %s for container %s of %s (%s)", n.Pod.Last().Node, name, n.Container.Name, n.Pod.Name, n.Container.Reason),
-			Seen:   append([]string{n.Container.Message}, notices(v, "Pod/"+n.Pod.Name)...),
-			Remedy: "list the image in spec.images with the way in which it is had (build, archive, local or pull); or mend its name, or give the pods a pull secret that the cluster has",
-			Try:    fmt.Sprintf("kubectl -n %s describe pod %s", v.Header.Namespace, n.Pod.Name),
+			Message: fmt.Sprintf("node %s cannot get image %s for container %s of %s (%s)", n.Pod.Last().Node, name, n.Container.Name, n.Pod.Name, n.Container.Reason),
+			Seen:    append([]string{n.Container.Message}, notices(v, "Pod/"+n.Pod.Name)...),
+			Remedy:  "list the image in spec.images with the way in which it is had (build, archive, local or pull); or mend its name, or give the pods a pull secret that the cluster has",
+			Try:     fmt.Sprintf("kubectl -n %s describe pod %s", v.Header.Namespace, n.Pod.Name),
 		}
 		if len(all) == 1 {
 			all[0] = not

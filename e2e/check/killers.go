@@ -108,7 +108,7 @@ func trialOnly() map[string]map[string][]string {
 			"vm/partitions-prevented-same":         {"differs"},
 			"mesh/full":                            {"not-in-view", "too-few"},
 		},
-		"no mutant yet; a deed in a running pod brings it about": {
+		"no mutant yet; a disturbance in a running pod brings it about": {
 			"epmd/name-registered":          {"not-registered"},
 			"mesh/none-hidden":              {"hidden-member"},
 			"mesh/full":                     {"stale-node"},

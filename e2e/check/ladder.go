@@ -9,7 +9,7 @@ var (
 	// handshakes need a listener that speaks the protocol.
 	handshakes = []string{"dist/certificate-trusted", "dist/certificate-names-host", "handshake/allowed", "handshake/acceptor-prompt", "handshake/names-unique", "handshake/name-as-addressed", "handshake/flags",
 		"dist/cookie-accepted", "handshake/wrong-cookie-refused"}
-	// recoveries are judged on the recovery and the rollout episode, which begin with a whole mesh.
+	// recoveries are judged on the recovery and the rollout scenario, which begin with a whole mesh.
 	recoveries = []string{"recovery/exit-clean", "recovery/new-incarnation", "recovery/pod-delete", "recovery/stale-name-gone",
 		"recovery/survivors-keep-links", "recovery/full-again", "recovery/discovery-goes-on",
 		"rollout/keeps-links", "rollout/replaces-all", "rollout/hands-over"}

@@ -17,11 +17,11 @@ const lasts = 2 * time.Second
 
 // stretch is a time in which two pods were there that nobody touched: their link has to outlast it.
 type stretch struct {
-	p, q     *view.Pod
-	from, to time.Duration
-	links    map[view.Link]recording.Link // theirs at its beginning, at least one
-	deed     time.Duration                // what was done to others
-	what     string                       // and what that was: "the deletion of derl-x"
+	p, q        *view.Pod
+	from, to    time.Duration
+	links       map[view.Link]recording.Link // theirs at its beginning, at least one
+	disturbance time.Duration                // what was done to others
+	what        string                       // and what that was: "the deletion of derl-x"
 }
 
 // kept compares the 4-tuples at the beginning of the stretch with those in its youngest socket table. No look in between is
@@ -43,13 +43,13 @@ func (s stretch) kept() Finding {
 	}
 	switch {
 	case end == s.from || s.to-end > lately:
-		f.Outcome, f.Says = Unseen, fmt.Sprintf("the sockets of %s were not watched in the last %.1f s", s.p.Name, (s.to-end).Seconds())
+		f.Outcome, f.Message = Unseen, fmt.Sprintf("the sockets of %s were not watched in the last %.1f s", s.p.Name, (s.to-end).Seconds())
 	case len(kept) > 0:
-		f.At, f.Took = end, end-s.deed
+		f.At, f.Took = end, end-s.disturbance
 	default:
 		l := first(s.links)
 		f.Outcome, f.At, f.Code = Fail, lost, "link-lost"
-		f.Says = fmt.Sprintf("the link %s - %s between %s and %s, which nobody touched, was gone %.1f s after %s", l.Local, l.Remote, s.p.Name, s.q.Name, (lost - s.deed).Seconds(), s.what)
+		f.Message = fmt.Sprintf("the link %s - %s between %s and %s, which nobody touched, was gone %.1f s after %s", l.Local, l.Remote, s.p.Name, s.q.Name, (lost - s.disturbance).Seconds(), s.what)
 		if now := lasting(s.p, s.q, s.to-view.MaxGap, s.to); len(now) > 0 {
 			n := first(now)
 			f.Code, f.Seen = "link-replaced", []string{fmt.Sprintf("a new one took its place: %s - %s", n.Local, n.Remote)}

@@ -11,14 +11,14 @@ import (
 
 func manifestAPI() Check {
 	return Check{
-		ID: "manifest/api-current", Title: "uses APIs that Kubernetes still has", Rung: Manifest, Level: Advice, Episode: "formation",
+		ID: "manifest/api-current", Title: "uses APIs that Kubernetes still has", Rung: Manifest, Level: Advice, Scenario: "formation",
 		Why:    "A removed API version is refused by the next cluster; the Endpoints API is deprecated since 1.33 and holds no more than 1,000 addresses.",
 		Source: "https://kubernetes.io/docs/reference/using-api/deprecation-guide/",
 		Causes: map[string][]string{"removed": nil, "deprecated": nil},
 		Judge: func(v *view.View) []Finding {
 			objects := v.Objects("")
 			if len(objects) == 0 {
-				return []Finding{{Subject: onWorkload(v), Outcome: Unseen, Says: "the manifests were not recorded"}}
+				return []Finding{{Subject: onWorkload(v), Outcome: Unseen, Message: "the manifests were not recorded"}}
 			}
 			var all []Finding
 			for _, o := range objects {
@@ -45,7 +45,7 @@ func current(o recording.Object) Finding {
 		} `json:"rules"`
 	}
 	if err := json.Unmarshal(o.Manifest, &m); err != nil {
-		f.Outcome, f.Says = Unseen, fmt.Sprintf("%s/%s could not be read: %v", o.Kind, o.Name, err)
+		f.Outcome, f.Message = Unseen, fmt.Sprintf("%s/%s could not be read: %v", o.Kind, o.Name, err)
 		return f
 	}
 	if now, is := removed[m.APIVersion]; is {

@@ -10,7 +10,7 @@ import (
 
 func manifestCookieFile() Check {
 	return Check{
-		ID: "manifest/cookie-file-mode", Title: "mounts its cookie file for the owner alone", Rung: Manifest, Level: Latent, Episode: "formation",
+		ID: "manifest/cookie-file-mode", Title: "mounts its cookie file for the owner alone", Rung: Manifest, Level: Latent, Scenario: "formation",
 		Why:    "The VM refuses a .erlang.cookie that others may read and does not start. Secrets are mounted with mode 0644, and fsGroup makes a file group-readable whatever its mode is.",
 		Source: "https://github.com/erlang/otp/blob/master/lib/kernel/src/auth.erl (check_attributes)",
 		Causes: map[string][]string{"too-open": append(upFrom("probe"), "pods/*", "vm/*", "dns/*"), "fs-group": append(upFrom("probe"), "pods/*", "vm/*", "dns/*")},

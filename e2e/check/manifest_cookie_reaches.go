@@ -9,7 +9,7 @@ import (
 
 func manifestCookieReaches() Check {
 	return Check{
-		ID: "manifest/cookie-reaches-vm", Title: "gives the VM the cookie, and not only its command line tool", Rung: Manifest, Level: Latent, Episode: "formation",
+		ID: "manifest/cookie-reaches-vm", Title: "gives the VM the cookie, and not only its command line tool", Rung: Manifest, Level: Latent, Scenario: "formation",
 		Why:    "relx's start script uses RELX_COOKIE for ping, rpc and remote_console only: a node in the foreground takes its cookie from vm.args, and from a random file where there is none.",
 		Source: "https://github.com/erlware/relx/blob/main/priv/templates/extended_bin",
 		Causes: map[string][]string{"tool-only": above("dist/cookie-accepted", "handshake/*")},
@@ -30,7 +30,7 @@ func manifestCookieReaches() Check {
 	}
 }
 
-// cookieGiven tells whether something beside RELX_COOKIE may bring the cookie to the VM: another variable of the same
+// cookieGiven reports whether something beside RELX_COOKIE may bring the cookie to the VM: another variable of the same
 // source, or a -setcookie anywhere.
 func cookieGiven(m *manifests, w *workload, c *container, relx *variable) bool {
 	for _, p := range m.places(w) {

@@ -10,7 +10,7 @@ import (
 
 func manifestCookieSecret() Check {
 	return Check{
-		ID: "manifest/cookie-in-secret", Title: "takes the cookie from a Secret", Rung: Manifest, Level: Advice, Episode: "formation",
+		ID: "manifest/cookie-in-secret", Title: "takes the cookie from a Secret", Rung: Manifest, Level: Advice, Scenario: "formation",
 		Why:    "Whoever knows the cookie runs any code on every node. In a manifest or a ConfigMap it stands in version control, in kubectl describe and in every backup.",
 		Source: "https://kubernetes.io/docs/concepts/configuration/secret/",
 		Causes: map[string][]string{"literal": nil},
@@ -33,7 +33,7 @@ func manifestCookieSecret() Check {
 	}
 }
 
-// holdsCookie tells whether a variable of that name is a distribution cookie by its name.
+// holdsCookie reports whether a variable of that name is a distribution cookie by its name.
 func holdsCookie(name string) bool {
 	return strings.HasSuffix(name, "COOKIE") && !strings.Contains(name, "SESSION")
 }

@@ -8,7 +8,7 @@ import (
 
 func manifestExposed() Check {
 	return Check{
-		ID: "manifest/not-exposed", Title: "keeps epmd and the distribution port inside the cluster", Rung: Manifest, Level: Required, Episode: "formation",
+		ID: "manifest/not-exposed", Title: "keeps epmd and the distribution port inside the cluster", Rung: Manifest, Level: Required, Scenario: "formation",
 		Why:    "Distribution is remote code execution behind nothing but a cookie, in plain text. A LoadBalancer, a NodePort or a hostPort opens it to everybody who reaches the hosts.",
 		Source: "https://www.erlang.org/doc/system/distributed.html#security",
 		Causes: map[string][]string{"by-service": nil, "by-host-port": nil},
@@ -35,7 +35,7 @@ func manifestExposed() Check {
 	}
 }
 
-// distribution tells whether the port is epmd's or the declared distribution port.
+// distribution reports whether the port is epmd's or the declared distribution port.
 func distribution(v *view.View, port int) bool {
 	return port != 0 && (port == v.Profile.EPMDPort || port == v.Profile.DistPort)
 }

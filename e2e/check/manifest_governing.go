@@ -8,7 +8,7 @@ import (
 
 func manifestGoverning() Check {
 	return Check{
-		ID: "manifest/governing-service", Title: "has a Service that governs its StatefulSet", Rung: Manifest, Level: Required, Episode: "formation",
+		ID: "manifest/governing-service", Title: "has a Service that governs its StatefulSet", Rung: Manifest, Level: Required, Scenario: "formation",
 		// Kubernetes promises these names of headless Services only; CoreDNS gives them for others, too (seen; its plugin kubernetes
 		// answers for any endpoint that has a host name), so a cluster IP is no fault here. service/headless is about the Service's own.
 		Why:    "The names POD.SERVICE.NAMESPACE.svc of a StatefulSet's pods exist only under the Service that serviceName names.",

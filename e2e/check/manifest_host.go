@@ -9,7 +9,7 @@ import (
 
 func manifestHost() Check {
 	return Check{
-		ID: "manifest/host-resolves", Title: "names its nodes by hosts that their peers can reach", Rung: Manifest, Level: Required, Episode: "formation",
+		ID: "manifest/host-resolves", Title: "names its nodes by hosts that their peers can reach", Rung: Manifest, Level: Required, Scenario: "formation",
 		Why:    "A peer of NAME@HOST dials HOST. DNS has a pod's own name only below the Service that governs its StatefulSet: POD.SERVICE.NAMESPACE.svc. A Deployment's pods have none, and a machine's address is not the pod's.",
 		Source: "https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/#pods",
 		Causes: alike(append(upFrom("dns"), "pods/*", "vm/*"), "not-in-dns", "other-service", "alone", "of-the-machine"),
@@ -23,7 +23,7 @@ func manifestHost() Check {
 					name, _ := nameIn(p)
 					if _, host, is := strings.Cut(p.in.filledIn(name, 0), "@"); is && host != "" {
 						if w.unresolved(host, f); f.Outcome == Fail {
-							f.Says = fmt.Sprintf("%s of %s names the node %s: ", p.where, w, name) + f.Says
+							f.Message = fmt.Sprintf("%s of %s names the node %s: ", p.where, w, name) + f.Message
 							return
 						}
 					}

@@ -10,7 +10,7 @@ import (
 
 func manifestName() Check {
 	return Check{
-		ID: "manifest/name-per-pod", Title: "gives each pod a node name of its own", Rung: Manifest, Level: Required, Episode: "formation",
+		ID: "manifest/name-per-pod", Title: "gives each pod a node name of its own", Rung: Manifest, Level: Required, Scenario: "formation",
 		Why:    "Nodes of one name are one node to their peers: a connection to the second ends the one to the first, and a name with a fixed host leads all dials to the same place.",
 		Source: "https://kubernetes.io/docs/tasks/inject-data-application/environment-variable-expose-pod-information/",
 		Causes: map[string][]string{"same-name": upFrom("epmd"), "fixed-address": upFrom("epmd")},
@@ -56,7 +56,7 @@ func fixedHost(name string) (host string, fixed bool) {
 	return host, host != "" && !variableIn(name) && !strings.Contains(name, "$")
 }
 
-// perPod tells whether a variable of that name ought to be another in each pod.
+// perPod reports whether a variable of that name ought to be another in each pod.
 func perPod(name string) bool {
 	return strings.HasSuffix(name, "POD_IP") || strings.HasSuffix(name, "POD_NAME") || name == "HOSTNAME"
 }

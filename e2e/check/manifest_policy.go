@@ -10,7 +10,7 @@ import (
 
 func manifestPolicy() Check {
 	return Check{
-		ID: "manifest/network-policy-admits-peers", Title: "lets its peers and DNS through its NetworkPolicies", Rung: Manifest, Level: Required, Episode: "formation",
+		ID: "manifest/network-policy-admits-peers", Title: "lets its peers and DNS through its NetworkPolicies", Rung: Manifest, Level: Required, Scenario: "formation",
 		Why:    "A policy that selects a pod forbids all that it does not list. Peers need epmd's port and the distribution port of each other, and DNS to find each other.",
 		Source: "https://kubernetes.io/docs/concepts/services-networking/network-policies/",
 		Causes: map[string][]string{

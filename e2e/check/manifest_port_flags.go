@@ -9,7 +9,7 @@ import (
 
 func manifestPortFlags() Check {
 	return Check{
-		ID: "manifest/port-pinned-in-flags", Title: "pins the distribution port for the node alone", Rung: Manifest, Level: Latent, Episode: "formation",
+		ID: "manifest/port-pinned-in-flags", Title: "pins the distribution port for the node alone", Rung: Manifest, Level: Latent, Scenario: "formation",
 		Why:    "Every VM that starts in the container reads ERL_FLAGS: the release's own ping, rpc or remote_console wants the same port as the node, and dies with eaddrinuse.",
 		Source: "https://www.erlang.org/doc/apps/erts/erl_cmd.html#environment-variables",
 		Causes: map[string][]string{"for-every-vm": {"console/*", "cli/*"}},

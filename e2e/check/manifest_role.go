@@ -11,7 +11,7 @@ import (
 
 func manifestRole() Check {
 	return Check{
-		ID: "manifest/role-bound", Title: "gives the role that reads its peers to the account of its pods", Rung: Manifest, Level: Required, Episode: "formation",
+		ID: "manifest/role-bound", Title: "gives the role that reads its peers to the account of its pods", Rung: Manifest, Level: Required, Scenario: "formation",
 		Why:    "A role gives nothing to anybody until it is bound. Without that the API server answers 403 to each look for peers, and each node stays alone.",
 		Source: "https://kubernetes.io/docs/reference/access-authn-authz/rbac/#rolebinding-and-clusterrolebinding",
 		Causes: map[string][]string{"unbound": whole, "other-account": whole},
@@ -20,7 +20,7 @@ func manifestRole() Check {
 			return eachWorkload(v, func(_ *manifests, w *workload, f *Finding) {
 				switch {
 				case bad != "":
-					f.Outcome, f.Says = Unseen, bad
+					f.Outcome, f.Message = Unseen, bad
 				case len(r.roles) == 0:
 					f.skip("no role among the manifests reads pods, endpoints or endpointslices")
 				default:

@@ -10,7 +10,7 @@ import (
 
 func manifestUnavailable() Check {
 	return Check{
-		ID: "manifest/max-unavailable", Title: "keeps nodes alive during a rolling update", Rung: Manifest, Level: Latent, Episode: "formation",
+		ID: "manifest/max-unavailable", Title: "keeps nodes alive during a rolling update", Rung: Manifest, Level: Latent, Scenario: "formation",
 		Why:    "Where an update may take all pods at once, nothing is left that a new node could join: what lives only in the cluster's memory is lost at every deploy.",
 		Source: "https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#max-unavailable",
 		Causes: map[string][]string{"all-at-once": nil},

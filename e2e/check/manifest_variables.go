@@ -11,7 +11,7 @@ import (
 
 func manifestVariables() Check {
 	return Check{
-		ID: "manifest/variables-set", Title: "sets the variables that its command lines use", Rung: Manifest, Level: Required, Episode: "formation",
+		ID: "manifest/variables-set", Title: "sets the variables that its command lines use", Rung: Manifest, Level: Required, Scenario: "formation",
 		Why:    "Kubernetes leaves $(NAME) as it is when the container has no such variable, and a start script makes nothing of ${NAME}: a node called shop@ does not start, or is somebody else.",
 		Source: "https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables/",
 		Causes: map[string][]string{
@@ -49,7 +49,7 @@ var (
 	given       = regexp.MustCompile(`^(HOME|HOSTNAME|PATH|PWD|USER|SHELL|LANG|TERM|TMPDIR|ROOTDIR|BINDIR|EMU|PROGNAME|RELEASE_.*|RELX_.*|REL_.*|ERTS_.*|KUBERNETES_.*|.*_SERVICE_(HOST|PORT).*)$`)
 )
 
-// has tells whether the container defines the variable, or may: what a ConfigMap or Secret that is not among the manifests
+// has reports whether the container defines the variable, or may: what a ConfigMap or Secret that is not among the manifests
 // holds is not known, nor what a Secret holds at all.
 func (c *container) has(m *manifests, name string) bool {
 	if c.env(name) != nil {

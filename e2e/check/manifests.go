@@ -145,11 +145,11 @@ func static(v *view.View) (*manifests, []Finding) {
 	m := decode(v)
 	switch {
 	case len(v.Objects("")) == 0:
-		return nil, []Finding{{Subject: onWorkload(v), Outcome: Unseen, Says: "the manifests were not recorded"}}
+		return nil, []Finding{{Subject: onWorkload(v), Outcome: Unseen, Message: "the manifests were not recorded"}}
 	case len(m.unread) > 0:
-		return nil, []Finding{{Subject: onWorkload(v), Outcome: Unseen, Says: "a manifest could not be read: " + m.unread[0]}}
+		return nil, []Finding{{Subject: onWorkload(v), Outcome: Unseen, Message: "a manifest could not be read: " + m.unread[0]}}
 	case len(m.members()) == 0:
-		return nil, []Finding{{Subject: onWorkload(v), Outcome: Unseen, Says: "the profile's workloads are not among the recorded manifests"}}
+		return nil, []Finding{{Subject: onWorkload(v), Outcome: Unseen, Message: "the profile's workloads are not among the recorded manifests"}}
 	}
 	return m, nil
 }
@@ -220,7 +220,7 @@ func (w *workload) replicas() int {
 	}
 }
 
-// covers tells whether labels hold everything that want asks for. Nothing covers nothing.
+// covers reports whether labels hold everything that want asks for. Nothing covers nothing.
 func covers(labels, want map[string]string) bool {
 	for k, v := range want {
 		if labels[k] != v {
@@ -232,8 +232,8 @@ func covers(labels, want map[string]string) bool {
 
 // fail makes a diagnosis of the finding.
 func (f *Finding) fail(code, says, remedy string, seen ...string) {
-	f.Outcome, f.Code, f.Says, f.Remedy, f.Seen = Fail, code, says, remedy, seen
+	f.Outcome, f.Code, f.Message, f.Remedy, f.Seen = Fail, code, says, remedy, seen
 }
 
 // skip says why the check does not apply to the finding's subject.
-func (f *Finding) skip(why string) { f.Outcome, f.Says = NotApplicable, why }
+func (f *Finding) skip(why string) { f.Outcome, f.Message = NotApplicable, why }

@@ -196,7 +196,7 @@ func (c *container) env(name string) *variable {
 // reference is a variable in a text: $(NAME) is Kubernetes' to replace, ${NAME} a shell's or a start script's.
 var reference = regexp.MustCompile(`\$\$?\([A-Z_][A-Z0-9_]*\)|\$\{[A-Z_][A-Z0-9_]*(:?-[^}]*)?\}`)
 
-// variable tells whether the text is anything but literal.
+// variable reports whether the text is anything but literal.
 func variableIn(text string) bool { return reference.MatchString(text) }
 
 // inCluster is a Service's name in the long form that DNS has for it.
@@ -205,7 +205,7 @@ var inCluster = regexp.MustCompile(`([a-z0-9](?:[a-z0-9-]*[a-z0-9])?)\.(?:\$[({]
 // byItself is such a name that is not the end of a pod's.
 var byItself = regexp.MustCompile(`(?:^|[^.a-z0-9-])` + inCluster.String())
 
-// asked tells whether one of the nodes' own texts holds that Service's name, and not only names of pods below it.
+// asked reports whether one of the nodes' own texts holds that Service's name, and not only names of pods below it.
 func (m *manifests) asked(service string) bool {
 	return slices.ContainsFunc(m.members(), func(w *workload) bool {
 		return slices.ContainsFunc(m.places(w), func(p place) bool {

@@ -10,7 +10,7 @@ import (
 
 func meshFull() Check {
 	return Check{
-		ID: "mesh/full", Title: "sees every node from every node", Rung: Mesh, Level: Required, Episode: "formation",
+		ID: "mesh/full", Title: "sees every node from every node", Rung: Mesh, Level: Required, Scenario: "formation",
 		Why:    "nodes() on one node says nothing about the others: links are made by either side and lost by either side. Only all views together are the mesh.",
 		Source: "https://www.erlang.org/doc/system/distributed.html#node-connections",
 		Causes: map[string][]string{"not-in-view": after("mesh/full"), "stale-node": after("mesh/full"), "too-few": after("mesh/full")},
@@ -28,7 +28,7 @@ func judgeFull(v *view.View) []Finding {
 		return none(v, "the workload was not deployed")
 	}
 	if want := v.Profile.Replicas(); len(m.pods) < want {
-		all = append(all, Finding{Subject: onWorkload(v), Of: images(v), Outcome: Fail, Code: "too-few", Says: fmt.Sprintf("%d of %d nodes are there", len(m.pods), want)})
+		all = append(all, Finding{Subject: onWorkload(v), Of: images(v), Outcome: Fail, Code: "too-few", Message: fmt.Sprintf("%d of %d nodes are there", len(m.pods), want)})
 	}
 	groups := m.placeInGroups()
 	for i := range m.pods {
@@ -50,8 +50,8 @@ func (m *roll) views(v *view.View, i int, groups []Subject) []Finding {
 	var all []Finding
 	if len(look.stale) > 0 {
 		all = append(all, Finding{Subject: onPod(p), Outcome: Fail, Code: "stale-node", At: look.t,
-			Says:   fmt.Sprintf("%s still sees %s, whose pod has left", p.Node(), list(look.stale)),
-			Remedy: "let SIGTERM reach the VM, so that it ends its connections; else they are noticed after net_ticktime only"})
+			Message: fmt.Sprintf("%s still sees %s, whose pod has left", p.Node(), list(look.stale)),
+			Remedy:  "let SIGTERM reach the VM, so that it ends its connections; else they are noticed after net_ticktime only"})
 	}
 	seen := 0
 	var around []Subject
@@ -72,7 +72,7 @@ func (m *roll) views(v *view.View, i int, groups []Subject) []Finding {
 			f.Of = append(f.Of, groups[i], groups[j])
 		}
 		if look.nodes == nil {
-			f.Outcome, f.Says, f.Of = Unseen, look.why, append(f.Of, around...)
+			f.Outcome, f.Message, f.Of = Unseen, look.why, append(f.Of, around...)
 		} else {
 			m.misses(v, &f, p, q, look.nodes)
 		}
@@ -90,7 +90,7 @@ func (m *roll) misses(v *view.View, f *Finding, p, q *view.Pod, n *recording.Nod
 		name = q.Name + " (which did not say its name)"
 	}
 	f.Outcome, f.Code = Fail, "not-in-view"
-	f.Says = fmt.Sprintf("%s (%s) does not see %s %.0f s after the objects were made: nodes() is [%s]", p.Node(), p.Name, name, (m.at - m.began).Seconds(), strings.Join(firstOf(n.Visible, 8), ", "))
+	f.Message = fmt.Sprintf("%s (%s) does not see %s %.0f s after the objects were made: nodes() is [%s]", p.Node(), p.Name, name, (m.at - m.began).Seconds(), strings.Join(firstOf(n.Visible, 8), ", "))
 	f.Remedy = "everything below was seen to work: look at the discovery of " + p.Name + " in its log"
 	f.Try = fmt.Sprintf("kubectl -n %s logs %s", v.Header.Namespace, p.Name)
 }

@@ -10,7 +10,7 @@ import (
 
 func meshLinksAlive() Check {
 	return Check{
-		ID: "mesh/links-alive", Title: "hears something on every link within the time of its ticks", Rung: Mesh, Level: Required, Episode: "formation",
+		ID: "mesh/links-alive", Title: "hears something on every link within the time of its ticks", Rung: Mesh, Level: Required, Scenario: "formation",
 		Why:    "A link whose packets are dropped stays in nodes() until net_ticktime runs out, a minute by default, while every message on it is lost. The kernel knows at once how long it has heard nothing.",
 		Source: "https://www.erlang.org/doc/apps/kernel/kernel_app.html (net_ticktime, net_tickintensity)",
 		Causes: map[string][]string{"no-data": after("mesh/links-alive"), "backing-off": after("mesh/links-alive")},
@@ -40,7 +40,7 @@ func linksOf(v *view.View, p *view.Pod, pods []*view.Pod, peers *view.Peers, lim
 	unseen := Finding{Subject: onPod(p), Outcome: Unseen}
 	looks := watched(p, v.End())
 	if len(looks) == 0 {
-		unseen.Of, unseen.Says = toward(v, p), fmt.Sprintf("the sockets of %s were not watched in the last %.1f s", p.Name, lately.Seconds())
+		unseen.Of, unseen.Message = toward(v, p), fmt.Sprintf("the sockets of %s were not watched in the last %.1f s", p.Name, lately.Seconds())
 		return []Finding{unseen}
 	}
 	var all []Finding
@@ -55,7 +55,7 @@ func linksOf(v *view.View, p *view.Pod, pods []*view.Pod, peers *view.Peers, lim
 	})
 	if linked == 0 && len(pods) > 1 {
 		unseen.Of = everything(v) // it is but the echo of a mesh that is not there
-		unseen.Says = fmt.Sprintf("%s holds no link to any member", p.Name)
+		unseen.Message = fmt.Sprintf("%s holds no link to any member", p.Name)
 		return []Finding{unseen}
 	}
 	if len(all) < linked || linked == 0 {
@@ -95,12 +95,12 @@ func alive(v *view.View, p, q *view.Pod, l recording.Link, looks []recording.Eve
 	f.Remedy = "look for what drops the packets of this connection and not those of others: a rule that was added, a route that changed, a connection table that lost it"
 	if n := retrying(l, looks); n > view.MaxGap {
 		f.Outcome, f.Code = Fail, "backing-off"
-		f.Says = fmt.Sprintf("the link %s - %s between %s and %s has not got its data across for more than %.1f s: the kernel sends the same again, %d times so far", l.Local, l.Remote, p.Name, q.Name, n.Seconds(), l.Backoff)
+		f.Message = fmt.Sprintf("the link %s - %s between %s and %s has not got its data across for more than %.1f s: the kernel sends the same again, %d times so far", l.Local, l.Remote, p.Name, q.Name, n.Seconds(), l.Backoff)
 		return f
 	}
 	limit := silence(q)
 	if limit < 0 {
-		return Finding{Subject: f.Subject, Outcome: Unseen, Of: toward(v, q), At: f.At, Says: fmt.Sprintf("net_ticktime of %s could not be read, so that nobody knows how long it may be silent", orName(q))}
+		return Finding{Subject: f.Subject, Outcome: Unseen, Of: toward(v, q), At: f.At, Message: fmt.Sprintf("net_ticktime of %s could not be read, so that nobody knows how long it may be silent", orName(q))}
 	}
 	k := q.Kernel()
 	switch late := l.Idle - limit; {
@@ -108,10 +108,10 @@ func alive(v *view.View, p, q *view.Pod, l recording.Link, looks []recording.Eve
 		return Finding{Subject: f.Subject, Outcome: Pass, At: f.At}
 	case late <= v.Pressure(f.At-l.Idle, f.At):
 		f.Outcome, f.Remedy = Unseen, ""
-		f.Says = fmt.Sprintf("%s heard nothing from %s for %.1f s, %.1f s are allowed; the machine was short of CPU for as long as that is too much", p.Name, q.Name, l.Idle.Seconds(), limit.Seconds())
+		f.Message = fmt.Sprintf("%s heard nothing from %s for %.1f s, %.1f s are allowed; the machine was short of CPU for as long as that is too much", p.Name, q.Name, l.Idle.Seconds(), limit.Seconds())
 	default:
 		f.Outcome, f.Code = Fail, "no-data"
-		f.Says = fmt.Sprintf("%s has heard nothing on its link with %s for %.1f s; a tick is due every %.1f s (net_ticktime %.0f s, intensity %d): it believes in a link that is dead", orName(p), orName(q), l.Idle.Seconds(), (k.TickTime / time.Duration(k.TickIntensity)).Seconds(), k.TickTime.Seconds(), k.TickIntensity)
+		f.Message = fmt.Sprintf("%s has heard nothing on its link with %s for %.1f s; a tick is due every %.1f s (net_ticktime %.0f s, intensity %d): it believes in a link that is dead", orName(p), orName(q), l.Idle.Seconds(), (k.TickTime / time.Duration(k.TickIntensity)).Seconds(), k.TickTime.Seconds(), k.TickIntensity)
 	}
 	return f
 }

@@ -12,7 +12,7 @@ import (
 
 func meshLinksMatchViews() Check {
 	return Check{
-		ID: "mesh/links-match-views", Title: "holds a connection for every name in its views, and no other", Rung: Mesh, Level: Required, Episode: "formation",
+		ID: "mesh/links-match-views", Title: "holds a connection for every name in its views, and no other", Rung: Mesh, Level: Required, Scenario: "formation",
 		Why:    "nodes() is what the VM believes; the kernel's socket table is what there is. A name without a connection is a peer that hears nothing.",
 		Source: "https://man7.org/linux/man-pages/man7/sock_diag.7.html",
 		Causes: map[string][]string{"name-without-link": after("mesh/links-match-views"), "link-without-name": after("mesh/links-match-views")},
@@ -31,7 +31,7 @@ func linksMatchViews(v *view.View) []Finding {
 	from, to := settled(v)
 	from = max(from, to-max(v.Profile.Hold.D(), recent))
 	pods := members(v)
-	w := &wiring{v: v, pods: pods, peers: v.Peers(pods), call: v.Roll(pods, to), from: from, to: to, read: map[spot]*table{}}
+	w := &wiring{v: v, pods: pods, peers: v.Peers(pods), call: v.Membership(pods, to), from: from, to: to, read: map[spot]*table{}}
 	for _, p := range pods {
 		var looks []recording.Event
 		for _, e := range view.Between(p.Sockets, from, to) {
@@ -56,7 +56,7 @@ type wiring struct {
 	v        *view.View
 	pods     []*view.Pod
 	peers    *view.Peers
-	call     *view.Roll
+	call     *view.Membership
 	from, to time.Duration
 
 	looks [][]recording.Event // the tables of the pod in the same place
@@ -104,11 +104,11 @@ func (w *wiring) judge(i int, p *view.Pod) []Finding {
 	unseen := Finding{Subject: onPod(p), Outcome: Unseen}
 	switch {
 	case last < 0 || w.to-looks[last].T > lately:
-		unseen.Says = fmt.Sprintf("the sockets of %s were not watched in the last %.1f s", p.Name, lately.Seconds())
+		unseen.Message = fmt.Sprintf("the sockets of %s were not watched in the last %.1f s", p.Name, lately.Seconds())
 	case w.table(i, last).named == nil:
-		_, _, unseen.Says = belief(p, looks[last].T)
+		_, _, unseen.Message = belief(p, looks[last].T)
 	case w.to-w.from <= differs:
-		unseen.Says = fmt.Sprintf("%s was watched for %.1f s, what differs for %.0f s counts", p.Name, (w.to - w.from).Seconds(), differs.Seconds())
+		unseen.Message = fmt.Sprintf("%s was watched for %.1f s, what differs for %.0f s counts", p.Name, (w.to - w.from).Seconds(), differs.Seconds())
 	default:
 		all := append(w.withoutLink(i, p), w.withoutName(i, p)...)
 		if len(all) == 0 {
@@ -143,14 +143,14 @@ func (w *wiring) withoutLink(i int, p *view.Pod) []Finding {
 			continue
 		}
 		all = append(all, Finding{Subject: onPair(p, q), Of: []Subject{onPair(q, p)}, Outcome: Fail, Code: "name-without-link", At: looks[last].T,
-			Says:   fmt.Sprintf("%s is in nodes() of %s, and no connection between %s and %s has been in the socket tables for %.1f s", q.Node(), orName(p), p.Name, q.Name, since.Seconds()),
-			Remedy: "the VM has not noticed the end of a connection: look for what answers in the peer's place, and at net_ticktime",
-			Try:    fmt.Sprintf("kubectl -n %s exec %s -- cat /proc/net/tcp /proc/net/tcp6", w.v.Header.Namespace, p.Name)})
+			Message: fmt.Sprintf("%s is in nodes() of %s, and no connection between %s and %s has been in the socket tables for %.1f s", q.Node(), orName(p), p.Name, q.Name, since.Seconds()),
+			Remedy:  "the VM has not noticed the end of a connection: look for what answers in the peer's place, and at net_ticktime",
+			Try:     fmt.Sprintf("kubectl -n %s exec %s -- cat /proc/net/tcp /proc/net/tcp6", w.v.Header.Namespace, p.Name)})
 	}
 	return all
 }
 
-// linkedSince tells whether a table of the pod in place j shows a link to the one in place i since then, or there is none
+// linkedSince reports whether a table of the pod in place j shows a link to the one in place i since then, or there is none
 // to tell.
 func (w *wiring) linkedSince(since time.Duration, j, i int) bool {
 	known := false
@@ -183,10 +183,10 @@ func (w *wiring) withoutName(i int, p *view.Pod) []Finding {
 		}
 		q := w.pods[j]
 		all = append(all, Finding{Subject: onPair(p, q), Of: []Subject{onPair(q, p)}, Outcome: Fail, Code: "link-without-name", At: looks[last].T,
-			Says:   fmt.Sprintf("the connection %s - %s between %s and %s has been there for %.1f s, and %s is not in nodes() of %s", l.Local, l.Remote, p.Name, q.Name, since.Seconds(), orName(q), orName(p)),
-			Remedy: "a handshake that never ended, or a peer that was dropped on one side: look for the other node's name in the logs of both",
-			Try:    fmt.Sprintf("kubectl -n %s logs %s", w.v.Header.Namespace, p.Name)})
+			Message: fmt.Sprintf("the connection %s - %s between %s and %s has been there for %.1f s, and %s is not in nodes() of %s", l.Local, l.Remote, p.Name, q.Name, since.Seconds(), orName(q), orName(p)),
+			Remedy:  "a handshake that never ended, or a peer that was dropped on one side: look for the other node's name in the logs of both",
+			Try:     fmt.Sprintf("kubectl -n %s logs %s", w.v.Header.Namespace, p.Name)})
 	}
-	slices.SortFunc(all, func(a, b Finding) int { return strings.Compare(a.Subject.Peer+a.Says, b.Subject.Peer+b.Says) })
+	slices.SortFunc(all, func(a, b Finding) int { return strings.Compare(a.Subject.Peer+a.Message, b.Subject.Peer+b.Message) })
 	return all
 }

@@ -8,7 +8,7 @@ import (
 
 func meshNobodyForeign() Check {
 	return Check{
-		ID: "mesh/nobody-foreign", Title: "has nobody in the mesh who does not belong there", Rung: Mesh, Level: Required, Episode: "formation",
+		ID: "mesh/nobody-foreign", Title: "has nobody in the mesh who does not belong there", Rung: Mesh, Level: Required, Scenario: "formation",
 		Why:    "Whoever shares the cookie and is found once is in the cluster with all rights: another application behind the same Service becomes part of this one.",
 		Source: "https://www.erlang.org/doc/system/distributed.html#security",
 		Causes: map[string][]string{"foreign-node": after("mesh/nobody-foreign"), "not-alone": after("mesh/nobody-foreign")},
@@ -36,10 +36,10 @@ func foreigners(v *view.View, p *view.Pod, m *roll, l look) Finding {
 	f := Finding{Subject: onPod(p), Outcome: Pass, At: l.t}
 	switch {
 	case l.nodes == nil:
-		f.Outcome, f.Says, f.Of = Unseen, l.why, toward(v, p)
+		f.Outcome, f.Message, f.Of = Unseen, l.why, toward(v, p)
 	case len(l.foreign) > 0:
 		f.Outcome, f.Code = Fail, "foreign-node"
-		f.Says = fmt.Sprintf("%s sees %s, which is no node of this workload", p.Node(), list(l.foreign))
+		f.Message = fmt.Sprintf("%s sees %s, which is no node of this workload", p.Node(), list(l.foreign))
 		f.Remedy = "give each cluster a cookie and a Service of its own"
 		f.Try = fmt.Sprintf("kubectl get pods -A -o wide, and look for the addresses of %s", list(l.foreign))
 	case v.MeansNoMesh():
@@ -60,6 +60,6 @@ func notAlone(f *Finding, p *view.Pod, m *roll, l look) {
 		return
 	}
 	f.Outcome, f.Code = Fail, "not-alone"
-	f.Says = fmt.Sprintf("%s sees %s, and the profile means each node to be alone (expect.topology: none)", p.Node(), list(met))
+	f.Message = fmt.Sprintf("%s sees %s, and the profile means each node to be alone (expect.topology: none)", p.Node(), list(met))
 	f.Remedy = "leave expect.topology out of the profile if they are meant to be a cluster; else look for the discovery that connects them"
 }

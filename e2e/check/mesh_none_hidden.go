@@ -8,13 +8,13 @@ import (
 
 func meshNoneHidden() Check {
 	return Check{
-		ID: "mesh/none-hidden", Title: "has no member that only nodes(hidden) shows", Rung: Mesh, Level: Latent, Episode: "formation",
+		ID: "mesh/none-hidden", Title: "has no member that only nodes(hidden) shows", Rung: Mesh, Level: Latent, Scenario: "formation",
 		Why:    "A member behind a hidden link is connected and yet not in nodes(): process groups, global and libraries that walk nodes() pass it over.",
 		Source: "https://www.erlang.org/doc/system/distributed.html#hidden-nodes",
 		Causes: map[string][]string{"hidden-member": after("mesh/none-hidden")},
 		Judge: undisturbed(func(v *view.View) []Finding {
 			m := meshRoll(v)
-			call := v.Roll(m.pods, m.at)
+			call := v.Membership(m.pods, m.at)
 			var all []Finding
 			for i, p := range m.pods {
 				all = append(all, hiddenPeers(v, m, call, i, p)...)
@@ -28,10 +28,10 @@ func meshNoneHidden() Check {
 }
 
 // hiddenPeers looks for members only: who looks in from outside, a monitor or a console, is hidden on purpose.
-func hiddenPeers(v *view.View, m *roll, call *view.Roll, i int, p *view.Pod) []Finding {
+func hiddenPeers(v *view.View, m *roll, call *view.Membership, i int, p *view.Pod) []Finding {
 	l := m.looks[i]
 	if l.nodes == nil {
-		return []Finding{{Subject: onPod(p), Outcome: Unseen, Says: l.why, Of: toward(v, p)}}
+		return []Finding{{Subject: onPod(p), Outcome: Unseen, Message: l.why, Of: toward(v, p)}}
 	}
 	var all []Finding
 	if len(l.nodes.Hidden) > 0 {
@@ -41,9 +41,9 @@ func hiddenPeers(v *view.View, m *roll, call *view.Roll, i int, p *view.Pod) []F
 				continue
 			}
 			all = append(all, Finding{Subject: onPair(p, q), Outcome: Fail, Code: "hidden-member", At: l.t,
-				Says:   fmt.Sprintf("%s is in nodes(hidden) of %s and not in its nodes(): one of the two was started with -hidden", q.Node(), p.Node()),
-				Remedy: "take -hidden out of vm.args, ERL_FLAGS and the start command",
-				Try:    epmdNames(v, q)})
+				Message: fmt.Sprintf("%s is in nodes(hidden) of %s and not in its nodes(): one of the two was started with -hidden", q.Node(), p.Node()),
+				Remedy:  "take -hidden out of vm.args, ERL_FLAGS and the start command",
+				Try:     epmdNames(v, q)})
 		}
 	}
 	if len(all) == 0 {

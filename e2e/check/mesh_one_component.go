@@ -8,7 +8,7 @@ import (
 
 func meshOneComponent() Check {
 	return Check{
-		ID: "mesh/one-component", Title: "is one cluster, not several", Rung: Mesh, Level: Required, Episode: "formation",
+		ID: "mesh/one-component", Title: "is one cluster, not several", Rung: Mesh, Level: Required, Scenario: "formation",
 		Why:    "Nodes that start at the same time and find nobody may each found a cluster of their own. Each looks healthy from inside, and they never meet.",
 		Source: "https://github.com/rabbitmq/rabbitmq-server/issues/13043",
 		Causes: map[string][]string{"separate-clusters": append(after("mesh/one-component"), "discovery/alive")},
@@ -25,7 +25,7 @@ func oneComponent(v *view.View) []Finding {
 	if len(groups) == 1 {
 		f := Finding{Subject: onWorkload(v), Outcome: Pass, At: m.at}
 		if len(m.pods) == 1 && m.looks[0].nodes == nil {
-			f.Outcome, f.Says, f.Of = Unseen, m.looks[0].why, []Subject{onPod(m.pods[0])}
+			f.Outcome, f.Message, f.Of = Unseen, m.looks[0].why, []Subject{onPod(m.pods[0])}
 		}
 		return []Finding{f}
 	}
@@ -59,7 +59,7 @@ func apart(v *view.View, m *roll, groups [][]*view.Pod, g []*view.Pod, unseen ma
 	}
 	for _, p := range g {
 		if why := unseen[p]; why != "" {
-			f.Outcome, f.Code, f.Says = Unseen, "", why+": whether it is in the cluster is not known"
+			f.Outcome, f.Code, f.Message = Unseen, "", why+": whether it is in the cluster is not known"
 			f.Of = append(f.Of, toward(v, p)...)
 			return f
 		}
@@ -68,7 +68,7 @@ func apart(v *view.View, m *roll, groups [][]*view.Pod, g []*view.Pod, unseen ma
 		f.Seen = append(f.Seen, fmt.Sprintf("cluster %d: %s", i+1, list(podNames(h))))
 	}
 	f.Seen = firstOf(f.Seen, 8)
-	f.Says = fmt.Sprintf("%d separate clusters %.0f s after the objects were made: %s see%s nobody of %s", len(groups), (m.at - m.began).Seconds(), list(podNames(g)), s(len(g)), list(podNames(groups[0])))
+	f.Message = fmt.Sprintf("%d separate clusters %.0f s after the objects were made: %s see%s nobody of %s", len(groups), (m.at - m.began).Seconds(), list(podNames(g)), s(len(g)), list(podNames(groups[0])))
 	f.Remedy = "let discovery go on looking after it has found its first peers or none, on every node"
 	f.Try = fmt.Sprintf("kubectl -n %s logs %s", v.Header.Namespace, g[0].Name)
 	return f

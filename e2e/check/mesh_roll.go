@@ -38,9 +38,9 @@ func newRoll(v *view.View) *roll {
 		m.began = a.T
 	}
 	if m.first, m.formed = v.FirstFull(m.began); m.formed && !v.Mesh(m.at).Full && !v.MeansNoMesh() {
-		m.at, m.pods = m.first, v.Must(m.first)
+		m.at, m.pods = m.first, v.Expected(m.first)
 	}
-	call := v.Roll(m.pods, m.at)
+	call := v.Membership(m.pods, m.at)
 	for _, p := range m.pods {
 		var l look
 		if l.nodes, l.t, l.why = belief(p, m.at); l.nodes != nil {

@@ -12,7 +12,7 @@ import (
 
 func meshStable() Check {
 	return Check{
-		ID: "mesh/stable", Title: "keeps the full mesh while nothing happens", Rung: Mesh, Level: Required, Episode: "formation",
+		ID: "mesh/stable", Title: "keeps the full mesh while nothing happens", Rung: Mesh, Level: Required, Scenario: "formation",
 		Why:    "A mesh that tears itself apart and heals (an address that comes and goes in DNS, overlapping partitions) looks full at every second glance.",
 		Source: "https://www.erlang.org/doc/apps/kernel/kernel_app.html (prevent_overlapping_partitions)",
 		Causes: map[string][]string{"flapping": after("mesh/stable")},
@@ -22,18 +22,18 @@ func meshStable() Check {
 				// Each pod's stability is unseen; what keeps the mesh from forming explains it.
 				whole := everything(v)
 				return eachMember(v, func(p *view.Pod) Finding {
-					return Finding{Subject: onPod(p), Of: whole, Outcome: Unseen, Says: "the mesh was never full, so that it could not be seen to stay so"}
+					return Finding{Subject: onPod(p), Of: whole, Outcome: Unseen, Message: "the mesh was never full, so that it could not be seen to stay so"}
 				})
 			}
 			hold := v.Profile.Hold.D()
 			from := max(first, v.End()-hold)
-			rolls := v.Rolls(v.Must(v.End()), from, v.End())
+			rolls := v.Memberships(v.Expected(v.End()), from, v.End())
 			return eachMember(v, func(p *view.Pod) Finding { return stable(p, rolls, from, v.End(), hold) })
 		})),
 	}
 }
 
-func stable(p *view.Pod, rolls func(time.Duration) *view.Roll, from, to, hold time.Duration) Finding {
+func stable(p *view.Pod, rolls func(time.Duration) *view.Membership, from, to, hold time.Duration) Finding {
 	f := Finding{Subject: onPod(p), Outcome: Pass, At: to, Took: to - from}
 	var losses []string
 	looks := view.Between(p.Nodes, from, to)
@@ -53,12 +53,12 @@ func stable(p *view.Pod, rolls func(time.Duration) *view.Roll, from, to, hold ti
 	switch {
 	case len(losses) > 0:
 		f.Outcome, f.Code = Fail, "flapping"
-		f.Says = fmt.Sprintf("the view of %s was not full in %d of %d looks of the last %.0f s, though nothing was done to the cluster", p.Node(), len(losses), len(looks), (to - from).Seconds())
+		f.Message = fmt.Sprintf("the view of %s was not full in %d of %d looks of the last %.0f s, though nothing was done to the cluster", p.Node(), len(losses), len(looks), (to - from).Seconds())
 		f.Seen = firstOf(losses, 8)
 	case !covered:
-		f.Outcome, f.Says = Unseen, fmt.Sprintf("the view of %s was not watched for %.1f s of the %.0f s, at most %.0f s may be missed", p.Name, gap.Seconds(), (to-from).Seconds(), view.MaxGap.Seconds())
+		f.Outcome, f.Message = Unseen, fmt.Sprintf("the view of %s was not watched for %.1f s of the %.0f s, at most %.0f s may be missed", p.Name, gap.Seconds(), (to-from).Seconds(), view.MaxGap.Seconds())
 	case to-from < hold:
-		f.Outcome, f.Says = Unseen, fmt.Sprintf("the mesh was watched for %.1f s after it was full, %.0f s are needed", (to-from).Seconds(), hold.Seconds())
+		f.Outcome, f.Message = Unseen, fmt.Sprintf("the mesh was watched for %.1f s after it was full, %.0f s are needed", (to-from).Seconds(), hold.Seconds())
 	}
 	return f
 }

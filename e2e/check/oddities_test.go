@@ -15,12 +15,12 @@ import (
 
 // oddity is something that happens around healthy clusters. No check may turn red, or even grey, for it.
 type oddity struct {
-	name    string
-	episode string // "" for each
-	change  func(s *rt.Story)
+	name     string
+	scenario string // "" for each
+	change   func(s *rt.Story)
 }
 
-// settled are the episodes in which pod 1 is there from beginning to end.
+// settled are the scenarios in which pod 1 is there from beginning to end.
 const settled = "formation recovery"
 
 func oddities() []oddity {
@@ -119,18 +119,18 @@ func TestHealthyOddities(t *testing.T) {
 	for _, o := range slices.Concat(oddities(), manifestOddities()) {
 		views := map[string]*view.View{}
 		for _, c := range check.All() {
-			if o.episode != "" && !strings.Contains(o.episode, c.Episode) || c.Episode == "console" {
+			if o.scenario != "" && !strings.Contains(o.scenario, c.Scenario) || c.Scenario == "console" {
 				continue
 			}
-			if views[c.Episode] == nil {
-				s := healthy(c.Episode)
+			if views[c.Scenario] == nil {
+				s := healthy(c.Scenario)
 				o.change(s)
-				views[c.Episode] = fold(t, s)
+				views[c.Scenario] = fold(t, s)
 			}
 			t.Run(o.name+"/"+c.ID, func(t *testing.T) {
-				for _, f := range c.Judge(views[c.Episode]) {
+				for _, f := range c.Judge(views[c.Scenario]) {
 					if f.Outcome != check.Pass && (f.Outcome != check.NotApplicable || !passesElsewhere(c.ID)) {
-						t.Errorf("%s: %s %s: %s", f.Subject, f.Outcome, f.Code, f.Says)
+						t.Errorf("%s: %s %s: %s", f.Subject, f.Outcome, f.Code, f.Message)
 					}
 				}
 			})

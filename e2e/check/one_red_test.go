@@ -198,7 +198,7 @@ func speechless(i int) func(s *rt.Story) {
 	})
 }
 
-// concerns tells whether the agent's event is about that pod.
+// concerns reports whether the agent's event is about that pod.
 func concerns(e recording.Event, uid string) bool {
 	switch {
 	case e.Nodes != nil:
@@ -234,17 +234,17 @@ func TestOneFaultIsOneRed(t *testing.T) {
 		t.Run(x.name, func(t *testing.T) {
 			s := rt.Formation(3)
 			x.change(s)
-			p := judge.Judge("dns-a", []judge.Episode{{Name: "formation", View: fold(t, s)}}, check.All())
+			p := judge.Judge("dns-a", []judge.Scenario{{Name: "formation", View: fold(t, s)}}, check.All())
 			var red []string
 			for _, r := range p.Results {
 				switch r.Verdict {
 				case judge.Fail:
 					red = append(red, r.ID)
 					if !slices.Contains(x.red, r.ID) {
-						t.Errorf("%s is red: %s %s", r.ID, r.Code, r.Says)
+						t.Errorf("%s is red: %s %s", r.ID, r.Code, r.Message)
 					}
 				case judge.Unknown:
-					t.Errorf("%s is unknown: %s", r.ID, r.Says)
+					t.Errorf("%s is unknown: %s", r.ID, r.Message)
 				}
 			}
 			slices.Sort(red)

@@ -9,7 +9,7 @@ import (
 
 func podsReady() Check {
 	return Check{
-		ID: "pods/ready", Title: "gets every pod Ready", Rung: Pods, Level: Required, Episode: "formation",
+		ID: "pods/ready", Title: "gets every pod Ready", Rung: Pods, Level: Required, Scenario: "formation",
 		Why:    "A headless Service lists only Ready pods unless it publishes the others too: a pod that is not Ready may be invisible to its peers.",
 		Source: "https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/#a-aaaa-records",
 		// A start that is not over may have helpers of its own registered with epmd.
@@ -23,9 +23,9 @@ func podsReady() Check {
 					f.Took = f.At - p.First
 				} else {
 					f.Outcome, f.Code = Fail, "not-ready"
-					f.Says = fmt.Sprintf("%s was not Ready after %.0f s", p.Name, (v.End() - p.First).Seconds())
+					f.Message = fmt.Sprintf("%s was not Ready after %.0f s", p.Name, (v.End() - p.First).Seconds())
 					if why := p.Last().NotReady; why != "" {
-						f.Says += ": " + why
+						f.Message += ": " + why
 					}
 					for _, c := range p.Last().Containers {
 						f.Seen = append(f.Seen, lastLog(c)...)

@@ -9,7 +9,7 @@ import (
 
 func podsRunning() Check {
 	return Check{
-		ID: "pods/running", Title: "runs every replica without a restart", Rung: Pods, Level: Required, Episode: "formation",
+		ID: "pods/running", Title: "runs every replica without a restart", Rung: Pods, Level: Required, Scenario: "formation",
 		Why:    "A node that crashes or never starts cannot be a member; one that restarts comes back as another node.",
 		Source: "https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/",
 		Causes: stopped(),
@@ -24,7 +24,7 @@ func podsRunning() Check {
 			}
 			if want := v.Profile.Replicas(); len(pods) < want {
 				all = append(all, Finding{Subject: onWorkload(v), Of: images(v), Outcome: Fail, Code: "not-created",
-					Says: fmt.Sprintf("%d of %d pods were created", len(pods), want), Seen: notices(v, workloadObjects(v)...)})
+					Message: fmt.Sprintf("%d of %d pods were created", len(pods), want), Seen: notices(v, workloadObjects(v)...)})
 			}
 			for _, p := range pods {
 				all = append(all, running(v, p))
@@ -34,7 +34,7 @@ func podsRunning() Check {
 	}
 }
 
-// notDeployed tells whether the run ended before the workload's objects were made. That there are no nodes is no fault of theirs
+// notDeployed reports whether the run ended before the workload's objects were made. That there are no nodes is no fault of theirs
 // then.
 func notDeployed(v *view.View, pods []*view.Pod) bool {
 	_, applied := v.Act("apply")
@@ -58,13 +58,13 @@ func running(v *view.View, p *view.Pod) Finding {
 		switch {
 		case c.State != "running":
 			f.Outcome, f.Code = Fail, "not-running"
-			f.Says = fmt.Sprintf("container %s of %s is %s%s", c.Name, p.Name, c.State, because(c))
+			f.Message = fmt.Sprintf("container %s of %s is %s%s", c.Name, p.Name, c.State, because(c))
 		case c.Restarts > 0 && !p.Ready(v.End()):
 			f.Outcome, f.Code = Fail, "restarting"
-			f.Says = fmt.Sprintf("container %s of %s has restarted %d times and is not ready", c.Name, p.Name, c.Restarts)
+			f.Message = fmt.Sprintf("container %s of %s has restarted %d times and is not ready", c.Name, p.Name, c.Restarts)
 		case c.Restarts > 0:
 			f.Outcome, f.Code = Fail, "restarted"
-			f.Says = fmt.Sprintf("container %s of %s has restarted %d times", c.Name, p.Name, c.Restarts)
+			f.Message = fmt.Sprintf("container %s of %s has restarted %d times", c.Name, p.Name, c.Restarts)
 		default:
 			continue
 		}
@@ -75,15 +75,15 @@ func running(v *view.View, p *view.Pod) Finding {
 		}
 		if line, why, found := lastWords(append([]string{c.Message}, c.Log...)); found {
 			f.Code, f.Remedy = why.code, why.remedy
-			f.Says += fmt.Sprintf("; it says %q", line)
+			f.Message += fmt.Sprintf("; it says %q", line)
 		}
 		return f
 	}
 	if len(s.Containers) == 0 || s.Phase != "Running" {
 		f.Outcome, f.Code = Fail, "not-running"
-		f.Says = fmt.Sprintf("%s is %s", p.Name, s.Phase)
+		f.Message = fmt.Sprintf("%s is %s", p.Name, s.Phase)
 		if s.NotReady != "" {
-			f.Says += ": " + s.NotReady
+			f.Message += ": " + s.NotReady
 		}
 		f.Seen = notices(v, "Pod/"+p.Name)
 		f.Try = fmt.Sprintf("kubectl -n %s describe pod %s", v.Header.Namespace, p.Name)

@@ -44,7 +44,7 @@ type selector struct {
 	} `json:"matchExpressions"`
 }
 
-// selects tells whether the selector fits the labels. An empty one fits all.
+// selects reports whether the selector fits the labels. An empty one fits all.
 func (s *selector) selects(labels map[string]string) bool {
 	if len(s.MatchLabels) > 0 && !covers(labels, s.MatchLabels) {
 		return false
@@ -62,7 +62,7 @@ func (s *selector) selects(labels map[string]string) bool {
 	return true
 }
 
-// restricts tells whether the policy is one that has a say about that direction.
+// restricts reports whether the policy is one that has a say about that direction.
 func (p *policy) restricts(direction string) bool {
 	if len(p.Spec.PolicyTypes) == 0 {
 		return direction == "Ingress" || len(p.Spec.Egress) > 0
@@ -70,7 +70,7 @@ func (p *policy) restricts(direction string) bool {
 	return slices.Contains(p.Spec.PolicyTypes, direction)
 }
 
-// admits tells whether a rule lets traffic between pods of w through to that port. Who is meant by addresses or by a
+// admits reports whether a rule lets traffic between pods of w through to that port. Who is meant by addresses or by a
 // namespace's labels is not known from manifests: the benefit of the doubt is theirs.
 func (r *policyRule) admits(w *workload, port int, protocols ...string) bool {
 	return open(append(r.From, r.To...), w.labels()) && r.opens(w, port, protocols...)
@@ -85,7 +85,7 @@ func open(peers []policyPeer, labels map[string]string) bool {
 	return len(peers) == 0
 }
 
-// opens tells whether the rule has the port, under one of the protocols.
+// opens reports whether the rule has the port, under one of the protocols.
 func (r *policyRule) opens(w *workload, port int, protocols ...string) bool {
 	for _, p := range r.Ports {
 		protocol := p.Protocol

@@ -11,7 +11,7 @@ import (
 
 func probeOwnAddress() Check {
 	return Check{
-		ID: "probe/own-address", Title: "is looked at from each pod's own address", Rung: Probe, Level: Required, Episode: "formation",
+		ID: "probe/own-address", Title: "is looked at from each pod's own address", Rung: Probe, Level: Required, Scenario: "formation",
 		Why:    "A dial from another network namespace meets other rules than the peer's would: it proves nothing about the pod that it should have come from.",
 		Source: "https://man7.org/linux/man-pages/man7/network_namespaces.7.html",
 		Causes: map[string][]string{"other-address": nil},
@@ -22,9 +22,9 @@ func probeOwnAddress() Check {
 				switch detail := astray[p.Number()]; {
 				case detail != "":
 					f.Outcome, f.Code = Unseen, "other-address"
-					f.Says = fmt.Sprintf("the harness dialled from elsewhere than %s at %s: %s", p.Name, p.IP(), detail)
+					f.Message = fmt.Sprintf("the harness dialled from elsewhere than %s at %s: %s", p.Name, p.IP(), detail)
 				case len(p.Nodes)+len(p.Sockets)+len(p.DNS) == 0:
-					f.Outcome, f.Says = NotApplicable, fmt.Sprintf("no agent looked from %s", p.Name)
+					f.Outcome, f.Message = NotApplicable, fmt.Sprintf("no agent looked from %s", p.Name)
 				}
 				return f
 			})

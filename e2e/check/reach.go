@@ -74,7 +74,7 @@ func conclude(list []recording.Event, outcome func(recording.Event) (o recording
 	return unanswered
 }
 
-// nothing tells whether an attempt taught nothing about the peer.
+// nothing reports whether an attempt taught nothing about the peer.
 func nothing(o recording.Outcome) bool {
 	return o == recording.ProbeError || o == recording.Nok || o == recording.Alive
 }
@@ -118,23 +118,23 @@ func unreached(f *Finding, what string, from *view.Pod, o recording.Outcome, det
 	switch o {
 	case recording.Refused:
 		f.Code = "refused"
-		f.Says = fmt.Sprintf("%s refuses connections from %s: nothing listens on that address", what, from.Name)
+		f.Message = fmt.Sprintf("%s refuses connections from %s: nothing listens on that address", what, from.Name)
 		f.Remedy = "see that it runs and is not bound to loopback only (ERL_EPMD_ADDRESS, inet_dist_use_interface)"
 	case recording.Timeout:
 		f.Code = "filtered"
-		f.Says = fmt.Sprintf("%s does not answer %s at all: packets are dropped on the way, no reset came back", what, from.Name)
+		f.Message = fmt.Sprintf("%s does not answer %s at all: packets are dropped on the way, no reset came back", what, from.Name)
 		f.Remedy = "let the NetworkPolicy admit ports 4369 and the distribution port between the pods of this workload"
 	case recording.Rejected, recording.Unreachable:
 		f.Code = "unreachable"
-		f.Says = fmt.Sprintf("%s cannot be reached from %s: %s", what, from.Name, detail)
+		f.Message = fmt.Sprintf("%s cannot be reached from %s: %s", what, from.Name, detail)
 		f.Remedy = "see the routes and the rules between the two nodes' pod networks: something answers that there is no way"
 	case recording.Silent:
 		f.Code = "silent"
-		f.Says = fmt.Sprintf("%s accepts a connection from %s and says nothing", what, from.Name)
+		f.Message = fmt.Sprintf("%s accepts a connection from %s and says nothing", what, from.Name)
 		f.Remedy = "something else holds the port, a proxy accepts for a dead peer, or the node is too busy to answer"
 	default:
 		f.Code = "not-speaking"
-		f.Says = fmt.Sprintf("%s answers %s, but not as it should: %s (%s)", what, from.Name, o, detail)
+		f.Message = fmt.Sprintf("%s answers %s, but not as it should: %s (%s)", what, from.Name, o, detail)
 		f.Remedy = "see what listens on that port in the pod"
 	}
 	if detail != "" {
@@ -162,13 +162,13 @@ func bound(f *Finding, q *view.Pod, addr string, at time.Duration) {
 	f.Seen = append(f.Seen, fmt.Sprintf("listeners of %s on port %d: [%s]", q.Name, dialled.Port(), strings.Join(here, " ")))
 	switch {
 	case len(here) == 0:
-		f.Says += fmt.Sprintf(" nor on any other of the pod: port %d is not open in %s", dialled.Port(), q.Name)
+		f.Message += fmt.Sprintf(" nor on any other of the pod: port %d is not open in %s", dialled.Port(), q.Name)
 		f.Remedy = "see in the log of " + q.Name + " why it does not run, or where it listens instead"
 	case there:
-		f.Says = strings.Replace(f.Says, "nothing listens on that address", q.Name+" listens on "+strings.Join(here, " and ")+", so that a rule on the way resets the connection", 1)
+		f.Message = strings.Replace(f.Message, "nothing listens on that address", q.Name+" listens on "+strings.Join(here, " and ")+", so that a rule on the way resets the connection", 1)
 		f.Remedy = "look for a NetworkPolicy or a firewall that rejects the port, and whether the listener is only just starting"
 	case loopback:
 		f.Code = "loopback-only"
-		f.Says = strings.Replace(f.Says, "nothing listens on that address", "it is bound to "+strings.Join(here, " and ")+" only, which no peer can reach", 1)
+		f.Message = strings.Replace(f.Message, "nothing listens on that address", "it is bound to "+strings.Join(here, " and ")+" only, which no peer can reach", 1)
 	}
 }

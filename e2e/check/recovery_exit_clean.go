@@ -11,7 +11,7 @@ import (
 
 func recoveryExitClean() Check {
 	return Check{
-		ID: "recovery/exit-clean", Title: "ends at SIGTERM, before it is killed", Rung: Recovery, Level: Latent, Episode: "recovery",
+		ID: "recovery/exit-clean", Title: "ends at SIGTERM, before it is killed", Rung: Recovery, Level: Latent, Scenario: "recovery",
 		Why:    "Where the signal does not reach the VM (a shell is process 1), it is killed when its grace is over: nothing is handed over, nothing closed, and every rollout waits for that time.",
 		Source: "https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination",
 		Causes: map[string][]string{"killed-after-grace": nil, "killed": nil},
@@ -44,20 +44,20 @@ func exitOf(v *view.View, d deletion) Finding {
 	late := f.Took >= grace-view.MaxGap
 	switch {
 	case !gone:
-		return Finding{Subject: f.Subject, Outcome: Unseen, Says: fmt.Sprintf("%s was not seen to end", d.victim.Name)}
+		return Finding{Subject: f.Subject, Outcome: Unseen, Message: fmt.Sprintf("%s was not seen to end", d.victim.Name)}
 	case known && c.ExitCode != killed, !known && said && !late:
 		return f
 	case !known:
 		f.Outcome, f.Took = Unseen, 0
-		f.Says = fmt.Sprintf("the VM of %s ended %s; with which exit code was not seen", d.victim.Name, took)
+		f.Message = fmt.Sprintf("the VM of %s ended %s; with which exit code was not seen", d.victim.Name, took)
 		return f
 	case late:
 		f.Code = "killed-after-grace"
-		f.Says = fmt.Sprintf("container %s of %s was killed (exit code %d) %s: SIGTERM did not end the VM", c.Name, d.victim.Name, killed, took)
+		f.Message = fmt.Sprintf("container %s of %s was killed (exit code %d) %s: SIGTERM did not end the VM", c.Name, d.victim.Name, killed, took)
 		f.Remedy = "start the VM with exec, so that it is process 1 and gets the signal (CMD [\"bin/app\", \"foreground\"], no shell form), and let its shutdown and a preStop hook take less than the grace"
 	default:
 		f.Code = "killed"
-		f.Says = fmt.Sprintf("container %s of %s was killed (exit code %d%s) %s: not for want of time", c.Name, d.victim.Name, killed, because(recording.Container{Message: c.Reason}), took)
+		f.Message = fmt.Sprintf("container %s of %s was killed (exit code %d%s) %s: not for want of time", c.Name, d.victim.Name, killed, because(recording.Container{Message: c.Reason}), took)
 		f.Remedy = "look for what killed it: the memory limit (OOMKilled), a forced deletion, a process in the container"
 	}
 	f.Outcome, f.Took = Fail, 0

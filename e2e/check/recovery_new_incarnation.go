@@ -8,7 +8,7 @@ import (
 
 func recoveryNewIncarnation() Check {
 	return Check{
-		ID: "recovery/new-incarnation", Title: "is another incarnation where a replacement takes over a name", Rung: Recovery, Level: Required, Episode: "recovery",
+		ID: "recovery/new-incarnation", Title: "is another incarnation where a replacement takes over a name", Rung: Recovery, Level: Required, Scenario: "recovery",
 		Why:    "Peers tell the old node from the new one of the same name by its creation alone. With the same creation, references and pids of the dead node point into the living one.",
 		Source: "https://www.erlang.org/doc/apps/erts/erl_dist_protocol.html#register-a-node-in-epmd",
 		Causes: map[string][]string{"same-creation": nil},
@@ -22,7 +22,7 @@ func recoveryNewIncarnation() Check {
 				all = append(all, incarnation(d, n))
 			}
 			if len(all) == 0 {
-				return []Finding{{Subject: onPod(d.victim), Outcome: Unseen, Says: "no pod took the place of " + d.victim.Name}}
+				return []Finding{{Subject: onPod(d.victim), Outcome: Unseen, Message: "no pod took the place of " + d.victim.Name}}
 			}
 			return all
 		},
@@ -34,14 +34,14 @@ func incarnation(d deletion, n *view.Pod) Finding {
 	was, now := creation(d.victim), creation(n)
 	switch {
 	case d.victim.Node() == "" || n.Node() == "":
-		f.Outcome, f.Says = Unseen, fmt.Sprintf("the node names of %s and %s are not both known", d.victim.Name, n.Name)
+		f.Outcome, f.Message = Unseen, fmt.Sprintf("the node names of %s and %s are not both known", d.victim.Name, n.Name)
 	case d.victim.Node() != n.Node():
-		f.Outcome, f.Says = NotApplicable, fmt.Sprintf("the replacement has a name of its own: %s", n.Node())
+		f.Outcome, f.Message = NotApplicable, fmt.Sprintf("the replacement has a name of its own: %s", n.Node())
 	case was == 0 || now == 0:
-		f.Outcome, f.Says = Unseen, fmt.Sprintf("the creations of %s before and after were not both seen", n.Node())
+		f.Outcome, f.Message = Unseen, fmt.Sprintf("the creations of %s before and after were not both seen", n.Node())
 	case was == now:
 		f.Outcome, f.Code = Fail, "same-creation"
-		f.Says = fmt.Sprintf("%s has creation %d in %s as it had in %s: its peers cannot tell the new node from the dead one", n.Node(), now, n.Name, d.victim.Name)
+		f.Message = fmt.Sprintf("%s has creation %d in %s as it had in %s: its peers cannot tell the new node from the dead one", n.Node(), now, n.Name, d.victim.Name)
 		f.Remedy = "let epmd run in the pod and not on the host, and let no image or snapshot carry a VM's state; without epmd the creation is random from OTP 23 on"
 		f.Try = "compare erlang:system_info(creation) on the node before and after a restart"
 	}

@@ -12,7 +12,7 @@ import (
 
 func recoveryPodDelete() Check {
 	return Check{
-		ID: "recovery/pod-delete", Title: "takes the replacement of a deleted pod into the mesh", Rung: Recovery, Level: Required, Episode: "recovery",
+		ID: "recovery/pod-delete", Title: "takes the replacement of a deleted pod into the mesh", Rung: Recovery, Level: Required, Scenario: "recovery",
 		Why:    "Pods are replaced at every rollout, drain and eviction. A discovery that looks once, or that dies on the first dead address, leaves the newcomer alone.",
 		Source: "https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-lifetime",
 		Causes: map[string][]string{"no-replacement": after("recovery/pod-delete"), "replacement-alone": {"recovery/full-again"}, "replacement-lost": {"recovery/full-again"}},
@@ -26,7 +26,7 @@ func recoveryPodDelete() Check {
 			}
 			if len(d.newcomers) == 0 {
 				return []Finding{{Subject: onPod(d.victim), Outcome: Fail, Code: "no-replacement",
-					Says: fmt.Sprintf("%.0f s after %s was deleted no new pod is there", (v.End() - d.act.T).Seconds(), d.victim.Name)}}
+					Message: fmt.Sprintf("%.0f s after %s was deleted no new pod is there", (v.End() - d.act.T).Seconds(), d.victim.Name)}}
 			}
 			if v.MeansOneComponent() {
 				return joinsSomewhere(v, d)
@@ -59,13 +59,13 @@ func joinsSomewhere(v *view.View, d deletion) []Finding {
 		g, ready := of[n]
 		switch {
 		case nodes == nil:
-			f.Outcome, f.Says, f.Of = Unseen, why, append(f.Of, toward(v, n)...)
+			f.Outcome, f.Message, f.Of = Unseen, why, append(f.Of, toward(v, n)...)
 		case ready && home[g]:
 			f.At = met(d, n)
 			f.Took = f.At - d.act.T
 		default:
 			f.Outcome, f.Code, f.At = Fail, "replacement-alone", t
-			f.Says = fmt.Sprintf("%.0f s after the deletion of %s, its replacement %s is in no cluster with a node that was there before: nodes() is [%s]", (t - d.act.T).Seconds(), d.victim.Name, orName(n), strings.Join(nodes.Visible, ", "))
+			f.Message = fmt.Sprintf("%.0f s after the deletion of %s, its replacement %s is in no cluster with a node that was there before: nodes() is [%s]", (t - d.act.T).Seconds(), d.victim.Name, orName(n), strings.Join(nodes.Visible, ", "))
 			f.Remedy = "see that discovery keeps looking after it has found its peers, and that one dead address does not end its round"
 			f.Try = fmt.Sprintf("kubectl -n %s logs %s", v.Header.Namespace, n.Name)
 		}
@@ -113,22 +113,22 @@ func joins(v *view.View, d deletion, p, q *view.Pod) Finding {
 	}
 	switch {
 	case last == nil:
-		f.Outcome, f.Says = Unseen, fmt.Sprintf("the view of %s was not seen after the deletion", p.Name)
+		f.Outcome, f.Message = Unseen, fmt.Sprintf("the view of %s was not seen after the deletion", p.Name)
 		return f
 	case v.End()-last.T > lately:
-		f.Outcome, f.Says = Unseen, fmt.Sprintf("the view of %s was not seen in the last %.1f s", p.Name, (v.End()-last.T).Seconds())
+		f.Outcome, f.Message = Unseen, fmt.Sprintf("the view of %s was not seen in the last %.1f s", p.Name, (v.End()-last.T).Seconds())
 		return f
 	case has:
 		f.At, f.Took = since, since-d.act.T
 		return f
 	}
 	f.Outcome, f.Code, f.At = Fail, "replacement-alone", last.T
-	f.Says = fmt.Sprintf("%.0f s after the deletion of %s, %s does not see %s: nodes() is [%s]", (last.T - d.act.T).Seconds(), d.victim.Name, orName(p), orName(q), strings.Join(last.Nodes.Visible, ", "))
+	f.Message = fmt.Sprintf("%.0f s after the deletion of %s, %s does not see %s: nodes() is [%s]", (last.T - d.act.T).Seconds(), d.victim.Name, orName(p), orName(q), strings.Join(last.Nodes.Visible, ", "))
 	f.Remedy = "see that discovery keeps looking after it has found its peers, and that one dead address does not end its round"
 	f.Try = fmt.Sprintf("kubectl -n %s logs %s", v.Header.Namespace, p.Name)
 	if had {
 		f.Code = "replacement-lost"
-		f.Says += fmt.Sprintf("; it was there %.1f s after the deletion", (since - d.act.T).Seconds())
+		f.Message += fmt.Sprintf("; it was there %.1f s after the deletion", (since - d.act.T).Seconds())
 	}
 	return f
 }

@@ -11,7 +11,7 @@ import (
 
 func recoveryStaleName() Check {
 	return Check{
-		ID: "recovery/stale-name-gone", Title: "forgets a pod that has left, in every view and in DNS", Rung: Recovery, Level: Required, Episode: "recovery",
+		ID: "recovery/stale-name-gone", Title: "forgets a pod that has left, in every view and in DNS", Rung: Recovery, Level: Required, Scenario: "recovery",
 		Why:    "A name that stays in nodes() is a peer that messages are sent to and lost; an address that stays in DNS is one that discovery dials in vain, or somebody else's tomorrow.",
 		Source: "https://github.com/bitwalker/libcluster/issues/202",
 		Causes: map[string][]string{"stale-name": nil, "stale-address": nil},
@@ -22,7 +22,7 @@ func recoveryStaleName() Check {
 			}
 			exit, gone := d.victim.Exited()
 			if !gone {
-				return []Finding{{Subject: onPod(d.victim), Outcome: Unseen, Says: fmt.Sprintf("%s was not seen to end", d.victim.Name)}}
+				return []Finding{{Subject: onPod(d.victim), Outcome: Unseen, Message: fmt.Sprintf("%s was not seen to end", d.victim.Name)}}
 			}
 			if len(d.survivors) == 0 {
 				return alone(v, 1)
@@ -51,7 +51,7 @@ type trace struct {
 func forgets(v *view.View, d deletion, s *view.Pod, exit time.Duration) Finding {
 	name := d.victim.Node()
 	if name == "" {
-		return Finding{Subject: onPod(s), Outcome: Unseen, Says: fmt.Sprintf("the node name of %s is not known, so that nobody could look for it", d.victim.Name)}
+		return Finding{Subject: onPod(s), Outcome: Unseen, Message: fmt.Sprintf("the node name of %s is not known, so that nobody could look for it", d.victim.Name)}
 	}
 	return lastSeen(v, s, exit, trace{
 		code: "stale-name", what: fmt.Sprintf("%s in the view of %s", name, orName(s)), in: s.Nodes,
@@ -65,7 +65,7 @@ func forgets(v *view.View, d deletion, s *view.Pod, exit time.Duration) Finding 
 func unlisted(v *view.View, d deletion, s *view.Pod, exit time.Duration) Finding {
 	ip := d.victim.IP()
 	if ip == "" {
-		return Finding{Subject: onPod(s), Outcome: Unseen, Says: fmt.Sprintf("the address of %s is not known, so that nobody could look for it", d.victim.Name)}
+		return Finding{Subject: onPod(s), Outcome: Unseen, Message: fmt.Sprintf("the address of %s is not known, so that nobody could look for it", d.victim.Name)}
 	}
 	f := lastSeen(v, s, exit, trace{
 		code: "stale-address", what: fmt.Sprintf("address %s of %s in DNS, asked from %s", ip, d.victim.Name, s.Name), in: s.DNS,
@@ -116,22 +116,22 @@ func lastSeen(v *view.View, s *view.Pod, exit time.Duration, t trace) Finding {
 	switch {
 	case last-exit > budget:
 		f.Outcome, f.Code, f.At, f.Took = Fail, t.code, last, last-exit
-		f.Says = fmt.Sprintf("%s is still there %.1f s after its container ended, %s are allowed", t.what, f.Took.Seconds(), budget)
+		f.Message = fmt.Sprintf("%s is still there %.1f s after its container ended, %s are allowed", t.what, f.Took.Seconds(), budget)
 		f.Remedy = "a node that ends without closing its connections is noticed after net_ticktime only: let SIGTERM reach the VM (it must be PID 1)"
 		if t.code == "stale-address" {
 			f.Remedy = "see that the EndpointSlice loses the pod (kubectl get endpointslices) and that no cache answers for longer than the records' TTL"
 		}
 	case t.until < v.End():
-		f.Says = fmt.Sprintf("the %s is the replacement's since %.1f s after its end", t.what, (t.until - exit).Seconds())
+		f.Message = fmt.Sprintf("the %s is the replacement's since %.1f s after its end", t.what, (t.until - exit).Seconds())
 		if !clean {
 			f.Outcome = NotApplicable
 		}
 	case looks == 0:
-		f.Outcome, f.Says = Unseen, fmt.Sprintf("nobody looked for %s after its end", t.what)
+		f.Outcome, f.Message = Unseen, fmt.Sprintf("nobody looked for %s after its end", t.what)
 	case !clean:
-		f.Outcome, f.Says = Unseen, fmt.Sprintf("%s is there %.1f s after its end, and the recording ends before the budget of %s", t.what, (last-exit).Seconds(), budget)
+		f.Outcome, f.Message = Unseen, fmt.Sprintf("%s is there %.1f s after its end, and the recording ends before the budget of %s", t.what, (last-exit).Seconds(), budget)
 	case f.Took > budget:
-		f.Outcome, f.Says = Unseen, fmt.Sprintf("%s was there %.1f s after its end and gone %.1f s after it; nobody looked in between, where the budget of %s ran out", t.what, (last-exit).Seconds(), f.Took.Seconds(), budget)
+		f.Outcome, f.Message = Unseen, fmt.Sprintf("%s was there %.1f s after its end and gone %.1f s after it; nobody looked in between, where the budget of %s ran out", t.what, (last-exit).Seconds(), f.Took.Seconds(), budget)
 	}
 	return f
 }

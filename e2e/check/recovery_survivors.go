@@ -8,7 +8,7 @@ import (
 
 func recoverySurvivors() Check {
 	return Check{
-		ID: "recovery/survivors-keep-links", Title: "keeps the links between the untouched nodes", Rung: Recovery, Level: Required, Episode: "recovery",
+		ID: "recovery/survivors-keep-links", Title: "keeps the links between the untouched nodes", Rung: Recovery, Level: Required, Scenario: "recovery",
 		Why:    "A discovery that disconnects what leaves DNS, or a global that prevents overlapping partitions, tears healthy links for milliseconds at every deploy. Polling never sees it; the TCP 4-tuple remembers.",
 		Source: "https://www.erlang.org/doc/apps/kernel/kernel_app.html (prevent_overlapping_partitions)",
 		Causes: map[string][]string{"link-replaced": nil, "link-lost": {"recovery/full-again"}},
@@ -26,7 +26,7 @@ func recoverySurvivors() Check {
 				}
 			}
 			if len(all) == 0 && len(d.survivors) > 1 {
-				return []Finding{{Subject: onWorkload(v), Outcome: NotApplicable, Says: "no two of the nodes that were left untouched had a link before, which the profile allows (expect.topology)"}}
+				return []Finding{{Subject: onWorkload(v), Outcome: NotApplicable, Message: "no two of the nodes that were left untouched had a link before, which the profile allows (expect.topology)"}}
 			}
 			if len(all) == 0 {
 				return alone(v, 2)
@@ -47,7 +47,7 @@ func survives(v *view.View, d deletion, p, q *view.Pod) Finding {
 	case !meansAll(v) && len(view.Between(p.Sockets, from, d.act.T)) > 1:
 		f.Outcome = NotApplicable // not every pair is meant to have one
 	default:
-		f.Outcome, f.Says = Unseen, fmt.Sprintf("no link between %s and %s was seen to last before the deletion", p.Name, q.Name)
+		f.Outcome, f.Message = Unseen, fmt.Sprintf("no link between %s and %s was seen to last before the deletion", p.Name, q.Name)
 	}
 	return f
 }

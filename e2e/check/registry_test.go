@@ -29,8 +29,8 @@ func TestRegistry(t *testing.T) {
 				t.Errorf("%s has no %s", c.ID, what)
 			}
 		}
-		if !slices.Contains([]string{"formation", "recovery", "rollout", "console"}, c.Episode) {
-			t.Errorf("%s is judged on episode %q", c.ID, c.Episode)
+		if !slices.Contains([]string{"formation", "recovery", "rollout", "console"}, c.Scenario) {
+			t.Errorf("%s is judged on scenario %q", c.ID, c.Scenario)
 		}
 		if c.Judge == nil || len(c.Causes) == 0 {
 			t.Errorf("%s has no judge or no diagnosis", c.ID)
@@ -103,8 +103,8 @@ func TestNothingSeen(t *testing.T) {
 			t.Errorf("%s says nothing", c.ID)
 		}
 		for _, f := range found {
-			if f.Outcome != check.Unseen || f.Says == "" {
-				t.Errorf("%s: %s: %s %s %q, wanted unseen and why", c.ID, f.Subject, f.Outcome, f.Code, f.Says)
+			if f.Outcome != check.Unseen || f.Message == "" {
+				t.Errorf("%s: %s: %s %s %q, wanted unseen and why", c.ID, f.Subject, f.Outcome, f.Code, f.Message)
 			}
 		}
 	}

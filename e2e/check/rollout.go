@@ -7,7 +7,7 @@ import (
 	"meshproof.dev/meshproof/e2e/view"
 )
 
-// nextVersion is the story of the rollout episode: the pods of one version, replaced by those of the next.
+// nextVersion is the story of the rollout scenario: the pods of one version, replaced by those of the next.
 type nextVersion struct {
 	began    time.Duration
 	old, new []*view.Pod
@@ -19,9 +19,9 @@ func forRollout(judge func(v *view.View, r nextVersion) []Finding) func(v *view.
 		old, began, ok := v.Replaced()
 		switch {
 		case !ok:
-			return []Finding{{Subject: onWorkload(v), Of: everything(v), Outcome: Unseen, Says: "no rollout was begun in this recording"}}
+			return []Finding{{Subject: onWorkload(v), Of: everything(v), Outcome: Unseen, Message: "no rollout was begun in this recording"}}
 		case len(old) == 0:
-			return []Finding{{Subject: onWorkload(v), Of: everything(v), Outcome: Unseen, Says: "no pod of the old version was there when the rollout began"}}
+			return []Finding{{Subject: onWorkload(v), Of: everything(v), Outcome: Unseen, Message: "no pod of the old version was there when the rollout began"}}
 		}
 		return judge(v, nextVersion{began, old, v.Replacements()})
 	})

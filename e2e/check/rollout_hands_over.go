@@ -11,7 +11,7 @@ import (
 
 func rolloutHandsOver() Check {
 	return Check{
-		ID: "rollout/hands-over", Title: "lets its next version join the cluster of the old one", Rung: Recovery, Level: Required, Episode: "rollout",
+		ID: "rollout/hands-over", Title: "lets its next version join the cluster of the old one", Rung: Recovery, Level: Required, Scenario: "rollout",
 		Why: "What lives only in the memory of the cluster (sessions, registries, Mnesia's ram_copies) outlives a deploy only where a new node has joined before the last old one leaves. " +
 			"Otherwise the new version founds a cluster of its own, and nobody sees an error.",
 		Source: "https://kubernetes.io/docs/tutorials/kubernetes-basics/update/update-intro/",
@@ -29,27 +29,27 @@ func handsOver(v *view.View, r nextVersion) []Finding {
 	there, last, ended := r.left(v)
 	switch {
 	case len(there) > 0:
-		f.Outcome, f.Says = Unseen, there[0].Name+" of the old version is still there, and no node of the new one was seen in a cluster with it"
+		f.Outcome, f.Message = Unseen, there[0].Name+" of the old version is still there, and no node of the new one was seen in a cluster with it"
 		return []Finding{f}
 	case len(r.new) == 0:
-		f.Outcome, f.Says = Unseen, "no pod of the new version was seen"
+		f.Outcome, f.Message = Unseen, "no pod of the new version was seen"
 		return []Finding{f}
 	}
 	for _, p := range slices.Concat(r.old, r.new) {
 		if why := r.unseen(p, ended); why != "" {
-			f.Outcome, f.Says = Unseen, why
+			f.Outcome, f.Message = Unseen, why
 			return []Finding{f}
 		}
 	}
 	f.Outcome, f.Code, f.At = Fail, "founded-anew", ended
-	f.Says = fmt.Sprintf("%s, %s, the last pod of the old version, ended, and no node of the new one had been in a cluster with one of the old: ", r.since(ended), last.Name)
+	f.Message = fmt.Sprintf("%s, %s, the last pod of the old version, ended, and no node of the new one had been in a cluster with one of the old: ", r.since(ended), last.Name)
 	f.Try = fmt.Sprintf("kubectl -n %s get pods -w, while the rollout goes on", v.Header.Namespace)
 	if up, first := r.up(); first != nil && up < ended {
-		f.Says += fmt.Sprintf("%s was up for %.1f s beside it, and neither saw the other", orName(first), (ended - up).Seconds())
+		f.Message += fmt.Sprintf("%s was up for %.1f s beside it, and neither saw the other", orName(first), (ended - up).Seconds())
 		f.Remedy = "let both versions find and accept each other: the same cookie, the same form of node names, the same name that discovery asks for"
 		return []Finding{f}
 	}
-	f.Says += "none was up yet"
+	f.Message += "none was up yet"
 	f.Remedy = "strategy: {type: RollingUpdate, rollingUpdate: {maxUnavailable: 1}}, and a readiness that comes only when the node has joined or may stand alone"
 	return []Finding{f}
 }
@@ -83,7 +83,7 @@ func (r nextVersion) met() (at time.Duration, ever bool) {
 	return at, ever
 }
 
-// ownName tells whether no pod of the old version bore the name of that new one.
+// ownName reports whether no pod of the old version bore the name of that new one.
 func (r nextVersion) ownName(n *view.Pod) bool {
 	return n.Node() != "" && !slices.ContainsFunc(r.old, func(p *view.Pod) bool { return p.Node() == n.Node() })
 }

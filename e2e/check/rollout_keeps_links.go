@@ -10,7 +10,7 @@ import (
 
 func rolloutKeepsLinks() Check {
 	return Check{
-		ID: "rollout/keeps-links", Title: "keeps the links between nodes that stay while others are replaced", Rung: Recovery, Level: Required, Episode: "rollout",
+		ID: "rollout/keeps-links", Title: "keeps the links between nodes that stay while others are replaced", Rung: Recovery, Level: Required, Scenario: "rollout",
 		Why: "At every deploy all nodes leave, one after the other. Where discovery disconnects them itself, or global cuts off whom another node has lost, nodes that were to stay lose each other, too: " +
 			"processes are declared dead that live, and name conflicts kill one of two.",
 		Source: "https://www.erlang.org/doc/apps/kernel/kernel_app.html (prevent_overlapping_partitions)",
@@ -30,7 +30,7 @@ func keepsLinks(v *view.View, r nextVersion) []Finding {
 		}
 	}
 	if len(all) == 0 {
-		return []Finding{{Subject: onWorkload(v), Outcome: NotApplicable, Says: fmt.Sprintf("no two pods were there for %s together and had a link that long", lasts)}}
+		return []Finding{{Subject: onWorkload(v), Outcome: NotApplicable, Message: fmt.Sprintf("no two pods were there for %s together and had a link that long", lasts)}}
 	}
 	return all
 }
@@ -61,12 +61,12 @@ func (r nextVersion) keep(p, q *view.Pod, end time.Duration) (f Finding, judged 
 	// Two that never had one for long may have had no time for it; whether they find each other at all is asked elsewhere.
 	together := max(from, p.ReadySince(to), q.ReadySince(to))
 	if p.Ready(to) && q.Ready(to) && to-together > lasts+view.MaxGap && !looked(p, together, to) {
-		return Finding{Subject: onPair(p, q), Outcome: Unseen, Says: fmt.Sprintf("the sockets of %s were not watched all the time while it and %s were there", p.Name, q.Name)}, true
+		return Finding{Subject: onPair(p, q), Outcome: Unseen, Message: fmt.Sprintf("the sockets of %s were not watched all the time while it and %s were there", p.Name, q.Name)}, true
 	}
 	return f, false
 }
 
-// looked tells whether the pod's socket table was read from from to to without a silence longer than [view.MaxGap].
+// looked reports whether the pod's socket table was read from from to to without a silence longer than [view.MaxGap].
 func looked(p *view.Pod, from, to time.Duration) bool {
 	for _, e := range view.Between(p.Sockets, from, to) {
 		if e.Sockets.Outcome != recording.OK {

@@ -8,7 +8,7 @@ import (
 
 func rolloutReplacesAll() Check {
 	return Check{
-		ID: "rollout/replaces-all", Title: "is brought to its next version, and is a full mesh again", Rung: Recovery, Level: Required, Episode: "rollout",
+		ID: "rollout/replaces-all", Title: "is brought to its next version, and is a full mesh again", Rung: Recovery, Level: Required, Scenario: "rollout",
 		Why:    "A rolling update goes on only when the new pod is Ready: where readiness waits for something that the old version does not give, it stands still with two versions in one cluster.",
 		Source: "https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#failed-deployment",
 		Causes: map[string][]string{"stuck": {"rollout/hands-over"}, "not-in-view": nil},
@@ -16,15 +16,15 @@ func rolloutReplacesAll() Check {
 			if there, _, _ := r.left(v); len(there) > 0 {
 				return stuck(v, r, there)
 			}
-			pods := v.Must(v.End())
-			call, of := v.Roll(pods, v.End()), groupsAtEnd(v)
+			pods := v.Expected(v.End())
+			call, of := v.Membership(pods, v.End()), groupsAtEnd(v)
 			var all []Finding
 			for i, p := range pods {
 				all = append(all, wholeAgain(v, r.since, call, of, i, p)...)
 			}
 			if len(all) == 0 {
 				return []Finding{{Subject: onWorkload(v), Outcome: Fail, Code: "stuck", Of: everything(v), At: v.End(),
-					Says: r.since(v.End()) + " all pods of the old version have ended and none of the new is Ready" + waitsFor(v, r), Remedy: unstick, Try: seeRollout(v)}}
+					Message: r.since(v.End()) + " all pods of the old version have ended and none of the new is Ready" + waitsFor(v, r), Remedy: unstick, Try: seeRollout(v)}}
 			}
 			return all
 		}),
@@ -36,9 +36,9 @@ func stuck(v *view.View, r nextVersion, there []*view.Pod) []Finding {
 	var all []Finding
 	for _, p := range there {
 		f := Finding{Subject: onPod(p), Of: everything(v), Outcome: Fail, Code: "stuck", At: v.End(), Remedy: unstick, Try: seeRollout(v)}
-		f.Says = fmt.Sprintf("%s %s of the old version is still there%s", r.since(v.End()), p.Name, waitsFor(v, r))
+		f.Message = fmt.Sprintf("%s %s of the old version is still there%s", r.since(v.End()), p.Name, waitsFor(v, r))
 		if p.Last().Deleting {
-			f.Says = fmt.Sprintf("%s %s of the old version was told to end and has not ended", r.since(v.End()), p.Name)
+			f.Message = fmt.Sprintf("%s %s of the old version was told to end and has not ended", r.since(v.End()), p.Name)
 		}
 		all = append(all, f)
 	}

@@ -10,7 +10,7 @@ import (
 
 func serviceOne() Check {
 	return Check{
-		ID: "service/one-application", Title: "has a Service that selects this application only", Rung: Service, Level: Latent, Episode: "formation", Static: true,
+		ID: "service/one-application", Title: "has a Service that selects this application only", Rung: Service, Level: Latent, Scenario: "formation", Static: true,
 		Why:    "Every address behind the Service is taken for a peer. A pod of a Job or of another application there is dialled in each round, and never answers as a node.",
 		Source: "https://github.com/mrluc/peerage/issues/18",
 		Causes: map[string][]string{"job": above("dns/*", "epmd/*"), "two-applications": upFrom("dns")},
@@ -26,7 +26,7 @@ func serviceOne() Check {
 				}
 			}
 			if len(all) == 0 {
-				return []Finding{{Subject: onWorkload(v), Outcome: NotApplicable, Says: "no Service selects the nodes' pods"}}
+				return []Finding{{Subject: onWorkload(v), Outcome: NotApplicable, Message: "no Service selects the nodes' pods"}}
 			}
 			return all
 		},
@@ -60,7 +60,7 @@ func (m *manifests) oneApplication(v *view.View, s *service) Finding {
 	return f
 }
 
-// shareImage tells whether two workloads run an image of the same repository; its tag may differ, as a canary's does.
+// shareImage reports whether two workloads run an image of the same repository; its tag may differ, as a canary's does.
 func shareImage(a, b *workload) bool {
 	of := repositories(a)
 	return slices.ContainsFunc(repositories(b), func(image string) bool { return slices.Contains(of, image) })

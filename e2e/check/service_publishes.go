@@ -9,7 +9,7 @@ import (
 
 func servicePublishes() Check {
 	return Check{
-		ID: "service/publishes-not-ready", Title: "has its pods' names in DNS before they are ready", Rung: Service, Level: Advice, Episode: "formation", Static: true,
+		ID: "service/publishes-not-ready", Title: "has its pods' names in DNS before they are ready", Rung: Service, Level: Advice, Scenario: "formation", Static: true,
 		Why:    "Nodes that are named after their pods' DNS names reach each other only by them. Where a pod gets its name when it is ready, and is ready when it has peers, all wait for each other.",
 		Source: "https://github.com/vernemq/docker-vernemq/issues/265",
 		Causes: map[string][]string{"hidden-until-ready": above("dns/*", "discovery/*")},
@@ -36,7 +36,7 @@ func servicePublishes() Check {
 	}
 }
 
-// namedByDNS tells whether w's node names have a Service's name in them.
+// namedByDNS reports whether w's node names have a Service's name in them.
 func (m *manifests) namedByDNS(w *workload) bool {
 	for _, p := range m.places(w) {
 		name, _ := nameIn(p)

@@ -10,7 +10,7 @@ import (
 
 func serviceSelects() Check {
 	return Check{
-		ID: "service/selects-pods", Title: "has a Service whose selector fits its pods", Rung: Service, Level: Required, Episode: "formation", Static: true,
+		ID: "service/selects-pods", Title: "has a Service whose selector fits its pods", Rung: Service, Level: Required, Scenario: "formation", Static: true,
 		Why:    "A Service finds its pods by their labels alone. One letter off, and its name has no address: every node looks for peers in an empty list, without an error.",
 		Source: "https://kubernetes.io/docs/concepts/services-networking/service/#services-in-kubernetes",
 		Causes: map[string][]string{"selects-nothing": above("service/headless", "dns/*", "discovery/*"), "no-service": above("service/headless", "dns/*", "discovery/*")},
@@ -42,7 +42,7 @@ func serviceSelects() Check {
 				return all
 			}
 			if v.MeansNoMesh() {
-				return []Finding{{Subject: onService(v), Outcome: NotApplicable, Says: "no Service selects the nodes' pods, and the profile means each node to be alone"}}
+				return []Finding{{Subject: onService(v), Outcome: NotApplicable, Message: "no Service selects the nodes' pods, and the profile means each node to be alone"}}
 			}
 			f := Finding{Subject: onService(v)}
 			f.fail("no-service", fmt.Sprintf("no Service among the manifests selects the pods of %s, whose labels are %s", m.members()[0], set(m.members()[0].labels())),
@@ -52,7 +52,7 @@ func serviceSelects() Check {
 	}
 }
 
-// serves tells whether the Service selects pods of the profile's nodes.
+// serves reports whether the Service selects pods of the profile's nodes.
 func (m *manifests) serves(s *service) bool {
 	return slices.ContainsFunc(m.members(), func(w *workload) bool { return covers(w.labels(), s.Spec.Selector) })
 }
@@ -61,7 +61,7 @@ func (m *manifests) selectsAny(s *service) bool {
 	return slices.ContainsFunc(m.workloads, func(w workload) bool { return covers(w.labels(), s.Spec.Selector) })
 }
 
-// meant tells whether one of the nodes' own texts speaks of that Service.
+// meant reports whether one of the nodes' own texts speaks of that Service.
 func (m *manifests) meant(name string) bool {
 	return slices.ContainsFunc(m.members(), func(w *workload) bool { return slices.Contains(m.means(w), name) })
 }
@@ -90,7 +90,7 @@ func selectsRunning(v *view.View) []Finding {
 	s, ok := v.Service()
 	pods := members(v)
 	if !ok || len(pods) == 0 {
-		f.Outcome, f.Says = Unseen, "neither the manifests nor a Service with its pods was recorded"
+		f.Outcome, f.Message = Unseen, "neither the manifests nor a Service with its pods was recorded"
 		return []Finding{f}
 	}
 	for _, p := range pods {

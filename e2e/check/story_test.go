@@ -40,9 +40,9 @@ func trials() map[string][]trial {
 	return all
 }
 
-// healthy is the story of three nodes on which a check of that episode passes.
-func healthy(episode string) *rt.Story {
-	switch episode {
+// healthy is the story of three nodes on which a check of that scenario passes.
+func healthy(scenario string) *rt.Story {
+	switch scenario {
 	case "formation":
 		return rt.Formation(3)
 	case "recovery":
@@ -75,7 +75,7 @@ func fold(t testing.TB, s *rt.Story) *view.View {
 func TestHealthyStoriesPass(t *testing.T) {
 	for _, n := range []int{2, 3, 7} {
 		for _, c := range check.All() {
-			s := map[string]*rt.Story{"formation": rt.Formation(n), "recovery": rt.Recovery(n), "rollout": rt.Rollout(n), "console": rt.Console(n)}[c.Episode]
+			s := map[string]*rt.Story{"formation": rt.Formation(n), "recovery": rt.Recovery(n), "rollout": rt.Rollout(n), "console": rt.Console(n)}[c.Scenario]
 			found := c.Judge(fold(t, s))
 			if len(found) == 0 {
 				t.Errorf("%s found nothing to judge among %d nodes", c.ID, n)
@@ -89,7 +89,7 @@ func TestHealthyStoriesPass(t *testing.T) {
 					continue
 				}
 				if f.Outcome != check.Pass {
-					t.Errorf("%s with %d nodes: %s: %s %s: %s", c.ID, n, f.Subject, f.Outcome, f.Code, f.Says)
+					t.Errorf("%s with %d nodes: %s: %s %s: %s", c.ID, n, f.Subject, f.Outcome, f.Code, f.Message)
 				}
 				if f.Took < 0 || f.Took > rt.Formed && c.ID != "image/available" {
 					t.Errorf("%s with %d nodes: %s took %s", c.ID, n, f.Subject, f.Took)
@@ -99,7 +99,7 @@ func TestHealthyStoriesPass(t *testing.T) {
 	}
 }
 
-// passesElsewhere tells whether there is a trial in which the check passes: it need not apply to the healthy stories then.
+// passesElsewhere reports whether there is a trial in which the check passes: it need not apply to the healthy stories then.
 func passesElsewhere(id string) bool {
 	for _, tr := range trials()[id] {
 		for _, w := range tr.want {
@@ -116,7 +116,7 @@ func TestTrials(t *testing.T) {
 	for _, c := range check.All() {
 		for _, tr := range tried[c.ID] {
 			t.Run(c.ID+"/"+tr.name, func(t *testing.T) {
-				s := healthy(c.Episode)
+				s := healthy(c.Scenario)
 				tr.change(s)
 				judged(t, c.Judge(fold(t, s)), tr.want)
 			})
@@ -132,7 +132,7 @@ func judged(t *testing.T, found []check.Finding, wanted []want) {
 		i := fitting(f.Subject.String(), wanted)
 		if i < 0 {
 			if f.Outcome != check.Pass {
-				t.Errorf("%s: %s %s: %s; it has to pass", f.Subject, f.Outcome, f.Code, f.Says)
+				t.Errorf("%s: %s %s: %s; it has to pass", f.Subject, f.Outcome, f.Code, f.Message)
 			}
 			continue
 		}
@@ -143,15 +143,15 @@ func judged(t *testing.T, found []check.Finding, wanted []want) {
 		}
 		met[i] = true
 		if f.Outcome != w.outcome || f.Code != w.code {
-			t.Errorf("%s: %s %q, wanted %s %q: %s", f.Subject, f.Outcome, f.Code, w.outcome, w.code, f.Says)
+			t.Errorf("%s: %s %q, wanted %s %q: %s", f.Subject, f.Outcome, f.Code, w.outcome, w.code, f.Message)
 		}
-		told := strings.Join(append([]string{f.Says, f.Remedy, f.Try}, f.Seen...), "\n")
+		told := strings.Join(append([]string{f.Message, f.Remedy, f.Try}, f.Seen...), "\n")
 		for _, part := range w.says {
 			if !strings.Contains(told, part) {
 				t.Errorf("%s does not say %q:\n%s", f.Subject, part, told)
 			}
 		}
-		if f.Outcome == check.Fail && f.Says == "" {
+		if f.Outcome == check.Fail && f.Message == "" {
 			t.Errorf("%s fails without a sentence", f.Subject)
 		}
 	}

@@ -13,7 +13,7 @@ import (
 func eachCertificate(v *view.View, judge func(p *view.Pod, own *x509.Certificate, c *recording.Certificate, f *Finding)) []Finding {
 	pods := members(v)
 	if len(pods) > 0 && !anyTLS(pods) {
-		return []Finding{{Subject: onWorkload(v), Outcome: NotApplicable, Says: noTLS}}
+		return []Finding{{Subject: onWorkload(v), Outcome: NotApplicable, Message: noTLS}}
 	}
 	return eachMember(v, func(p *view.Pod) Finding {
 		f := Finding{Subject: onPod(p), Of: toward(v, p), Outcome: Pass}
@@ -25,7 +25,7 @@ func eachCertificate(v *view.View, judge func(p *view.Pod, own *x509.Certificate
 		case e == nil:
 			f.unspoken(p)
 		case err != nil:
-			f.At, f.Outcome, f.Says = e.T, Unseen, p.Name+" shows a certificate that cannot be read: "+err.Error()
+			f.At, f.Outcome, f.Message = e.T, Unseen, p.Name+" shows a certificate that cannot be read: "+err.Error()
 		default:
 			f.At = e.T
 			judge(p, own, e.Certificate, &f)
@@ -51,7 +51,7 @@ const noTLS = "no node speaks distribution over TLS"
 
 // unspoken says that the pod's node, which speaks TLS, was not spoken to.
 func (f *Finding) unspoken(p *view.Pod) {
-	f.Outcome, f.Says = Unseen, p.Name+" speaks distribution over TLS, and nothing was seen of what it shows there"
+	f.Outcome, f.Message = Unseen, p.Name+" speaks distribution over TLS, and nothing was seen of what it shows there"
 	f.Remedy = "name in the profile's spec.tls.secret the Secret with ca.crt, tls.crt and tls.key that the nodes use; the harness speaks to them with it"
 }
 
@@ -81,7 +81,7 @@ func taken(pods []*view.Pod, unfit func(p *view.Pod) bool) (of, by string) {
 	return "", ""
 }
 
-// accepted tells whether p's node took a connection from q's, of which both know, and made none to it.
+// accepted reports whether p's node took a connection from q's, of which both know, and made none to it.
 func accepted(p, q *view.Pod) bool {
 	if len(p.Sockets) == 0 || len(q.Nodes) == 0 {
 		return false

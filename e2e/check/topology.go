@@ -6,7 +6,7 @@ import "meshproof.dev/meshproof/e2e/view"
 func forFullMesh(judge func(v *view.View) []Finding) func(v *view.View) []Finding {
 	return forCluster(func(v *view.View) []Finding {
 		if v.MeansOneComponent() {
-			return []Finding{{Subject: onWorkload(v), Outcome: NotApplicable, Says: "the profile means one cluster whose nodes are not all connected directly (expect.topology: component)"}}
+			return []Finding{{Subject: onWorkload(v), Outcome: NotApplicable, Message: "the profile means one cluster whose nodes are not all connected directly (expect.topology: component)"}}
 		}
 		return judge(v)
 	})
@@ -16,7 +16,7 @@ func forFullMesh(judge func(v *view.View) []Finding) func(v *view.View) []Findin
 func forCluster(judge func(v *view.View) []Finding) func(v *view.View) []Finding {
 	return func(v *view.View) []Finding {
 		if v.MeansNoMesh() {
-			return []Finding{{Subject: onWorkload(v), Outcome: NotApplicable, Says: "the profile means each node to be alone (expect.topology: none)"}}
+			return []Finding{{Subject: onWorkload(v), Outcome: NotApplicable, Message: "the profile means each node to be alone (expect.topology: none)"}}
 		}
 		return judge(v)
 	}
@@ -25,8 +25,8 @@ func forCluster(judge func(v *view.View) []Finding) func(v *view.View) []Finding
 // groupsAtEnd gives the place among the groups, the largest first, of each pod that has to be there at the end: who hangs
 // together with whom by anybody's view of anybody.
 func groupsAtEnd(v *view.View) map[*view.Pod]int {
-	pods := v.Must(v.End())
-	call := v.Roll(pods, v.End())
+	pods := v.Expected(v.End())
+	call := v.Membership(pods, v.End())
 	seen := make([][]bool, len(pods))
 	for i, p := range pods {
 		if n, _, _ := belief(p, v.End()); n != nil {
@@ -42,5 +42,5 @@ func groupsAtEnd(v *view.View) map[*view.Pod]int {
 	return of
 }
 
-// meansAll tells whether every node has to be connected to every other.
+// meansAll reports whether every node has to be connected to every other.
 func meansAll(v *view.View) bool { return !v.MeansOneComponent() && !v.MeansNoMesh() }

@@ -82,14 +82,14 @@ func topologyTrials() map[string][]trial {
 func TestMeantTopologiesAreHealthy(t *testing.T) {
 	for name, change := range map[string]func(s *rt.Story){"a star": star, "alone": alone} {
 		for _, c := range check.All() {
-			if c.Episode == "console" {
+			if c.Scenario == "console" {
 				continue
 			}
-			s := healthy(c.Episode)
+			s := healthy(c.Scenario)
 			change(s)
 			for _, f := range c.Judge(fold(t, s)) {
 				if f.Outcome != check.Pass && f.Outcome != check.NotApplicable {
-					t.Errorf("%s: %s: %s: %s %s: %s", name, c.ID, f.Subject, f.Outcome, f.Code, f.Says)
+					t.Errorf("%s: %s: %s: %s %s: %s", name, c.ID, f.Subject, f.Outcome, f.Code, f.Message)
 				}
 			}
 		}

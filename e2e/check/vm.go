@@ -14,9 +14,9 @@ func eachVM(v *view.View, judge func(p *view.Pod, vm *recording.VM, f *Finding))
 		f := Finding{Subject: onPod(p), Of: images(v), Outcome: Pass}
 		vm := p.VM()
 		if vm == nil {
-			f.Outcome, f.Says = Unseen, "no BEAM was seen in "+p.Name
+			f.Outcome, f.Message = Unseen, "no BEAM was seen in "+p.Name
 			if can, known := v.Can(p, "hostpid"); known && !can {
-				f.Says += ": the agent of " + p.Last().Node + " cannot look into processes"
+				f.Message += ": the agent of " + p.Last().Node + " cannot look into processes"
 			} else if known {
 				f.Remedy = "where this pod is not meant to be a node, move its manifest to the profile's spec.requires"
 			}
@@ -42,7 +42,7 @@ func eachKernel(v *view.View, judge func(p *view.Pod, k *recording.Kernel, f *Fi
 		f := Finding{Subject: onPod(p), Outcome: Pass}
 		k := p.Kernel()
 		if k == nil {
-			f.Outcome, f.Says = Unseen, "the node of "+p.Name+" did not say how its distribution is set"
+			f.Outcome, f.Message = Unseen, "the node of "+p.Name+" did not say how its distribution is set"
 			f.Of = append(toward(v, p), images(v)...)
 			return f
 		}

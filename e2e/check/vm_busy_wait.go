@@ -11,7 +11,7 @@ import (
 
 func vmBusyWait() Check {
 	return Check{
-		ID: "vm/busy-wait", Title: "does not spin its schedulers under a CPU limit", Rung: Pods, Level: Advice, Episode: "formation",
+		ID: "vm/busy-wait", Title: "does not spin its schedulers under a CPU limit", Rung: Pods, Level: Advice, Scenario: "formation",
 		Why:    "Schedulers spin for a while before they sleep. Under a CPU limit that time is taken from the work, and a throttled node misses its ticks.",
 		Source: "https://www.erlang.org/doc/apps/erts/erl_cmd.html (+sbwt)",
 		Causes: map[string][]string{"spins": nil},
@@ -45,7 +45,7 @@ func (w *workload) cpuLimit() string {
 	return ""
 }
 
-// sleeps tells whether the schedulers' busy wait is off. erlexec gives + flags to the VM as - flags, before the --.
+// sleeps reports whether the schedulers' busy wait is off. erlexec gives + flags to the VM as - flags, before the --.
 func sleeps(vm *recording.VM) bool {
 	i := slices.IndexFunc(vm.Args, func(a string) bool { return a == "-sbwt" || a == "+sbwt" })
 	return i >= 0 && i+1 < len(vm.Args) && strings.HasSuffix(vm.Args[i+1], "none")

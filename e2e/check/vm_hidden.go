@@ -9,7 +9,7 @@ import (
 
 func vmHidden() Check {
 	return Check{
-		ID: "vm/hidden", Title: "shows its nodes to each other", Rung: Pods, Level: Required, Episode: "formation",
+		ID: "vm/hidden", Title: "shows its nodes to each other", Rung: Pods, Level: Required, Scenario: "formation",
 		Why:    "A hidden node is in nobody's nodes() and is left out of global and pg: to its peers it is not there, though they are connected.",
 		Source: "https://www.erlang.org/doc/system/distributed.html#hidden-nodes",
 		Causes: map[string][]string{"hidden": above("epmd/registration-type", "handshake/*")},

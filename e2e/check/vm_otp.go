@@ -9,7 +9,7 @@ import (
 
 func vmOTP() Check {
 	return Check{
-		ID: "vm/otp-spread", Title: "runs OTP releases that are made for each other", Rung: Mesh, Level: Latent, Episode: "formation",
+		ID: "vm/otp-spread", Title: "runs OTP releases that are made for each other", Rung: Mesh, Level: Latent, Scenario: "formation",
 		Why:    "OTP promises that a node talks to those up to two releases older. Further apart they may connect, and nobody has tested what they say to each other.",
 		Source: "https://www.erlang.org/doc/system/distributed.html (compatibility of nodes), https://github.com/erlang/otp/issues/10337",
 		Causes: map[string][]string{"too-far": whole},
@@ -30,7 +30,7 @@ func vmOTP() Check {
 			}
 			switch {
 			case len(seen) == 0:
-				f.Outcome, f.Says = Unseen, "no node told its OTP release"
+				f.Outcome, f.Message = Unseen, "no node told its OTP release"
 			case newest-oldest > 2:
 				f.fail("too-far", fmt.Sprintf("the nodes run OTP %d to %d: %d releases apart, two are supported", oldest, newest, newest-oldest),
 					fmt.Sprintf("bring all images to OTP %d at least", newest-2), seen...)

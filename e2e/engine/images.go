@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// HasImage tells whether the engine's own store has the image, and its id there ("sha256:…"). For podman and
+// HasImage reports whether the engine's own store has the image, and its id there ("sha256:…"). For podman and
 // for docker's classic store the id is the digest of the image's configuration, which is also what containerd's
 // CRI calls the image id; with docker's containerd store it is the digest of a manifest. An image that is not
 // there is no error.

@@ -33,7 +33,7 @@ var reads = []read{
 	}}},
 }
 
-// Allowed tells whether [Conn.Call] sends this call: module, function and the value of each argument are looked up in a
+// Allowed reports whether [Conn.Call] sends this call: module, function and the value of each argument are looked up in a
 // fixed table of reads.
 func Allowed(module, function string, args ...Term) bool {
 	for _, r := range reads {

@@ -36,12 +36,12 @@ func (c Cookie) Trimmed() (trimmed Cookie, changed bool) {
 	return NewCookie([]byte(s)), s != c.value()
 }
 
-// Equal tells whether both are the same cookie, in a time that does not depend on where they differ.
+// Equal reports whether both are the same cookie, in a time that does not depend on where they differ.
 func (c Cookie) Equal(other Cookie) bool {
 	return subtle.ConstantTimeCompare([]byte(c.value()), []byte(other.value())) == 1
 }
 
-// Empty tells whether the cookie has no bytes. A VM takes no empty cookie.
+// Empty reports whether the cookie has no bytes. A VM takes no empty cookie.
 func (c Cookie) Empty() bool { return c.value() == "" }
 
 // String gives "redacted".

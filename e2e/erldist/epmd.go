@@ -32,7 +32,7 @@ type Name struct {
 // String is the line of `epmd -names`.
 func (n Name) String() string { return fmt.Sprintf("name %s at port %d", n.Name, n.Port) }
 
-// NodeType tells whether a node registered as part of the mesh.
+// NodeType reports whether a node registered as part of the mesh.
 type NodeType byte
 
 // The types that epmd knows.

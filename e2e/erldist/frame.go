@@ -49,7 +49,7 @@ type packet struct {
 	message []byte // not yet decoded
 }
 
-// isSend tells whether the packet carries a message to a process.
+// isSend reports whether the packet carries a message to a process.
 func (p packet) isSend() bool {
 	return p.op == opSend || p.op == opSendTT || p.op == opSendSender || p.op == opSendSenderTT
 }

@@ -13,7 +13,7 @@ import (
 // Every parser of bytes from the network: it must not panic, must refuse with a protocolError, and what it takes must be
 // within the limits that the rest of the program counts on.
 
-// refused tells whether the parser refused, and holds the kind of its error.
+// refused reports whether the parser refused, and holds the kind of its error.
 func refused(t *testing.T, err error) bool {
 	t.Helper()
 	var seen *protocolError

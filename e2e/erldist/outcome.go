@@ -77,7 +77,7 @@ const (
 // Denied is another name of [ClosedAfterReply], for callers to whom only the cookie matters.
 const Denied = ClosedAfterReply
 
-// Again tells whether the outcome says nothing about the peer but that this moment was a bad one (nok, alive): ask
+// Again reports whether the outcome says nothing about the peer but that this moment was a bad one (nok, alive): ask
 // again, and call it unknown when it stays so.
 func (o Outcome) Again() bool { return o == Nok || o == Alive }
 

@@ -19,7 +19,7 @@ func (c *Conn) ConnectedNodes(ctx context.Context) ([]string, error) {
 	return c.names(ctx, c.others, Atom("connected"))
 }
 
-// others tells whether the name is anybody's but this client's.
+// others reports whether the name is anybody's but this client's.
 func (c *Conn) others(name string) bool { return name != c.Peer.Self }
 
 // names asks for nodes and keeps those that wanted takes; nil takes all.

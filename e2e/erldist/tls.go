@@ -64,7 +64,7 @@ func shown(s tls.ConnectionState) Shown {
 	return p
 }
 
-// wide tells whether the exchange is over TLS.
+// wide reports whether the exchange is over TLS.
 func (x *exchange) wide() bool {
 	_, is := x.c.(*tls.Conn)
 	return is

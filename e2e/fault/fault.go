@@ -1,8 +1,8 @@
-// Package fault keeps faults in pods' network namespaces for as long as an episode wants them, through the agents of their
+// Package fault keeps faults in pods' network namespaces for as long as a scenario wants them, through the agents of their
 // nodes, and records when each began to bite and when it was healed.
 //
 // In: rules, agents. Out: acts and, where a fault does not bite or its lease was lost, faults of our own and the act that
-// makes the episode void. It gives no verdict. Whatever becomes of the harness, the agents heal by themselves.
+// makes the scenario void. It gives no verdict. Whatever becomes of the harness, the agents heal by themselves.
 package fault
 
 import (
@@ -17,7 +17,7 @@ import (
 	"meshproof.dev/meshproof/e2e/recording"
 )
 
-// The acts that are recorded. Void means that the episode is not the story that it was meant to be: the detail says why.
+// The acts that are recorded. Void means that the scenario is not the story that it was meant to be: the detail says why.
 const (
 	Inject = "inject"
 	Heal   = "heal"
@@ -77,9 +77,9 @@ func (i *Injector) Inject(ctx context.Context, on string, rules ...agent.Rule) e
 	for _, b := range bites[len(before):] {
 		n.since[b.Rule] = b.Since
 		if b.Bites {
-			i.act(Inject, b.Rule.Pod, fmt.Sprintf("%s: %s", b.Rule, b.Says))
+			i.act(Inject, b.Rule.Pod, fmt.Sprintf("%s: %s", b.Rule, b.Message))
 		} else {
-			i.void(b.Rule.Pod, fmt.Sprintf("%s does not bite: %s", b.Rule, b.Says))
+			i.void(b.Rule.Pod, fmt.Sprintf("%s does not bite: %s", b.Rule, b.Message))
 		}
 	}
 	return nil
@@ -161,7 +161,7 @@ func (i *Injector) renew(ctx context.Context, on string) {
 	n.lost = false
 	for _, b := range bites {
 		if was := n.since[b.Rule]; was != 0 && b.Since != was {
-			i.void(b.Rule.Pod, fmt.Sprintf("%s was lifted and put in place again: %s", b.Rule, b.Says))
+			i.void(b.Rule.Pod, fmt.Sprintf("%s was lifted and put in place again: %s", b.Rule, b.Message))
 		}
 		n.since[b.Rule] = b.Since
 	}
@@ -194,7 +194,7 @@ func (i *Injector) act(do, pod, detail string) {
 	i.record(recording.Event{Act: &recording.Act{Do: do, Pod: pod, Detail: detail}})
 }
 
-// void records that the episode is none of the story that it should be, and, for people, what went wrong on our side.
+// void records that the scenario is none of the story that it should be, and, for people, what went wrong on our side.
 func (i *Injector) void(pod, why string) {
 	i.record(recording.Event{Fault: &recording.Fault{Pod: pod, What: why}})
 	i.act(Void, pod, why)

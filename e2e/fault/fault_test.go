@@ -27,7 +27,7 @@ func (f *fake) SetFaults(_ context.Context, w agent.Faults) ([]agent.Bite, error
 	f.wants = w.Rules
 	var all []agent.Bite
 	for _, r := range w.Rules {
-		all = append(all, agent.Bite{Rule: r, Since: f.since, Bites: !f.toothless, Says: "before: refused; after: nothing"})
+		all = append(all, agent.Bite{Rule: r, Since: f.since, Bites: !f.toothless, Message: "before: refused; after: nothing"})
 	}
 	return all, nil
 }
@@ -96,7 +96,7 @@ func TestFaultsAreKeptUntilTheyAreHealed(t *testing.T) {
 	s.said(t, nil, "")
 }
 
-func TestAFaultThatDoesNotBiteMakesTheEpisodeVoid(t *testing.T) {
+func TestAFaultThatDoesNotBiteMakesTheScenarioVoid(t *testing.T) {
 	s, ctx := newScene(), context.Background()
 	s.agents["n1"].toothless = true
 	if err := s.i.Inject(ctx, "n1", rule("a")); err != nil {
@@ -109,7 +109,7 @@ func TestAFaultThatDoesNotBiteMakesTheEpisodeVoid(t *testing.T) {
 	s.said(t, []string{"void a"}, "could not be put in place")
 }
 
-func TestALostLeaseMakesTheEpisodeVoid(t *testing.T) {
+func TestALostLeaseMakesTheScenarioVoid(t *testing.T) {
 	s, ctx := newScene(), context.Background()
 	if err := s.i.Inject(ctx, "n1", rule("a")); err != nil {
 		t.Fatal(err)

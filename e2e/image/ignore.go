@@ -95,7 +95,7 @@ func globRegexp(pattern string) string {
 	return b.String()
 }
 
-// skip tells whether a path of the context is left out. A folder is only left out whole when no pattern can take
+// skip reports whether a path of the context is left out. A folder is only left out whole when no pattern can take
 // something in it back in.
 func (ig ignore) skip(rel string, isDir bool) bool {
 	out := false

@@ -84,7 +84,7 @@ func (m *Maker) buildNode(ctx context.Context, b builder, e entry, lock *os.File
 	return r, e.keepOnly(nodeTar)
 }
 
-// inEngine tells whether the engine has the image, and notes its id there, which differs between engines. An
+// inEngine reports whether the engine has the image, and notes its id there, which differs between engines. An
 // image that the engine has lost is loaded from the entry's archive.
 func (m *Maker) inEngine(ctx context.Context, e entry, r *record) (bool, error) {
 	id, ok, err := m.Engine.HasImage(ctx, r.Ref)

@@ -14,24 +14,24 @@ import (
 
 // finds is a check that always finds the same.
 func finds(id string, level check.Level, causes map[string][]string, found ...check.Finding) check.Check {
-	return check.Check{ID: id, Title: "does x", Rung: check.Pods, Level: level, Episode: "formation", Causes: causes, Judge: func(*view.View) []check.Finding { return found }}
+	return check.Check{ID: id, Title: "does x", Rung: check.Pods, Level: level, Scenario: "formation", Causes: causes, Judge: func(*view.View) []check.Finding { return found }}
 }
 
 func found(pod string, o check.Outcome) check.Finding {
 	f := check.Finding{Subject: check.Subject{Kind: "pod", Name: pod}, Outcome: o}
 	switch o {
 	case check.Fail:
-		f.Code, f.Says, f.Remedy = "spins", pod+" spins", "+sbwt none"
+		f.Code, f.Message, f.Remedy = "spins", pod+" spins", "+sbwt none"
 	case check.Pass:
 	default:
-		f.Says = pod + " was not looked at"
+		f.Message = pod + " was not looked at"
 	}
 	return f
 }
 
 func judgedBy(t *testing.T, s *rt.Story, checks ...check.Check) judge.Profile {
 	t.Helper()
-	return judge.Judge("dns-a", []judge.Episode{{Name: "formation", View: fold(t, s)}}, checks)
+	return judge.Judge("dns-a", []judge.Scenario{{Name: "formation", View: fold(t, s)}}, checks)
 }
 
 func TestAdviceNeverTurnsRed(t *testing.T) {
@@ -64,7 +64,7 @@ func TestAdviceNeverTurnsRed(t *testing.T) {
 					t.Errorf("%s is %s, want %s", s.Subject, s.Verdict, c.subjects[i])
 				}
 			}
-			if r.Verdict == judge.Advised && (r.Code != "spins" || !strings.Contains(r.Says, "a spins") || r.Subjects[0].Remedy == "") {
+			if r.Verdict == judge.Advised && (r.Code != "spins" || !strings.Contains(r.Message, "a spins") || r.Subjects[0].Remedy == "") {
 				t.Errorf("the advice does not say what to do: %+v", r)
 			}
 		})

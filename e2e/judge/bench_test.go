@@ -20,9 +20,9 @@ func BenchmarkJudge(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				anew(v)
-				p := judge.Judge("dns-a", []judge.Episode{{Name: "formation", View: v}}, check.All())
+				p := judge.Judge("dns-a", []judge.Scenario{{Name: "formation", View: v}}, check.All())
 				if code := p.ExitCode(); code != 0 {
-					b.Fatalf("exit code %d: %s", code, p.FirstBroken().Says)
+					b.Fatalf("exit code %d: %s", code, p.FirstBroken().Message)
 				}
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n*(n-1)), "ns/pair")
@@ -35,7 +35,7 @@ func BenchmarkChecks(b *testing.B) {
 	const n = 1000
 	v := sparse(b, n)
 	for _, c := range check.All() {
-		if c.Episode != "formation" {
+		if c.Scenario != "formation" {
 			continue
 		}
 		b.Run(fmt.Sprintf("%s/nodes=%d", c.ID, n), func(b *testing.B) {

@@ -1,4 +1,4 @@
-// Package judge runs the checks over the views of a profile's episodes, explains what follows from what, and finds
+// Package judge runs the checks over the views of a profile's scenarios, explains what follows from what, and finds
 // the first broken rung. It owns the verdicts.
 //
 // In: views and checks. Out: results, the same for every output. It reads no cluster, no clock and no file.
@@ -30,8 +30,8 @@ const (
 	Advised Verdict = "advised"
 )
 
-// Episode is one recorded story of a profile. View is nil when it was not recorded, and Why says for what reason.
-type Episode struct {
+// Scenario is one recorded story of a profile. View is nil when it was not recorded, and Why says for what reason.
+type Scenario struct {
 	Name string
 	View *view.View
 	Why  string
@@ -43,10 +43,10 @@ type Result struct {
 	Title     string        `json:"title"`
 	Rung      check.Rung    `json:"rung"`
 	Level     check.Level   `json:"level"`
-	Episode   string        `json:"episode"`
+	Scenario  string        `json:"scenario"`
 	Verdict   Verdict       `json:"verdict"`
 	Code      string        `json:"code,omitempty"`      // the diagnosis of the deciding subject
-	Says      string        `json:"says,omitempty"`      // one sentence; of a pass: nothing
+	Message   string        `json:"message,omitempty"`   // one sentence; of a pass: nothing
 	Reason    string        `json:"reason,omitempty"`    // of skip and waived: why
 	BlockedBy []string      `json:"blockedBy,omitempty"` // "CHECK (SUBJECT)" of what explains it
 	Took      time.Duration `json:"took,omitempty"`      // how long the slowest subject took to come true, ns
@@ -63,7 +63,7 @@ type Subject struct {
 	BlockedBy []string `json:"blockedBy,omitempty"`
 }
 
-// Profile is the judgement of all episodes of a profile.
+// Profile is the judgement of all scenarios of a profile.
 type Profile struct {
 	Name    string   `json:"name"`
 	Results []Result `json:"results"`
@@ -76,32 +76,32 @@ type cause struct {
 	explains []string
 }
 
-// Judge runs the checks, in the order of the ladder, over the episodes in the order they were recorded.
-func Judge(name string, episodes []Episode, checks []check.Check) Profile {
+// Judge runs the checks, in the order of the ladder, over the scenarios in the order they were recorded.
+func Judge(name string, scenarios []Scenario, checks []check.Check) Profile {
 	p := Profile{Name: name}
 	var causes []cause
 	for _, c := range checks {
 		var r Result
-		r, causes = judgeOne(c, episodes, causes)
+		r, causes = judgeOne(c, scenarios, causes)
 		p.Results = append(p.Results, r)
 	}
 	return p
 }
 
-func judgeOne(c check.Check, episodes []Episode, causes []cause) (Result, []cause) {
-	r := Result{ID: c.ID, Title: c.Title, Rung: c.Rung, Level: c.Level, Episode: c.Episode, Why: c.Why, Source: c.Source}
-	ep, found := find(episodes, c.Episode)
+func judgeOne(c check.Check, scenarios []Scenario, causes []cause) (Result, []cause) {
+	r := Result{ID: c.ID, Title: c.Title, Rung: c.Rung, Level: c.Level, Scenario: c.Scenario, Why: c.Why, Source: c.Source}
+	ep, found := find(scenarios, c.Scenario)
 	if !found {
-		r.Verdict, r.Reason = Skip, "the episode "+c.Episode+" is not part of this run"
+		r.Verdict, r.Reason = Skip, "the scenario "+c.Scenario+" is not part of this run"
 		return r, causes
 	}
-	if why, skipped := skip(episodes, c.ID); skipped {
+	if why, skipped := skip(scenarios, c.ID); skipped {
 		r.Verdict, r.Reason = Skip, why
 		return r, causes
 	}
 	if ep.View != nil {
 		if why := ep.View.Void(); why != "" {
-			r.Verdict, r.Says = Unknown, "the episode proves nothing: "+why
+			r.Verdict, r.Message = Unknown, "the scenario proves nothing: "+why
 			if c.Level == check.Advice {
 				advise(&r)
 			}
@@ -150,13 +150,13 @@ func advise(r *Result) {
 			}
 		}
 	case Unknown, Blocked:
-		r.Verdict, r.Reason = Skip, "not seen: "+r.Says
+		r.Verdict, r.Reason = Skip, "not seen: "+r.Message
 	}
 }
 
 // skip is the profile's reason to leave the check out. Every recording of a profile holds the same one.
-func skip(episodes []Episode, id string) (why string, skipped bool) {
-	for _, e := range episodes {
+func skip(scenarios []Scenario, id string) (why string, skipped bool) {
+	for _, e := range scenarios {
 		if e.View != nil {
 			why, skipped = e.View.Profile.Skip[id]
 			return why, skipped
@@ -165,10 +165,10 @@ func skip(episodes []Episode, id string) (why string, skipped bool) {
 	return "", false
 }
 
-// unrecorded judges a check whose episode never took place: it follows from any failure that is able to
+// unrecorded judges a check whose scenario never took place: it follows from any failure that is able to
 // explain it, else it is unknown.
-func unrecorded(r Result, ep Episode, causes []cause) Result {
-	r.Says = "not recorded: " + ep.Why
+func unrecorded(r Result, ep Scenario, causes []cause) Result {
+	r.Message = "not recorded: " + ep.Why
 	for _, c := range causes {
 		if slices.Contains(c.explains, r.ID) {
 			r.BlockedBy = append(r.BlockedBy, c.id+" ("+c.subject.String()+")")
@@ -209,9 +209,9 @@ func sum(r *Result) {
 				continue
 			}
 			if r.Verdict == "" {
-				r.Verdict, r.Code, r.Says, r.At = v, s.Code, s.Says, s.At
+				r.Verdict, r.Code, r.Message, r.At = v, s.Code, s.Message, s.At
 				if v == Skip {
-					r.Reason = s.Says
+					r.Reason = s.Message
 				}
 			}
 			if r.Verdict == v && v == Pass {
@@ -223,7 +223,7 @@ func sum(r *Result) {
 		}
 	}
 	if r.Verdict == "" {
-		r.Verdict, r.Says = Unknown, "the check found nothing to look at"
+		r.Verdict, r.Message = Unknown, "the check found nothing to look at"
 	}
 }
 
@@ -287,13 +287,13 @@ func (p Profile) ExitCode() int {
 	return code
 }
 
-func find(episodes []Episode, name string) (Episode, bool) {
-	for _, e := range episodes {
+func find(scenarios []Scenario, name string) (Scenario, bool) {
+	for _, e := range scenarios {
 		if e.Name == name {
 			return e, true
 		}
 	}
-	return Episode{}, false
+	return Scenario{}, false
 }
 
 func union(a, b []string) []string {

@@ -45,15 +45,15 @@ func edit(s *rt.Story, change func(p *profile.Resolved)) {
 // told judges a formation and what came after it. A nil story was not recorded.
 func told(t *testing.T, formation, recovery, console *rt.Story) judge.Profile {
 	t.Helper()
-	episodes := []judge.Episode{{Name: "formation", View: fold(t, formation)}}
+	scenarios := []judge.Scenario{{Name: "formation", View: fold(t, formation)}}
 	for name, s := range map[string]*rt.Story{"recovery": recovery, "console": console} {
-		e := judge.Episode{Name: name, Why: "the mesh did not form"}
+		e := judge.Scenario{Name: name, Why: "the mesh did not form"}
 		if s != nil {
-			e = judge.Episode{Name: name, View: fold(t, s)}
+			e = judge.Scenario{Name: name, View: fold(t, s)}
 		}
-		episodes = append(episodes, e)
+		scenarios = append(scenarios, e)
 	}
-	return judge.Judge("dns-a", episodes, core())
+	return judge.Judge("dns-a", scenarios, core())
 }
 
 // The changes that the stories of this file are made of.
@@ -225,12 +225,12 @@ func TestVerdicts(t *testing.T) {
 			got := verdicts(p)
 			for id, v := range c.want {
 				if got[id] != v {
-					t.Errorf("%s is %q, wanted %s: %s", id, got[id], v, result(t, p, id).Says)
+					t.Errorf("%s is %q, wanted %s: %s", id, got[id], v, result(t, p, id).Message)
 				}
 			}
 			for id, v := range got {
 				if c.want[id] == "" {
-					t.Errorf("%s is %s, wanted pass: %s", id, v, result(t, p, id).Says)
+					t.Errorf("%s is %s, wanted pass: %s", id, v, result(t, p, id).Message)
 				}
 			}
 			if p.ExitCode() != c.exit {
@@ -272,13 +272,13 @@ func TestOneFaultIsOneRedWithItsEvidence(t *testing.T) {
 	p := told(t, s, nil, nil)
 
 	cookie := result(t, p, "dist/cookie-accepted")
-	if cookie.Code != "cookie-refused" || !strings.Contains(cookie.Says, rt.Node(2)) || cookie.At == 0 {
-		t.Errorf("cookie: %q %q at %s", cookie.Code, cookie.Says, cookie.At)
+	if cookie.Code != "cookie-refused" || !strings.Contains(cookie.Message, rt.Node(2)) || cookie.At == 0 {
+		t.Errorf("cookie: %q %q at %s", cookie.Code, cookie.Message, cookie.At)
 	}
 	by := "dist/cookie-accepted (pod " + rt.Name(2) + ")"
 	full := result(t, p, "mesh/full")
-	if !slices.Equal(full.BlockedBy, []string{by}) || full.Says == "" {
-		t.Errorf("mesh/full is blocked by %v and says %q", full.BlockedBy, full.Says)
+	if !slices.Equal(full.BlockedBy, []string{by}) || full.Message == "" {
+		t.Errorf("mesh/full is blocked by %v and says %q", full.BlockedBy, full.Message)
 	}
 	for _, sub := range full.Subjects {
 		want := judge.Pass
@@ -289,8 +289,8 @@ func TestOneFaultIsOneRedWithItsEvidence(t *testing.T) {
 			t.Errorf("mesh/full of %s: %s, wanted %s", sub.Subject, sub.Verdict, want)
 		}
 	}
-	if r := result(t, p, "recovery/pod-delete"); !slices.Contains(r.BlockedBy, by) || !strings.Contains(r.Says, notRecorded) {
-		t.Errorf("recovery/pod-delete is blocked by %v and says %q", r.BlockedBy, r.Says)
+	if r := result(t, p, "recovery/pod-delete"); !slices.Contains(r.BlockedBy, by) || !strings.Contains(r.Message, notRecorded) {
+		t.Errorf("recovery/pod-delete is blocked by %v and says %q", r.BlockedBy, r.Message)
 	}
 }
 
@@ -299,8 +299,8 @@ func TestLatentFaultKeepsTheMeshGreen(t *testing.T) {
 	unpinned(f)
 	unpinned(r)
 	port := result(t, told(t, f, r, rt.Console(3)), "epmd/port-as-declared")
-	if port.Level != check.Latent || port.Code != "port-unpinned" || !strings.Contains(port.Says, "advertises port 38171") {
-		t.Errorf("%s %q %q", port.Level, port.Code, port.Says)
+	if port.Level != check.Latent || port.Code != "port-unpinned" || !strings.Contains(port.Message, "advertises port 38171") {
+		t.Errorf("%s %q %q", port.Level, port.Code, port.Message)
 	}
 }
 
@@ -312,19 +312,19 @@ func TestReasons(t *testing.T) {
 		p.Skip = map[string]string{"recovery/pod-delete": "one shot job"}
 	})
 	p := told(t, s, nil, nil)
-	if r := result(t, p, "epmd/port-as-declared"); r.Verdict != judge.Waived || r.Reason != "accepted until spring" || r.Says == "" {
-		t.Errorf("waived: %s %q %q", r.Verdict, r.Reason, r.Says)
+	if r := result(t, p, "epmd/port-as-declared"); r.Verdict != judge.Waived || r.Reason != "accepted until spring" || r.Message == "" {
+		t.Errorf("waived: %s %q %q", r.Verdict, r.Reason, r.Message)
 	}
-	// A skip holds also where the episode was not recorded.
+	// A skip holds also where the scenario was not recorded.
 	if r := result(t, p, "recovery/pod-delete"); r.Verdict != judge.Skip || r.Reason != "one shot job" {
 		t.Errorf("skipped: %s %q", r.Verdict, r.Reason)
 	}
 	// Nothing explains why the others were not recorded.
-	if r := result(t, p, "recovery/stale-name-gone"); r.Verdict != judge.Unknown || !strings.Contains(r.Says, notRecorded) {
-		t.Errorf("not recorded: %s %q", r.Verdict, r.Says)
+	if r := result(t, p, "recovery/stale-name-gone"); r.Verdict != judge.Unknown || !strings.Contains(r.Message, notRecorded) {
+		t.Errorf("not recorded: %s %q", r.Verdict, r.Message)
 	}
 	// Not part of the run at all.
-	p = judge.Judge("dns-a", []judge.Episode{{Name: "formation", View: fold(t, rt.Formation(3))}}, core())
+	p = judge.Judge("dns-a", []judge.Scenario{{Name: "formation", View: fold(t, rt.Formation(3))}}, core())
 	if r := result(t, p, "recovery/pod-delete"); r.Verdict != judge.Skip || r.Reason == "" || p.ExitCode() != exitcode.OK {
 		t.Errorf("left out: %s %q, exit code %d", r.Verdict, r.Reason, p.ExitCode())
 	}
@@ -332,10 +332,10 @@ func TestReasons(t *testing.T) {
 
 func TestNothingPassedIsNotHealth(t *testing.T) {
 	if p := judge.Judge("dns-a", nil, core()); p.ExitCode() != exitcode.Unknown {
-		t.Errorf("a run without an episode ends with %d", p.ExitCode())
+		t.Errorf("a run without a scenario ends with %d", p.ExitCode())
 	}
-	none := check.Check{ID: "x/nothing", Episode: "formation", Judge: func(*view.View) []check.Finding { return nil }}
-	p := judge.Judge("dns-a", []judge.Episode{{Name: "formation", View: fold(t, rt.Formation(3))}}, []check.Check{none})
+	none := check.Check{ID: "x/nothing", Scenario: "formation", Judge: func(*view.View) []check.Finding { return nil }}
+	p := judge.Judge("dns-a", []judge.Scenario{{Name: "formation", View: fold(t, rt.Formation(3))}}, []check.Check{none})
 	if p.Results[0].Verdict != judge.Unknown {
 		t.Errorf("a check that found nothing is %s", p.Results[0].Verdict)
 	}
@@ -347,8 +347,8 @@ func TestOneUnexplainedSubjectFails(t *testing.T) {
 	otherCookie(s, 2)
 	s.Change(func(e recording.Event) bool { return e.Nodes != nil && e.Nodes.Pod == rt.UID(0) }, func(e *recording.Event) { e.Nodes.Visible = nil })
 	r := result(t, told(t, s, nil, nil), "mesh/full")
-	if r.Verdict != judge.Fail || r.Code != "not-in-view" || !strings.Contains(r.Says, rt.Node(0)+" ("+rt.Name(0)+") does not see "+rt.Node(1)) {
-		t.Errorf("%s %s %q", r.Verdict, r.Code, r.Says)
+	if r.Verdict != judge.Fail || r.Code != "not-in-view" || !strings.Contains(r.Message, rt.Node(0)+" ("+rt.Name(0)+") does not see "+rt.Node(1)) {
+		t.Errorf("%s %s %q", r.Verdict, r.Code, r.Message)
 	}
 }
 
@@ -368,8 +368,8 @@ func TestOneUnexplainedUnseenSubjectIsUnknown(t *testing.T) {
 	s := rt.Formation(3)
 	otherCookie(s, 2)
 	s.Drop(func(e recording.Event) bool { return e.Nodes != nil && e.Nodes.Pod == rt.UID(0) })
-	if r := result(t, told(t, s, nil, nil), "mesh/full"); r.Verdict != judge.Unknown || !strings.Contains(r.Says, rt.Name(0)) {
-		t.Errorf("mesh/full is %s: %s", r.Verdict, r.Says)
+	if r := result(t, told(t, s, nil, nil), "mesh/full"); r.Verdict != judge.Unknown || !strings.Contains(r.Message, rt.Name(0)) {
+		t.Errorf("mesh/full is %s: %s", r.Verdict, r.Message)
 	}
 }
 

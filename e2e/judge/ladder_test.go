@@ -178,11 +178,11 @@ func faults() []fault {
 // everyCheck judges the stories by all checks.
 func everyCheck(t *testing.T, formation, recovery *rt.Story) judge.Profile {
 	t.Helper()
-	episodes := []judge.Episode{{Name: "formation", View: fold(t, formation)}, {Name: "recovery", Why: "the mesh did not form"}, {Name: "console", Why: "the mesh did not form"}}
+	scenarios := []judge.Scenario{{Name: "formation", View: fold(t, formation)}, {Name: "recovery", Why: "the mesh did not form"}, {Name: "console", Why: "the mesh did not form"}}
 	if recovery != nil {
-		episodes[1], episodes[2] = judge.Episode{Name: "recovery", View: fold(t, recovery)}, judge.Episode{Name: "console", View: fold(t, rt.Console(3))}
+		scenarios[1], scenarios[2] = judge.Scenario{Name: "recovery", View: fold(t, recovery)}, judge.Scenario{Name: "console", View: fold(t, rt.Console(3))}
 	}
-	return judge.Judge("dns-a", episodes, check.All())
+	return judge.Judge("dns-a", scenarios, check.All())
 }
 
 // Each fault, with all that follows from it, is one red: everything else is seen to be well, or is explained by it.
@@ -200,10 +200,10 @@ func TestOneFaultIsOneRed(t *testing.T) {
 				switch {
 				case r.ID == f.red:
 					if r.Verdict != judge.Fail || r.Code != f.code {
-						t.Errorf("%s is %s %q, wanted fail %q: %s", r.ID, r.Verdict, r.Code, f.code, r.Says)
+						t.Errorf("%s is %s %q, wanted fail %q: %s", r.ID, r.Verdict, r.Code, f.code, r.Message)
 					}
 				case r.Verdict == judge.Fail || r.Verdict == judge.Unknown:
-					t.Errorf("%s is %s %s: %s", r.ID, r.Verdict, r.Code, r.Says)
+					t.Errorf("%s is %s %s: %s", r.ID, r.Verdict, r.Code, r.Message)
 				}
 			}
 		})
@@ -220,7 +220,7 @@ func TestAVisibleProbeIsUnknown(t *testing.T) {
 	for _, r := range p.Results {
 		mesh := strings.HasPrefix(r.ID, "mesh/") || r.ID == "probe/hidden"
 		if r.Verdict == judge.Fail || mesh != (r.Verdict == judge.Unknown) {
-			t.Errorf("%s is %s: %s", r.ID, r.Verdict, r.Says)
+			t.Errorf("%s is %s: %s", r.ID, r.Verdict, r.Message)
 		}
 	}
 	if p.ExitCode() != exitcode.Unknown {

@@ -11,12 +11,12 @@ import (
 	rt "meshproof.dev/meshproof/e2e/recording/recordingtest"
 )
 
-// An episode whose fault did not bite is no proof of health, whatever the checks would say.
-func TestAVoidEpisodeIsUnknown(t *testing.T) {
+// A scenario whose fault did not bite is no proof of health, whatever the checks would say.
+func TestAVoidScenarioIsUnknown(t *testing.T) {
 	s := rt.Formation(3)
-	whole := judge.Judge("x", []judge.Episode{{Name: "formation", View: fold(t, s)}}, check.All())
+	whole := judge.Judge("x", []judge.Scenario{{Name: "formation", View: fold(t, s)}}, check.All())
 	s.Add(recording.Event{T: time.Second, By: "run", Act: &recording.Act{Do: "void", Detail: "drop-in of 10.0.0.1 port 10000 does not bite"}})
-	void := judge.Judge("x", []judge.Episode{{Name: "formation", View: fold(t, s)}}, check.All())
+	void := judge.Judge("x", []judge.Scenario{{Name: "formation", View: fold(t, s)}}, check.All())
 	passed := 0
 	for i, r := range void.Results {
 		was := whole.Results[i].Verdict
@@ -24,12 +24,12 @@ func TestAVoidEpisodeIsUnknown(t *testing.T) {
 			passed++
 		}
 		switch {
-		case r.Episode != "formation" || r.Level == check.Advice:
+		case r.Scenario != "formation" || r.Level == check.Advice:
 			if r.Verdict != judge.Skip {
 				t.Errorf("%s is %s", r.ID, r.Verdict)
 			}
-		case r.Verdict != judge.Unknown || !strings.Contains(r.Says, "does not bite"):
-			t.Errorf("%s is %s: %s", r.ID, r.Verdict, r.Says)
+		case r.Verdict != judge.Unknown || !strings.Contains(r.Message, "does not bite"):
+			t.Errorf("%s is %s: %s", r.ID, r.Verdict, r.Message)
 		}
 	}
 	if passed < 5 {

@@ -119,7 +119,7 @@ func (f *follower) measure(ctx context.Context) error {
 	return err
 }
 
-// keepClock measures again now and then. A measurement that fails is no trouble: the stream tells whether the agent lives.
+// keepClock measures again now and then. A measurement that fails is no trouble: the stream reports whether the agent lives.
 func (f *follower) keepClock(ctx context.Context) {
 	for pause(ctx, f.o.pace.clock) {
 		_ = f.measure(ctx)

@@ -60,7 +60,7 @@ func (o *Observer) tellLocked(r *recording.Pod) {
 	o.kube(recording.Event{Pod: r})
 }
 
-// unwell tells whether what a container last said matters: it waits for more than its image and volumes, has ended, or is
+// unwell reports whether what a container last said matters: it waits for more than its image and volumes, has ended, or is
 // not in its first life.
 func unwell(c recording.Container) bool {
 	switch c.State {

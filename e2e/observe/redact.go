@@ -10,7 +10,7 @@ type redactor struct {
 
 func (r *redactor) guard(secret []byte) { r.Guard(secret) }
 
-// ready tells whether there is anything to take out yet. Before that no log may be recorded.
+// ready reports whether there is anything to take out yet. Before that no log may be recorded.
 func (r *redactor) ready() bool { return r.more != nil || r.Guards() }
 
 func (r *redactor) text(s string) string {

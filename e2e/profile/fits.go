@@ -104,7 +104,7 @@ func (p *Profile) tls(objects []object) error {
 	return fmt.Errorf("%s: the certificate is looked for in Secret %q, which no object among the manifests is or makes; Secrets there: %s%s", p.At("spec", "tls", "secret"), name, few(secrets), meant(name, secrets))
 }
 
-// holds tells whether the text stands anywhere in v as a value.
+// holds reports whether the text stands anywhere in v as a value.
 func holds(v any, text string) bool {
 	switch v := v.(type) {
 	case string:
@@ -142,13 +142,13 @@ func (p *Profile) images(objects []object) error {
 	return nil
 }
 
-// called tells whether an image reference has that name, which may leave out tag and digest.
+// called reports whether an image reference has that name, which may leave out tag and digest.
 func called(ref, name string) bool {
 	rest, is := strings.CutPrefix(ref, name)
 	return is && (rest == "" || rest[0] == '@' || rest[0] == ':' && !strings.Contains(rest, "/"))
 }
 
-// Is tells whether an image reference of the manifests is this image.
+// Is reports whether an image reference of the manifests is this image.
 func (im Image) Is(ref string) bool { return called(ref, im.Name) }
 
 // imagesOf lists the images of all containers in v, wherever its kind has them.

@@ -39,8 +39,8 @@ type MutantSpec struct {
 	Rollout []string `yaml:"rollout"`
 	// Means is what the profile says of it, where it says something else than the base's.
 	Means Expectations `yaml:"means"`
-	// Deeds are done to the running pods: conditions that no manifest can bring about.
-	Deeds []Deed `yaml:"deeds"`
+	// Injections are done to the running pods: conditions that no manifest can bring about.
+	Injections []Injection `yaml:"injections"`
 	// Harness breaks the harness instead of the application: one of the words of [Sabotages].
 	Harness string `yaml:"harness"`
 	// Healthy says that this is odd and not broken: there is a shape, and nothing may be red.
@@ -48,11 +48,11 @@ type MutantSpec struct {
 	// Expect are the checks that must turn red, each with the diagnosis it must give; no other check may.
 	Expect []Expect `yaml:"expect"`
 	// Unknown are the checks that must end as unknown, because the harness is broken; "*" alone stands for all of the
-	// episodes recorded. Others may.
+	// scenarios recorded. Others may.
 	Unknown []string `yaml:"unknown"`
-	// Episodes are those that are recorded, of the reverse, too, where the later ones add nothing; all of them unless
+	// Scenarios are those that are recorded, of the reverse, too, where the later ones add nothing; all of them unless
 	// said.
-	Episodes []string `yaml:"episodes"`
+	Scenarios []string `yaml:"scenarios"`
 	// Watch is how long a formed mesh is watched on, for what shows itself late.
 	Watch Duration `yaml:"watch"`
 	// Alone says that nothing else may run on the cluster meanwhile.
@@ -67,7 +67,7 @@ type Kustomize struct {
 	Patches   []string `yaml:"patches"`
 }
 
-// Empty tells whether nothing is changed.
+// Empty reports whether nothing is changed.
 func (k Kustomize) Empty() bool { return len(k.Resources) == 0 && len(k.Patches) == 0 }
 
 // Expect is a check that must turn red and the diagnosis it must give.
@@ -79,14 +79,14 @@ type Expect struct {
 // String is the expectation as reports write a red check.
 func (e Expect) String() string { return e.Check + " (" + e.Diagnosis + ")" }
 
-// The moments at which a deed is done.
+// The moments at which an injection is done.
 const (
 	AtStart  = "start"  // to each pod as soon as it has an address
 	AtFull   = "full"   // when the mesh is full, while it is watched
 	AtFormed = "formed" // when the mesh has held
 )
 
-// The kinds of deeds. The first three are faults of package agent by the same names, which lose packets for good.
+// The kinds of injections. The first three are faults of package agent by the same names, which lose packets for good.
 const (
 	DropIn       = "drop-in"       // of TCP to a port of the pod, coming from others
 	DropDNS      = "drop-dns"      // of what the pod asks its DNS server
@@ -96,8 +96,8 @@ const (
 	Delete       = "delete"        // one of the objects of the manifests
 )
 
-// Deed is one thing that the harness does to the running pods.
-type Deed struct {
+// Injection is one thing that the harness does to the running pods.
+type Injection struct {
 	At   string `yaml:"at"`
 	Do   string `yaml:"do"`
 	Pods string `yaml:"pods"` // "all" or "one"; of a command and a cut always one, and unless said
@@ -109,19 +109,19 @@ type Deed struct {
 	Expect string   `yaml:"expect"`
 	// Object is what a delete is about, "KIND/NAME".
 	Object string `yaml:"object"`
-	// Watch is how long the episode goes on after the deed, so that its consequences are seen.
+	// Watch is how long the scenario goes on after the injection, so that its consequences are seen.
 	Watch Duration `yaml:"watch"`
 }
 
-// Packets tells whether the deed is a fault of the network, which an agent brings about.
-func (d Deed) Packets() bool { return d.Do == DropIn || d.Do == DropDNS || d.Do == Cut }
+// Packets reports whether the injection is a fault of the network, which an agent brings about.
+func (d Injection) Packets() bool { return d.Do == DropIn || d.Do == DropDNS || d.Do == Cut }
 
 // The ways in which the harness can be broken.
 const (
 	ObserverKilled = "observer-killed" // the agent is deleted while the mesh is watched, and none takes its place
 	StreamCut      = "stream-cut"      // for some seconds nothing gets through to the agent
 	ExecFails      = "exec-fails"      // no command can be run
-	Toothless      = "toothless"       // the deeds' faults are put in place and stop nothing
+	Toothless      = "toothless"       // the injections' faults are put in place and stop nothing
 	ProbeVisible   = "probe-visible"   // the agent's probe joins the mesh
 	WrongNamespace = "wrong-namespace" // the agent dials from its own namespace
 )
@@ -129,7 +129,7 @@ const (
 // Sabotages are the words that Harness knows.
 var Sabotages = []string{ObserverKilled, StreamCut, ExecFails, Toothless, ProbeVisible, WrongNamespace}
 
-// InAgent tells whether the sabotage is built into an agent of its own (build tag sabotage).
+// InAgent reports whether the sabotage is built into an agent of its own (build tag sabotage).
 func InAgent(sabotage string) bool { return sabotage == ProbeVisible || sabotage == WrongNamespace }
 
 // DecodeMutant reads a mutant file strictly. path is used in errors only.
@@ -141,13 +141,13 @@ func DecodeMutant(path string, data []byte) (*Mutant, error) {
 	if m.Metadata.Name == "" || m.Spec.Base == "" || m.Spec.Why == "" {
 		return nil, fmt.Errorf("%s: metadata.name, spec.base and spec.why are needed", path)
 	}
-	for i := range m.Spec.Deeds {
-		d := &m.Spec.Deeds[i]
+	for i := range m.Spec.Injections {
+		d := &m.Spec.Injections[i]
 		if d.Pods == "" {
 			d.Pods = "one"
 		}
 		if err := d.check(); err != nil {
-			return nil, fmt.Errorf("%s: spec.deeds[%d]: %w", path, i, err)
+			return nil, fmt.Errorf("%s: spec.injections[%d]: %w", path, i, err)
 		}
 	}
 	if err := m.Spec.check(); err != nil {
@@ -157,7 +157,7 @@ func DecodeMutant(path string, data []byte) (*Mutant, error) {
 }
 
 func (s *MutantSpec) check() error {
-	broken := !s.Break.Empty() || len(s.Deeds) > 0 || len(s.Rollout) > 0 || len(s.Requires) > 0 || s.Means != (Expectations{})
+	broken := !s.Break.Empty() || len(s.Injections) > 0 || len(s.Rollout) > 0 || len(s.Requires) > 0 || s.Means != (Expectations{})
 	wants := len(s.Expect) > 0 || len(s.Unknown) > 0
 	if s.Replicas < 0 || s.Replicas == 1 {
 		return fmt.Errorf("spec.replicas is %d; two nodes are a mesh", s.Replicas)
@@ -176,7 +176,7 @@ func (s *MutantSpec) check() error {
 	case s.Healthy && (wants || !s.Break.Empty()):
 		return errors.New("spec.healthy: what is healthy breaks nothing and expects nothing")
 	case s.Healthy:
-		if s.Shape.Empty() && len(s.Deeds) == 0 && s.Harness == "" {
+		if s.Shape.Empty() && len(s.Injections) == 0 && s.Harness == "" {
 			return errors.New("spec.healthy: there is nothing odd about it")
 		}
 	case s.Harness == "" && !broken:
@@ -185,13 +185,13 @@ func (s *MutantSpec) check() error {
 		return errors.New("spec.expect is empty: nothing would have to notice it")
 	case s.Harness != "" && len(s.Unknown) == 0:
 		return errors.New("spec.unknown is empty: what a broken harness saw must not all be believed")
-	case s.Harness == Toothless && len(s.Deeds) == 0:
-		return errors.New("spec.deeds is empty: there is no fault that could be toothless")
+	case s.Harness == Toothless && len(s.Injections) == 0:
+		return errors.New("spec.injections is empty: there is no fault that could be toothless")
 	}
 	return nil
 }
 
-func (d *Deed) check() error {
+func (d *Injection) check() error {
 	if !slices.Contains([]string{AtStart, AtFull, AtFormed}, d.At) {
 		return fmt.Errorf("at is %q; it is one of start, full, formed", d.At)
 	}

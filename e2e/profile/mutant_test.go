@@ -18,35 +18,35 @@ const killer = "  expect: [{check: a/b, diagnosis: c}]\n"
 
 func TestMutantMustBreakSomethingAndSayWhatNoticesIt(t *testing.T) {
 	for name, c := range map[string]struct{ spec, says string }{
-		"broken":                     {"  break: {patches: [p.yaml]}\n" + killer, ""},
-		"a double":                   {"  break: {patches: [p.yaml]}\n  expect: [{check: a/b, diagnosis: c}, {check: d/e, diagnosis: f}]\n", ""},
-		"by a deed":                  {"  deeds: [{at: start, do: drop-in, pods: all, port: 10000}]\n" + killer, ""},
-		"a command":                  {"  deeds: [{at: formed, do: exec, run: [\"true\"], watch: 10s}]\n" + killer, ""},
-		"a healthy oddity":           {"  healthy: true\n  shape: {resources: [r.yaml]}\n", ""},
-		"a healthy deed":             {"  healthy: true\n  deeds: [{at: full, do: exec, run: [\"true\"]}]\n", ""},
-		"a broken harness":           {"  harness: exec-fails\n  unknown: [a/b]\n", ""},
-		"a harness that must manage": {"  harness: stream-cut\n  healthy: true\n", ""},
-		"nothing":                    {killer, "breaks nothing"},
-		"nothing that notices":       {"  break: {patches: [p.yaml]}\n", "spec.expect is empty"},
-		"half an expectation":        {"  break: {patches: [p.yaml]}\n  expect: [{check: a/b}]\n", "needs check and diagnosis"},
-		"no such harness":            {"  harness: exec-fail\n  unknown: [a/b]\n", "there are observer-killed"},
-		"a harness that may pass":    {"  harness: exec-fails\n", "spec.unknown is empty"},
-		"toothless without a fault":  {"  harness: toothless\n  unknown: [a/b]\n", "could be toothless"},
-		"healthy and broken":         {"  healthy: true\n  break: {patches: [p.yaml]}\n", "breaks nothing"},
-		"healthy and nothing odd":    {"  healthy: true\n", "nothing odd"},
-		"by the next version":        {"  rollout: [p.yaml]\n" + killer, ""},
-		"an object that is deleted":  {"  deeds: [{at: formed, do: delete, object: Role/derl}]\n" + killer, ""},
-		"an object without a kind":   {"  deeds: [{at: formed, do: delete, object: derl}]\n" + killer, "KIND/NAME"},
-		"a deed at no time":          {"  deeds: [{do: drop-dns}]\n" + killer, "at is"},
-		"a deed there is not":        {"  deeds: [{at: full, do: kill}]\n" + killer, "do is"},
-		"a deed on some pods":        {"  deeds: [{at: full, do: drop-dns, pods: two}]\n" + killer, "pods is"},
-		"a port that is none":        {"  deeds: [{at: full, do: drop-in, port: 65536}]\n" + killer, "needs a port"},
-		"a command before there is":  {"  deeds: [{at: start, do: exec, run: [\"true\"]}]\n" + killer, "exec needs"},
-		"a command everywhere":       {"  deeds: [{at: full, do: exec, run: [\"true\"], pods: all}]\n" + killer, "done to one pod"},
-		"a deed watched for ever":    {"  deeds: [{at: full, do: drop-dns, watch: 2h}]\n" + killer, "longer than a minute"},
-		"watched for ever":           {"  break: {patches: [p.yaml]}\n  watch: 3h\n" + killer, "longer than two minutes"},
-		"a mesh of one":              {"  replicas: 1\n  break: {patches: [p.yaml]}\n" + killer, "two nodes are a mesh"},
-		"a key there is not":         {"  breaks: {patches: [p.yaml]}\n" + killer, `did you mean "break"`},
+		"broken":                        {"  break: {patches: [p.yaml]}\n" + killer, ""},
+		"a double":                      {"  break: {patches: [p.yaml]}\n  expect: [{check: a/b, diagnosis: c}, {check: d/e, diagnosis: f}]\n", ""},
+		"by an injection":               {"  injections: [{at: start, do: drop-in, pods: all, port: 10000}]\n" + killer, ""},
+		"a command":                     {"  injections: [{at: formed, do: exec, run: [\"true\"], watch: 10s}]\n" + killer, ""},
+		"a healthy oddity":              {"  healthy: true\n  shape: {resources: [r.yaml]}\n", ""},
+		"a healthy injection":           {"  healthy: true\n  injections: [{at: full, do: exec, run: [\"true\"]}]\n", ""},
+		"a broken harness":              {"  harness: exec-fails\n  unknown: [a/b]\n", ""},
+		"a harness that must manage":    {"  harness: stream-cut\n  healthy: true\n", ""},
+		"nothing":                       {killer, "breaks nothing"},
+		"nothing that notices":          {"  break: {patches: [p.yaml]}\n", "spec.expect is empty"},
+		"half an expectation":           {"  break: {patches: [p.yaml]}\n  expect: [{check: a/b}]\n", "needs check and diagnosis"},
+		"no such harness":               {"  harness: exec-fail\n  unknown: [a/b]\n", "there are observer-killed"},
+		"a harness that may pass":       {"  harness: exec-fails\n", "spec.unknown is empty"},
+		"toothless without a fault":     {"  harness: toothless\n  unknown: [a/b]\n", "could be toothless"},
+		"healthy and broken":            {"  healthy: true\n  break: {patches: [p.yaml]}\n", "breaks nothing"},
+		"healthy and nothing odd":       {"  healthy: true\n", "nothing odd"},
+		"by the next version":           {"  rollout: [p.yaml]\n" + killer, ""},
+		"an object that is deleted":     {"  injections: [{at: formed, do: delete, object: Role/derl}]\n" + killer, ""},
+		"an object without a kind":      {"  injections: [{at: formed, do: delete, object: derl}]\n" + killer, "KIND/NAME"},
+		"an injection at no time":       {"  injections: [{do: drop-dns}]\n" + killer, "at is"},
+		"an injection there is not":     {"  injections: [{at: full, do: kill}]\n" + killer, "do is"},
+		"an injection on some pods":     {"  injections: [{at: full, do: drop-dns, pods: two}]\n" + killer, "pods is"},
+		"a port that is none":           {"  injections: [{at: full, do: drop-in, port: 65536}]\n" + killer, "needs a port"},
+		"a command before there is":     {"  injections: [{at: start, do: exec, run: [\"true\"]}]\n" + killer, "exec needs"},
+		"a command everywhere":          {"  injections: [{at: full, do: exec, run: [\"true\"], pods: all}]\n" + killer, "done to one pod"},
+		"an injection watched for ever": {"  injections: [{at: full, do: drop-dns, watch: 2h}]\n" + killer, "longer than a minute"},
+		"watched for ever":              {"  break: {patches: [p.yaml]}\n  watch: 3h\n" + killer, "longer than two minutes"},
+		"a mesh of one":                 {"  replicas: 1\n  break: {patches: [p.yaml]}\n" + killer, "two nodes are a mesh"},
+		"a key there is not":            {"  breaks: {patches: [p.yaml]}\n" + killer, `did you mean "break"`},
 	} {
 		m, err := DecodeMutant("m.yaml", []byte(mutant+c.spec))
 		switch {
@@ -55,7 +55,7 @@ func TestMutantMustBreakSomethingAndSayWhatNoticesIt(t *testing.T) {
 		case c.says != "" && (err == nil || !strings.Contains(err.Error(), c.says) || !strings.HasPrefix(err.Error(), "m.yaml")):
 			t.Errorf("%s: error %v, want one that says %q", name, err, c.says)
 		case err == nil && name == "a command":
-			if d := m.Spec.Deeds[0]; d.Pods != "one" || d.Watch.D() != 10*time.Second || d.Packets() {
+			if d := m.Spec.Injections[0]; d.Pods != "one" || d.Watch.D() != 10*time.Second || d.Packets() {
 				t.Errorf("%+v", d)
 			}
 		}

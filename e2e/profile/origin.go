@@ -108,7 +108,7 @@ func lasting(name string, inProfile, resolved Duration, def time.Duration) Setti
 	return s
 }
 
-// said is a value that the profile may say, is tells whether it does.
+// said is a value that the profile may say, is reports whether it does.
 func said(name, value string, is bool) Setting {
 	if is {
 		return Setting{name, value, Said}

@@ -67,7 +67,7 @@ func (r *Resolved) Replicas() int {
 	return n
 }
 
-// Owns tells whether a pod with these labels, that owner ("ReplicaSet/derl-6c9f") made, belongs to one of the workloads. Labels
+// Owns reports whether a pod with these labels, that owner ("ReplicaSet/derl-6c9f") made, belongs to one of the workloads. Labels
 // are not enough: pods of a Job, or of another application, may carry the same.
 func (r *Resolved) Owns(labels map[string]string, owner string) bool {
 	for _, w := range r.Workloads {
@@ -78,7 +78,7 @@ func (r *Resolved) Owns(labels map[string]string, owner string) bool {
 	return false
 }
 
-// made tells whether an object of that kind and name is the workload, or what it makes to make its pods. What nobody owns, or
+// made reports whether an object of that kind and name is the workload, or what it makes to make its pods. What nobody owns, or
 // a kind that is not known here, may be.
 func (w Workload) made(owner string) bool {
 	kind, name, _ := strings.Cut(owner, "/")
@@ -252,7 +252,7 @@ func few(all []string) string {
 // Runners are the kinds of objects that keep pods running, for messages.
 const Runners = "Deployment, StatefulSet, ReplicaSet or DaemonSet"
 
-// Runs tells whether an object of that kind keeps pods running, which may then be nodes.
+// Runs reports whether an object of that kind keeps pods running, which may then be nodes.
 func Runs(kind string) bool {
 	return slices.Contains([]string{"Deployment", "StatefulSet", "ReplicaSet", "DaemonSet"}, kind)
 }
@@ -322,7 +322,7 @@ func (o object) selector() map[string]string {
 	return sel
 }
 
-// covers tells whether labels hold everything that want asks for.
+// covers reports whether labels hold everything that want asks for.
 func covers(labels, want map[string]string) bool {
 	for k, v := range want {
 		if labels[k] != v {

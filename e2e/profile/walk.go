@@ -90,7 +90,7 @@ func (r *reader) errorf(line int, format string, args ...any) error {
 	return fmt.Errorf("%s:%d: %s", r.path, line, fmt.Sprintf(format, args...))
 }
 
-// empty tells whether a value says nothing: then it is as if its key were not there.
+// empty reports whether a value says nothing: then it is as if its key were not there.
 func empty(n *yaml.Node) bool {
 	n = target(n)
 	return n.Kind == yaml.ScalarNode && (n.ShortTag() == "!!null" || n.Value == "") || n.Kind != yaml.ScalarNode && len(n.Content) == 0

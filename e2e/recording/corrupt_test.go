@@ -80,7 +80,7 @@ func TestBrokenLines(t *testing.T) {
 	lines := strings.SplitAfter(all, "\n")
 	for name, c := range map[string]struct{ text, says string }{
 		"another version":   {strings.Replace(all, Format, "meshproof.dev/recording/v2", 1), `format "meshproof.dev/recording/v2", this program reads "` + Format + `"`},
-		"no format":         {`{"episode":"x"}` + "\n", `format ""`},
+		"no format":         {`{"scenario":"x"}` + "\n", `format ""`},
 		"too long a line":   {lines[0] + `{"t":1,"by":"` + strings.Repeat("x", maxLine) + `","beat":{}}` + "\n", "line 2: longer than 8388608 bytes"},
 		"unknown event":     {lines[0] + `{"t":1,"by":"x","weather":{}}` + "\n", `line 2: json: unknown field "weather"`},
 		"unknown field":     {lines[0] + `{"t":1,"by":"x","beat":{"early":1}}` + "\n", `line 2: json: unknown field "early"`},
@@ -102,7 +102,7 @@ func TestBrokenLines(t *testing.T) {
 // Whatever a file holds, reading it ends with events of one kind each, and with an error where there is something else.
 func FuzzRead(f *testing.F) {
 	// Small ones: the fuzzer spends its time on making each smaller.
-	header := `{"format":"` + Format + `","profile":{},"episode":"e","namespace":"n","start":"2026-01-02T03:04:05Z"}` + "\n"
+	header := `{"format":"` + Format + `","profile":{},"scenario":"e","namespace":"n","start":"2026-01-02T03:04:05Z"}` + "\n"
 	for _, e := range full() {
 		line, err := json.Marshal(e)
 		if err != nil {

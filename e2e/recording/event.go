@@ -13,8 +13,8 @@ const Format = "meshproof.dev/recording/v1"
 // Header is the first line of a recording. It holds all that judging needs beside the events.
 type Header struct {
 	Format    string          `json:"format"`
-	Profile   json.RawMessage `json:"profile"` // the resolved profile (package profile), as the run understood it
-	Episode   string          `json:"episode"` // "formation", "recovery" …
+	Profile   json.RawMessage `json:"profile"`  // the resolved profile (package profile), as the run understood it
+	Scenario  string          `json:"scenario"` // "formation", "recovery" …
 	Namespace string          `json:"namespace"`
 	Start     time.Time       `json:"start"` // wall clock of t = 0
 }
@@ -98,7 +98,7 @@ type Clock struct {
 	Bound  time.Duration `json:"bound"`
 }
 
-// Act is something that the episode did to the workload, and when: the deed a recovery is counted from.
+// Act is something that the scenario did to the workload, and when: the disturbance a recovery is counted from.
 type Act struct {
 	Do     string `json:"do"`            // "delete-pod"
 	Pod    string `json:"pod,omitempty"` // UID

@@ -10,7 +10,7 @@ import (
 )
 
 func sample() (Header, []Event) {
-	h := Header{Format: Format, Episode: "formation", Namespace: "ns", Profile: []byte(`{"name":"dns-a"}`), Start: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
+	h := Header{Format: Format, Scenario: "formation", Namespace: "ns", Profile: []byte(`{"name":"dns-a"}`), Start: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
 	return h, []Event{
 		{T: 0, By: "kube", Start: &Start{}},
 		{T: 5, By: "agent/n", Dist: &Dist{From: "a", To: "b", Addr: "10.0.0.2:10000", Outcome: Refused, Took: 3 * time.Millisecond}},

@@ -36,7 +36,7 @@ type VM struct {
 	Detail string `json:"detail,omitempty"` // what could not be read
 }
 
-// OverTLS tells whether the node speaks distribution over TLS: -proto_dist of its command line is inet_tls or inet6_tls.
+// OverTLS reports whether the node speaks distribution over TLS: -proto_dist of its command line is inet_tls or inet6_tls.
 func (v *VM) OverTLS() bool {
 	proto, _ := Flag(v.Args, "-proto_dist")
 	return strings.HasSuffix(proto, "_tls")

@@ -105,7 +105,7 @@ func told(w *workload.Workload) (string, error) {
 	y, err := w.Render("", nil)
 	r := *w.Resolved
 	r.Mutant = ""
-	return fmt.Sprintf("%+v %s %s", r, w.Episodes, y), err
+	return fmt.Sprintf("%+v %s %s", r, w.Scenarios, y), err
 }
 
 // row compares a judgement with what was to be expected of it. want is nil for what must be all green.

@@ -43,7 +43,7 @@ func static(t *testing.T, w *workload.Workload) (red, all []string) {
 	for _, o := range objects {
 		v.Apply(recording.Event{By: "run", Object: &o})
 	}
-	for _, r := range judge.Judge("x", []judge.Episode{{Name: "formation", View: v}}, checks).Results {
+	for _, r := range judge.Judge("x", []judge.Scenario{{Name: "formation", View: v}}, checks).Results {
 		if r.Verdict == judge.Fail {
 			red = append(red, profile.Expect{Check: r.ID, Diagnosis: r.Code}.String())
 		}
@@ -108,18 +108,18 @@ func TestMutantsExpectChecksAndCodesThatThereAre(t *testing.T) {
 			if _, has := c.Causes[e.Diagnosis]; !is || !has || c.Level == check.Advice {
 				t.Errorf("%s: there is no %s, or it cannot be red", name, e)
 			}
-			if len(m.Spec.Episodes) > 0 && !slices.Contains(m.Spec.Episodes, c.Episode) {
-				t.Errorf("%s: %s is judged on %s, which is left out", name, e, c.Episode)
+			if len(m.Spec.Scenarios) > 0 && !slices.Contains(m.Spec.Scenarios, c.Scenario) {
+				t.Errorf("%s: %s is judged on %s, which is left out", name, e, c.Scenario)
 			}
 		}
 		for _, id := range m.Spec.Unknown {
-			if c, is := known[id]; id != "*" && (!is || len(m.Spec.Episodes) > 0 && !slices.Contains(m.Spec.Episodes, c.Episode)) {
+			if c, is := known[id]; id != "*" && (!is || len(m.Spec.Scenarios) > 0 && !slices.Contains(m.Spec.Scenarios, c.Scenario)) {
 				t.Errorf("%s: %s cannot be unknown", name, id)
 			}
 		}
-		for _, e := range m.Spec.Episodes {
-			if !slices.Contains(Episodes, e) {
-				t.Errorf("%s: there is no episode %s", name, e)
+		for _, e := range m.Spec.Scenarios {
+			if !slices.Contains(Scenarios, e) {
+				t.Errorf("%s: there is no scenario %s", name, e)
 			}
 		}
 		files, err := os.ReadDir(filepath.Join(fixtures, "mutants", name))

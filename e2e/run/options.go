@@ -1,7 +1,7 @@
 // Package run is the one path from a plan to a report, behind both doors: cluster, images, workloads, recorded
-// episodes, judgement, and the removal of what was made.
+// scenarios, judgement, and the removal of what was made.
 //
-// In: options. Out: a report, and for a door that shows results as they come, each episode's results when it is judged.
+// In: options. Out: a report, and for a door that shows results as they come, each scenario's results when it is judged.
 package run
 
 import (
@@ -40,15 +40,15 @@ type Options struct {
 	again func(reports.Profile) string // why a workload has to be told a second time, alone; "" where it need not
 }
 
-// Episodes are the stories that a run records, in order.
-var Episodes = []string{"formation", "recovery", "rollout", "console"}
+// Scenarios are the stories that a run records, in order.
+var Scenarios = []string{"formation", "recovery", "rollout", "console"}
 
-// episodes are those that the selected checks are judged on. The later ones begin with a formed mesh, so they bring
+// scenarios are those that the selected checks are judged on. The later ones begin with a formed mesh, so they bring
 // formation.
-func (o *Options) episodes() map[string]bool {
+func (o *Options) scenarios() map[string]bool {
 	wanted := map[string]bool{}
 	for _, c := range o.Checks {
-		wanted[c.Episode] = true
+		wanted[c.Scenario] = true
 	}
 	if len(wanted) > 0 {
 		wanted["formation"] = true

@@ -35,7 +35,7 @@ type Session struct {
 
 	known  secrets.Redactor // guards the workloads' cookies
 	mu     sync.Mutex
-	judged map[string]judge.Profile // by workload and episode
+	judged map[string]judge.Profile // by workload and scenario
 	news   chan struct{}            // closed and made anew whenever something was judged
 	ended  chan struct{}
 	report *reports.Run
@@ -111,12 +111,12 @@ func Refused(o Options, why error) (*reports.Run, string) {
 	return r, dir
 }
 
-// Wait gives the judgement of a workload after that episode, as soon as there is one. When the run ends without it the
+// Wait gives the judgement of a workload after that scenario, as soon as there is one. When the run ends without it the
 // error says why.
-func (s *Session) Wait(ctx context.Context, workload, episode string) (judge.Profile, error) {
+func (s *Session) Wait(ctx context.Context, workload, scenario string) (judge.Profile, error) {
 	for {
 		s.mu.Lock()
-		p, ok := s.judged[workload+" "+episode]
+		p, ok := s.judged[workload+" "+scenario]
 		news := s.news
 		s.mu.Unlock()
 		if ok {
@@ -128,12 +128,12 @@ func (s *Session) Wait(ctx context.Context, workload, episode string) (judge.Pro
 		case <-news:
 		case <-s.ended:
 			s.mu.Lock()
-			p, ok = s.judged[workload+" "+episode]
+			p, ok = s.judged[workload+" "+scenario]
 			s.mu.Unlock()
 			if ok {
 				return p, nil
 			}
-			return p, fmt.Errorf("the run ended before the %s of %s: %s", episode, workload, s.report.Trouble)
+			return p, fmt.Errorf("the run ended before the %s of %s: %s", scenario, workload, s.report.Trouble)
 		}
 	}
 }
@@ -218,10 +218,10 @@ func (s *Session) attempt(ctx context.Context, r *reports.Run) (err error) {
 	return err
 }
 
-func (s *Session) tellDoor(w *workload.Workload, episode string, p judge.Profile) {
+func (s *Session) tellDoor(w *workload.Workload, scenario string, p judge.Profile) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.judged[w.Name()+" "+episode] = p
+	s.judged[w.Name()+" "+scenario] = p
 	close(s.news)
 	s.news = make(chan struct{})
 }

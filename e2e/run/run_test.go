@@ -12,26 +12,26 @@ import (
 	"meshproof.dev/meshproof/e2e/workload"
 )
 
-func TestOnlyWantedEpisodesAreRecorded(t *testing.T) {
-	byEpisode := map[string][]check.Check{}
+func TestOnlyWantedScenariosAreRecorded(t *testing.T) {
+	byScenario := map[string][]check.Check{}
 	for _, c := range check.All() {
-		byEpisode[c.Episode] = append(byEpisode[c.Episode], c)
+		byScenario[c.Scenario] = append(byScenario[c.Scenario], c)
 	}
-	for episode, want := range map[string]string{"formation": "formation", "recovery": "formation recovery", "rollout": "formation rollout", "console": "formation console"} {
-		o := Options{Checks: byEpisode[episode]}
+	for scenario, want := range map[string]string{"formation": "formation", "recovery": "formation recovery", "rollout": "formation rollout", "console": "formation console"} {
+		o := Options{Checks: byScenario[scenario]}
 		var got []string
-		for _, e := range Episodes {
-			if o.episodes()[e] {
+		for _, e := range Scenarios {
+			if o.scenarios()[e] {
 				got = append(got, e)
 			}
 		}
 		if strings.Join(got, " ") != want {
-			t.Errorf("checks of %s: recorded are %v, want %s", episode, got, want)
+			t.Errorf("checks of %s: recorded are %v, want %s", scenario, got, want)
 		}
 	}
-	for e := range byEpisode {
-		if !(&Options{Checks: check.All()}).episodes()[e] {
-			t.Errorf("episode %s has checks and is never recorded", e)
+	for e := range byScenario {
+		if !(&Options{Checks: check.All()}).scenarios()[e] {
+			t.Errorf("scenario %s has checks and is never recorded", e)
 		}
 	}
 }

@@ -27,12 +27,12 @@ const sabotageEnv = "MESHPROOF_SABOTAGE"
 // life.
 const cutFor = 5 * time.Second
 
-// watched tells whether the harness is broken while it watches a full mesh.
+// watched reports whether the harness is broken while it watches a full mesh.
 func watched(sabotage string) bool {
 	return sabotage == profile.ObserverKilled || sabotage == profile.StreamCut
 }
 
-// ownAgent tells whether the workload needs agents of its own, because they are broken, or will be.
+// ownAgent reports whether the workload needs agents of its own, because they are broken, or will be.
 func ownAgent(w *workload.Workload) bool {
 	return w.Mutant != nil && (watched(w.Mutant.Spec.Harness) || profile.InAgent(w.Mutant.Spec.Harness))
 }
@@ -100,7 +100,7 @@ func (s *story) cutStream(ctx context.Context, pod *corev1.Pod) error {
 		{Pod: string(pod.UID), IP: pod.Status.PodIP, Do: agent.DropOwn, Port: agent.Port},
 	}})
 	if err == nil && !bites[0].Bites {
-		err = fmt.Errorf("%s does not bite: %s", bites[0].Rule, bites[0].Says)
+		err = fmt.Errorf("%s does not bite: %s", bites[0].Rule, bites[0].Message)
 	}
 	return err
 }

@@ -134,31 +134,31 @@ const (
 )
 
 // lasts guesses how long a workload's story takes. A mutant that names a budget never forms, and spends it.
-func lasts(w *workload.Workload, episodes map[string]bool) time.Duration {
+func lasts(w *workload.Workload, scenarios map[string]bool) time.Duration {
 	m := w.Mutant
 	if m != nil && m.Spec.Budgets.Formation > 0 {
 		return m.Spec.Budgets.Formation.D()
 	}
 	d := aFormation
-	if episodes["recovery"] {
+	if scenarios["recovery"] {
 		d += aRecovery
 	}
-	if episodes["console"] {
+	if scenarios["console"] {
 		d += aConsole
 	}
-	if episodes["rollout"] {
+	if scenarios["rollout"] {
 		d += aRollout
 	}
 	if m != nil {
 		d += m.Spec.Watch.D()
-		for _, deed := range m.Spec.Deeds {
-			d += deed.Watch.D()
+		for _, injection := range m.Spec.Injections {
+			d += injection.Watch.D()
 		}
 	}
 	return d
 }
 
-// alone tells whether nothing else may run meanwhile.
+// alone reports whether nothing else may run meanwhile.
 func alone(w *workload.Workload) bool { return w.Mutant != nil && w.Mutant.Spec.Alone }
 
 // pods is how much room a workload takes: its replicas, one pod while one of them is replaced, and an agent of its own
@@ -237,7 +237,7 @@ func (s *Session) tellAll(ctx context.Context, g *ground) (all []reports.Profile
 }
 
 func (s *Session) story(g *ground, w *workload.Workload, turns boots) *story {
-	return &story{o: &s.o, g: g, w: w, dir: s.Dir, known: &s.known, boots: turns, done: func(episode string, p judge.Profile) { s.tellDoor(w, episode, p) }}
+	return &story{o: &s.o, g: g, w: w, dir: s.Dir, known: &s.known, boots: turns, done: func(scenario string, p judge.Profile) { s.tellDoor(w, scenario, p) }}
 }
 
 // fewAgain is how many workloads may be told a second time: one in ten, and no less than two. Where more were not seen the

@@ -71,14 +71,14 @@ func some(t *testing.T, change func(s *profile.MutantSpec)) *workload.Workload {
 	}
 	w.Mutant = &profile.Mutant{}
 	change(&w.Mutant.Spec)
-	w.Episodes = w.Mutant.Spec.Episodes
+	w.Scenarios = w.Mutant.Spec.Scenarios
 	return w
 }
 
 func TestTheLongestBeginsFirstAndTheLonelyLast(t *testing.T) {
 	s := &Session{o: Options{Checks: check.All()}, ws: []*workload.Workload{
 		some(t, func(s *profile.MutantSpec) { s.Alone, s.Watch = true, profile.Duration(time.Hour) }),
-		some(t, func(s *profile.MutantSpec) { s.Episodes = []string{"formation"} }),
+		some(t, func(s *profile.MutantSpec) { s.Scenarios = []string{"formation"} }),
 		some(t, func(*profile.MutantSpec) {}),
 		some(t, func(s *profile.MutantSpec) { s.Watch = profile.Duration(65 * time.Second) }),
 		some(t, func(s *profile.MutantSpec) { s.Budgets.Formation = profile.Duration(20 * time.Second) }),
@@ -107,12 +107,12 @@ func TestAWorkloadsRoom(t *testing.T) {
 	}
 }
 
-func TestMutantsLeaveOutEpisodes(t *testing.T) {
+func TestMutantsLeaveOutScenarios(t *testing.T) {
 	o := &Options{Checks: check.All()}
-	if got := wanted(o, some(t, func(s *profile.MutantSpec) { s.Episodes = []string{"formation"} })); len(got) != 1 || !got["formation"] {
+	if got := wanted(o, some(t, func(s *profile.MutantSpec) { s.Scenarios = []string{"formation"} })); len(got) != 1 || !got["formation"] {
 		t.Errorf("%v", got)
 	}
-	if got := wanted(o, some(t, func(*profile.MutantSpec) {})); len(got) != len(Episodes)-1 || got["rollout"] {
+	if got := wanted(o, some(t, func(*profile.MutantSpec) {})); len(got) != len(Scenarios)-1 || got["rollout"] {
 		t.Errorf("%v", got)
 	}
 }

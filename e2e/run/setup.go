@@ -210,7 +210,7 @@ func (g *ground) app(w *workload.Workload, im profile.Image) (a appImage, made b
 	return a, made
 }
 
-// lacks tells whether one of the workload's images could not be made: there is nothing to deploy then.
+// lacks reports whether one of the workload's images could not be made: there is nothing to deploy then.
 func (g *ground) lacks(w *workload.Workload) bool {
 	return slices.ContainsFunc(w.Profile.Spec.Images, func(im profile.Image) bool {
 		a, _ := g.app(w, im)

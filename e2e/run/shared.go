@@ -17,7 +17,7 @@ type Made struct {
 	Node, Agent, App image.Image
 }
 
-// OwnPodNetwork tells whether the node image brings its pod network.
+// OwnPodNetwork reports whether the node image brings its pod network.
 func (m *Made) OwnPodNetwork() bool { return m.Node.Origin == image.Built }
 
 // Images makes the images of a run of w, whose first image is App.

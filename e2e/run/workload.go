@@ -14,19 +14,19 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"meshproof.dev/meshproof/e2e/agent"
-	"meshproof.dev/meshproof/e2e/episode"
 	"meshproof.dev/meshproof/e2e/fault"
 	"meshproof.dev/meshproof/e2e/judge"
 	"meshproof.dev/meshproof/e2e/observe"
 	"meshproof.dev/meshproof/e2e/profile"
 	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/recording/secrets"
+	"meshproof.dev/meshproof/e2e/scenario"
 	"meshproof.dev/meshproof/e2e/view"
 	"meshproof.dev/meshproof/e2e/workload"
 	"meshproof.dev/meshproof/reports"
 )
 
-// story is one workload's way through its episodes.
+// story is one workload's way through its scenarios.
 type story struct {
 	o       *Options
 	g       *ground
@@ -36,18 +36,18 @@ type story struct {
 	passing bool // the namespace is ours, and goes with the story
 	applier *workload.Applier
 	client  kubernetes.Interface
-	rec     *episode.Recorder
+	rec     *scenario.Recorder
 	obs     *observe.Observer
 	art     *artifacts
 	known   *secrets.Redactor
 	faults  *fault.Injector
-	every   agent.Every                           // how often the agents look; zero for the defaults
-	boots   boots                                 // whose turn it is to start pods
-	take    string                                // follows the names of a second recording's files
-	done    func(episode string, p judge.Profile) // told after each episode
+	every   agent.Every                            // how often the agents look; zero for the defaults
+	boots   boots                                  // whose turn it is to start pods
+	take    string                                 // follows the names of a second recording's files
+	done    func(scenario string, p judge.Profile) // told after each scenario
 
 	notes      []string
-	episodes   []judge.Episode
+	scenarios  []judge.Scenario
 	recordings []string
 	otp        []string
 }
@@ -60,7 +60,7 @@ func namespaceOf(w *workload.Workload) string {
 	return fmt.Sprintf("meshproof-%.40s-%05d", name, rand.IntN(100000))
 }
 
-// tell records the episodes and judges after each. What stands in the way of recording is the profile's trouble.
+// tell records the scenarios and judges after each. What stands in the way of recording is the profile's trouble.
 func (s *story) tell(ctx context.Context) (reports.Profile, error) {
 	began := time.Now()
 	err := s.record(ctx)
@@ -73,14 +73,14 @@ func (s *story) tell(ctx context.Context) (reports.Profile, error) {
 }
 
 func (s *story) judge() judge.Profile {
-	var told []judge.Episode
+	var told []judge.Scenario
 	recorded := wanted(s.o, s.w)
-	for _, name := range Episodes {
+	for _, name := range Scenarios {
 		if !recorded[name] {
 			continue
 		}
-		e := judge.Episode{Name: name, Why: "the run ended before it"}
-		for _, r := range s.episodes {
+		e := judge.Scenario{Name: name, Why: "the run ended before it"}
+		for _, r := range s.scenarios {
 			if r.Name == name {
 				e = r
 			}
@@ -91,7 +91,7 @@ func (s *story) judge() judge.Profile {
 }
 
 func (s *story) record(ctx context.Context) error {
-	s.rec = episode.NewRecorder(time.Now())
+	s.rec = scenario.NewRecorder(time.Now())
 	if s.g.lacks(s.w) {
 		return s.neverDeployed()
 	}
@@ -150,7 +150,7 @@ func (s *story) formation(ctx context.Context) error {
 	var meddled error
 	var wg sync.WaitGroup
 	wg.Go(func() { meddled = s.meddle(ctx, ended) })
-	err := episode.Formation(ctx, s.rec, s.w.Resolved.Budgets.Formation.D(), s.apply, s.say)
+	err := scenario.Formation(ctx, s.rec, s.w.Resolved.Budgets.Formation.D(), s.apply, s.say)
 	close(ended)
 	wg.Wait()
 	if err = first(err, meddled); err != nil {
@@ -166,7 +166,7 @@ func (s *story) recovery(ctx context.Context) error {
 	if err := s.begin("recovery"); err != nil {
 		return err
 	}
-	err := episode.Recovery(ctx, s.rec, s.w.Resolved.Budgets.Recovery.D(), s.choose, func(ctx context.Context, pod string) error {
+	err := scenario.Recovery(ctx, s.rec, s.w.Resolved.Budgets.Recovery.D(), s.choose, func(ctx context.Context, pod string) error {
 		return workload.DeletePod(ctx, s.client, s.ns, pod)
 	}, s.say)
 	_, end := s.end(ctx, "recovery", err == nil)
@@ -187,7 +187,7 @@ func (s *story) rollout(ctx context.Context) error {
 	}
 	// Each pod that is replaced may take as long as one that was deleted.
 	budget := time.Duration(s.w.Resolved.Replicas()) * s.w.Resolved.Budgets.Recovery.D()
-	err = episode.Rollout(ctx, s.rec, budget, func(ctx context.Context) error {
+	err = scenario.Rollout(ctx, s.rec, budget, func(ctx context.Context) error {
 		for _, r := range rolls {
 			if begin := r.Begin(ctx, s.client, s.ns); begin != nil {
 				return begin
@@ -207,7 +207,7 @@ func (s *story) console(ctx context.Context) error {
 	if err := s.begin("console"); err != nil {
 		return err
 	}
-	err := episode.Console(ctx, s.rec, s.w.Resolved.Console, func(ctx context.Context, p *view.Pod, c profile.Command) recording.Exec {
+	err := scenario.Console(ctx, s.rec, s.w.Resolved.Console, func(ctx context.Context, p *view.Pod, c profile.Command) recording.Exec {
 		e := workload.Exec(ctx, s.g.cluster.Config, s.client, s.ns, s.commandPod(p), p.UID, c, s.known.Text)
 		e.Detail = s.known.Text(e.Detail)
 		return e
@@ -275,22 +275,22 @@ func (s *story) end(ctx context.Context, name string, whole bool) (*view.View, e
 		s.obs.Epilogue(ctx, s.known.Text)
 	}
 	v, err := s.rec.End()
-	e := judge.Episode{Name: name, View: v}
+	e := judge.Scenario{Name: name, View: v}
 	s.otp = union(s.otp, v.OTP())
-	s.episodes = append(s.episodes, e)
+	s.scenarios = append(s.scenarios, e)
 	s.done(name, s.judge())
 	return v, err
 }
 
 // skipLater tells why nothing but formation was recorded.
 func (s *story) skipLater(why string) {
-	for _, name := range Episodes[1:] {
+	for _, name := range Scenarios[1:] {
 		s.skip(name, why)
 	}
 }
 
 func (s *story) skip(name, why string) {
-	s.episodes = append(s.episodes, judge.Episode{Name: name, Why: why})
+	s.scenarios = append(s.scenarios, judge.Scenario{Name: name, Why: why})
 	s.done(name, s.judge())
 }
 

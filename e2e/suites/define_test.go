@@ -15,25 +15,25 @@ import (
 	"meshproof.dev/meshproof/e2e/run"
 )
 
-// waiter gives a workload's judgement after an episode: a run under way, or recordings of one.
+// waiter gives a workload's judgement after a scenario: a run under way, or recordings of one.
 type waiter interface {
-	Wait(ctx context.Context, workload, episode string) (judge.Profile, error)
+	Wait(ctx context.Context, workload, scenario string) (judge.Profile, error)
 }
 
-// define builds the tree: the profile, its episodes, and one spec for each check that is judged on them. A failed
+// define builds the tree: the profile, its scenarios, and one spec for each check that is judged on them. A failed
 // spec does not end the others: each stands for a verdict of its own.
 func define(name string, checks []check.Check, session func() waiter) {
 	ginkgo.Describe(name, func() {
-		for _, episode := range run.Episodes {
-			ginkgo.Describe(episode, ginkgo.Ordered, ginkgo.ContinueOnFailure, func() {
+		for _, scenario := range run.Scenarios {
+			ginkgo.Describe(scenario, ginkgo.Ordered, ginkgo.ContinueOnFailure, func() {
 				var verdicts map[string]judge.Result
 				ginkgo.BeforeAll(func(ctx context.Context) {
-					p, err := session().Wait(ctx, name, episode)
+					p, err := session().Wait(ctx, name, scenario)
 					gomega.Expect(err).NotTo(gomega.HaveOccurred())
 					verdicts = byID(p)
 				})
 				for _, c := range checks {
-					if c.Episode == episode {
+					if c.Scenario == scenario {
 						ginkgo.It(c.Title, label(c), func() { express(verdicts[c.ID]) })
 					}
 				}
@@ -66,7 +66,7 @@ func express(r judge.Result) {
 	case judge.Blocked:
 		ginkgo.Skip("blocked by: " + strings.Join(r.BlockedBy, ", "))
 	default:
-		ginkgo.Fail(fmt.Sprintf("%s: %s", r.Verdict, r.Says))
+		ginkgo.Fail(fmt.Sprintf("%s: %s", r.Verdict, r.Message))
 	}
 }
 

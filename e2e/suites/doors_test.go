@@ -29,7 +29,7 @@ type failures struct{ n int }
 func (f *failures) Fail() { f.n++ }
 
 // record writes a story to a file and reads it back, as a judge of old recordings does.
-func record(t *testing.T, s *recordingtest.Story) judge.Episode {
+func record(t *testing.T, s *recordingtest.Story) judge.Scenario {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "story.jsonl")
 	w, err := recording.Create(path, s.Header())
@@ -46,7 +46,7 @@ func record(t *testing.T, s *recordingtest.Story) judge.Episode {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return judge.Episode{Name: v.Header.Episode, View: v}
+	return judge.Scenario{Name: v.Header.Scenario, View: v}
 }
 
 // The same recordings give the same verdicts through both doors: the judge's, which every report is written from, and
@@ -65,7 +65,7 @@ func TestDoorsAgree(t *testing.T) {
 			c.Outcome = recording.Denied
 			e.Cookie = &c
 		})
-	p := judge.Judge("dns-a", []judge.Episode{record(t, formation), record(t, recordingtest.Recovery(3))}, check.All())
+	p := judge.Judge("dns-a", []judge.Scenario{record(t, formation), record(t, recordingtest.Recovery(3))}, check.All())
 
 	gomega.RegisterFailHandler(ginkgo.Fail)
 	define("dns-a", check.All(), func() waiter { return replay{p} })
@@ -96,8 +96,8 @@ func TestDoorsAgree(t *testing.T) {
 		if s.State != want {
 			t.Errorf("%s: the judge says %s, Ginkgo %s", r.ID, r.Verdict, s.State)
 		}
-		if s.State == types.SpecStateFailed && !strings.Contains(s.FailureMessage(), r.Says) {
-			t.Errorf("%s: the judge says %q, Ginkgo %q", r.ID, r.Says, s.FailureMessage())
+		if s.State == types.SpecStateFailed && !strings.Contains(s.FailureMessage(), r.Message) {
+			t.Errorf("%s: the judge says %q, Ginkgo %q", r.ID, r.Message, s.FailureMessage())
 		}
 	}
 	if _, failed, _ := p.Counts(); failed == 0 || told.n == 0 {
@@ -105,15 +105,15 @@ func TestDoorsAgree(t *testing.T) {
 	}
 }
 
-// Every episode that a check belongs to has a place in the tree.
-func TestEpisodesOfTheRegistryAreRun(t *testing.T) {
+// Every scenario that a check belongs to has a place in the tree.
+func TestScenariosOfTheRegistryAreRun(t *testing.T) {
 	known := map[string]bool{}
-	for _, e := range run.Episodes {
+	for _, e := range run.Scenarios {
 		known[e] = true
 	}
 	for _, c := range check.All() {
-		if !known[c.Episode] {
-			t.Errorf("%s is judged on %q, which no run records", c.ID, c.Episode)
+		if !known[c.Scenario] {
+			t.Errorf("%s is judged on %q, which no run records", c.ID, c.Scenario)
 		}
 	}
 }

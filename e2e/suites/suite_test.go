@@ -1,4 +1,4 @@
-// Package suites is the Ginkgo door: each check of the registry is a spec, each episode a container whose recording
+// Package suites is the Ginkgo door: each check of the registry is a spec, each scenario a container whose recording
 // the specs judge. Ginkgo and Gomega live here and nowhere else.
 //
 // It runs only when asked (MESHPROOF_E2E=1, which `make e2e` sets); a plain go test says so and skips.
@@ -23,9 +23,9 @@ import (
 	"github.com/onsi/gomega"
 
 	"meshproof.dev/meshproof/e2e/check"
-	"meshproof.dev/meshproof/e2e/episode"
 	"meshproof.dev/meshproof/e2e/exitcode"
 	"meshproof.dev/meshproof/e2e/run"
+	"meshproof.dev/meshproof/e2e/scenario"
 	"meshproof.dev/meshproof/e2e/target/keeper"
 	"meshproof.dev/meshproof/e2e/workload"
 	"meshproof.dev/meshproof/reports"
@@ -167,7 +167,7 @@ func estimate(ws []*workload.Workload) time.Duration {
 	d := 5 * time.Minute
 	for _, w := range ws {
 		b := w.Resolved.Budgets
-		d += episode.StartBudget + b.Formation.D() + b.Recovery.D()
+		d += scenario.StartBudget + b.Formation.D() + b.Recovery.D()
 	}
 	return d
 }

@@ -15,7 +15,7 @@ func PlainConfig(o Options) (string, error) {
 	return kindConfig(o, t, "")
 }
 
-// Free tells whether no other run uses our cluster at the moment; the error, of code 69, says which one does. It is
+// Free reports whether no other run uses our cluster at the moment; the error, of code 69, says which one does. It is
 // for an early word to the user: Kind takes the lock itself.
 func Free(stateDir string) error {
 	lock, err := lockRun(state.Dir(stateDir), DefaultName)

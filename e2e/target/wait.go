@@ -92,7 +92,7 @@ func (c *Cluster) nodesReady(ctx context.Context, set kubernetes.Interface, want
 	return true, "", nil
 }
 
-// nodeReady tells whether pods can run on the node, and if not what its status says.
+// nodeReady reports whether pods can run on the node, and if not what its status says.
 func nodeReady(n *corev1.Node) (ok bool, why string) {
 	for _, cond := range n.Status.Conditions {
 		if cond.Type != corev1.NodeReady {

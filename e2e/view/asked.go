@@ -31,13 +31,13 @@ func (p *Pod) LastAsked(service string, from, to time.Duration) (last, silent ti
 	return last, silent
 }
 
-// Heard tells whether each member was heard asking for its peers, or long enough to say that it does not ask DNS for them
+// Heard reports whether each member was heard asking for its peers, or long enough to say that it does not ask DNS for them
 // regularly, or cannot be heard.
 func (v *View) Heard() bool {
 	if v.Profile.Service == "" || !v.LooksOn() {
 		return true
 	}
-	for _, p := range v.Must(v.end) {
+	for _, p := range v.Expected(v.end) {
 		last, silent := p.LastAsked(v.Profile.Service, 0, v.end)
 		if last == 0 && len(p.Asked) > 0 && silent < v.Profile.Interval.D()+patienceToHear {
 			return false
@@ -46,14 +46,14 @@ func (v *View) Heard() bool {
 	return true
 }
 
-// quiet names the first member that asked for its peers before a deed and was not heard asking since a peer of it has ended, ""
+// silentMember names the first member that asked for its peers before a disturbance and was not heard asking since a peer of it has ended, ""
 // for none.
-func (v *View) quiet(deed, exit time.Duration) string {
+func (v *View) silentMember(disturbance, exit time.Duration) string {
 	if v.Profile.Service == "" || !v.LooksOn() {
 		return ""
 	}
-	for _, p := range v.Must(v.end) {
-		if before, _ := p.LastAsked(v.Profile.Service, 0, deed); before == 0 {
+	for _, p := range v.Expected(v.end) {
+		if before, _ := p.LastAsked(v.Profile.Service, 0, disturbance); before == 0 {
 			continue
 		}
 		if since, _ := p.LastAsked(v.Profile.Service, exit, v.end); since == 0 {

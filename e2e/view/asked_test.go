@@ -86,8 +86,8 @@ func TestLastAsked(t *testing.T) {
 		{5 * time.Second, 6 * time.Second, 6 * time.Second, 0},
 		{5500 * time.Millisecond, 20 * time.Second, 0, time.Second},
 	} {
-		if last, quiet := p.LastAsked(rt.Service, x.from, x.to); last != x.last || quiet != x.silent {
-			t.Errorf("from %s to %s: %s and %s silent, want %s and %s", x.from, x.to, last, quiet, x.last, x.silent)
+		if last, silentMember := p.LastAsked(rt.Service, x.from, x.to); last != x.last || silentMember != x.silent {
+			t.Errorf("from %s to %s: %s and %s silent, want %s and %s", x.from, x.to, last, silentMember, x.last, x.silent)
 		}
 	}
 }

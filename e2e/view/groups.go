@@ -12,7 +12,7 @@ import (
 )
 
 // Groups are the pods that hang together by anybody's view of anybody, the largest group first. There is always one.
-// seen[i][j] tells whether the view of the pod in place i holds the node of the one in place j; seen[i] is nil where that view
+// seen[i][j] reports whether the view of the pod in place i holds the node of the one in place j; seen[i] is nil where that view
 // is not known.
 func Groups(pods []*Pod, seen [][]bool) [][]*Pod {
 	head := make([]int, len(pods))
@@ -51,17 +51,17 @@ func Groups(pods []*Pod, seen [][]bool) [][]*Pod {
 }
 
 // apart says, where one component is meant, that the members were several at t by their youngest views, or "".
-func (r *Roll) apart(t time.Duration) string {
+func (r *Membership) apart(t time.Duration) string {
 	if r.meant != profile.OneComponent {
 		return ""
 	}
-	seen := make([][]bool, len(r.Must))
-	for i, p := range r.Must {
+	seen := make([][]bool, len(r.Expected))
+	for i, p := range r.Expected {
 		if e := last(p.Nodes, t); e != nil && e.Nodes.Outcome == recording.OK {
 			seen[i], _, _ = r.Look(e.Nodes.Visible)
 		}
 	}
-	groups := Groups(r.Must, seen)
+	groups := Groups(r.Expected, seen)
 	if len(groups) < 2 {
 		return ""
 	}
@@ -75,8 +75,8 @@ func (r *Roll) apart(t time.Duration) string {
 	return fmt.Sprintf("%d separate clusters (%s)", len(groups), strings.Join(names, " | "))
 }
 
-// MeansOneComponent tells whether the profile means one cluster whose nodes need not all be connected directly.
+// MeansOneComponent reports whether the profile means one cluster whose nodes need not all be connected directly.
 func (v *View) MeansOneComponent() bool { return v.Profile.Expect.Topology == profile.OneComponent }
 
-// MeansNoMesh tells whether the profile means each node to be alone.
+// MeansNoMesh reports whether the profile means each node to be alone.
 func (v *View) MeansNoMesh() bool { return v.Profile.Expect.Topology == profile.NoMesh }

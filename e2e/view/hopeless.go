@@ -46,7 +46,7 @@ func lacksImage(c recording.Container) bool {
 	return c.State == "waiting" && (forEver(c) || c.Reason == "ErrImagePull" || c.Reason == "ImagePullBackOff")
 }
 
-// forEver tells whether no second attempt can help.
+// forEver reports whether no second attempt can help.
 func forEver(c recording.Container) bool {
 	return c.Reason == "ErrImageNeverPull" || c.Reason == "InvalidImageName"
 }

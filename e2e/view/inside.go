@@ -27,7 +27,7 @@ func (p *Pod) VM() *recording.VM {
 	return nil
 }
 
-// OverTLS tells whether the pod's node speaks distribution over TLS, where that is known: by its command line, or by what it
+// OverTLS reports whether the pod's node speaks distribution over TLS, where that is known: by its command line, or by what it
 // answered to a probe.
 func (p *Pod) OverTLS() (over, known bool) {
 	if vm := p.VM(); vm != nil && len(vm.Args) > 0 {
@@ -74,7 +74,7 @@ func (v *View) Pressure(from, to time.Duration) time.Duration {
 	return worst
 }
 
-// Can tells whether the agent of the pod's node has an ability ("af_packet"), and, if not, what it said about it. known is
+// Can reports whether the agent of the pod's node has an ability ("af_packet"), and, if not, what it said about it. known is
 // false where no agent of that node has reported.
 func (v *View) Can(p *Pod, ability string) (can, known bool) {
 	if len(p.states) == 0 {
@@ -84,7 +84,7 @@ func (v *View) Can(p *Pod, ability string) (can, known bool) {
 	return known && slices.Contains(s.Can, ability), known
 }
 
-// EPMDLess tells whether the nodes know each other's port without asking an epmd: the profile says so, or a VM was
+// EPMDLess reports whether the nodes know each other's port without asking an epmd: the profile says so, or a VM was
 // started with erl_epmd_node_listen_port.
 func (v *View) EPMDLess() bool {
 	return v.Profile.EPMDPort == 0 || slices.ContainsFunc(v.Pods(), func(p *Pod) bool { return p.FixedPort() > 0 })
@@ -98,11 +98,11 @@ func (p *Pod) FixedPort() int {
 	return 0
 }
 
-// LooksOnce tells whether the profile promises no more than that nodes look for each other when they start.
+// LooksOnce reports whether the profile promises no more than that nodes look for each other when they start.
 func (v *View) LooksOnce() bool { return v.Profile.Expect.Discovery == profile.LooksOnce }
 
-// LooksOn tells whether the profile promises that nodes look for each other as long as they run.
+// LooksOn reports whether the profile promises that nodes look for each other as long as they run.
 func (v *View) LooksOn() bool { return !v.LooksOnce() && !v.LooksNever() }
 
-// LooksNever tells whether the profile promises that nodes ask nobody for their peers.
+// LooksNever reports whether the profile promises that nodes ask nobody for their peers.
 func (v *View) LooksNever() bool { return v.Profile.Expect.Discovery == profile.LooksNever }

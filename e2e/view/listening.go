@@ -26,7 +26,7 @@ func (p *Pod) Listening(t time.Duration) (bound []netip.AddrPort, known bool) {
 	return nil, false
 }
 
-// Console tells whether name is that of a remote console or a command of the node of: releases name them after it
+// Console reports whether name is that of a remote console or a command of the node of: releases name them after it
 // ("rem-1f0e-derl", "rpc-…", "remsh…-", "maint…-"; https://github.com/elixir-lang/elixir/blob/main/lib/mix/lib/mix/tasks/release.init.ex,
 // https://github.com/erlware/relx/blob/main/priv/templates/extended_bin). They come and go, and are no member.
 func Console(name, of string) bool {

@@ -10,17 +10,17 @@ import (
 // patience is how long a pod whose node answers may take to get Ready before it counts as one that never does.
 const patience = 10 * time.Second
 
-// Must are the pods that have to be in the mesh at t: Ready and not on their way out. Where those are fewer than there have to
+// Expected are the pods that have to be in the mesh at t: Ready and not on their way out. Where those are fewer than there have to
 // be, a pod counts, too, whose containers run and whose node has answered, and that did not get Ready long after and never
 // in all of the recording: clustering is one question and readiness another, which has a check of its own. Terminating and surge pods, and those
 // whose readiness only comes later, may be in the mesh or not.
-func (v *View) Must(t time.Duration) []*Pod {
+func (v *View) Expected(t time.Duration) []*Pod {
 	var all, unready []*Pod
 	for _, p := range v.Pods() {
 		switch {
 		case p.Ready(t):
 			all = append(all, p)
-		case v.upUnready(p, t):
+		case v.runningNotReady(p, t):
 			unready = append(unready, p)
 		}
 	}
@@ -30,13 +30,13 @@ func (v *View) Must(t time.Duration) []*Pod {
 	return slices.DeleteFunc(slices.Clone(v.Pods()), func(p *Pod) bool { return !slices.Contains(all, p) && !slices.Contains(unready, p) })
 }
 
-// upUnready tells whether the pod runs at t and its distribution is up, and it never gets Ready.
-func (v *View) upUnready(p *Pod, t time.Duration) bool {
+// runningNotReady reports whether the pod runs at t and its distribution is up, and it never gets Ready.
+func (v *View) runningNotReady(p *Pod, t time.Duration) bool {
 	s := p.At(t)
 	return s != nil && !s.Deleting && !s.Gone && runs(s) && v.neverReady(p) && p.answers(t)
 }
 
-// neverReady tells whether the pod's node has answered for long and the pod was not Ready once.
+// neverReady reports whether the pod's node has answered for long and the pod was not Ready once.
 func (v *View) neverReady(p *Pod) bool {
 	return p.answers(v.end-patience) && !slices.ContainsFunc(p.states, func(e recording.Event) bool { return e.Pod.Ready })
 }
@@ -50,7 +50,7 @@ func runs(s *recording.Pod) bool {
 	return len(s.Containers) > 0
 }
 
-// answers tells whether the pod's node had told its view by t.
+// answers reports whether the pod's node had told its view by t.
 func (p *Pod) answers(t time.Duration) bool {
 	return slices.ContainsFunc(Between(p.Nodes, 0, t), func(e recording.Event) bool { return e.Nodes.Outcome == recording.OK })
 }

@@ -34,7 +34,7 @@ func (m Mesh) String() string {
 	}
 }
 
-// Mesh judges nobody; it tells whether at t every member's own view held what the profile's topology asks for, nothing of a
+// Mesh judges nobody; it reports whether at t every member's own view held what the profile's topology asks for, nothing of a
 // pod that has left and nobody foreign, and since when that has been so without a gap. A full mesh asks for every other member
 // in every view, one component for some way from each to each, and no mesh for no member in any view.
 func (v *View) Mesh(t time.Duration) Mesh {
@@ -47,10 +47,10 @@ func (v *View) Mesh(t time.Duration) Mesh {
 }
 
 func (v *View) meshAt(t time.Duration) Mesh {
-	r := v.Roll(v.Must(t), t)
+	r := v.Membership(v.Expected(t), t)
 	m := Mesh{Why: v.lacks(r, t), meant: r.meant}
 	if m.Full = len(m.Why) == 0; m.Full {
-		for i, p := range r.Must {
+		for i, p := range r.Expected {
 			m.Since = max(m.Since, p.changed(t), r.since(i, t))
 		}
 	}
@@ -58,12 +58,12 @@ func (v *View) meshAt(t time.Duration) Mesh {
 }
 
 // lacks says what keeps the mesh from being full at t, judged by each member's youngest view.
-func (v *View) lacks(r *Roll, t time.Duration) []string {
+func (v *View) lacks(r *Membership, t time.Duration) []string {
 	var why []string
-	if want := v.Profile.Replicas(); len(r.Must) < want {
-		why = append(why, fmt.Sprintf("%d of %d pods ready", len(r.Must), want))
+	if want := v.Profile.Replicas(); len(r.Expected) < want {
+		why = append(why, fmt.Sprintf("%d of %d pods ready", len(r.Expected), want))
 	}
-	for i := range r.Must {
+	for i := range r.Expected {
 		if w := r.lack(i, t); w != "" {
 			why = append(why, w)
 		}
@@ -75,8 +75,8 @@ func (v *View) lacks(r *Roll, t time.Duration) []string {
 }
 
 // lack says why the youngest view at t of the member in that place is not a full one, or "".
-func (r *Roll) lack(i int, t time.Duration) string {
-	p := r.Must[i]
+func (r *Membership) lack(i int, t time.Duration) string {
+	p := r.Expected[i]
 	e := last(p.Nodes, t)
 	switch {
 	case e == nil:
@@ -93,8 +93,8 @@ func (r *Roll) lack(i int, t time.Duration) string {
 }
 
 // since walks back from t over a member's own views for as long as they hold what the youngest holds.
-func (r *Roll) since(i int, t time.Duration) time.Duration {
-	p := r.Must[i]
+func (r *Membership) since(i int, t time.Duration) time.Duration {
+	p := r.Expected[i]
 	samples := Between(p.Nodes, 0, t)
 	from := t
 	for i := len(samples) - 1; i >= 0; i-- {
@@ -114,7 +114,7 @@ func (r *Roll) since(i int, t time.Duration) time.Duration {
 
 // Lacks says in what the mesh was not what it is meant to be when p gave that view, as far as a view of p can tell. Views of
 // others that had changed before count as theirs.
-func (r *Roll) Lacks(p *Pod, e recording.Event) []string {
+func (r *Membership) Lacks(p *Pod, e recording.Event) []string {
 	d := r.Differs(p, e.Nodes.Visible)
 	if w := r.apart(e.T); w != "" && len(d) == 0 {
 		d = append(d, "is in one of "+w)
@@ -124,7 +124,7 @@ func (r *Roll) Lacks(p *Pod, e recording.Event) []string {
 
 // Differs says in what p's view differs from what the topology asks of it: "misses NODE", "sees NODE of a pod that has left"
 // … An empty answer is a view as it is meant. Pods that may be in the mesh are no difference.
-func (r *Roll) Differs(p *Pod, visible []string) []string {
+func (r *Membership) Differs(p *Pod, visible []string) []string {
 	seen, stale, foreign := r.Look(visible)
 	d := r.members(p, seen)
 	for _, n := range stale {
@@ -137,9 +137,9 @@ func (r *Roll) Differs(p *Pod, visible []string) []string {
 }
 
 // members says in what p's view of the other members differs from what is meant.
-func (r *Roll) members(p *Pod, seen []bool) []string {
+func (r *Membership) members(p *Pod, seen []bool) []string {
 	var all, missed, met []string
-	for i, q := range r.Must {
+	for i, q := range r.Expected {
 		n := q.Node()
 		if n == "" {
 			n = q.Name + " (whose node name is not known)"
@@ -172,11 +172,11 @@ func (r *Roll) members(p *Pod, seen []bool) []string {
 // Others are the names in a node's view at t that belong to no living pod of the workload: stale ones of pods whose VM
 // had ended by then, and foreign ones that never belonged to any.
 func (v *View) Others(visible []string, t time.Duration) (stale, foreign []string) {
-	_, stale, foreign = v.Roll(nil, t).Look(visible)
+	_, stale, foreign = v.Membership(nil, t).Look(visible)
 	return stale, foreign
 }
 
-// Held tells whether the mesh is full now and has been for d, covered without a gap.
+// Held reports whether the mesh is full now and has been for d, covered without a gap.
 func (v *View) Held(d time.Duration) (bool, Mesh) {
 	m := v.Mesh(v.end)
 	return m.Full && v.end-m.Since >= d, m
@@ -198,7 +198,7 @@ type first struct {
 }
 
 func (v *View) firstFull(from time.Duration) (time.Duration, bool) {
-	var r *Roll
+	var r *Membership
 	ready := map[*Pod]bool{}
 	// Pods that never get Ready count from their node's first answer on, which is no change of state.
 	unready := slices.ContainsFunc(v.Pods(), v.neverReady)
@@ -220,15 +220,15 @@ func (v *View) firstFull(from time.Duration) (time.Duration, bool) {
 		}
 		if len(ready) < v.Profile.Replicas() && unready {
 			r = nil
-			if len(v.Must(m.t)) < v.Profile.Replicas() {
+			if len(v.Expected(m.t)) < v.Profile.Replicas() {
 				continue
 			}
 		} else if len(ready) < v.Profile.Replicas() || len(ready) == 0 {
 			continue
 		}
 		if r == nil || m.t >= r.until {
-			r, witness = v.Roll(v.Must(m.t), m.t), 0
-		} else if m.pod != r.Must[witness] {
+			r, witness = v.Membership(v.Expected(m.t), m.t), 0
+		} else if m.pod != r.Expected[witness] {
 			continue // only a look of its own can show that the witness lacks nothing more
 		}
 		if v.allFull(r, m.t, &witness) {
@@ -238,14 +238,14 @@ func (v *View) firstFull(from time.Duration) (time.Duration, bool) {
 	return 0, false
 }
 
-// allFull tells whether no member lacks anything at t. It begins with the witness and leaves there who lacks something:
+// allFull reports whether no member lacks anything at t. It begins with the witness and leaves there who lacks something:
 // those before it were found to be full a moment ago.
-func (v *View) allFull(r *Roll, t time.Duration, witness *int) bool {
-	for range r.Must {
+func (v *View) allFull(r *Membership, t time.Duration, witness *int) bool {
+	for range r.Expected {
 		if r.lack(*witness, t) != "" {
 			return false
 		}
-		*witness = (*witness + 1) % len(r.Must)
+		*witness = (*witness + 1) % len(r.Expected)
 	}
 	return r.apart(t) == ""
 }

@@ -23,7 +23,7 @@ func answers(v *view.View) string {
 	for at := time.Duration(0); at <= v.End(); at += 700 * ms {
 		m := v.Mesh(at)
 		fmt.Fprintln(&b, at, m, m.Since)
-		for _, p := range v.Must(at) {
+		for _, p := range v.Expected(at) {
 			fmt.Fprint(&b, p.Name, " ", p.ReadySince(at), " ")
 		}
 	}
@@ -62,7 +62,7 @@ func TestArrivalInAnyOrderGivesTheSameAnswers(t *testing.T) {
 					slices.SortStableFunc(shuffled.Events, func(a, b recording.Event) int { return int(a.T + late[a.By] - b.T - late[b.By]) })
 				}
 				if got := answers(fold(t, &shuffled)); got != want {
-					t.Fatalf("%s of %d nodes, round %d:\n%s\nsorted:\n%s", s.Episode, n, round, got, want)
+					t.Fatalf("%s of %d nodes, round %d:\n%s\nsorted:\n%s", s.Scenario, n, round, got, want)
 				}
 			}
 		}
@@ -98,10 +98,10 @@ func TestStoriesHaveAResolvedProfile(t *testing.T) {
 		d.DisallowUnknownFields()
 		var p profile.Resolved
 		if err := d.Decode(&p); err != nil {
-			t.Errorf("%s: %s", s.Episode, err)
+			t.Errorf("%s: %s", s.Scenario, err)
 		}
-		if p.Replicas() != 3 || p.Hold.D() != 10*time.Second || p.Budgets.StaleName.D() != 15*time.Second || p.DistPort != rt.DistPort || len(p.Console) != map[string]int{"console": 1}[s.Episode] {
-			t.Errorf("%s: %+v", s.Episode, p)
+		if p.Replicas() != 3 || p.Hold.D() != 10*time.Second || p.Budgets.StaleName.D() != 15*time.Second || p.DistPort != rt.DistPort || len(p.Console) != map[string]int{"console": 1}[s.Scenario] {
+			t.Errorf("%s: %+v", s.Scenario, p)
 		}
 	}
 }
@@ -109,7 +109,7 @@ func TestStoriesHaveAResolvedProfile(t *testing.T) {
 func TestPodsOfOthersAreNotOurs(t *testing.T) {
 	s := rt.Formation(3)
 	s.Add(recording.Event{T: time.Second, By: "kube", Pod: &recording.Pod{UID: "x", Name: "postgres-0", Labels: map[string]string{"app": "postgres"}, Ready: true}})
-	if v := fold(t, s); len(v.Pods()) != 3 || len(v.Must(rt.Formed)) != 3 {
-		t.Errorf("%d pods, %d members", len(v.Pods()), len(v.Must(rt.Formed)))
+	if v := fold(t, s); len(v.Pods()) != 3 || len(v.Expected(rt.Formed)) != 3 {
+		t.Errorf("%d pods, %d members", len(v.Pods()), len(v.Expected(rt.Formed)))
 	}
 }

@@ -30,13 +30,13 @@ func (p *Pod) IP() string {
 	return ""
 }
 
-// Ready tells whether the pod is a full member at t: Ready and not on its way out.
+// Ready reports whether the pod is a full member at t: Ready and not on its way out.
 func (p *Pod) Ready(t time.Duration) bool {
 	s := p.At(t)
 	return s != nil && s.Ready && !s.Deleting && !s.Gone
 }
 
-// Leaving tells whether the pod was being deleted or gone at t.
+// Leaving reports whether the pod was being deleted or gone at t.
 func (p *Pod) Leaving(t time.Duration) bool {
 	s := p.At(t)
 	return s != nil && (s.Deleting || s.Gone)
@@ -125,7 +125,7 @@ func (p *Pod) Node() string {
 	return ""
 }
 
-// Is tells whether a name in somebody's nodes() is this pod's node. A pod that has not told its name yet is known by
+// Is reports whether a name in somebody's nodes() is this pod's node. A pod that has not told its name yet is known by
 // its address, which is the host part of the names of most releases on Kubernetes.
 func (p *Pod) Is(name string) bool {
 	if n := p.Node(); n != "" {
@@ -150,7 +150,7 @@ func (p *Pod) DistPorts() []int {
 	return ports
 }
 
-// Covered tells whether the pod's own view was seen from from to to without a silence longer than MaxGap, and
+// Covered reports whether the pod's own view was seen from from to to without a silence longer than MaxGap, and
 // if not, the longest silence.
 func (p *Pod) Covered(from, to time.Duration) (bool, time.Duration) {
 	at, longest := from, time.Duration(0)
@@ -185,7 +185,7 @@ func Links(e recording.Event, a, b *Pod) map[Link]recording.Link {
 	return links
 }
 
-// distributes tells whether the pod's node listens for distribution on the port: one that epmd gave for it, or the one that
+// distributes reports whether the pod's node listens for distribution on the port: one that epmd gave for it, or the one that
 // is declared where epmd gave none.
 func (p *Pod) distributes(port uint16) bool {
 	if len(p.ports) == 0 {
@@ -232,7 +232,7 @@ func (v *View) OTP() []string {
 	return all
 }
 
-// Accepts tells whether a connection of the pod's was made by the other end: this one has the port of the pod's node.
+// Accepts reports whether a connection of the pod's was made by the other end: this one has the port of the pod's node.
 func (p *Pod) Accepts(l Link) bool {
 	_, port := split(l.Local)
 	return p.distributes(port)

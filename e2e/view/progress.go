@@ -10,7 +10,7 @@ import (
 // after is how long a mesh that has recovered is watched on, so that one that falls apart at once is seen to.
 const after = 2 * time.Second
 
-// Starting tells whether the cluster is still at work on the pods' start, and on what: until then their application has had
+// Starting reports whether the cluster is still at work on the pods' start, and on what: until then their application has had
 // no time to do anything. A container that waits for anything else than its own creation (an image that cannot be pulled, a
 // crash) is past that.
 func (v *View) Starting() (bool, string) {
@@ -40,7 +40,7 @@ func (v *View) Starting() (bool, string) {
 	return false, ""
 }
 
-// Booted tells whether the pods have done most of the work of their start: their containers run, and all are Ready or one of
+// Booted reports whether the pods have done most of the work of their start: their containers run, and all are Ready or one of
 // them has failed already. If not, it says what is missing.
 func (v *View) Booted() (bool, string) {
 	if starting, what := v.Starting(); starting {
@@ -61,7 +61,7 @@ func (v *View) Booted() (bool, string) {
 	return true, ""
 }
 
-// Formed tells whether formation has come to its end: the mesh has held for the profile's time, and every probe has had
+// Formed reports whether formation has come to its end: the mesh has held for the profile's time, and every probe has had
 // its say about every member. If not, it says what is missing.
 func (v *View) Formed() (bool, string) {
 	held, m := v.Held(v.Profile.Hold.D())
@@ -80,7 +80,7 @@ func (v *View) Formed() (bool, string) {
 
 // unprobed names the first probe that has not yet reported since the mesh was full.
 func (v *View) unprobed(since time.Duration) string {
-	must, epmd := v.Must(v.end), !v.EPMDLess()
+	must, epmd := v.Expected(v.end), !v.EPMDLess()
 	for _, p := range must {
 		switch {
 		case !tried(p, "A"):
@@ -126,9 +126,9 @@ func dialled(list []recording.Event, from string) bool {
 	return false
 }
 
-// LinksWatched tells whether each member's socket table was seen at least twice in the last d.
+// LinksWatched reports whether each member's socket table was seen at least twice in the last d.
 func (v *View) LinksWatched(d time.Duration) bool {
-	for _, p := range v.Must(v.end) {
+	for _, p := range v.Expected(v.end) {
 		if len(Between(p.Sockets, v.end-d, v.end)) < 2 {
 			return false
 		}
@@ -136,7 +136,7 @@ func (v *View) LinksWatched(d time.Duration) bool {
 	return true
 }
 
-// Recovered tells whether the story of a deleted pod has come to its end: its VM has ended, it is out of every
+// Recovered reports whether the story of a deleted pod has come to its end: its VM has ended, it is out of every
 // survivor's view and DNS, a full mesh has held since, and those who look for their peers were seen to go on. If not, it says
 // what is missing.
 func (v *View) Recovered() (bool, string) {
@@ -158,24 +158,24 @@ func (v *View) Recovered() (bool, string) {
 	if ok, lacks := v.fullAgain(act.T); !ok {
 		return false, lacks
 	}
-	for _, p := range v.Must(v.end) {
+	for _, p := range v.Expected(v.end) {
 		if why := v.lists(p, victim, exit); why != "" {
 			return false, why
 		}
 	}
-	if p := v.quiet(act.T, exit); p != "" {
+	if p := v.silentMember(act.T, exit); p != "" {
 		return false, fmt.Sprintf("%s was not heard asking for its peers since %s ended", p, victim.Name)
 	}
 	return true, ""
 }
 
-// fullAgain tells whether the mesh has been full for long enough since a deed at that time, or what is missing.
-func (v *View) fullAgain(deed time.Duration) (bool, string) {
+// fullAgain reports whether the mesh has been full for long enough since a disturbance at that time, or what is missing.
+func (v *View) fullAgain(disturbance time.Duration) (bool, string) {
 	held, m := v.Held(after)
 	switch {
 	case !m.Full:
 		return false, m.String()
-	case !held || v.end-max(m.Since, deed) < after:
+	case !held || v.end-max(m.Since, disturbance) < after:
 		return false, fmt.Sprintf("full mesh again for %.1f of %s", (v.end - m.Since).Seconds(), after)
 	}
 	return true, ""

@@ -30,7 +30,7 @@ func (v *View) Replacements() []*Pod {
 	return slices.DeleteFunc(slices.Clone(v.Pods()), func(p *Pod) bool { return p.First <= act.T || !v.rolls(p) })
 }
 
-// rolls tells whether the pod is of a workload that is rolled out. The owner of a Deployment's pod is a ReplicaSet that bears
+// rolls reports whether the pod is of a workload that is rolled out. The owner of a Deployment's pod is a ReplicaSet that bears
 // the Deployment's name and a hash without a dash (Deployment controller: pod-template-hash).
 func (v *View) rolls(p *Pod) bool {
 	owner := p.Last().Owner
@@ -42,7 +42,7 @@ func (v *View) rolls(p *Pod) bool {
 	return slices.Contains(v.Profile.Rollout, owner)
 }
 
-// RolledOut tells whether the rollout has come to its end: the pods of the old version have ended and are reported as gone, and
+// RolledOut reports whether the rollout has come to its end: the pods of the old version have ended and are reported as gone, and
 // the mesh of those that are there now has held. If not, it says what is missing.
 func (v *View) RolledOut() (bool, string) {
 	old, began, ok := v.Replaced()

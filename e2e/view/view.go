@@ -289,7 +289,7 @@ func (v *View) Act(do string) (recording.Event, bool) {
 	return recording.Event{}, false
 }
 
-// KubeSeen tells whether the API server was watched at all: without it, that no pod was reported means nothing.
+// KubeSeen reports whether the API server was watched at all: without it, that no pod was reported means nothing.
 func (v *View) KubeSeen() bool {
 	_, ok := v.starts["kube"]
 	return ok

@@ -33,7 +33,7 @@ type Applier struct {
 	made []*unstructured.Unstructured
 }
 
-// NewApplier begins with a namespace, whose name tells whether we made it. run is the value of [Label] on what we make.
+// NewApplier begins with a namespace, whose name reports whether we made it. run is the value of [Label] on what we make.
 func NewApplier(cfg *rest.Config, namespace, run string, made bool) (*Applier, error) {
 	r, err := resources.New(cfg)
 	if err != nil {

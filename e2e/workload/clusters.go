@@ -37,7 +37,7 @@ func (d *draft) clusters() [][]map[string]any {
 	return all
 }
 
-// together tells whether two workloads mean to be in one cluster.
+// together reports whether two workloads mean to be in one cluster.
 func (d *draft) together(a, b map[string]any) bool {
 	if apart(a, b) {
 		return false
@@ -55,7 +55,7 @@ func (d *draft) together(a, b map[string]any) bool {
 	return (!aHas || !bHas) && nodeImage(a) != "" && nodeImage(a) == nodeImage(b)
 }
 
-// apart tells whether two objects are in different namespaces.
+// apart reports whether two objects are in different namespaces.
 func apart(a, b map[string]any) bool {
 	of := func(o map[string]any) string {
 		if o["kind"] == "Namespace" {
@@ -88,7 +88,7 @@ func (d *draft) all(kinds ...string) []map[string]any {
 	return all
 }
 
-// theirs tells whether an object is there for other workloads and not for mine: one of them, a Service that selects their pods,
+// theirs reports whether an object is there for other workloads and not for mine: one of them, a Service that selects their pods,
 // a role that is given to their accounts, anything in another namespace.
 func (d *draft) theirs(o map[string]any, mine, others []map[string]any) bool {
 	if apart(o, mine[0]) {
@@ -116,7 +116,7 @@ func (d *draft) theirs(o map[string]any, mine, others []map[string]any) bool {
 	return among(others, o)
 }
 
-// bound tells whether a binding gives its role to the account of one of the workloads. A pod that names none runs as default.
+// bound reports whether a binding gives its role to the account of one of the workloads. A pod that names none runs as default.
 func bound(binding map[string]any, workloads []map[string]any) bool {
 	subjects, _ := binding["subjects"].([]any)
 	return slices.ContainsFunc(workloads, func(w map[string]any) bool {

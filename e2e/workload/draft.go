@@ -243,12 +243,12 @@ func (d *draft) apart() string {
 	return "let the command write files (" + strings.Join(d.command, " ") + into + "), and take the folder of the former; as for the latter"
 }
 
-// among tells whether an object is one of them.
+// among reports whether an object is one of them.
 func among(all []map[string]any, o map[string]any) bool {
 	return slices.ContainsFunc(all, func(x map[string]any) bool { return named(x) == named(o) })
 }
 
-// isOther tells whether an object is, or serves, what the nodes need: it has to be there before it.
+// isOther reports whether an object is, or serves, what the nodes need: it has to be there before it.
 func (d *draft) isOther(o map[string]any) bool {
 	name := text(dict(o["metadata"])["name"])
 	if o["kind"] == "Service" && d.selectsAny(o, d.others) {
@@ -272,7 +272,7 @@ func (d *draft) selectsAny(service map[string]any, among []map[string]any) bool 
 	})
 }
 
-// mentions tells whether a text is one of the values in v.
+// mentions reports whether a text is one of the values in v.
 func mentions(v any, word string) bool {
 	switch v := v.(type) {
 	case string:

@@ -25,7 +25,7 @@ func (d *draft) findTLS() {
 // tlsProto is a value of -proto_dist.
 var tlsProto = regexp.MustCompile(`\binet6?_tls\b`)
 
-// saysTLS tells whether that stands anywhere in a node's workload or in a ConfigMap.
+// saysTLS reports whether that stands anywhere in a node's workload or in a ConfigMap.
 func (d *draft) saysTLS() bool {
 	return slices.ContainsFunc(slices.Concat(d.nodes, d.all("ConfigMap")), func(o map[string]any) bool {
 		j, err := json.Marshal(o)
@@ -33,7 +33,7 @@ func (d *draft) saysTLS() bool {
 	})
 }
 
-// givesKey tells whether the Secret is among the manifests with a private key, or asking for one, or cert-manager makes it.
+// givesKey reports whether the Secret is among the manifests with a private key, or asking for one, or cert-manager makes it.
 func (d *draft) givesKey(name string) bool {
 	for _, o := range d.all("Secret") {
 		if text(dict(o["metadata"])["name"]) == name {

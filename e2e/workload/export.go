@@ -74,7 +74,7 @@ func export(ctx context.Context, api client.Client, namespace, dir string) error
 	return nil
 }
 
-// generated tells whether somebody makes the object by itself in each namespace, or for another object.
+// generated reports whether somebody makes the object by itself in each namespace, or for another object.
 func generated(o *unstructured.Unstructured) bool {
 	switch o.GetKind() + "/" + o.GetName() {
 	case "ConfigMap/kube-root-ca.crt", "ServiceAccount/default", "Service/kubernetes":
@@ -83,7 +83,7 @@ func generated(o *unstructured.Unstructured) bool {
 	return len(o.GetOwnerReferences()) > 0
 }
 
-// podNames tells whether a pod of one of the workloads names something.
+// podNames reports whether a pod of one of the workloads names something.
 func podNames(all []unstructured.Unstructured, name string) bool {
 	return slices.ContainsFunc(all, func(o unstructured.Unstructured) bool {
 		return (o.GetKind() == "Deployment" || o.GetKind() == "StatefulSet") && mentions(dict(o.Object["spec"])["template"], name)

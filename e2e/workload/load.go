@@ -24,19 +24,19 @@ import (
 
 // Workload is a profile with its rendered manifests, ready to be applied.
 type Workload struct {
-	Profile  *profile.Profile
-	Resolved *profile.Resolved
-	Dir      string          // the profile's folder: its images' paths are relative to it
-	Mutant   *profile.Mutant // what is wrong with it; nil where nothing is
-	File     string          // the profile itself, for messages
-	Episodes []string        // those that are recorded, where it is not all of them
-	sources  []source
-	requires []source          // applied before the others; no pods of theirs are nodes
-	places   map[string]string // "KIND/NAME" → "FILE:LINE" of both
-	shape    []change
-	rollout  []change // on top of the shape: the next version
-	cookies  [][]byte
-	notes    []string // what was decided about manifests without a profile, and what of any is not to be created
+	Profile   *profile.Profile
+	Resolved  *profile.Resolved
+	Dir       string          // the profile's folder: its images' paths are relative to it
+	Mutant    *profile.Mutant // what is wrong with it; nil where nothing is
+	File      string          // the profile itself, for messages
+	Scenarios []string        // those that are recorded, where it is not all of them
+	sources   []source
+	requires  []source          // applied before the others; no pods of theirs are nodes
+	places    map[string]string // "KIND/NAME" → "FILE:LINE" of both
+	shape     []change
+	rollout   []change // on top of the shape: the next version
+	cookies   [][]byte
+	notes     []string // what was decided about manifests without a profile, and what of any is not to be created
 }
 
 // Guard lets known guard the cookies that stand in Secrets among the manifests: the one that the profile names, and others
@@ -241,7 +241,7 @@ func LoadMutant(fixtures, name string) (m *profile.Mutant, broken, reversed *Wor
 		if _, _, _, e = w.resolve(); e != nil {
 			return nil, fmt.Errorf("%s: %w", path, e)
 		}
-		w.Resolved.Mutant, w.Episodes = label, m.Spec.Episodes
+		w.Resolved.Mutant, w.Scenarios = label, m.Spec.Scenarios
 		return w, nil
 	}
 	if broken, err = build(m.Metadata.Name, shape, fault); err != nil {
@@ -266,7 +266,7 @@ func LoadMutant(fixtures, name string) (m *profile.Mutant, broken, reversed *Wor
 	case m.Spec.Shape.Empty():
 		// The same for all mutants of that many replicas. The base's console commands may count on its own.
 		if reversed, err = build(fmt.Sprintf("%d replicas", m.Spec.Replicas)); err == nil {
-			reversed.Episodes = []string{"formation", "recovery", "rollout"}
+			reversed.Scenarios = []string{"formation", "recovery", "rollout"}
 		}
 	default:
 		reversed, err = build(m.Metadata.Name+", reversed", shape)
@@ -298,7 +298,7 @@ func (w *Workload) Name() string {
 }
 
 // Header begins a recording of this workload.
-func (w *Workload) Header(episode, namespace string) (recording.Header, error) {
+func (w *Workload) Header(scenario, namespace string) (recording.Header, error) {
 	p, err := json.Marshal(w.Resolved)
-	return recording.Header{Profile: p, Episode: episode, Namespace: namespace}, err
+	return recording.Header{Profile: p, Scenario: scenario, Namespace: namespace}, err
 }

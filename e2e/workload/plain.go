@@ -22,7 +22,7 @@ const Stdin = "-"
 // saysProfile is what only a profile has in its text.
 var saysProfile = regexp.MustCompile(`(?m)^(apiVersion:.*meshproof\.dev|kind:\s*["']?Profile\b)`)
 
-// Plain tells whether a path is manifests rather than a profile: the standard input, a folder without a profile.yaml, a file
+// Plain reports whether a path is manifests rather than a profile: the standard input, a folder without a profile.yaml, a file
 // that says nothing of one. A name among the fixtures, and what is not there, is a profile's to miss.
 func (l Loader) Plain(nameOrPath string) bool {
 	if nameOrPath == Stdin {

@@ -58,7 +58,7 @@ func (a *Applier) Await(ctx context.Context, budget time.Duration) error {
 	return exitcode.With(exitcode.Fail, err)
 }
 
-// works tells whether an object does what it is there for, and if not, what it lacks. Of kinds that only are there it is true.
+// works reports whether an object does what it is there for, and if not, what it lacks. Of kinds that only are there it is true.
 func works(o *unstructured.Unstructured) (bool, string) {
 	number := func(fallback int64, path ...string) int64 {
 		n, is, _ := unstructured.NestedInt64(o.Object, path...)
@@ -89,7 +89,7 @@ func works(o *unstructured.Unstructured) (bool, string) {
 	return true, ""
 }
 
-// served tells whether the API server says that it has the versions of a CRD: it says so a little after they are established.
+// served reports whether the API server says that it has the versions of a CRD: it says so a little after they are established.
 func (a *Applier) served(o *unstructured.Unstructured) (bool, string) {
 	group, _, _ := unstructured.NestedString(o.Object, "spec", "group")
 	kind, _, _ := unstructured.NestedString(o.Object, "spec", "names", "kind")

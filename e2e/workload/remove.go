@@ -16,7 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// outside tells whether an object does not go with a namespace of ours.
+// outside reports whether an object does not go with a namespace of ours.
 func (a *Applier) outside(o *unstructured.Unstructured) bool { return !a.ours[o.GetNamespace()] }
 
 // Remove deletes what was made outside the namespaces that go as a whole, the last first, and waits until it is gone, at most

@@ -235,7 +235,7 @@ func notForUs(path string) error {
 	return nil
 }
 
-// parse tells whether a source is YAML and every document of it an object, and lists them.
+// parse reports whether a source is YAML and every document of it an object, and lists them.
 func parse(s source) ([]manifest, error) {
 	var all []manifest
 	d := yaml.NewDecoder(bytes.NewReader(s.data))

@@ -117,7 +117,7 @@ func TestRequiredObjectsStandApart(t *testing.T) {
 	}
 }
 
-// alive tells whether a process runs; one that has ended and waits to be reaped does not.
+// alive reports whether a process runs; one that has ended and waits to be reaped does not.
 func alive(pid int) bool {
 	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err != nil {

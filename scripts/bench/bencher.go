@@ -15,10 +15,10 @@ import (
 
 	agentclient "meshproof.dev/meshproof/e2e/agent/client"
 	"meshproof.dev/meshproof/e2e/engine"
-	"meshproof.dev/meshproof/e2e/episode"
 	"meshproof.dev/meshproof/e2e/observe"
 	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/run"
+	"meshproof.dev/meshproof/e2e/scenario"
 	"meshproof.dev/meshproof/e2e/target"
 	"meshproof.dev/meshproof/e2e/view"
 	"meshproof.dev/meshproof/e2e/workload"
@@ -89,7 +89,7 @@ func (b *bencher) views(ctx context.Context, rounds int) (viewTimes, error) {
 	if _, err = client.AppsV1().DaemonSets(ns).Create(ctx, agentclient.DaemonSet(ns, images.Agent.Ref, false), metav1.CreateOptions{}); err != nil {
 		return v, err
 	}
-	rec := episode.NewRecorder(time.Now())
+	rec := scenario.NewRecorder(time.Now())
 	header, err := b.w.Header("formation", ns)
 	if err != nil {
 		return v, err

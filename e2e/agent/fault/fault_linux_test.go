@@ -114,7 +114,7 @@ func serveDNS(t *testing.T, ns *netns.Handle) {
 	go func() { _ = s.ActivateAndServe() }()
 }
 
-// reaches tells whether a dial from one side is answered at all.
+// reaches reports whether a dial from one side is answered at all.
 func reaches(ns *netns.Handle, from, addr string) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
 	defer cancel()
@@ -174,7 +174,7 @@ func TestEachFaultStopsWhatItShouldAndNothingElse(t *testing.T) {
 		}
 		c.rule.Pod, c.rule.IP = podUID, podIP
 		b := n.set(want(c.rule))
-		if len(b) != 1 || !b[0].Bites || b[0].Since == 0 || !strings.Contains(b[0].Says, "after: no answer in 1s") {
+		if len(b) != 1 || !b[0].Bites || b[0].Since == 0 || !strings.Contains(b[0].Message, "after: no answer in 1s") {
 			t.Errorf("%s: %+v", c.rule.Do, b)
 		}
 		if got := n.what(); got != c.works {
@@ -198,12 +198,12 @@ func TestWhatIsDeadAlreadyCannotBeBitten(t *testing.T) {
 		return n.peer.Dial(ctx, network, "10.99.1.77:10000", peerIP)
 	}
 	b := n.set(want(agent.Rule{Pod: podUID, IP: podIP, Do: agent.DropIn, Port: port}))
-	if b[0].Bites || b[0].Since == 0 || !strings.HasPrefix(b[0].Says, "before: ") {
+	if b[0].Bites || b[0].Since == 0 || !strings.HasPrefix(b[0].Message, "before: ") {
 		t.Errorf("%+v", b)
 	}
 	n.keeper.find = func(string) (int, error) { return 0, os.ErrNotExist }
 	b = n.set(want(agent.Rule{Pod: podUID, IP: podIP, Do: agent.Cut, Port: port, Peer: peerIP}))
-	if b[0].Bites || b[0].Since != 0 || !strings.Contains(b[0].Says, podUID) {
+	if b[0].Bites || b[0].Since != 0 || !strings.Contains(b[0].Message, podUID) {
 		t.Errorf("of a pod that is not here: %+v", b)
 	}
 }

@@ -99,7 +99,7 @@ func (k *Keeper) Set(ctx context.Context, f agent.Faults) []agent.Bite {
 	defer k.mu.Unlock()
 	for i := range next {
 		if b := &next[i]; fresh[i] != nil && b.Since != 0 {
-			b.Bites, b.Says = compare(before[i], after[i])
+			b.Bites, b.Message = compare(before[i], after[i])
 		}
 	}
 	return slices.Clone(next)
@@ -108,7 +108,7 @@ func (k *Keeper) Set(ctx context.Context, f agent.Faults) []agent.Bite {
 func refuse(f agent.Faults, why string) []agent.Bite {
 	var all []agent.Bite
 	for _, r := range f.Rules {
-		all = append(all, agent.Bite{Rule: r, Says: why})
+		all = append(all, agent.Bite{Rule: r, Message: why})
 	}
 	return all
 }
@@ -140,7 +140,7 @@ func (k *Keeper) keep(h *holding, f agent.Faults) (next []agent.Bite, fresh []*p
 		next[i] = agent.Bite{Rule: r}
 		p, err := k.place(r)
 		if err != nil {
-			next[i].Says = err.Error()
+			next[i].Message = err.Error()
 			continue
 		}
 		at := *p
@@ -251,7 +251,7 @@ func (k *Keeper) apply(pods []string) {
 		for _, h := range k.holders {
 			for i := range h.bites {
 				b := &h.bites[i]
-				if b.Rule.Pod == pod && (b.Since != 0 || b.Says == "") { // not what could not be looked at before
+				if b.Rule.Pod == pod && (b.Since != 0 || b.Message == "") { // not what could not be looked at before
 					rules, of = append(rules, b.Rule), append(of, b)
 				}
 			}
@@ -260,7 +260,7 @@ func (k *Keeper) apply(pods []string) {
 		for _, b := range of {
 			switch {
 			case err != nil:
-				b.Since, b.Bites, b.Says = 0, false, err.Error()
+				b.Since, b.Bites, b.Message = 0, false, err.Error()
 			case b.Since == 0:
 				b.Since = boot()
 			}

@@ -16,7 +16,7 @@ import (
 	"meshproof.dev/meshproof/e2e/agent/netns"
 )
 
-// prefix begins the names of our tables; the maker's process follows, so that whoever finds one can tell whether it is
+// prefix begins the names of our tables; the maker's process follows, so that whoever finds one can report whether it is
 // still somebody's.
 const prefix = "meshproof-"
 
@@ -90,7 +90,7 @@ func strays(ns *netns.Handle, lives func(pid int, start uint64) bool) (int, erro
 	return removed, err
 }
 
-// Able tells whether nftables can be used in the namespace, by looking at what is there.
+// Able reports whether nftables can be used in the namespace, by looking at what is there.
 func Able(ns *netns.Handle) error {
 	return inside(ns, func(c *nftables.Conn) error {
 		_, err := c.ListTablesOfFamily(nftables.TableFamilyIPv4)

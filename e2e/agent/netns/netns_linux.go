@@ -67,7 +67,7 @@ func (h *Handle) inside(f func() error, done chan<- error) {
 	done <- f()
 }
 
-// Holds tells whether addr is an address of the namespace; the error says what was seen instead. A namespace that is
+// Holds reports whether addr is an address of the namespace; the error says what was seen instead. A namespace that is
 // being torn down has lost its addresses, and that of a container that has only just begun may be its parent's.
 func (h *Handle) Holds(addr netip.Addr) error {
 	return h.Do(func() error { return holds(addr) })

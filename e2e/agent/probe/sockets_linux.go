@@ -116,7 +116,7 @@ func (o *ours) note(c net.Conn, tcp bool) (end func()) {
 	}
 }
 
-// has tells whether a connection is the agent's, whichever of its ends is asked.
+// has reports whether a connection is the agent's, whichever of its ends is asked.
 func (o *ours) has(tcp bool, local, remote netip.AddrPort) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()

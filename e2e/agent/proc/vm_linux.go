@@ -178,7 +178,7 @@ func parseNSPID(status string) int {
 	return 0
 }
 
-// first names the process that is 1 in the PID namespace of pid, and tells whether SIGTERM is lost on it. It is looked for
+// first names the process that is 1 in the PID namespace of pid, and reports whether SIGTERM is lost on it. It is looked for
 // among all: in a pod that shares its process namespace it is no ancestor of the BEAM.
 func (fs FS) first(pid int) (name string, deaf bool, err error) {
 	ns, err := os.Readlink(fs.path(pid, "ns/pid"))
@@ -233,7 +233,7 @@ func (d *details) add(format string, args ...any) {
 	d.all = append(d.all, fmt.Sprintf(format, args...))
 }
 
-// read takes note of how reading went, and tells whether there is something to parse.
+// read takes note of how reading went, and reports whether there is something to parse.
 func (d *details) read(what string, cut bool, err error) bool {
 	switch {
 	case err != nil:

@@ -41,7 +41,7 @@ type entry struct {
 	ID        string      `json:"id"`
 	Rung      check.Rung  `json:"rung"`
 	Level     check.Level `json:"level"`
-	Episode   string      `json:"episode"`
+	Scenario  string      `json:"scenario"`
 	Lint      bool        `json:"lint"` // judged by lint, too
 	Title     string      `json:"title"`
 	Why       string      `json:"why"`
@@ -61,7 +61,7 @@ func catalogue(checks []check.Check) []entry {
 	killers := check.Killers()
 	var all []entry
 	for _, c := range checks {
-		e := entry{ID: c.ID, Rung: c.Rung, Level: c.Level, Episode: c.Episode, Lint: c.Static || c.Rung == check.Manifest, Title: c.Title, Why: c.Why, Source: c.Source}
+		e := entry{ID: c.ID, Rung: c.Rung, Level: c.Level, Scenario: c.Scenario, Lint: c.Static || c.Rung == check.Manifest, Title: c.Title, Why: c.Why, Source: c.Source}
 		for code, explains := range c.Causes {
 			k := killers[c.ID+" "+code]
 			e.Diagnoses = append(e.Diagnoses, diagnosis{code, explains, k.Mutant, k.Trial})
@@ -92,7 +92,7 @@ this reason: a mutant that runs on a cluster (%s), or the trial of a recording a
 
 %d checks, lowest rung first.
 
-| check | rung | level | episode | lint | |
+| check | rung | level | scenario | lint | |
 |---|---|---|---|---|---|
 `, "`"+generate+"`", "`fixtures/mutants`", len(all))
 	for _, e := range all {
@@ -100,7 +100,7 @@ this reason: a mutant that runs on a cluster (%s), or the trial of a recording a
 		if e.Lint {
 			lint = "yes"
 		}
-		fmt.Fprintf(w, "| [%s](#%s) | %s | %s | %s | %s | %s |\n", e.ID, strings.ReplaceAll(e.ID, "/", ""), e.Rung, e.Level, e.Episode, lint, cell(e.Title))
+		fmt.Fprintf(w, "| [%s](#%s) | %s | %s | %s | %s | %s |\n", e.ID, strings.ReplaceAll(e.ID, "/", ""), e.Rung, e.Level, e.Scenario, lint, cell(e.Title))
 	}
 	for i, e := range all {
 		fmt.Fprintf(w, "\n## %s\n\nThe workload %s.\n\n*Why:* %s\n\n*Source:* %s\n\n| diagnosis | explains | killer |\n|---|---|---|\n", e.ID, e.Title, e.Why, e.Source)

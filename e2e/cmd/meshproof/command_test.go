@@ -35,7 +35,7 @@ func meshproof(t *testing.T, args ...string) (out string, code int, err error) {
 // wrote writes a story to a file, and cuts bytes off its end.
 func wrote(t *testing.T, s *rt.Story, cut int) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), s.Episode+".jsonl")
+	path := filepath.Join(t.TempDir(), s.Scenario+".jsonl")
 	w, err := recording.Create(path, s.Header())
 	if err != nil {
 		t.Fatal(err)
@@ -145,8 +145,8 @@ func TestJudgeExitsWithTheWorst(t *testing.T) {
 
 // replicas is a check that the manifests alone decide.
 func replicas(level check.Level, want int) check.Check {
-	return check.Check{ID: "manifest/replicas", Rung: check.Manifest, Level: level, Episode: "formation", Causes: map[string][]string{"other": nil}, Judge: func(v *view.View) []check.Finding {
-		f := check.Finding{Subject: check.Subject{Kind: "workload", Name: "derl"}, Outcome: check.Fail, Code: "other", Says: "there are others"}
+	return check.Check{ID: "manifest/replicas", Rung: check.Manifest, Level: level, Scenario: "formation", Causes: map[string][]string{"other": nil}, Judge: func(v *view.View) []check.Finding {
+		f := check.Finding{Subject: check.Subject{Kind: "workload", Name: "derl"}, Outcome: check.Fail, Code: "other", Message: "there are others"}
 		if len(v.Objects("Deployment")) == 1 && v.Profile.Replicas() == want {
 			f = check.Finding{Subject: f.Subject, Outcome: check.Pass}
 		}
@@ -162,7 +162,7 @@ func TestLintJudgesOnlyWhatManifestsDecide(t *testing.T) {
 	seen := replicas(check.Required, 3)
 	seen.ID, seen.Rung = "mesh/seen", check.Mesh
 	static := replicas(check.Latent, 3)
-	static.ID, static.Rung, static.Static, static.Episode = "service/static", check.Service, true, "recovery"
+	static.ID, static.Rung, static.Static, static.Scenario = "service/static", check.Service, true, "recovery"
 	p, err := lint(w, []check.Check{replicas(check.Required, 3), seen, static})
 	if err != nil {
 		t.Fatal(err)

@@ -41,7 +41,7 @@ func judgeCommand(code *int) *cobra.Command {
 // told is one workload's recordings.
 type told struct {
 	name, mutant, namespace string
-	episodes                []judge.Episode
+	scenarios               []judge.Scenario
 	files                   []string
 	cut                     []string // files whose last line is not whole
 }
@@ -72,7 +72,7 @@ func judgeFiles(paths []string, checks []check.Check) ([]reports.Profile, error)
 	return all, nil
 }
 
-// load folds the recording at path as far as it goes, and tells whether it is cut off.
+// load folds the recording at path as far as it goes, and reports whether it is cut off.
 func load(path string) (v *view.View, cut bool, err error) {
 	h, events, err := recording.Load(path)
 	cut = errors.Is(err, recording.ErrTruncated)
@@ -89,12 +89,12 @@ func load(path string) (v *view.View, cut bool, err error) {
 }
 
 func (g *told) add(path string, v *view.View, cut bool) error {
-	for i, e := range g.episodes {
-		if e.Name == v.Header.Episode {
+	for i, e := range g.scenarios {
+		if e.Name == v.Header.Scenario {
 			return fmt.Errorf("%s and %s are both the %s of %s in namespace %s: which one is meant?", g.files[i], path, e.Name, g.name, g.namespace)
 		}
 	}
-	g.episodes = append(g.episodes, judge.Episode{Name: v.Header.Episode, View: v})
+	g.scenarios = append(g.scenarios, judge.Scenario{Name: v.Header.Scenario, View: v})
 	g.files = append(g.files, path)
 	if cut {
 		g.cut = append(g.cut, path)
@@ -102,11 +102,11 @@ func (g *told) add(path string, v *view.View, cut bool) error {
 	return nil
 }
 
-// judge judges the episodes in the order in which they were recorded.
+// judge judges the scenarios in the order in which they were recorded.
 func (g *told) judge(checks []check.Check) reports.Profile {
-	place := func(e judge.Episode) int { return slices.Index(run.Episodes, e.Name) }
-	sort.SliceStable(g.episodes, func(i, j int) bool { return place(g.episodes[i]) < place(g.episodes[j]) })
-	p := reports.Profile{Profile: judge.Judge(g.name, g.episodes, checks), Mutant: g.mutant, Namespace: g.namespace, Recordings: g.files}
+	place := func(e judge.Scenario) int { return slices.Index(run.Scenarios, e.Name) }
+	sort.SliceStable(g.scenarios, func(i, j int) bool { return place(g.scenarios[i]) < place(g.scenarios[j]) })
+	p := reports.Profile{Profile: judge.Judge(g.name, g.scenarios, checks), Mutant: g.mutant, Namespace: g.namespace, Recordings: g.files}
 	for _, path := range g.cut {
 		if p.Trouble != "" {
 			p.Trouble += "; "

@@ -78,10 +78,10 @@ func lint(w *workload.Workload, checks []check.Check) (reports.Profile, error) {
 	if err != nil {
 		return reports.Profile{}, err
 	}
-	var told []judge.Episode
+	var told []judge.Scenario
 	for _, c := range static {
-		if !slices.ContainsFunc(told, func(e judge.Episode) bool { return e.Name == c.Episode }) {
-			told = append(told, judge.Episode{Name: c.Episode, View: v})
+		if !slices.ContainsFunc(told, func(e judge.Scenario) bool { return e.Name == c.Scenario }) {
+			told = append(told, judge.Scenario{Name: c.Scenario, View: v})
 		}
 	}
 	p := reports.Profile{Profile: judge.Judge(w.Profile.Metadata.Name, told, static), Mutant: w.Resolved.Mutant}

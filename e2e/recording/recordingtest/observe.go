@@ -47,7 +47,7 @@ func each(from, to, step time.Duration, f func(t time.Duration)) {
 	}
 }
 
-// linked tells whether p and q hold a connection at t.
+// linked reports whether p and q hold a connection at t.
 func linked(p, q life, t time.Duration) bool {
 	return p.i != q.i && t >= p.joined && t >= q.joined && t < p.exited && t < q.exited
 }

@@ -28,12 +28,12 @@ const (
 	Formed  = 15 * time.Second
 
 	Before    = 20 * time.Second // recovery: the baseline begins
-	Deleted   = 22 * time.Second // recovery: the deed
+	Deleted   = 22 * time.Second // recovery: the disturbance
 	Exited    = 23 * time.Second // recovery: the victim's VM ends
 	Rejoined  = 25500 * time.Millisecond
 	Recovered = 29 * time.Second
 
-	Began = Deleted                 // rollout: the deed; pod i and its replacement, pod n+i, have their turns one after the other
+	Began = Deleted                 // rollout: the disturbance; pod i and its replacement, pod n+i, have their turns one after the other
 	Turn  = 1500 * time.Millisecond // rollout: what each of them takes
 )
 
@@ -42,14 +42,14 @@ func Start() time.Time { return time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC) }
 
 // Story is a recording that is not written yet. Events are sorted by time.
 type Story struct {
-	Episode string
-	Profile json.RawMessage // a profile.Resolved, as a header holds it
-	Events  []recording.Event
+	Scenario string
+	Profile  json.RawMessage // a profile.Resolved, as a header holds it
+	Events   []recording.Event
 }
 
 // Header is the recording's first line.
 func (s *Story) Header() recording.Header {
-	return recording.Header{Format: recording.Format, Profile: s.Profile, Episode: s.Episode, Namespace: Namespace, Start: Start()}
+	return recording.Header{Format: recording.Format, Profile: s.Profile, Scenario: s.Scenario, Namespace: Namespace, Start: Start()}
 }
 
 // Drop removes the events that match. A test that changes nothing proves nothing, so it panics when there are none.

@@ -107,8 +107,8 @@ func (w *world) add(t time.Duration, by string, e recording.Event) {
 	w.events = append(w.events, e)
 }
 
-func (w *world) story(episode string) *Story {
-	s := &Story{Episode: episode, Profile: profileOf(w.n, ""), Events: w.events}
+func (w *world) story(scenario string) *Story {
+	s := &Story{Scenario: scenario, Profile: profileOf(w.n, ""), Events: w.events}
 	s.sort()
 	return s
 }

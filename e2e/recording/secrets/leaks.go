@@ -87,7 +87,7 @@ func (s *search) open(path string) error {
 	return s.stream(z, " in what is compressed in it")
 }
 
-// packed tells whether gzip's magic number comes next.
+// packed reports whether gzip's magic number comes next.
 func packed(in *bufio.Reader) bool {
 	magic, err := in.Peek(2)
 	return err == nil && bytes.Equal(magic, []byte{0x1f, 0x8b})

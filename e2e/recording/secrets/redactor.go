@@ -65,7 +65,7 @@ func (r *Redactor) learn(secret []byte) {
 	slices.SortStableFunc(r.forms, func(a, b form) int { return len(b.text) - len(a.text) })
 }
 
-// Guards tells whether there is anything to take out yet.
+// Guards reports whether there is anything to take out yet.
 func (r *Redactor) Guards() bool {
 	r.mu.RLock()
 	defer r.mu.RUnlock()

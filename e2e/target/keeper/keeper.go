@@ -194,7 +194,7 @@ func (k *Keeper) Created(ctx context.Context) error {
 	}
 }
 
-// Alive tells whether the process still runs.
+// Alive reports whether the process still runs.
 func (k *Keeper) Alive() bool {
 	select {
 	case <-k.ended:

@@ -35,7 +35,7 @@ func (d Dir) Run(name string) (*Lock, error) { return d.lock(name, "lock") }
 // keeper is alive.
 func (d Dir) Keeper(name string) (*Lock, error) { return d.lock(name, "keeper") }
 
-// KeeperAlive tells whether a keeper owns the cluster now.
+// KeeperAlive reports whether a keeper owns the cluster now.
 func (d Dir) KeeperAlive(name string) (bool, error) {
 	l, err := d.Keeper(name)
 	var held *HeldError

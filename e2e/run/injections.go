@@ -18,13 +18,13 @@ import (
 	"meshproof.dev/meshproof/e2e/workload"
 )
 
-// wanted are the episodes of a workload that are recorded: those that the selected checks are judged on, without those
+// wanted are the scenarios of a workload that are recorded: those that the selected checks are judged on, without those
 // that add nothing to it.
 func wanted(o *Options, w *workload.Workload) map[string]bool {
-	all := o.episodes()
+	all := o.scenarios()
 	for e := range all {
 		nothing := e == "console" && len(w.Resolved.Console) == 0 || e == "rollout" && len(w.Resolved.Rollout) == 0
-		if nothing || len(w.Episodes) > 0 && !slices.Contains(w.Episodes, e) {
+		if nothing || len(w.Scenarios) > 0 && !slices.Contains(w.Scenarios, e) {
 			delete(all, e)
 		}
 	}
@@ -39,12 +39,12 @@ func (s *story) spec() profile.MutantSpec {
 	return s.w.Mutant.Spec
 }
 
-// meddled tells whether packets of the workload are to be lost.
+// meddled reports whether packets of the workload are to be lost.
 func meddled(w *workload.Workload) bool {
-	return w.Mutant != nil && slices.ContainsFunc(w.Mutant.Spec.Deeds, profile.Deed.Packets)
+	return w.Mutant != nil && slices.ContainsFunc(w.Mutant.Spec.Injections, profile.Injection.Packets)
 }
 
-// often is how soon a deed's moment is noticed. A node needs a second from its address to its first connection.
+// often is how soon an injection's moment is noticed. A node needs a second from its address to its first connection.
 const often = 100 * time.Millisecond
 
 // settled is how long a mesh has been full when something is done "while it is watched".
@@ -54,8 +54,8 @@ const settled = 2 * time.Second
 // What has begun is brought to its end. The error tells what could not be done: then the story is none.
 func (s *story) meddle(ctx context.Context, ended <-chan struct{}) error {
 	spec := s.spec()
-	var start, full []profile.Deed
-	for _, d := range spec.Deeds {
+	var start, full []profile.Injection
+	for _, d := range spec.Injections {
 		switch d.At {
 		case profile.AtStart:
 			start = append(start, d)
@@ -65,7 +65,7 @@ func (s *story) meddle(ctx context.Context, ended <-chan struct{}) error {
 	}
 	tick := time.NewTicker(often)
 	defer tick.Stop()
-	done := map[string]bool{} // pods by deed
+	done := map[string]bool{} // pods by injection
 	over := len(full) == 0 && !watched(spec.Harness)
 	for len(start) > 0 || !over {
 		select {
@@ -100,13 +100,13 @@ func (s *story) meddle(ctx context.Context, ended <-chan struct{}) error {
 	return nil
 }
 
-// targets are the pods that the deed is still to be done to, and marks them: each as soon as it has an address, or one
+// targets are the pods that the injection is still to be done to, and marks them: each as soon as it has an address, or one
 // of them all.
-func (s *story) targets(d profile.Deed, deed string, done map[string]bool) (now []*view.Pod) {
+func (s *story) targets(d profile.Injection, injection string, done map[string]bool) (now []*view.Pod) {
 	for _, p := range s.placed() {
-		key := deed + " " + p.UID
+		key := injection + " " + p.UID
 		if d.Pods == "one" {
-			key = deed
+			key = injection
 		}
 		if d.Do == profile.Cut && len(s.placed()) < 2 || done[key] {
 			continue
@@ -139,7 +139,7 @@ func (s *story) one() []*view.Pod {
 func (s *story) aftermath(ctx context.Context) error {
 	formed := false
 	s.rec.Ask(func(v *view.View) { formed, _ = v.Formed() })
-	for _, d := range s.spec().Deeds {
+	for _, d := range s.spec().Injections {
 		if d.At != profile.AtFormed {
 			continue
 		}
@@ -175,8 +175,8 @@ func watch(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// do does a deed to pods. What cannot be done makes the episode void.
-func (s *story) do(ctx context.Context, d profile.Deed, pods ...*view.Pod) {
+// do does an injection to pods. What cannot be done makes the scenario void.
+func (s *story) do(ctx context.Context, d profile.Injection, pods ...*view.Pod) {
 	switch {
 	case len(pods) == 0:
 		s.void("", "no pod was there to do "+d.Do+" to")
@@ -192,7 +192,7 @@ func (s *story) do(ctx context.Context, d profile.Deed, pods ...*view.Pod) {
 }
 
 // inject puts a fault of the network into the pods, those of a node at once: to see that it bites takes a second.
-func (s *story) inject(ctx context.Context, d profile.Deed, pods []*view.Pod) {
+func (s *story) inject(ctx context.Context, d profile.Injection, pods []*view.Pod) {
 	rules := map[string][]agent.Rule{}
 	for _, p := range pods {
 		rule, err := s.rule(d, p)
@@ -209,8 +209,8 @@ func (s *story) inject(ctx context.Context, d profile.Deed, pods []*view.Pod) {
 	}
 }
 
-// rule makes the agent's rule of a deed. One that must be toothless is put into this pod and is about another one's address.
-func (s *story) rule(d profile.Deed, p *view.Pod) (agent.Rule, error) {
+// rule makes the agent's rule of an injection. One that must be toothless is put into this pod and is about another one's address.
+func (s *story) rule(d profile.Injection, p *view.Pod) (agent.Rule, error) {
 	r := agent.Rule{Pod: p.UID, IP: p.IP(), Do: d.Do, Port: d.Port}
 	toothless := s.spec().Harness == profile.Toothless
 	if d.Do != profile.Cut && !toothless {
@@ -231,13 +231,13 @@ func (s *story) rule(d profile.Deed, p *view.Pod) (agent.Rule, error) {
 	return r, nil
 }
 
-func (s *story) command(ctx context.Context, d profile.Deed, p *view.Pod) {
+func (s *story) command(ctx context.Context, d profile.Injection, p *view.Pod) {
 	c := profile.Command{Name: d.Do, Run: d.Run, TTY: d.TTY, Input: d.Input, Expect: d.Expect}
 	e := workload.Exec(ctx, s.g.cluster.Config, s.client, s.ns, p.Name, p.UID, c, s.known.Text)
 	s.commanded(d, p, e)
 }
 
-func (s *story) commanded(d profile.Deed, p *view.Pod, e recording.Exec) {
+func (s *story) commanded(d profile.Injection, p *view.Pod, e recording.Exec) {
 	what := fmt.Sprintf("%s in %s ends with %d", strings.Join(d.Run, " "), p.Name, e.Code)
 	switch {
 	case e.Outcome == recording.ProbeError || e.Code != 0:
@@ -262,7 +262,7 @@ func (s *story) rotate(ctx context.Context) {
 }
 
 // remove deletes an object of the manifests, as somebody who tidies up does.
-func (s *story) remove(ctx context.Context, d profile.Deed) {
+func (s *story) remove(ctx context.Context, d profile.Injection) {
 	kind, name, _ := strings.Cut(d.Object, "/")
 	if err := s.applier.Delete(ctx, kind, name); err != nil {
 		s.void("", err.Error())
@@ -271,7 +271,7 @@ func (s *story) remove(ctx context.Context, d profile.Deed) {
 	s.rec.Did(recording.Act{Do: profile.Delete, Detail: kind + " " + name})
 }
 
-// void records that the episode is not the story that it should have been.
+// void records that the scenario is not the story that it should have been.
 func (s *story) void(pod, why string) {
 	s.rec.Sink(recording.Event{T: s.rec.Now(), By: "run", Fault: &recording.Fault{Pod: pod, What: why}})
 	s.rec.Did(recording.Act{Do: fault.Void, Pod: pod, Detail: why})

@@ -15,12 +15,12 @@ import (
 
 	"meshproof.dev/meshproof/e2e/agent"
 	agentclient "meshproof.dev/meshproof/e2e/agent/client"
-	"meshproof.dev/meshproof/e2e/episode"
 	"meshproof.dev/meshproof/e2e/fault"
 	"meshproof.dev/meshproof/e2e/profile"
 	"meshproof.dev/meshproof/e2e/recording"
 	rt "meshproof.dev/meshproof/e2e/recording/recordingtest"
 	"meshproof.dev/meshproof/e2e/recording/secrets"
+	"meshproof.dev/meshproof/e2e/scenario"
 	"meshproof.dev/meshproof/e2e/view"
 )
 
@@ -36,11 +36,11 @@ func (f *fakeAgent) SetFaults(_ context.Context, w agent.Faults) ([]agent.Bite, 
 	return all, nil
 }
 
-// staged is a story whose episode is under way, with all that a formation of three pods brings.
+// staged is a story whose scenario is under way, with all that a formation of three pods brings.
 func staged(t *testing.T, spec profile.MutantSpec) (*story, *fakeAgent) {
 	t.Helper()
 	w := some(t, func(s *profile.MutantSpec) { *s = spec })
-	s := &story{o: &Options{Log: func(string) {}}, w: w, ns: "ns", known: &secrets.Redactor{}, rec: episode.NewRecorder(time.Now().Add(-time.Hour))}
+	s := &story{o: &Options{Log: func(string) {}}, w: w, ns: "ns", known: &secrets.Redactor{}, rec: scenario.NewRecorder(time.Now().Add(-time.Hour))}
 	told := rt.Formation(3)
 	if err := s.rec.Begin(filepath.Join(t.TempDir(), "r.jsonl"), told.Header()); err != nil {
 		t.Fatal(err)
@@ -69,22 +69,22 @@ func (s *story) acts(t *testing.T) (all []string, void string) {
 func TestDeedsFindTheirPodsOnce(t *testing.T) {
 	s, f := staged(t, profile.MutantSpec{})
 	for name, c := range map[string]struct {
-		deed  profile.Deed
-		first int
+		injection profile.Injection
+		first     int
 	}{
-		"all": {profile.Deed{Do: profile.DropIn, Pods: "all", Port: 10000}, 3},
-		"one": {profile.Deed{Do: profile.DropIn, Pods: "one", Port: 10000}, 1},
-		"cut": {profile.Deed{Do: profile.Cut, Pods: "one", Port: 10000}, 1},
+		"all": {profile.Injection{Do: profile.DropIn, Pods: "all", Port: 10000}, 3},
+		"one": {profile.Injection{Do: profile.DropIn, Pods: "one", Port: 10000}, 1},
+		"cut": {profile.Injection{Do: profile.Cut, Pods: "one", Port: 10000}, 1},
 	} {
 		done := map[string]bool{}
-		if n := len(s.targets(c.deed, "0", done)); n != c.first {
+		if n := len(s.targets(c.injection, "0", done)); n != c.first {
 			t.Errorf("%s: done to %d pods, want %d", name, n, c.first)
 		}
-		if n := len(s.targets(c.deed, "0", done)); n != 0 {
+		if n := len(s.targets(c.injection, "0", done)); n != 0 {
 			t.Errorf("%s: done to %d pods again", name, n)
 		}
 	}
-	s.do(t.Context(), profile.Deed{Do: profile.DropIn, Pods: "all", Port: 10000}, s.placed()...)
+	s.do(t.Context(), profile.Injection{Do: profile.DropIn, Pods: "all", Port: 10000}, s.placed()...)
 	if acts, void := s.acts(t); len(f.wants["ns"]) != 3 || f.wants["ns"][0].Port != 10000 || len(acts) != 1 || void != "" {
 		t.Errorf("wanted %v, acts %q, void %q", f.wants, acts, void)
 	}
@@ -92,21 +92,21 @@ func TestDeedsFindTheirPodsOnce(t *testing.T) {
 
 func TestACutNeedsAnotherPod(t *testing.T) {
 	s, f := staged(t, profile.MutantSpec{})
-	s.do(t.Context(), profile.Deed{Do: profile.Cut, Pods: "one", Port: 10000}, s.one()...)
+	s.do(t.Context(), profile.Injection{Do: profile.Cut, Pods: "one", Port: 10000}, s.one()...)
 	if r := f.wants["ns"]; len(r) != 1 || r[0].Peer == "" || r[0].Peer == r[0].IP {
 		t.Errorf("wanted %v", f.wants)
 	}
 }
 
-func TestAToothlessFaultMakesTheEpisodeVoid(t *testing.T) {
+func TestAToothlessFaultMakesTheScenarioVoid(t *testing.T) {
 	s, f := staged(t, profile.MutantSpec{Harness: profile.Toothless})
-	s.do(t.Context(), profile.Deed{Do: profile.DropIn, Pods: "one", Port: 10000}, s.one()...)
+	s.do(t.Context(), profile.Injection{Do: profile.DropIn, Pods: "one", Port: 10000}, s.one()...)
 	if _, void := s.acts(t); len(f.wants["ns"]) != 1 || !strings.Contains(void, "does not bite") {
 		t.Errorf("wanted %v, void %q", f.wants, void)
 	}
 }
 
-func TestACommandThatFailsMakesTheEpisodeVoid(t *testing.T) {
+func TestACommandThatFailsMakesTheScenarioVoid(t *testing.T) {
 	for name, c := range map[string]struct {
 		exec recording.Exec
 		void string
@@ -117,7 +117,7 @@ func TestACommandThatFailsMakesTheEpisodeVoid(t *testing.T) {
 		"without success": {recording.Exec{Outcome: recording.OK, Output: "nothing"}, `lacks "done"`},
 	} {
 		s, _ := staged(t, profile.MutantSpec{})
-		d := profile.Deed{Do: profile.Exec, Run: []string{"kill", "epmd"}, Expect: "done"}
+		d := profile.Injection{Do: profile.Exec, Run: []string{"kill", "epmd"}, Expect: "done"}
 		s.commanded(d, s.one()[0], c.exec)
 		acts, void := s.acts(t)
 		if (c.void == "") != (void == "") || !strings.Contains(void, c.void) || (len(acts) == 1) != (c.void == "") {
@@ -131,7 +131,7 @@ func TestRotationGivesTheSecretAnotherValue(t *testing.T) {
 	ref := s.w.Profile.Spec.Cookie.SecretKeyRef
 	client := fake.NewClientset(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: ref.Name}, Data: map[string][]byte{ref.Key: []byte("old-old-old"), "other": []byte("x")}})
 	s.client = client
-	s.do(t.Context(), profile.Deed{Do: profile.RotateSecret}, s.one()...)
+	s.do(t.Context(), profile.Injection{Do: profile.RotateSecret}, s.one()...)
 	got, err := client.CoreV1().Secrets("ns").Get(t.Context(), ref.Name, metav1.GetOptions{})
 	if err != nil {
 		t.Fatal(err)
@@ -147,7 +147,7 @@ func TestRotationGivesTheSecretAnotherValue(t *testing.T) {
 		t.Errorf("acts %q, void %q", acts, void)
 	}
 	s.ns = "elsewhere"
-	s.do(t.Context(), profile.Deed{Do: profile.RotateSecret}, s.one()...)
+	s.do(t.Context(), profile.Injection{Do: profile.RotateSecret}, s.one()...)
 	if _, void := s.acts(t); !strings.Contains(void, ref.Name) {
 		t.Errorf("a Secret that is not there: void %q", void)
 	}
@@ -155,7 +155,7 @@ func TestRotationGivesTheSecretAnotherValue(t *testing.T) {
 
 // What is to be done to a full mesh waits until it has been full for a while, and is done once.
 func TestDeedsWaitForTheirMoment(t *testing.T) {
-	s, f := staged(t, profile.MutantSpec{Deeds: []profile.Deed{
+	s, f := staged(t, profile.MutantSpec{Injections: []profile.Injection{
 		{At: profile.AtFull, Do: profile.DropIn, Pods: "one", Port: 1},
 		{At: profile.AtFormed, Do: profile.DropIn, Pods: "one", Port: 2},
 	}})
@@ -173,9 +173,9 @@ func TestDeedsWaitForTheirMoment(t *testing.T) {
 // A story in which nothing could be done to the mesh, because it never was one, is not told as if it had been.
 func TestADeedThatCouldNotBeDoneIsAnError(t *testing.T) {
 	for _, spec := range []profile.MutantSpec{
-		{Deeds: []profile.Deed{{At: profile.AtFull, Do: profile.DropDNS, Pods: "one"}}},
+		{Injections: []profile.Injection{{At: profile.AtFull, Do: profile.DropDNS, Pods: "one"}}},
 		{Harness: profile.ObserverKilled},
-		{Deeds: []profile.Deed{{At: profile.AtFormed, Do: profile.DropDNS, Pods: "one"}}},
+		{Injections: []profile.Injection{{At: profile.AtFormed, Do: profile.DropDNS, Pods: "one"}}},
 	} {
 		s, f := staged(t, spec)
 		s.rec.Sink(recording.Event{T: s.rec.Now(), By: "run", Act: &recording.Act{Do: "apply"}}) // long after the last look

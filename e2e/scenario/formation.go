@@ -1,4 +1,4 @@
-package episode
+package scenario
 
 import (
 	"context"
@@ -53,7 +53,7 @@ func Recovery(ctx context.Context, r *Recorder, budget time.Duration, choose fun
 		return err
 	}
 	var victim *view.Pod
-	r.Ask(func(v *view.View) { victim = choose(v.Must(v.End())) })
+	r.Ask(func(v *view.View) { victim = choose(v.Expected(v.End())) })
 	r.Did(recording.Act{Do: "delete-pod", Pod: victim.UID, Detail: victim.Name})
 	if err = remove(ctx, victim.Name); err != nil {
 		return fmt.Errorf("recovery: deleting pod %s: %w", victim.Name, err)
@@ -62,7 +62,7 @@ func Recovery(ctx context.Context, r *Recorder, budget time.Duration, choose fun
 	return r.await(ctx, "recovery", budget, log, (*view.View).Recovered)
 }
 
-// healthy waits for a mesh that is worth disturbing, and tells whether there is one.
+// healthy waits for a mesh that is worth disturbing, and reports whether there is one.
 func (r *Recorder) healthy(ctx context.Context, what string, budget time.Duration, log func(string)) (bool, error) {
 	lacks, err := r.Until(ctx, budget, func(v *view.View) (bool, string) {
 		ok, m := v.Held(baseline)
@@ -75,7 +75,7 @@ func (r *Recorder) healthy(ctx context.Context, what string, budget time.Duratio
 		return ok, m.String()
 	})
 	if err != nil {
-		return false, fmt.Errorf("%s, before the deed: %w; last seen: %s", what, err, lacks)
+		return false, fmt.Errorf("%s, before the disturbance: %w; last seen: %s", what, err, lacks)
 	}
 	if lacks != "" {
 		log(what + ": no healthy mesh to disturb; last seen: " + lacks)

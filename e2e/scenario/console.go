@@ -1,4 +1,4 @@
-package episode
+package scenario
 
 import (
 	"context"
@@ -14,7 +14,7 @@ import (
 func Console(ctx context.Context, r *Recorder, commands []profile.Command, run func(context.Context, *view.Pod, profile.Command) recording.Exec) error {
 	var pod *view.Pod
 	r.Ask(func(v *view.View) {
-		pod = youngest(v.Must(v.End()))
+		pod = youngest(v.Expected(v.End()))
 	})
 	if pod == nil {
 		return nil

@@ -8,19 +8,19 @@ import (
 	"meshproof.dev/meshproof/e2e/profile"
 )
 
-// Roll is the roll call at one moment: who has to be in the mesh, and whose the names are that a node may see. One call
+// Membership is the roll call at one moment: who has to be in the mesh, and whose the names are that a node may see. One call
 // serves for the views of all nodes.
-type Roll struct {
-	Must []*Pod
+type Membership struct {
+	Expected []*Pod
 
 	meant   profile.Topology
-	named   map[string]bearer
+	named   map[string]nameOwner
 	unnamed []*Pod
 	until   time.Duration // the next end of a VM, from when on a name may be a stale one
 }
 
-// bearer is what a name is worth: whose it is among the Must, and whether it is a living pod's.
-type bearer struct {
+// nameOwner is what a name is worth: whose it is among the Expected, and whether it is a living pod's.
+type nameOwner struct {
 	must         []int
 	living, dead bool
 }
@@ -28,9 +28,9 @@ type bearer struct {
 // never is later than any recording.
 const never = time.Duration(1<<63 - 1)
 
-// Roll makes the roll call of those who have to be there at t.
-func (v *View) Roll(must []*Pod, t time.Duration) *Roll {
-	r := &Roll{Must: must, meant: v.Profile.Expect.Topology, named: make(map[string]bearer, len(v.reported)), until: never}
+// Membership makes the roll call of those who have to be there at t.
+func (v *View) Membership(must []*Pod, t time.Duration) *Membership {
+	r := &Membership{Expected: must, meant: v.Profile.Expect.Topology, named: make(map[string]nameOwner, len(v.reported)), until: never}
 	for _, p := range v.Pods() {
 		n := p.Node()
 		at, gone := p.Exited()
@@ -59,10 +59,10 @@ func (v *View) Roll(must []*Pod, t time.Duration) *Roll {
 	return r
 }
 
-// Look reads a node's view: seen tells of each of the Must, by its place, whether the view holds its node. Stale are names
+// Look reads a node's view: seen tells of each of the Expected, by its place, whether the view holds its node. Stale are names
 // of pods whose VM had ended, and foreign are names that never belonged to any; remote consoles are neither.
-func (r *Roll) Look(visible []string) (seen []bool, stale, foreign []string) {
-	seen = make([]bool, len(r.Must))
+func (r *Membership) Look(visible []string) (seen []bool, stale, foreign []string) {
+	seen = make([]bool, len(r.Expected))
 	for _, n := range visible {
 		b, known := r.named[n]
 		for _, i := range b.must {
@@ -82,19 +82,19 @@ func (r *Roll) Look(visible []string) (seen []bool, stale, foreign []string) {
 	return seen, stale, foreign
 }
 
-// unnamedOf tells whether a name is that of a pod that has not told its own yet, and marks it as seen.
-func (r *Roll) unnamedOf(name string, seen []bool) bool {
+// unnamedOf reports whether a name is that of a pod that has not told its own yet, and marks it as seen.
+func (r *Membership) unnamedOf(name string, seen []bool) bool {
 	i := slices.IndexFunc(r.unnamed, func(p *Pod) bool { return p.Is(name) })
 	if i < 0 {
 		return false
 	}
-	if at := slices.Index(r.Must, r.unnamed[i]); at >= 0 {
+	if at := slices.Index(r.Expected, r.unnamed[i]); at >= 0 {
 		seen[at] = true
 	}
 	return true
 }
 
-func (r *Roll) console(name string) bool {
+func (r *Membership) console(name string) bool {
 	for n := range r.named {
 		if Console(name, n) {
 			return true
@@ -103,9 +103,9 @@ func (r *Roll) console(name string) bool {
 	return false
 }
 
-// Rolls gives the roll call at any time from from to to, for looks at one mesh over a while. It makes a new one only where
+// Memberships gives the roll call at any time from from to to, for looks at one mesh over a while. It makes a new one only where
 // a pod has left in between.
-func (v *View) Rolls(must []*Pod, from, to time.Duration) func(t time.Duration) *Roll {
+func (v *View) Memberships(must []*Pod, from, to time.Duration) func(t time.Duration) *Membership {
 	var turns []time.Duration
 	for _, p := range v.Pods() {
 		at, gone := p.Exited()
@@ -118,14 +118,14 @@ func (v *View) Rolls(must []*Pod, from, to time.Duration) func(t time.Duration) 
 		}
 	}
 	slices.Sort(turns)
-	made := map[int]*Roll{}
-	return func(t time.Duration) *Roll {
+	made := map[int]*Membership{}
+	return func(t time.Duration) *Membership {
 		i, there := slices.BinarySearch(turns, t)
 		for there && i < len(turns) && turns[i] == t {
 			i++
 		}
 		if made[i] == nil {
-			made[i] = v.Roll(must, t)
+			made[i] = v.Membership(must, t)
 		}
 		return made[i]
 	}

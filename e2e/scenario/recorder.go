@@ -1,9 +1,9 @@
-// Package episode tells the stories: formation, recovery after a pod is deleted, a rollout, a console. An episode disturbs, lets the
+// Package scenario tells the stories: formation, recovery after a pod is deleted, a rollout, a console. A scenario disturbs, lets the
 // observers record, and asks the view's predicates when it may go on.
 //
-// In: a stream of events, deeds to do. Out: one recording per episode. It gives no verdict: a budget that runs out
-// ends an episode, and what that means is judged from the recording.
-package episode
+// In: a stream of events, disturbances to do. Out: one recording per scenario. It gives no verdict: a budget that runs out
+// ends a scenario, and what that means is judged from the recording.
+package scenario
 
 import (
 	"context"
@@ -15,7 +15,7 @@ import (
 	"meshproof.dev/meshproof/e2e/view"
 )
 
-// Recorder takes the events of all observers of one workload. It writes them to the recording of the episode
+// Recorder takes the events of all observers of one workload. It writes them to the recording of the scenario
 // that is under way and keeps the view of it. Safe for concurrent use.
 type Recorder struct {
 	start time.Time
@@ -27,7 +27,7 @@ type Recorder struct {
 	news  chan struct{}
 }
 
-// NewRecorder begins at start: the t = 0 of every episode.
+// NewRecorder begins at start: the t = 0 of every scenario.
 func NewRecorder(start time.Time) *Recorder {
 	return &Recorder{start: start, state: map[string]recording.Event{}, news: make(chan struct{}, 1)}
 }
@@ -38,7 +38,7 @@ func (r *Recorder) Start() time.Time { return r.start }
 // Now is the time since Start on the harness's monotonic clock.
 func (r *Recorder) Now() time.Duration { return time.Since(r.start) }
 
-// Begin opens the recording of an episode at path. What is known of the state of things (pods, Services,
+// Begin opens the recording of a scenario at path. What is known of the state of things (pods, Services,
 // observers) is written into it first, with the times at which it became known.
 func (r *Recorder) Begin(path string, h recording.Header) error {
 	h.Start = r.start
@@ -118,12 +118,12 @@ func stateKey(e recording.Event) string {
 	return ""
 }
 
-// Did records a deed of the run.
+// Did records a disturbance of the run.
 func (r *Recorder) Did(a recording.Act) {
 	r.Sink(recording.Event{T: r.Now(), By: "run", Act: &a})
 }
 
-// Ask gives the view of the episode under way to ask, while no event is added to it.
+// Ask gives the view of the scenario under way to ask, while no event is added to it.
 func (r *Recorder) Ask(ask func(v *view.View)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -164,14 +164,14 @@ func (r *Recorder) Until(ctx context.Context, budget time.Duration, holds func(v
 	}
 }
 
-// await is Until for the end of an episode: a budget that is spent is logged.
-func (r *Recorder) await(ctx context.Context, episode string, budget time.Duration, log func(string), holds func(v *view.View) (bool, string)) error {
+// await is Until for the end of a scenario: a budget that is spent is logged.
+func (r *Recorder) await(ctx context.Context, scenario string, budget time.Duration, log func(string), holds func(v *view.View) (bool, string)) error {
 	lacks, err := r.Until(ctx, budget, holds)
 	if err != nil {
-		return fmt.Errorf("%s: %w; last seen: %s", episode, err, lacks)
+		return fmt.Errorf("%s: %w; last seen: %s", scenario, err, lacks)
 	}
 	if lacks != "" {
-		log(fmt.Sprintf("%s: the budget of %s is spent; last seen: %s", episode, budget, lacks))
+		log(fmt.Sprintf("%s: the budget of %s is spent; last seen: %s", scenario, budget, lacks))
 	}
 	return nil
 }
