@@ -26,7 +26,7 @@ const (
 
 // Agent is what puts faults in place on one node.
 type Agent interface {
-	SetFaults(ctx context.Context, f agent.Faults) ([]agent.Bite, error)
+	SetFaults(ctx context.Context, f agent.Faults) ([]agent.RuleStatus, error)
 }
 
 // Injector keeps the faults of one workload. Safe for concurrent use.
@@ -76,7 +76,7 @@ func (i *Injector) Inject(ctx context.Context, on string, rules ...agent.Rule) e
 	}
 	for _, b := range bites[len(before):] {
 		n.since[b.Rule] = b.Since
-		if b.Bites {
+		if b.Effective {
 			i.act(Inject, b.Rule.Pod, fmt.Sprintf("%s: %s", b.Rule, b.Message))
 		} else {
 			i.void(b.Rule.Pod, fmt.Sprintf("%s does not bite: %s", b.Rule, b.Message))
@@ -96,7 +96,7 @@ func (i *Injector) node(name string) *node {
 	return n
 }
 
-func (i *Injector) set(ctx context.Context, on string, n *node) ([]agent.Bite, error) {
+func (i *Injector) set(ctx context.Context, on string, n *node) ([]agent.RuleStatus, error) {
 	a, err := i.agent(ctx, on)
 	if err != nil {
 		return nil, err

@@ -99,7 +99,7 @@ func (s *story) cutStream(ctx context.Context, pod *corev1.Pod) error {
 	bites, err := c.SetFaults(ctx, agent.Faults{Holder: s.ns + "-stream", Lease: cutFor, Rules: []agent.Rule{
 		{Pod: string(pod.UID), IP: pod.Status.PodIP, Do: agent.DropOwn, Port: agent.Port},
 	}})
-	if err == nil && !bites[0].Bites {
+	if err == nil && !bites[0].Effective {
 		err = fmt.Errorf("%s does not bite: %s", bites[0].Rule, bites[0].Message)
 	}
 	return err

@@ -120,7 +120,7 @@ func abilities(node, netNS string) recording.Start {
 			err = packets.Close()
 		}
 		can("af_packet", err)
-		can("nftables", fault.Able(ns))
+		can("nftables", fault.CheckNFTables(ns))
 	} else {
 		can("netns", err)
 	}

@@ -15,17 +15,18 @@ import (
 	"meshproof.dev/meshproof/e2e/recording"
 )
 
-// The pod's own questions are told and ours are not, over UDP or TCP; an interval without any is told, too.
-func TestOnlyThePodsQuestionsAreTold(t *testing.T) {
+// The pod's own questions are recorded and the agent's are not, over UDP or TCP. An interval without questions is
+// recorded, too.
+func TestOnlyThePodsQuestionsAreRecorded(t *testing.T) {
 	h, pid := netnstest.New(t)
 	resolver(t, h)
 	tree := newTree(t)
 	tree.put(pid, uidA)
 	o, s, _ := observe(t, tree.root)
 	o.SetPlan(agent.Plan{Pods: []agent.Pod{{UID: uidA, IP: "127.0.0.1", Node: "n1"}}, DNSName: "ours.example.", Every: agent.Every{DNS: 50 * time.Millisecond}})
-	s.await(t, "our own answer", 0, func(e recording.Event) bool { return e.DNS != nil && e.DNS.Outcome == recording.OK })
+	s.await(t, "the answer to the agent's own question", 0, func(e recording.Event) bool { return e.DNS != nil && e.DNS.Outcome == recording.OK })
 	empty := s.await(t, "an interval without a question", 0, func(e recording.Event) bool { return e.Asked != nil && len(e.Asked.Questions) == 0 }).Asked
-	if empty.Pod != uidA || empty.Over < askedEvery || empty.Over > 10*askedEvery || empty.Lost != 0 {
+	if empty.Pod != uidA || empty.Over < questionsEvery || empty.Over > 10*questionsEvery || empty.Lost != 0 {
 		t.Errorf("%+v", empty)
 	}
 	mark := s.now()
@@ -42,7 +43,7 @@ func TestOnlyThePodsQuestionsAreTold(t *testing.T) {
 	}
 	isTheirs := func(e recording.Event) bool { return e.Asked != nil && len(e.Asked.Questions) > 0 }
 	s.await(t, "the pod's questions", mark, isTheirs)
-	for range 2 { // the answers, and another question if one were counted twice
+	for range 2 { // time for the answers, and for a question that is counted twice by mistake
 		mark = s.now()
 		s.await(t, "another interval", mark, func(e recording.Event) bool { return e.Asked != nil })
 	}
@@ -63,20 +64,20 @@ func TestOnlyThePodsQuestionsAreTold(t *testing.T) {
 		}
 	}
 	if count != 2 || answers != 2 || intervals < 3 {
-		t.Errorf("two questions and answers were counted as %d and %d, in %d intervals", count, answers, intervals)
+		t.Errorf("%d questions and %d answers in %d intervals, want 2 and 2 in at least 3", count, answers, intervals)
 	}
 }
 
-// In the node's own network nobody can say whose questions they are.
-func TestNothingIsHeardInTheNodesNetwork(t *testing.T) {
+// In the node's network namespace (hostNetwork) it is not known whose questions are captured.
+func TestNoQuestionsOfAPodWithHostNetwork(t *testing.T) {
 	_, pid := netnstest.New(t)
 	tree := newTree(t)
 	tree.put(pid, uidA)
-	tree.link(1, pid) // process 1 stands for the node
+	tree.link(1, pid) // process 1 is in the node's namespace
 	o, s, _ := observe(t, tree.root)
 	o.SetPlan(agent.Plan{Pods: []agent.Pod{{UID: uidA, IP: "127.0.0.1", Node: "n1"}}})
 	s.await(t, "its sockets", 0, func(e recording.Event) bool { return e.Sockets != nil })
-	time.Sleep(askedEvery + askedEvery/2)
+	time.Sleep(questionsEvery + questionsEvery/2)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if slices.ContainsFunc(s.events, func(e recording.Event) bool { return e.Asked != nil || e.Fault != nil }) {
@@ -84,8 +85,8 @@ func TestNothingIsHeardInTheNodesNetwork(t *testing.T) {
 	}
 }
 
-func TestOurs(t *testing.T) {
-	o := newOurs()
+func TestOwnConns(t *testing.T) {
+	o := newOwnConns()
 	u, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -101,22 +102,22 @@ func TestOurs(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c := o.hold(raw)
+		c := o.track(raw)
 		_, packets := c.(net.PacketConn)
 		if packets != (network == "udp") {
 			t.Errorf("%s: a PacketConn: %v", network, packets)
 		}
 		tcp, local, remote := network == "tcp", netip.MustParseAddrPort(c.LocalAddr().String()), netip.MustParseAddrPort(to)
 		for range 2 {
-			if !o.has(tcp, local, remote) || !o.has(tcp, remote, local) || o.has(!tcp, local, remote) {
-				t.Errorf("%s: %v %v", network, o.has(tcp, local, remote), o.has(!tcp, local, remote))
+			if !o.contains(tcp, local, remote) || !o.contains(tcp, remote, local) || o.contains(!tcp, local, remote) {
+				t.Errorf("%s: %v %v", network, o.contains(tcp, local, remote), o.contains(!tcp, local, remote))
 			}
-			_ = c.Close() // and for a while after it
+			_ = c.Close() // the second round: for a while after it was closed
 		}
 		o.mu.Lock()
 		for e, until := range o.conns {
-			if until.IsZero() || time.Until(until) > remember {
-				t.Errorf("%+v is remembered until %s", e, until)
+			if until.IsZero() || time.Until(until) > keepClosed {
+				t.Errorf("%+v is kept until %s", e, until)
 			}
 			o.conns[e] = time.Now().Add(-time.Millisecond)
 		}
@@ -125,8 +126,8 @@ func TestOurs(t *testing.T) {
 		if raw, err = new(net.Dialer).DialContext(context.Background(), network, to); err != nil {
 			t.Fatal(err)
 		}
-		if again := o.hold(raw); o.has(tcp, local, remote) {
-			t.Errorf("%s: what was closed is not forgotten", network)
+		if again := o.track(raw); o.contains(tcp, local, remote) {
+			t.Errorf("%s: an expired connection was not removed", network)
 			_ = again.Close()
 		}
 		_ = raw.Close()

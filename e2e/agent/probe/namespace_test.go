@@ -18,16 +18,15 @@ import (
 	"meshproof.dev/meshproof/e2e/recording"
 )
 
-// A container that is only just starting is in its parent's namespace for a moment. What would be seen from there is not
-// seen at all.
-func TestNothingIsSeenFromAnotherNamespace(t *testing.T) {
+// A container that is just starting is in its parent's namespace for a moment. Nothing is observed from there.
+func TestNothingIsObservedFromAnotherNamespace(t *testing.T) {
 	h, pid := netnstest.New(t)
 	_ = h
 	tree := newTree(t)
 	tree.put(pid, uidA)
 	o, s, _ := observe(t, tree.root)
 	o.SetPlan(agent.Plan{Pods: []agent.Pod{{UID: uidA, IP: "10.1.2.3", Node: "n1"}, {UID: uidB, IP: "127.0.0.1", Node: "n2"}}, EPMDPort: 4369, DistPort: 9100, Cookie: []byte(secret), DNSName: "x."})
-	e := s.await(t, "why nothing is seen", 0, func(e recording.Event) bool { return e.Fault != nil })
+	e := s.await(t, "the reason why nothing is observed", 0, func(e recording.Event) bool { return e.Fault != nil })
 	if e.Fault.Pod != uidA || !strings.Contains(e.Fault.What, "10.1.2.3 is no address of the pod's network namespace") {
 		t.Errorf("fault %+v", e.Fault)
 	}
@@ -36,17 +35,17 @@ func TestNothingIsSeenFromAnotherNamespace(t *testing.T) {
 	defer s.mu.Unlock()
 	for _, e := range s.events {
 		if e.Fault == nil {
-			t.Errorf("seen from a namespace that is not the pod's: %+v", e)
+			t.Errorf("observed from a namespace that is not the pod's: %+v", e)
 		}
 	}
 	if len(s.events) > 3 {
-		t.Errorf("the same trouble was told %d times in half a second", len(s.events))
+		t.Errorf("the same error was recorded %d times in half a second", len(s.events))
 	}
 }
 
-// The agent's own connections are not the pod's, the VM's own link to its epmd is; other hidden nodes are told, the agent's
-// own is not; the pod's own epmd is asked, too.
-func TestWhatIsOursIsLeftOut(t *testing.T) {
+// The agent's own connections and its own hidden node are not recorded. The VM's connection to its epmd and other hidden
+// nodes are. The pod's own epmd is queried, too.
+func TestTheAgentItselfIsNotRecorded(t *testing.T) {
 	for _, tool := range []string{"erl", "epmd", "nsenter", "unshare"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			t.Skipf("no %s on this machine", tool)
@@ -67,7 +66,7 @@ func TestWhatIsOursIsLeftOut(t *testing.T) {
 		return e.Nodes != nil && e.Nodes.Pod == uidA && e.Nodes.Outcome == recording.OK
 	})
 	if len(seen.Nodes.Hidden) != 0 {
-		t.Errorf("the agent sees itself: %v", seen.Nodes.Hidden)
+		t.Errorf("the agent's own node is recorded: %v", seen.Nodes.Hidden)
 	}
 	s.await(t, "the pod's own epmd", 0, func(e recording.Event) bool {
 		return e.EPMD != nil && e.EPMD.From == uidA && e.EPMD.To == uidA && len(e.EPMD.Names) == 1
@@ -107,9 +106,9 @@ func TestWhatIsOursIsLeftOut(t *testing.T) {
 			epmds++
 		}
 	}
-	// A dial that has been established and not yet been noted may be caught in the act.
+	// A dial may be established before ownConns has it.
 	if looks < 10 || with > looks/5 || epmds < looks*4/5 {
-		t.Errorf("of %d looks %d show a distribution link, which only the agent has made, and %d the VM's link to epmd", looks, with, epmds)
+		t.Errorf("of %d readings %d have a distribution link, which only the agent can have made, and %d the VM's link to epmd", looks, with, epmds)
 	}
 }
 
@@ -123,7 +122,8 @@ func dist(links []recording.Link) int {
 	return n
 }
 
-// An epmd that accepts and says nothing any more costs its own dials 2 s each, and the distribution's nothing.
+// An epmd that accepts connections and does not answer delays its own queries by 2 s each, but not the dials of the
+// distribution port.
 func TestSilentEPMDDoesNotDelayDist(t *testing.T) {
 	h, pid := netnstest.New(t)
 	var l net.Listener
@@ -140,7 +140,7 @@ func TestSilentEPMDDoesNotDelayDist(t *testing.T) {
 			if err != nil {
 				return
 			}
-			if n < 2 { // from each pair once
+			if n < 2 { // the first query of each pair is answered
 				_, _ = c.Write([]byte("\x00\x00\x11\x11name a at port 9101\n"))
 				_ = c.Close()
 			}
@@ -155,7 +155,7 @@ func TestSilentEPMDDoesNotDelayDist(t *testing.T) {
 	})
 	isDist := func(e recording.Event) bool { return e.Dist != nil && e.Dist.Outcome == recording.Refused }
 	s.await(t, "the first dial", 0, isDist)
-	time.Sleep(150 * time.Millisecond) // epmd is being asked again
+	time.Sleep(150 * time.Millisecond) // the next query of epmd hangs by now
 	mark := s.now()
 	time.Sleep(500 * time.Millisecond)
 	s.mu.Lock()
@@ -166,16 +166,16 @@ func TestSilentEPMDDoesNotDelayDist(t *testing.T) {
 			n++
 		}
 		if e.Nodes != nil || e.Cookie != nil {
-			t.Errorf("a node was asked without a cookie: %+v", e)
+			t.Errorf("a connection without a cookie: %+v", e)
 		}
 	}
-	if n < 3 { // held up by epmd there would be none
-		t.Errorf("%d dials in half a second, 25 were wanted", n)
+	if n < 3 { // delayed by epmd there would be none
+		t.Errorf("%d dials in half a second, the plan asks for 25", n)
 	}
 }
 
-// The moment at which a VM ended is what a recovery is measured from.
-func TestExitIsToldAtOnce(t *testing.T) {
+// The duration of a recovery is measured from the exit of the VM, so it must be recorded at once.
+func TestExitIsSeenAtOnce(t *testing.T) {
 	var late []time.Duration
 	for range 5 {
 		cmd := exec.Command("sleep", "60")
@@ -183,45 +183,45 @@ func TestExitIsToldAtOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 		fd := pidfd(t, cmd.Process.Pid)
-		told := make(chan time.Time, 1)
+		seen := make(chan time.Time, 1)
 		go func() {
-			if err := exited(t.Context(), fd); err != nil {
+			if err := waitExit(t.Context(), fd); err != nil {
 				t.Error(err)
 			}
-			told <- time.Now()
+			seen <- time.Now()
 		}()
 		time.Sleep(20 * time.Millisecond)
 		select {
-		case <-told:
-			t.Fatal("told before it ended")
+		case <-seen:
+			t.Fatal("waitExit returned before the process exited")
 		default:
 		}
 		killed := time.Now()
 		if err := cmd.Process.Kill(); err != nil {
 			t.Fatal(err)
 		}
-		late = append(late, (<-told).Sub(killed))
+		late = append(late, (<-seen).Sub(killed))
 		_ = cmd.Wait()
 	}
 	if slices.Min(late) > 10*time.Millisecond {
-		t.Errorf("ends were told after %v", late)
+		t.Errorf("exits were seen after %v", late)
 	}
 }
 
-func TestExitIsNotWaitedForLongerThanWanted(t *testing.T) {
+func TestWaitExitEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	fd := pidfd(t, os.Getpid())
-	go func() { done <- exited(ctx, fd) }()
+	go func() { done <- waitExit(ctx, fd) }()
 	time.Sleep(10 * time.Millisecond)
 	cancel()
 	select {
 	case err := <-done:
 		if err == nil {
-			t.Error("this process is said to have ended")
+			t.Error("waitExit returned nil for a running process")
 		}
 	case <-time.After(2 * time.Second):
-		t.Fatal("it still waits")
+		t.Fatal("waitExit did not return after its context ended")
 	}
 }
 

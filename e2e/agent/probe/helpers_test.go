@@ -20,7 +20,7 @@ import (
 	"meshproof.dev/meshproof/e2e/recording"
 )
 
-// tree is a /proc that holds real processes, as if each were in a pod.
+// tree is a fake /proc with real processes, each as if it were in a pod.
 type tree struct {
 	t    *testing.T
 	root string
@@ -28,7 +28,7 @@ type tree struct {
 
 func newTree(t *testing.T) tree { return tree{t, t.TempDir()} }
 
-// put shows a process as one of the pod's.
+// put adds a process of the pod.
 func (p tree) put(pid int, uid string) {
 	p.t.Helper()
 	dir := filepath.Join(p.root, fmt.Sprint(pid))
@@ -46,7 +46,7 @@ func (p tree) put(pid int, uid string) {
 	hold(os.WriteFile(filepath.Join(dir, "cgroup"), []byte("0::/kubepods/pod"+uid+"/x\n"), 0o600))
 }
 
-// link shows only the namespaces of a process, as those of another.
+// link adds a process that has only namespaces, those of the process of.
 func (p tree) link(pid, of int) {
 	p.t.Helper()
 	dir := filepath.Join(p.root, fmt.Sprint(pid))
@@ -65,28 +65,28 @@ func (p tree) remove(pid int) {
 	}
 }
 
-// story keeps what an observer tells, and when.
-type story struct {
+// eventLog keeps the events of an observer, with their times.
+type eventLog struct {
 	mu     sync.Mutex
 	events []recording.Event
 	began  time.Time
 }
 
-func (s *story) emit(e recording.Event) {
+func (s *eventLog) emit(e recording.Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e.T = time.Since(s.began)
 	s.events = append(s.events, e)
 }
 
-func (s *story) now() int {
+func (s *eventLog) now() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.events)
 }
 
-// await waits for the first event from number from on that is as wanted.
-func (s *story) await(t *testing.T, what string, from int, as func(recording.Event) bool) recording.Event {
+// await waits for the first matching event from number from on.
+func (s *eventLog) await(t *testing.T, what string, from int, as func(recording.Event) bool) recording.Event {
 	t.Helper()
 	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
 		s.mu.Lock()
@@ -103,14 +103,14 @@ func (s *story) await(t *testing.T, what string, from int, as func(recording.Eve
 	for _, e := range s.events[max(from, len(s.events)-20):] {
 		t.Logf("%s: fault %+v nodes %+v cookie %+v process %+v", e.T, e.Fault, e.Nodes, e.Cookie, e.Process)
 	}
-	t.Fatalf("%s was not told within 10 s", what)
+	t.Fatalf("%s was not recorded within 10 s", what)
 	return recording.Event{}
 }
 
-// observe runs an observer until the returned function is called, which holds that nothing is left of it.
-func observe(t *testing.T, root string) (o *Observer, s *story, end func()) {
+// observe runs an observer until the returned function is called. That function checks that the observer leaks nothing.
+func observe(t *testing.T, root string) (o *Observer, s *eventLog, end func()) {
 	t.Helper()
-	s = &story{began: time.Now()}
+	s = &eventLog{began: time.Now()}
 	o = New(proc.NewFinder(proc.FS(root)), "n1", s.emit)
 	fds := descriptors(t)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -129,11 +129,11 @@ func observe(t *testing.T, root string) (o *Observer, s *story, end func()) {
 		select {
 		case <-done:
 		case <-time.After(agent.DialTimeout + 2*time.Second):
-			t.Fatal("the observer did not end in its time")
+			t.Fatal("the observer did not end within its timeout")
 		}
 		n := s.now()
 		if left := goroutines(); left != "" {
-			t.Errorf("the observer has ended, its goroutines have not:\n%s", left)
+			t.Errorf("the observer has ended, but these goroutines have not:\n%s", left)
 		}
 		for end := time.Now().Add(2 * time.Second); descriptors(t) > fds; time.Sleep(time.Millisecond) {
 			if time.Now().After(end) {
@@ -148,7 +148,7 @@ func observe(t *testing.T, root string) (o *Observer, s *story, end func()) {
 	return o, s, end
 }
 
-// goroutines gives the stacks of those that the observer has made.
+// goroutines returns the stacks of the observer's goroutines.
 func goroutines() string {
 	return goroutinesOf("created by meshproof.dev/meshproof/e2e/agent/probe.(*", "erldist.")
 }
@@ -164,7 +164,7 @@ func goroutinesOf(marks ...string) string {
 	return strings.Join(left, "\n\n")
 }
 
-// descriptors counts the sockets and namespaces that this process holds.
+// descriptors counts the open sockets and namespaces of this process.
 func descriptors(t *testing.T) int {
 	t.Helper()
 	all, err := filepath.Glob("/proc/self/fd/*")
@@ -180,8 +180,7 @@ func descriptors(t *testing.T) int {
 	return n
 }
 
-// planOf is a plan of one pod at 127.0.0.1.
-// fakes listen inside the pod: a node, and an epmd that knows it as "a" and others beside it.
+// fakes starts a node inside the pod, and an epmd that lists it as "a" together with others.
 func fakes(t *testing.T, h *netns.Handle, n erldisttest.Node, others ...erldisttest.Registered) (epmd, node *erldisttest.Server) {
 	t.Helper()
 	if err := h.Do(func() (err error) {
@@ -198,6 +197,7 @@ func fakes(t *testing.T, h *netns.Handle, n erldisttest.Node, others ...erldistt
 	return epmd, node
 }
 
+// planOf is a plan of one pod at 127.0.0.1.
 func planOf(epmd, dist int) agent.Plan {
 	return agent.Plan{Pods: []agent.Pod{{UID: uidA, IP: "127.0.0.1", Node: "n1"}}, EPMDPort: epmd, DistPort: dist, Cookie: []byte(secret)}
 }
