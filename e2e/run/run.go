@@ -227,10 +227,8 @@ func (s *Session) tellDoor(w *workload.Workload, scenario string, p judge.Profil
 }
 
 func (s *Session) provenance() reports.Provenance {
-	p := reports.Provenance{Go: runtime.Version(), Machine: fmt.Sprintf("%s/%s, %d cores", runtime.GOOS, runtime.GOARCH, runtime.NumCPU()), Target: "kind", Seed: s.o.Seed, Args: s.o.Args, Nodes: s.o.Nodes, Meshproof: revision}
-	if s.o.Context != "" {
-		p.Target, p.Context = "existing", s.o.Context
-	}
+	p := reports.Provenance{Go: runtime.Version(), Machine: fmt.Sprintf("%s/%s, %d cores", runtime.GOOS, runtime.GOARCH, runtime.NumCPU()), Seed: s.o.Seed, Args: s.o.Args, Nodes: s.o.Nodes, Meshproof: revision}
+	p.Target, p.Context = s.o.provider("").Describe()
 	if p.Args == nil {
 		p.Args = os.Args[1:]
 	}
