@@ -16,16 +16,17 @@ SHELL := /bin/sh
 
 # Parameters: shown by `make help`, given as `make e2e OTP=27`, and passed on only where they are set, so that a
 # default has one place (scripts/versions.env and the program). INSTALL and ENGINE go through the environment.
-#: PROFILE=dns-a    ways of clustering to prove: names under fixtures/profiles, or paths
-#: OTP=             Erlang/OTP release of the application's image, e.g. 25, 27, 29
-#: K8S=             Kubernetes version of the cluster, e.g. 1.37
-#: NODES=1          nodes of the kind cluster
-#: KEEP=            1 keeps the cluster; the next run takes it up again
-#: CONTEXT=         a kubeconfig context: use that cluster and make none
-#: MUTANTS=         of the kill matrix: names under fixtures/mutants; empty for all
+# They are declared in e2e/run/options, whose test compares these lines with it.
+#: PROFILE=dns-a    profiles to run: names under fixtures/profiles, folders, or files
+#: OTP=             Erlang/OTP release of the application's image: 25, 27 or 29 (default: the pinned one)
+#: K8S=             Kubernetes version of the cluster that is made, such as 1.37 (default: the pinned one)
+#: NODES=1          nodes of the cluster that is made, 1 to 20
+#: KEEP=            1 keeps the cluster, and the next run takes it over (about 20 s instead of a minute)
+#: CONTEXT=         use the cluster of this kubeconfig context and make none
+#: MUTANTS=         for make kill-matrix: names under fixtures/mutants (default: all)
 #: INSTALL=         0 forbids installing missing packages with apt
-#: ENGINE=          docker or podman; empty tries both
-#: ARGS=            further arguments for the program that the target runs
+#: ENGINE=          docker or podman (default: whichever works)
+#: ARGS=            further flags for the program that make runs
 PROFILE ?= dns-a
 NODES ?= 1
 export PROFILE OTP K8S NODES KEEP CONTEXT INSTALL ENGINE
@@ -97,7 +98,7 @@ clean-cache: ## remove what was built and downloaded (not run state, not Go's ow
 	@scripts/clean-cache.sh '$(CACHE)'
 
 # Written into the reports: what the program was built from.
-LINK = -ldflags "-X meshproof.dev/meshproof/e2e/run.revision=$(shell git describe --always --dirty 2>/dev/null || echo unknown)"
+LINK = -ldflags "-X meshproof.dev/meshproof/e2e/version.revision=$(shell git describe --always --dirty 2>/dev/null || echo unknown)"
 
 # The go command knows best whether there is anything to do.
 $(BIN)/meshproof: FORCE

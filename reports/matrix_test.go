@@ -103,12 +103,15 @@ func TestMatrixShowsWhatEachMutantDid(t *testing.T) {
 	m := matrix()
 	m.Rows[0].Reverse, m.Rows[2].Again = "shop", "unknown: x/pass"
 	var console, md bytes.Buffer
-	ConsoleMatrix(&console, m)
+	Console{W: &console}.Matrix(m)
 	MarkdownMatrix(&md, m)
 	for _, want := range []string{"shop/typo       0  killed: x/fail (refused)", "WRONG: survived: x/blocked (gone)", "shop            0  green: - (recorded twice; the first time unknown: x/pass)", "no mutant is for: x/pass, x/blocked", "2 passed, 1 failed"} {
 		if !strings.Contains(console.String(), want) {
 			t.Errorf("%q is not in\n%s", want, console.String())
 		}
+	}
+	if !strings.HasSuffix(console.String(), "\n2 passed, 1 failed, 0 skipped\nshop/pipe|d: survived: x/blocked (gone)\n") {
+		t.Errorf("the last line does not say what is wrong:\n%s", console.String())
 	}
 	// The grid: the name of the one check that hurts stands upright above its column.
 	if !strings.Contains(console.String(), "             x\n             /\n             f\n") || !strings.Contains(console.String(), "shop/typo    X\n") {

@@ -8,7 +8,6 @@ import (
 	"cmp"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 
 	"meshproof.dev/meshproof/e2e/check"
@@ -89,9 +88,6 @@ func Fixtures() (string, error) {
 	root, err := image.FindRoot()
 	return filepath.Join(root, "fixtures"), err
 }
-
-// NoInstallFromEnv reads INSTALL, which is 0 where no package may be installed.
-func NoInstallFromEnv() bool { return os.Getenv("INSTALL") == "0" }
 
 // provider is what gives the run its cluster. state is the folder of the notes on clusters of ours.
 func (o *Options) provider(state string) target.Provider {

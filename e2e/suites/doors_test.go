@@ -52,7 +52,7 @@ func record(t *testing.T, s *recordingtest.Story) judge.Scenario {
 // The same recordings give the same verdicts through both doors: the judge's, which every report is written from, and
 // Ginkgo's specs. One node refuses the cookie in them, so that all kinds of verdicts are among them.
 func TestDoorsAgree(t *testing.T) {
-	if entered != nil {
+	if current != nil {
 		t.Skip("Ginkgo runs one suite in a process, and that is the end-to-end suite now")
 	}
 	formation := recordingtest.Formation(3)

@@ -20,7 +20,7 @@ const closeBudget = 90 * time.Second
 // nodes are Ready and the images of Options.Preload are in them. Pods can run then; CoreDNS may still be
 // starting, see Cluster.WaitDNS.
 //
-// keeper.IfAsked must have been called at the start of the program. When ctx ends, what was made is deleted
+// keeper.RunIfKeeper must have been called at the start of the program. When ctx ends, what was made is deleted
 // before Kind returns. The error carries code 69 when another run uses the cluster or one of its name is not
 // ours, 64 for options that make no sense, 130 when ctx was cancelled, else 70.
 func Kind(ctx context.Context, o Options) (*Cluster, error) {

@@ -20,7 +20,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	keeper.IfAsked()
+	keeper.RunIfKeeper()
 	asHarness()
 	os.Exit(m.Run())
 }

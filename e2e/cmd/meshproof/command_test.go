@@ -143,6 +143,30 @@ func TestJudgeExitsWithTheWorst(t *testing.T) {
 	}
 }
 
+// One red explains what it blocks in one line, -v lists it, and the last line says what is to be done.
+func TestJudgeIsShortWhereOneCauseExplainsMuch(t *testing.T) {
+	red := rt.Formation(3)
+	red.Change(func(e recording.Event) bool { return e.Cookie != nil && e.Cookie.Cookie == "A" }, func(e *recording.Event) {
+		c := *e.Cookie
+		c.Outcome = recording.Denied
+		e.Cookie = &c
+	})
+	red.Drop(func(e recording.Event) bool { return e.Nodes != nil || e.Sockets != nil })
+	path := wrote(t, red, 0)
+	short, code, err := meshproof(t, "judge", path)
+	if err != nil || code != exitcode.Fail {
+		t.Fatal(code, err)
+	}
+	long, _, err := meshproof(t, "judge", "-v", path)
+	if err != nil || strings.Contains(short, "  blocked  ") || !strings.Contains(short, " blocked by it (-v lists them)\n") || !strings.Contains(long, "  blocked  mesh/full ") {
+		t.Errorf("%v; short:\n%s\nlong:\n%s", err, short, long)
+	}
+	lines := strings.Split(strings.TrimSpace(short), "\n")
+	if last := lines[len(lines)-1]; !strings.HasPrefix(last, "dns-a: first broken rung: ") || !strings.Contains(last, ". Remedy: ") || !strings.HasSuffix(lines[len(lines)-2], " skipped") {
+		t.Errorf("the last lines:\n%s", strings.Join(lines[len(lines)-2:], "\n"))
+	}
+}
+
 // replicas is a check that the manifests alone decide.
 func replicas(level check.Level, want int) check.Check {
 	return check.Check{ID: "manifest/replicas", Rung: check.Manifest, Level: level, Scenario: "formation", Causes: map[string][]string{"other": nil}, Judge: func(v *view.View) []check.Finding {

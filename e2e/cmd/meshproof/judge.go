@@ -24,7 +24,7 @@ func judgeCommand(code *int) *cobra.Command {
 			return exitcode.With(exitcode.Usage, cobra.MinimumNArgs(1)(c, args))
 		},
 	}
-	form := output(c)
+	form, verbose := output(c), verboseFlag(c, "print the blocked checks one by one")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if err := form.check("json"); err != nil {
 			return err
@@ -33,7 +33,7 @@ func judgeCommand(code *int) *cobra.Command {
 		if err != nil {
 			return exitcode.With(exitcode.Usage, err)
 		}
-		return present(c.OutOrStdout(), *form, code, all)
+		return present(reports.Console{W: c.OutOrStdout(), Verbose: *verbose}, *form, code, all)
 	}
 	return c
 }

@@ -24,7 +24,7 @@ import (
 func lintCommand(code *int) *cobra.Command {
 	c := &cobra.Command{Use: "lint [PROFILE|DIR|FILE|-]", Short: "judge a profile and its manifests, or manifests alone, before any cluster", Args: usage(1)}
 	name := c.Flags().StringP("file", "f", "dns-a", "profile: a name among the fixtures, a folder, or a file")
-	verbose := c.Flags().BoolP("verbose", "v", false, "print the profile as understood, each value with its origin")
+	verbose := verboseFlag(c, "print the profile as understood, each value with its origin, and the blocked checks one by one")
 	form := output(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if err := form.check("json"); err != nil {
@@ -58,7 +58,7 @@ func lintCommand(code *int) *cobra.Command {
 			}
 			all = append(all, p)
 		}
-		return present(c.OutOrStdout(), *form, code, all)
+		return present(reports.Console{W: c.OutOrStdout(), Verbose: *verbose}, *form, code, all)
 	}
 	return c
 }
@@ -141,17 +141,22 @@ func (f format) check(known ...string) error {
 	return exitcode.With(exitcode.Usage, fmt.Errorf("-o %s: there is %s", f, strings.Join(known, ", ")))
 }
 
+func verboseFlag(c *cobra.Command, help string) *bool {
+	return c.Flags().BoolP("verbose", "v", false, help)
+}
+
 // present prints judgements that were had without a run, and sets the exit code.
-func present(w io.Writer, form format, code *int, all []reports.Profile) error {
+func present(out reports.Console, form format, code *int, all []reports.Profile) error {
 	r := &reports.Run{Started: time.Now(), Profiles: all, Provenance: reports.Provenance{Target: "recording"}}
 	r.Close(nil, time.Now())
 	*code = r.Exit.Code
 	if form == "json" {
-		return reports.JSON(w, r)
+		return reports.JSON(out.W, r)
 	}
 	for _, p := range all {
-		reports.Console(w, p)
+		out.Profile(p)
 	}
-	fmt.Fprintf(w, "\n%d passed, %d failed, %d skipped\n", r.Counts.Passed, r.Counts.Failed, r.Counts.Skipped)
+	fmt.Fprintln(out.W)
+	out.Counts(r)
 	return nil
 }
