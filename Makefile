@@ -59,10 +59,11 @@ build: $(BIN)/meshproof ## build the meshproof binary and say where it is
 test: $(BIN)/gotally ## run every test that needs no cluster
 	@exec $(BIN)/gotally $(or $(ARGS),./...)
 
-lint: $(TOOLS)/.built ## run the linters: Go, import arrows, workflows, shell
+lint: $(TOOLS)/.built ## run the linters: Go, import arrows, dead code, workflows, shell
 	@bad=; \
 	echo golangci-lint; $(GOLANGCI_LINT) run || bad="$$bad golangci-lint"; \
 	echo actionlint; '$(TOOLS)/actionlint' || bad="$$bad actionlint"; \
+	echo deadcode; scripts/deadcode.sh '$(TOOLS)/deadcode' || bad="$$bad deadcode"; \
 	for f in $(SHELL_FILES); do bash -n "$$f" || bad="$$bad $$f"; done; \
 	if command -v shellcheck >/dev/null; then echo shellcheck; shellcheck -e SC2016 $(SHELL_FILES) || bad="$$bad shellcheck"; \
 	else echo 'shellcheck is not installed: shell files were only parsed'; fi; \

@@ -156,27 +156,6 @@ func TestCleanTakesKeptOnesAndNothingElse(t *testing.T) {
 	}
 }
 
-func TestListTellsWhoOwnsWhat(t *testing.T) {
-	o := options(t)
-	note(t, o, "meshproof-a", func(c *state.Cluster) { c.Kept = true; c.Kubeconfig = "/k" })
-	note(t, o, "meshproof-b", nil)
-	note(t, o, "meshproof-c", nil)
-	l, err := state.Dir(o.StateDir).Keeper("meshproof-b")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Unlock()
-	all, err := List(o.StateDir)
-	if err != nil || len(all) != 3 {
-		t.Fatalf("List = %v, %v", all, err)
-	}
-	for i, want := range []string{"kept; KUBECONFIG=/k", "owned by process 1", "left behind"} {
-		if !strings.Contains(all[i].String(), want) {
-			t.Errorf("%q does not say %q", all[i], want)
-		}
-	}
-}
-
 func TestDifference(t *testing.T) {
 	base := state.Cluster{Engine: "podman", NodeImage: "n:1", NodeImageID: "sha256:a", Containers: []string{"x"}, SharedDir: "/c", Config: "k"}
 	if d := difference(base, base); d != "" {

@@ -98,8 +98,8 @@ func TestMakefile(t *testing.T) {
 			block.WriteString(line)
 		}
 	}
-	if block.String() != MakeHelp() {
-		t.Errorf("the Makefile's block of parameters is to be\n%s\nand is\n%s", MakeHelp(), block.String())
+	if block.String() != makeHelp() {
+		t.Errorf("the Makefile's block of parameters is to be\n%s\nand is\n%s", makeHelp(), block.String())
 	}
 	for _, o := range All() {
 		if o.Make == "" {
@@ -121,7 +121,7 @@ func TestReadme(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(string(data), "\n\n"+Table()+"\n") {
-		t.Errorf("the README's table of parameters is to be\n%s", Table())
+	if !strings.Contains(string(data), "\n\n"+table()+"\n") {
+		t.Errorf("the README's table of parameters is to be\n%s", table())
 	}
 }

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// MakeHelp is the block of the Makefile that make help prints.
-func MakeHelp() string {
+// makeHelp is the block of the Makefile that make help prints.
+func makeHelp() string {
 	var b strings.Builder
 	for _, o := range All() {
 		if o.Make != "" {
@@ -16,8 +16,8 @@ func MakeHelp() string {
 	return b.String()
 }
 
-// Table is the README's table of the options.
-func Table() string {
+// table is the README's table of the options.
+func table() string {
 	var b strings.Builder
 	b.WriteString("| make | meshproof | Ginkgo suite | |\n|---|---|---|---|\n")
 	for _, o := range All() {
