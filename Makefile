@@ -1,4 +1,4 @@
-# meshproof. `make` alone, or `make help`, lists what there is to do.
+# meshproof. `make` alone, or `make help`, lists the targets.
 #
 # What make builds lies in the user's cache directory, never in the tree. A recipe that takes long is one line that
 # starts with exec: the program is then make's own child, gets Ctrl-C from the terminal itself, and make says nothing
@@ -78,7 +78,7 @@ e2e: $(BIN)/e2e.test ## make a cluster, deploy, prove the mesh, clean up
 kill-matrix: $(BIN)/meshproof ## prove that the checks can fail: run the broken variants
 	@exec $(BIN)/meshproof kill-matrix $(MATRIX_FLAGS) $(MUTANTS)
 
-bench: $(BIN)/bench $(BIN)/e2e.test ## measure judging and looking, and make e2e and a mesh view against doing the same by hand
+bench: $(BIN)/bench $(BIN)/e2e.test ## measure judging and observing; compare make e2e and a mesh view with doing the same by hand
 	go test -run '^$$' -bench 'Judge|Checks|Matrix' ./e2e/check ./e2e/judge ./e2e/erldist
 	@exec $(BIN)/bench $(ARGS)
 
@@ -92,10 +92,10 @@ nightly: ## all of it: tests, fuzzing, each profile on each OTP release and thre
 	$(MAKE) e2e PROFILE="$(OWN_OTP)"
 	$(MAKE) kill-matrix
 
-clean: $(BIN)/meshproof ## remove the clusters that we made, and only those
+clean: $(BIN)/meshproof ## remove the clusters that meshproof made, and only those
 	@exec $(BIN)/meshproof cluster clean $(ARGS)
 
-clean-cache: ## remove what was built and downloaded (not run state, not Go's own caches); says how much
+clean-cache: ## remove what was built and downloaded (not run state, not Go's own caches); prints how much
 	@scripts/clean-cache.sh '$(CACHE)'
 
 # Written into the reports: what the program was built from.

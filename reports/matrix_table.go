@@ -15,7 +15,7 @@ var marks = map[judge.Verdict]string{
 
 const markLegend = "X red, ? unknown, b blocked, a advice, w waived, . passed, blank: does not apply"
 
-// word says in one word what came of the row.
+// word is the row's result in one word.
 func (r Row) word() string {
 	switch {
 	case !r.Right:
@@ -23,7 +23,7 @@ func (r Row) word() string {
 	case len(r.Want) > 0:
 		return "killed"
 	case len(r.WantUnknown) > 0:
-		return "not believed"
+		return "unknown, as expected"
 	}
 	return "green"
 }
@@ -36,7 +36,7 @@ func (r Row) twice() string {
 	return " (recorded twice; the first time " + r.Again + ")"
 }
 
-// got is what the row's checks came to, as far as it is worth telling.
+// got lists the checks of the row that are red or unknown, the first three of them.
 func (r Row) got() string {
 	all := append([]string{}, r.Red...)
 	for _, u := range r.Unknown {
@@ -89,7 +89,7 @@ func (c Console) Matrix(m *Matrix) {
 		}
 	}
 	if len(m.Unhurt) > 0 {
-		fmt.Fprintf(w, "\nno mutant is for: %s\n", strings.Join(m.Unhurt, ", "))
+		fmt.Fprintf(w, "\nchecks without a mutant: %s\n", strings.Join(m.Unhurt, ", "))
 	}
 	c.results(m.Run, m.Dir)
 	c.counts(m.Run, wrong)
@@ -172,7 +172,7 @@ func MarkdownMatrix(w io.Writer, m *Matrix) {
 		}
 	}
 	if len(m.Unhurt) > 0 {
-		fmt.Fprintf(w, "\nNo mutant is for: %s\n", strings.Join(m.Unhurt, ", "))
+		fmt.Fprintf(w, "\nChecks without a mutant: %s\n", strings.Join(m.Unhurt, ", "))
 	}
 }
 

@@ -1,4 +1,4 @@
-// Package suites is the Ginkgo door: each check of the registry is a spec, each scenario a container whose recording
+// Package suites runs meshproof as a Ginkgo suite: each check of the registry is a spec, each scenario a container whose recording
 // the specs judge. Ginkgo and Gomega live here and nowhere else.
 //
 // It runs only when asked (MESHPROOF_E2E=1, which `make e2e` sets); a plain go test says so and skips.
@@ -94,7 +94,7 @@ func start(m *testing.M) int {
 		return r.Exit.Code
 	}
 	current = s
-	// The report says what testing's verdict would.
+	// The report says more than testing's verdict.
 	_ = m.Run()
 	r := s.session.Finish()
 	out.Profiles(r.Profiles)
@@ -157,8 +157,8 @@ func timeout() time.Duration {
 	return 0
 }
 
-// quiet keeps Ginkgo from the console unless it is asked to speak (-ginkgo.v): our own lines say the same, and its dots would
-// stand in the middle of them.
+// quiet keeps Ginkgo's output off the console unless -ginkgo.v is given: our own lines say the same, and its dots would come
+// between them.
 func quiet(reporter *types.ReporterConfig) {
 	reporter.Succinct = true
 	if stdout, err := os.Stdout.Stat(); err != nil || stdout.Mode()&os.ModeCharDevice == 0 {
@@ -169,7 +169,7 @@ func quiet(reporter *types.ReporterConfig) {
 	}
 }
 
-// estimate is the longest that a run of the profiles can take once their images are there, if all wait for each other.
+// estimate is the longest time that the profiles can take after their images are made, one after the other.
 func estimate(ws []*workload.Workload) time.Duration {
 	d := 5 * time.Minute
 	for _, w := range ws {

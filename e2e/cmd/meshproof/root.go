@@ -109,8 +109,8 @@ func killMatrixCommand(code *int) *cobra.Command {
 }
 
 func clusterCommand() *cobra.Command {
-	c := &cobra.Command{Use: "cluster", Short: "clusters that we made"}
-	c.AddCommand(&cobra.Command{Use: "clean", Short: "remove the clusters that we made, and only those", Args: usage(0), RunE: func(c *cobra.Command, _ []string) error {
+	c := &cobra.Command{Use: "cluster", Short: "clusters that meshproof made"}
+	c.AddCommand(&cobra.Command{Use: "clean", Short: "remove the clusters that meshproof made, and only those", Args: usage(0), RunE: func(c *cobra.Command, _ []string) error {
 		cache, err := image.CacheDir()
 		if err != nil {
 			return err
