@@ -32,7 +32,7 @@ type Row struct {
 	Unknown     []string `json:"unknown,omitempty"`
 	Blocked     int      `json:"blocked"`
 	Right       bool     `json:"right"`
-	Wrong       string   `json:"wrong,omitempty"`   // what is not as it must be
+	Wrong       string   `json:"wrong,omitempty"`   // what is not as expected
 	Reverse     string   `json:"reverse,omitempty"` // the row of the same with the one condition reversed
 	Again       string   `json:"again,omitempty"`   // why it was recorded a second time; the rest is of the second
 	Message     string   `json:"message,omitempty"` // the diagnosis of the killed mutant
@@ -92,8 +92,8 @@ func (r *Row) read() {
 	}
 }
 
-// judge compares what came of the workload with what had to. A check that is blocked, skipped or passes is nobody's
-// business: what matters is that nothing else is red, and nothing else was not seen.
+// judge compares the workload's results with what was expected. Checks that are blocked, skipped or pass do not matter: no
+// other check may be red or unknown.
 func (r *Row) judge() {
 	r.Name = title(r.Profile)
 	missing, extra := differ(r.Want, r.Red)
@@ -117,9 +117,9 @@ func (r *Row) judge() {
 		add("false alarm: ", extra)
 	} else {
 		add("survived: ", missing)
-		add("red, too: ", extra)
+		add("also red: ", extra)
 	}
-	add("believed, though it was not seen: ", unseen)
+	add("not unknown, though it could not be seen: ", unseen)
 	add("unknown: ", more)
 	r.Wrong = strings.Join(wrong, "; ")
 	r.Right = r.Wrong == ""
@@ -141,7 +141,7 @@ func (r *Row) Unseen() string {
 	return "unknown: " + strings.Join(more, ", ")
 }
 
-// seen are the checks that came to a verdict of their own.
+// seen are the checks that passed or failed.
 func (r *Row) seen() []string {
 	var all []string
 	for _, res := range r.Profile.Results {
@@ -152,7 +152,7 @@ func (r *Row) seen() []string {
 	return all
 }
 
-// differ tells what of want is not in got, and what of got is not in want.
+// differ gives what of want is not in got, and what of got is not in want.
 func differ(want, got []string) (missing, extra []string) {
 	for _, w := range want {
 		if !slices.Contains(got, w) {
@@ -167,7 +167,7 @@ func differ(want, got []string) (missing, extra []string) {
 	return missing, extra
 }
 
-// kills tells by which mutants each check was proved able to fail, or to say that it does not know.
+// kills notes which mutants proved of each check that it can fail, or that it can be unknown.
 func (m *Matrix) kills() {
 	m.Killers, m.Unhurt = map[string][]string{}, nil
 	for _, r := range m.Rows {

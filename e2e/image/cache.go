@@ -3,13 +3,11 @@ package image
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"sort"
-	"syscall"
 	"time"
 )
 
@@ -21,43 +19,6 @@ func CacheDir() (string, error) {
 		return "", fmt.Errorf("cannot find the user's cache folder: %w", err)
 	}
 	return filepath.Join(dir, "meshproof"), nil
-}
-
-// CacheSize is the number of bytes that a folder uses on disk. Hard links to one file count once. A file that is removed
-// meanwhile, and a folder that does not exist, count 0.
-func CacheSize(dir string) (int64, error) {
-	var sum int64
-	seen := map[[2]uint64]bool{}
-	err := filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
-		if err != nil {
-			if errors.Is(err, fs.ErrNotExist) {
-				return nil
-			}
-			return err
-		}
-		info, err := d.Info()
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		st, ok := info.Sys().(*syscall.Stat_t)
-		if !ok {
-			sum += info.Size()
-			return nil
-		}
-		file := [2]uint64{uint64(st.Dev), st.Ino} //nolint:unconvert // Dev has another type on other systems
-		if !seen[file] {
-			seen[file] = true
-			sum += st.Blocks * 512 // stat(2): st_blocks counts 512-byte units
-		}
-		return nil
-	})
-	if err != nil {
-		return 0, fmt.Errorf("size of %s: %w", dir, err)
-	}
-	return sum, nil
 }
 
 // entry is one folder of the cache: GROUP/KEY. Its file image.json is written last. An entry without it is incomplete, and

@@ -69,27 +69,6 @@ func TestHalfMadeEntryIsNotUsed(t *testing.T) {
 	}
 }
 
-func TestCacheSize(t *testing.T) {
-	dir := t.TempDir()
-	before, err := CacheSize(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err = os.WriteFile(filepath.Join(dir, "a"), make([]byte, 1<<20), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if err = os.Link(filepath.Join(dir, "a"), filepath.Join(dir, "b")); err != nil {
-		t.Fatal(err)
-	}
-	after, err := CacheSize(dir)
-	if grown := after - before; err != nil || grown < 1<<20 || grown > 3<<19 {
-		t.Errorf("one MiB with two hard links counts %d bytes, %v", grown, err)
-	}
-	if n, err := CacheSize(filepath.Join(dir, "none")); n != 0 || err != nil {
-		t.Errorf("a folder that does not exist: %d, %v", n, err)
-	}
-}
-
 func TestDiskRoom(t *testing.T) {
 	disks := func(dir string) (uint64, int64, error) {
 		if strings.HasPrefix(dir, "/data") {

@@ -38,7 +38,7 @@ func (g *ground) removeAgents(o *Options) {
 	}
 	client, err := kubernetes.NewForConfig(g.cluster.Config)
 	if err == nil {
-		err = g.removeNamespace(o, client, g.agents)
+		err = g.removeNamespace(client, g.agents)
 	}
 	if err != nil {
 		o.Log("clean-up: " + err.Error())
@@ -50,12 +50,12 @@ const removeBudget = 60 * time.Second
 
 // removeNamespace removes a namespace of ours, unless the whole cluster goes anyway. On somebody else's cluster it waits
 // until nothing of ours is left; on a kept one of ours the next run need not.
-func (g *ground) removeNamespace(o *Options, client kubernetes.Interface, ns string) error {
+func (g *ground) removeNamespace(client kubernetes.Interface, ns string) error {
 	budget := removeBudget
+	if g.cluster.Temporary() {
+		return nil
+	}
 	if g.cluster.Owned {
-		if !o.Keep {
-			return nil
-		}
 		budget = 0
 	}
 	// Whatever ended the run, what was made is removed.

@@ -74,6 +74,7 @@ func TestAgentsOfARun(t *testing.T) {
 			defer s.Close()
 			cfg := &rest.Config{Host: s.URL, ContentConfig: rest.ContentConfig{ContentType: "application/json"}}
 			g := &ground{cluster: &target.Cluster{Owned: c.owned, Config: cfg}, agent: image.Image{Ref: "localhost/agent:1"}}
+			g.cluster.Keep(c.keep)
 			err := g.deployAgents(t.Context(), "run-1", false)
 			if (err == nil) != (c.refuse == "") {
 				t.Fatal(err)
@@ -83,7 +84,7 @@ func TestAgentsOfARun(t *testing.T) {
 				t.Errorf("namespace %+v, daemon set %+v", a.namespace.ObjectMeta, a.daemonSet.ObjectMeta)
 			}
 			var said []string
-			g.removeAgents(&Options{Keep: c.keep, Log: func(s string) { said = append(said, s) }})
+			g.removeAgents(&Options{Log: func(s string) { said = append(said, s) }})
 			removed := false
 			for _, r := range a.asked {
 				removed = removed || r == "DELETE /api/v1/namespaces/"+g.agents

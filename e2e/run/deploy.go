@@ -133,7 +133,7 @@ func (s *story) manifests(y []byte) error {
 // tearDown removes the workload's namespace, and before it what was made outside of it: a later workload may bring the same.
 func (s *story) tearDown() {
 	budget := removeBudget
-	if s.g.cluster.Owned && !s.o.Keep {
+	if s.g.cluster.Temporary() {
 		budget = 0
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), removeBudget+10*time.Second)
@@ -146,7 +146,7 @@ func (s *story) tearDown() {
 	if !s.passing {
 		return
 	}
-	if err := s.g.removeNamespace(s.o, s.client, s.ns); err != nil {
+	if err := s.g.removeNamespace(s.client, s.ns); err != nil {
 		s.say("clean-up: " + err.Error())
 	}
 }

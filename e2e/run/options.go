@@ -8,12 +8,12 @@ import (
 	"cmp"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 
 	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/image"
 	"meshproof.dev/meshproof/e2e/profile"
+	"meshproof.dev/meshproof/e2e/target"
 	"meshproof.dev/meshproof/e2e/workload"
 	"meshproof.dev/meshproof/reports"
 	"meshproof.dev/meshproof/scripts"
@@ -89,8 +89,10 @@ func Fixtures() (string, error) {
 	return filepath.Join(root, "fixtures"), err
 }
 
-// NoInstallFromEnv reads INSTALL, which is 0 where no package may be installed.
-func NoInstallFromEnv() bool { return os.Getenv("INSTALL") == "0" }
+// provider is what gives the run its cluster. state is the folder of the notes on clusters of ours.
+func (o *Options) provider(state string) target.Provider {
+	return target.NewProvider(target.Choice{Context: o.Context, Kubeconfig: o.Kubeconfig, StateDir: state, Log: o.Log})
+}
 
 // maker prepares the image package.
 func (o *Options) maker(log func(string)) (*image.Maker, error) {

@@ -17,15 +17,13 @@ import (
 	"meshproof.dev/meshproof/e2e/exitcode"
 	"meshproof.dev/meshproof/e2e/judge"
 	"meshproof.dev/meshproof/e2e/recording/secrets"
+	"meshproof.dev/meshproof/e2e/version"
 	"meshproof.dev/meshproof/e2e/workload"
 	"meshproof.dev/meshproof/reports"
 )
 
 // closeBudget is how long the removal of what was made may take; the keeper goes on by itself after it.
 const closeBudget = 90 * time.Second
-
-// revision is what the program was built from; make sets it when it links (git describe).
-var revision = "unknown" //nolint:gochecknoglobals // the linker can set nothing else
 
 // Session is a run under way.
 type Session struct {
@@ -227,19 +225,11 @@ func (s *Session) tellDoor(w *workload.Workload, scenario string, p judge.Profil
 }
 
 func (s *Session) provenance() reports.Provenance {
-	p := reports.Provenance{Go: runtime.Version(), Machine: fmt.Sprintf("%s/%s, %d cores", runtime.GOOS, runtime.GOARCH, runtime.NumCPU()), Target: "kind", Seed: s.o.Seed, Args: s.o.Args, Nodes: s.o.Nodes, Meshproof: revision}
-	if s.o.Context != "" {
-		p.Target, p.Context = "existing", s.o.Context
-	}
+	of, _ := version.Get() // a report says what is known
+	p := reports.Provenance{Go: of.Go, Kind: of.Kind, Machine: fmt.Sprintf("%s/%s, %d cores", runtime.GOOS, runtime.GOARCH, runtime.NumCPU()), Seed: s.o.Seed, Args: s.o.Args, Nodes: s.o.Nodes, Meshproof: of.Meshproof}
+	p.Target, p.Context = s.o.provider("").Describe()
 	if p.Args == nil {
 		p.Args = os.Args[1:]
-	}
-	if b, ok := debug.ReadBuildInfo(); ok {
-		for _, d := range b.Deps {
-			if d.Path == "sigs.k8s.io/kind" {
-				p.Kind = d.Version
-			}
-		}
 	}
 	return p
 }

@@ -2,6 +2,7 @@ package run
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,9 +33,6 @@ func unhurried() agent.Every {
 
 // podMemory is what a pod of the fixtures takes of the machine: the VM, its shim and its share of the kubelet's work.
 const podMemory = 130 << 20
-
-// elsewhere is the room on somebody else's cluster, whose size is not this machine's.
-const elsewhere = 30
 
 // capacity is how many pods may run at the same time.
 func capacity(cores int, available int64) int {
@@ -268,13 +266,7 @@ func (s *Session) tellAgain(ctx context.Context, all []reports.Profile, tell fun
 
 // pods is how many pods may run at the same time.
 func (s *Session) pods() int {
-	switch {
-	case s.o.Pods > 0:
-		return s.o.Pods
-	case s.o.Context != "":
-		return elsewhere
-	}
-	return capacity(runtime.NumCPU(), memAvailable())
+	return cmp.Or(max(s.o.Pods, 0), s.o.provider("").PodLimit(), capacity(runtime.NumCPU(), memAvailable()))
 }
 
 // makeRoom ends the workload's pods at once: others wait for their room. What else is in its namespace takes none.

@@ -11,6 +11,7 @@ import (
 
 	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/profile"
+	"meshproof.dev/meshproof/e2e/target"
 	"meshproof.dev/meshproof/e2e/workload"
 	"meshproof.dev/meshproof/reports"
 )
@@ -102,7 +103,7 @@ func TestAWorkloadsRoom(t *testing.T) {
 	if n := (&Session{o: Options{Pods: 7}}).pods(); n != 7 {
 		t.Errorf("asked for 7, got %d", n)
 	}
-	if n := (&Session{o: Options{Context: "x"}}).pods(); n != elsewhere {
+	if n := (&Session{o: Options{Context: "x"}}).pods(); n != target.ExternalPodLimit {
 		t.Errorf("on another cluster %d", n)
 	}
 }

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"k8s.io/client-go/kubernetes"
 
@@ -49,7 +48,8 @@ func prepare(ctx context.Context, o *Options, ws []*workload.Workload, artifacts
 		return nil, err
 	}
 	state := filepath.Join(m.Cache, "state")
-	if err = survey(ctx, o, ws, state); err != nil {
+	provider := o.provider(state)
+	if err = survey(ctx, provider, ws); err != nil {
 		return nil, err
 	}
 	g := &ground{apps: map[string]appImage{}}
@@ -58,39 +58,32 @@ func prepare(ctx context.Context, o *Options, ws []*workload.Workload, artifacts
 		return nil, err
 	}
 	m.Engine = g.engine
-	if err = g.makeImages(ctx, o, m, ws, artifacts); err != nil {
+	if err = g.makeImages(ctx, o, m, ws, provider.MakesNodes(), artifacts); err != nil {
 		return nil, err
 	}
 	if !cluster || !slices.ContainsFunc(ws, func(w *workload.Workload) bool { return !g.lacks(w) }) {
 		return g, nil
 	}
-	return g, g.makeCluster(ctx, o, m, state, artifacts)
+	return g, g.makeCluster(ctx, o, m, provider, artifacts)
 }
 
 // survey looks at the ground before anything is made: a context that is not there is said now, and so is a namespace there
 // that is somebody's; what a dead run has left is removed.
-func survey(ctx context.Context, o *Options, ws []*workload.Workload, state string) error {
-	if o.Context == "" {
-		if err := target.Free(state); err != nil {
-			return err
+func survey(ctx context.Context, provider target.Provider, ws []*workload.Workload) error {
+	return provider.Preflight(ctx, func(ctx context.Context, client kubernetes.Interface) error {
+		for _, w := range ws {
+			if ns := w.Resolved.Namespace; ns != "" {
+				if err := workload.Taken(ctx, client, ns); err != nil {
+					return err
+				}
+			}
 		}
-		return target.Sweep(ctx, state, o.Log)
-	}
-	c, err := target.Existing(ctx, target.ExistingOptions{Kubeconfig: o.Kubeconfig, Context: o.Context, Log: o.Log})
-	if err != nil {
-		return err
-	}
-	client, err := kubernetes.NewForConfig(c.Config)
-	for _, w := range ws {
-		if ns := w.Resolved.Namespace; ns != "" && err == nil {
-			err = workload.Taken(ctx, client, ns)
-		}
-	}
-	return errors.Join(err, c.Close(ctx))
+		return nil
+	})
 }
 
-// makeImages makes all images at the same time.
-func (g *ground) makeImages(ctx context.Context, o *Options, m *image.Maker, ws []*workload.Workload, artifacts string) error {
+// makeImages makes all images at the same time; that of the cluster's nodes only where node is set.
+func (g *ground) makeImages(ctx context.Context, o *Options, m *image.Maker, ws []*workload.Workload, node bool, artifacts string) error {
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	var errs []error
@@ -101,7 +94,7 @@ func (g *ground) makeImages(ctx context.Context, o *Options, m *image.Maker, ws 
 			errs = append(errs, fmt.Errorf("%s: %w", what, err))
 		}
 	}
-	if o.Context == "" {
+	if node {
 		wg.Go(func() {
 			var err error
 			g.node, err = m.Node(ctx, o.K8S)
@@ -140,7 +133,7 @@ func (g *ground) makeImages(ctx context.Context, o *Options, m *image.Maker, ws 
 	return errors.Join(errs...)
 }
 
-func (g *ground) makeCluster(ctx context.Context, o *Options, m *image.Maker, state, artifacts string) error {
+func (g *ground) makeCluster(ctx context.Context, o *Options, m *image.Maker, provider target.Provider, artifacts string) (err error) {
 	load := []target.Image{{Ref: g.agent.Ref, ID: g.agent.ID, Tar: g.agent.Tar}}
 	if g.sabotaged.Ref != "" && g.sabotaged.Ref != g.agent.Ref {
 		load = append(load, target.Image{Ref: g.sabotaged.Ref, ID: g.sabotaged.ID, Tar: g.sabotaged.Tar})
@@ -150,41 +143,17 @@ func (g *ground) makeCluster(ctx context.Context, o *Options, m *image.Maker, st
 			load = append(load, target.Image{Ref: a.Ref, ID: a.ID, Tar: a.Tar})
 		}
 	}
-	if o.Context != "" {
-		c, err := target.Existing(ctx, target.ExistingOptions{Kubeconfig: o.Kubeconfig, Context: o.Context, Engine: g.engine, Log: o.Log})
-		if err != nil {
-			return err
-		}
-		g.cluster = c
-		o.Log("context " + c.Context + ", Kubernetes " + c.Provenance.Kubernetes)
-		for _, im := range load {
-			if err := c.LoadImage(ctx, im); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
 	version := ""
 	if g.node.Origin == image.Built {
 		// An image of ours is named for what went into it; a pulled one has its version in the tag.
 		version = versionOf(o.K8S, m.Versions["K8S"])
 	}
-	c, err := target.Kind(ctx, target.Options{
-		Engine: g.engine, StateDir: state, Nodes: o.Nodes, NodeImage: g.node.Ref, OwnPodNetwork: g.node.Origin == image.Built, Kubernetes: version,
-		SharedDir: m.Cache, Preload: load, Keep: o.Keep, LogsDir: filepath.Join(artifacts, "cluster"), Log: o.Log,
+	g.cluster, err = provider.Cluster(ctx, target.Setup{
+		Engine: g.engine, Images: load, Nodes: o.Nodes, NodeImage: g.node.Ref, OwnPodNetwork: g.node.Origin == image.Built, Kubernetes: version,
+		SharedDir: m.Cache, LogsDir: filepath.Join(artifacts, "cluster"), Keep: o.Keep,
 	})
-	if err != nil {
-		return err
-	}
-	g.cluster = c
-	// A cluster of ours whose DNS does not answer yet is no fault of the application's.
-	waiting, cancel := context.WithTimeout(ctx, dnsBudget)
-	defer cancel()
-	return c.WaitDNS(waiting)
+	return err
 }
-
-// dnsBudget is how long the DNS of a cluster of ours may take after its nodes are ready.
-const dnsBudget = 90 * time.Second
 
 // versionOf is the full version that was asked for as "1.37", "1.37.2" or not at all.
 func versionOf(asked, pinned string) string {

@@ -15,7 +15,7 @@ import (
 )
 
 // look is one observation: whether what is waited for has come, and what was seen instead. An error ends the
-// waiting; what may pass by itself is told in seen.
+// waiting; what may pass by itself is described in seen.
 type look func(ctx context.Context) (done bool, seen string, err error)
 
 // often is how often the API server is asked; it is ours alone.

@@ -18,6 +18,7 @@ import (
 
 	"meshproof.dev/meshproof/e2e/exitcode"
 	"meshproof.dev/meshproof/e2e/run"
+	"meshproof.dev/meshproof/e2e/run/options"
 	"meshproof.dev/meshproof/e2e/target/keeper"
 	"meshproof.dev/meshproof/e2e/workload"
 )
@@ -29,7 +30,7 @@ const (
 )
 
 func main() {
-	keeper.IfAsked()
+	keeper.RunIfKeeper()
 	rounds := flag.Int("rounds", 3, "how often each is measured")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
@@ -56,8 +57,9 @@ func bench(ctx context.Context, rounds int) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	o := run.Options{NoInstall: run.NoInstallFromEnv(), Engine: os.Getenv("ENGINE"), Log: func(s string) { say("  %s", s) }}
-	b, err := newBench(ctx, &o, w)
+	said := options.FromEnvironment()
+	said.Log = func(s string) { say("  %s", s) }
+	b, err := newBench(ctx, &said.Options, w)
 	if err != nil {
 		return 0, err
 	}

@@ -18,7 +18,7 @@ import (
 	"meshproof.dev/meshproof/e2e/target/state"
 )
 
-// create makes the cluster. The phase tells what came of it: Up when it stands, Creating when the harness has
+// create makes the cluster. The phase says how far it came: Up when it stands, Creating when the harness has
 // called it off (or has died) and it must be removed. An error means that it failed and is removed already.
 func (p *process) create() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
@@ -136,7 +136,7 @@ func (p *process) settle(done <-chan error) {
 			}
 		}
 		select {
-		case <-done: //nolint:errcheck // why Create failed is told elsewhere; here only its end counts
+		case <-done: //nolint:errcheck // why Create failed is reported elsewhere; only its end counts here
 			done = nil
 		case <-time.After(200 * time.Millisecond):
 		}

@@ -23,12 +23,12 @@ type replay struct{ profile judge.Profile }
 
 func (r replay) Wait(context.Context, string, string) (judge.Profile, error) { return r.profile, nil }
 
-// failures counts what Ginkgo would have told testing.
+// failures counts the failures that Ginkgo would have reported to testing.
 type failures struct{ n int }
 
 func (f *failures) Fail() { f.n++ }
 
-// record writes a story to a file and reads it back, as a judge of old recordings does.
+// record writes a recording to a file and reads it back, as a judge of old recordings does.
 func record(t *testing.T, s *recordingtest.Story) judge.Scenario {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "story.jsonl")
@@ -49,10 +49,10 @@ func record(t *testing.T, s *recordingtest.Story) judge.Scenario {
 	return judge.Scenario{Name: v.Header.Scenario, View: v}
 }
 
-// The same recordings give the same verdicts through both doors: the judge's, which every report is written from, and
+// The same recordings give the same verdicts in both programs: the judge's, which every report is written from, and
 // Ginkgo's specs. One node refuses the cookie in them, so that all kinds of verdicts are among them.
-func TestDoorsAgree(t *testing.T) {
-	if entered != nil {
+func TestBothProgramsAgree(t *testing.T) {
+	if current != nil {
 		t.Skip("Ginkgo runs one suite in a process, and that is the end-to-end suite now")
 	}
 	formation := recordingtest.Formation(3)
@@ -81,8 +81,8 @@ func TestDoorsAgree(t *testing.T) {
 	})
 	suite, reporter := ginkgo.GinkgoConfiguration()
 	reporter.Succinct, reporter.NoColor = true, true
-	told := &failures{}
-	ginkgo.RunSpecs(told, "doors", suite, reporter)
+	reported := &failures{}
+	ginkgo.RunSpecs(reported, "doors", suite, reporter)
 
 	if len(specs) != len(check.All()) {
 		t.Errorf("%d specs, %d checks in the registry", len(specs), len(check.All()))
@@ -100,8 +100,8 @@ func TestDoorsAgree(t *testing.T) {
 			t.Errorf("%s: the judge says %q, Ginkgo %q", r.ID, r.Message, s.FailureMessage())
 		}
 	}
-	if _, failed, _ := p.Counts(); failed == 0 || told.n == 0 {
-		t.Errorf("%d failed in the judgement, Ginkgo failed %d times: nothing was compared", failed, told.n)
+	if _, failed, _ := p.Counts(); failed == 0 || reported.n == 0 {
+		t.Errorf("%d failed in the report, Ginkgo failed %d times: nothing was compared", failed, reported.n)
 	}
 }
 
