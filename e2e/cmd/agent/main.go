@@ -60,7 +60,8 @@ func run(ctx context.Context) error {
 		defer close(healed)
 		faults.Run(ctx, func(what string) { sessions.Emit(recording.Event{Fault: &recording.Fault{What: what}}) })
 	}()
-	return server.Serve(ctx, l, server.WithFaults(server.Handler(abilities(node, proc.FS("/proc").NetNS(1)), sessions), faults.Set))
+	api := server.Handler(abilities(node, proc.FS("/proc").NetNS(1)), sessions)
+	return server.Serve(ctx, l, server.WithKill(server.WithFaults(api, faults.Set), finder.Kill))
 }
 
 // listen opens the API's port on the loopback of the agent's own pod. Only a port-forward can connect to it.
