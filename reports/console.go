@@ -13,7 +13,7 @@ import (
 	"meshproof.dev/meshproof/e2e/judge"
 )
 
-// words are the verdicts as the console prints them; what did not pass stands out without colours.
+// words are the verdicts as the console prints them. Capitals stand for colours.
 var words = map[judge.Verdict]string{
 	judge.Pass: "ok", judge.Fail: "FAIL", judge.Unknown: "UNKNOWN", judge.Skip: "skip", judge.Blocked: "blocked", judge.Waived: "waived", judge.Advised: "advice",
 }
@@ -32,7 +32,7 @@ func (c Console) Progress(began time.Time) func(string) {
 }
 
 // Profile writes one profile's results: a line per check, and for what did not pass the sentence, the evidence, the remedy
-// and a command to see it oneself.
+// and a command that shows it.
 func (c Console) Profile(p Profile) {
 	w, blocks := c.out(), blockedBy(p.Results)
 	fmt.Fprintf(w, "\n%s\n", title(p))
@@ -145,7 +145,7 @@ func (c Console) Profiles(all []Profile) {
 	}
 }
 
-// plain shows control characters as dots: evidence holds what other programs printed, and a terminal obeys.
+// plain shows control characters as dots: evidence holds what other programs printed, and a terminal would obey it.
 type plain struct{ io.Writer }
 
 func (p plain) Write(b []byte) (int, error) {

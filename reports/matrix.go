@@ -13,20 +13,20 @@ import (
 	"meshproof.dev/meshproof/e2e/judge"
 )
 
-// Matrix is a kill matrix: what each mutant turned red, against what it had to.
+// Matrix is a kill matrix: what each mutant turned red, and what it was expected to.
 type Matrix struct {
 	Run     *Run                `json:"-"`
 	Dir     string              `json:"-"`
 	Rows    []Row               `json:"rows"`
-	Killers map[string][]string `json:"killers"` // by check: the mutants that had to turn it red or unknown and did
-	Unhurt  []string            `json:"unhurt"`  // the checks that no mutant had to hurt
+	Killers map[string][]string `json:"killers"` // by check: the mutants that turned it red or unknown, as expected
+	Unhurt  []string            `json:"unhurt"`  // the checks that no mutant is expected to turn red or unknown
 }
 
 // Row is one workload of a kill matrix.
 type Row struct {
 	Profile     Profile  `json:"-"`
 	Name        string   `json:"name"`
-	Want        []string `json:"want"`                  // red: "CHECK (DIAGNOSIS)"; none for what must be all green
+	Want        []string `json:"want"`                  // red: "CHECK (DIAGNOSIS)"; none where all must be green
 	WantUnknown []string `json:"wantUnknown,omitempty"` // checks; "*" alone for all that were judged
 	Red         []string `json:"red"`
 	Unknown     []string `json:"unknown,omitempty"`
@@ -36,7 +36,7 @@ type Row struct {
 	Reverse     string   `json:"reverse,omitempty"` // the row of the same with the one condition reversed
 	Again       string   `json:"again,omitempty"`   // why it was recorded a second time; the rest is of the second
 	Message     string   `json:"message,omitempty"` // the diagnosis of the killed mutant
-	Seconds     float64  `json:"seconds"`           // from its turn to its last verdict
+	Seconds     float64  `json:"seconds"`           // from its start to its last verdict
 
 	cells map[string]judge.Verdict // by check
 }
@@ -75,7 +75,7 @@ func (m *Matrix) Close(at time.Time) {
 	r.Exit.Word = exitcode.Word(r.Exit.Code)
 }
 
-// read takes from the row's results what the reports show of it.
+// read takes from the row's results what the reports show.
 func (r *Row) read() {
 	r.Seconds, r.Again = r.Profile.Wall.Seconds(), r.Profile.Again
 	r.cells = map[string]judge.Verdict{}
@@ -99,7 +99,7 @@ func (r *Row) judge() {
 	missing, extra := differ(r.Want, r.Red)
 	unseen, more := differ(r.WantUnknown, r.Unknown)
 	if len(r.WantUnknown) > 0 {
-		more = nil // where the harness is broken, it may know even less
+		more = nil // where the harness is broken, more may be unknown
 	}
 	if slices.Equal(r.WantUnknown, []string{"*"}) {
 		unseen = r.seen()
@@ -125,8 +125,8 @@ func (r *Row) judge() {
 	r.Right = r.Wrong == ""
 }
 
-// Unseen says what was not seen of a workload where nothing else is wrong with its row, or "": no check is red that must not
-// be, and each that must be and is not is unknown. On a machine that was too busy for a moment, a second look tells more.
+// Unseen lists the unknown checks of a row that is wrong for no other reason, else it is "": no check is red that should not
+// be, and each that should be and is not is unknown. A second recording may show more, where the machine was too busy.
 func (r *Row) Unseen() string {
 	missing, extra := differ(r.Want, r.Red)
 	unseen, more := differ(r.WantUnknown, r.Unknown)
@@ -198,7 +198,7 @@ func (m *Matrix) checks() []string {
 	return all
 }
 
-// junit writes a case per workload: here a red check is what was wanted.
+// junit writes a case per workload: here a red check is what is expected.
 func (m *Matrix) junit(w io.Writer, r *Run) error {
 	s := junitSuite{Name: "kill-matrix", Tests: len(m.Rows), Time: seconds(r.Ended.Sub(r.Started))}
 	for _, row := range m.Rows {
@@ -212,7 +212,7 @@ func (m *Matrix) junit(w io.Writer, r *Run) error {
 	return encode(w, r, []junitSuite{s})
 }
 
-// WriteMatrix writes the run's files anew with the matrix's exit code, and matrix.json and matrix.md beside them.
+// WriteMatrix writes the run's files again with the matrix's exit code, and matrix.json and matrix.md beside them.
 func WriteMatrix(dir string, m *Matrix) error {
 	var b, md bytes.Buffer
 	e := json.NewEncoder(&b)

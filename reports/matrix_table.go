@@ -66,8 +66,8 @@ func (m *Matrix) columns() []string {
 	return all
 }
 
-// Matrix writes the kill matrix: a line per workload, the grid of checks and workloads, and in full what is not as it must
-// be.
+// Matrix writes the kill matrix: a line per workload, the grid of checks and workloads, and in full what is not as
+// expected.
 func (c Console) Matrix(m *Matrix) {
 	w, wide := c.out(), 8
 	for _, r := range m.Rows {

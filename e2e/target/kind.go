@@ -44,8 +44,8 @@ func Kind(ctx context.Context, o Options) (*Cluster, error) {
 	return c, nil
 }
 
-// lockRun takes the run's lock. Whoever only looks whether it is free holds it for an instant, so it is tried more
-// than once.
+// lockRun takes the run's lock. A process that only checks whether it is free holds it for an instant, so it is tried
+// more than once.
 func lockRun(dir state.Dir, name string) (*state.Lock, error) {
 	var held *state.HeldError
 	lock, err := dir.Run(name)

@@ -15,12 +15,12 @@ import (
 type Provider interface {
 	// Describe gives the word for it in reports, "kind" or "existing", and the kubeconfig context where one was named.
 	Describe() (name, kubeContext string)
-	// Preflight finds what stands in the way before anything is made. look is called with a client where the cluster
+	// Preflight finds what would stop the run, before anything is made. look is called with a client where the cluster
 	// exists already.
 	Preflight(ctx context.Context, look func(context.Context, kubernetes.Interface) error) error
 	// MakesNodes reports whether a node image is needed.
 	MakesNodes() bool
-	// PodLimit is how many pods may run at the same time; 0: as many as this machine carries.
+	// PodLimit is how many pods may run at the same time; 0: derived from CPU and memory.
 	PodLimit() int
 	// Cluster gives the cluster with the images of s on its nodes, ready for pods. The caller closes it, also where it comes
 	// with an error.
@@ -63,7 +63,7 @@ type made struct{ Choice }
 
 func (made) Describe() (name, kubeContext string) { return "kind", "" }
 
-// Preflight refuses to begin beside another run, and removes what a dead run left.
+// Preflight refuses to start while another run uses the cluster, and removes what a dead run left.
 func (p made) Preflight(ctx context.Context, _ func(context.Context, kubernetes.Interface) error) error {
 	if err := Free(p.StateDir); err != nil {
 		return err

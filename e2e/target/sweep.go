@@ -14,13 +14,13 @@ import (
 )
 
 // Sweep deletes the clusters whose keeper died without deleting them: those that have a note of ours in stateDir,
-// carry our prefix, were not kept, and are in no run's use. Kind does this by itself.
+// carry our prefix, were not kept, and are not in use by a run. Kind does this by itself.
 func Sweep(ctx context.Context, stateDir string, log func(string)) error {
 	return sweep(ctx, state.Dir(stateDir), "", oneAtATime(log))
 }
 
-// sweep is Sweep by a run that holds the lock on the cluster named mine already. Only a failure over that one is
-// an error; the others are reported.
+// sweep is Sweep by a run that already holds the lock on the cluster named mine. Only a failure with that one is an
+// error; the others are reported.
 func sweep(ctx context.Context, dir state.Dir, mine string, log func(string)) error {
 	all, err := dir.List()
 	for _, c := range all {

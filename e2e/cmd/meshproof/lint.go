@@ -33,7 +33,7 @@ func lintCommand(code *int) *cobra.Command {
 		if len(args) == 1 {
 			*name = args[0]
 		}
-		// Without a checkout there are no fixtures, and a profile of one's own needs none.
+		// Without a checkout there are no fixtures, and a user's own profile needs none.
 		fixtures, err := run.Fixtures()
 		if err != nil {
 			fixtures = ""
