@@ -59,7 +59,7 @@ func bench(ctx context.Context, rounds int) (int, error) {
 	}
 	said := options.FromEnvironment()
 	said.Log = func(s string) { say("  %s", s) }
-	b, err := newBench(ctx, &said.Options, w)
+	b, err := newBench(ctx, &said.Options.Options, w)
 	if err != nil {
 		return 0, err
 	}

@@ -11,6 +11,7 @@ import (
 	"meshproof.dev/meshproof/e2e/exitcode"
 	"meshproof.dev/meshproof/e2e/image"
 	"meshproof.dev/meshproof/e2e/run"
+	"meshproof.dev/meshproof/e2e/run/killmatrix"
 	"meshproof.dev/meshproof/e2e/run/options"
 	"meshproof.dev/meshproof/e2e/target"
 	"meshproof.dev/meshproof/reports"
@@ -96,7 +97,7 @@ func killMatrixCommand(code *int) *cobra.Command {
 			return err
 		}
 		out := reports.Console{W: os.Stdout, Verbose: v.Verbose}
-		m, err := run.KillMatrix(c.Context(), v.Options, fixtures, mutants...)
+		m, err := killmatrix.Run(c.Context(), v.Options, fixtures, mutants...)
 		if err != nil {
 			*code = refused(out, v.Options, err)
 			return nil

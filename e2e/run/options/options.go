@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"meshproof.dev/meshproof/e2e/run"
+	"meshproof.dev/meshproof/e2e/run/environment"
 )
 
 // Option is one thing that a user can say. A name that is empty means that it cannot be said there.
@@ -77,7 +78,7 @@ func All() []Option {
 
 // FromEnvironment are the values that only environment variables say; make passes them on.
 func FromEnvironment() Values {
-	return Values{Options: run.Options{NoInstall: os.Getenv("INSTALL") == "0", Engine: os.Getenv("ENGINE")}}
+	return Values{Options: run.Options{Options: environment.Options{NoInstall: os.Getenv("INSTALL") == "0", Engine: os.Getenv("ENGINE")}}}
 }
 
 // Value is the option as a flag that sets v, and sets its default at once. It fits package flag and cobra.

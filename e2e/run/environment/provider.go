@@ -1,0 +1,65 @@
+package environment
+
+import (
+	"cmp"
+	"context"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"k8s.io/client-go/kubernetes"
+
+	"meshproof.dev/meshproof/e2e/image"
+	"meshproof.dev/meshproof/e2e/target"
+	"meshproof.dev/meshproof/e2e/workload"
+)
+
+// provider gives the run its cluster. stateDir is the folder of the notes on clusters of ours.
+func (o *Options) provider(stateDir string) target.Provider {
+	return target.NewProvider(target.Choice{Context: o.Context, Kubeconfig: o.Kubeconfig, StateDir: stateDir, Log: o.Log})
+}
+
+// Target is the kind of cluster and the kubeconfig context where one was named, for reports.
+func (o *Options) Target() (name, kubeContext string) { return o.provider("").Describe() }
+
+// PodLimit is how many pods may run on the cluster at the same time.
+func (o *Options) PodLimit() int {
+	return cmp.Or(o.provider("").PodLimit(), capacity(runtime.NumCPU(), memAvailable()))
+}
+
+// preflight finds what would stop the run before anything is made: a context that does not exist, a namespace there that is
+// not ours. What a dead run has left is removed.
+func preflight(ctx context.Context, p target.Provider, ws []*workload.Workload) error {
+	return p.Preflight(ctx, func(ctx context.Context, client kubernetes.Interface) error {
+		for _, w := range ws {
+			if ns := w.Resolved.Namespace; ns != "" {
+				if err := workload.Taken(ctx, client, ns); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// makeCluster makes or finds the cluster, with our images on its nodes. Its own logs go to artifacts.
+func (e *Environment) makeCluster(ctx context.Context, p target.Provider, m *image.Maker, artifacts string) (err error) {
+	version := ""
+	if e.Node.Origin == image.Built {
+		// An image of ours is named for what went into it; a pulled one has its version in the tag.
+		version = versionOf(e.options.K8S, m.Versions["K8S"])
+	}
+	e.Cluster, err = p.Cluster(ctx, target.Setup{
+		Engine: e.Engine, Images: e.load(), Nodes: e.options.Nodes, NodeImage: e.Node.Ref, OwnPodNetwork: e.Node.Origin == image.Built, Kubernetes: version,
+		SharedDir: m.Cache, LogsDir: filepath.Join(artifacts, "cluster"), Keep: e.options.Keep,
+	})
+	return err
+}
+
+// versionOf is the full version that was asked for as "1.37", "1.37.2" or not at all.
+func versionOf(asked, pinned string) string {
+	if asked = strings.TrimPrefix(asked, "v"); strings.Count(asked, ".") < 2 {
+		return pinned
+	}
+	return "v" + asked
+}
