@@ -19,6 +19,7 @@ const (
 	Manifest  Rung = "manifest"
 	Image     Rung = "image"
 	Pods      Rung = "pods"
+	VM        Rung = "vm"
 	Service   Rung = "service"
 	DNS       Rung = "dns"
 	EPMD      Rung = "epmd"
@@ -27,6 +28,7 @@ const (
 	Mesh      Rung = "mesh"
 	Discovery Rung = "discovery"
 	Recovery  Rung = "recovery"
+	Rollout   Rung = "rollout"
 	Console   Rung = "console"
 
 	// Probe is no rung of theirs: it holds what the harness asks of itself. Nothing there is the application's fault, so

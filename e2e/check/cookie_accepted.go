@@ -10,7 +10,7 @@ import (
 
 func cookieAccepted() Check {
 	return Check{
-		ID: "dist/cookie-accepted", Title: "accepts the cookie of the profile on every node", Rung: Handshake, Level: Required, Scenario: "formation",
+		ID: "handshake/cookie-accepted", Title: "accepts the cookie of the profile on every node", Rung: Handshake, Level: Required, Scenario: "formation",
 		Why:    "Nodes with different cookies close each other's connections in mid-handshake; nodes() stays empty and only the refusing side logs why.",
 		Source: "https://www.erlang.org/doc/system/distributed.html#security",
 		Causes: map[string][]string{"cookie-refused": above("handshake/wrong-cookie-refused"), "handshake-broken": above("handshake/wrong-cookie-refused")},

@@ -82,7 +82,7 @@ func dialTrials() map[string][]trial {
 			}, []want{{"derl*", check.Unseen, "", []string{"speaks distribution over TLS", "spec.tls.secret"}}}},
 			{"TLS, and our certificate is refused", both(overTLS(nil, 0, 1, 2), dist(recording.TLSRefused, 0)), nil},
 		},
-		"dist/cookie-accepted": {
+		"handshake/cookie-accepted": {
 			{"our certificate is refused", func(s *rt.Story) {
 				s.Change(isCookie(2, "A"), func(e *recording.Event) {
 					e.Cookie.Outcome, e.Cookie.Detail = recording.TLSRefused, "remote error: tls: unknown certificate authority"

@@ -39,7 +39,7 @@ func later(ids []string, rest []Check) []string {
 }
 
 // kinds are the first words of the ids of what depends on a running VM, lowest first.
-var kinds = []string{"dns", "probe", "epmd", "dist", "handshake", "mesh", "discovery", "recovery", "rollout", "console", "cli"}
+var kinds = []string{"dns", "probe", "epmd", "dist", "handshake", "mesh", "discovery", "recovery", "rollout", "console"}
 
 // upFrom are all checks of that kind and of those above it, and what nodes say of themselves.
 func upFrom(kind string) []string {
@@ -51,10 +51,10 @@ func upFrom(kind string) []string {
 }
 
 // settings are what a node says of its own distribution: to be heard it must be reached.
-var settings = []string{"vm/auto-connect", "vm/connects-all", "vm/ticktime-same", "vm/partitions-prevented-same", "vm/otp-spread"}
+var settings = []string{"mesh/auto-connect", "mesh/connects-all", "mesh/ticktime-same", "mesh/partitions-prevented-same", "mesh/otp-spread"}
 
-// whole is what needs the mesh, for causes that are no part of it.
-var whole = []string{"mesh/*", "recovery/*", "rollout/*", "console/*"}
+// whole is what needs the mesh, for causes that leave a node able to say how it is set.
+var whole = []string{"mesh/none-hidden", "mesh/nobody-foreign", "mesh/one-component", "mesh/full", "mesh/links-*", "mesh/stable", "recovery/*", "rollout/*", "console/*"}
 
 // grounded is the check whose findings name what their subjects rest on. One that passed needs no explanation.
 func grounded(c Check) Check {

@@ -8,7 +8,7 @@ var (
 	registered = []string{"epmd/name-registered", "epmd/one-name", "epmd/registration-type", "epmd/port-as-declared"}
 	// handshakes need a listener that speaks the protocol.
 	handshakes = []string{"dist/certificate-trusted", "dist/certificate-names-host", "handshake/allowed", "handshake/acceptor-prompt", "handshake/names-unique", "handshake/name-as-addressed", "handshake/flags",
-		"dist/cookie-accepted", "handshake/wrong-cookie-refused"}
+		"handshake/cookie-accepted", "handshake/wrong-cookie-refused"}
 	// recoveries are judged on the recovery and the rollout scenario, which begin with a whole mesh.
 	recoveries = []string{"recovery/exit-clean", "recovery/new-incarnation", "recovery/pod-delete", "recovery/stale-name-gone",
 		"recovery/survivors-keep-links", "recovery/full-again", "recovery/discovery-goes-on",

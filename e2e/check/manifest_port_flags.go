@@ -12,7 +12,7 @@ func manifestPortFlags() Check {
 		ID: "manifest/port-pinned-in-flags", Title: "pins the distribution port for the node alone", Rung: Manifest, Level: Latent, Scenario: "formation",
 		Why:    "Every VM that starts in the container reads ERL_FLAGS: the release's own ping, rpc or remote_console wants the same port as the node, and dies with eaddrinuse.",
 		Source: "https://www.erlang.org/doc/apps/erts/erl_cmd.html#environment-variables",
-		Causes: map[string][]string{"for-every-vm": {"console/*", "cli/*"}},
+		Causes: map[string][]string{"for-every-vm": {"console/*"}},
 		Judge: func(v *view.View) []Finding {
 			return eachWorkload(v, func(m *manifests, w *workload, f *Finding) {
 				for _, p := range m.places(w) {

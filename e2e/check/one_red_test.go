@@ -51,7 +51,7 @@ func faults() []fault {
 		{"-cookie", all(args("foreground", "-cookie", "$(COOKIE)"), everyVM(instead("-setcookie", "-cookie")), allLocked), []string{"manifest/cookie-flag"}},
 		{"-cookie, in the image", all(everyVM(instead("-setcookie", "-cookie")), allLocked), []string{"vm/cookie-flag"}},
 		{"RELX_COOKIE only", all(rewrite("Deployment", `"name":"COOKIE"`, `"name":"RELX_COOKIE"`), allLocked), []string{"manifest/cookie-reaches-vm"}},
-		{"one cookie differs", locked(2), []string{"dist/cookie-accepted"}},
+		{"one cookie differs", locked(2), []string{"handshake/cookie-accepted"}},
 		{"a selector with one letter too few", all(rewrite("Service", `"selector":{"app":"derl"}`, `"selector":{"app":"drl"}`), unresolved, lonely), []string{"service/selects-pods"}},
 		{"a Service with a cluster IP", all(func(s *rt.Story) {
 			s.Change(func(e recording.Event) bool { return e.Service != nil }, func(e *recording.Event) { e.Service.ClusterIP = "10.96.7.7" })
@@ -129,11 +129,11 @@ func faults() []fault {
 		{"one pod that dies", all(func(s *rt.Story) { dies(s, 1, "Can't set long node name!") }, speechless(1)), []string{"pods/running"}},
 		{"a policy that shuts out peers", all(networkPolicy(`"ingress":[]`), filtered, lonely), []string{"manifest/network-policy-admits-peers"}},
 		{"no policy, and filtered all the same", all(filtered, lonely), []string{"epmd/reachable"}},
-		{"two faults: another cookie, and a pod that dies", all(locked(2), func(s *rt.Story) { dies(s, 1, "exec format error") }, speechless(1)), []string{"dist/cookie-accepted", "pods/running"}},
+		{"two faults: another cookie, and a pod that dies", all(locked(2), func(s *rt.Story) { dies(s, 1, "exec format error") }, speechless(1)), []string{"handshake/cookie-accepted", "pods/running"}},
 		{"two faults: a cluster IP is not all", all(func(s *rt.Story) {
 			s.Change(func(e recording.Event) bool { return e.Service != nil }, func(e *recording.Event) { e.Service.ClusterIP = "10.96.7.7" })
 			s.Change(isAnyDNS, func(e *recording.Event) { e.DNS.Addrs, e.DNS.RCode = []string{"10.96.7.7"}, "NOERROR" })
-		}, lonely, allLocked), []string{"dist/cookie-accepted", "service/headless"}},
+		}, lonely, allLocked), []string{"handshake/cookie-accepted", "service/headless"}},
 		{"clustered, and never Ready", all(neverReady(0), neverReady(1), neverReady(2)), []string{"pods/ready"}},
 		{"clustered, and one of them never Ready", neverReady(1), []string{"pods/ready"}},
 		{"clustered, none Ready, and none in DNS", all(neverReady(0), neverReady(1), neverReady(2), func(s *rt.Story) { s.Change(isAnyDNS, none) }), []string{"pods/ready"}},

@@ -3,6 +3,7 @@ package check_test
 import (
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"meshproof.dev/meshproof/e2e/check"
@@ -21,6 +22,9 @@ func TestRegistry(t *testing.T) {
 		place[c.ID] = i
 	}
 	for i, c := range all {
+		if rung, _, _ := strings.Cut(c.ID, "/"); rung != string(c.Rung) {
+			t.Errorf("%s is on the rung %s: a check belongs to one group, which both name", c.ID, c.Rung)
+		}
 		if !idForm.MatchString(c.ID) {
 			t.Errorf("%s is not of the form rung/words", c.ID)
 		}

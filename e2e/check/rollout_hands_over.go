@@ -11,7 +11,7 @@ import (
 
 func rolloutHandsOver() Check {
 	return Check{
-		ID: "rollout/hands-over", Title: "lets its next version join the cluster of the old one", Rung: Recovery, Level: Required, Scenario: "rollout",
+		ID: "rollout/hands-over", Title: "lets its next version join the cluster of the old one", Rung: Rollout, Level: Required, Scenario: "rollout",
 		Why: "What lives only in the memory of the cluster (sessions, registries, Mnesia's ram_copies) outlives a deploy only where a new node has joined before the last old one leaves. " +
 			"Otherwise the new version founds a cluster of its own, and nobody sees an error.",
 		Source: "https://kubernetes.io/docs/tutorials/kubernetes-basics/update/update-intro/",

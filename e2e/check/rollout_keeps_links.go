@@ -10,7 +10,7 @@ import (
 
 func rolloutKeepsLinks() Check {
 	return Check{
-		ID: "rollout/keeps-links", Title: "keeps the links between nodes that stay while others are replaced", Rung: Recovery, Level: Required, Scenario: "rollout",
+		ID: "rollout/keeps-links", Title: "keeps the links between nodes that stay while others are replaced", Rung: Rollout, Level: Required, Scenario: "rollout",
 		Why: "At every deploy all nodes leave, one after the other. Where discovery disconnects them itself, or global cuts off whom another node has lost, nodes that were to stay lose each other, too: " +
 			"processes are declared dead that live, and name conflicts kill one of two.",
 		Source: "https://www.erlang.org/doc/apps/kernel/kernel_app.html (prevent_overlapping_partitions)",

@@ -50,7 +50,7 @@ func topologyTrials() map[string][]trial {
 	component, none := notMeant(star, "expect.topology: component"), notMeant(alone, "expect.topology: none")
 	return map[string][]trial{
 		"mesh/full":          {component, none},
-		"vm/connects-all":    {component, none},
+		"mesh/connects-all":  {component, none},
 		"mesh/links-alive":   {none},
 		"mesh/one-component": {none, {"a star", star, nil}},
 		"recovery/full-again": {none, {"a star", star, nil}, {"the replacement is not in the star again", func(s *rt.Story) { star(s); parted(s, rt.Deleted, func(i, j int) bool { return i < 3 && j < 3 }) }, []want{

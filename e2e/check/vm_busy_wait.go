@@ -11,7 +11,7 @@ import (
 
 func vmBusyWait() Check {
 	return Check{
-		ID: "vm/busy-wait", Title: "does not spin its schedulers under a CPU limit", Rung: Pods, Level: Advice, Scenario: "formation",
+		ID: "vm/busy-wait", Title: "does not spin its schedulers under a CPU limit", Rung: VM, Level: Advice, Scenario: "formation",
 		Why:    "Schedulers spin for a while before they sleep. Under a CPU limit that time is taken from the work, and a throttled node misses its ticks.",
 		Source: "https://www.erlang.org/doc/apps/erts/erl_cmd.html (+sbwt)",
 		Causes: map[string][]string{"spins": nil},

@@ -9,7 +9,7 @@ import (
 
 func vmDistributed() Check {
 	return Check{
-		ID: "vm/distributed", Title: "runs a distributed VM", Rung: Pods, Level: Required, Scenario: "formation",
+		ID: "vm/distributed", Title: "runs a distributed VM", Rung: VM, Level: Required, Scenario: "formation",
 		Why:    "A VM that was started without a name has no distribution at all: it opens no port, and epmd does not know it. That looks like a closed port, and is none.",
 		Source: "https://www.erlang.org/doc/system/distributed.html#nodes",
 		Causes: map[string][]string{"not-distributed": append(upFrom("dns"), "vm/*", "pods/ready")},

@@ -10,7 +10,7 @@ import (
 
 func vmEPMDPort() Check {
 	return Check{
-		ID: "vm/epmd-port-same", Title: "uses one epmd port everywhere", Rung: Pods, Level: Required, Scenario: "formation",
+		ID: "vm/epmd-port-same", Title: "uses one epmd port everywhere", Rung: VM, Level: Required, Scenario: "formation",
 		Why:    "A node looks for its peers' epmd at the port that its own has. One with another ERL_EPMD_PORT finds nobody, and nobody finds it.",
 		Source: "https://www.erlang.org/doc/apps/erts/epmd_cmd.html#environment-variables",
 		Causes: map[string][]string{"differs": upFrom("epmd")},

@@ -9,7 +9,7 @@ import (
 
 func vmFirst() Check {
 	return Check{
-		ID: "vm/first-process", Title: "gets the signals that Kubernetes sends", Rung: Pods, Level: Advice, Scenario: "formation",
+		ID: "vm/first-process", Title: "gets the signals that Kubernetes sends", Rung: VM, Level: Advice, Scenario: "formation",
 		Why:    "SIGTERM goes to the container's first process. A shell or a script there does not pass it on, unless it has a trap for it: the node never leaves its cluster, and is killed when the grace period is over.",
 		Source: "https://www.erlang.org/doc/apps/kernel/kernel_app.html#os-signal-event-handler",
 		Causes: map[string][]string{"shell-first": nil},

@@ -9,7 +9,7 @@ import (
 
 func vmLongNames() Check {
 	return Check{
-		ID: "vm/long-names", Title: "uses long node names everywhere", Rung: Pods, Level: Required, Scenario: "formation",
+		ID: "vm/long-names", Title: "uses long node names everywhere", Rung: VM, Level: Required, Scenario: "formation",
 		Why:    "A node with a short name refuses every peer whose host has a dot in it, and an address has three: long and short names never connect.",
 		Source: "https://www.erlang.org/doc/system/distributed.html#nodes",
 		Causes: map[string][]string{"short-among-long": above("dist/*", "handshake/*", "discovery/*"), "short-names": above("dist/*", "handshake/*", "discovery/*")},

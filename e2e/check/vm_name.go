@@ -16,7 +16,7 @@ func nameless() map[string][]string {
 
 func vmName() Check {
 	return Check{
-		ID: "vm/name-complete", Title: "starts its VM with a whole node name", Rung: Pods, Level: Required, Scenario: "formation",
+		ID: "vm/name-complete", Title: "starts its VM with a whole node name", Rung: VM, Level: Required, Scenario: "formation",
 		Why:    "A start script puts nothing in the place of a variable that is not set: the VM is told -name shop@ and stops, or takes a name that no peer looks for.",
 		Source: "https://www.erlang.org/doc/apps/erts/erl_cmd.html (-name)",
 		Causes: nameless(),

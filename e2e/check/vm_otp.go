@@ -9,7 +9,7 @@ import (
 
 func vmOTP() Check {
 	return Check{
-		ID: "vm/otp-spread", Title: "runs OTP releases that are made for each other", Rung: Mesh, Level: Latent, Scenario: "formation",
+		ID: "mesh/otp-spread", Title: "runs OTP releases that are made for each other", Rung: Mesh, Level: Latent, Scenario: "formation",
 		Why:    "OTP promises that a node talks to those up to two releases older. Further apart they may connect, and nobody has tested what they say to each other.",
 		Source: "https://www.erlang.org/doc/system/distributed.html (compatibility of nodes), https://github.com/erlang/otp/issues/10337",
 		Causes: map[string][]string{"too-far": whole},

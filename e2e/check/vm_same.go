@@ -9,7 +9,7 @@ import (
 
 func vmTickTime() Check {
 	return Check{
-		ID: "vm/ticktime-same", Title: "has one net_ticktime everywhere", Rung: Mesh, Level: Latent, Scenario: "formation",
+		ID: "mesh/ticktime-same", Title: "has one net_ticktime everywhere", Rung: Mesh, Level: Latent, Scenario: "formation",
 		Why:    "A node with a shorter tick time than its peer ends their connection while the peer is silent by right; with a longer one it believes in the dead for longer than all others.",
 		Source: "https://www.erlang.org/doc/apps/kernel/kernel_app.html (net_ticktime)",
 		Causes: map[string][]string{"differs": {"mesh/stable", "mesh/links-*"}},
@@ -26,7 +26,7 @@ func vmTickTime() Check {
 
 func vmPrevents() Check {
 	return Check{
-		ID: "vm/partitions-prevented-same", Title: "handles overlapping partitions alike everywhere", Rung: Mesh, Level: Latent, Scenario: "formation",
+		ID: "mesh/partitions-prevented-same", Title: "handles overlapping partitions alike everywhere", Rung: Mesh, Level: Latent, Scenario: "formation",
 		Why:    "When one link is lost, nodes that prevent overlapping partitions drop both ends and the others drop none: they end with views that no two of them share.",
 		Source: "https://www.erlang.org/doc/apps/kernel/kernel_app.html (prevent_overlapping_partitions)",
 		Causes: map[string][]string{"differs": {"mesh/stable", "recovery/survivors-keep-links"}},

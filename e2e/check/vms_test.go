@@ -144,20 +144,20 @@ func settingTrials() map[string][]trial {
 		}
 	}
 	tried := map[string][]trial{
-		"vm/auto-connect": {
+		"mesh/auto-connect": {
 			{"once", kernel(1, func(k *recording.Kernel) { k.AutoConnect = "once" }), []want{{pod(1), check.Fail, "once", []string{rt.Node(1), "dist_auto_connect once"}}}},
 			{"never", kernel(1, func(k *recording.Kernel) { k.AutoConnect = "never" }), []want{{pod(1), check.Fail, "never", []string{rt.Node(1)}}}},
 		},
-		"vm/connects-all": {
+		"mesh/connects-all": {
 			{"not", kernel(1, func(k *recording.Kernel) { k.ConnectAll = "false" }), []want{{pod(1), check.Fail, "partial", []string{rt.Node(1), "connect_all false"}}}},
 		},
-		"vm/ticktime-same": {
+		"mesh/ticktime-same": {
 			{"differs", kernel(1, func(k *recording.Kernel) { k.TickTime = 600 * time.Second }), []want{{pod(1), check.Fail, "differs", []string{"600 s", rt.Name(0) + " and " + rt.Name(2) + " have 60 s"}}}},
 			{"not told by one", kernel(1, func(k *recording.Kernel) { k.TickTime = 0 }), nil},
 			{"the same, not the default", all(kernel(0, func(k *recording.Kernel) { k.TickTime = 8 * time.Second }), kernel(1, func(k *recording.Kernel) { k.TickTime = 8 * time.Second }),
 				kernel(2, func(k *recording.Kernel) { k.TickTime = 8 * time.Second })), nil},
 		},
-		"vm/partitions-prevented-same": {
+		"mesh/partitions-prevented-same": {
 			{"differs", kernel(1, func(k *recording.Kernel) { k.Prevents = "false" }), []want{{pod(1), check.Fail, "differs", []string{"prevent_overlapping_partitions false", "have true"}}}},
 			{"too old to have it", kernel(1, func(k *recording.Kernel) { k.Prevents = "" }), nil},
 		},
@@ -169,7 +169,7 @@ func settingTrials() map[string][]trial {
 			}, []want{{pod(1), check.Unseen, "", []string{rt.Name(1)}}}},
 			trial{"refused", kernel(1, func(k *recording.Kernel) { k.Outcome = recording.Denied }), []want{{pod(1), check.Unseen, "", []string{rt.Name(1)}}}})
 	}
-	tried["vm/otp-spread"] = []trial{
+	tried["mesh/otp-spread"] = []trial{
 		{"three apart", otp(1, "25"), []want{{whole, check.Fail, "too-far", []string{"OTP 25 to 28", "OTP 26 at least", rt.Name(1) + " runs OTP 25"}}}},
 		{"two apart", otp(1, "26"), nil},
 		{"one did not tell", otp(1, ""), nil},
