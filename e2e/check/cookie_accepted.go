@@ -13,7 +13,7 @@ func cookieAccepted() Check {
 		ID: "handshake/cookie-accepted", Title: "accepts the cookie of the profile on every node", Rung: Handshake, Level: Required, Scenario: "formation",
 		Why:    "Nodes with different cookies close each other's connections in mid-handshake; nodes() stays empty and only the refusing side logs why.",
 		Source: "https://www.erlang.org/doc/system/distributed.html#security",
-		Causes: map[string][]string{"cookie-refused": above("handshake/wrong-cookie-refused"), "handshake-broken": above("handshake/wrong-cookie-refused")},
+		Causes: Alike(NeedsMesh("handshake/wrong-cookie-refused"), "cookie-refused", "handshake-broken"),
 		Judge: func(v *view.View) []Finding {
 			var all []Finding
 			accepted := accepting(v)

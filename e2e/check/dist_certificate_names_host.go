@@ -16,7 +16,7 @@ func distCertificateNamesHost() Check {
 		ID: "dist/certificate-names-host", Title: "shows a certificate that names the host of its node's name", Rung: Dist, Level: Required, Scenario: "formation",
 		Why:    "The node that dials NAME@HOST asks for HOST among the certificate's DNS names (verify_peer, the default since OTP 26). One that names the Service, or has a wildcard, is no match for a pod's own name.",
 		Source: "https://www.erlang.org/doc/apps/public_key/public_key.html#pkix_verify_hostname/3",
-		Causes: map[string][]string{"host-not-named": above(), "wildcard-only": above()},
+		Causes: Alike(NeedsMesh(), "host-not-named", "wildcard-only"),
 		Judge: func(v *view.View) []Finding {
 			of, by := taken(members(v), func(p *view.Pod) bool {
 				own, _, _ := shown(p)

@@ -25,7 +25,7 @@ func distCertificateTrusted() Check {
 		ID: "dist/certificate-trusted", Title: "shows certificates that are in force, signed by its authority, and made for both ends", Rung: Dist, Level: Required, Scenario: "formation",
 		Why:    "Links that are there hold on when a certificate ends; none is made any more. The next pod that is replaced, or the next moment without network, is the end of the cluster. A node is client and server, and some authorities sign for servers only.",
 		Source: "https://www.erlang.org/doc/apps/ssl/ssl_distribution.html",
-		Causes: alike(above("dist/certificate-names-host", "handshake/*"), slices.Collect(maps.Keys(renewals))...),
+		Causes: Alike(NeedsMesh("dist/certificate-names-host", "handshake/*"), slices.Collect(maps.Keys(renewals))...),
 		Judge: func(v *view.View) []Finding {
 			pods := members(v)
 			of, by := taken(pods, func(p *view.Pod) bool {

@@ -13,7 +13,7 @@ func distReachable() Check {
 		ID: "dist/port-reachable", Title: "speaks the distribution protocol to every peer", Rung: Dist, Level: Required, Scenario: "formation",
 		Why:    "Every pair of nodes holds a connection of its own, and either may have to make it: each must be reachable from each. An accepted connection is not enough, a sidecar accepts for dead peers too.",
 		Source: "https://www.erlang.org/doc/apps/erts/erl_dist_protocol.html#distribution-handshake",
-		Causes: reach(aboveDist(), "loopback-only"),
+		Causes: Alike(NeedsListener(), append(unreachedCodes(), "loopback-only")...),
 		Judge: func(v *view.View) []Finding {
 			return eachPair(v, func(q *view.Pod) []view.Dial { return q.ToDist }, dialled)
 		},

@@ -11,7 +11,7 @@ func distSamePort() Check {
 		ID: "dist/same-port", Title: "uses one distribution port on all nodes that have no epmd", Rung: Dist, Level: Required, Scenario: "formation",
 		Why:    "Without epmd a node takes its own port for that of its peers: one that listens elsewhere is dialled in vain and dials in vain.",
 		Source: "https://www.erlang.org/doc/apps/kernel/kernel_app.html (erl_epmd_node_listen_port)",
-		Causes: map[string][]string{"other-port": append([]string{"dist/port-reachable"}, aboveDist()...)},
+		Causes: map[string][]string{"other-port": NeedsListener()},
 		Judge: func(v *view.View) []Finding {
 			pods := members(v)
 			if len(pods) > 0 && !v.EPMDLess() {

@@ -11,7 +11,7 @@ func distTLSEverywhere() Check {
 		ID: "dist/tls-everywhere", Title: "speaks distribution over TLS on every node, or on none", Rung: Dist, Level: Required, Scenario: "formation",
 		Why:    "A node that begins with a TLS handshake and one that begins with its name end each other's connections, and neither says why: the one waits for bytes that do not come, the other logs an alert.",
 		Source: "https://www.erlang.org/doc/apps/ssl/ssl_distribution.html",
-		Causes: map[string][]string{"mixed": append([]string{"dist/port-reachable"}, aboveDist()...)},
+		Causes: map[string][]string{"mixed": NeedsListener()},
 		Judge: func(v *view.View) []Finding {
 			pods := members(v)
 			usual := most(pods, speaks)

@@ -15,9 +15,7 @@ func dnsMatchesPods() Check {
 		ID: "dns/a-records-match-pods", Title: "lists exactly its ready pods in DNS, asked from every pod", Rung: DNS, Level: Required, Scenario: "formation",
 		Why:    "Discovery connects to what DNS answers: a missing address is a peer that is never looked for, a foreign one is a connection to somebody else.",
 		Source: "https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/#a-aaaa-records",
-		Causes: map[string][]string{
-			"dns-nxdomain": above(), "dns-empty": above(), "dns-missing": above(), "dns-foreign": above(),
-		},
+		Causes: Alike(NeedsMesh(), "dns-nxdomain", "dns-empty", "dns-missing", "dns-foreign"),
 		Judge: func(v *view.View) []Finding {
 			if v.Profile.Service == "" {
 				return []Finding{{Subject: onService(v), Outcome: NotApplicable, Message: "there is no Service whose name could be asked for"}}

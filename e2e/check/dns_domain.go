@@ -13,7 +13,7 @@ func dnsDomain() Check {
 		ID: "dns/cluster-domain", Title: "looks for its peers in the cluster's own domain", Rung: DNS, Level: Required, Scenario: "formation",
 		Why:    "The domain is cluster.local in most clusters, not in all. A name with another one does not exist, however well the Service is.",
 		Source: "https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/",
-		Causes: map[string][]string{"wrong-domain": above("dns/*", "discovery/*")},
+		Causes: map[string][]string{"wrong-domain": NeedsMesh("dns/*", "discovery/*")},
 		Judge: func(v *view.View) []Finding {
 			return eachAsking(v, func(p *view.Pod, a inquiries, f *Finding) {
 				own := domain(p)

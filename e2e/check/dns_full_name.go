@@ -12,7 +12,7 @@ func dnsFullName() Check {
 		ID: "dns/name-asked-in-full", Title: "asks DNS for its Service by the whole name", Rung: DNS, Level: Latent, Scenario: "formation",
 		Why:    "inet_res:lookup does not go through the search list of resolv.conf: it asks for a short name as it is, gets nothing, and says so to nobody.",
 		Source: "https://github.com/phoenixframework/dns_cluster/issues/10",
-		Causes: map[string][]string{"short-name": above("dns/*", "discovery/*")},
+		Causes: map[string][]string{"short-name": NeedsMesh("dns/*", "discovery/*")},
 		Judge: func(v *view.View) []Finding {
 			return eachAsking(v, func(p *view.Pod, a inquiries, f *Finding) {
 				full := fullName(v, p)

@@ -14,7 +14,7 @@ func dnsPeersExist() Check {
 		ID: "dns/peers-exist", Title: "asks DNS for peers that exist", Rung: DNS, Level: Required, Scenario: "formation",
 		Why:    "Whoever asks for names that nobody has finds nobody, and mostly says nothing: pods of another namespace in a list, a Service that a chart's release or a prefix of kustomize's has renamed, a port that it does not name. The record _PORT._tcp.SERVICE is there for the Service's port of that name only.",
 		Source: "https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/#srv-records",
-		Causes: alike(above("dns/*", "discovery/*"), "no-such-name", "no-such-port", "no-such-service"),
+		Causes: Alike(NeedsMesh("dns/*", "discovery/*"), "no-such-name", "no-such-port", "no-such-service"),
 		Judge: func(v *view.View) []Finding {
 			pods, ready, hosts := members(v), false, map[string]bool{}
 			for _, p := range pods {

@@ -13,10 +13,7 @@ func dnsResolver() Check {
 		ID: "dns/resolver-answers", Title: "gets answers from the resolver of every pod", Rung: DNS, Level: Required, Scenario: "formation",
 		Why:    "A node asks the server in its pod's resolv.conf. Where that one is out of reach, discovery finds nobody, and each question may stop net_kernel for seconds.",
 		Source: "https://kubernetes.io/docs/tasks/administer-cluster/dns-debugging-resolution/",
-		Causes: map[string][]string{
-			"filtered": above("dns/*", "discovery/*"), "refused": above("dns/*", "discovery/*"), "unreachable": above("dns/*", "discovery/*"),
-			"servfail": above("dns/*", "discovery/*"), "declined": above("dns/*", "discovery/*"),
-		},
+		Causes: Alike(NeedsMesh("dns/*", "discovery/*"), "filtered", "refused", "unreachable", "servfail", "declined"),
 		Judge: func(v *view.View) []Finding {
 			if v.Profile.Service == "" {
 				return []Finding{{Subject: onService(v), Outcome: NotApplicable, Message: "there is no Service whose name could be asked for"}}

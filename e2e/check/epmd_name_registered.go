@@ -14,8 +14,8 @@ func epmdNameRegistered() Check {
 		Why:    "A node registers once, at its start. Without its name in epmd no peer learns its port: links that are there stay, and the next join or restart fails.",
 		Source: "https://www.erlang.org/doc/apps/erts/erl_dist_protocol.html#register-a-node-in-epmd",
 		Causes: map[string][]string{
-			"not-registered":    append(registered[1:len(registered):len(registered)], append([]string{"dist/port-reachable"}, aboveDist()...)...),
-			"registration-lost": append([]string{"epmd/one-name", "epmd/port-as-declared"}, recoveries...),
+			"not-registered":    NeedsEPMD(),
+			"registration-lost": {"epmd/one-name", "epmd/port-as-declared", "recovery/*", "rollout/*"},
 		},
 		Judge: ofEPMD(nameRegistered),
 	}

@@ -12,7 +12,7 @@ func epmdReachable() Check {
 		ID: "epmd/reachable", Title: "answers as epmd to every peer", Rung: EPMD, Level: Required, Scenario: "formation",
 		Why:    "A peer asks epmd on port 4369 for the distribution port before it can connect. Without an answer nobody joins that node.",
 		Source: "https://www.erlang.org/doc/apps/erts/erl_dist_protocol.html#epmd-protocol",
-		Causes: reach(aboveEPMD(), "loopback-only"),
+		Causes: Alike(NeedsEPMD(), append(unreachedCodes(), "loopback-only")...),
 		Judge: func(v *view.View) []Finding {
 			if v.EPMDLess() {
 				return withoutEPMD(v)

@@ -14,7 +14,7 @@ func epmdRegistrationType() Check {
 		ID: "epmd/registration-type", Title: "registers its nodes as visible ones", Rung: EPMD, Level: Latent, Scenario: "formation",
 		Why:    "A node started with -hidden is in nobody's nodes(), takes no part in global and is introduced to no third node: each of its links has to be asked for.",
 		Source: "https://www.erlang.org/doc/system/distributed.html#hidden-nodes",
-		Causes: map[string][]string{"hidden": above()},
+		Causes: map[string][]string{"hidden": NeedsMesh()},
 		Judge:  ofEPMD(registrationType),
 	}
 }

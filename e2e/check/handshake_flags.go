@@ -13,7 +13,7 @@ func handshakeFlags() Check {
 		ID: "handshake/flags", Title: "has on every node the flags that its peers demand", Rung: Handshake, Level: Required, Scenario: "formation",
 		Why:    "A node turns away a peer that lacks a mandatory distribution flag. OTP 26 and later demand more than OTP 25: a node of OTP 23, or one that only pretends to be a node, is refused by them.",
 		Source: "https://www.erlang.org/doc/apps/erts/erl_dist_protocol.html#distribution-flags",
-		Causes: map[string][]string{"flags-missing": above("handshake/cookie-accepted", "handshake/wrong-cookie-refused")},
+		Causes: map[string][]string{"flags-missing": NeedsMesh("handshake/cookie-accepted", "handshake/wrong-cookie-refused")},
 		Judge:  eachNode(flags),
 	}
 }

@@ -15,7 +15,7 @@ func handshakeNameAsAddressed() Check {
 		ID: "handshake/name-as-addressed", Title: "calls every node by an address of its own pod", Rung: Handshake, Level: Required, Scenario: "formation",
 		Why:    "A peer connects to NAME@HOST by dialling HOST, and hangs up on a node that answers with another name. The host part has to be the pod's address, or a name that leads to it.",
 		Source: "https://www.erlang.org/doc/apps/erts/erl_dist_protocol.html#distribution-handshake",
-		Causes: map[string][]string{"short-name": above(), "other-host": above(), "no-host": above()},
+		Causes: Alike(NeedsMesh(), "short-name", "other-host", "no-host"),
 		Judge:  eachNode(addressed),
 	}
 }

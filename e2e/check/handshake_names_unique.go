@@ -12,7 +12,7 @@ func handshakeNamesUnique() Check {
 		ID: "handshake/names-unique", Title: "gives every node a name of its own", Rung: Handshake, Level: Required, Scenario: "formation",
 		Why:    "Nodes know each other by name: two with the same one take each other for a reconnect of the same node, and neither connects to the other (\"name seems to be in use\").",
 		Source: "https://www.erlang.org/doc/system/distributed.html#nodes",
-		Causes: map[string][]string{"same-name": above("handshake/name-as-addressed")},
+		Causes: map[string][]string{"same-name": NeedsMesh("handshake/name-as-addressed")},
 		Judge: func(v *view.View) []Finding {
 			bearers := map[string][]*view.Pod{}
 			for _, p := range members(v) {

@@ -12,7 +12,7 @@ func imageAvailable() Check {
 		ID: "image/available", Title: "has its images on the nodes", Rung: Image, Level: Required, Scenario: "formation",
 		Why:    "A pod whose image cannot be built or pulled never starts; every later symptom is a shadow of that.",
 		Source: "https://kubernetes.io/docs/concepts/containers/images/",
-		Causes: map[string][]string{"image-failed": withoutImage(), "not-pulled": withoutImage()},
+		Causes: Alike(From(Pods), "image-failed", "not-pulled"),
 		Judge: func(v *view.View) []Finding {
 			var all []Finding
 			for _, im := range v.Images() {
@@ -31,10 +31,6 @@ func imageAvailable() Check {
 			return all
 		},
 	}
-}
-
-func withoutImage() []string {
-	return append([]string{"pods/*", "service/*", "vm/*", "dns/*", "probe/*"}, aboveVM()...)
 }
 
 // pulled are the findings about an image that the nodes have to pull: one for each pod that waits for it, since a node may have

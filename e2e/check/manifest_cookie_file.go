@@ -13,7 +13,7 @@ func manifestCookieFile() Check {
 		ID: "manifest/cookie-file-mode", Title: "mounts its cookie file for the owner alone", Rung: Manifest, Level: Latent, Scenario: "formation",
 		Why:    "The VM refuses a .erlang.cookie that others may read and does not start. Secrets are mounted with mode 0644, and fsGroup makes a file group-readable whatever its mode is.",
 		Source: "https://github.com/erlang/otp/blob/master/lib/kernel/src/auth.erl (check_attributes)",
-		Causes: map[string][]string{"too-open": append(upFrom("probe"), "pods/*", "vm/*", "dns/*"), "fs-group": append(upFrom("probe"), "pods/*", "vm/*", "dns/*")},
+		Causes: Alike(From(DNS, "pods/*", "vm/*"), "too-open", "fs-group"),
 		Judge: func(v *view.View) []Finding {
 			return eachWorkload(v, func(m *manifests, w *workload, f *Finding) {
 				for _, p := range m.places(w) {

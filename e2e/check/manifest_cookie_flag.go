@@ -12,7 +12,7 @@ func manifestCookieFlag() Check {
 		ID: "manifest/cookie-flag", Title: "has no cookie flag that the VM ignores", Rung: Manifest, Level: Required, Scenario: "formation",
 		Why:    "The VM ignores -cookie without a word and makes up a random cookie for each container: every node refuses every other.",
 		Source: "https://www.erlang.org/doc/apps/erts/erl_cmd.html (-cookie, -setcookie)",
-		Causes: map[string][]string{"misspelt": above("vm/cookie-flag", "handshake/*")},
+		Causes: map[string][]string{"misspelt": NeedsMesh("vm/cookie-flag", "handshake/*")},
 		Judge: func(v *view.View) []Finding {
 			return eachWorkload(v, func(m *manifests, w *workload, f *Finding) {
 				var wrong []string

@@ -12,7 +12,7 @@ func manifestCookieReaches() Check {
 		ID: "manifest/cookie-reaches-vm", Title: "gives the VM the cookie, and not only its command line tool", Rung: Manifest, Level: Latent, Scenario: "formation",
 		Why:    "relx's start script uses RELX_COOKIE for ping, rpc and remote_console only: a node in the foreground takes its cookie from vm.args, and from a random file where there is none.",
 		Source: "https://github.com/erlware/relx/blob/main/priv/templates/extended_bin",
-		Causes: map[string][]string{"tool-only": above("handshake/*")},
+		Causes: map[string][]string{"tool-only": NeedsMesh("handshake/*")},
 		Judge: func(v *view.View) []Finding {
 			taken := len(accepting(v)) > 0 && len(accepting(v)) == len(members(v))
 			return eachWorkload(v, func(m *manifests, w *workload, f *Finding) {

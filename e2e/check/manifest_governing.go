@@ -13,10 +13,7 @@ func manifestGoverning() Check {
 		// answers for any endpoint that has a host name), so a cluster IP is no fault here. service/headless is about the Service's own.
 		Why:    "The names POD.SERVICE.NAMESPACE.svc of a StatefulSet's pods exist only under the Service that serviceName names.",
 		Source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#stable-network-id",
-		Causes: map[string][]string{
-			"no-name":       append(upFrom("dns"), "service/*"),
-			"names-nothing": append(upFrom("dns"), "service/*"),
-		},
+		Causes: Alike(From(Service), "no-name", "names-nothing"),
 		Judge: func(v *view.View) []Finding {
 			return eachWorkload(v, func(m *manifests, w *workload, f *Finding) {
 				if w.Kind != "StatefulSet" {

@@ -12,7 +12,7 @@ func manifestHost() Check {
 		ID: "manifest/host-resolves", Title: "names its nodes by hosts that their peers can reach", Rung: Manifest, Level: Required, Scenario: "formation",
 		Why:    "A peer of NAME@HOST dials HOST. DNS has a pod's own name only below the Service that governs its StatefulSet: POD.SERVICE.NAMESPACE.svc. A Deployment's pods have none, and a machine's address is not the pod's.",
 		Source: "https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/#pods",
-		Causes: alike(append(upFrom("dns"), "pods/*", "vm/*"), "not-in-dns", "other-service", "alone", "of-the-machine"),
+		Causes: Alike(From(DNS, "pods/*", "vm/*"), "not-in-dns", "other-service", "alone", "of-the-machine"),
 		Judge: func(v *view.View) []Finding {
 			return eachWorkload(v, func(m *manifests, w *workload, f *Finding) {
 				if w.Spec.Template.Spec.HostNetwork {

@@ -11,7 +11,7 @@ func manifestHostNetwork() Check {
 		ID: "manifest/host-network", Title: "has a network of its own in each pod", Rung: Manifest, Level: Latent, Scenario: "formation",
 		Why:    "Pods in their host's network share its epmd and its ports: the second on a host cannot take the distribution port, and the node's epmd is open to whoever reaches the host.",
 		Source: "https://kubernetes.io/docs/concepts/security/pod-security-standards/#baseline",
-		Causes: map[string][]string{"shared": append(upFrom("probe"), "pods/*", "dns/*")},
+		Causes: map[string][]string{"shared": From(DNS, "pods/*")},
 		Judge: func(v *view.View) []Finding {
 			return eachWorkload(v, func(_ *manifests, w *workload, f *Finding) {
 				if w.Spec.Template.Spec.HostNetwork {

@@ -13,7 +13,7 @@ func manifestName() Check {
 		ID: "manifest/name-per-pod", Title: "gives each pod a node name of its own", Rung: Manifest, Level: Required, Scenario: "formation",
 		Why:    "Nodes of one name are one node to their peers: a connection to the second ends the one to the first, and a name with a fixed host leads all dials to the same place.",
 		Source: "https://kubernetes.io/docs/tasks/inject-data-application/environment-variable-expose-pod-information/",
-		Causes: map[string][]string{"same-name": upFrom("epmd"), "fixed-address": upFrom("epmd")},
+		Causes: Alike(From(EPMD), "same-name", "fixed-address"),
 		Judge: func(v *view.View) []Finding {
 			return eachWorkload(v, func(m *manifests, w *workload, f *Finding) {
 				if w.replicas() < 2 {

@@ -14,7 +14,7 @@ func manifestPolicy() Check {
 		Why:    "A policy that selects a pod forbids all that it does not list. Peers need epmd's port and the distribution port of each other, and DNS to find each other.",
 		Source: "https://kubernetes.io/docs/concepts/services-networking/network-policies/",
 		Causes: map[string][]string{
-			"peers-closed": upFrom("epmd"), "epmd-closed": upFrom("epmd"), "dist-closed": upFrom("dist"), "dns-closed": above("dns/*", "discovery/*"),
+			"peers-closed": From(EPMD), "epmd-closed": From(EPMD), "dist-closed": From(Dist), "dns-closed": NeedsMesh("dns/*", "discovery/*"),
 		},
 		Judge: func(v *view.View) []Finding {
 			return eachWorkload(v, func(m *manifests, w *workload, f *Finding) {

@@ -14,7 +14,7 @@ func manifestRole() Check {
 		ID: "manifest/role-bound", Title: "gives the role that reads its peers to the account of its pods", Rung: Manifest, Level: Required, Scenario: "formation",
 		Why:    "A role gives nothing to anybody until it is bound. Without that the API server answers 403 to each look for peers, and each node stays alone.",
 		Source: "https://kubernetes.io/docs/reference/access-authn-authz/rbac/#rolebinding-and-clusterrolebinding",
-		Causes: map[string][]string{"unbound": whole, "other-account": whole},
+		Causes: Alike(NeedsLinks(), "unbound", "other-account"),
 		Judge: func(v *view.View) []Finding {
 			r, bad := readRBAC(v)
 			return eachWorkload(v, func(_ *manifests, w *workload, f *Finding) {

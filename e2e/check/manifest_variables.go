@@ -14,10 +14,7 @@ func manifestVariables() Check {
 		ID: "manifest/variables-set", Title: "sets the variables that its command lines use", Rung: Manifest, Level: Required, Scenario: "formation",
 		Why:    "Kubernetes leaves $(NAME) as it is when the container has no such variable, and a start script makes nothing of ${NAME}: a node called shop@ does not start, or is somebody else.",
 		Source: "https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables/",
-		Causes: map[string][]string{
-			"left-as-is": append(upFrom("probe"), "pods/*", "vm/*", "dns/*"),
-			"unset":      append(upFrom("probe"), "pods/*", "vm/*", "dns/*"),
-		},
+		Causes: Alike(From(DNS, "pods/*", "vm/*"), "left-as-is", "unset"),
 		Judge: func(v *view.View) []Finding {
 			return eachWorkload(v, func(m *manifests, w *workload, f *Finding) {
 				seen := environment(v, w)

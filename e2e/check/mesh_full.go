@@ -13,7 +13,7 @@ func meshFull() Check {
 		ID: "mesh/full", Title: "sees every node from every node", Rung: Mesh, Level: Required, Scenario: "formation",
 		Why:    "nodes() on one node says nothing about the others: links are made by either side and lost by either side. Only all views together are the mesh.",
 		Source: "https://www.erlang.org/doc/system/distributed.html#node-connections",
-		Causes: map[string][]string{"not-in-view": after("mesh/full"), "stale-node": after("mesh/full"), "too-few": after("mesh/full")},
+		Causes: Alike(NeedsMesh(), "not-in-view", "stale-node", "too-few"),
 		Judge:  forFullMesh(undisturbed(judgeFull)),
 	}
 }

@@ -13,7 +13,7 @@ func meshLinksAlive() Check {
 		ID: "mesh/links-alive", Title: "hears something on every link within the time of its ticks", Rung: Mesh, Level: Required, Scenario: "formation",
 		Why:    "A link whose packets are dropped stays in nodes() until net_ticktime runs out, a minute by default, while every message on it is lost. The kernel knows at once how long it has heard nothing.",
 		Source: "https://www.erlang.org/doc/apps/kernel/kernel_app.html (net_ticktime, net_tickintensity)",
-		Causes: map[string][]string{"no-data": after("mesh/links-alive"), "backing-off": after("mesh/links-alive")},
+		Causes: Alike(NeedsMesh(), "no-data", "backing-off"),
 		Judge: undisturbed(forCluster(func(v *view.View) []Finding {
 			pods := members(v)
 			peers := v.Peers(pods)

@@ -15,7 +15,7 @@ func meshLinksMatchViews() Check {
 		ID: "mesh/links-match-views", Title: "holds a connection for every name in its views, and no other", Rung: Mesh, Level: Required, Scenario: "formation",
 		Why:    "nodes() is what the VM believes; the kernel's socket table is what there is. A name without a connection is a peer that hears nothing.",
 		Source: "https://man7.org/linux/man-pages/man7/sock_diag.7.html",
-		Causes: map[string][]string{"name-without-link": after("mesh/links-match-views"), "link-without-name": after("mesh/links-match-views")},
+		Causes: Alike(NeedsMesh(), "name-without-link", "link-without-name"),
 		Judge:  undisturbed(linksMatchViews),
 	}
 }

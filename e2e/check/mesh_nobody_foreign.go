@@ -11,7 +11,7 @@ func meshNobodyForeign() Check {
 		ID: "mesh/nobody-foreign", Title: "has nobody in the mesh who does not belong there", Rung: Mesh, Level: Required, Scenario: "formation",
 		Why:    "Whoever shares the cookie and is found once is in the cluster with all rights: another application behind the same Service becomes part of this one.",
 		Source: "https://www.erlang.org/doc/system/distributed.html#security",
-		Causes: map[string][]string{"foreign-node": after("mesh/nobody-foreign"), "not-alone": after("mesh/nobody-foreign")},
+		Causes: Alike(NeedsMesh(), "foreign-node", "not-alone"),
 		Judge: undisturbed(func(v *view.View) []Finding {
 			m := meshRoll(v)
 			var all []Finding

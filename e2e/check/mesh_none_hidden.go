@@ -11,7 +11,7 @@ func meshNoneHidden() Check {
 		ID: "mesh/none-hidden", Title: "has no member that only nodes(hidden) shows", Rung: Mesh, Level: Latent, Scenario: "formation",
 		Why:    "A member behind a hidden link is connected and yet not in nodes(): process groups, global and libraries that walk nodes() pass it over.",
 		Source: "https://www.erlang.org/doc/system/distributed.html#hidden-nodes",
-		Causes: map[string][]string{"hidden-member": after("mesh/none-hidden")},
+		Causes: map[string][]string{"hidden-member": NeedsMesh()},
 		Judge: undisturbed(func(v *view.View) []Finding {
 			m := meshRoll(v)
 			call := v.Membership(m.pods, m.at)

@@ -11,7 +11,7 @@ func meshOneComponent() Check {
 		ID: "mesh/one-component", Title: "is one cluster, not several", Rung: Mesh, Level: Required, Scenario: "formation",
 		Why:    "Nodes that start at the same time and find nobody may each found a cluster of their own. Each looks healthy from inside, and they never meet.",
 		Source: "https://github.com/rabbitmq/rabbitmq-server/issues/13043",
-		Causes: map[string][]string{"separate-clusters": append(after("mesh/one-component"), "discovery/alive")},
+		Causes: map[string][]string{"separate-clusters": NeedsMesh("discovery/alive")},
 		Judge:  forCluster(undisturbed(oneComponent)),
 	}
 }

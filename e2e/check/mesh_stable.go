@@ -15,7 +15,7 @@ func meshStable() Check {
 		ID: "mesh/stable", Title: "keeps the full mesh while nothing happens", Rung: Mesh, Level: Required, Scenario: "formation",
 		Why:    "A mesh that tears itself apart and heals (an address that comes and goes in DNS, overlapping partitions) looks full at every second glance.",
 		Source: "https://www.erlang.org/doc/apps/kernel/kernel_app.html (prevent_overlapping_partitions)",
-		Causes: map[string][]string{"flapping": after("mesh/stable")},
+		Causes: map[string][]string{"flapping": NeedsMesh()},
 		Judge: undisturbed(forCluster(func(v *view.View) []Finding {
 			first, formed := v.FirstFull(0)
 			if !formed {

@@ -13,7 +13,7 @@ func podsReady() Check {
 		Why:    "A headless Service lists only Ready pods unless it publishes the others too: a pod that is not Ready may be invisible to its peers.",
 		Source: "https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/#a-aaaa-records",
 		// A start that is not over may have helpers of its own registered with epmd.
-		Causes: map[string][]string{"not-ready": above("dns/*", "epmd/one-name")},
+		Causes: map[string][]string{"not-ready": NeedsMesh("dns/*", "epmd/one-name")},
 		Judge: func(v *view.View) []Finding {
 			var all []Finding
 			for _, p := range members(v) {

@@ -43,8 +43,8 @@ func notDeployed(v *view.View, pods []*view.Pod) bool {
 
 // stopped gives every way of not running the same consequences: nothing is seen of a VM that is not there.
 func stopped() map[string][]string {
-	all := append([]string{"pods/ready", "vm/*", "dns/*", "probe/*"}, aboveVM()...)
-	m := map[string][]string{"not-created": all, "not-running": all, "restarting": all, "restarted": above("pods/ready", "dns/a-records-match-pods")}
+	all := From(DNS, "pods/ready", "vm/*")
+	m := map[string][]string{"not-created": all, "not-running": all, "restarting": all, "restarted": NeedsMesh("pods/ready", "dns/a-records-match-pods")}
 	for _, c := range crashes {
 		m[c.code] = all
 	}

@@ -106,9 +106,9 @@ func conclusions(list []view.Dial, numbers int) []*view.Dial {
 	return decided
 }
 
-// reach gives every way of not reaching a port the same consequences.
-func reach(ids []string, also ...string) map[string][]string {
-	return alike(ids, append([]string{"refused", "filtered", "unreachable", "silent", "not-speaking"}, also...)...)
+// unreachedCodes are the diagnoses that unreached makes: every way of not reaching a port.
+func unreachedCodes() []string {
+	return []string{"refused", "filtered", "unreachable", "silent", "not-speaking"}
 }
 
 // unreached turns an outcome other than ok into a diagnosis. A closed port and a filtered one have

@@ -15,7 +15,7 @@ func recoveryPodDelete() Check {
 		ID: "recovery/pod-delete", Title: "takes the replacement of a deleted pod into the mesh", Rung: Recovery, Level: Required, Scenario: "recovery",
 		Why:    "Pods are replaced at every rollout, drain and eviction. A discovery that looks once, or that dies on the first dead address, leaves the newcomer alone.",
 		Source: "https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-lifetime",
-		Causes: map[string][]string{"no-replacement": after("recovery/pod-delete"), "replacement-alone": {"recovery/full-again"}, "replacement-lost": {"recovery/full-again"}},
+		Causes: map[string][]string{"no-replacement": NeedsMesh(), "replacement-alone": {"recovery/full-again"}, "replacement-lost": {"recovery/full-again"}},
 		Judge: forCluster(func(v *view.View) []Finding {
 			d, ok := deleted(v)
 			if !ok {

@@ -3,7 +3,7 @@ package check
 // All are the checks, lowest rung first; the order is the order of explanation. That a pod is Ready (pods/ready) comes after the
 // rung vm and not with its own: a VM that is started wrongly is why its pod is not Ready, and what explains comes first.
 func All() []Check {
-	return tied([]Check{
+	all := []Check{
 		manifestAPI(),
 		manifestVariables(),
 		manifestName(),
@@ -83,7 +83,12 @@ func All() []Check {
 		rolloutReplacesAll(),
 		rolloutHandsOver(),
 		consoleCommands(),
-	})
+	}
+	LinkCauses(all)
+	for i := range all {
+		all[i] = withDependencies(all[i])
+	}
+	return all
 }
 
 // IDs are those of all checks.

@@ -11,7 +11,7 @@ func serviceHeadless() Check {
 		ID: "service/headless", Title: "has a headless Service", Rung: Service, Level: Required, Scenario: "formation", Static: true,
 		Why:    "Only a headless Service resolves to its pods. One with a cluster IP resolves to that address: every node would ask for itself or for one peer, under a name that no node has.",
 		Source: "https://kubernetes.io/docs/concepts/services-networking/service/#headless-services",
-		Causes: map[string][]string{"not-headless": above("dns/*", "discovery/*"), "no-service": above("dns/*", "discovery/*")},
+		Causes: Alike(NeedsMesh("dns/*", "discovery/*"), "not-headless", "no-service"),
 		Judge: func(v *view.View) []Finding {
 			f := Finding{Subject: onService(v), Of: images(v), Outcome: Pass}
 			s, ok := v.Service()

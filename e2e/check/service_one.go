@@ -13,7 +13,7 @@ func serviceOne() Check {
 		ID: "service/one-application", Title: "has a Service that selects this application only", Rung: Service, Level: Latent, Scenario: "formation", Static: true,
 		Why:    "Every address behind the Service is taken for a peer. A pod of a Job or of another application there is dialled in each round, and never answers as a node.",
 		Source: "https://github.com/mrluc/peerage/issues/18",
-		Causes: map[string][]string{"job": above("dns/*", "epmd/*"), "two-applications": upFrom("dns")},
+		Causes: map[string][]string{"job": NeedsMesh("dns/*", "epmd/*"), "two-applications": From(DNS)},
 		Judge: func(v *view.View) []Finding {
 			m, blind := static(v)
 			if blind != nil {

@@ -12,7 +12,7 @@ func servicePublishes() Check {
 		ID: "service/publishes-not-ready", Title: "has its pods' names in DNS before they are ready", Rung: Service, Level: Advice, Scenario: "formation", Static: true,
 		Why:    "Nodes that are named after their pods' DNS names reach each other only by them. Where a pod gets its name when it is ready, and is ready when it has peers, all wait for each other.",
 		Source: "https://github.com/vernemq/docker-vernemq/issues/265",
-		Causes: map[string][]string{"hidden-until-ready": above("dns/*", "discovery/*")},
+		Causes: map[string][]string{"hidden-until-ready": NeedsMesh("dns/*", "discovery/*")},
 		Judge: func(v *view.View) []Finding {
 			return eachWorkload(v, func(m *manifests, w *workload, f *Finding) {
 				s := m.named(w.Spec.ServiceName)

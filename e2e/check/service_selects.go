@@ -13,7 +13,7 @@ func serviceSelects() Check {
 		ID: "service/selects-pods", Title: "has a Service whose selector fits its pods", Rung: Service, Level: Required, Scenario: "formation", Static: true,
 		Why:    "A Service finds its pods by their labels alone. One letter off, and its name has no address: every node looks for peers in an empty list, without an error.",
 		Source: "https://kubernetes.io/docs/concepts/services-networking/service/#services-in-kubernetes",
-		Causes: map[string][]string{"selects-nothing": above("service/headless", "dns/*", "discovery/*"), "no-service": above("service/headless", "dns/*", "discovery/*")},
+		Causes: Alike(NeedsMesh("service/headless", "dns/*", "discovery/*"), "selects-nothing", "no-service"),
 		Judge: func(v *view.View) []Finding {
 			if len(v.Objects("")) == 0 {
 				return selectsRunning(v)

@@ -12,7 +12,7 @@ func vmConnectsAll() Check {
 		ID: "mesh/connects-all", Title: "completes the mesh from any one link", Rung: Mesh, Level: Latent, Scenario: "formation",
 		Why:    "With connect_all false a node connects to those only that its discovery names; the mesh has a hole wherever one round missed a peer.",
 		Source: "https://www.erlang.org/doc/apps/kernel/kernel_app.html (connect_all)",
-		Causes: map[string][]string{"partial": whole},
+		Causes: map[string][]string{"partial": NeedsLinks()},
 		Judge: forFullMesh(func(v *view.View) []Finding {
 			return eachKernel(v, func(p *view.Pod, k *recording.Kernel, f *Finding) {
 				if k.ConnectAll == "false" {

@@ -12,7 +12,7 @@ func vmCookieFlag() Check {
 		ID: "vm/cookie-flag", Title: "starts its VM with -setcookie, not -cookie", Rung: VM, Level: Required, Scenario: "formation",
 		Why:    "The VM ignores -cookie without a word and makes up a random cookie for each container: every node refuses every other.",
 		Source: "https://www.erlang.org/doc/apps/erts/erl_cmd.html (-cookie, -setcookie)",
-		Causes: map[string][]string{"misspelt": above("handshake/*")},
+		Causes: map[string][]string{"misspelt": NeedsMesh("handshake/*")},
 		Judge: func(v *view.View) []Finding {
 			return eachVM(v, func(p *view.Pod, vm *recording.VM, f *Finding) {
 				_, wrong := recording.Flag(vm.Args, "-cookie")

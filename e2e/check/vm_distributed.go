@@ -12,7 +12,7 @@ func vmDistributed() Check {
 		ID: "vm/distributed", Title: "runs a distributed VM", Rung: VM, Level: Required, Scenario: "formation",
 		Why:    "A VM that was started without a name has no distribution at all: it opens no port, and epmd does not know it. That looks like a closed port, and is none.",
 		Source: "https://www.erlang.org/doc/system/distributed.html#nodes",
-		Causes: map[string][]string{"not-distributed": append(upFrom("dns"), "vm/*", "pods/ready")},
+		Causes: map[string][]string{"not-distributed": From(DNS, "vm/*", "pods/ready")},
 		Judge: func(v *view.View) []Finding {
 			return eachVM(v, func(p *view.Pod, vm *recording.VM, f *Finding) {
 				// A node may also be named by its own code, once it runs (net_kernel:start): then it has said its name.

@@ -13,7 +13,7 @@ func vmEPMDPort() Check {
 		ID: "vm/epmd-port-same", Title: "uses one epmd port everywhere", Rung: VM, Level: Required, Scenario: "formation",
 		Why:    "A node looks for its peers' epmd at the port that its own has. One with another ERL_EPMD_PORT finds nobody, and nobody finds it.",
 		Source: "https://www.erlang.org/doc/apps/erts/epmd_cmd.html#environment-variables",
-		Causes: map[string][]string{"differs": upFrom("epmd")},
+		Causes: map[string][]string{"differs": From(EPMD)},
 		Judge: func(v *view.View) []Finding {
 			pods := members(v)
 			port := func(p *view.Pod) string {

@@ -12,7 +12,7 @@ func vmHidden() Check {
 		ID: "vm/hidden", Title: "shows its nodes to each other", Rung: VM, Level: Required, Scenario: "formation",
 		Why:    "A hidden node is in nobody's nodes() and is left out of global and pg: to its peers it is not there, though they are connected.",
 		Source: "https://www.erlang.org/doc/system/distributed.html#hidden-nodes",
-		Causes: map[string][]string{"hidden": above("epmd/registration-type", "handshake/allowed", "handshake/acceptor-prompt", "handshake/name*", "handshake/flags", "handshake/wrong-cookie-refused")},
+		Causes: map[string][]string{"hidden": NeedsMesh("epmd/registration-type", "handshake/allowed", "handshake/acceptor-prompt", "handshake/name*", "handshake/flags", "handshake/wrong-cookie-refused")},
 		Judge: func(v *view.View) []Finding {
 			pods := members(v)
 			shown := having(pods, showing, "normal")

@@ -12,7 +12,7 @@ func vmLongNames() Check {
 		ID: "vm/long-names", Title: "uses long node names everywhere", Rung: VM, Level: Required, Scenario: "formation",
 		Why:    "A node with a short name refuses every peer whose host has a dot in it, and an address has three: long and short names never connect.",
 		Source: "https://www.erlang.org/doc/system/distributed.html#nodes",
-		Causes: map[string][]string{"short-among-long": above("dist/*", "handshake/*", "discovery/*"), "short-names": above("dist/*", "handshake/*", "discovery/*")},
+		Causes: Alike(NeedsMesh("dist/*", "handshake/*", "discovery/*"), "short-among-long", "short-names"),
 		Judge: func(v *view.View) []Finding {
 			pods := members(v)
 			long := having(pods, naming, "longnames")

@@ -8,18 +8,12 @@ import (
 	"meshproof.dev/meshproof/e2e/view"
 )
 
-// nameless gives every way of having no whole name the same consequences: the node is not there, or not under that name.
-func nameless() map[string][]string {
-	all := append(upFrom("dns"), "vm/long-names", "pods/ready")
-	return map[string][]string{"no-host": all, "placeholder": all, "empty": all}
-}
-
 func vmName() Check {
 	return Check{
 		ID: "vm/name-complete", Title: "starts its VM with a whole node name", Rung: VM, Level: Required, Scenario: "formation",
 		Why:    "A start script puts nothing in the place of a variable that is not set: the VM is told -name shop@ and stops, or takes a name that no peer looks for.",
 		Source: "https://www.erlang.org/doc/apps/erts/erl_cmd.html (-name)",
-		Causes: nameless(),
+		Causes: Alike(From(DNS, "vm/long-names", "pods/ready"), "no-host", "placeholder", "empty"),
 		Judge: func(v *view.View) []Finding {
 			return eachVM(v, func(p *view.Pod, vm *recording.VM, f *Finding) {
 				name, by := nodeName(vm)

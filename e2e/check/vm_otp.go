@@ -12,7 +12,7 @@ func vmOTP() Check {
 		ID: "mesh/otp-spread", Title: "runs OTP releases that are made for each other", Rung: Mesh, Level: Latent, Scenario: "formation",
 		Why:    "OTP promises that a node talks to those up to two releases older. Further apart they may connect, and nobody has tested what they say to each other.",
 		Source: "https://www.erlang.org/doc/system/distributed.html (compatibility of nodes), https://github.com/erlang/otp/issues/10337",
-		Causes: map[string][]string{"too-far": whole},
+		Causes: map[string][]string{"too-far": NeedsLinks()},
 		Judge: func(v *view.View) []Finding {
 			f := Finding{Subject: onWorkload(v), Outcome: Pass}
 			oldest, newest := 0, 0
