@@ -1,81 +1,9 @@
 package check
 
-// Killer is what proves that a check can fail, and for that reason: a mutant of fixtures/mutants, or the trial of a
-// recording (every diagnosis has one in this package), and why there is no more than that.
-type Killer struct{ Mutant, Trial string }
-
-// Killers are those of the required and latent checks, by "CHECK DIAGNOSIS".
-func Killers() map[string]Killer {
-	all := map[string]Killer{
-		"manifest/name-per-pod fixed-address":         {Mutant: "pod-ip-fixed"},
-		"manifest/host-resolves not-in-dns":           {Mutant: "name-not-in-dns"},
-		"manifest/cookie-flag misspelt":               {Mutant: "cookie-flag-misspelt"},
-		"manifest/cookie-reaches-vm tool-only":        {Mutant: "relx-cookie-only"},
-		"manifest/port-pinned-in-flags for-every-vm":  {Mutant: "port-pinned-in-flags"},
-		"image/available not-pulled":                  {Mutant: "image-nowhere"},
-		"pods/running bad-name":                       {Mutant: "pod-ip-missing"},
-		"pods/running cookie-file":                    {Mutant: "cookie-file-mode"},
-		"pods/running read-only":                      {Mutant: "no-place-to-render"},
-		"pods/ready not-ready":                        {Mutant: "never-ready"},
-		"vm/distributed not-distributed":              {Mutant: "not-distributed"},
-		"vm/long-names short-names":                   {Mutant: "short-names"},
-		"vm/hidden hidden":                            {Mutant: "hidden-node"},
-		"service/selects-pods selects-nothing":        {Mutant: "selector-typo"},
-		"service/one-application job":                 {Mutant: "job-with-app-labels"},
-		"service/headless not-headless":               {Mutant: "cluster-ip"},
-		"dns/resolver-answers filtered":               {Mutant: "dns-filtered"},
-		"dns/name-asked-in-full short-name":           {Mutant: "short-service-name"},
-		"dns/cluster-domain wrong-domain":             {Mutant: "wrong-domain"},
-		"dns/a-records-match-pods dns-foreign":        {Mutant: "foreign-application"},
-		"dns/peers-exist no-such-name":                {Mutant: "static-other-service"},
-		"dns/peers-exist no-such-port":                {Mutant: "srv-port-unnamed"},
-		"dns/peers-exist no-such-service":             {Mutant: "service-renamed"},
-		"dist/same-port other-port":                   {Mutant: "epmdless-other-port"},
-		"epmd/reachable filtered":                     {Mutant: "epmd-port-filtered"},
-		"epmd/reachable loopback-only":                {Mutant: "epmd-on-loopback"},
-		"epmd/name-registered registration-lost":      {Mutant: "epmd-killed"},
-		"epmd/port-as-declared port-unpinned":         {Mutant: "port-unpinned"},
-		"dist/port-reachable filtered":                {Mutant: "dist-port-filtered"},
-		"dist/port-reachable loopback-only":           {Mutant: "dist-on-loopback"},
-		"dist/tls-everywhere mixed":                   {Mutant: "tls-one-plain"},
-		"dist/certificate-trusted ended":              {Mutant: "tls-ended"},
-		"dist/certificate-trusted untrusted":          {Mutant: "tls-other-authority"},
-		"dist/certificate-names-host host-not-named":  {Mutant: "tls-service-name"},
-		"dist/certificate-names-host wildcard-only":   {Mutant: "tls-wildcard"},
-		"handshake/names-unique same-name":            {Mutant: "host-ip-for-pod-ip"},
-		"handshake/name-as-addressed other-host":      {Mutant: "name-discovery-does-not-build"},
-		"handshake/cookie-accepted cookie-refused":    {Mutant: "cookie-differs"},
-		"mesh/auto-connect once":                      {Mutant: "auto-connect-once"},
-		"mesh/connects-all partial":                   {Mutant: "connect-all-off"},
-		"mesh/ticktime-same differs":                  {Mutant: "ticktime-differs"},
-		"mesh/nobody-foreign foreign-node":            {Mutant: "foreign-node"},
-		"mesh/nobody-foreign not-alone":               {Mutant: "meant-to-be-alone"},
-		"mesh/one-component separate-clusters":        {Mutant: "discovery-asks-once"},
-		"discovery/alive not-asking":                  {Mutant: "discovery-satisfied"},
-		"discovery/alive asks":                        {Mutant: "meant-to-ask-nobody"},
-		"recovery/exit-clean killed-after-grace":      {Mutant: "shell-as-first-process"},
-		"recovery/pod-delete replacement-alone":       {Mutant: "secret-rotated"},
-		"recovery/discovery-goes-on not-asking":       {Mutant: "discovery-dies"},
-		"recovery/survivors-keep-links link-replaced": {Mutant: "discovery-disconnects"},
-		"manifest/role-bound unbound":                 {Mutant: "rbac-missing"},
-		"manifest/max-unavailable all-at-once":        {Mutant: "rollout-all-at-once"},
-		"rollout/keeps-links link-lost":               {Mutant: "rollout-disconnects"},
-		"rollout/replaces-all stuck":                  {Mutant: "rollout-stuck"},
-		"rollout/hands-over founded-anew":             {Mutant: "rollout-all-at-once"},
-		"console/commands-work command-failed":        {Mutant: "rabbitmq-data-lost"},
-	}
-	for why, checks := range trialOnly() {
-		for id, codes := range checks {
-			for _, code := range codes {
-				all[id+" "+code] = Killer{Trial: why}
-			}
-		}
-	}
-	return all
-}
-
-// trialOnly are the diagnoses that no mutant gives, by the reason, and by check.
-func trialOnly() map[string]map[string][]string {
+// WithoutMutant are the required and latent diagnoses that no mutant of fixtures/mutants gives, by the reason, and by check. All
+// others have a mutant, which names them in its own file. That each diagnosis is given at all is proved by its trial, beside
+// the check.
+func WithoutMutant() map[string]map[string][]string {
 	return map[string]map[string][]string{
 		"no mutant yet; manifests that are changed bring it about": {
 			"manifest/variables-set":               {"left-as-is", "unset"},
@@ -94,7 +22,6 @@ func trialOnly() map[string]map[string][]string {
 			"vm/epmd-port-same":                    {"differs"},
 			"service/selects-pods":                 {"no-service"},
 			"service/one-application":              {"two-applications"},
-			"service/publishes-not-ready":          {"hidden-until-ready"},
 			"service/headless":                     {"no-service"},
 			"dns/a-records-match-pods":             {"dns-empty", "dns-missing", "dns-nxdomain"},
 			"epmd/reachable":                       {"refused"},

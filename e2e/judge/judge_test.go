@@ -28,7 +28,7 @@ func fold(t *testing.T, s *rt.Story) *view.View {
 }
 
 // core are the checks of the stories in this file: a few of each rung, which the judge's own rules are shown by. What
-// all of them make of a fault is faults_test.go's.
+// all of them make of a fault is ladder_test.go's.
 func core() []check.Check {
 	ids := []string{"image/available", "pods/running", "pods/ready", "service/headless", "dns/a-records-match-pods", "epmd/reachable", "epmd/name-registered",
 		"epmd/port-as-declared", "dist/port-reachable", "handshake/cookie-accepted", "mesh/full", "mesh/stable", "recovery/pod-delete", "recovery/stale-name-gone",
