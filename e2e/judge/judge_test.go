@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"meshproof.dev/meshproof/e2e/check"
+	"meshproof.dev/meshproof/e2e/check/rules"
 	"meshproof.dev/meshproof/e2e/exitcode"
 	"meshproof.dev/meshproof/e2e/judge"
 	"meshproof.dev/meshproof/e2e/profile"
@@ -33,7 +34,7 @@ func core() []check.Check {
 	ids := []string{"image/available", "pods/running", "pods/ready", "service/headless", "dns/a-records-match-pods", "epmd/reachable", "epmd/name-registered",
 		"epmd/port-as-declared", "dist/port-reachable", "handshake/cookie-accepted", "mesh/full", "mesh/stable", "recovery/pod-delete", "recovery/stale-name-gone",
 		"recovery/survivors-keep-links", "console/commands-work"}
-	return slices.DeleteFunc(check.All(), func(c check.Check) bool { return !slices.Contains(ids, c.ID) })
+	return slices.DeleteFunc(rules.All(), func(c check.Check) bool { return !slices.Contains(ids, c.ID) })
 }
 
 // edit changes the profile that a story is judged by.

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"meshproof.dev/meshproof/e2e/check"
+	"meshproof.dev/meshproof/e2e/check/rules"
 	"meshproof.dev/meshproof/e2e/exitcode"
 	"meshproof.dev/meshproof/e2e/judge"
 	"meshproof.dev/meshproof/e2e/recording"
@@ -182,7 +182,7 @@ func everyCheck(t *testing.T, formation, recovery *rt.Story) judge.Profile {
 	if recovery != nil {
 		scenarios[1], scenarios[2] = judge.Scenario{Name: "recovery", View: fold(t, recovery)}, judge.Scenario{Name: "console", View: fold(t, rt.Console(3))}
 	}
-	return judge.Judge("dns-a", scenarios, check.All())
+	return judge.Judge("dns-a", scenarios, rules.All())
 }
 
 // Each fault, with all that follows from it, is one red: everything else is seen to be well, or is explained by it.

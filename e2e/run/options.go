@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 
 	"meshproof.dev/meshproof/e2e/check"
+	"meshproof.dev/meshproof/e2e/check/rules"
 	"meshproof.dev/meshproof/e2e/image"
 	"meshproof.dev/meshproof/e2e/profile"
 	"meshproof.dev/meshproof/e2e/workload"
@@ -59,7 +60,7 @@ func (o *Options) scenarios() map[string]bool {
 // complete fills in what was left out.
 func (o *Options) complete() error {
 	if o.Checks == nil {
-		o.Checks = check.All()
+		o.Checks = rules.All()
 	}
 	if o.Seed == 0 {
 		o.Seed = rand.Int64N(1 << 31)

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"meshproof.dev/meshproof/e2e/check"
+	"meshproof.dev/meshproof/e2e/check/rules"
 	"meshproof.dev/meshproof/e2e/exitcode"
 	"meshproof.dev/meshproof/e2e/image"
 	"meshproof.dev/meshproof/e2e/profile"
@@ -14,7 +15,7 @@ import (
 
 func TestOnlyWantedScenariosAreRecorded(t *testing.T) {
 	byScenario := map[string][]check.Check{}
-	for _, c := range check.All() {
+	for _, c := range rules.All() {
 		byScenario[c.Scenario] = append(byScenario[c.Scenario], c)
 	}
 	for scenario, want := range map[string]string{"formation": "formation", "recovery": "formation recovery", "rollout": "formation rollout", "console": "formation console"} {
@@ -30,7 +31,7 @@ func TestOnlyWantedScenariosAreRecorded(t *testing.T) {
 		}
 	}
 	for e := range byScenario {
-		if !(&Options{Checks: check.All()}).scenarios()[e] {
+		if !(&Options{Checks: rules.All()}).scenarios()[e] {
 			t.Errorf("scenario %s has checks and is never recorded", e)
 		}
 	}

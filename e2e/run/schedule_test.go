@@ -9,7 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"meshproof.dev/meshproof/e2e/check"
+	"meshproof.dev/meshproof/e2e/check/rules"
 	"meshproof.dev/meshproof/e2e/profile"
 	"meshproof.dev/meshproof/e2e/workload"
 	"meshproof.dev/meshproof/reports"
@@ -76,7 +76,7 @@ func some(t *testing.T, change func(s *profile.MutantSpec)) *workload.Workload {
 }
 
 func TestTheLongestBeginsFirstAndTheLonelyLast(t *testing.T) {
-	s := &Session{o: Options{Checks: check.All()}, ws: []*workload.Workload{
+	s := &Session{o: Options{Checks: rules.All()}, ws: []*workload.Workload{
 		some(t, func(s *profile.MutantSpec) { s.Alone, s.Watch = true, profile.Duration(time.Hour) }),
 		some(t, func(s *profile.MutantSpec) { s.Scenarios = []string{"formation"} }),
 		some(t, func(*profile.MutantSpec) {}),
@@ -108,7 +108,7 @@ func TestAWorkloadsRoom(t *testing.T) {
 }
 
 func TestMutantsLeaveOutScenarios(t *testing.T) {
-	o := &Options{Checks: check.All()}
+	o := &Options{Checks: rules.All()}
 	if got := wanted(o, some(t, func(s *profile.MutantSpec) { s.Scenarios = []string{"formation"} })); len(got) != 1 || !got["formation"] {
 		t.Errorf("%v", got)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"meshproof.dev/meshproof/e2e/check"
+	"meshproof.dev/meshproof/e2e/check/rules"
 	"meshproof.dev/meshproof/e2e/profile"
 	"meshproof.dev/meshproof/e2e/run"
 )
@@ -29,13 +30,13 @@ func checksCommand() *cobra.Command {
 			return err
 		}
 		w := c.OutOrStdout()
-		switch all := catalogue(check.All(), killers); *form {
+		switch all := catalogue(rules.All(), killers); *form {
 		case "json":
 			return catalogueJSON(w, all)
 		case "markdown":
 			catalogueMarkdown(w, all)
 		default:
-			for _, c := range check.All() {
+			for _, c := range rules.All() {
 				fmt.Fprintf(w, "%-31s %-9s %-10s %s\n    %s\n    %s\n", c.ID, c.Rung, c.Level, c.Title, c.Why, c.Source)
 			}
 		}
@@ -76,7 +77,7 @@ func killers() (map[profile.Expect][]string, error) {
 
 func catalogue(checks []check.Check, killers map[profile.Expect][]string) []entry {
 	reasons := map[profile.Expect]string{}
-	for why, without := range check.WithoutMutant() {
+	for why, without := range rules.WithoutMutant() {
 		for id, codes := range without {
 			for _, code := range codes {
 				reasons[profile.Expect{Check: id, Diagnosis: code}] = why
@@ -128,7 +129,7 @@ this reason: a mutant that runs on a cluster (%s), or the trial of a recording a
 	for i, e := range all {
 		fmt.Fprintf(w, "\n## %s\n\nThe workload %s.\n\n*Why:* %s\n\n*Source:* %s\n\n| diagnosis | explains | killer |\n|---|---|---|\n", e.ID, e.Title, e.Why, e.Source)
 		for _, d := range e.Diagnoses {
-			killer := "recording: trial in e2e/check"
+			killer := "recording: trial in e2e/check/rules"
 			switch {
 			case len(d.Mutants) > 0:
 				killer = "mutant " + strings.Join(d.Mutants, ", ")
