@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"meshproof.dev/meshproof/e2e/check"
+	"meshproof.dev/meshproof/e2e/check/rules"
 	"meshproof.dev/meshproof/e2e/judge"
 	"meshproof.dev/meshproof/e2e/profile"
 	"meshproof.dev/meshproof/e2e/recording"
@@ -51,7 +51,7 @@ func under(t *testing.T, seen func(recording.Event) bool) (d *deployed, publishe
 	if err := os.Mkdir(filepath.Join(dir, "recordings"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	o := &Options{Checks: check.All()}
+	o := &Options{Checks: rules.All()}
 	o.Complete()
 	r := &workloadRun{options: o, workload: w, dir: dir, redactor: &secrets.Redactor{}, recorder: scenario.NewRecorder(time.Now())}
 	r.publish = func(name scenario.Name, p judge.Profile) {

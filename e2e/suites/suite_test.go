@@ -22,7 +22,7 @@ import (
 	"github.com/onsi/ginkgo/v2/types"
 	"github.com/onsi/gomega"
 
-	"meshproof.dev/meshproof/e2e/check"
+	"meshproof.dev/meshproof/e2e/check/rules"
 	"meshproof.dev/meshproof/e2e/exitcode"
 	"meshproof.dev/meshproof/e2e/run"
 	"meshproof.dev/meshproof/e2e/run/options"
@@ -128,7 +128,7 @@ func begin(ctx context.Context, v *options.Values) (*suiteState, error) {
 	if err != nil {
 		return nil, err
 	}
-	ws, err := workload.Loader{Fixtures: fixtures, Checks: check.IDs()}.LoadAll(ctx, names(v.Profiles))
+	ws, err := workload.Loader{Fixtures: fixtures, Checks: rules.IDs()}.LoadAll(ctx, names(v.Profiles))
 	if err != nil {
 		return nil, err
 	}
@@ -137,9 +137,9 @@ func begin(ctx context.Context, v *options.Values) (*suiteState, error) {
 	}
 	gomega.RegisterFailHandler(ginkgo.Fail)
 	for _, w := range ws {
-		define(w.Name(), check.All(), func() waiter { return s.session })
+		define(w.Name(), rules.All(), func() waiter { return s.session })
 	}
-	if v.Checks, err = selected(check.All(), s.suite, s.reporter); err != nil {
+	if v.Checks, err = selected(rules.All(), s.suite, s.reporter); err != nil {
 		return nil, err
 	}
 	s.session, err = run.Start(ctx, v.Options, ws)
