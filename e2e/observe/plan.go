@@ -31,8 +31,8 @@ type plans struct {
 type target struct {
 	pod    agent.Pod
 	way    *agent.Transport // how its node is spoken to, nil where its command line was not seen
-	vm     bool       // an agent saw its VM run, and not yet end
-	left   bool       // the API server has removed it, or calls it finished
+	vm     bool             // an agent saw its VM run, and not yet end
+	left   bool             // the API server has removed it, or calls it finished
 	leftAt time.Duration
 	exitAt time.Duration // 0 when no end of a VM was seen
 }
