@@ -96,7 +96,7 @@ func (o *Observer) missAgents(ctx context.Context) {
 			case o.Now()-from > o.pace.miss && told[name] != why:
 				told[name] = why
 				what := "no agent reports from node " + name + ": " + why
-				o.Sink(recording.Event{T: o.Now(), By: by(name), Fault: &recording.Fault{What: what}})
+				o.Sink(recording.Event{T: o.Now(), By: by(name), ObserverError: &recording.ObserverError{What: what}})
 				o.Log(what)
 			}
 		}

@@ -52,7 +52,7 @@ func (f *follower) run(ctx context.Context) {
 		}
 		f.sight(func(s *nodeSight) { s.live = false })
 		if said.news(err.Error()) {
-			f.event(f.o.Now(), recording.Event{Fault: &recording.Fault{What: err.Error()}})
+			f.event(f.o.Now(), recording.Event{ObserverError: &recording.ObserverError{What: err.Error()}})
 		}
 		pause(ctx, f.o.pace.retry)
 	}
@@ -133,7 +133,7 @@ func (f *follower) keepPlan(ctx context.Context) {
 	var said teller
 	for {
 		if err := f.client.SetPlan(ctx, f.o.plans.current()); err != nil && ctx.Err() == nil && said.news(err.Error()) {
-			f.event(f.o.Now(), recording.Event{Fault: &recording.Fault{What: fmt.Sprintf("bringing the plan: %v", err)}})
+			f.event(f.o.Now(), recording.Event{ObserverError: &recording.ObserverError{What: fmt.Sprintf("bringing the plan: %v", err)}})
 		}
 		select {
 		case <-ctx.Done():

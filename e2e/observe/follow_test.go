@@ -154,18 +154,18 @@ func TestNodeWithoutAgentIsTold(t *testing.T) {
 	o, s, h := observed(t, a)
 	begin(t, o)
 	missing := func(e recording.Event) bool {
-		return e.Fault != nil && strings.Contains(e.Fault.What, "no agent reports from node n1")
+		return e.ObserverError != nil && strings.Contains(e.ObserverError.What, "no agent reports from node n1")
 	}
 	a.put("ADDED", pod("a", placed("n1", "10.0.0.1")))
 	e := s.wait("that no agent is there", missing)
-	if e.By != "agent/n1" || !strings.Contains(e.Fault.What, "no agent pod is there") {
-		t.Errorf("fault %+v by %s", e.Fault, e.By)
+	if e.By != "agent/n1" || !strings.Contains(e.ObserverError.What, "no agent pod is there") {
+		t.Errorf("observer error %+v by %s", e.ObserverError, e.By)
 	}
 	p := agentPod("agent-1", "n1", corev1.PodPending)
 	p.Status.ContainerStatuses = []corev1.ContainerStatus{{State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ErrImageNeverPull"}}}}
 	a.put("ADDED", p)
 	s.wait("why", func(e recording.Event) bool {
-		return missing(e) && strings.Contains(e.Fault.What, "agent-1 is Pending, ErrImageNeverPull")
+		return missing(e) && strings.Contains(e.ObserverError.What, "agent-1 is Pending, ErrImageNeverPull")
 	})
 	x := h.start(t, "agent-1", "n1", behind(o, 0))
 	a.put("MODIFIED", agentPod("agent-1", "n1", corev1.PodRunning))
@@ -187,14 +187,16 @@ func TestDeadAgentAtTheEndIsAGap(t *testing.T) {
 	x.ring.Add(saw(1), x.boot())
 	last := s.wait("a line", isSaw(1)).T
 	x.stop()
-	s.wait("the trouble", func(e recording.Event) bool { return e.Fault != nil && strings.Contains(e.Fault.What, "agent-1") })
+	s.wait("the trouble", func(e recording.Event) bool {
+		return e.ObserverError != nil && strings.Contains(e.ObserverError.What, "agent-1")
+	})
 	time.Sleep(100 * time.Millisecond)
 	o.Stop()
 	gap := s.wait("the gap", agentGap).Gap
 	if gap.From > last+80*time.Millisecond || gap.To < gap.From+100*time.Millisecond {
 		t.Errorf("gap %+v after the last line at %s", gap, last)
 	}
-	if n := s.count(func(e recording.Event) bool { return e.Fault != nil }); n > 4 {
+	if n := s.count(func(e recording.Event) bool { return e.ObserverError != nil }); n > 4 {
 		t.Errorf("the same trouble was told %d times: %s", n, s.text())
 	}
 }
@@ -208,7 +210,7 @@ func TestCookieNeverComesOut(t *testing.T) {
 	a.put("ADDED", agentPod("agent-1", "n1", corev1.PodRunning))
 	a.put("ADDED", pod("a", placed("n1", "not an address"))) // the agent refuses such a plan
 	s.wait("the refusal", func(e recording.Event) bool {
-		return e.Fault != nil && strings.Contains(e.Fault.What, "bringing the plan")
+		return e.ObserverError != nil && strings.Contains(e.ObserverError.What, "bringing the plan")
 	})
 	x.ring.Add(saw(1), x.boot())
 	s.wait("a line", isSaw(1))

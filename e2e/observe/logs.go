@@ -111,7 +111,7 @@ func (o *Observer) readLog(ctx context.Context, r *recording.Pod, c recording.Co
 func (o *Observer) Epilogue(ctx context.Context, redact func(string) string) {
 	list, err := o.Client.CoreV1().Pods(o.Namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
-		o.kube(recording.Event{Fault: &recording.Fault{What: "listing the pods at the end: " + err.Error()}})
+		o.kube(recording.Event{ObserverError: &recording.ObserverError{What: "listing the pods at the end: " + err.Error()}})
 		return
 	}
 	for i := range list.Items {

@@ -273,7 +273,7 @@ func (s *story) remove(ctx context.Context, d profile.Injection) {
 
 // void records that the scenario is not the story that it should have been.
 func (s *story) void(pod, why string) {
-	s.rec.Sink(recording.Event{T: s.rec.Now(), By: "run", Fault: &recording.Fault{Pod: pod, What: why}})
+	s.rec.Sink(recording.Event{T: s.rec.Now(), By: "run", ObserverError: &recording.ObserverError{Pod: pod, What: why}})
 	s.rec.Did(recording.Act{Do: fault.Void, Pod: pod, Detail: why})
 	s.say(why)
 }

@@ -28,7 +28,7 @@ func (w *watch) asked() {
 		err = w.hear(s)
 	}
 	if err != nil && w.ctx.Err() == nil {
-		w.emit(recording.Event{Fault: &recording.Fault{Pod: w.pod.UID, What: "listening to its DNS questions: " + err.Error()}})
+		w.emit(recording.Event{ObserverError: &recording.ObserverError{Pod: w.pod.UID, What: "listening to its DNS questions: " + err.Error()}})
 	}
 }
 

@@ -79,7 +79,7 @@ func TestNothingIsHeardInTheNodesNetwork(t *testing.T) {
 	time.Sleep(askedEvery + askedEvery/2)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if slices.ContainsFunc(s.events, func(e recording.Event) bool { return e.Asked != nil || e.Fault != nil }) {
+	if slices.ContainsFunc(s.events, func(e recording.Event) bool { return e.Asked != nil || e.ObserverError != nil }) {
 		t.Errorf("%+v", s.events)
 	}
 }

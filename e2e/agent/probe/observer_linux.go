@@ -37,12 +37,12 @@ type Observer struct {
 	// Of Run's goroutine alone:
 	watched  map[string]*watch
 	stopping sync.WaitGroup
-	faults   map[recording.Fault]time.Time // what was told of late, and when
+	told     map[recording.ObserverError]time.Time // what was told of late, and when
 }
 
 // New makes an observer of the pods of node, whose processes finder finds.
 func New(finder *proc.Finder, node string, emit func(recording.Event)) *Observer {
-	return &Observer{fs: finder.FS(), finder: finder, node: node, emit: emit, ours: newOurs(), watched: map[string]*watch{}, faults: map[recording.Fault]time.Time{}, changed: make(chan struct{}, 1)}
+	return &Observer{fs: finder.FS(), finder: finder, node: node, emit: emit, ours: newOurs(), watched: map[string]*watch{}, told: map[recording.ObserverError]time.Time{}, changed: make(chan struct{}, 1)}
 }
 
 // SetPlan replaces the plan. Pods that are no longer in it are let go at once.
@@ -153,10 +153,10 @@ func (o *Observer) release(uid string) {
 
 // trouble tells of what went wrong on our side, the same thing once a second.
 func (o *Observer) trouble(pod, what string) {
-	f := recording.Fault{Pod: pod, What: what}
-	maps.DeleteFunc(o.faults, func(_ recording.Fault, at time.Time) bool { return time.Since(at) > time.Second })
-	if _, told := o.faults[f]; !told {
-		o.faults[f] = time.Now()
-		o.emit(recording.Event{Fault: &f})
+	e := recording.ObserverError{Pod: pod, What: what}
+	maps.DeleteFunc(o.told, func(_ recording.ObserverError, at time.Time) bool { return time.Since(at) > time.Second })
+	if _, known := o.told[e]; !known {
+		o.told[e] = time.Now()
+		o.emit(recording.Event{ObserverError: &e})
 	}
 }

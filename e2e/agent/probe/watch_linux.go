@@ -181,7 +181,7 @@ func (w *watch) untilExit(fd int, p proc.Process) {
 		return
 	}
 	if err != nil {
-		w.emit(recording.Event{Fault: &recording.Fault{Pod: w.pod.UID, What: "watching for the end of a process: " + err.Error()}})
+		w.emit(recording.Event{ObserverError: &recording.ObserverError{Pod: w.pod.UID, What: "watching for the end of a process: " + err.Error()}})
 	} else {
 		w.emit(recording.Event{Process: &recording.Process{Pod: w.pod.UID, PID: p.PID, Name: p.Name, Exited: true}})
 	}

@@ -23,7 +23,7 @@ import (
 const secret = "QZYXSECRETCOOKIE"
 
 func fault(what string) recording.Event {
-	return recording.Event{Fault: &recording.Fault{What: what}}
+	return recording.Event{ObserverError: &recording.ObserverError{What: what}}
 }
 
 // watcher stands for an observer, of which only the plans that came are seen.
@@ -100,7 +100,7 @@ func TestStreamGoesOnWhereItStopped(t *testing.T) {
 		ring.Add(fault(fmt.Sprint(i)), int64(i))
 	}
 	head, got := lines(t, url("stream?from=0"), 5)
-	if head.Lost != 0 || head.Run == "" || got[4].Seq != 4 || got[4].Boot != 4 || got[4].Event.Fault.What != "4" {
+	if head.Lost != 0 || head.Run == "" || got[4].Seq != 4 || got[4].Boot != 4 || got[4].Event.ObserverError.What != "4" {
 		t.Errorf("%+v %+v", head, got)
 	}
 	// What is added while a client waits comes, too.
@@ -157,7 +157,7 @@ func TestManyStreamsAtOnce(t *testing.T) {
 	}
 	for range 8 {
 		for i, l := range <-done {
-			if l.Seq != uint64(i) || len(l.Event.Fault.What) != i {
+			if l.Seq != uint64(i) || len(l.Event.ObserverError.What) != i {
 				t.Fatalf("line %d is %+v", i, l)
 			}
 		}
