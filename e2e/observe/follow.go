@@ -33,16 +33,10 @@ func (f *follower) run(ctx context.Context) {
 	news, end := f.o.plans.subscribe()
 	defer end()
 	f.plan = news
-	began := f.o.Now()
 	if sight := f.sight(func(*nodeSight) {}); sight.seen {
 		f.hole = "another agent reported from this node before"
 	}
-	defer func() {
-		// Whoever reads the recording must not take the silence at its end for peace.
-		if s := f.sight(func(s *nodeSight) { s.live = false }); !s.live {
-			f.event(f.o.Now(), recording.Event{Gap: &recording.Gap{From: max(began, s.last), To: f.o.Now(), Why: "there was no connection to the agent at the end"}})
-		}
-	}()
+	defer f.sight(func(s *nodeSight) { s.live = false })
 	f.o.wg.Go(func() { f.keepPlan(ctx) })
 	var said teller
 	for ctx.Err() == nil {
@@ -62,7 +56,7 @@ func (f *follower) run(ctx context.Context) {
 func (f *follower) sight(change func(*nodeSight)) nodeSight {
 	f.o.fleet.mu.Lock()
 	defer f.o.fleet.mu.Unlock()
-	s := f.o.fleet.node(f.node)
+	s := f.o.fleet.node(f.node, f.o.Now())
 	before := *s
 	change(s)
 	return before
@@ -89,11 +83,8 @@ func (f *follower) follow(ctx context.Context) error {
 // line takes one line. What lies between it and the last one before a hole is a gap.
 func (f *follower) line(l agent.Line) {
 	t := f.clock.ours(l.Boot)
-	before := f.sight(func(s *nodeSight) { s.live, s.seen, s.last = true, true, max(s.last, t) })
-	if f.hole != "" {
-		f.event(f.o.Now(), recording.Event{Gap: &recording.Gap{From: max(0, before.last), To: max(0, t), Why: f.hole}})
-		f.hole = ""
-	}
+	before := f.sight(func(s *nodeSight) { s.live, s.seen, s.last, s.blind = true, true, max(s.last, t), nil })
+	f.gap(before, t)
 	switch {
 	case l.Event.Process != nil:
 		f.o.plans.process(l.Event.Process)
@@ -105,8 +96,29 @@ func (f *follower) line(l agent.Line) {
 	}
 }
 
+// gap tells what was not seen before a line of that time, and that a silence is over.
+func (f *follower) gap(before nodeSight, t time.Duration) {
+	g := recording.Gap{From: max(0, before.last), Why: f.hole}
+	if before.blind != nil {
+		g.From = before.blind.From
+	}
+	switch {
+	case f.hole != "":
+		g.To = t
+	case before.blind == nil:
+		return
+	case !before.seen:
+		g.To, g.Why = t, before.blind.Why
+	default:
+		g.Why = "nothing was lost: the agent had kept what it saw"
+	}
+	g.To = max(1, g.From, g.To)
+	f.event(f.o.Now(), recording.Event{Gap: &g})
+	f.hole = ""
+}
+
 func (f *follower) event(t time.Duration, e recording.Event) {
-	e.T, e.By = t, by(f.node)
+	e.T, e.By = t, recording.ByAgent(f.node)
 	f.o.Sink(e)
 }
 

@@ -201,6 +201,60 @@ func TestDeadAgentAtTheEndIsAGap(t *testing.T) {
 	}
 }
 
+// An agent from which nothing comes for long is told to be blind while that lasts. It was not, where it kept what it saw.
+func TestSilentAgentIsAGapWhileItLasts(t *testing.T) {
+	for name, lost := range map[string]bool{"and had kept its lines": false, "and was started anew": true} {
+		t.Run(name, func(t *testing.T) {
+			a := newAPI(t)
+			o, s, h := observed(t, a)
+			begin(t, o)
+			x := h.start(t, "agent-1", "n1", behind(o, 0))
+			a.put("ADDED", pod("a", placed("n1", "10.0.0.1")))
+			a.put("ADDED", agentPod("agent-1", "n1", corev1.PodRunning))
+			x.ring.Add(saw(1), x.boot())
+			last := s.wait("a line", isSaw(1)).T
+			if lost {
+				x.stop()
+			}
+			open := s.wait("that nothing comes", func(e recording.Event) bool { return agentGap(e) && e.Gap.To == 0 }).Gap
+			if (open.From-last).Abs() > 5*time.Millisecond {
+				t.Errorf("gap %+v; the last line is of %s", open, last)
+			}
+			if lost {
+				x = h.start(t, "agent-1", "n1", behind(o, 0))
+			}
+			x.ring.Add(saw(2), x.boot())
+			next := s.wait("the next line", isSaw(2)).T
+			gap := s.wait("the end of the gap", func(e recording.Event) bool { return agentGap(e) && e.Gap.To != 0 }).Gap
+			want := gap.From
+			if lost {
+				want = next
+			}
+			if gap.From != open.From || (gap.To-want).Abs() > 5*time.Millisecond {
+				t.Errorf("gap %+v after %+v; the next line is of %s", gap, open, next)
+			}
+		})
+	}
+}
+
+// An agent that goes for good leaves a gap to the end, though its stream was never broken.
+func TestAgentThatIsRemovedLeavesAGap(t *testing.T) {
+	a := newAPI(t)
+	o, s, h := observed(t, a)
+	begin(t, o)
+	x := h.start(t, "agent-1", "n1", behind(o, 0))
+	a.put("ADDED", agentPod("agent-1", "n1", corev1.PodRunning))
+	x.ring.Add(saw(1), x.boot())
+	last := s.wait("a line", isSaw(1)).T
+	a.put("DELETED", agentPod("agent-1", "n1", corev1.PodRunning))
+	time.Sleep(200 * time.Millisecond)
+	o.Stop()
+	gap := s.wait("the gap", agentGap).Gap
+	if (gap.From-last).Abs() > 5*time.Millisecond || gap.To < last+200*time.Millisecond || !strings.Contains(gap.Why, "was removed") {
+		t.Errorf("gap %+v after the last line at %s", gap, last)
+	}
+}
+
 func TestCookieNeverComesOut(t *testing.T) {
 	a := newAPI(t)
 	o, s, h := observed(t, a)

@@ -24,16 +24,16 @@ const (
 	logBudget = 5 * time.Second
 )
 
-// podBook keeps the youngest state of each pod, and the log lines that belong to it. Its lock is held while a pod is
+// podIndex keeps the youngest state of each pod, and the log lines that belong to it. Its lock is held while a pod is
 // told, so that no older state is ever told after a younger one.
-type podBook struct {
+type podIndex struct {
 	mu     sync.Mutex
 	latest map[string]*recording.Pod
 	logs   map[string][]string // by logKey; nil while they are read
 }
 
-func newPodBook() *podBook {
-	return &podBook{latest: map[string]*recording.Pod{}, logs: map[string][]string{}}
+func newPodIndex() *podIndex {
+	return &podIndex{latest: map[string]*recording.Pod{}, logs: map[string][]string{}}
 }
 
 // logKey names one end of one container.

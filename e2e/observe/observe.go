@@ -2,7 +2,7 @@
 // what is seen from inside the pods.
 //
 // In: a cluster's REST configuration, a namespace, agents. Out: events given to a sink, with times on the harness's
-// clock. It gives no verdict; what it could not see it records as a gap or a fault.
+// clock. It gives no verdict; what it could not see it records as a gap or an error of its own.
 package observe
 
 import (
@@ -45,7 +45,7 @@ type Observer struct {
 	connect func(pod string) *agentclient.Client
 	plans   *plans
 	fleet   *fleet
-	pods    *podBook
+	pods    *podIndex
 	pace    pace
 }
 
@@ -76,7 +76,7 @@ func newObserver(o Options) *Observer {
 	if o.Log == nil {
 		o.Log = func(string) {}
 	}
-	return &Observer{Options: o, redact: redactor{more: o.Redact}, plans: newPlans(o), fleet: newFleet(), pods: newPodBook(),
+	return &Observer{Options: o, redact: redactor{more: o.Redact}, plans: newPlans(o), fleet: newFleet(), pods: newPodIndex(),
 		pace: pace{beat: time.Second, again: 100 * time.Millisecond, clock: 10 * time.Second, plan: time.Second, retry: 200 * time.Millisecond, miss: 3 * time.Second}}
 }
 
@@ -105,12 +105,17 @@ func (o *Observer) SetIdentity(i *agent.Identity) { o.plans.setIdentity(i) }
 
 // Stop ends all observation and waits for it. No event comes after it.
 func (o *Observer) Stop() {
+	// Whoever reads the recording must not take the silence at its end for peace.
+	gaps := o.fleet.blind(o.Now())
 	o.cancel()
 	o.wg.Wait()
+	for node, gap := range gaps {
+		o.Sink(recording.Event{T: o.Now(), By: recording.ByAgent(node), Gap: &gap})
+	}
 }
 
 // kube records what the API server's side has to say.
 func (o *Observer) kube(e recording.Event) {
-	e.T, e.By = o.Now(), "kube"
+	e.T, e.By = o.Now(), recording.ByKube
 	o.Sink(e)
 }

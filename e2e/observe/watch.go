@@ -20,6 +20,7 @@ import (
 // kind is one kind of object that is watched in one namespace.
 type kind struct {
 	name    string
+	of      recording.Kind // what its objects are recorded as; "" for what is not recorded
 	lw      *cache.ListWatch
 	tell    func(o runtime.Object, gone bool)
 	known   map[types.UID]runtime.Object // what was told and has not gone
@@ -27,12 +28,12 @@ type kind struct {
 	missed  bool                         // it was listed anew since the last watch: what came and went is not known
 }
 
-func newKind(resource string, c cache.Getter, namespace, labels string, tell func(runtime.Object, bool)) *kind {
+func newKind(resource string, of recording.Kind, c cache.Getter, namespace, labels string, tell func(runtime.Object, bool)) *kind {
 	lw := cache.NewFilteredListWatchFromClient(c, resource, namespace, func(o *metav1.ListOptions) {
 		o.LabelSelector = labels
 	})
 	name := resource + " in namespace " + namespace
-	return &kind{name: name, lw: lw, tell: tell, known: map[types.UID]runtime.Object{}}
+	return &kind{name: name, of: of, lw: lw, tell: tell, known: map[types.UID]runtime.Object{}}
 }
 
 // relist tells what is there now and what is there no longer. A watch goes on from here.
@@ -71,35 +72,50 @@ func (k *kind) told(x runtime.Object, m metav1.Object, gone bool) {
 	k.tell(x, gone)
 }
 
+// tolerable is how long a watch may be interrupted before that is told, where nothing was missed.
+const tolerable = time.Second
+
 // watchKind follows one kind until the context ends. A watch that ends is taken up where it stopped: nothing is lost, but
 // what happens in between is stamped late. Where that is not possible all is listed anew. Both are told as a gap,
-// unless it was short and nothing can have been missed.
+// unless it was short and nothing can have been missed. A gap that lasts is told while it does.
 func (o *Observer) watchKind(ctx context.Context, k *kind) {
-	broke, why := o.Now(), error(nil)
-	gap := func() {
-		o.kube(recording.Event{Gap: &recording.Gap{From: broke, To: o.Now(), Why: fmt.Sprintf("the watch of %s was interrupted: %v", k.name, why)}})
+	var gap *recording.Gap // since the watch ended
+	told := false
+	end := func() {
+		if gap != nil && (k.missed || told || o.Now()-gap.From > tolerable) {
+			o.gap(k, recording.Gap{From: gap.From, To: o.Now(), Why: gap.Why})
+		}
+		gap, told, k.missed = nil, false, false
 	}
 	for {
 		w, err := k.begin(ctx)
+		broke := o.Now()
 		if err == nil {
-			if why != nil && (k.missed || o.Now()-broke > time.Second) {
-				gap()
-			}
-			why, k.missed = nil, false
+			end()
 			err = k.follow(ctx, w)
 			broke = o.Now()
 		}
 		if ctx.Err() != nil {
-			if why != nil {
-				gap()
-			}
+			end()
 			return
 		}
-		why = err
-		select {
-		case <-ctx.Done():
-		case <-time.After(o.pace.again):
+		if gap == nil {
+			gap = &recording.Gap{From: broke}
 		}
+		gap.Why = fmt.Sprintf("the watch of %s was interrupted: %v", k.name, err)
+		if !told && o.Now()-gap.From > tolerable {
+			told = true
+			o.gap(k, *gap)
+		}
+		pause(ctx, o.pace.again)
+	}
+}
+
+// gap records that one kind was not seen. The watch of the agents' pods is none that is recorded: what an agent saw, and what
+// not, its own lines say.
+func (o *Observer) gap(k *kind, g recording.Gap) {
+	if g.Of = k.of; k.of != "" {
+		o.kube(recording.Event{Gap: &g})
 	}
 }
 

@@ -72,7 +72,7 @@ func (r *Recorder) End() (*view.View, error) {
 // Sink takes one event from an observer.
 func (r *Recorder) Sink(e recording.Event) {
 	r.mu.Lock()
-	if k := stateKey(e); k != "" {
+	if k := e.State(); k != "" {
 		if _, known := r.state[k]; !known {
 			r.keys = append(r.keys, k)
 		}
@@ -89,38 +89,9 @@ func (r *Recorder) Sink(e recording.Event) {
 	}
 }
 
-// stateKey names the thing whose state the event tells; events that only tell of a moment have none.
-func stateKey(e recording.Event) string {
-	switch {
-	case e.Start != nil:
-		return "start/" + e.By
-	case e.Clock != nil:
-		return "clock/" + e.By
-	case e.Image != nil:
-		return "image/" + e.Image.Name
-	case e.Service != nil:
-		return "service/" + e.Service.Name
-	case e.Slice != nil:
-		return "slice/" + e.Slice.Name
-	case e.Pod != nil:
-		return "pod/" + e.Pod.UID
-	case e.Process != nil:
-		return "process/" + e.Process.Pod
-	case e.Object != nil:
-		return "object/" + e.Object.Kind + "/" + e.Object.Name
-	case e.VM != nil:
-		return "vm/" + e.VM.Pod
-	case e.Resolver != nil:
-		return "resolver/" + e.Resolver.Pod
-	case e.Kernel != nil && e.Kernel.Outcome == recording.OK:
-		return "kernel/" + e.Kernel.Pod
-	}
-	return ""
-}
-
 // Did records a disturbance of the run.
 func (r *Recorder) Did(a recording.Act) {
-	r.Sink(recording.Event{T: r.Now(), By: "run", Act: &a})
+	r.Sink(recording.Event{T: r.Now(), By: recording.ByRun, Act: &a})
 }
 
 // Ask gives the view of the scenario under way to ask, while no event is added to it.

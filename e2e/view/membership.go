@@ -33,7 +33,7 @@ func (v *View) Membership(must []*Pod, t time.Duration) *Membership {
 	r := &Membership{Expected: must, meant: v.Profile.Expect.Topology, named: make(map[string]nameOwner, len(v.reported)), until: never}
 	for _, p := range v.Pods() {
 		n := p.Node()
-		at, gone := p.Exited()
+		at, gone := v.overFor(p)
 		if n == "" {
 			r.unnamed = append(r.unnamed, p)
 			continue
@@ -108,7 +108,7 @@ func (r *Membership) console(name string) bool {
 func (v *View) Memberships(must []*Pod, from, to time.Duration) func(t time.Duration) *Membership {
 	var turns []time.Duration
 	for _, p := range v.Pods() {
-		at, gone := p.Exited()
+		at, gone := v.overFor(p)
 		if !gone {
 			continue
 		}

@@ -176,9 +176,13 @@ func (v *View) Others(visible []string, t time.Duration) (stale, foreign []strin
 	return stale, foreign
 }
 
-// Held reports whether the mesh is full now and has been for d, covered without a gap.
+// Held reports whether the mesh is full now and has been for d, covered without a gap. Where it is not known now which pods
+// there are, it is not known to be full.
 func (v *View) Held(d time.Duration) (bool, Mesh) {
 	m := v.Mesh(v.end)
+	if why := v.unwatched(); why != "" {
+		m.Full, m.Why = false, slices.Concat(m.Why, []string{why})
+	}
 	return m.Full && v.end-m.Since >= d, m
 }
 

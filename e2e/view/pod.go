@@ -60,17 +60,22 @@ func (p *Pod) changed(t time.Duration) time.Duration {
 //
 // What restarted has not ended: only the end that nothing came after counts.
 func (p *Pod) Exited() (time.Duration, bool) {
+	at, _, is := p.exit()
+	return at, is
+}
+
+// exit is Exited, and who saw it.
+func (p *Pod) exit() (at time.Duration, by string, is bool) {
 	if n := len(p.process); n > 0 && p.process[n-1].Process.Exited {
-		return p.process[n-1].T, true
+		return p.process[n-1].T, p.process[n-1].By, true
 	}
-	at, is := time.Duration(0), false
 	for _, e := range slices.Backward(p.states) {
 		if !e.Pod.Gone && !ended(e.Pod) {
 			break
 		}
-		at, is = e.T, true
+		at, by, is = e.T, e.By, true
 	}
-	return at, is
+	return at, by, is
 }
 
 // Ends is when the pod was told to end or its VM ended, whichever was seen first from t on; ok is false where neither was.
@@ -133,21 +138,6 @@ func (p *Pod) Is(name string) bool {
 	}
 	ip := p.IP()
 	return ip != "" && strings.HasSuffix(name, "@"+ip)
-}
-
-// DistPorts are the ports that epmd gave for the pod's nodes, each once, in the order they were seen.
-func (p *Pod) DistPorts() []int {
-	seen := map[int]bool{}
-	var ports []int
-	for _, e := range p.EPMD {
-		for _, n := range e.EPMD.Names {
-			if !seen[n.Port] {
-				seen[n.Port] = true
-				ports = append(ports, n.Port)
-			}
-		}
-	}
-	return ports
 }
 
 // Covered reports whether the pod's own view was seen from from to to without a silence longer than MaxGap, and

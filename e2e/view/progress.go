@@ -67,10 +67,8 @@ func (v *View) Formed() (bool, string) {
 	held, m := v.Held(v.Profile.Hold.D())
 	switch {
 	case held:
-		if why := v.unprobed(m.Since); why != "" {
-			return false, why
-		}
-		return true, ""
+		why := v.unprobed(m.Since)
+		return why == "", why
 	case m.Full:
 		return false, fmt.Sprintf("full mesh for %.0f of %s", (v.end - m.Since).Seconds(), v.Profile.Hold)
 	default:
