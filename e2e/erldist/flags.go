@@ -50,9 +50,6 @@ var flagNames = [64]string{
 	24: "HANDSHAKE_23", 25: "UNLINK_ID", 26: "MANDATORY_25_DIGEST", 32: "SPAWN", 33: "NAME_ME", 34: "V4_NC", 35: "ALIAS", 37: "ALTACT_SIG",
 }
 
-// Missing gives those of want that f lacks.
-func (f Flags) Missing(want Flags) Flags { return want &^ f }
-
 // String lists the flags by OTP's names, lowest bit first; a bit without a known name shows as its number.
 func (f Flags) String() string {
 	var names []string

@@ -123,9 +123,6 @@ func TestFlagsPrint(t *testing.T) {
 	if s := (FlagExtendedReferences | FlagHandshake23 | 1<<60).String(); s != "EXTENDED_REFERENCES,HANDSHAKE_23,bit 60" {
 		t.Error(s)
 	}
-	if m := FlagPublished.Missing(FlagPublished | FlagNameMe); m != FlagNameMe {
-		t.Error(m)
-	}
 }
 
 func TestStatus(t *testing.T) {

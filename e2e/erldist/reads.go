@@ -14,11 +14,6 @@ func (c *Conn) HiddenNodes(ctx context.Context) ([]string, error) {
 	return c.names(ctx, c.others, Atom("hidden"))
 }
 
-// ConnectedNodes is erlang:nodes(connected), visible and hidden, without this client itself.
-func (c *Conn) ConnectedNodes(ctx context.Context) ([]string, error) {
-	return c.names(ctx, c.others, Atom("connected"))
-}
-
 // others reports whether the name is anybody's but this client's.
 func (c *Conn) others(name string) bool { return name != c.Peer.Self }
 

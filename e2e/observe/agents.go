@@ -15,27 +15,27 @@ import (
 type fleet struct {
 	mu        sync.Mutex
 	followers map[string]context.CancelFunc // by the agent pod's name
-	nodes     map[string]*nodeSight
+	nodes     map[string]*nodeState
 }
 
-// nodeSight is what is known of a node through its agents, one after the other.
-type nodeSight struct {
+// nodeState is what is known of a node through its agents, one after the other.
+type nodeState struct {
 	pod  string        // what became of its agent pod, for a person
 	live bool          // a stream is open
 	seen bool          // anything came from it, ever
 	last time.Duration // when the last of that was observed; before that, since when something is expected
 
-	blind *recording.Gap // was told, and is not over
+	blind *recording.Gap // was recorded, and is not over
 }
 
 func newFleet() *fleet {
-	return &fleet{followers: map[string]context.CancelFunc{}, nodes: map[string]*nodeSight{}}
+	return &fleet{followers: map[string]context.CancelFunc{}, nodes: map[string]*nodeState{}}
 }
 
 // node is what is known of a node; the fleet's lock is held.
-func (f *fleet) node(name string, now time.Duration) *nodeSight {
+func (f *fleet) node(name string, now time.Duration) *nodeState {
 	if f.nodes[name] == nil {
-		f.nodes[name] = &nodeSight{pod: "no agent pod is there", last: now}
+		f.nodes[name] = &nodeState{pod: "no agent pod is there", last: now}
 	}
 	return f.nodes[name]
 }
@@ -74,10 +74,10 @@ func agentState(p *corev1.Pod, gone bool) string {
 	return s
 }
 
-// missAgents tells of nodes with pods of the workload from which nothing comes: that they are not seen from then on, and, where
-// no agent reports, why: once, and again when the reason is another.
-func (o *Observer) missAgents(ctx context.Context) {
-	told := map[string]string{}
+// reportMissingAgents records that nodes with pods of the workload are not seen, because nothing comes from their agent, and, where no
+// agent reports, why: once, and again when the reason is another.
+func (o *Observer) reportMissingAgents(ctx context.Context) {
+	reported := map[string]string{}
 	tick := time.NewTicker(o.pace.miss / 6)
 	defer tick.Stop()
 	for {
@@ -92,11 +92,11 @@ func (o *Observer) missAgents(ctx context.Context) {
 				o.Sink(recording.Event{T: o.Now(), By: recording.ByAgent(name), Gap: gap})
 			}
 			if why == "" {
-				delete(told, name)
+				delete(reported, name)
 				continue
 			}
-			if told[name] != why {
-				told[name] = why
+			if reported[name] != why {
+				reported[name] = why
 				o.Sink(recording.Event{T: o.Now(), By: recording.ByAgent(name), ObserverError: &recording.ObserverError{What: why}})
 				o.Log(why)
 			}
@@ -104,8 +104,8 @@ func (o *Observer) missAgents(ctx context.Context) {
 	}
 }
 
-// miss says why no agent reports from the node, "" where one does or nothing came only for a moment. The gap is to be told: nothing
-// has come for long, and it is not over. It is nil where it was told before.
+// miss says why no agent reports from the node, "" where one does or nothing came only for a moment. The gap is to be
+// recorded: nothing has come for long, and it is not over. It is nil where it was recorded before.
 func (f *fleet) miss(node string, now, patience time.Duration) (gap *recording.Gap, why string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -217,7 +217,7 @@ func TestSilentAgentIsAGapWhileItLasts(t *testing.T) {
 				x.stop()
 			}
 			open := s.wait("that nothing comes", func(e recording.Event) bool { return agentGap(e) && e.Gap.To == 0 }).Gap
-			if (open.From-last).Abs() > 5*time.Millisecond {
+			if (open.From - last).Abs() > 5*time.Millisecond {
 				t.Errorf("gap %+v; the last line is of %s", open, last)
 			}
 			if lost {

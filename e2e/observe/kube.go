@@ -71,14 +71,14 @@ func (o *Observer) pod(ctx context.Context, p *corev1.Pod, gone bool) {
 	if owned {
 		o.plans.pod(r)
 	}
-	o.tellPod(r)
+	o.recordPod(r)
 	if owned && !gone {
 		o.readLogs(ctx, r)
 	}
 }
 
 // beat says at each interval that the API server is there to be watched: it answers on the connection that the watches
-// use, too. While it does not, that is told once, and afterwards how long it was.
+// use, too. While it does not, that is recorded once, and afterwards how long it was.
 func (o *Observer) beat(ctx context.Context, pods *cache.ListWatch) {
 	every := o.pace.beat
 	good, why := o.Now(), ""

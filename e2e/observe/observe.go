@@ -54,9 +54,9 @@ type pace struct {
 	beat  time.Duration // the API server is asked for a sign of life, which must come within the same time
 	again time.Duration // a watch that ended is taken up again
 	clock time.Duration // an agent's clock is measured
-	plan  time.Duration // an agent is brought its plan, in case it was started anew
+	plan  time.Duration // an agent is sent its plan, in case it was started anew
 	retry time.Duration // a lost connection to an agent is made again
-	miss  time.Duration // a node with pods of the workload may be without an agent before that is told
+	miss  time.Duration // a node with pods of the workload may be without a sign of life of its agent before that is recorded
 }
 
 // Start begins to observe. Agents are followed as soon as they run; until SetCookie they have nothing to do. An error
@@ -87,7 +87,7 @@ func (o *Observer) start(ctx context.Context) error {
 		return err
 	}
 	if o.AgentNamespace != "" {
-		o.wg.Go(func() { o.missAgents(ctx) })
+		o.wg.Go(func() { o.reportMissingAgents(ctx) })
 	}
 	return nil
 }
@@ -99,13 +99,13 @@ func (o *Observer) SetCookie(cookie []byte) {
 	o.plans.setCookie(cookie)
 }
 
-// SetIdentity gives the agents what they need to speak to nodes over TLS. It comes before the cookie: until then nobody is
-// spoken to. Its key is the owner's to take out of text ([Options.Redact]).
+// SetIdentity gives the agents what they need to speak to nodes over TLS. It comes before the cookie: until then no node
+// is dialled. Its key is the owner's to take out of text ([Options.Redact]).
 func (o *Observer) SetIdentity(i *agent.Identity) { o.plans.setIdentity(i) }
 
 // Stop ends all observation and waits for it. No event comes after it.
 func (o *Observer) Stop() {
-	// Whoever reads the recording must not take the silence at its end for peace.
+	// The silence at the end of the recording must not look like health.
 	gaps := o.fleet.blind(o.Now())
 	o.cancel()
 	o.wg.Wait()

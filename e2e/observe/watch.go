@@ -22,21 +22,21 @@ type kind struct {
 	name    string
 	of      recording.Kind // what its objects are recorded as; "" for what is not recorded
 	lw      *cache.ListWatch
-	tell    func(o runtime.Object, gone bool)
-	known   map[types.UID]runtime.Object // what was told and has not gone
+	record  func(o runtime.Object, gone bool)
+	known   map[types.UID]runtime.Object // what was recorded and has not gone
 	version string                       // from which a watch goes on; "" when only a list helps
 	missed  bool                         // it was listed anew since the last watch: what came and went is not known
 }
 
-func newKind(resource string, of recording.Kind, c cache.Getter, namespace, labels string, tell func(runtime.Object, bool)) *kind {
+func newKind(resource string, of recording.Kind, c cache.Getter, namespace, labels string, record func(runtime.Object, bool)) *kind {
 	lw := cache.NewFilteredListWatchFromClient(c, resource, namespace, func(o *metav1.ListOptions) {
 		o.LabelSelector = labels
 	})
 	name := resource + " in namespace " + namespace
-	return &kind{name: name, of: of, lw: lw, tell: tell, known: map[types.UID]runtime.Object{}}
+	return &kind{name: name, of: of, lw: lw, record: record, known: map[types.UID]runtime.Object{}}
 }
 
-// relist tells what is there now and what is there no longer. A watch goes on from here.
+// relist records what is there now and what is there no longer. A watch goes on from here.
 func (k *kind) relist(ctx context.Context) error {
 	l, err := k.lw.ListWithContext(ctx, metav1.ListOptions{})
 	if err != nil {
@@ -55,37 +55,37 @@ func (k *kind) relist(ctx context.Context) error {
 	for _, x := range items {
 		if m, err := meta.Accessor(x); err == nil {
 			delete(before, m.GetUID())
-			k.told(x, m, false)
+			k.keep(x, m, false)
 		}
 	}
 	for _, x := range before {
-		k.tell(x, true)
+		k.record(x, true)
 	}
 	k.version = list.GetResourceVersion()
 	return nil
 }
 
-func (k *kind) told(x runtime.Object, m metav1.Object, gone bool) {
+func (k *kind) keep(x runtime.Object, m metav1.Object, gone bool) {
 	if k.known[m.GetUID()] = x; gone {
 		delete(k.known, m.GetUID())
 	}
-	k.tell(x, gone)
+	k.record(x, gone)
 }
 
-// tolerable is how long a watch may be interrupted before that is told, where nothing was missed.
+// tolerable is how long a watch may be interrupted before that is recorded, where nothing was missed.
 const tolerable = time.Second
 
 // watchKind follows one kind until the context ends. A watch that ends is taken up where it stopped: nothing is lost, but
-// what happens in between is stamped late. Where that is not possible all is listed anew. Both are told as a gap,
-// unless it was short and nothing can have been missed. A gap that lasts is told while it does.
+// what happens in between is stamped late. Where that is not possible all is listed anew. Both are recorded as a gap,
+// unless it was short and nothing can have been missed. A gap that lasts is recorded while it does.
 func (o *Observer) watchKind(ctx context.Context, k *kind) {
 	var gap *recording.Gap // since the watch ended
-	told := false
+	open := false          // it was recorded as not over
 	end := func() {
-		if gap != nil && (k.missed || told || o.Now()-gap.From > tolerable) {
+		if gap != nil && (k.missed || open || o.Now()-gap.From > tolerable) {
 			o.gap(k, recording.Gap{From: gap.From, To: o.Now(), Why: gap.Why})
 		}
-		gap, told, k.missed = nil, false, false
+		gap, open, k.missed = nil, false, false
 	}
 	for {
 		w, err := k.begin(ctx)
@@ -103,8 +103,8 @@ func (o *Observer) watchKind(ctx context.Context, k *kind) {
 			gap = &recording.Gap{From: broke}
 		}
 		gap.Why = fmt.Sprintf("the watch of %s was interrupted: %v", k.name, err)
-		if !told && o.Now()-gap.From > tolerable {
-			told = true
+		if !open && o.Now()-gap.From > tolerable {
+			open = true
 			o.gap(k, *gap)
 		}
 		pause(ctx, o.pace.again)
@@ -136,7 +136,7 @@ func (k *kind) begin(ctx context.Context) (watch.Interface, error) {
 
 func expired(err error) bool { return apierrors.IsResourceExpired(err) || apierrors.IsGone(err) }
 
-// follow tells what the watch brings until it ends.
+// follow records what the watch brings until it ends.
 func (k *kind) follow(ctx context.Context, w watch.Interface) error {
 	defer w.Stop()
 	for {
@@ -156,7 +156,7 @@ func (k *kind) follow(ctx context.Context, w watch.Interface) error {
 				return err
 			}
 			if k.version = m.GetResourceVersion(); e.Type != watch.Bookmark {
-				k.told(e.Object, m, e.Type == watch.Deleted)
+				k.keep(e.Object, m, e.Type == watch.Deleted)
 			}
 		}
 	}

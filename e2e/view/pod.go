@@ -78,7 +78,7 @@ func (p *Pod) exit() (at time.Duration, by string, is bool) {
 	return at, by, is
 }
 
-// Ends is when the pod was told to end or its VM ended, whichever was seen first from t on; ok is false where neither was.
+// Ends is when the pod was deleted or its VM ended, whichever was seen first from t on; ok is false where neither was.
 func (p *Pod) Ends(t time.Duration) (at time.Duration, ok bool) {
 	if p.Leaving(t) {
 		return t, true
@@ -130,7 +130,7 @@ func (p *Pod) Node() string {
 	return ""
 }
 
-// Is reports whether a name in somebody's nodes() is this pod's node. A pod that has not told its name yet is known by
+// Is reports whether a name in somebody's nodes() is this pod's node. A pod whose node name is not known yet is known by
 // its address, which is the host part of the names of most releases on Kubernetes.
 func (p *Pod) Is(name string) bool {
 	if n := p.Node(); n != "" {

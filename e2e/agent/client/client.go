@@ -84,7 +84,7 @@ func (c *Client) SetPlan(ctx context.Context, p agent.Plan) error {
 	return err
 }
 
-// Offset measures how the agent's clock lies to ours: ours = boot + offset, give or take bound. now is our clock. Of
+// Offset measures how the agent's clock compares with ours: ours = boot + offset, give or take bound. now is our clock. Of
 // several round trips the quickest knows best.
 func (c *Client) Offset(ctx context.Context, now func() time.Duration) (recording.Clock, error) {
 	best := recording.Clock{Bound: time.Hour}

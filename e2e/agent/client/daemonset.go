@@ -26,7 +26,7 @@ func DaemonSet(namespace, image string, faults bool) *appsv1.DaemonSet {
 				Spec: corev1.PodSpec{
 					// The processes of other pods are found in the node's own /proc.
 					HostPID: true,
-					// It talks to nobody, the API server least of all.
+					// It needs no API server.
 					AutomountServiceAccountToken:  &no,
 					EnableServiceLinks:            &no,
 					TerminationGracePeriodSeconds: &grace,

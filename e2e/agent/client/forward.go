@@ -32,24 +32,24 @@ type forward struct {
 	ns     string
 	pod    string
 
-	life context.Context //nolint:containedctx // the forward's own: ends with close
-	end  context.CancelFunc
-	turn chan struct{} // whoever has put a token here may make a connection
-	ids  atomic.Int64
+	life       context.Context //nolint:containedctx // the forward's own: ends with close
+	end        context.CancelFunc
+	connecting chan struct{} // whoever has put a token here may make a connection
+	ids        atomic.Int64
 
 	mu   sync.Mutex
 	conn httpstream.Connection
 }
 
-// patience is how long one connection to the agent may take to come about, and opening how long that over a forward that
+// dialTimeout is how long one connection to the agent may take to come about, and openTimeout how long that over a forward that
 // is there already.
 const (
-	patience = 10 * time.Second
-	opening  = 3 * time.Second
+	dialTimeout = 10 * time.Second
+	openTimeout = 3 * time.Second
 )
 
 func newForward(cfg *rest.Config, client kubernetes.Interface, namespace, pod string) *forward {
-	f := &forward{cfg: cfg, client: client, ns: namespace, pod: pod, turn: make(chan struct{}, 1)}
+	f := &forward{cfg: cfg, client: client, ns: namespace, pod: pod, connecting: make(chan struct{}, 1)}
 	f.life, f.end = context.WithCancel(context.Background())
 	return f
 }
@@ -57,7 +57,7 @@ func newForward(cfg *rest.Config, client kubernetes.Interface, namespace, pod st
 // dial opens one connection to the agent. A forward that has died is made anew; that one has is often noticed only when
 // it is used.
 func (f *forward) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
 	defer context.AfterFunc(f.life, cancel)()
 	for try := 1; ; try++ {
@@ -79,11 +79,11 @@ func (f *forward) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 // connection gives the forward's connection to the API server, and makes it where there is none.
 func (f *forward) connection(ctx context.Context) (httpstream.Connection, error) {
 	select {
-	case f.turn <- struct{}{}:
+	case f.connecting <- struct{}{}:
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
-	defer func() { <-f.turn }()
+	defer func() { <-f.connecting }()
 	if c := f.live(); c != nil {
 		return c, nil
 	}
@@ -175,7 +175,7 @@ func (f *forward) open(ctx context.Context, conn httpstream.Connection) (net.Con
 		c, err := f.streams(conn)
 		made <- result{c, err}
 	}()
-	late := time.NewTimer(opening)
+	late := time.NewTimer(openTimeout)
 	defer late.Stop()
 	var err error
 	select {
@@ -184,7 +184,7 @@ func (f *forward) open(ctx context.Context, conn httpstream.Connection) (net.Con
 	case <-conn.CloseChan():
 		err = errors.New("the forward ended")
 	case <-late.C:
-		err = fmt.Errorf("no stream in %s", opening)
+		err = fmt.Errorf("no stream in %s", openTimeout)
 	case <-ctx.Done():
 		err = context.Cause(ctx)
 	}
@@ -202,23 +202,23 @@ func (f *forward) streams(conn httpstream.Connection) (net.Conn, error) {
 	h.Set(corev1.PortHeader, strconv.Itoa(agent.Port))
 	h.Set(corev1.PortForwardRequestIDHeader, strconv.FormatInt(f.ids.Add(1), 10))
 	h.Set(corev1.StreamType, corev1.StreamTypeError)
-	trouble, err := conn.CreateStream(h)
+	refusal, err := conn.CreateStream(h)
 	if err != nil {
 		return nil, err
 	}
-	_ = trouble.Close() // nothing is written to it
+	_ = refusal.Close() // nothing is written to it
 	h.Set(corev1.StreamType, corev1.StreamTypeData)
 	data, err := conn.CreateStream(h)
 	if err != nil {
 		return nil, err
 	}
-	s := &stream{data: data, trouble: make(chan error, 1), drop: func() {
-		conn.RemoveStreams(trouble, data)
+	s := &stream{data: data, refusal: make(chan error, 1), drop: func() {
+		conn.RemoveStreams(refusal, data)
 		f.drop(conn)
-	}, end: func() { conn.RemoveStreams(trouble, data) }}
+	}, end: func() { conn.RemoveStreams(refusal, data) }}
 	go func() {
-		if b, err := io.ReadAll(io.LimitReader(trouble, 4096)); err == nil && len(b) > 0 {
-			s.trouble <- errors.New(string(b))
+		if b, err := io.ReadAll(io.LimitReader(refusal, 4096)); err == nil && len(b) > 0 {
+			s.refusal <- errors.New(string(b))
 			_ = data.Reset()
 		}
 	}()
@@ -228,7 +228,7 @@ func (f *forward) streams(conn httpstream.Connection) (net.Conn, error) {
 // stream is one forwarded connection as net/http wants it. A refused stream ends the whole forward.
 type stream struct {
 	data    httpstream.Stream
-	trouble chan error
+	refusal chan error
 	drop    func()
 	end     func()
 	timer   *time.Timer
@@ -250,7 +250,7 @@ func (s *stream) explain(err error) error {
 		return nil
 	}
 	select {
-	case t := <-s.trouble:
+	case t := <-s.refusal:
 		s.drop()
 		return t
 	default:
