@@ -126,6 +126,35 @@ func TestWatchThatStaysAwayIsAGap(t *testing.T) {
 	}
 }
 
+// What happens while the watches are cut on purpose is lost, as in a long outage, and a gap of each kind says so.
+func TestCutWatchesAreAGap(t *testing.T) {
+	a := newAPI(t)
+	o, s, _ := observed(t, a)
+	begin(t, o)
+	a.put("ADDED", pod("goes", nil))
+	s.wait("it", isPod("goes", nil))
+	cut := o.Now()
+	const lasts = 400 * time.Millisecond
+	o.CutWatches(lasts)
+	time.Sleep(50 * time.Millisecond)
+	a.put("MODIFIED", pod("goes", placed("n1", "10.0.0.1")))
+	a.put("DELETED", pod("goes", placed("n1", "10.0.0.1")))
+	a.put("ADDED", pod("comes", nil))
+	gone := s.wait("its end", isPod("goes", func(p *recording.Pod) bool { return p.Gone }))
+	came := s.wait("what came", isPod("comes", nil))
+	for _, kind := range []recording.Kind{recording.KindPod, recording.KindService, recording.KindSlice, recording.KindNotice} {
+		g := s.wait("the gap", func(e recording.Event) bool { return isGap(e) && e.Gap.Of == kind }).Gap
+		if g.From < cut || g.From > cut+50*time.Millisecond || g.To < cut+lasts || !strings.Contains(g.Why, "cut on purpose") {
+			t.Errorf("gap %+v; the watches were cut at %s for %s", g, cut, lasts)
+		}
+	}
+	if gone.T < cut+lasts || came.T < cut+lasts || gone.Pod.IP != "" {
+		t.Errorf("%+v at %s and %s at %s were seen though the watches were cut at %s for %s", gone.Pod, gone.T, came.Pod.Name, came.T, cut, lasts)
+	}
+	a.put("ADDED", pod("after", nil))
+	s.wait("news after the gap", isPod("after", nil))
+}
+
 func TestSilentAPIServerIsAGap(t *testing.T) {
 	a := newAPI(t)
 	o, s, _ := observed(t, a)

@@ -47,6 +47,7 @@ type Observer struct {
 	fleet   *fleet
 	pods    *podIndex
 	pace    pace
+	outage  outage
 }
 
 // pace is how often things are done; tests are in more of a hurry.
@@ -76,7 +77,7 @@ func newObserver(o Options) *Observer {
 	if o.Log == nil {
 		o.Log = func(string) {}
 	}
-	return &Observer{Options: o, redact: redactor{more: o.Redact}, plans: newPlans(o), fleet: newFleet(), pods: newPodIndex(),
+	return &Observer{Options: o, redact: redactor{more: o.Redact}, plans: newPlans(o), fleet: newFleet(), pods: newPodIndex(), outage: outage{cut: make(chan struct{})},
 		pace: pace{beat: time.Second, again: 100 * time.Millisecond, clock: 10 * time.Second, plan: time.Second, retry: 200 * time.Millisecond, miss: 3 * time.Second}}
 }
 

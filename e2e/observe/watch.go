@@ -88,11 +88,15 @@ func (o *Observer) watchKind(ctx context.Context, k *kind) {
 		gap, open, k.missed = nil, false, false
 	}
 	for {
-		w, err := k.begin(ctx)
-		broke := o.Now()
+		cut, until := o.outage.state()
+		var w watch.Interface
+		broke, err := o.Now(), errCut
+		if broke >= until {
+			w, err = k.begin(ctx)
+		}
 		if err == nil {
 			end()
-			err = k.follow(ctx, w)
+			err = k.follow(ctx, w, cut)
 			broke = o.Now()
 		}
 		if ctx.Err() != nil {
@@ -137,12 +141,15 @@ func (k *kind) begin(ctx context.Context) (watch.Interface, error) {
 func expired(err error) bool { return apierrors.IsResourceExpired(err) || apierrors.IsGone(err) }
 
 // follow records what the watch brings until it ends.
-func (k *kind) follow(ctx context.Context, w watch.Interface) error {
+func (k *kind) follow(ctx context.Context, w watch.Interface, cut <-chan struct{}) error {
 	defer w.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
+		case <-cut:
+			k.version = ""
+			return errCut
 		case e, open := <-w.ResultChan():
 			if !open {
 				return errors.New("the stream ended")
