@@ -31,12 +31,25 @@ var (
 	pure    = slices.Concat(cluster, ginkgo)
 )
 
+// ours are the paths of our own packages below e2e.
+func ours(names ...string) (paths []string) {
+	for _, n := range names {
+		paths = append(paths, module+"/e2e/"+n)
+	}
+	return paths
+}
+
 var arrows = []arrow{
 	{"e2e/recording", pure, "a recording is read where there is no cluster"},
 	{"e2e/profile", pure, "decoding and inference work on given bytes; reading clusters and running commands is e2e/workload's"},
 	{"e2e/view", pure, "a view is a pure fold of a recording"},
 	{"e2e/check", pure, "a check is a pure function of a view"},
 	{"e2e/judge", pure, "a verdict can be had again from the recording alone"},
+	{"e2e/scenario", pure, "a scenario acts on the cluster through its Workload interface only, and can be tried without one"},
+	{"e2e/scenario", ours("check", "judge", "run"), "a scenario gives no verdict and knows no run"},
+	{"e2e/run/environment", ours("view", "check", "judge", "observe", "scenario", "run"), "the environment deploys no workload and records nothing"},
+	{"e2e/run/injection", ours("check", "judge", "observe", "run"), "injections give no verdict and know no run"},
+	{"e2e/run/artifacts", ours("view", "check", "judge", "observe", "scenario", "run"), "artifacts are written from events and logs alone"},
 	{"reports", pure, "a report is written from what judge and the view say"},
 	{"e2e/erldist", pure, "the protocol client speaks the protocol and starts nothing"},
 	{"e2e/erldist", []string{"k8s.io", "sigs.k8s.io"}, "the protocol client knows nothing of Kubernetes"},

@@ -87,9 +87,9 @@ func scenarios(results []judge.Result) []string {
 	var all []string
 	seen := map[string]bool{}
 	for _, r := range results {
-		if !seen[r.Scenario] {
-			seen[r.Scenario] = true
-			all = append(all, r.Scenario)
+		if s := string(r.Scenario); !seen[s] {
+			seen[s] = true
+			all = append(all, s)
 		}
 	}
 	return all
@@ -100,7 +100,7 @@ func junitOf(p Profile, scenario string) junitSuite {
 	s := junitSuite{Name: name + " " + scenario}
 	var total time.Duration
 	for _, r := range p.Results {
-		if r.Scenario != scenario {
+		if string(r.Scenario) != scenario {
 			continue
 		}
 		c := junitCase{Classname: "meshproof." + name + "." + scenario, Name: r.ID + " " + r.Title, Time: seconds(r.At)}

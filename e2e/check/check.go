@@ -8,6 +8,7 @@ package check
 import (
 	"time"
 
+	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/view"
 )
 
@@ -54,7 +55,7 @@ type Check struct {
 	Source   string // where the rule comes from
 	Rung     Rung
 	Level    Level
-	Scenario string // the scenario whose recording it is judged on
+	Scenario recording.Scenario // the scenario whose recording it is judged on
 	// Static says that the manifests alone decide it: it is judged by lint, too, where nothing was deployed. So are all
 	// checks of the rung [Manifest].
 	Static bool

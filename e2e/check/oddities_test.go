@@ -117,9 +117,9 @@ func oddities() []oddity {
 
 func TestHealthyOddities(t *testing.T) {
 	for _, o := range slices.Concat(oddities(), manifestOddities()) {
-		views := map[string]*view.View{}
+		views := map[recording.Scenario]*view.View{}
 		for _, c := range check.All() {
-			if o.scenario != "" && !strings.Contains(o.scenario, c.Scenario) || c.Scenario == "console" {
+			if o.scenario != "" && !strings.Contains(o.scenario, string(c.Scenario)) || c.Scenario == "console" {
 				continue
 			}
 			if views[c.Scenario] == nil {

@@ -7,6 +7,7 @@ import (
 
 	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/recording/recordingtest"
+	"meshproof.dev/meshproof/e2e/scenario"
 )
 
 var idForm = regexp.MustCompile(`^[a-z]+/[a-z0-9]+(-[a-z0-9]+)*$`)
@@ -29,7 +30,7 @@ func TestRegistry(t *testing.T) {
 				t.Errorf("%s has no %s", c.ID, what)
 			}
 		}
-		if !slices.Contains([]string{"formation", "recovery", "rollout", "console"}, c.Scenario) {
+		if !slices.Contains(scenario.Names(), c.Scenario) {
 			t.Errorf("%s is judged on scenario %q", c.ID, c.Scenario)
 		}
 		if c.Judge == nil || len(c.Causes) == 0 {

@@ -41,7 +41,7 @@ func trials() map[string][]trial {
 }
 
 // healthy is the story of three nodes on which a check of that scenario passes.
-func healthy(scenario string) *rt.Story {
+func healthy(scenario recording.Scenario) *rt.Story {
 	switch scenario {
 	case "formation":
 		return rt.Formation(3)
@@ -75,7 +75,7 @@ func fold(t testing.TB, s *rt.Story) *view.View {
 func TestHealthyStoriesPass(t *testing.T) {
 	for _, n := range []int{2, 3, 7} {
 		for _, c := range check.All() {
-			s := map[string]*rt.Story{"formation": rt.Formation(n), "recovery": rt.Recovery(n), "rollout": rt.Rollout(n), "console": rt.Console(n)}[c.Scenario]
+			s := map[recording.Scenario]*rt.Story{"formation": rt.Formation(n), "recovery": rt.Recovery(n), "rollout": rt.Rollout(n), "console": rt.Console(n)}[c.Scenario]
 			found := c.Judge(fold(t, s))
 			if len(found) == 0 {
 				t.Errorf("%s found nothing to judge among %d nodes", c.ID, n)

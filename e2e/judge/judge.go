@@ -11,6 +11,7 @@ import (
 
 	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/exitcode"
+	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/view"
 )
 
@@ -30,30 +31,32 @@ const (
 	Advised Verdict = "advised"
 )
 
-// Scenario is one recorded story of a profile. View is nil when it was not recorded, and Why says for what reason.
+// Scenario is one scenario of a profile. View is nil when it was not recorded: Why says what prevented it, Skip why it does
+// not belong to the run.
 type Scenario struct {
-	Name string
+	Name recording.Scenario
 	View *view.View
 	Why  string
+	Skip string
 }
 
 // Result is one check's verdict on one profile.
 type Result struct {
-	ID        string        `json:"id"`
-	Title     string        `json:"title"`
-	Rung      check.Rung    `json:"rung"`
-	Level     check.Level   `json:"level"`
-	Scenario  string        `json:"scenario"`
-	Verdict   Verdict       `json:"verdict"`
-	Code      string        `json:"code,omitempty"`      // the diagnosis of the deciding subject
-	Message   string        `json:"message,omitempty"`   // one sentence; of a pass: nothing
-	Reason    string        `json:"reason,omitempty"`    // of skip and waived: why
-	BlockedBy []string      `json:"blockedBy,omitempty"` // "CHECK (SUBJECT)" of what explains it
-	Took      time.Duration `json:"took,omitempty"`      // how long the slowest subject took to come true, ns
-	At        time.Duration `json:"at,omitempty"`        // when the deciding evidence was seen, ns of the recording
-	Subjects  []Subject     `json:"subjects,omitempty"`
-	Why       string        `json:"why"`
-	Source    string        `json:"source"`
+	ID        string             `json:"id"`
+	Title     string             `json:"title"`
+	Rung      check.Rung         `json:"rung"`
+	Level     check.Level        `json:"level"`
+	Scenario  recording.Scenario `json:"scenario"`
+	Verdict   Verdict            `json:"verdict"`
+	Code      string             `json:"code,omitempty"`      // the diagnosis of the deciding subject
+	Message   string             `json:"message,omitempty"`   // one sentence; of a pass: nothing
+	Reason    string             `json:"reason,omitempty"`    // of skip and waived: why
+	BlockedBy []string           `json:"blockedBy,omitempty"` // "CHECK (SUBJECT)" of what explains it
+	Took      time.Duration      `json:"took,omitempty"`      // how long the slowest subject took to come true, ns
+	At        time.Duration      `json:"at,omitempty"`        // when the deciding evidence was seen, ns of the recording
+	Subjects  []Subject          `json:"subjects,omitempty"`
+	Why       string             `json:"why"`
+	Source    string             `json:"source"`
 }
 
 // Subject is a finding with its verdict.
@@ -91,8 +94,11 @@ func Judge(name string, scenarios []Scenario, checks []check.Check) Profile {
 func judgeOne(c check.Check, scenarios []Scenario, causes []cause) (Result, []cause) {
 	r := Result{ID: c.ID, Title: c.Title, Rung: c.Rung, Level: c.Level, Scenario: c.Scenario, Why: c.Why, Source: c.Source}
 	ep, found := find(scenarios, c.Scenario)
-	if !found {
-		r.Verdict, r.Reason = Skip, "the scenario "+c.Scenario+" is not part of this run"
+	if !found || ep.Skip != "" {
+		r.Verdict, r.Reason = Skip, "the scenario "+string(c.Scenario)+" is not part of this run"
+		if ep.Skip != "" {
+			r.Reason += ": " + ep.Skip
+		}
 		return r, causes
 	}
 	if why, skipped := skip(scenarios, c.ID); skipped {
@@ -287,7 +293,7 @@ func (p Profile) ExitCode() int {
 	return code
 }
 
-func find(scenarios []Scenario, name string) (Scenario, bool) {
+func find(scenarios []Scenario, name recording.Scenario) (Scenario, bool) {
 	for _, e := range scenarios {
 		if e.Name == name {
 			return e, true

@@ -46,7 +46,7 @@ func edit(s *rt.Story, change func(p *profile.Resolved)) {
 func told(t *testing.T, formation, recovery, console *rt.Story) judge.Profile {
 	t.Helper()
 	scenarios := []judge.Scenario{{Name: "formation", View: fold(t, formation)}}
-	for name, s := range map[string]*rt.Story{"recovery": recovery, "console": console} {
+	for name, s := range map[recording.Scenario]*rt.Story{"recovery": recovery, "console": console} {
 		e := judge.Scenario{Name: name, Why: "the mesh did not form"}
 		if s != nil {
 			e = judge.Scenario{Name: name, View: fold(t, s)}

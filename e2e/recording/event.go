@@ -15,7 +15,7 @@ const Format = "meshproof.dev/recording/v1"
 type Header struct {
 	Format    string          `json:"format"`
 	Profile   json.RawMessage `json:"profile"`  // the resolved profile (package profile), as the run understood it
-	Scenario  string          `json:"scenario"` // "formation", "recovery" …
+	Scenario  Scenario        `json:"scenario"` // "formation", "recovery" …
 	Namespace string          `json:"namespace"`
 	Start     time.Time       `json:"start"` // wall clock of t = 0
 }

@@ -1,77 +1,47 @@
-// Package run is the one path from a plan to a report, behind both doors: cluster, images, workloads, recorded
-// scenarios, judgement, and the removal of what was made.
+// Package run is the one path from a plan to a report, behind both doors: environment, workloads, recorded scenarios,
+// judgement, and the removal of what was made.
 //
-// In: options. Out: a report, and for a door that shows results as they come, each scenario's results when it is judged.
+// In: options and workloads. Out: a report, and for a door that shows results as they come, each scenario's results when it is
+// judged. What has a package of its own under this one (environment, injection, artifacts) knows nothing of the run;
+// killmatrix stands on it.
 package run
 
 import (
-	"cmp"
-	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 
 	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/image"
-	"meshproof.dev/meshproof/e2e/profile"
+	"meshproof.dev/meshproof/e2e/run/environment"
+	"meshproof.dev/meshproof/e2e/scenario"
 	"meshproof.dev/meshproof/e2e/workload"
 	"meshproof.dev/meshproof/reports"
-	"meshproof.dev/meshproof/scripts"
 )
 
 // Options are what a user can say about a run. The zero value of each means what its comment says.
 type Options struct {
-	OTP        string // Erlang/OTP release of the application's image; "" the pinned one
-	K8S        string // Kubernetes of the cluster we make; "" the pinned one
-	Nodes      int    // of the cluster we make; 0 one
-	Keep       bool   // leave the cluster to the next run
-	Context    string // use this kubeconfig context and make no cluster
-	Kubeconfig string // "" as kubectl finds it
-	NoInstall  bool   // never install packages
-	Engine     string // "docker" or "podman"; "" what works
-	Pods       int    // how many pods may run at the same time; 0 what the machine bears
-	Seed       int64  // decides which pod is deleted; 0 by chance
-	Out        string // folder of the results; "" reports/out of the checkout
+	environment.Options
 
-	Checks []check.Check // those that are judged; nil all
-	Log    func(string)
-	Args   []string // for the report
+	Pods      int             // how many pods may run at the same time; 0 derived from CPU and memory
+	Seed      int64           // decides which pod is disturbed; 0 by chance
+	Out       string          // folder of the results; "" reports/out of the checkout
+	Scenarios []scenario.Name // those that are recorded beside formation; nil the default set
+	Checks    []check.Check   // those that are judged; nil all
+	Args      []string        // for the report
 
-	again func(reports.Profile) string // why a workload has to be told a second time, alone; "" where it need not
-}
-
-// Scenarios are the stories that a run records, in order.
-var Scenarios = []string{"formation", "recovery", "rollout", "console"}
-
-// scenarios are those that the selected checks are judged on. The later ones begin with a formed mesh, so they bring
-// formation.
-func (o *Options) scenarios() map[string]bool {
-	wanted := map[string]bool{}
-	for _, c := range o.Checks {
-		wanted[c.Scenario] = true
-	}
-	if len(wanted) > 0 {
-		wanted["formation"] = true
-	}
-	return wanted
+	// ShouldRetry says why a workload has to be recorded a second time, alone; "" where it need not. Nil: none.
+	ShouldRetry func(reports.Profile) (why string)
 }
 
 // complete fills in what was left out.
 func (o *Options) complete() error {
+	o.Complete()
 	if o.Checks == nil {
 		o.Checks = check.All()
 	}
 	if o.Seed == 0 {
 		o.Seed = rand.Int64N(1 << 31)
-	}
-	if o.Nodes == 0 {
-		o.Nodes = 1
-	}
-	if o.again == nil {
-		o.again = func(reports.Profile) string { return "" }
-	}
-	if o.Log == nil {
-		o.Log = func(string) {}
 	}
 	if o.Out == "" {
 		root, err := image.FindRoot()
@@ -83,6 +53,22 @@ func (o *Options) complete() error {
 	return nil
 }
 
+// plan decides which scenarios of the workload are recorded: those that the selected checks are judged on, of those that the
+// workload, or else the user, asks for.
+func (o *Options) plan(w *workload.Workload) scenario.Plan {
+	p := scenario.Plan{Profile: w.Resolved, Named: o.Scenarios}
+	for _, c := range o.Checks {
+		p.Judged = append(p.Judged, c.Scenario)
+	}
+	if len(w.Scenarios) > 0 {
+		p.Named = nil
+		for _, name := range w.Scenarios {
+			p.Named = append(p.Named, scenario.Name(name))
+		}
+	}
+	return p
+}
+
 // Fixtures is the folder of the checkout's own profiles and mutants.
 func Fixtures() (string, error) {
 	root, err := image.FindRoot()
@@ -91,46 +77,3 @@ func Fixtures() (string, error) {
 
 // NoInstallFromEnv reads INSTALL, which is 0 where no package may be installed.
 func NoInstallFromEnv() bool { return os.Getenv("INSTALL") == "0" }
-
-// maker prepares the image package.
-func (o *Options) maker(log func(string)) (*image.Maker, error) {
-	root, err := image.FindRoot()
-	if err != nil {
-		return nil, err
-	}
-	cache, err := image.CacheDir()
-	if err != nil {
-		return nil, err
-	}
-	v, err := scripts.Load()
-	if err != nil {
-		return nil, err
-	}
-	return &image.Maker{Cache: cache, Root: root, Versions: v, Install: !o.NoInstall, Log: log}, nil
-}
-
-// appImages are the images that a run of these workloads has to make available, each once.
-func appImages(ws []*workload.Workload, otp string) []image.App {
-	var all []image.App
-	seen := map[string]bool{}
-	for _, w := range ws {
-		for _, im := range w.Profile.Spec.Images {
-			if key := imageKey(w.Dir, im); !seen[key] {
-				seen[key] = true
-				all = append(all, image.App{Image: im, Dir: w.Dir, OTP: cmp.Or(im.OTP, otp)})
-			}
-		}
-	}
-	return all
-}
-
-// imageKey tells images of a run apart: two profiles may call different ones by the same name. A folder that is built is the same
-// wherever its profile lies.
-func imageKey(dir string, im profile.Image) string {
-	for _, path := range []*string{&im.Build, &im.Archive} {
-		if *path != "" && !filepath.IsAbs(*path) {
-			*path = filepath.Join(dir, *path)
-		}
-	}
-	return fmt.Sprintf("%+v", im)
-}

@@ -9,19 +9,17 @@ import (
 	"testing"
 	"time"
 
-	"k8s.io/client-go/kubernetes/fake"
-
 	"meshproof.dev/meshproof/e2e/exitcode"
 	"meshproof.dev/meshproof/e2e/judge"
-	"meshproof.dev/meshproof/e2e/recording"
+	"meshproof.dev/meshproof/e2e/recording/secrets"
 	"meshproof.dev/meshproof/e2e/workload"
 	"meshproof.dev/meshproof/reports"
 )
 
 const theCookie = "fixture-cookie-of-dns-a"
 
-// session is a run of dns-a that is over, and whose check passed.
-func session(t *testing.T) (*Session, *reports.Run) {
+// finished are the results of a run of dns-a that is over, and whose check passed.
+func finished(t *testing.T) (*results, *reports.Run) {
 	t.Helper()
 	w, err := workload.Load("../../fixtures", "dns-a")
 	if err != nil {
@@ -31,8 +29,8 @@ func session(t *testing.T) (*Session, *reports.Run) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Session{ws: []*workload.Workload{w}, Dir: dir}
-	if err = w.Guard(&s.known); err != nil {
+	s := &results{dir: dir, redactor: &secrets.Redactor{}}
+	if err = w.Guard(s.redactor); err != nil {
 		t.Fatal(err)
 	}
 	put(t, filepath.Join(dir, "artifacts", "cluster", "kubelet.log"), "kubelet says "+theCookie)
@@ -68,12 +66,12 @@ func tree(t *testing.T, dir string) string {
 }
 
 func TestResultsHoldNoCookie(t *testing.T) {
-	s, r := session(t)
+	s, r := finished(t)
 	s.write(r, nil)
 	if r.Exit.Code != exitcode.OK || r.Trouble != "" {
 		t.Errorf("exit %+v, trouble %q", r.Exit, r.Trouble)
 	}
-	if all := tree(t, s.Dir); strings.Contains(all, theCookie) || !strings.Contains(all, "kubelet says (cookie)") {
+	if all := tree(t, s.dir); strings.Contains(all, theCookie) || !strings.Contains(all, "kubelet says (cookie)") {
 		t.Errorf("the results hold the cookie, or the log lost more than it:\n%s", all)
 	}
 }
@@ -91,60 +89,22 @@ func TestALeakEndsTheRun(t *testing.T) {
 		"interrupted": {"recordings/a.jsonl", theCookie, exitcode.With(exitcode.Interrupted, errors.New("interrupted")), exitcode.Interrupted, "recordings/a.jsonl: as it is"},
 		"no archive":  {"artifacts/pods.tar.gz", "\x1f\x8bbroken", nil, exitcode.Internal, "artifacts/pods.tar.gz could not be searched to its end"},
 	} {
-		s, r := session(t)
-		put(t, filepath.Join(s.Dir, c.file), c.text)
+		s, r := finished(t)
+		put(t, filepath.Join(s.dir, c.file), c.text)
 		s.write(r, c.trouble)
 		if r.Exit.Code != c.code || !strings.Contains(r.Trouble, c.says) || strings.Contains(r.Trouble, theCookie) {
 			t.Errorf("%s: exit %+v, trouble %q", name, r.Exit, r.Trouble)
 		}
-		if exit, err := os.ReadFile(filepath.Join(s.Dir, "exit")); err != nil || !strings.HasPrefix(string(exit), fmt.Sprintf("%d ", c.code)) {
+		if exit, err := os.ReadFile(filepath.Join(s.dir, "exit")); err != nil || !strings.HasPrefix(string(exit), fmt.Sprintf("%d ", c.code)) {
 			t.Errorf("%s: exit file %q, %v", name, exit, err)
 		}
 	}
 }
 
-func TestTroubleIsTakenToTheReportWithoutCookies(t *testing.T) {
-	s, r := session(t)
+func TestTroubleIsReportedWithoutCookies(t *testing.T) {
+	s, r := finished(t)
 	s.write(r, exitcode.With(exitcode.Unavailable, errors.New("the engine said "+theCookie)))
 	if r.Exit.Code != exitcode.Unavailable || r.Trouble != "the engine said (cookie)" {
 		t.Errorf("exit %+v, trouble %q", r.Exit, r.Trouble)
-	}
-}
-
-func TestEventsLogHoldsNoCookie(t *testing.T) {
-	s, _ := session(t)
-	dir := filepath.Join(s.Dir, "artifacts", "ns")
-	a, err := newArtifacts(nil, "ns", dir, &s.known)
-	if err != nil {
-		t.Fatal(err)
-	}
-	a.see(t.Context(), recording.Event{Notice: &recording.Notice{Object: "Pod/derl", Type: "Warning", Reason: "Unhealthy", Message: "the probe said " + theCookie}})
-	a.close()
-	got, err := os.ReadFile(filepath.Join(dir, "events.log"))
-	if err != nil || !strings.Contains(string(got), "Unhealthy: the probe said (cookie)\n") {
-		t.Errorf("events.log: %q, %v", got, err)
-	}
-}
-
-// A StatefulSet's replacement has the name of the pod before it, and a log of its own all the same.
-func TestLogsOfPodsWithOneNameAreApart(t *testing.T) {
-	s, _ := session(t)
-	dir := filepath.Join(s.Dir, "artifacts", "ns")
-	a, err := newArtifacts(fake.NewClientset(), "ns", dir, &s.known)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, uid := range []string{"11111111-a", "22222222-b", "22222222-b"} {
-		a.see(t.Context(), recording.Event{Pod: &recording.Pod{UID: uid, Name: "derl-0", Containers: []recording.Container{{Name: "derl", State: "running"}}}})
-		a.wg.Wait()
-	}
-	a.close()
-	for _, name := range []string{"derl-0.derl.0.log", "derl-0-22222222.derl.0.log"} {
-		if got, err := os.ReadFile(filepath.Join(dir, name)); err != nil || len(got) == 0 {
-			t.Errorf("%s: %q, %v", name, got, err)
-		}
-	}
-	if all, err := os.ReadDir(dir); err != nil || len(all) != 3 {
-		t.Errorf("%v, %v; want events.log and two logs", all, err)
 	}
 }

@@ -1,60 +1,65 @@
 package run
 
 import (
-	"errors"
+	"slices"
 	"strings"
 	"testing"
 
 	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/exitcode"
-	"meshproof.dev/meshproof/e2e/image"
+	"meshproof.dev/meshproof/e2e/judge"
 	"meshproof.dev/meshproof/e2e/profile"
+	"meshproof.dev/meshproof/e2e/scenario"
 	"meshproof.dev/meshproof/e2e/workload"
 )
 
 func TestOnlyWantedScenariosAreRecorded(t *testing.T) {
-	byScenario := map[string][]check.Check{}
+	w := &workload.Workload{Resolved: &profile.Resolved{Rollout: []string{"Deployment/x"}, Console: []profile.Command{{Name: "ping"}}}}
+	byScenario := map[scenario.Name][]check.Check{}
 	for _, c := range check.All() {
 		byScenario[c.Scenario] = append(byScenario[c.Scenario], c)
 	}
-	for scenario, want := range map[string]string{"formation": "formation", "recovery": "formation recovery", "rollout": "formation rollout", "console": "formation console"} {
-		o := Options{Checks: byScenario[scenario]}
-		var got []string
-		for _, e := range Scenarios {
-			if o.scenarios()[e] {
-				got = append(got, e)
-			}
+	recorded := func(o *Options, w *workload.Workload) (all []string) {
+		for _, s := range o.plan(w).Scenarios() {
+			all = append(all, string(s.Name))
 		}
-		if strings.Join(got, " ") != want {
-			t.Errorf("checks of %s: recorded are %v, want %s", scenario, got, want)
+		return all
+	}
+	for name, want := range map[scenario.Name]string{"formation": "formation", "recovery": "formation recovery", "rollout": "formation rollout", "console": "formation console"} {
+		if got := recorded(&Options{Checks: byScenario[name]}, w); strings.Join(got, " ") != want {
+			t.Errorf("checks of %s: recorded are %v, want %s", name, got, want)
 		}
 	}
-	for e := range byScenario {
-		if !(&Options{Checks: check.All()}).scenarios()[e] {
-			t.Errorf("scenario %s has checks and is never recorded", e)
+	for name := range byScenario {
+		if !slices.Contains(recorded(&Options{Checks: check.All(), Scenarios: []scenario.Name{name}}, w), string(name)) {
+			t.Errorf("scenario %s has checks and is never recorded", name)
+		}
+	}
+	// What a mutant names counts more than what the user asked for.
+	w.Scenarios = []string{"formation"}
+	if got := recorded(&Options{Checks: check.All(), Scenarios: []scenario.Name{"console"}}, w); !slices.Equal(got, []string{"formation"}) {
+		t.Errorf("a mutant that leaves out scenarios: %v", got)
+	}
+}
+
+// What is not recorded, because the profile has nothing for it, is skipped and says why.
+func TestScenariosThatDoNotApplyAreSkippedWithTheReason(t *testing.T) {
+	w := some(t, func(*profile.MutantSpec) {})
+	r := &workloadRun{options: &Options{Checks: check.All()}, workload: w}
+	for _, res := range r.judge().Results {
+		switch {
+		case res.Scenario == "rollout" && (res.Verdict != judge.Skip || !strings.Contains(res.Reason, "spec.rollout")):
+			t.Errorf("%s: %s %q", res.ID, res.Verdict, res.Reason)
+		case res.Scenario != "rollout" && res.Level != check.Advice && res.Verdict != judge.Unknown:
+			t.Errorf("%s: %s, of a run that ended before it", res.ID, res.Verdict)
 		}
 	}
 }
 
-// Two profiles may call different images by one name; a folder that both build is one. What one of them lacks is no matter of the
-// other.
-func TestImagesOfOneNameAreToldApart(t *testing.T) {
-	of := func(dir, build string) *workload.Workload {
-		return &workload.Workload{Dir: dir, Profile: &profile.Profile{Spec: profile.Spec{Images: []profile.Image{{Name: "shop", Build: build}}}}}
-	}
-	a, b, c := of("/x/a", "."), of("/x/b", "."), of("/x/c", "../a")
-	all := appImages([]*workload.Workload{a, b, c}, "")
-	if len(all) != 2 {
-		t.Fatalf("%+v", all)
-	}
-	g := &ground{apps: map[string]appImage{
-		imageKey(all[0].Dir, all[0].Image): {Image: image.Image{Ref: "a:1"}}, imageKey(all[1].Dir, all[1].Image): {err: errors.New("it does not build")},
-	}}
-	if g.lacks(a) || !g.lacks(b) || g.lacks(c) {
-		t.Errorf("lacking: %v %v %v", g.lacks(a), g.lacks(b), g.lacks(c))
-	}
-	if g.refs(a)["shop"] != "a:1" || g.refs(c)["shop"] != "a:1" || len(g.refs(b)) != 0 {
-		t.Errorf("refs: %v %v %v", g.refs(a), g.refs(b), g.refs(c))
+func TestAScenarioThatThereIsNotIsAUsageError(t *testing.T) {
+	_, err := Start(t.Context(), Options{Scenarios: []scenario.Name{"recoverry"}, Out: t.TempDir()}, nil)
+	if exitcode.Of(err) != exitcode.Usage || !strings.Contains(err.Error(), "recoverry") {
+		t.Errorf("error %v, code %d", err, exitcode.Of(err))
 	}
 }
 
@@ -71,7 +76,7 @@ func TestWorkloadsOfOneNamespaceAreRefused(t *testing.T) {
 		return &workload.Workload{Profile: &profile.Profile{Metadata: profile.Metadata{Name: name}}, Resolved: &profile.Resolved{Namespace: ns}}
 	}
 	for _, ok := range [][]*workload.Workload{{fixed("a", ""), fixed("b", "")}, {fixed("a", "prod"), fixed("b", "test"), fixed("c", "")}} {
-		if err := apart(ok); err != nil {
+		if err := checkNamespaces(ok); err != nil {
 			t.Error(err)
 		}
 	}
@@ -86,7 +91,7 @@ func TestNamespacesAreValidAndDiffer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, b := namespaceOf(w), namespaceOf(reversed)
+	a, b := newNamespace(w), newNamespace(reversed)
 	for _, n := range []string{a, b} {
 		if len(n) > 63 || strings.Trim(n, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
 			t.Errorf("namespace %q", n)

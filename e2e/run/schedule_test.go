@@ -11,31 +11,21 @@ import (
 
 	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/profile"
+	"meshproof.dev/meshproof/e2e/run/environment"
+	"meshproof.dev/meshproof/e2e/scenario"
 	"meshproof.dev/meshproof/e2e/workload"
 	"meshproof.dev/meshproof/reports"
 )
 
-func TestCapacityIsTheScarcerOfCoresAndMemory(t *testing.T) {
-	for _, c := range []struct {
-		cores  int
-		memory int64
-		want   int
-	}{{2, 64 << 30, 24}, {2, 1 << 30, 7}, {8, 64 << 30, 96}, {1, 1 << 20, 4}, {2, 0, 24}} {
-		if got := capacity(c.cores, c.memory); got != c.want {
-			t.Errorf("%d cores, %d bytes: %d pods, want %d", c.cores, c.memory, got, c.want)
-		}
-	}
-}
-
-func TestRoomIsNeverOverfull(t *testing.T) {
+func TestThePodPoolIsNeverOverfull(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRoom(10)
+		r := newPodPool(10)
 		var took []int
 		done := make(chan int)
 		for i, n := range []int{4, 6, 4, 99, 1} {
 			got, err := r.take(t.Context(), n)
-			if err != nil || r.used > r.all {
-				t.Fatalf("%d: took %d, %v, used %d of %d", i, got, err, r.used, r.all)
+			if err != nil || r.used > r.size {
+				t.Fatalf("%d: took %d, %v, used %d of %d", i, got, err, r.used, r.size)
 			}
 			took = append(took, got)
 			go func() {
@@ -75,8 +65,8 @@ func some(t *testing.T, change func(s *profile.MutantSpec)) *workload.Workload {
 	return w
 }
 
-func TestTheLongestBeginsFirstAndTheLonelyLast(t *testing.T) {
-	s := &Session{o: Options{Checks: check.All()}, ws: []*workload.Workload{
+func TestTheLongestBeginsFirstAndThoseAloneLast(t *testing.T) {
+	s := &Session{options: Options{Checks: check.All()}, workloads: []*workload.Workload{
 		some(t, func(s *profile.MutantSpec) { s.Alone, s.Watch = true, profile.Duration(time.Hour) }),
 		some(t, func(s *profile.MutantSpec) { s.Scenarios = []string{"formation"} }),
 		some(t, func(*profile.MutantSpec) {}),
@@ -92,90 +82,70 @@ func TestTheLongestBeginsFirstAndTheLonelyLast(t *testing.T) {
 	}
 }
 
-func TestAWorkloadsRoom(t *testing.T) {
+func TestThePodsOfAWorkload(t *testing.T) {
 	if n := pods(some(t, func(*profile.MutantSpec) {})); n != 4 {
-		t.Errorf("three replicas take the room of %d pods", n)
+		t.Errorf("three replicas take %d pods", n)
 	}
 	if n := pods(some(t, func(s *profile.MutantSpec) { s.Harness = profile.ObserverKilled })); n != 5 {
 		t.Errorf("with an agent of its own %d", n)
 	}
-	if n := (&Session{o: Options{Pods: 7}}).pods(); n != 7 {
+	if n := (&Session{options: Options{Pods: 7}}).podLimit(); n != 7 {
 		t.Errorf("asked for 7, got %d", n)
 	}
-	if n := (&Session{o: Options{Context: "x"}}).pods(); n != elsewhere {
+	if n := (&Session{options: Options{Options: environment.Options{Context: "x"}}}).podLimit(); n != 30 {
 		t.Errorf("on another cluster %d", n)
 	}
 }
 
 func TestMutantsLeaveOutScenarios(t *testing.T) {
 	o := &Options{Checks: check.All()}
-	if got := wanted(o, some(t, func(s *profile.MutantSpec) { s.Scenarios = []string{"formation"} })); len(got) != 1 || !got["formation"] {
+	if got := o.plan(some(t, func(s *profile.MutantSpec) { s.Scenarios = []string{"formation"} })).Scenarios(); len(got) != 1 || got[0].Name != "formation" {
 		t.Errorf("%v", got)
 	}
-	if got := wanted(o, some(t, func(*profile.MutantSpec) {})); len(got) != len(Scenarios)-1 || got["rollout"] {
-		t.Errorf("%v", got)
+	for _, s := range scenario.All() {
+		left := s.Name == "rollout" || s.OnRequest // the profile has no next version
+		if why := o.plan(some(t, func(*profile.MutantSpec) {})).Omits(s); (why != "") != left {
+			t.Errorf("%s: left out because of %q", s.Name, why)
+		}
 	}
 }
 
-func TestBootsTakeTurns(t *testing.T) {
-	b := newBoots(1)
-	end := b.begin(t.Context())
-	waiting, cancel := context.WithCancel(t.Context())
-	second := make(chan func(), 1)
-	go func() { second <- b.begin(waiting) }()
-	select {
-	case <-second:
-		t.Fatal("two start at the same time on one core")
-	case <-time.After(50 * time.Millisecond):
-	}
-	end()
-	end() // once more does not give a second turn
-	(<-second)()
-	third := b.begin(t.Context())
-	cancel()
-	b.begin(waiting)() // whoever gives up waiting has no turn to give back
-	third()
-	if len(b) != 0 {
-		t.Errorf("%d turns are still taken", len(b))
-	}
-}
-
-func TestWhatWasNotSeenIsToldAgain(t *testing.T) {
+func TestWhatWasNotSeenIsRecordedAgain(t *testing.T) {
 	var said []string
 	session := func(unseen ...int) (*Session, []reports.Profile) {
-		s := &Session{o: Options{Log: func(l string) { said = append(said, l) }}}
+		s := &Session{options: Options{Options: environment.Options{Log: func(l string) { said = append(said, l) }}}}
 		all := make([]reports.Profile, 5)
 		for i := range all {
-			s.ws = append(s.ws, &workload.Workload{Profile: &profile.Profile{}, Resolved: &profile.Resolved{}})
+			s.workloads = append(s.workloads, &workload.Workload{Profile: &profile.Profile{}, Resolved: &profile.Resolved{}})
 			if slices.Contains(unseen, i) {
 				all[i].Trouble = "busy"
 			}
 		}
-		s.o.again = func(p reports.Profile) string { return p.Trouble }
+		s.options.ShouldRetry = func(p reports.Profile) string { return p.Trouble }
 		return s, all
 	}
-	var told []int
+	var retried []int
 	s, all := session(1, 3)
-	s.tellAgain(t.Context(), all, func(i int) { told, all[i] = append(told, i), reports.Profile{} })
-	if !slices.Equal(told, []int{1, 3}) || all[1].Again != "busy" || all[0].Again != "" || all[1].Trouble != "" {
-		t.Errorf("told again: %v; all: %+v", told, all)
+	s.retry(t.Context(), all, func(i int) { retried, all[i] = append(retried, i), reports.Profile{} })
+	if !slices.Equal(retried, []int{1, 3}) || all[1].Again != "busy" || all[0].Again != "" || all[1].Trouble != "" {
+		t.Errorf("retried: %v; all: %+v", retried, all)
 	}
 	if len(said) != 2 || !strings.Contains(said[0], "a second time, alone; the first time busy") {
 		t.Errorf("said: %q", said)
 	}
 
-	told, said = nil, nil
+	retried, said = nil, nil
 	s, all = session(0, 1, 2)
-	s.tellAgain(t.Context(), all, func(i int) { told = append(told, i) })
-	if len(told) > 0 || len(said) != 1 || !strings.Contains(said[0], "3 of 5") {
-		t.Errorf("of too many, %v were told again; said: %q", told, said)
+	s.retry(t.Context(), all, func(i int) { retried = append(retried, i) })
+	if len(retried) > 0 || len(said) != 1 || !strings.Contains(said[0], "3 of 5") {
+		t.Errorf("of too many, %v were retried; said: %q", retried, said)
 	}
 
 	s, all = session(4)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	s.tellAgain(ctx, all, func(i int) { told = append(told, i) })
-	if len(told) > 0 || all[4].Again != "" {
-		t.Errorf("%v was told again after the run was interrupted", told)
+	s.retry(ctx, all, func(i int) { retried = append(retried, i) })
+	if len(retried) > 0 || all[4].Again != "" {
+		t.Errorf("%v was retried after the run was interrupted", retried)
 	}
 }

@@ -2,319 +2,243 @@ package run
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"math/rand/v2"
 	"path/filepath"
 	"regexp"
-	"sort"
+	"slices"
 	"strings"
-	"sync"
 	"time"
 
-	"k8s.io/client-go/kubernetes"
-
 	"meshproof.dev/meshproof/e2e/agent"
-	"meshproof.dev/meshproof/e2e/fault"
 	"meshproof.dev/meshproof/e2e/judge"
 	"meshproof.dev/meshproof/e2e/observe"
-	"meshproof.dev/meshproof/e2e/profile"
 	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/recording/secrets"
+	"meshproof.dev/meshproof/e2e/run/artifacts"
+	"meshproof.dev/meshproof/e2e/run/environment"
+	"meshproof.dev/meshproof/e2e/run/injection"
 	"meshproof.dev/meshproof/e2e/scenario"
 	"meshproof.dev/meshproof/e2e/view"
 	"meshproof.dev/meshproof/e2e/workload"
 	"meshproof.dev/meshproof/reports"
 )
 
-// story is one workload's way through its scenarios.
-type story struct {
-	o       *Options
-	g       *ground
-	w       *workload.Workload
-	dir     string // of the run's results
-	ns      string
-	passing bool // the namespace is ours, and goes with the story
-	applier *workload.Applier
-	client  kubernetes.Interface
-	rec     *scenario.Recorder
-	obs     *observe.Observer
-	art     *artifacts
-	known   *secrets.Redactor
-	faults  *fault.Injector
-	every   agent.Every                            // how often the agents look; zero for the defaults
-	boots   boots                                  // whose turn it is to start pods
-	take    string                                 // follows the names of a second recording's files
-	done    func(scenario string, p judge.Profile) // told after each scenario
+// workloadRun is the run of one workload: it is deployed, and its scenarios are recorded and judged one after the other.
+type workloadRun struct {
+	options     *Options
+	environment *environment.Environment
+	workload    *workload.Workload
+	dir         string // of the run's results
+	redactor    *secrets.Redactor
+	publish     func(scenario.Name, judge.Profile) // called after each scenario
+	intervals   agent.Every                        // how often the agents look; zero for the defaults
+	fileSuffix  string                             // in the names of a second recording's files
 
-	notes      []string
-	scenarios  []judge.Scenario
-	recordings []string
-	otp        []string
+	recorder   *scenario.Recorder
+	deployment *deployment // nil where nothing was deployed
+	done       []judge.Scenario
+	otp        []string // the releases that nodes named
 }
 
-var notInNames = regexp.MustCompile(`[^a-z0-9]+`)
-
-// namespaceOf gives a workload a namespace of its own in each run.
-func namespaceOf(w *workload.Workload) string {
-	name := strings.Trim(notInNames.ReplaceAllString(strings.ToLower(w.Name()), "-"), "-")
-	return fmt.Sprintf("meshproof-%.40s-%05d", name, rand.IntN(100000))
-}
-
-// tell records the scenarios and judges after each. What stands in the way of recording is the profile's trouble.
-func (s *story) tell(ctx context.Context) (reports.Profile, error) {
+// execute records the scenarios and judges after each. What prevents the recording is the profile's trouble.
+func (r *workloadRun) execute(ctx context.Context) (reports.Profile, error) {
 	began := time.Now()
-	err := s.record(ctx)
-	p := reports.Profile{Profile: s.judge(), Mutant: s.w.Resolved.Mutant, Namespace: s.ns, Recordings: s.recordings, Notes: s.notes, Wall: time.Since(began)}
-	p.Name = s.w.Profile.Metadata.Name
+	err := r.record(ctx)
+	p := reports.Profile{Profile: r.judge(), Mutant: r.workload.Resolved.Mutant, Wall: time.Since(began)}
+	for _, s := range r.done {
+		if s.View != nil {
+			p.Recordings = append(p.Recordings, r.file(s.Name))
+		}
+	}
+	if r.deployment != nil {
+		p.Namespace, p.Notes = r.deployment.namespace, r.deployment.notes
+	}
+	p.Name = r.workload.Profile.Metadata.Name
 	if err != nil {
-		p.Trouble = s.known.Text(err.Error())
+		p.Trouble = r.redactor.Text(err.Error())
 	}
 	return p, err
 }
 
-func (s *story) judge() judge.Profile {
-	var told []judge.Scenario
-	recorded := wanted(s.o, s.w)
-	for _, name := range Scenarios {
-		if !recorded[name] {
+// judge judges what was recorded so far.
+func (r *workloadRun) judge() judge.Profile {
+	plan := r.options.plan(r.workload)
+	var all []judge.Scenario
+	for _, s := range scenario.All() {
+		e := judge.Scenario{Name: s.Name, Skip: plan.Omits(s), Why: "the run ended before it"}
+		if i := slices.IndexFunc(r.done, func(d judge.Scenario) bool { return d.Name == s.Name }); i >= 0 && e.Skip == "" {
+			e = r.done[i]
+		}
+		all = append(all, e)
+	}
+	return judge.Judge(r.workload.Profile.Metadata.Name, all, r.options.Checks)
+}
+
+func (r *workloadRun) record(ctx context.Context) error {
+	r.recorder = scenario.NewRecorder(time.Now())
+	r.recordImages()
+	if r.environment.ImageFailed(r.workload) {
+		return r.recordManifests()
+	}
+	d, err := newDeployment(r)
+	if err != nil {
+		return err
+	}
+	r.deployment = d
+	defer d.tearDown()
+	if err = d.ensureNamespace(ctx, filepath.Base(r.dir)); err != nil {
+		return err
+	}
+	art, err := artifacts.New(d.client, d.namespace, filepath.Join(r.dir, "artifacts", d.namespace), r.redactor)
+	if err != nil {
+		return err
+	}
+	defer art.Close()
+	agents, err := d.agents(ctx)
+	if err != nil {
+		return err
+	}
+	if d.observer, err = r.observe(ctx, agents, art); err != nil {
+		return err
+	}
+	defer d.observer.Stop()
+	injections := injection.New(injection.Options{
+		Workload: r.workload, Config: d.environment.Cluster.Config, Client: d.client, Namespace: d.namespace, Agents: agents,
+		Delete: d.applier.Delete, Recorder: r.recorder, Redactor: r.redactor, Log: r.log,
+	})
+	defer injections.Start(ctx)()
+	return r.recordAll(ctx, injections)
+}
+
+// recordAll records the scenarios that the plan has. What a mutant injects belongs to the first of them; all others need the
+// mesh that it has formed.
+func (r *workloadRun) recordAll(ctx context.Context, injections *injection.Injections) error {
+	plan := r.options.plan(r.workload)
+	for i, s := range scenario.All() {
+		if plan.Omits(s) != "" {
+			r.publish(s.Name, r.judge())
 			continue
 		}
-		e := judge.Scenario{Name: name, Why: "the run ended before it"}
-		for _, r := range s.scenarios {
-			if r.Name == name {
-				e = r
+		run := func() error { return s.Run(ctx, r.env(s.Name)) }
+		if i == 0 {
+			run = func() error {
+				return injections.Around(ctx, func() error { return s.Run(ctx, r.env(s.Name)) })
 			}
 		}
-		told = append(told, e)
-	}
-	return judge.Judge(s.w.Profile.Metadata.Name, told, s.o.Checks)
-}
-
-func (s *story) record(ctx context.Context) error {
-	s.rec = scenario.NewRecorder(time.Now())
-	if s.g.lacks(s.w) {
-		return s.neverDeployed()
-	}
-	var err error
-	if s.client, err = kubernetes.NewForConfig(s.g.cluster.Config); err != nil {
-		return err
-	}
-	defer s.tearDown()
-	if err = s.settle(ctx); err != nil {
-		return err
-	}
-	if s.art, err = newArtifacts(s.client, s.ns, filepath.Join(s.dir, "artifacts", s.ns), s.known); err != nil {
-		return err
-	}
-	defer s.art.close()
-	if err = s.begin("formation"); err != nil {
-		return err
-	}
-	agents, err := s.agents(ctx)
-	if err != nil {
-		return err
-	}
-	s.obs, err = observe.Start(ctx, observe.Options{
-		Rest: s.g.cluster.Config, Client: s.client, Namespace: s.ns, AgentNamespace: agents,
-		DNSName: s.dnsName(), EPMDPort: s.w.Resolved.EPMDPort, DistPort: s.w.Resolved.DistPort,
-		Every: s.every, Owns: s.w.Resolved.Owns, Redact: s.known.Text, Now: s.rec.Now, Log: s.o.Log,
-		Sink: func(e recording.Event) { s.rec.Sink(e); s.art.see(ctx, e) },
-	})
-	if err != nil {
-		return err
-	}
-	defer s.obs.Stop()
-	defer s.beginFaults(ctx)()
-
-	err = s.formation(ctx)
-	formed, end := s.end(ctx, "formation", err == nil)
-	if err != nil || end != nil {
-		return first(err, end)
-	}
-	if full, m := formed.Held(time.Second); !full {
-		s.skipLater("the mesh did not form: " + m.String())
-		return nil
-	}
-	if err := s.recovery(ctx); err != nil {
-		return err
-	}
-	if err := s.rollout(ctx); err != nil {
-		return err
-	}
-	return s.console(ctx)
-}
-
-// formation records how the mesh forms, while things are done to it, and what becomes of it then.
-func (s *story) formation(ctx context.Context) error {
-	ended := make(chan struct{})
-	var meddled error
-	var wg sync.WaitGroup
-	wg.Go(func() { meddled = s.meddle(ctx, ended) })
-	err := scenario.Formation(ctx, s.rec, s.w.Resolved.Budgets.Formation.D(), s.apply, s.say)
-	close(ended)
-	wg.Wait()
-	if err = first(err, meddled); err != nil {
-		return err
-	}
-	return s.aftermath(ctx)
-}
-
-func (s *story) recovery(ctx context.Context) error {
-	if !wanted(s.o, s.w)["recovery"] {
-		return nil
-	}
-	if err := s.begin("recovery"); err != nil {
-		return err
-	}
-	err := scenario.Recovery(ctx, s.rec, s.w.Resolved.Budgets.Recovery.D(), s.choose, func(ctx context.Context, pod string) error {
-		return workload.DeletePod(ctx, s.client, s.ns, pod)
-	}, s.say)
-	_, end := s.end(ctx, "recovery", err == nil)
-	return first(err, end)
-}
-
-func (s *story) rollout(ctx context.Context) error {
-	if !wanted(s.o, s.w)["rollout"] {
-		s.done("rollout", s.judge())
-		return nil
-	}
-	rolls, err := s.w.Rolls(s.ns, s.g.refs(s.w))
-	if err != nil {
-		return err
-	}
-	if err = s.begin("rollout"); err != nil {
-		return err
-	}
-	// Each pod that is replaced may take as long as one that was deleted.
-	budget := time.Duration(s.w.Resolved.Replicas()) * s.w.Resolved.Budgets.Recovery.D()
-	err = scenario.Rollout(ctx, s.rec, budget, func(ctx context.Context) error {
-		for _, r := range rolls {
-			if begin := r.Begin(ctx, s.client, s.ns); begin != nil {
-				return begin
-			}
-		}
-		return nil
-	}, s.say)
-	_, end := s.end(ctx, "rollout", err == nil)
-	return first(err, end)
-}
-
-func (s *story) console(ctx context.Context) error {
-	if !wanted(s.o, s.w)["console"] {
-		s.done("console", s.judge())
-		return nil
-	}
-	if err := s.begin("console"); err != nil {
-		return err
-	}
-	err := scenario.Console(ctx, s.rec, s.w.Resolved.Console, func(ctx context.Context, p *view.Pod, c profile.Command) recording.Exec {
-		e := workload.Exec(ctx, s.g.cluster.Config, s.client, s.ns, s.commandPod(p), p.UID, c, s.known.Text)
-		e.Detail = s.known.Text(e.Detail)
-		return e
-	})
-	_, end := s.end(ctx, "console", err == nil)
-	return first(err, end)
-}
-
-// neverDeployed records that there was no image to deploy. What the manifests alone tell is told all the same.
-func (s *story) neverDeployed() error {
-	if err := s.begin("formation"); err != nil {
-		return err
-	}
-	y, err := s.w.Render("", nil)
-	if err != nil {
-		return err
-	}
-	if err = s.manifests(y); err != nil {
-		return err
-	}
-	_, err = s.end(context.Background(), "formation", false)
-	s.skipLater("nothing was deployed")
-	return err
-}
-
-func (s *story) begin(name string) error {
-	header, err := s.w.Header(name, s.ns)
-	if err != nil {
-		return err
-	}
-	file := strings.Trim(notInNames.ReplaceAllString(strings.ToLower(s.w.Name()), "-"), "-") + s.take + "." + name + ".jsonl"
-	s.recordings = append(s.recordings, filepath.Join("recordings", file))
-	if err := s.rec.Begin(filepath.Join(s.dir, "recordings", file), header); err != nil {
-		return err
-	}
-	if name == "formation" {
-		for _, n := range s.w.Resolved.Images() {
-			s.rec.Sink(recording.Event{T: s.rec.Now(), By: "run", Image: s.imageEvent(n)})
-		}
-	}
-	return nil
-}
-
-func (s *story) imageEvent(name string) *recording.Image {
-	var a appImage
-	made := false
-	for _, im := range s.w.Profile.Spec.Images {
-		if im.Is(name) {
-			a, made = s.g.app(s.w, im)
-		}
-	}
-	switch {
-	case !made:
-		// The nodes pull it themselves; whether they can is seen on the pods.
-		return &recording.Image{Name: name, Outcome: "present"}
-	case a.err != nil:
-		return &recording.Image{Name: name, Outcome: "failed", Detail: s.known.Text(a.err.Error())}
-	}
-	return &recording.Image{Name: name, Outcome: a.Source, ID: a.ID, Took: a.Took}
-}
-
-// end closes the recording, judges all that was told so far and tells the door.
-func (s *story) end(ctx context.Context, name string, whole bool) (*view.View, error) {
-	if s.obs != nil && whole {
-		s.obs.Epilogue(ctx, s.known.Text)
-	}
-	v, err := s.rec.End()
-	e := judge.Scenario{Name: name, View: v}
-	s.otp = union(s.otp, v.OTP())
-	s.scenarios = append(s.scenarios, e)
-	s.done(name, s.judge())
-	return v, err
-}
-
-// skipLater tells why nothing but formation was recorded.
-func (s *story) skipLater(why string) {
-	for _, name := range Scenarios[1:] {
-		s.skip(name, why)
-	}
-}
-
-func (s *story) skip(name, why string) {
-	s.scenarios = append(s.scenarios, judge.Scenario{Name: name, Why: why})
-	s.done(name, s.judge())
-}
-
-// choose picks the pod that is deleted, by the run's seed.
-func (s *story) choose(members []*view.Pod) *view.Pod {
-	sort.Slice(members, func(i, j int) bool { return members[i].Name < members[j].Name })
-	return members[s.o.Seed%int64(len(members))]
-}
-
-// dnsName is the Service's name; the cluster's domain is in each pod's resolv.conf.
-func (s *story) dnsName() string {
-	if s.w.Resolved.Service == "" {
-		return ""
-	}
-	return fmt.Sprintf("%s.%s.svc", s.w.Resolved.Service, s.ns)
-}
-
-func (s *story) say(line string) { s.o.Log(s.w.Name() + ": " + line) }
-
-func first(errs ...error) error {
-	for _, err := range errs {
+		v, err := r.recordOne(ctx, s.Name, run)
 		if err != nil {
 			return err
 		}
+		if full, m := v.Held(time.Second); i == 0 && !full {
+			r.skipOthers("the mesh did not form: " + m.String())
+			return nil
+		}
 	}
 	return nil
+}
+
+// recordOne makes one recording, and judges all that was recorded so far.
+func (r *workloadRun) recordOne(ctx context.Context, name scenario.Name, run func() error) (*view.View, error) {
+	header, err := r.workload.Header(name, r.namespace())
+	if err != nil {
+		return nil, err
+	}
+	if err = r.recorder.Begin(filepath.Join(r.dir, r.file(name)), header); err != nil {
+		return nil, err
+	}
+	if err = run(); err != nil {
+		err = fmt.Errorf("%s: %w", name, err)
+	} else if r.deployment != nil {
+		r.deployment.observer.Epilogue(ctx, r.redactor.Text)
+	}
+	v, end := r.recorder.End()
+	r.otp = union(r.otp, v.OTP())
+	r.finish(judge.Scenario{Name: name, View: v})
+	return v, errors.Join(err, end)
+}
+
+// recordManifests records that there was no image to deploy. What the manifests alone decide is judged all the same.
+func (r *workloadRun) recordManifests() error {
+	_, err := r.recordOne(context.Background(), recording.Formation, func() error {
+		y, err := r.workload.Render("", nil)
+		if err != nil {
+			return err
+		}
+		return recordObjects(r.recorder, y, r.redactor)
+	})
+	r.skipOthers("nothing was deployed")
+	return err
+}
+
+// skipOthers says why nothing was recorded after the first scenario.
+func (r *workloadRun) skipOthers(why string) {
+	for _, s := range scenario.All()[1:] {
+		r.finish(judge.Scenario{Name: s.Name, Why: why})
+	}
+}
+
+func (r *workloadRun) finish(s judge.Scenario) {
+	r.done = append(r.done, s)
+	r.publish(s.Name, r.judge())
+}
+
+// observe starts everything that watches the workload.
+func (r *workloadRun) observe(ctx context.Context, agents string, art *artifacts.Artifacts) (*observe.Observer, error) {
+	d, p := r.deployment, r.workload.Resolved
+	return observe.Start(ctx, observe.Options{
+		Rest: r.environment.Cluster.Config, Client: d.client, Namespace: d.namespace, AgentNamespace: agents,
+		DNSName: d.dnsName(), EPMDPort: p.EPMDPort, DistPort: p.DistPort,
+		Every: r.intervals, Owns: p.Owns, Redact: r.redactor.Text, Now: r.recorder.Now, Log: r.options.Log,
+		Sink: func(e recording.Event) { r.recorder.Sink(e); art.See(e) },
+	})
+}
+
+func (r *workloadRun) env(name scenario.Name) *scenario.Env {
+	return &scenario.Env{
+		Recorder: r.recorder, Profile: r.workload.Resolved, Workload: r.deployment, Seed: r.options.Seed,
+		Log: func(line string) { r.log(string(name) + ": " + line) },
+	}
+}
+
+// recordImages records what became of the workload's images.
+func (r *workloadRun) recordImages() {
+	for _, name := range r.workload.Resolved.Images() {
+		// The nodes pull what we do not make; whether they can is seen on the pods.
+		im := &recording.Image{Name: name, Outcome: "present"}
+		if a, made := r.environment.App(r.workload, name); made && a.Err != nil {
+			im.Outcome, im.Detail = "failed", r.redactor.Text(a.Err.Error())
+		} else if made {
+			im.Outcome, im.ID, im.Took = a.Source, a.ID, a.Took
+		}
+		r.recorder.Sink(recording.Event{T: r.recorder.Now(), By: "run", Image: im})
+	}
+}
+
+var notInNames = regexp.MustCompile(`[^a-z0-9]+`)
+
+// slug is the workload's name as it may stand in names of files and objects.
+func slug(w *workload.Workload) string {
+	return strings.Trim(notInNames.ReplaceAllString(strings.ToLower(w.Name()), "-"), "-")
+}
+
+// file is a recording's path below the folder of the results.
+func (r *workloadRun) file(name scenario.Name) string {
+	return filepath.Join("recordings", slug(r.workload)+r.fileSuffix+"."+string(name)+".jsonl")
+}
+
+func (r *workloadRun) namespace() string {
+	if r.deployment == nil {
+		return ""
+	}
+	return r.deployment.namespace
+}
+
+func (r *workloadRun) log(line string) { r.options.Log(r.workload.Name() + ": " + line) }
+
+// union is both lists together, sorted, each word once.
+func union(a, b []string) []string {
+	all := slices.DeleteFunc(slices.Concat(a, b), func(s string) bool { return s == "" })
+	slices.Sort(all)
+	return slices.Compact(all)
 }

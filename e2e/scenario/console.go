@@ -2,32 +2,44 @@ package scenario
 
 import (
 	"context"
+	"time"
 
 	"meshproof.dev/meshproof/e2e/profile"
 	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/view"
 )
 
-// Console records what the profile's console commands answer, each run once in the youngest member: after a recovery that is
-// the replacement, and whether the application took it in again, it knows best. Nodes that are connected may be no cluster of
-// the application's. It comes last: a command may start a VM in the pod, which is nothing that an observed pod should have.
-func Console(ctx context.Context, r *Recorder, commands []profile.Command, run func(context.Context, *view.Pod, profile.Command) recording.Exec) error {
-	var pod *view.Pod
-	r.Ask(func(v *view.View) {
-		pod = youngest(v.Expected(v.End()))
-	})
-	if pod == nil {
-		return nil
+// console records what the profile's console commands answer, each run once in the youngest member: after a recovery that is
+// the replacement, and it knows best whether the application took it in again. Nodes that are connected may be no cluster of
+// the application's. It comes last: a command may start a VM in the pod, and nothing else may do that to an observed pod.
+func console() Scenario {
+	return Scenario{
+		Name: "console",
+		Applies: func(p *profile.Resolved) (bool, string) {
+			return len(p.Console) > 0, "the profile has no console commands (spec.console)"
+		},
+		Estimate: 8 * time.Second,
+		Limit:    func(p *profile.Resolved) time.Duration { return time.Duration(len(p.Console)) * execLimit },
+		Run: func(ctx context.Context, env *Env) error {
+			var pod *view.Pod
+			env.Ask(func(v *view.View) { pod = youngest(v.Expected(v.End())) })
+			if pod == nil {
+				return nil
+			}
+			for _, c := range env.Profile.Console {
+				e := env.Workload.Exec(ctx, pod, c)
+				if ctx.Err() != nil {
+					return ctx.Err()
+				}
+				env.Sink(recording.Event{T: env.Now(), By: "run", Exec: &e})
+			}
+			return nil
+		},
 	}
-	for _, c := range commands {
-		e := run(ctx, pod, c)
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		r.Sink(recording.Event{T: r.Now(), By: "run", Exec: &e})
-	}
-	return nil
 }
+
+// execLimit is how long one command may take.
+const execLimit = time.Minute
 
 // youngest is the pod that was created last, of several in the same second the first; nil of none.
 func youngest(pods []*view.Pod) *view.Pod {

@@ -1,8 +1,3 @@
-// Package scenario tells the stories: formation, recovery after a pod is deleted, a rollout, a console. A scenario disturbs, lets the
-// observers record, and asks the view's predicates when it may go on.
-//
-// In: a stream of events, disturbances to do. Out: one recording per scenario. It gives no verdict: a budget that runs out
-// ends a scenario, and what that means is judged from the recording.
 package scenario
 
 import (
@@ -15,14 +10,14 @@ import (
 	"meshproof.dev/meshproof/e2e/view"
 )
 
-// Recorder takes the events of all observers of one workload. It writes them to the recording of the scenario
-// that is under way and keeps the view of it. Safe for concurrent use.
+// Recorder gets the events of all observers of one workload. It writes them to the recording of the scenario that is under way
+// and keeps the view of it. Safe for concurrent use.
 type Recorder struct {
 	start time.Time
 	mu    sync.Mutex
 	w     *recording.Writer
 	v     *view.View
-	state map[string]recording.Event // the youngest event of each thing that has a state
+	state map[string]recording.Event // the latest event of each thing that has a state
 	keys  []string
 	news  chan struct{}
 }
@@ -94,24 +89,24 @@ func (r *Recorder) Did(a recording.Act) {
 	r.Sink(recording.Event{T: r.Now(), By: recording.ByRun, Act: &a})
 }
 
-// Ask gives the view of the scenario under way to ask, while no event is added to it.
+// Ask lets ask read the view of the scenario under way; no event is added to it meanwhile.
 func (r *Recorder) Ask(ask func(v *view.View)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	ask(r.v)
 }
 
-// Until waits until the predicate of the view holds, at most for the budget. It returns what the predicate said
-// last: "" when it held. The error is the context's alone; a spent budget is the judge's matter.
-func (r *Recorder) Until(ctx context.Context, budget time.Duration, holds func(v *view.View) (bool, string)) (lacks string, err error) {
+// Until waits until the predicate of the view holds, at most for the budget. It returns what was missing last: "" when it
+// held. The error is the context's alone; what a spent budget means is up to the judge.
+func (r *Recorder) Until(ctx context.Context, budget time.Duration, holds func(v *view.View) (bool, string)) (missing string, err error) {
 	deadline := time.NewTimer(budget)
 	defer deadline.Stop()
-	// A predicate over the young past may come true by the mere passing of time; the observers' beats bring
-	// news often enough, and a look is cheap.
+	// A predicate over the recent past may come true by the passing of time alone. The observers' beats bring news often
+	// enough, and to ask is cheap.
 	const often = 50 * time.Millisecond
 	for {
 		var ok bool
-		r.Ask(func(v *view.View) { ok, lacks = holds(v) })
+		r.Ask(func(v *view.View) { ok, missing = holds(v) })
 		if ok {
 			return "", nil
 		}
@@ -119,30 +114,55 @@ func (r *Recorder) Until(ctx context.Context, budget time.Duration, holds func(v
 		select {
 		case <-ctx.Done():
 			pause.Stop()
-			return lacks, ctx.Err()
+			return missing, ctx.Err()
 		case <-deadline.C:
 			pause.Stop()
-			return lacks, nil
+			return missing, nil
 		case <-pause.C:
 		}
 		select {
 		case <-ctx.Done():
-			return lacks, ctx.Err()
+			return missing, ctx.Err()
 		case <-deadline.C:
-			return lacks, nil
+			return missing, nil
 		case <-r.news:
 		}
 	}
 }
 
 // await is Until for the end of a scenario: a budget that is spent is logged.
-func (r *Recorder) await(ctx context.Context, scenario string, budget time.Duration, log func(string), holds func(v *view.View) (bool, string)) error {
-	lacks, err := r.Until(ctx, budget, holds)
+func (env *Env) await(ctx context.Context, budget time.Duration, holds func(v *view.View) (bool, string)) error {
+	missing, err := env.Until(ctx, budget, holds)
 	if err != nil {
-		return fmt.Errorf("%s: %w; last seen: %s", scenario, err, lacks)
+		return fmt.Errorf("%w; last seen: %s", err, missing)
 	}
-	if lacks != "" {
-		log(fmt.Sprintf("%s: the budget of %s is spent; last seen: %s", scenario, budget, lacks))
+	if missing != "" {
+		env.Log(fmt.Sprintf("the budget of %s is spent; last seen: %s", budget, missing))
 	}
 	return nil
+}
+
+// baseline is how long a healthy mesh is watched before it is disturbed: long enough for the links that last
+// to be told from those that come and go.
+const baseline = 1500 * time.Millisecond
+
+// healthy waits for a mesh that is worth disturbing, and reports whether there is one.
+func (env *Env) healthy(ctx context.Context, budget time.Duration) (bool, error) {
+	missing, err := env.Until(ctx, budget, func(v *view.View) (bool, string) {
+		ok, m := v.Held(baseline)
+		if ok && !v.LinksWatched(baseline) {
+			return false, "the socket tables were not all seen yet"
+		}
+		if ok && !v.Heard() {
+			return false, "whether the nodes ask for their peers was not heard yet"
+		}
+		return ok, m.String()
+	})
+	if err != nil {
+		return false, fmt.Errorf("before the disturbance: %w; last seen: %s", err, missing)
+	}
+	if missing != "" {
+		env.Log("no healthy mesh to disturb; last seen: " + missing)
+	}
+	return missing == "", nil
 }

@@ -4,21 +4,34 @@ import (
 	"context"
 	"time"
 
+	"meshproof.dev/meshproof/e2e/profile"
 	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/view"
 )
 
-// Rollout records what becomes of the mesh while its pods are replaced by those of the next version: roll gives the
-// controllers their new templates. The budget is that of all replacements together.
-func Rollout(ctx context.Context, r *Recorder, budget time.Duration, roll func(context.Context) error, log func(string)) error {
-	ready, err := r.healthy(ctx, "rollout", budget, log)
-	if err != nil || !ready {
-		return err
+// rollout records what becomes of the mesh while its pods are replaced by those of the next version.
+func rollout() Scenario {
+	// Each pod that is replaced may take as long as one that was deleted.
+	budget := func(p *profile.Resolved) time.Duration {
+		return time.Duration(p.Replicas()) * p.Budgets.Recovery.D()
 	}
-	r.Did(recording.Act{Do: "rollout"})
-	if err = roll(ctx); err != nil {
-		return err
+	return Scenario{
+		Name: "rollout",
+		Applies: func(p *profile.Resolved) (bool, string) {
+			return len(p.Rollout) > 0, "the profile has no next version (spec.rollout)"
+		},
+		Estimate: 40 * time.Second,
+		Limit:    func(p *profile.Resolved) time.Duration { return 2 * budget(p) },
+		Run: func(ctx context.Context, env *Env) error {
+			if ready, err := env.healthy(ctx, budget(env.Profile)); err != nil || !ready {
+				return err
+			}
+			env.Did(recording.Act{Do: "rollout"})
+			if err := env.Workload.BeginRollout(ctx); err != nil {
+				return err
+			}
+			env.Log("the controllers have the next version")
+			return env.await(ctx, budget(env.Profile), (*view.View).RolledOut)
+		},
 	}
-	log("rollout: the next version is being brought up")
-	return r.await(ctx, "rollout", budget, log, (*view.View).RolledOut)
 }

@@ -12,28 +12,28 @@ import (
 	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/exitcode"
 	"meshproof.dev/meshproof/e2e/judge"
-	"meshproof.dev/meshproof/e2e/run"
+	"meshproof.dev/meshproof/e2e/scenario"
 )
 
 // waiter gives a workload's judgement after a scenario: a run under way, or recordings of one.
 type waiter interface {
-	Wait(ctx context.Context, workload, scenario string) (judge.Profile, error)
+	Wait(ctx context.Context, workload string, name scenario.Name) (judge.Profile, error)
 }
 
 // define builds the tree: the profile, its scenarios, and one spec for each check that is judged on them. A failed
 // spec does not end the others: each stands for a verdict of its own.
 func define(name string, checks []check.Check, session func() waiter) {
 	ginkgo.Describe(name, func() {
-		for _, scenario := range run.Scenarios {
-			ginkgo.Describe(scenario, ginkgo.Ordered, ginkgo.ContinueOnFailure, func() {
+		for _, s := range scenario.All() {
+			ginkgo.Describe(string(s.Name), ginkgo.Ordered, ginkgo.ContinueOnFailure, func() {
 				var verdicts map[string]judge.Result
 				ginkgo.BeforeAll(func(ctx context.Context) {
-					p, err := session().Wait(ctx, name, scenario)
+					p, err := session().Wait(ctx, name, s.Name)
 					gomega.Expect(err).NotTo(gomega.HaveOccurred())
 					verdicts = byID(p)
 				})
 				for _, c := range checks {
-					if c.Scenario == scenario {
+					if c.Scenario == s.Name {
 						ginkgo.It(c.Title, label(c), func() { express(verdicts[c.ID]) })
 					}
 				}

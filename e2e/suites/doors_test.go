@@ -3,8 +3,10 @@ package suites
 import (
 	"context"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/onsi/ginkgo/v2"
 	"github.com/onsi/ginkgo/v2/types"
@@ -12,16 +14,20 @@ import (
 
 	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/judge"
+	"meshproof.dev/meshproof/e2e/profile"
 	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/recording/recordingtest"
-	"meshproof.dev/meshproof/e2e/run"
+	"meshproof.dev/meshproof/e2e/scenario"
 	"meshproof.dev/meshproof/e2e/view"
+	"meshproof.dev/meshproof/e2e/workload"
 )
 
 // replay is a run that took place before: its recordings, judged.
 type replay struct{ profile judge.Profile }
 
-func (r replay) Wait(context.Context, string, string) (judge.Profile, error) { return r.profile, nil }
+func (r replay) Wait(context.Context, string, scenario.Name) (judge.Profile, error) {
+	return r.profile, nil
+}
 
 // failures counts what Ginkgo would have told testing.
 type failures struct{ n int }
@@ -107,13 +113,22 @@ func TestDoorsAgree(t *testing.T) {
 
 // Every scenario that a check belongs to has a place in the tree.
 func TestScenariosOfTheRegistryAreRun(t *testing.T) {
-	known := map[string]bool{}
-	for _, e := range run.Scenarios {
-		known[e] = true
-	}
 	for _, c := range check.All() {
-		if !known[c.Scenario] {
+		if !slices.Contains(scenario.Names(), c.Scenario) {
 			t.Errorf("%s is judged on %q, which no run records", c.ID, c.Scenario)
 		}
+	}
+}
+
+// A -timeout must leave time for every scenario that is recorded, the rollout and the console, too.
+func TestTheEstimateHasEveryScenario(t *testing.T) {
+	of := func(p profile.Resolved) time.Duration { return estimate([]*workload.Workload{{Resolved: &p}}) }
+	p := profile.Resolved{Workloads: []profile.Workload{{Replicas: 3}}, Budgets: profile.Budgets{Formation: profile.Duration(time.Minute), Recovery: profile.Duration(time.Minute)}}
+	plain := of(p)
+	p.Rollout = []string{"Deployment/derl"}
+	rolled := of(p)
+	p.Console = []profile.Command{{Name: "ping"}}
+	if spoken := of(p); plain < 8*time.Minute || rolled < plain+3*time.Minute || spoken <= rolled {
+		t.Errorf("estimated are %s, with a rollout %s, with console commands %s", plain, rolled, spoken)
 	}
 }

@@ -166,8 +166,9 @@ func quiet(reporter *types.ReporterConfig) {
 func estimate(ws []*workload.Workload) time.Duration {
 	d := 5 * time.Minute
 	for _, w := range ws {
-		b := w.Resolved.Budgets
-		d += scenario.StartBudget + b.Formation.D() + b.Recovery.D()
+		for _, s := range (scenario.Plan{Profile: w.Resolved, Judged: scenario.Names()}).Scenarios() {
+			d += s.Limit(w.Resolved)
+		}
 	}
 	return d
 }

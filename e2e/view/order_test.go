@@ -100,7 +100,7 @@ func TestStoriesHaveAResolvedProfile(t *testing.T) {
 		if err := d.Decode(&p); err != nil {
 			t.Errorf("%s: %s", s.Scenario, err)
 		}
-		if p.Replicas() != 3 || p.Hold.D() != 10*time.Second || p.Budgets.StaleName.D() != 15*time.Second || p.DistPort != rt.DistPort || len(p.Console) != map[string]int{"console": 1}[s.Scenario] {
+		if p.Replicas() != 3 || p.Hold.D() != 10*time.Second || p.Budgets.StaleName.D() != 15*time.Second || p.DistPort != rt.DistPort || len(p.Console) != map[string]int{"console": 1}[string(s.Scenario)] {
 			t.Errorf("%s: %+v", s.Scenario, p)
 		}
 	}

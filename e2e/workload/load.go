@@ -266,7 +266,7 @@ func LoadMutant(fixtures, name string) (m *profile.Mutant, broken, reversed *Wor
 	case m.Spec.Shape.Empty():
 		// The same for all mutants of that many replicas. The base's console commands may count on its own.
 		if reversed, err = build(fmt.Sprintf("%d replicas", m.Spec.Replicas)); err == nil {
-			reversed.Scenarios = []string{"formation", "recovery", "rollout"}
+			reversed.Resolved.Console = nil
 		}
 	default:
 		reversed, err = build(m.Metadata.Name+", reversed", shape)
@@ -298,7 +298,7 @@ func (w *Workload) Name() string {
 }
 
 // Header begins a recording of this workload.
-func (w *Workload) Header(scenario, namespace string) (recording.Header, error) {
+func (w *Workload) Header(scenario recording.Scenario, namespace string) (recording.Header, error) {
 	p, err := json.Marshal(w.Resolved)
 	return recording.Header{Profile: p, Scenario: scenario, Namespace: namespace}, err
 }

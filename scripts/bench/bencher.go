@@ -17,7 +17,7 @@ import (
 	"meshproof.dev/meshproof/e2e/engine"
 	"meshproof.dev/meshproof/e2e/observe"
 	"meshproof.dev/meshproof/e2e/recording"
-	"meshproof.dev/meshproof/e2e/run"
+	"meshproof.dev/meshproof/e2e/run/environment"
 	"meshproof.dev/meshproof/e2e/scenario"
 	"meshproof.dev/meshproof/e2e/target"
 	"meshproof.dev/meshproof/e2e/view"
@@ -31,13 +31,13 @@ type bencher struct {
 	nodeImage, appTar     string
 	manifests, kindConfig string
 	w                     *workload.Workload
-	options               *run.Options
+	options               *environment.Options
 	kubernetes            string
 }
 
 // newBench makes the images (which warms the cache for both sides) and writes what the script needs into a folder.
-func newBench(ctx context.Context, o *run.Options, w *workload.Workload) (*bencher, error) {
-	images, err := run.Images(ctx, o, w)
+func newBench(ctx context.Context, o *environment.Options, w *workload.Workload) (*bencher, error) {
+	images, err := environment.Images(ctx, o, w)
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +66,7 @@ type viewTimes struct{ agent, eval, erlCall series }
 // views makes a cluster, deploys the app, and asks for its mesh in all three ways, in turns.
 func (b *bencher) views(ctx context.Context, rounds int) (viewTimes, error) {
 	var v viewTimes
-	c, images, err := run.Cluster(ctx, b.options, b.w)
+	c, images, err := environment.Cluster(ctx, b.options, b.w)
 	if err != nil {
 		return v, err
 	}
@@ -90,7 +90,7 @@ func (b *bencher) views(ctx context.Context, rounds int) (viewTimes, error) {
 		return v, err
 	}
 	rec := scenario.NewRecorder(time.Now())
-	header, err := b.w.Header("formation", ns)
+	header, err := b.w.Header(recording.Formation, ns)
 	if err != nil {
 		return v, err
 	}

@@ -18,6 +18,7 @@ import (
 
 	"meshproof.dev/meshproof/e2e/exitcode"
 	"meshproof.dev/meshproof/e2e/run"
+	"meshproof.dev/meshproof/e2e/run/environment"
 	"meshproof.dev/meshproof/e2e/target/keeper"
 	"meshproof.dev/meshproof/e2e/workload"
 )
@@ -56,7 +57,7 @@ func bench(ctx context.Context, rounds int) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	o := run.Options{NoInstall: run.NoInstallFromEnv(), Engine: os.Getenv("ENGINE"), Log: func(s string) { say("  %s", s) }}
+	o := environment.Options{NoInstall: run.NoInstallFromEnv(), Engine: os.Getenv("ENGINE"), Log: func(s string) { say("  %s", s) }}
 	b, err := newBench(ctx, &o, w)
 	if err != nil {
 		return 0, err

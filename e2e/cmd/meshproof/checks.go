@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"meshproof.dev/meshproof/e2e/check"
+	"meshproof.dev/meshproof/e2e/recording"
 )
 
 func checksCommand() *cobra.Command {
@@ -38,15 +39,15 @@ func checksCommand() *cobra.Command {
 
 // entry is a check as the catalogue has it.
 type entry struct {
-	ID        string      `json:"id"`
-	Rung      check.Rung  `json:"rung"`
-	Level     check.Level `json:"level"`
-	Scenario  string      `json:"scenario"`
-	Lint      bool        `json:"lint"` // judged by lint, too
-	Title     string      `json:"title"`
-	Why       string      `json:"why"`
-	Source    string      `json:"source"`
-	Diagnoses []diagnosis `json:"diagnoses"`
+	ID        string             `json:"id"`
+	Rung      check.Rung         `json:"rung"`
+	Level     check.Level        `json:"level"`
+	Scenario  recording.Scenario `json:"scenario"`
+	Lint      bool               `json:"lint"` // judged by lint, too
+	Title     string             `json:"title"`
+	Why       string             `json:"why"`
+	Source    string             `json:"source"`
+	Diagnoses []diagnosis        `json:"diagnoses"`
 }
 
 // diagnosis is one code of a check: what it can bring down, and what proves that it is given.

@@ -35,7 +35,7 @@ func meshproof(t *testing.T, args ...string) (out string, code int, err error) {
 // wrote writes a story to a file, and cuts bytes off its end.
 func wrote(t *testing.T, s *rt.Story, cut int) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), s.Scenario+".jsonl")
+	path := filepath.Join(t.TempDir(), string(s.Scenario)+".jsonl")
 	w, err := recording.Create(path, s.Header())
 	if err != nil {
 		t.Fatal(err)

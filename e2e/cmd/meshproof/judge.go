@@ -12,7 +12,7 @@ import (
 	"meshproof.dev/meshproof/e2e/exitcode"
 	"meshproof.dev/meshproof/e2e/judge"
 	"meshproof.dev/meshproof/e2e/recording"
-	"meshproof.dev/meshproof/e2e/run"
+	"meshproof.dev/meshproof/e2e/scenario"
 	"meshproof.dev/meshproof/e2e/view"
 	"meshproof.dev/meshproof/reports"
 )
@@ -104,7 +104,7 @@ func (g *told) add(path string, v *view.View, cut bool) error {
 
 // judge judges the scenarios in the order in which they were recorded.
 func (g *told) judge(checks []check.Check) reports.Profile {
-	place := func(e judge.Scenario) int { return slices.Index(run.Scenarios, e.Name) }
+	place := func(e judge.Scenario) int { return slices.Index(scenario.Names(), e.Name) }
 	sort.SliceStable(g.scenarios, func(i, j int) bool { return place(g.scenarios[i]) < place(g.scenarios[j]) })
 	p := reports.Profile{Profile: judge.Judge(g.name, g.scenarios, checks), Mutant: g.mutant, Namespace: g.namespace, Recordings: g.files}
 	for _, path := range g.cut {

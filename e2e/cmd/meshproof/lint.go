@@ -102,7 +102,7 @@ func manifestsOnly(w *workload.Workload) (*view.View, error) {
 	if err != nil {
 		return nil, exitcode.With(exitcode.Usage, err)
 	}
-	h, err := w.Header("formation", "")
+	h, err := w.Header(recording.Formation, "")
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 	"meshproof.dev/meshproof/e2e/exitcode"
 	"meshproof.dev/meshproof/e2e/image"
 	"meshproof.dev/meshproof/e2e/run"
+	"meshproof.dev/meshproof/e2e/run/killmatrix"
 	"meshproof.dev/meshproof/e2e/target"
 	"meshproof.dev/meshproof/reports"
 )
@@ -105,7 +106,7 @@ func killMatrixCommand(code *int) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		m, err := run.KillMatrix(c.Context(), o, fixtures, mutants...)
+		m, err := killmatrix.Run(c.Context(), o, fixtures, mutants...)
 		if err != nil {
 			*code = refused(o, err)
 			return nil

@@ -42,7 +42,7 @@ func Start() time.Time { return time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC) }
 
 // Story is a recording that is not written yet. Events are sorted by time.
 type Story struct {
-	Scenario string
+	Scenario recording.Scenario
 	Profile  json.RawMessage // a profile.Resolved, as a header holds it
 	Events   []recording.Event
 }

@@ -107,7 +107,7 @@ func (w *world) add(t time.Duration, by string, e recording.Event) {
 	w.events = append(w.events, e)
 }
 
-func (w *world) story(scenario string) *Story {
+func (w *world) story(scenario recording.Scenario) *Story {
 	s := &Story{Scenario: scenario, Profile: profileOf(w.n, ""), Events: w.events}
 	s.sort()
 	return s

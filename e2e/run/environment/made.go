@@ -1,4 +1,4 @@
-package run
+package environment
 
 import (
 	"context"
@@ -22,23 +22,22 @@ func (m *Made) OwnPodNetwork() bool { return m.Node.Origin == image.Built }
 
 // Images makes the images of a run of w, whose first image is App.
 func Images(ctx context.Context, o *Options, w *workload.Workload) (*Made, error) {
-	_, m, err := grounded(ctx, o, w, false)
+	_, m, err := single(ctx, o, w, false)
 	return m, err
 }
 
 // Cluster makes a cluster as a run of w does, with its images on the nodes. The caller closes it.
 func Cluster(ctx context.Context, o *Options, w *workload.Workload) (*target.Cluster, *Made, error) {
-	g, m, err := grounded(ctx, o, w, true)
+	e, m, err := single(ctx, o, w, true)
 	if err != nil {
 		return nil, nil, err
 	}
-	return g.cluster, m, nil
+	return e.Cluster, m, nil
 }
 
-func grounded(ctx context.Context, o *Options, w *workload.Workload, cluster bool) (*ground, *Made, error) {
-	if err := o.complete(); err != nil {
-		return nil, nil, err
-	}
+// single makes the environment of one workload, whose image must be there.
+func single(ctx context.Context, o *Options, w *workload.Workload, cluster bool) (*Environment, *Made, error) {
+	o.Complete()
 	root, err := image.FindRoot()
 	if err != nil {
 		return nil, nil, err
@@ -48,17 +47,15 @@ func grounded(ctx context.Context, o *Options, w *workload.Workload, cluster boo
 		return nil, nil, err
 	}
 	defer os.RemoveAll(logs)
-	var app appImage
-	g, err := prepare(ctx, o, []*workload.Workload{w}, logs, cluster)
+	var app App
+	e, err := Prepare(ctx, o, []*workload.Workload{w}, logs, cluster)
 	if err == nil {
-		app, _ = g.app(w, w.Profile.Spec.Images[0])
-		err = app.err
+		app = e.apps[imageKey(w.Dir, w.Profile.Spec.Images[0])]
+		err = app.Err
 	}
 	if err != nil {
-		if g != nil && g.cluster != nil {
-			_ = g.cluster.Close(context.Background())
-		}
+		_ = e.Close(context.Background())
 		return nil, nil, err
 	}
-	return g, &Made{Root: root, Engine: g.engine, Node: g.node, Agent: g.agent, App: app.Image}, nil
+	return e, &Made{Root: root, Engine: e.Engine, Node: e.Node, Agent: e.Agent, App: app.Image}, nil
 }

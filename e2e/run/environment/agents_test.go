@@ -1,4 +1,4 @@
-package run
+package environment
 
 import (
 	"encoding/json"
@@ -73,20 +73,21 @@ func TestAgentsOfARun(t *testing.T) {
 			s := httptest.NewServer(a)
 			defer s.Close()
 			cfg := &rest.Config{Host: s.URL, ContentConfig: rest.ContentConfig{ContentType: "application/json"}}
-			g := &ground{cluster: &target.Cluster{Owned: c.owned, Config: cfg}, agent: image.Image{Ref: "localhost/agent:1"}}
-			err := g.deployAgents(t.Context(), "run-1", false)
+			var said []string
+			o := &Options{Keep: c.keep, Log: func(s string) { said = append(said, s) }}
+			e := &Environment{options: o, Cluster: &target.Cluster{Owned: c.owned, Config: cfg}, Agent: image.Image{Ref: "localhost/agent:1"}}
+			err := e.DeployAgents(t.Context(), "run-1", false)
 			if (err == nil) != (c.refuse == "") {
 				t.Fatal(err)
 			}
-			if err == nil && (a.namespace.Name != g.agents || a.namespace.Labels[workload.Label] != "run-1" || a.namespace.Labels["pod-security.kubernetes.io/enforce"] != "privileged" ||
-				a.daemonSet.Namespace != g.agents || a.daemonSet.Spec.Template.Spec.Containers[0].Image != "localhost/agent:1" || !strings.HasPrefix(g.agents, "meshproof-agent-")) {
+			if err == nil && (a.namespace.Name != e.Agents || a.namespace.Labels[workload.Label] != "run-1" || a.namespace.Labels["pod-security.kubernetes.io/enforce"] != "privileged" ||
+				a.daemonSet.Namespace != e.Agents || a.daemonSet.Spec.Template.Spec.Containers[0].Image != "localhost/agent:1" || !strings.HasPrefix(e.Agents, "meshproof-agent-")) {
 				t.Errorf("namespace %+v, daemon set %+v", a.namespace.ObjectMeta, a.daemonSet.ObjectMeta)
 			}
-			var said []string
-			g.removeAgents(&Options{Keep: c.keep, Log: func(s string) { said = append(said, s) }})
+			e.RemoveAgents()
 			removed := false
 			for _, r := range a.asked {
-				removed = removed || r == "DELETE /api/v1/namespaces/"+g.agents
+				removed = removed || r == "DELETE /api/v1/namespaces/"+e.Agents
 			}
 			if removed != c.removed || len(said) > 0 {
 				t.Errorf("removed %v, said %v: %v", removed, said, a.asked)
@@ -94,5 +95,5 @@ func TestAgentsOfARun(t *testing.T) {
 		})
 	}
 	// A run that made no agents removes none.
-	(&ground{}).removeAgents(&Options{Log: func(s string) { t.Error(s) }})
+	(&Environment{options: &Options{Log: func(s string) { t.Error(s) }}}).RemoveAgents()
 }

@@ -1,4 +1,8 @@
-package run
+// Package killmatrix proves that the checks can fail: it runs every mutant, and compares what turned red with what had to.
+//
+// In: fixtures and the options of a run. Out: a matrix with one row for each workload, written beside the run's report. It
+// compares verdicts and gives none.
+package killmatrix
 
 import (
 	"context"
@@ -11,15 +15,16 @@ import (
 	"meshproof.dev/meshproof/e2e/exitcode"
 	"meshproof.dev/meshproof/e2e/judge"
 	"meshproof.dev/meshproof/e2e/profile"
+	"meshproof.dev/meshproof/e2e/run"
 	"meshproof.dev/meshproof/e2e/workload"
 	"meshproof.dev/meshproof/reports"
 )
 
-// KillMatrix records every mutant, every mutant with its one condition reversed and every base profile, all on one
+// Run records every mutant, every mutant with its one condition reversed and every base profile, all on one
 // cluster, and compares what turned red with what had to. A row that is wrong for nothing but what was not seen is recorded a
 // second time, alone, and says so. only names the mutants that are wanted; without it all are.
-func KillMatrix(ctx context.Context, o Options, fixtures string, only ...string) (*reports.Matrix, error) {
-	ws, reverses, err := matrixWorkloads(fixtures, only)
+func Run(ctx context.Context, o run.Options, fixtures string, only ...string) (*reports.Matrix, error) {
+	ws, reverses, err := workloads(fixtures, only)
 	if err != nil {
 		return nil, exitcode.With(exitcode.Usage, err)
 	}
@@ -27,11 +32,11 @@ func KillMatrix(ctx context.Context, o Options, fixtures string, only ...string)
 	for _, w := range ws {
 		mutants[w.Resolved.Mutant] = w.Mutant
 	}
-	o.again = func(p reports.Profile) string {
+	o.ShouldRetry = func(p reports.Profile) string {
 		r := row(p, mutants[p.Mutant])
 		return r.Unseen()
 	}
-	r, dir, err := Run(ctx, o, ws)
+	r, dir, err := run.Run(ctx, o, ws)
 	if err != nil {
 		return nil, err
 	}
@@ -45,9 +50,9 @@ func KillMatrix(ctx context.Context, o Options, fixtures string, only ...string)
 	return m, reports.WriteMatrix(dir, m)
 }
 
-// matrixWorkloads loads the mutants, their reverses and the base profiles. Mutants whose reverses are the same to the letter
-// share one. reverse names the workload that is each mutant with its one condition reversed.
-func matrixWorkloads(fixtures string, only []string) (ws []*workload.Workload, reverse map[string]string, err error) {
+// workloads loads the mutants, their reverses and the base profiles. Mutants whose reverses are identical share one.
+// reverse names the workload that is each mutant with its one condition reversed.
+func workloads(fixtures string, only []string) (ws []*workload.Workload, reverse map[string]string, err error) {
 	all := workload.Names(fixtures, "mutants")
 	for _, name := range only {
 		if !slices.Contains(all, name) {
@@ -75,7 +80,7 @@ func matrixWorkloads(fixtures string, only []string) (ws []*workload.Workload, r
 			}
 			continue
 		}
-		what, err := told(reversed)
+		what, err := fingerprint(reversed)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -100,15 +105,15 @@ func matrixWorkloads(fixtures string, only []string) (ws []*workload.Workload, r
 	return ws, reverse, nil
 }
 
-// told is all that decides what a run sees of a workload, but for its name.
-func told(w *workload.Workload) (string, error) {
+// fingerprint is all that decides what a run sees of a workload, but for its name.
+func fingerprint(w *workload.Workload) (string, error) {
 	y, err := w.Render("", nil)
 	r := *w.Resolved
 	r.Mutant = ""
 	return fmt.Sprintf("%+v %s %s", r, w.Scenarios, y), err
 }
 
-// row compares a judgement with what was to be expected of it. want is nil for what must be all green.
+// row sets what a judgement says beside what is expected of it. want is nil for what must be all green.
 func row(p reports.Profile, want *profile.Mutant) reports.Row {
 	r := reports.Row{Profile: p}
 	for _, res := range p.Results {

@@ -1,4 +1,4 @@
-package run
+package injection
 
 import (
 	"context"
@@ -11,7 +11,9 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes/fake"
+	k8stesting "k8s.io/client-go/testing"
 
 	"meshproof.dev/meshproof/e2e/agent"
 	agentclient "meshproof.dev/meshproof/e2e/agent/client"
@@ -22,6 +24,7 @@ import (
 	"meshproof.dev/meshproof/e2e/recording/secrets"
 	"meshproof.dev/meshproof/e2e/scenario"
 	"meshproof.dev/meshproof/e2e/view"
+	"meshproof.dev/meshproof/e2e/workload"
 )
 
 // fakeAgent is one whose rules bite where they are about the pod that they are put into.
@@ -36,26 +39,30 @@ func (f *fakeAgent) SetFaults(_ context.Context, w agent.Faults) ([]agent.Bite, 
 	return all, nil
 }
 
-// staged is a story whose scenario is under way, with all that a formation of three pods brings.
-func staged(t *testing.T, spec profile.MutantSpec) (*story, *fakeAgent) {
+// staged are injections into a scenario that is under way, with all that a formation of three pods brings.
+func staged(t *testing.T, spec profile.MutantSpec) (*Injections, *fakeAgent) {
 	t.Helper()
-	w := some(t, func(s *profile.MutantSpec) { *s = spec })
-	s := &story{o: &Options{Log: func(string) {}}, w: w, ns: "ns", known: &secrets.Redactor{}, rec: scenario.NewRecorder(time.Now().Add(-time.Hour))}
+	w, err := workload.Load("../../../fixtures", "dns-a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Mutant = &profile.Mutant{Spec: spec}
+	s := New(Options{Workload: w, Namespace: "ns", Agents: "ns", Log: func(string) {}, Redactor: &secrets.Redactor{}, Recorder: scenario.NewRecorder(time.Now().Add(-time.Hour))})
 	told := rt.Formation(3)
-	if err := s.rec.Begin(filepath.Join(t.TempDir(), "r.jsonl"), told.Header()); err != nil {
+	if err := s.Recorder.Begin(filepath.Join(t.TempDir(), "r.jsonl"), told.Header()); err != nil {
 		t.Fatal(err)
 	}
 	for _, e := range told.Events {
-		s.rec.Sink(e)
+		s.Recorder.Sink(e)
 	}
 	f := &fakeAgent{wants: map[string][]agent.Rule{}}
-	s.faults = fault.New(s.ns, func(context.Context, string) (fault.Agent, error) { return f, nil }, s.rec.Sink)
+	s.faults = fault.New(s.Namespace, func(context.Context, string) (fault.Agent, error) { return f, nil }, s.Recorder.Sink)
 	return s, f
 }
 
-func (s *story) acts(t *testing.T) (all []string, void string) {
+func (i *Injections) acts(t *testing.T) (all []string, void string) {
 	t.Helper()
-	s.rec.Ask(func(v *view.View) {
+	i.Recorder.Ask(func(v *view.View) {
 		void = v.Void()
 		for _, do := range []string{fault.Inject, profile.Exec, profile.RotateSecret} {
 			if _, ok := v.Act(do); ok {
@@ -66,7 +73,7 @@ func (s *story) acts(t *testing.T) (all []string, void string) {
 	return all, void
 }
 
-func TestDeedsFindTheirPodsOnce(t *testing.T) {
+func TestInjectionsFindTheirPodsOnce(t *testing.T) {
 	s, f := staged(t, profile.MutantSpec{})
 	for name, c := range map[string]struct {
 		injection profile.Injection
@@ -84,7 +91,7 @@ func TestDeedsFindTheirPodsOnce(t *testing.T) {
 			t.Errorf("%s: done to %d pods again", name, n)
 		}
 	}
-	s.do(t.Context(), profile.Injection{Do: profile.DropIn, Pods: "all", Port: 10000}, s.placed()...)
+	s.do(t.Context(), profile.Injection{Do: profile.DropIn, Pods: "all", Port: 10000}, s.runningPods()...)
 	if acts, void := s.acts(t); len(f.wants["ns"]) != 3 || f.wants["ns"][0].Port != 10000 || len(acts) != 1 || void != "" {
 		t.Errorf("wanted %v, acts %q, void %q", f.wants, acts, void)
 	}
@@ -118,7 +125,7 @@ func TestACommandThatFailsMakesTheScenarioVoid(t *testing.T) {
 	} {
 		s, _ := staged(t, profile.MutantSpec{})
 		d := profile.Injection{Do: profile.Exec, Run: []string{"kill", "epmd"}, Expect: "done"}
-		s.commanded(d, s.one()[0], c.exec)
+		s.commandRan(d, s.one()[0], c.exec)
 		acts, void := s.acts(t)
 		if (c.void == "") != (void == "") || !strings.Contains(void, c.void) || (len(acts) == 1) != (c.void == "") {
 			t.Errorf("%s: acts %q, void %q", name, acts, void)
@@ -128,9 +135,9 @@ func TestACommandThatFailsMakesTheScenarioVoid(t *testing.T) {
 
 func TestRotationGivesTheSecretAnotherValue(t *testing.T) {
 	s, _ := staged(t, profile.MutantSpec{})
-	ref := s.w.Profile.Spec.Cookie.SecretKeyRef
+	ref := s.Workload.Profile.Spec.Cookie.SecretKeyRef
 	client := fake.NewClientset(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: ref.Name}, Data: map[string][]byte{ref.Key: []byte("old-old-old"), "other": []byte("x")}})
-	s.client = client
+	s.Client = client
 	s.do(t.Context(), profile.Injection{Do: profile.RotateSecret}, s.one()...)
 	got, err := client.CoreV1().Secrets("ns").Get(t.Context(), ref.Name, metav1.GetOptions{})
 	if err != nil {
@@ -140,13 +147,13 @@ func TestRotationGivesTheSecretAnotherValue(t *testing.T) {
 	if value == "old-old-old" || len(value) < 20 || string(got.Data["other"]) != "x" {
 		t.Errorf("the Secret holds %q", got.Data)
 	}
-	if strings.Contains(s.known.Text("cookie "+value), value) {
+	if strings.Contains(s.Redactor.Text("cookie "+value), value) {
 		t.Error("the new cookie is not kept out of texts")
 	}
 	if acts, void := s.acts(t); len(acts) != 1 || void != "" {
 		t.Errorf("acts %q, void %q", acts, void)
 	}
-	s.ns = "elsewhere"
+	s.Namespace = "elsewhere"
 	s.do(t.Context(), profile.Injection{Do: profile.RotateSecret}, s.one()...)
 	if _, void := s.acts(t); !strings.Contains(void, ref.Name) {
 		t.Errorf("a Secret that is not there: void %q", void)
@@ -154,7 +161,7 @@ func TestRotationGivesTheSecretAnotherValue(t *testing.T) {
 }
 
 // What is to be done to a full mesh waits until it has been full for a while, and is done once.
-func TestDeedsWaitForTheirMoment(t *testing.T) {
+func TestInjectionsWaitForTheirMoment(t *testing.T) {
 	s, f := staged(t, profile.MutantSpec{Injections: []profile.Injection{
 		{At: profile.AtFull, Do: profile.DropIn, Pods: "one", Port: 1},
 		{At: profile.AtFormed, Do: profile.DropIn, Pods: "one", Port: 2},
@@ -162,7 +169,7 @@ func TestDeedsWaitForTheirMoment(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
 	// It ends by itself: the mesh of the recording has held.
-	if err := errors.Join(s.meddle(ctx, ctx.Done()), s.aftermath(ctx)); err != nil || ctx.Err() != nil {
+	if err := errors.Join(s.inject(ctx, ctx.Done()), s.observeFormed(ctx)); err != nil || ctx.Err() != nil {
 		t.Fatal(err)
 	}
 	if r := f.wants["ns"]; len(r) != 2 || r[0].Port != 1 || r[1].Port != 2 {
@@ -170,24 +177,24 @@ func TestDeedsWaitForTheirMoment(t *testing.T) {
 	}
 }
 
-// A story in which nothing could be done to the mesh, because it never was one, is not told as if it had been.
-func TestADeedThatCouldNotBeDoneIsAnError(t *testing.T) {
+// A recording in which nothing was injected, because the mesh never was stable, is not taken for that of the mutant.
+func TestWhatIsNotInjectedIsAnError(t *testing.T) {
 	for _, spec := range []profile.MutantSpec{
 		{Injections: []profile.Injection{{At: profile.AtFull, Do: profile.DropDNS, Pods: "one"}}},
 		{Harness: profile.ObserverKilled},
 		{Injections: []profile.Injection{{At: profile.AtFormed, Do: profile.DropDNS, Pods: "one"}}},
 	} {
 		s, f := staged(t, spec)
-		s.rec.Sink(recording.Event{T: s.rec.Now(), By: "run", Act: &recording.Act{Do: "apply"}}) // long after the last look
+		s.Recorder.Sink(recording.Event{T: s.Recorder.Now(), By: "run", Act: &recording.Act{Do: "apply"}}) // long after the last look
 		ended := make(chan struct{})
 		close(ended)
-		if err := errors.Join(s.meddle(t.Context(), ended), s.aftermath(t.Context())); err == nil || len(f.wants) > 0 {
+		if err := errors.Join(s.inject(t.Context(), ended), s.observeFormed(t.Context())); err == nil || len(f.wants) > 0 {
 			t.Errorf("%+v: error %v, done was %v", spec, err, f.wants)
 		}
 	}
 	s, _ := staged(t, profile.MutantSpec{Harness: profile.ObserverKilled})
-	s.client, s.ns = fake.NewClientset(), "ns"
-	if err := s.meddle(t.Context(), t.Context().Done()); err == nil || !strings.Contains(err.Error(), "observer-killed: agent on") {
+	s.Client = fake.NewClientset()
+	if err := s.inject(t.Context(), t.Context().Done()); err == nil || !strings.Contains(err.Error(), "observer-killed: agent on") {
 		t.Errorf("an agent that is not there is killed: %v", err)
 	}
 }
@@ -197,13 +204,48 @@ func TestAnAgentIsKilledForGood(t *testing.T) {
 	labels := map[string]string{agentclient.Label: agentclient.Name}
 	client := fake.NewClientset(agentclient.DaemonSet("ns", "image", false), &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "agent-x", Labels: labels},
 		Spec: corev1.PodSpec{NodeName: s.one()[0].Last().Node}, Status: corev1.PodStatus{Phase: corev1.PodRunning}})
-	s.client = client
-	if err := s.meddle(t.Context(), t.Context().Done()); err != nil {
+	s.Client = client
+	if err := s.inject(t.Context(), t.Context().Done()); err != nil {
 		t.Fatal(err)
 	}
 	pods, err := client.CoreV1().Pods("ns").List(t.Context(), metav1.ListOptions{})
 	sets, err2 := client.AppsV1().DaemonSets("ns").List(t.Context(), metav1.ListOptions{})
 	if errors.Join(err, err2) != nil || len(pods.Items)+len(sets.Items) > 0 {
 		t.Errorf("left are %d pods, %d DaemonSets, %v %v", len(pods.Items), len(sets.Items), err, err2)
+	}
+}
+
+// What was not injected because the scenario itself failed, or was interrupted, is not reported beside its error.
+func TestAnErrorIsReportedWithoutItsConsequences(t *testing.T) {
+	full := profile.MutantSpec{Injections: []profile.Injection{{At: profile.AtFull, Do: profile.DropDNS, Pods: "one"}}}
+	stage := func() *Injections {
+		s, _ := staged(t, full)
+		s.Recorder.Did(recording.Act{Do: "apply"}) // an hour after the last look: nothing is seen to be full
+		return s
+	}
+	failed := errors.New("no quota")
+	if err := stage().Around(t.Context(), func() error { return failed }); err == nil || err.Error() != "no quota" {
+		t.Errorf("a scenario that failed: %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	err := stage().Around(ctx, func() error { cancel(); return ctx.Err() })
+	if err == nil || err.Error() != context.Canceled.Error() {
+		t.Errorf("a scenario that was interrupted: %v", err)
+	}
+	if err = stage().Around(t.Context(), func() error { return nil }); err == nil || !strings.Contains(err.Error(), "not stable for 2s: drop-dns was not injected") {
+		t.Errorf("a scenario without its injection: %v", err)
+	}
+	// Two errors of their own are both there: the agent cannot be killed, and the scenario fails later.
+	s, _ := staged(t, profile.MutantSpec{Harness: profile.ObserverKilled})
+	client := fake.NewClientset()
+	s.Client = client
+	tried := make(chan struct{})
+	client.PrependReactor("list", "pods", func(k8stesting.Action) (bool, runtime.Object, error) {
+		close(tried)
+		return false, nil, nil
+	})
+	err = s.Around(t.Context(), func() error { <-tried; return failed })
+	if err == nil || !strings.Contains(err.Error(), "no quota") || !strings.Contains(err.Error(), "observer-killed: agent on") {
+		t.Errorf("two errors: %v", err)
 	}
 }

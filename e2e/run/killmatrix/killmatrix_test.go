@@ -1,4 +1,4 @@
-package run
+package killmatrix
 
 import (
 	"os"
@@ -11,11 +11,12 @@ import (
 	"meshproof.dev/meshproof/e2e/profile"
 	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/recording/secrets"
+	"meshproof.dev/meshproof/e2e/scenario"
 	"meshproof.dev/meshproof/e2e/view"
 	"meshproof.dev/meshproof/e2e/workload"
 )
 
-const fixtures = "../../fixtures"
+const fixtures = "../../../fixtures"
 
 // static is what the checks that need no cluster make of a workload: the red ones with their diagnosis, and all of them.
 func static(t *testing.T, w *workload.Workload) (red, all []string) {
@@ -108,18 +109,18 @@ func TestMutantsExpectChecksAndCodesThatThereAre(t *testing.T) {
 			if _, has := c.Causes[e.Diagnosis]; !is || !has || c.Level == check.Advice {
 				t.Errorf("%s: there is no %s, or it cannot be red", name, e)
 			}
-			if len(m.Spec.Scenarios) > 0 && !slices.Contains(m.Spec.Scenarios, c.Scenario) {
+			if len(m.Spec.Scenarios) > 0 && !slices.Contains(m.Spec.Scenarios, string(c.Scenario)) {
 				t.Errorf("%s: %s is judged on %s, which is left out", name, e, c.Scenario)
 			}
 		}
 		for _, id := range m.Spec.Unknown {
-			if c, is := known[id]; id != "*" && (!is || len(m.Spec.Scenarios) > 0 && !slices.Contains(m.Spec.Scenarios, c.Scenario)) {
+			if c, is := known[id]; id != "*" && (!is || len(m.Spec.Scenarios) > 0 && !slices.Contains(m.Spec.Scenarios, string(c.Scenario))) {
 				t.Errorf("%s: %s cannot be unknown", name, id)
 			}
 		}
 		for _, e := range m.Spec.Scenarios {
-			if !slices.Contains(Scenarios, e) {
-				t.Errorf("%s: there is no scenario %s", name, e)
+			if err = scenario.Check([]scenario.Name{scenario.Name(e)}); err != nil {
+				t.Errorf("%s: %v", name, err)
 			}
 		}
 		files, err := os.ReadDir(filepath.Join(fixtures, "mutants", name))
@@ -137,7 +138,7 @@ func TestMutantsExpectChecksAndCodesThatThereAre(t *testing.T) {
 
 // Each mutant is green again in some row with its one condition reversed, and no two rows are the same.
 func TestAReverseIsRecordedOnce(t *testing.T) {
-	ws, reverse, err := matrixWorkloads(fixtures, nil)
+	ws, reverse, err := workloads(fixtures, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,7 +148,7 @@ func TestAReverseIsRecordedOnce(t *testing.T) {
 		if w.Mutant != nil {
 			continue
 		}
-		what, err := told(w)
+		what, err := fingerprint(w)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,0 +1,108 @@
+// Package environment makes what all workloads of a run share: the container engine, the images, the cluster, and the agents on
+// its nodes.
+//
+// In: options, and the workloads for their images and what they need of a cluster. Out: an Environment, which its caller closes.
+// It deploys no workload, records nothing and gives no verdict. An image of the application that cannot be made is no error
+// here: it is kept, and judged like everything else.
+package environment
+
+import (
+	"context"
+	"path/filepath"
+	"slices"
+
+	"meshproof.dev/meshproof/e2e/engine"
+	"meshproof.dev/meshproof/e2e/image"
+	"meshproof.dev/meshproof/e2e/target"
+	"meshproof.dev/meshproof/e2e/workload"
+	"meshproof.dev/meshproof/scripts"
+)
+
+// Options are what a user can say about the environment. The zero value of each means what its comment says.
+type Options struct {
+	OTP        string // Erlang/OTP release of the application's image; "" the pinned one
+	K8S        string // Kubernetes of the cluster we make; "" the pinned one
+	Nodes      int    // of the cluster we make; 0 one
+	Keep       bool   // leave the cluster to the next run
+	Context    string // use this kubeconfig context and make no cluster
+	Kubeconfig string // "" as kubectl finds it
+	NoInstall  bool   // never install packages
+	Engine     string // "docker" or "podman"; "" what works
+
+	Log func(string) // progress; nil nowhere
+}
+
+// Complete fills in what was left out.
+func (o *Options) Complete() {
+	o.Nodes = max(o.Nodes, 1)
+	if o.Log == nil {
+		o.Log = func(string) {}
+	}
+}
+
+// Environment is what all workloads of a run share.
+type Environment struct {
+	Engine  *engine.Engine
+	Cluster *target.Cluster // nil where no workload has anything to deploy
+	Node    image.Image     // of the cluster's nodes, where we make it
+	Agent   image.Image
+	// Sabotaged is an agent that does wrong what it is told to do wrong, where a mutant needs it.
+	Sabotaged image.Image
+	Agents    string // namespace of the agents that serve all workloads
+
+	options *Options
+	apps    map[string]App // by imageKey
+}
+
+// Prepare chooses the engine, makes the images and, if asked to, the cluster. What can be returned is returned beside an error,
+// too: the caller closes it.
+func Prepare(ctx context.Context, o *Options, ws []*workload.Workload, artifacts string, cluster bool) (*Environment, error) {
+	m, err := o.maker()
+	if err != nil {
+		return nil, err
+	}
+	state := filepath.Join(m.Cache, "state")
+	p := o.provider()
+	if err = p.preflight(ctx, ws, state); err != nil {
+		return nil, err
+	}
+	e := &Environment{options: o, apps: map[string]App{}}
+	e.Engine, err = engine.Find(ctx, engine.Options{Force: o.Engine, Install: !o.NoInstall, Packages: m.Versions.Words("APT_ENGINE"), StateDir: state, Log: o.Log})
+	if err != nil {
+		return nil, err
+	}
+	m.Engine = e.Engine
+	if err = e.makeImages(ctx, m, p.nodeImage, ws, artifacts); err != nil {
+		return nil, err
+	}
+	if !cluster || !slices.ContainsFunc(ws, func(w *workload.Workload) bool { return !e.ImageFailed(w) }) {
+		return e, nil
+	}
+	e.Cluster, err = p.cluster(ctx, e, m, filepath.Join(artifacts, "cluster"))
+	return e, err
+}
+
+// Close ends the use of the cluster, if there is one.
+func (e *Environment) Close(ctx context.Context) error {
+	if e == nil || e.Cluster == nil {
+		return nil
+	}
+	return e.Cluster.Close(ctx)
+}
+
+// maker prepares the image package.
+func (o *Options) maker() (*image.Maker, error) {
+	root, err := image.FindRoot()
+	if err != nil {
+		return nil, err
+	}
+	cache, err := image.CacheDir()
+	if err != nil {
+		return nil, err
+	}
+	v, err := scripts.Load()
+	if err != nil {
+		return nil, err
+	}
+	return &image.Maker{Cache: cache, Root: root, Versions: v, Install: !o.NoInstall, Log: o.Log}, nil
+}

@@ -1,0 +1,46 @@
+package run
+
+import (
+	"context"
+	"sync"
+)
+
+// podPool bounds how many pods run on the cluster at the same time. There is one that takes from it; it is waked by whoever
+// gives back.
+type podPool struct {
+	size int
+	mu   sync.Mutex
+	used int
+	news chan struct{}
+}
+
+func newPodPool(pods int) *podPool { return &podPool{size: pods, news: make(chan struct{}, 1)} }
+
+// take waits until n pods fit in. More than there are in all is all of them.
+func (p *podPool) take(ctx context.Context, n int) (taken int, err error) {
+	n = min(n, p.size)
+	for {
+		p.mu.Lock()
+		if p.used+n <= p.size {
+			p.used += n
+			p.mu.Unlock()
+			return n, nil
+		}
+		p.mu.Unlock()
+		select {
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		case <-p.news:
+		}
+	}
+}
+
+func (p *podPool) give(n int) {
+	p.mu.Lock()
+	p.used -= n
+	p.mu.Unlock()
+	select {
+	case p.news <- struct{}{}:
+	default:
+	}
+}

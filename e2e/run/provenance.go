@@ -1,0 +1,46 @@
+package run
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"slices"
+
+	"meshproof.dev/meshproof/e2e/run/environment"
+	"meshproof.dev/meshproof/reports"
+)
+
+// revision is what the program was built from; make sets it when it links (git describe).
+var revision = "unknown" //nolint:gochecknoglobals // the linker can set nothing else
+
+// provenance is what is known of a run before it begins.
+func provenance(o *Options) reports.Provenance {
+	p := reports.Provenance{Go: runtime.Version(), Machine: fmt.Sprintf("%s/%s, %d cores", runtime.GOOS, runtime.GOARCH, runtime.NumCPU()), Target: o.Target(), Context: o.Context, Seed: o.Seed, Args: o.Args, Nodes: o.Nodes, Meshproof: revision}
+	if p.Args == nil {
+		p.Args = os.Args[1:]
+	}
+	if b, ok := debug.ReadBuildInfo(); ok {
+		for _, d := range b.Deps {
+			if d.Path == "sigs.k8s.io/kind" {
+				p.Kind = d.Version
+			}
+		}
+	}
+	return p
+}
+
+// describe adds what the environment is made of.
+func describe(p *reports.Provenance, e *environment.Environment) {
+	p.Engine = e.Engine.String()
+	if c := e.Cluster; c != nil {
+		p.Kubernetes, p.NodeImage, p.Nodes = c.Provenance.Kubernetes, c.Provenance.NodeImage, len(c.Nodes)
+		p.Images = append(p.Images, reports.Image{Name: "node", Ref: c.Provenance.NodeImage, ID: c.Provenance.NodeImageID, Source: e.Node.Source})
+	}
+	p.Images = append(p.Images, reports.Image{Name: "agent", Ref: e.Agent.Ref, ID: e.Agent.ID, Source: e.Agent.Source})
+	for _, a := range e.Apps() {
+		p.Images = append(p.Images, reports.Image{Name: a.Name, Ref: a.Ref, ID: a.ID, Source: a.Source})
+	}
+	slices.SortFunc(p.Images, func(a, b reports.Image) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Ref, b.Ref)) })
+}

@@ -1,0 +1,57 @@
+package scenario
+
+import (
+	"fmt"
+	"slices"
+
+	"meshproof.dev/meshproof/e2e/profile"
+)
+
+// Plan decides which scenarios of a workload are recorded.
+type Plan struct {
+	Profile *profile.Resolved
+	Judged  []Name // those that the selected checks are judged on
+	Named   []Name // those that somebody asked for; none: the default set
+}
+
+// Scenarios are those that are recorded, in order.
+func (p Plan) Scenarios() (all []Scenario) {
+	for _, s := range All() {
+		if p.Omits(s) == "" {
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
+// Omits says why a scenario is not recorded; "" where it is. The first is recorded wherever any other is: they begin with the
+// mesh that it has formed.
+func (p Plan) Omits(s Scenario) (why string) {
+	first := s.Name == All()[0].Name
+	switch {
+	case len(p.Judged) == 0 || !first && !slices.Contains(p.Judged, s.Name):
+		return "no selected check is judged on it"
+	case first:
+		return ""
+	case len(p.Named) > 0 && !slices.Contains(p.Named, s.Name):
+		return "other scenarios were asked for"
+	case s.OnRequest && !slices.Contains(p.Named, s.Name):
+		return "it is recorded only where it is asked for by name"
+	}
+	if s.Applies != nil {
+		if ok, whyNot := s.Applies(p.Profile); !ok {
+			return whyNot
+		}
+	}
+	return ""
+}
+
+// Check is an error where a name is not that of a scenario.
+func Check(names []Name) error {
+	for _, n := range names {
+		if !slices.Contains(Names(), n) {
+			return fmt.Errorf("there is no scenario %q; there are %v", n, Names())
+		}
+	}
+	return nil
+}

@@ -1,0 +1,44 @@
+package scenario
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"meshproof.dev/meshproof/e2e/profile"
+	"meshproof.dev/meshproof/e2e/recording"
+	"meshproof.dev/meshproof/e2e/view"
+)
+
+// recovery records what becomes of the mesh when one of its pods is deleted.
+func recovery() Scenario {
+	return Scenario{
+		Name:     "recovery",
+		Estimate: 25 * time.Second,
+		Limit:    func(p *profile.Resolved) time.Duration { return 2 * p.Budgets.Recovery.D() },
+		Run: func(ctx context.Context, env *Env) error {
+			budget := env.Profile.Budgets.Recovery.D()
+			if ready, err := env.healthy(ctx, budget); err != nil || !ready {
+				return err
+			}
+			victim := env.victim()
+			env.Did(recording.Act{Do: "delete-pod", Pod: victim.UID, Detail: victim.Name})
+			if err := env.Workload.DeletePod(ctx, victim.Name); err != nil {
+				return fmt.Errorf("deleting pod %s: %w", victim.Name, err)
+			}
+			env.Log("deleted pod " + victim.Name)
+			return env.await(ctx, budget, (*view.View).Recovered)
+		},
+	}
+}
+
+// victim is the member of the mesh that is disturbed, chosen by the run's seed. There must be one.
+func (env *Env) victim() (p *view.Pod) {
+	env.Ask(func(v *view.View) {
+		members := slices.SortedFunc(slices.Values(v.Expected(v.End())), func(a, b *view.Pod) int { return strings.Compare(a.Name, b.Name) })
+		p = members[env.Seed%int64(len(members))]
+	})
+	return p
+}

@@ -1,0 +1,77 @@
+// Package scenario holds the scenarios of a run, one file each: how a mesh forms, how it recovers from a deleted pod, a rollout,
+// the application's console. A scenario disturbs the workload, lets the observers record, and asks the view's predicates when it
+// may go on.
+//
+// In: the recorder that all observers write to, the resolved profile, and the workload's actions as an interface, so that a
+// scenario can be tried without a cluster. Out: what it did, in the recording. It gives no verdict: a budget that is spent
+// ends a scenario, and what that means is judged from the recording.
+//
+// To add a scenario, write one file that returns a [Scenario], and add it to [All].
+package scenario
+
+import (
+	"context"
+	"time"
+
+	"meshproof.dev/meshproof/e2e/profile"
+	"meshproof.dev/meshproof/e2e/recording"
+	"meshproof.dev/meshproof/e2e/view"
+)
+
+// Name is a scenario's name. The type lives in package recording, for those who may not import this one.
+type Name = recording.Scenario
+
+// Scenario is one course of events with a start and an end. It yields one recording.
+type Scenario struct {
+	Name Name
+	// OnRequest keeps it out of the default set: it is recorded only where it is named.
+	OnRequest bool
+	// Applies reports whether there is anything to record of such a workload, and if not, why. Nil: always.
+	Applies func(p *profile.Resolved) (ok bool, whyNot string)
+	// Estimate is what it takes where all goes well, on a busy machine: enough to know which workload takes longest.
+	Estimate time.Duration
+	// Limit is the longest that it can take.
+	Limit func(p *profile.Resolved) time.Duration
+	// Run records it. An error means that it could not be recorded to its end; the caller adds the scenario's name.
+	Run func(ctx context.Context, env *Env) error
+}
+
+// All are the scenarios in the order in which they are recorded. The first brings the workload up. The others begin with the
+// mesh that it has formed.
+func All() []Scenario {
+	return []Scenario{
+		formation(),
+		recovery(),
+		rollout(),
+		console(),
+	}
+}
+
+// Names are the names of all scenarios, in their order.
+func Names() (all []Name) {
+	for _, s := range All() {
+		all = append(all, s.Name)
+	}
+	return all
+}
+
+// Env is what a scenario gets.
+type Env struct {
+	*Recorder
+	Profile  *profile.Resolved
+	Workload Workload
+	Seed     int64        // decides which pod is disturbed
+	Log      func(string) // progress, without the scenario's name
+}
+
+// Workload is what a scenario can do to the workload.
+type Workload interface {
+	// Apply creates its objects.
+	Apply(ctx context.Context) error
+	// DeletePod deletes a pod by name.
+	DeletePod(ctx context.Context, name string) error
+	// BeginRollout gives the controllers the pod templates of the next version.
+	BeginRollout(ctx context.Context) error
+	// Exec runs a command in a pod. What could not be run is an event, too, and no error.
+	Exec(ctx context.Context, p *view.Pod, c profile.Command) recording.Exec
+}
