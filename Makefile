@@ -77,7 +77,7 @@ kill-matrix: $(BIN)/meshproof ## prove that the checks can fail: run the broken 
 	@exec $(BIN)/meshproof kill-matrix $(MATRIX_FLAGS) $(MUTANTS)
 
 bench: $(BIN)/bench $(BIN)/e2e.test ## measure judging and looking, and make e2e and a mesh view against doing the same by hand
-	go test -run '^$$' -bench 'Judge|Checks|Matrix' ./e2e/check ./e2e/judge ./e2e/erldist
+	go test -run '^$$' -bench 'Judge|Checks|Matrix' ./e2e/check/rules ./e2e/judge ./e2e/erldist
 	@exec $(BIN)/bench $(ARGS)
 
 NIGHTLY_OTP ?= 25 27 29

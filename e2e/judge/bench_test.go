@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"testing"
 
-	"meshproof.dev/meshproof/e2e/check"
+	"meshproof.dev/meshproof/e2e/check/rules"
 	"meshproof.dev/meshproof/e2e/judge"
 	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/recording/recordingtest"
@@ -20,7 +20,7 @@ func BenchmarkJudge(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				anew(v)
-				p := judge.Judge("dns-a", []judge.Scenario{{Name: "formation", View: v}}, check.All())
+				p := judge.Judge("dns-a", []judge.Scenario{{Name: "formation", View: v}}, rules.All())
 				if code := p.ExitCode(); code != 0 {
 					b.Fatalf("exit code %d: %s", code, p.FirstBroken().Message)
 				}
@@ -34,7 +34,7 @@ func BenchmarkJudge(b *testing.B) {
 func BenchmarkChecks(b *testing.B) {
 	const n = 1000
 	v := sparse(b, n)
-	for _, c := range check.All() {
+	for _, c := range rules.All() {
 		if c.Scenario != "formation" {
 			continue
 		}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"meshproof.dev/meshproof/e2e/check"
+	"meshproof.dev/meshproof/e2e/check/rules"
 	"meshproof.dev/meshproof/e2e/exitcode"
 	"meshproof.dev/meshproof/e2e/judge"
 	"meshproof.dev/meshproof/e2e/profile"
@@ -28,12 +29,12 @@ func fold(t *testing.T, s *rt.Story) *view.View {
 }
 
 // core are the checks of the stories in this file: a few of each rung, which the judge's own rules are shown by. What
-// all of them make of a fault is faults_test.go's.
+// all of them make of a fault is ladder_test.go's.
 func core() []check.Check {
 	ids := []string{"image/available", "pods/running", "pods/ready", "service/headless", "dns/a-records-match-pods", "epmd/reachable", "epmd/name-registered",
-		"epmd/port-as-declared", "dist/port-reachable", "dist/cookie-accepted", "mesh/full", "mesh/stable", "recovery/pod-delete", "recovery/stale-name-gone",
+		"epmd/port-as-declared", "dist/port-reachable", "handshake/cookie-accepted", "mesh/full", "mesh/stable", "recovery/pod-delete", "recovery/stale-name-gone",
 		"recovery/survivors-keep-links", "console/commands-work"}
-	return slices.DeleteFunc(check.All(), func(c check.Check) bool { return !slices.Contains(ids, c.ID) })
+	return slices.DeleteFunc(rules.All(), func(c check.Check) bool { return !slices.Contains(ids, c.ID) })
 }
 
 // edit changes the profile that a story is judged by.
@@ -194,13 +195,13 @@ func TestVerdicts(t *testing.T) {
 	}{
 		{"healthy", formation(), recovery(), nil, exitcode.OK, ""},
 		{"another cookie on one pod", formation(cookie), nil,
-			afterMesh(map[string]judge.Verdict{"dist/cookie-accepted": judge.Fail}), exitcode.Fail, "dist/cookie-accepted"},
+			afterMesh(map[string]judge.Verdict{"handshake/cookie-accepted": judge.Fail}), exitcode.Fail, "handshake/cookie-accepted"},
 		{"cluster IP", formation(clusterIP), nil,
 			afterMesh(map[string]judge.Verdict{"service/headless": judge.Fail, "dns/a-records-match-pods": judge.Blocked}), exitcode.Fail, "service/headless"},
 		{"port not pinned", formation(unpinned), recovery(unpinned),
 			map[string]judge.Verdict{"epmd/port-as-declared": judge.Fail}, exitcode.Fail, "epmd/port-as-declared"},
 		{"two faults", formation(cookie, unpinned), nil,
-			afterMesh(map[string]judge.Verdict{"dist/cookie-accepted": judge.Fail, "epmd/port-as-declared": judge.Fail}), exitcode.Fail, "epmd/port-as-declared"},
+			afterMesh(map[string]judge.Verdict{"handshake/cookie-accepted": judge.Fail, "epmd/port-as-declared": judge.Fail}), exitcode.Fail, "epmd/port-as-declared"},
 		{"an image that was not built", formation(noImage), nil, all(judge.Blocked, map[string]judge.Verdict{"image/available": judge.Fail}), exitcode.Fail, "image/available"},
 		{"no agent", formation(noAgent), nil, all(judge.Unknown, map[string]judge.Verdict{
 			"image/available": judge.Pass, "pods/running": judge.Pass, "pods/ready": judge.Pass, "service/headless": judge.Pass}), exitcode.Unknown, "dns/a-records-match-pods"},
@@ -209,11 +210,11 @@ func TestVerdicts(t *testing.T) {
 		{"waived", formation(unpinned, waive("epmd/port-as-declared")), recovery(unpinned),
 			map[string]judge.Verdict{"epmd/port-as-declared": judge.Waived}, exitcode.OK, ""},
 		{"waived, but it was healthy", formation(waive("epmd/port-as-declared")), recovery(), nil, exitcode.OK, ""},
-		{"waived cookie: the mesh is still not full", formation(cookie, waive("dist/cookie-accepted")), nil, map[string]judge.Verdict{
-			"dist/cookie-accepted": judge.Waived, "mesh/full": judge.Fail, "mesh/stable": judge.Blocked, "recovery/pod-delete": judge.Blocked,
+		{"waived cookie: the mesh is still not full", formation(cookie, waive("handshake/cookie-accepted")), nil, map[string]judge.Verdict{
+			"handshake/cookie-accepted": judge.Waived, "mesh/full": judge.Fail, "mesh/stable": judge.Blocked, "recovery/pod-delete": judge.Blocked,
 			"recovery/stale-name-gone": judge.Blocked, "recovery/survivors-keep-links": judge.Blocked, "console/commands-work": judge.Blocked}, exitcode.Fail, "mesh/full"},
 		{"a pod whose VM is not distributed", formation(func(s *rt.Story) { undistributed(s, 2) }), nil, map[string]judge.Verdict{
-			"epmd/name-registered": judge.Fail, "epmd/port-as-declared": judge.Blocked, "dist/port-reachable": judge.Blocked, "dist/cookie-accepted": judge.Blocked, "mesh/full": judge.Blocked, "mesh/stable": judge.Blocked,
+			"epmd/name-registered": judge.Fail, "epmd/port-as-declared": judge.Blocked, "dist/port-reachable": judge.Blocked, "handshake/cookie-accepted": judge.Blocked, "mesh/full": judge.Blocked, "mesh/stable": judge.Blocked,
 			"recovery/pod-delete": judge.Blocked, "recovery/stale-name-gone": judge.Blocked, "recovery/survivors-keep-links": judge.Blocked, "console/commands-work": judge.Blocked}, exitcode.Fail, "epmd/name-registered"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -271,11 +272,11 @@ func TestOneFaultIsOneRedWithItsEvidence(t *testing.T) {
 	otherCookie(s, 2)
 	p := told(t, s, nil, nil)
 
-	cookie := result(t, p, "dist/cookie-accepted")
+	cookie := result(t, p, "handshake/cookie-accepted")
 	if cookie.Code != "cookie-refused" || !strings.Contains(cookie.Message, rt.Node(2)) || cookie.At == 0 {
 		t.Errorf("cookie: %q %q at %s", cookie.Code, cookie.Message, cookie.At)
 	}
-	by := "dist/cookie-accepted (pod " + rt.Name(2) + ")"
+	by := "handshake/cookie-accepted (pod " + rt.Name(2) + ")"
 	full := result(t, p, "mesh/full")
 	if !slices.Equal(full.BlockedBy, []string{by}) || full.Message == "" {
 		t.Errorf("mesh/full is blocked by %v and says %q", full.BlockedBy, full.Message)

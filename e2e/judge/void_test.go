@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"meshproof.dev/meshproof/e2e/check"
+	"meshproof.dev/meshproof/e2e/check/rules"
 	"meshproof.dev/meshproof/e2e/judge"
 	"meshproof.dev/meshproof/e2e/recording"
 	rt "meshproof.dev/meshproof/e2e/recording/recordingtest"
@@ -14,9 +15,9 @@ import (
 // A scenario whose fault did not bite is no proof of health, whatever the checks would say.
 func TestAVoidScenarioIsUnknown(t *testing.T) {
 	s := rt.Formation(3)
-	whole := judge.Judge("x", []judge.Scenario{{Name: "formation", View: fold(t, s)}}, check.All())
+	whole := judge.Judge("x", []judge.Scenario{{Name: "formation", View: fold(t, s)}}, rules.All())
 	s.Add(recording.Event{T: time.Second, By: "run", Act: &recording.Act{Do: "void", Detail: "drop-in of 10.0.0.1 port 10000 does not bite"}})
-	void := judge.Judge("x", []judge.Scenario{{Name: "formation", View: fold(t, s)}}, check.All())
+	void := judge.Judge("x", []judge.Scenario{{Name: "formation", View: fold(t, s)}}, rules.All())
 	passed := 0
 	for i, r := range void.Results {
 		was := whole.Results[i].Verdict

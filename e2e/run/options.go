@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 
 	"meshproof.dev/meshproof/e2e/check"
+	"meshproof.dev/meshproof/e2e/check/rules"
 	"meshproof.dev/meshproof/e2e/image"
 	"meshproof.dev/meshproof/e2e/run/environment"
 	"meshproof.dev/meshproof/e2e/scenario"
@@ -38,7 +39,7 @@ type Options struct {
 func (o *Options) complete() error {
 	o.Complete()
 	if o.Checks == nil {
-		o.Checks = check.All()
+		o.Checks = rules.All()
 	}
 	if o.Seed == 0 {
 		o.Seed = rand.Int64N(1 << 31)

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"meshproof.dev/meshproof/e2e/check"
+	"meshproof.dev/meshproof/e2e/check/rules"
 	"meshproof.dev/meshproof/e2e/exitcode"
 	"meshproof.dev/meshproof/e2e/judge"
 	"meshproof.dev/meshproof/e2e/profile"
@@ -16,7 +17,7 @@ import (
 func TestOnlyWantedScenariosAreRecorded(t *testing.T) {
 	w := &workload.Workload{Resolved: &profile.Resolved{Rollout: []string{"Deployment/x"}, Console: []profile.Command{{Name: "ping"}}}}
 	byScenario := map[scenario.Name][]check.Check{}
-	for _, c := range check.All() {
+	for _, c := range rules.All() {
 		byScenario[c.Scenario] = append(byScenario[c.Scenario], c)
 	}
 	recorded := func(o *Options, w *workload.Workload) (all []string) {
@@ -31,13 +32,13 @@ func TestOnlyWantedScenariosAreRecorded(t *testing.T) {
 		}
 	}
 	for name := range byScenario {
-		if !slices.Contains(recorded(&Options{Checks: check.All(), Scenarios: []scenario.Name{name}}, w), string(name)) {
+		if !slices.Contains(recorded(&Options{Checks: rules.All(), Scenarios: []scenario.Name{name}}, w), string(name)) {
 			t.Errorf("scenario %s has checks and is never recorded", name)
 		}
 	}
 	// What a mutant names counts more than what the user asked for.
 	w.Scenarios = []string{"formation"}
-	if got := recorded(&Options{Checks: check.All(), Scenarios: []scenario.Name{"console"}}, w); !slices.Equal(got, []string{"formation"}) {
+	if got := recorded(&Options{Checks: rules.All(), Scenarios: []scenario.Name{"console"}}, w); !slices.Equal(got, []string{"formation"}) {
 		t.Errorf("a mutant that leaves out scenarios: %v", got)
 	}
 }
@@ -45,7 +46,7 @@ func TestOnlyWantedScenariosAreRecorded(t *testing.T) {
 // What is not recorded, because the profile has nothing for it, is skipped and says why.
 func TestScenariosThatDoNotApplyAreSkippedWithTheReason(t *testing.T) {
 	w := some(t, func(*profile.MutantSpec) {})
-	r := &workloadRun{options: &Options{Checks: check.All()}, workload: w}
+	r := &workloadRun{options: &Options{Checks: rules.All()}, workload: w}
 	for _, res := range r.judge().Results {
 		switch {
 		case res.Scenario == "rollout" && (res.Verdict != judge.Skip || !strings.Contains(res.Reason, "spec.rollout")):

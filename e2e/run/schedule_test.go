@@ -9,7 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"meshproof.dev/meshproof/e2e/check"
+	"meshproof.dev/meshproof/e2e/check/rules"
 	"meshproof.dev/meshproof/e2e/profile"
 	"meshproof.dev/meshproof/e2e/run/environment"
 	"meshproof.dev/meshproof/e2e/scenario"
@@ -66,7 +66,7 @@ func some(t *testing.T, change func(s *profile.MutantSpec)) *workload.Workload {
 }
 
 func TestTheLongestBeginsFirstAndThoseAloneLast(t *testing.T) {
-	s := &Session{options: Options{Checks: check.All()}, workloads: []*workload.Workload{
+	s := &Session{options: Options{Checks: rules.All()}, workloads: []*workload.Workload{
 		some(t, func(s *profile.MutantSpec) { s.Alone, s.Watch = true, profile.Duration(time.Hour) }),
 		some(t, func(s *profile.MutantSpec) { s.Scenarios = []string{"formation"} }),
 		some(t, func(*profile.MutantSpec) {}),
@@ -98,7 +98,7 @@ func TestThePodsOfAWorkload(t *testing.T) {
 }
 
 func TestMutantsLeaveOutScenarios(t *testing.T) {
-	o := &Options{Checks: check.All()}
+	o := &Options{Checks: rules.All()}
 	if got := o.plan(some(t, func(s *profile.MutantSpec) { s.Scenarios = []string{"formation"} })).Scenarios(); len(got) != 1 || got[0].Name != "formation" {
 		t.Errorf("%v", got)
 	}

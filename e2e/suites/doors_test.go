@@ -12,7 +12,7 @@ import (
 	"github.com/onsi/ginkgo/v2/types"
 	"github.com/onsi/gomega"
 
-	"meshproof.dev/meshproof/e2e/check"
+	"meshproof.dev/meshproof/e2e/check/rules"
 	"meshproof.dev/meshproof/e2e/judge"
 	"meshproof.dev/meshproof/e2e/profile"
 	"meshproof.dev/meshproof/e2e/recording"
@@ -71,10 +71,10 @@ func TestDoorsAgree(t *testing.T) {
 			c.Outcome = recording.Denied
 			e.Cookie = &c
 		})
-	p := judge.Judge("dns-a", []judge.Scenario{record(t, formation), record(t, recordingtest.Recovery(3))}, check.All())
+	p := judge.Judge("dns-a", []judge.Scenario{record(t, formation), record(t, recordingtest.Recovery(3))}, rules.All())
 
 	gomega.RegisterFailHandler(ginkgo.Fail)
-	define("dns-a", check.All(), func() waiter { return replay{p} })
+	define("dns-a", rules.All(), func() waiter { return replay{p} })
 	specs := map[string]types.SpecReport{}
 	ginkgo.ReportAfterSuite("collect", func(r ginkgo.Report) {
 		for _, s := range r.SpecReports {
@@ -90,8 +90,8 @@ func TestDoorsAgree(t *testing.T) {
 	told := &failures{}
 	ginkgo.RunSpecs(told, "doors", suite, reporter)
 
-	if len(specs) != len(check.All()) {
-		t.Errorf("%d specs, %d checks in the registry", len(specs), len(check.All()))
+	if len(specs) != len(rules.All()) {
+		t.Errorf("%d specs, %d checks in the registry", len(specs), len(rules.All()))
 	}
 	for _, r := range p.Results {
 		s := specs[r.ID]
@@ -113,7 +113,7 @@ func TestDoorsAgree(t *testing.T) {
 
 // Every scenario that a check belongs to has a place in the tree.
 func TestScenariosOfTheRegistryAreRun(t *testing.T) {
-	for _, c := range check.All() {
+	for _, c := range rules.All() {
 		if !slices.Contains(scenario.Names(), c.Scenario) {
 			t.Errorf("%s is judged on %q, which no run records", c.ID, c.Scenario)
 		}

@@ -22,7 +22,7 @@ import (
 	"github.com/onsi/ginkgo/v2/types"
 	"github.com/onsi/gomega"
 
-	"meshproof.dev/meshproof/e2e/check"
+	"meshproof.dev/meshproof/e2e/check/rules"
 	"meshproof.dev/meshproof/e2e/exitcode"
 	"meshproof.dev/meshproof/e2e/run"
 	"meshproof.dev/meshproof/e2e/scenario"
@@ -121,7 +121,7 @@ func open(ctx context.Context, a *asked) (*door, error) {
 	if err != nil {
 		return nil, err
 	}
-	ws, err := workload.Loader{Fixtures: fixtures, Checks: check.IDs()}.LoadAll(ctx, strings.FieldsFunc(a.profiles, func(r rune) bool { return r == ',' || r == ' ' }))
+	ws, err := workload.Loader{Fixtures: fixtures, Checks: rules.IDs()}.LoadAll(ctx, strings.FieldsFunc(a.profiles, func(r rune) bool { return r == ',' || r == ' ' }))
 	if err != nil {
 		return nil, err
 	}
@@ -133,9 +133,9 @@ func open(ctx context.Context, a *asked) (*door, error) {
 	}
 	gomega.RegisterFailHandler(ginkgo.Fail)
 	for _, w := range ws {
-		define(w.Name(), check.All(), func() waiter { return d.session })
+		define(w.Name(), rules.All(), func() waiter { return d.session })
 	}
-	if a.options.Checks, err = selected(check.All(), d.suite, d.reporter); err != nil {
+	if a.options.Checks, err = selected(rules.All(), d.suite, d.reporter); err != nil {
 		return nil, err
 	}
 	d.session, err = run.Start(ctx, a.options, ws)

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"meshproof.dev/meshproof/e2e/check"
+	"meshproof.dev/meshproof/e2e/check/rules"
 	"meshproof.dev/meshproof/e2e/exitcode"
 )
 
@@ -18,7 +18,7 @@ func TestBadProfiles(t *testing.T) {
 		t.Fatalf("only %d bad profiles", len(names))
 	}
 	var ids []string
-	for _, c := range check.All() {
+	for _, c := range rules.All() {
 		ids = append(ids, c.ID)
 	}
 	for _, name := range names {

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"meshproof.dev/meshproof/e2e/check"
+	"meshproof.dev/meshproof/e2e/check/rules"
 	"meshproof.dev/meshproof/e2e/exitcode"
 	"meshproof.dev/meshproof/e2e/judge"
 	"meshproof.dev/meshproof/e2e/recording"
@@ -263,10 +264,10 @@ func TestChecksInEveryForm(t *testing.T) {
 	}
 	listed, _, err := meshproof(t, "checks", "-o", "json")
 	var all []entry
-	if err != nil || json.Unmarshal([]byte(listed), &all) != nil || len(all) != len(check.All()) {
+	if err != nil || json.Unmarshal([]byte(listed), &all) != nil || len(all) != len(rules.All()) {
 		t.Fatalf("%v, %d checks\n%s", err, len(all), listed)
 	}
-	for i, c := range check.All() {
+	for i, c := range rules.All() {
 		if !strings.Contains(plain, c.ID) || all[i].ID != c.ID || len(all[i].Diagnoses) != len(c.Causes) {
 			t.Errorf("%s is not told of whole: %+v", c.ID, all[i])
 		}

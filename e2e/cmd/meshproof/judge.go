@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"meshproof.dev/meshproof/e2e/check"
+	"meshproof.dev/meshproof/e2e/check/rules"
 	"meshproof.dev/meshproof/e2e/exitcode"
 	"meshproof.dev/meshproof/e2e/judge"
 	"meshproof.dev/meshproof/e2e/recording"
@@ -29,7 +30,7 @@ func judgeCommand(code *int) *cobra.Command {
 		if err := form.check("json"); err != nil {
 			return err
 		}
-		all, err := judgeFiles(args, check.All())
+		all, err := judgeFiles(args, rules.All())
 		if err != nil {
 			return exitcode.With(exitcode.Usage, err)
 		}

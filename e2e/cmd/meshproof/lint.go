@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"meshproof.dev/meshproof/e2e/check"
+	"meshproof.dev/meshproof/e2e/check/rules"
 	"meshproof.dev/meshproof/e2e/exitcode"
 	"meshproof.dev/meshproof/e2e/judge"
 	"meshproof.dev/meshproof/e2e/profile"
@@ -52,7 +53,7 @@ func lintCommand(code *int) *cobra.Command {
 			if *verbose && *form == "" {
 				understood(c.OutOrStdout(), w)
 			}
-			p, err := lint(w, check.All())
+			p, err := lint(w, rules.All())
 			if err != nil {
 				return err
 			}
@@ -65,7 +66,7 @@ func lintCommand(code *int) *cobra.Command {
 
 // loader reads profiles that are to be judged by all checks: they can skip no other.
 func loader(fixtures string) workload.Loader {
-	return workload.Loader{Fixtures: fixtures, Checks: check.IDs()}
+	return workload.Loader{Fixtures: fixtures, Checks: rules.IDs()}
 }
 
 // lint judges what the manifests alone decide: a recording that is made here holds nothing else.

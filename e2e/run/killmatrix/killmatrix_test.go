@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"meshproof.dev/meshproof/e2e/check"
+	"meshproof.dev/meshproof/e2e/check/rules"
 	"meshproof.dev/meshproof/e2e/judge"
 	"meshproof.dev/meshproof/e2e/profile"
 	"meshproof.dev/meshproof/e2e/recording"
@@ -21,7 +22,7 @@ const fixtures = "../../../fixtures"
 // static is what the checks that need no cluster make of a workload: the red ones with their diagnosis, and all of them.
 func static(t *testing.T, w *workload.Workload) (red, all []string) {
 	t.Helper()
-	checks := slices.DeleteFunc(check.All(), func(c check.Check) bool { return c.Rung != check.Manifest && !c.Static })
+	checks := slices.DeleteFunc(rules.All(), func(c check.Check) bool { return c.Rung != check.Manifest && !c.Static })
 	for _, c := range checks {
 		all = append(all, c.ID)
 	}
@@ -93,7 +94,7 @@ func TestMutantsOfTheManifestsAreKilledWithoutACluster(t *testing.T) {
 // A mutant that expects what no check says would survive, or be killed by its own misspelling.
 func TestMutantsExpectChecksAndCodesThatThereAre(t *testing.T) {
 	known := map[string]check.Check{}
-	for _, c := range check.All() {
+	for _, c := range rules.All() {
 		known[c.ID] = c
 	}
 	for _, name := range workload.Names(fixtures, "mutants") {

@@ -1,0 +1,60 @@
+package evidence
+
+import (
+	"fmt"
+	"time"
+
+	"meshproof.dev/meshproof/e2e/check"
+	"meshproof.dev/meshproof/e2e/recording"
+	"meshproof.dev/meshproof/e2e/view"
+)
+
+// Deletion is what the recovery scenario does: one member deleted, the others untouched, a new one instead.
+type Deletion struct {
+	Act       recording.Event
+	Victim    *view.Pod
+	Survivors []*view.Pod
+	Newcomers []*view.Pod // pods that appeared after the disturbance and were not on their way out at the end
+}
+
+// FindDeletion reads it out of the view; ok is false when no pod was deleted in it.
+func FindDeletion(v *view.View) (d Deletion, ok bool) {
+	d.Act, ok = v.Act("delete-pod")
+	if !ok {
+		return d, false
+	}
+	d.Victim = v.Pod(d.Act.Act.Pod)
+	if d.Victim == nil {
+		return d, false
+	}
+	for _, p := range v.Expected(d.Act.T) {
+		if p != d.Victim {
+			d.Survivors = append(d.Survivors, p)
+		}
+	}
+	for _, p := range v.Pods() {
+		if p.First > d.Act.T && !p.Leaving(v.End()) {
+			d.Newcomers = append(d.Newcomers, p)
+		}
+	}
+	return d, true
+}
+
+// Since says how long after the deletion something was so.
+func (d Deletion) Since(t time.Duration) string {
+	return fmt.Sprintf("%.0f s after the deletion of %s", (t - d.Act.T).Seconds(), d.Victim.Name)
+}
+
+// TooFewOthers is the finding where not enough other nodes were there at the deletion to judge anything by.
+func TooFewOthers(v *view.View, enough int) []check.Finding {
+	f := check.Finding{Subject: check.OnWorkload(v), Of: check.Everything(v), Outcome: check.Unseen, Message: fmt.Sprintf("fewer than %d other nodes were Ready when the pod was deleted", enough)}
+	if v.Profile.Replicas() <= enough {
+		f.Outcome, f.Message = check.NotApplicable, fmt.Sprintf("with %d replicas fewer than %d nodes are left untouched", v.Profile.Replicas(), enough)
+	}
+	return []check.Finding{f}
+}
+
+// NoDeletion is the finding where no pod was deleted.
+func NoDeletion(v *view.View) []check.Finding {
+	return []check.Finding{{Subject: check.OnWorkload(v), Of: check.Everything(v), Outcome: check.Unseen, Message: "no pod was deleted in this recording"}}
+}

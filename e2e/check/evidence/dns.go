@@ -1,0 +1,128 @@
+package evidence
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"meshproof.dev/meshproof/e2e/check"
+	"meshproof.dev/meshproof/e2e/recording"
+	"meshproof.dev/meshproof/e2e/view"
+)
+
+// Inquiries are the names that a pod was seen asking for, over the whole recording.
+type Inquiries struct {
+	Questions map[string]recording.Question // by name; of types that ask for peers
+	Heard     bool                          // somebody listened
+}
+
+// AskedBy are the names that p was seen asking for.
+func AskedBy(p *view.Pod) Inquiries {
+	a := Inquiries{Questions: map[string]recording.Question{}, Heard: len(p.Asked) > 0}
+	for _, e := range p.Asked {
+		for _, q := range e.Asked.Questions {
+			if q.Type != "A" && q.Type != "AAAA" && q.Type != "SRV" {
+				continue
+			}
+			sum := a.Questions[q.Name]
+			if sum.RCodes == nil {
+				sum = recording.Question{Name: q.Name, Type: q.Type, RCodes: map[string]int{}}
+			}
+			sum.Count += q.Count
+			sum.Empty += q.Empty
+			for code, n := range q.RCodes {
+				sum.RCodes[code] += n
+			}
+			a.Questions[q.Name] = sum
+		}
+	}
+	return a
+}
+
+// Names are the names asked for, sorted.
+func (a Inquiries) Names() []string {
+	var all []string
+	for name := range a.Questions {
+		all = append(all, name)
+	}
+	slices.Sort(all)
+	return all
+}
+
+// Fruitless reports whether the name was answered, and never with a record.
+func Fruitless(q recording.Question) bool {
+	answers := 0
+	for _, n := range q.RCodes {
+		answers += n
+	}
+	return answers > 0 && q.RCodes["NOERROR"] <= q.Empty
+}
+
+// EachAsking judges what each member was seen asking DNS for. The finding is a pass until judge makes something else of
+// it.
+func EachAsking(v *view.View, judge func(p *view.Pod, a Inquiries, f *check.Finding)) []check.Finding {
+	if v.Profile.Service == "" {
+		return []check.Finding{{Subject: check.OnService(v), Outcome: check.NotApplicable, Message: "there is no Service whose name could be asked for"}}
+	}
+	return check.EachPod(v, func(p *view.Pod) check.Finding {
+		f := check.Finding{Subject: check.OnPod(p), Of: append(check.Images(v), check.OnService(v)), Outcome: check.Pass}
+		a := AskedBy(p)
+		can, known := v.Can(p, "af_packet")
+		switch {
+		case known && !can:
+			f.Outcome, f.Message = check.Unseen, fmt.Sprintf("the agent of %s cannot listen to what %s asks (af_packet)", p.Last().Node, p.Name)
+		case !a.Heard:
+			f.Outcome, f.Message = check.Unseen, "nobody listened to what "+p.Name+" asks DNS for"
+		case len(a.Questions) == 0:
+			f.Skip(p.Name + " was not seen asking DNS for any peer")
+		default:
+			judge(p, a, &f)
+		}
+		return f
+	})
+}
+
+// FullName is the Service's name in DNS as p's own resolver completes it, or "" where its resolv.conf was not seen.
+func FullName(v *view.View, p *view.Pod) string {
+	if d := Domain(p); d != "" {
+		return v.Profile.Service + "." + v.Header.Namespace + ".svc." + d
+	}
+	return ""
+}
+
+// Domain is the cluster's domain, from the search list of p's resolv.conf, or "".
+func Domain(p *view.Pod) string {
+	if r := p.Resolver(); r != nil {
+		return r.Domain()
+	}
+	return ""
+}
+
+// Tally shows what was asked for and what came back.
+func Tally(q recording.Question) string {
+	out := fmt.Sprintf("asked %d times for %s (%s):", q.Count, q.Name, q.Type)
+	for _, code := range []string{"NOERROR", "NXDOMAIN", "SERVFAIL", "REFUSED"} {
+		if n := q.RCodes[code]; n > 0 {
+			out += fmt.Sprintf(" %d × %s", n, code)
+		}
+	}
+	if q.Empty > 0 {
+		out += fmt.Sprintf(", %d of them empty", q.Empty)
+	}
+	return out
+}
+
+// HostLabels are the labels of a name without those of a SRV question: "_dist._tcp.shop.prod" has shop and prod.
+func HostLabels(name string) []string {
+	return slices.DeleteFunc(strings.Split(name, "."), func(l string) bool { return strings.HasPrefix(l, "_") })
+}
+
+// DecidingAnswer is the one that decides among those that p got in the window; without one f says so.
+func DecidingAnswer(p *view.Pod, from, to time.Duration, f *check.Finding) *recording.Event {
+	e := Decisive(view.Between(p.DNS, from, to), func(e recording.Event) (recording.Outcome, bool) { return e.DNS.Outcome, true })
+	if e == nil {
+		f.Outcome, f.Message = check.Unseen, fmt.Sprintf("no question was asked from %s between %.1f s and %.1f s", p.Name, from.Seconds(), to.Seconds())
+	}
+	return e
+}

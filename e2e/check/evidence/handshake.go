@@ -1,0 +1,58 @@
+package evidence
+
+import (
+	"slices"
+	"time"
+
+	"meshproof.dev/meshproof/e2e/check"
+	"meshproof.dev/meshproof/e2e/recording"
+	"meshproof.dev/meshproof/e2e/view"
+)
+
+// AcceptingCookie names the pods that accept the profile's cookie: the control that makes a refusal mean something.
+func AcceptingCookie(v *view.View) []string {
+	var names []string
+	for _, p := range check.Members(v) {
+		if e := CookieAttempt(p, "A"); e != nil && e.Cookie.Outcome == recording.OK {
+			names = append(names, p.Name)
+		}
+	}
+	return names
+}
+
+// CookieAttempt is the youngest complete handshake with that cookie of which something was learnt.
+func CookieAttempt(p *view.Pod, cookie string) *recording.Event {
+	for _, e := range slices.Backward(p.Cookies) {
+		if e.Cookie.Cookie == cookie && e.Cookie.Outcome != recording.ProbeError {
+			return &e
+		}
+	}
+	return nil
+}
+
+// NotAllowed is the status with which a node turns one away that it does not want: it was reached.
+const NotAllowed = recording.Outcome("not-allowed")
+
+// EachNode judges every member by what its node says in the handshake.
+func EachNode(judge func(v *view.View, p *view.Pod, from, to time.Duration) check.Finding) func(v *view.View) []check.Finding {
+	return func(v *view.View) []check.Finding {
+		from, to := check.Settled(v)
+		return check.EachPod(v, func(p *view.Pod) check.Finding { return judge(v, p, from, to) })
+	}
+}
+
+// Challenge is the youngest challenge that the pod's own node gave to anybody in the window, or nil. A remote console in
+// the pod may have given others.
+func Challenge(p *view.Pod, from, to time.Duration) *recording.Event {
+	for _, e := range slices.Backward(view.Between(p.Dist, from, to)) {
+		if e.Dist.Outcome == recording.OK && e.Dist.Node == p.Node() {
+			return &e
+		}
+	}
+	return nil
+}
+
+// Unheard is the finding on a pod whose node gave no challenge.
+func Unheard(v *view.View, p *view.Pod) check.Finding {
+	return check.Finding{Subject: check.OnPod(p), Of: check.PairsTo(v, p), Outcome: check.Unseen, Message: "the node of " + p.Name + " was not heard in a handshake"}
+}

@@ -1,0 +1,49 @@
+package evidence
+
+import (
+	"meshproof.dev/meshproof/e2e/check"
+	"meshproof.dev/meshproof/e2e/view"
+)
+
+// ForFullMesh is a judge for workloads that mean to be a full mesh.
+func ForFullMesh(judge func(v *view.View) []check.Finding) func(v *view.View) []check.Finding {
+	return ForCluster(func(v *view.View) []check.Finding {
+		if v.MeansOneComponent() {
+			return []check.Finding{{Subject: check.OnWorkload(v), Outcome: check.NotApplicable, Message: "the profile means one cluster whose nodes are not all connected directly (expect.topology: component)"}}
+		}
+		return judge(v)
+	})
+}
+
+// ForCluster is a judge for workloads that mean to be a cluster at all.
+func ForCluster(judge func(v *view.View) []check.Finding) func(v *view.View) []check.Finding {
+	return func(v *view.View) []check.Finding {
+		if v.MeansNoMesh() {
+			return []check.Finding{{Subject: check.OnWorkload(v), Outcome: check.NotApplicable, Message: "the profile means each node to be alone (expect.topology: none)"}}
+		}
+		return judge(v)
+	}
+}
+
+// GroupsAtEnd gives the place among the groups, the largest first, of each pod that has to be there at the end: who hangs
+// together with whom by anybody's view of anybody.
+func GroupsAtEnd(v *view.View) map[*view.Pod]int {
+	pods := v.Expected(v.End())
+	call := v.Membership(pods, v.End())
+	seen := make([][]bool, len(pods))
+	for i, p := range pods {
+		if n, _, _ := check.ViewAt(p, v.End()); n != nil {
+			seen[i], _, _ = call.Look(n.Visible)
+		}
+	}
+	of := map[*view.Pod]int{}
+	for i, g := range view.Groups(pods, seen) {
+		for _, p := range g {
+			of[p] = i
+		}
+	}
+	return of
+}
+
+// MeansFullMesh reports whether every node has to be connected to every other.
+func MeansFullMesh(v *view.View) bool { return !v.MeansOneComponent() && !v.MeansNoMesh() }

@@ -1,0 +1,74 @@
+package check
+
+import (
+	"fmt"
+	"time"
+)
+
+// Outcome is what was found about one subject.
+type Outcome string
+
+// What a finding can say. Unseen means that nothing was learnt: our probe failed, a control did not hold, or nobody
+// looked. NotApplicable needs a reason in Message.
+const (
+	Pass          Outcome = "pass"
+	Fail          Outcome = "fail"
+	Unseen        Outcome = "unseen"
+	NotApplicable Outcome = "n/a"
+)
+
+// Finding is the outcome for one subject.
+type Finding struct {
+	Subject Subject       `json:"subject"`
+	Of      []Subject     `json:"of,omitempty"` // what else the subject depends on, beside its own parts
+	Outcome Outcome       `json:"outcome"`
+	Code    string        `json:"code,omitempty"`    // of a failure: the diagnosis, a word of the check's Causes or its own
+	Message string        `json:"message,omitempty"` // one sentence with real names, addresses and numbers
+	Seen    []string      `json:"seen,omitempty"`    // evidence, a line each
+	Remedy  string        `json:"remedy,omitempty"`
+	Try     string        `json:"try,omitempty"`  // a command with which the reader can see it for themselves
+	Took    time.Duration `json:"took,omitempty"` // how long it took to come true
+	At      time.Duration `json:"at,omitempty"`   // when the deciding evidence was seen
+}
+
+// VerbS is what a verb ends with after n subjects: "one accepts", "two accept".
+func VerbS(n int) string {
+	if n == 1 {
+		return "s"
+	}
+	return ""
+}
+
+// List joins names for a sentence, the first few of many.
+func List(names []string) string {
+	const most = 4
+	out := ""
+	for i, n := range names {
+		switch {
+		case i == most:
+			return out + fmt.Sprintf(" and %d more", len(names)-most)
+		case i > 0 && i == len(names)-1:
+			out += " and "
+		case i > 0:
+			out += ", "
+		}
+		out += n
+	}
+	return out
+}
+
+// Fail makes a diagnosis of the finding.
+func (f *Finding) Fail(code, says, remedy string, seen ...string) {
+	f.Outcome, f.Code, f.Message, f.Remedy, f.Seen = Fail, code, says, remedy, seen
+}
+
+// Skip says why the check does not apply to the finding's subject.
+func (f *Finding) Skip(why string) { f.Outcome, f.Message = NotApplicable, why }
+
+// FirstOf are the first n lines, and how many more there are.
+func FirstOf(lines []string, n int) []string {
+	if len(lines) <= n {
+		return lines
+	}
+	return append(lines[:n:n], fmt.Sprintf("and %d more", len(lines)-n))
+}

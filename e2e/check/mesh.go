@@ -1,0 +1,89 @@
+package check
+
+import (
+	"fmt"
+	"time"
+
+	"meshproof.dev/meshproof/e2e/recording"
+	"meshproof.dev/meshproof/e2e/view"
+)
+
+// Snapshot is the moment at which the mesh is judged: who had to be there, and what each node's view was.
+type Snapshot struct {
+	At, Began, First time.Duration
+	Formed           bool // the mesh was full at some time, first at First
+	Pods             []*view.Pod
+	Views            []NodeView // of the pod in the same place
+}
+
+// NodeView is one node's view. Nodes is nil where it was not seen, for the reason in Why.
+type NodeView struct {
+	Nodes          *recording.Nodes
+	T              time.Duration
+	Why            string
+	Seen           []bool // whether it holds the node of the pod in that place
+	Stale, Foreign []string
+}
+
+// MeshSnapshot is judged at the end, or at the moment when the mesh was full if it is not so any more: that it did not stay
+// full is mesh/stable's matter. Where no mesh is meant, all of them begin well, and the end counts.
+func MeshSnapshot(v *view.View) *Snapshot {
+	m, _ := v.Once("mesh snapshot", func() any { return newSnapshot(v) }).(*Snapshot) // five checks ask for it
+	return m
+}
+
+func newSnapshot(v *view.View) *Snapshot {
+	m := &Snapshot{At: v.End(), Pods: Members(v)}
+	if a, ok := v.Act("apply"); ok {
+		m.Began = a.T
+	}
+	if m.First, m.Formed = v.FirstFull(m.Began); m.Formed && !v.Mesh(m.At).Full && !v.MeansNoMesh() {
+		m.At, m.Pods = m.First, v.Expected(m.First)
+	}
+	call := v.Membership(m.Pods, m.At)
+	for _, p := range m.Pods {
+		var l NodeView
+		if l.Nodes, l.T, l.Why = ViewAt(p, m.At); l.Nodes != nil {
+			l.Seen, l.Stale, l.Foreign = call.Look(l.Nodes.Visible)
+		}
+		m.Views = append(m.Views, l)
+	}
+	return m
+}
+
+// ViewAt is p's own view at t, or what kept it from being seen.
+func ViewAt(p *view.Pod, t time.Duration) (*recording.Nodes, time.Duration, string) {
+	seen := view.Between(p.Nodes, max(0, t-Fresh), t)
+	if len(seen) == 0 {
+		return nil, 0, fmt.Sprintf("the view of %s was not seen", p.Name)
+	}
+	e := seen[len(seen)-1]
+	if e.Nodes.Outcome != recording.OK {
+		return nil, 0, fmt.Sprintf("the view of %s was not seen: %s (%s)", p.Name, e.Nodes.Outcome, e.Nodes.Detail)
+	}
+	return e.Nodes, e.T, ""
+}
+
+// Groups are the pods that hang together by anybody's view of anybody, the largest group first. There is always one.
+func (m *Snapshot) Groups() [][]*view.Pod {
+	seen := make([][]bool, len(m.Views))
+	for i, l := range m.Views {
+		seen[i] = l.Seen
+	}
+	return view.Groups(m.Pods, seen)
+}
+
+// GroupOfEach gives the group of each pod.
+func (m *Snapshot) GroupOfEach() []Subject {
+	of := map[*view.Pod]Subject{}
+	for _, g := range m.Groups() {
+		for _, p := range g {
+			of[p] = OnGroup(g)
+		}
+	}
+	all := make([]Subject, len(m.Pods))
+	for i, p := range m.Pods {
+		all[i] = of[p]
+	}
+	return all
+}

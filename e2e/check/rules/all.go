@@ -1,0 +1,106 @@
+package rules
+
+import (
+	"meshproof.dev/meshproof/e2e/check"
+	"meshproof.dev/meshproof/e2e/check/objects"
+)
+
+// All are the checks, lowest rung first; the order is the order of explanation. That a pod is Ready (pods/ready) comes after the
+// rung vm and not with its own: a VM that is started wrongly is why its pod is not Ready, and what explains comes first.
+func All() []check.Check {
+	all := []check.Check{
+		manifestAPICurrent(),
+		manifestVariablesSet(),
+		manifestNamePerPod(),
+		manifestHostResolves(),
+		manifestCookieFlag(),
+		manifestCookieReachesVM(),
+		manifestCookieInSecret(),
+		manifestCookieFileMode(),
+		manifestGoverningService(),
+		manifestNetworkPolicyAdmitsPeers(),
+		manifestHostNetwork(),
+		manifestNotExposed(),
+		manifestPortPinnedInFlags(),
+		manifestProbesStartNoVM(),
+		manifestMaxUnavailable(),
+		manifestRoleBound(),
+		imageAvailable(),
+		podsRunning(),
+		vmDistributed(),
+		vmNameComplete(),
+		vmLongNames(),
+		vmCookieFlag(),
+		vmHidden(),
+		vmEPMDPortSame(),
+		vmFirstProcess(),
+		vmBusyWait(),
+		podsReady(),
+		serviceSelectsPods(),
+		serviceOneApplication(),
+		servicePublishesNotReady(),
+		serviceHeadless(),
+		dnsResolverAnswers(),
+		dnsNameAskedInFull(),
+		dnsClusterDomain(),
+		dnsPeersExist(),
+		dnsARecordsMatchPods(),
+		probeOwnAddress(),
+		probeHidden(),
+		epmdReachable(),
+		epmdNameRegistered(),
+		epmdOneName(),
+		epmdRegistrationType(),
+		epmdPortAsDeclared(),
+		distSamePort(),
+		distTLSEverywhere(),
+		distPortReachable(),
+		distCertificateTrusted(),
+		distCertificateNamesHost(),
+		handshakeAllowed(),
+		handshakeAcceptorPrompt(),
+		handshakeNamesUnique(),
+		handshakeNameAsAddressed(),
+		handshakeFlags(),
+		handshakeCookieAccepted(),
+		handshakeWrongCookieRefused(),
+		meshAutoConnect(),
+		meshConnectsAll(),
+		meshTicktimeSame(),
+		meshPartitionsPreventedSame(),
+		meshOTPSpread(),
+		meshNoneHidden(),
+		meshNobodyForeign(),
+		meshOneComponent(),
+		meshFull(),
+		meshLinksMatchViews(),
+		meshLinksAlive(),
+		meshStable(),
+		discoveryAlive(),
+		recoveryExitClean(),
+		recoveryNewIncarnation(),
+		recoveryPodDelete(),
+		recoveryStaleNameGone(),
+		recoverySurvivorsKeepLinks(),
+		recoveryFullAgain(),
+		recoveryDiscoveryGoesOn(),
+		rolloutKeepsLinks(),
+		rolloutReplacesAll(),
+		rolloutHandsOver(),
+		consoleCommandsWork(),
+	}
+	check.LinkCauses(all)
+	for i := range all {
+		all[i] = objects.WithDependencies(all[i])
+	}
+	return all
+}
+
+// IDs are those of all checks.
+func IDs() []string {
+	var all []string
+	for _, c := range All() {
+		all = append(all, c.ID)
+	}
+	return all
+}

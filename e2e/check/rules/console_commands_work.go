@@ -1,0 +1,78 @@
+package rules
+
+import (
+	"fmt"
+	"strings"
+
+	"meshproof.dev/meshproof/e2e/check"
+	"meshproof.dev/meshproof/e2e/recording"
+	"meshproof.dev/meshproof/e2e/view"
+)
+
+func consoleCommandsWork() check.Check {
+	return check.Check{
+		ID: "console/commands-work", Title: "answers its own command line in a running container", Rung: check.Console, Level: check.Required, Scenario: "console",
+		Why:    "ping, eval and a remote console are how an operator looks into a node. They need the name and the cookie that the VM really got, and die with eaddrinuse where the distribution port is pinned by ERL_FLAGS.",
+		Source: "https://github.com/erlware/relx/blob/main/priv/templates/extended_bin",
+		Causes: map[string][]string{"command-failed": nil},
+		Judge: func(v *view.View) []check.Finding {
+			var all []check.Finding
+			for _, c := range v.Profile.Console {
+				all = append(all, commandOf(v, c.Name))
+			}
+			if len(all) == 0 {
+				return []check.Finding{{Subject: check.OnWorkload(v), Outcome: check.NotApplicable, Message: "the profile names no console command"}}
+			}
+			return all
+		},
+	}
+}
+
+// outputLines is how much of a command's output is shown.
+const outputLines = 5
+
+// ended is how a command ended, if it did.
+func ended(x *recording.Exec) string {
+	switch {
+	case x.Code < 0:
+		return "is " + x.Detail
+	case x.Detail != "":
+		return fmt.Sprintf("ends with %d (%s)", x.Code, x.Detail)
+	}
+	return fmt.Sprintf("ends with %d", x.Code)
+}
+
+func commandOf(v *view.View, name string) check.Finding {
+	f := check.Finding{Subject: check.Subject{Kind: "command", Name: name}, Of: check.Everything(v), Outcome: check.Unseen, Message: "the command " + name + " was not run"}
+	for _, e := range v.Execs() {
+		x := e.Exec
+		if x.Name != name {
+			continue
+		}
+		pod := x.Pod
+		if p := v.Pod(x.Pod); p != nil {
+			pod = p.Name
+		}
+		f.At, f.Took = e.T, x.Took
+		f.Seen = nil
+		lines := strings.Split(strings.TrimSpace(x.Output), "\n")
+		for _, l := range lines[max(0, len(lines)-outputLines):] {
+			f.Seen = append(f.Seen, "output: "+l)
+		}
+		f.Try = fmt.Sprintf("kubectl -n %s exec -it %s -- %s", v.Header.Namespace, pod, strings.Join(x.Command, " "))
+		switch {
+		case x.Outcome == recording.ProbeError:
+			f.Message = fmt.Sprintf("%s could not be run in %s: %s", name, pod, x.Detail)
+		case !strings.Contains(x.Output, x.Expect):
+			f.Outcome, f.Code = check.Fail, "command-failed"
+			f.Message = fmt.Sprintf("%s in %s %s and its output lacks %q", name, pod, ended(x), x.Expect)
+		case x.Code > 0:
+			f.Outcome, f.Code = check.Fail, "command-failed"
+			f.Message = fmt.Sprintf("%s in %s %s, though its output has %q", name, pod, ended(x), x.Expect)
+		default:
+			f.Outcome, f.Message, f.Seen, f.Try = check.Pass, "", nil, ""
+		}
+		return f
+	}
+	return f
+}

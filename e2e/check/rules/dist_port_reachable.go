@@ -1,0 +1,63 @@
+package rules
+
+import (
+	"fmt"
+	"slices"
+
+	"meshproof.dev/meshproof/e2e/check"
+	"meshproof.dev/meshproof/e2e/check/evidence"
+	"meshproof.dev/meshproof/e2e/recording"
+	"meshproof.dev/meshproof/e2e/view"
+)
+
+func distPortReachable() check.Check {
+	return check.Check{
+		ID: "dist/port-reachable", Title: "speaks the distribution protocol to every peer", Rung: check.Dist, Level: check.Required, Scenario: "formation",
+		Why:    "Every pair of nodes holds a connection of its own, and either may have to make it: each must be reachable from each. An accepted connection is not enough, a sidecar accepts for dead peers too.",
+		Source: "https://www.erlang.org/doc/apps/erts/erl_dist_protocol.html#distribution-handshake",
+		Causes: check.Alike(check.NeedsListener(), append(evidence.UnreachedCodes(), "loopback-only")...),
+		Judge: func(v *view.View) []check.Finding {
+			return evidence.EachPair(v, func(q *view.Pod) []view.Dial { return q.ToDist }, dialled)
+		},
+	}
+}
+
+func dialled(q *view.Pod, list []view.Dial) func(p *view.Pod, d *view.Dial) check.Finding {
+	tls, _ := q.OverTLS()
+	return func(p *view.Pod, d *view.Dial) check.Finding {
+		f := check.Finding{Subject: check.OnPair(p, q), Outcome: check.Pass}
+		switch {
+		case d == nil && tls && len(q.Certificates) == 0:
+			evidence.NotSpokenTo(&f, q)
+			return f
+		case d == nil:
+			f.Outcome, f.Message = check.Unseen, fmt.Sprintf("%s did not dial the distribution port of %s", p.Name, q.Name)
+			return f
+		case d.Outcome() == evidence.NotAllowed, d.Outcome() == recording.TLSRefused, d.Outcome() == recording.Silent && answered(list, p):
+		case d.Outcome() == recording.TLSAlert:
+			evidence.NotSpokenTo(&f, q)
+		default:
+			evidence.Unreached(&f, "the distribution port "+d.Addr()+" of "+q.Name, p, d.Outcome(), d.Detail())
+			explainDist(&f, q, d)
+		}
+		f.At = d.T
+		return f
+	}
+}
+
+// answered reports whether the peer did answer that pod in the window: one that does so now and then is slow, which is
+// handshake/acceptor-prompt's matter.
+func answered(list []view.Dial, p *view.Pod) bool {
+	return slices.ContainsFunc(list, func(d view.Dial) bool { return d.Good && d.From == p.Number() })
+}
+
+func explainDist(f *check.Finding, q *view.Pod, d *view.Dial) {
+	evidence.ExplainRefused(f, q, d.Addr(), d.T)
+	if f.Code == "loopback-only" {
+		if k := q.Kernel(); k != nil && k.Interface != "" {
+			f.Seen = append(f.Seen, "inet_dist_use_interface of "+q.Name+" is "+k.Interface)
+		}
+		f.Remedy = "take inet_dist_use_interface out of the kernel's parameters, or give it the pod's address"
+		f.Try = "ss -ltn in the pod's network namespace: the port is bound to a loopback address"
+	}
+}

@@ -1,0 +1,52 @@
+package rules
+
+import (
+	"fmt"
+
+	"meshproof.dev/meshproof/e2e/check"
+	"meshproof.dev/meshproof/e2e/check/evidence"
+	"meshproof.dev/meshproof/e2e/view"
+)
+
+func distTLSEverywhere() check.Check {
+	return check.Check{
+		ID: "dist/tls-everywhere", Title: "speaks distribution over TLS on every node, or on none", Rung: check.Dist, Level: check.Required, Scenario: "formation",
+		Why:    "A node that begins with a TLS handshake and one that begins with its name end each other's connections, and neither says why: the one waits for bytes that do not come, the other logs an alert.",
+		Source: "https://www.erlang.org/doc/apps/ssl/ssl_distribution.html",
+		Causes: map[string][]string{"mixed": check.NeedsListener()},
+		Judge: func(v *view.View) []check.Finding {
+			pods := check.Members(v)
+			usual := evidence.MostCommon(pods, speaks)
+			if len(pods) > 0 && !evidence.AnyTLS(pods) {
+				return []check.Finding{{Subject: check.OnWorkload(v), Outcome: check.NotApplicable, Message: evidence.NoTLS}}
+			}
+			return check.EachPod(v, func(p *view.Pod) check.Finding {
+				f := check.Finding{Subject: check.OnPod(p), Of: check.Images(v), Outcome: check.Pass}
+				switch mine := speaks(p); {
+				case mine == "":
+					f.Outcome, f.Message = check.Unseen, "how "+p.Name+" speaks distribution was not seen"
+				case mine != usual:
+					f.Fail("mixed", fmt.Sprintf("%s speaks distribution %s, %s speak it %s: they end each other's connections", p.Name, mine, evidence.PodsWith(pods, speaks, usual), usual),
+						"give all nodes the same -proto_dist: inet_tls on each, with certificates, or on none")
+					if vm := p.VM(); vm != nil {
+						f.Seen = evidence.CommandLine(vm, "-proto_dist")
+						f.Try = evidence.ShowCommandLine(v, p, vm.NSPID)
+					}
+				}
+				return f
+			})
+		},
+	}
+}
+
+// speaks is how the pod's node speaks distribution, "" where that is not known.
+func speaks(p *view.Pod) string {
+	switch over, known := p.OverTLS(); {
+	case !known:
+		return ""
+	case over:
+		return "over TLS"
+	default:
+		return "without TLS"
+	}
+}

@@ -1,0 +1,159 @@
+package rules
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+	"time"
+
+	"meshproof.dev/meshproof/e2e/check"
+	"meshproof.dev/meshproof/e2e/check/evidence"
+	"meshproof.dev/meshproof/e2e/recording"
+	"meshproof.dev/meshproof/e2e/view"
+)
+
+func dnsARecordsMatchPods() check.Check {
+	return check.Check{
+		ID: "dns/a-records-match-pods", Title: "lists exactly its ready pods in DNS, asked from every pod", Rung: check.DNS, Level: check.Required, Scenario: "formation",
+		Why:    "Discovery connects to what DNS answers: a missing address is a peer that is never looked for, a foreign one is a connection to somebody else.",
+		Source: "https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/#a-aaaa-records",
+		Causes: check.Alike(check.NeedsMesh(), "dns-nxdomain", "dns-empty", "dns-missing", "dns-foreign"),
+		Judge: func(v *view.View) []check.Finding {
+			if v.Profile.Service == "" {
+				return []check.Finding{{Subject: check.OnService(v), Outcome: check.NotApplicable, Message: "there is no Service whose name could be asked for"}}
+			}
+			var all []check.Finding
+			from, to := check.Settled(v)
+			at := addressBook(v)
+			for _, p := range check.Members(v) {
+				all = append(all, resolves(v, p, at, from, to))
+			}
+			if len(all) == 0 {
+				return check.NothingSeen(v, "there was no pod to ask from")
+			}
+			return all
+		},
+	}
+}
+
+// resolves judges the youngest answer that p got in the window. Answers before it may lag behind the pods.
+func resolves(v *view.View, p *view.Pod, at func(t time.Duration) map[string]claim, from, to time.Duration) check.Finding {
+	f := check.Finding{Subject: check.OnPod(p), Of: []check.Subject{check.OnService(v)}, Outcome: check.Pass}
+	e := evidence.DecidingAnswer(p, from, to, &f)
+	if e == nil {
+		return f
+	}
+	a := e.DNS
+	f.At = e.T
+	f.Seen = []string{fmt.Sprintf("%s A %s at %s: %s %s", a.Name, "from "+p.Name, a.Server, a.RCode, strings.Join(check.FirstOf(a.Addrs, 32), " "))}
+	f.Try = fmt.Sprintf("kubectl -n %s exec %s -- getent ahostsv4 %s", v.Header.Namespace, p.Name, a.Name)
+	missing, foreign, early := compare(a.Addrs, at(e.T))
+	switch {
+	case a.Outcome != recording.OK, a.RCode != "NOERROR" && a.RCode != "NXDOMAIN":
+		// Why there is no answer is dns/resolver-answers' matter.
+		f.Outcome, f.Message = check.Unseen, fmt.Sprintf("asked from %s, %s has no answer: %s %s", p.Name, a.Name, a.Outcome, a.RCode)
+	case len(a.Addrs) == 0 && len(missing) == 0:
+		f.Outcome, f.Message = check.Unseen, fmt.Sprintf("asked from %s, %s has no address, and no pod has been Ready for the %s that DNS may need", p.Name, a.Name, dnsLag)
+	case a.RCode != "NOERROR":
+		f.Outcome, f.Code = check.Fail, "dns-nxdomain"
+		f.Message = fmt.Sprintf("asked from %s, %s is %s", p.Name, a.Name, a.RCode)
+		f.Remedy = "see that the Service exists in this namespace, that the cluster's domain is the one in the name, and that a pod behind it is Ready"
+	case len(a.Addrs) == 0:
+		f.Outcome, f.Code = check.Fail, "dns-empty"
+		f.Message = fmt.Sprintf("asked from %s, %s exists but has no address: the Service selects none of the ready pods", p.Name, a.Name)
+	case len(foreign) > 0:
+		f.Outcome, f.Code = check.Fail, "dns-foreign"
+		for i, ip := range foreign {
+			if other := v.Other(ip); other != "" {
+				foreign[i] = fmt.Sprintf("%s (pod %s)", ip, other)
+			}
+		}
+		f.Message = fmt.Sprintf("asked from %s, %s answers %s, which is no pod of the workload%s", p.Name, a.Name, strings.Join(foreign, ", "), without(missing))
+		f.Remedy = "see that the Service is headless and that its selector matches only this workload's pods"
+	case len(missing) > 0:
+		f.Outcome, f.Code = check.Fail, "dns-missing"
+		f.Message = fmt.Sprintf("asked from %s, %s lacks %s", p.Name, a.Name, strings.Join(missing, ", "))
+	case len(early) > 0:
+		f.Outcome = check.Unseen
+		f.Message = fmt.Sprintf("asked from %s, %s lacks %s, which became Ready less than %s before: DNS may need that long", p.Name, a.Name, strings.Join(early, ", "), dnsLag)
+	}
+	return f
+}
+
+func without(missing []string) string {
+	if len(missing) == 0 {
+		return ""
+	}
+	return ", and lacks " + strings.Join(missing, ", ")
+}
+
+// dnsLag is how long DNS may take to follow a pod: CoreDNS gives its records a TTL of 5 s and serves them from its cache
+// for that long (https://coredns.io/plugins/kubernetes/, ttl), and the EndpointSlice comes some time after the pod.
+const dnsLag = 6 * time.Second
+
+// skew is by how much news of the API server, stamped when they arrive, may come after what an agent saw.
+const skew = 250 * time.Millisecond
+
+// claim is what may be said of an address at some time.
+type claim int
+
+const (
+	may   claim = iota // of a pod that is not Ready, is leaving, or turned one of these too short a time ago
+	young              // of a pod that is Ready, but not for long
+	must               // of a pod that has been Ready for as long as DNS needs
+)
+
+// addressBook gives the addresses at any time. Many pods are asked from at the same one.
+func addressBook(v *view.View) func(t time.Duration) map[string]claim {
+	var last time.Duration
+	var book map[string]claim
+	return func(t time.Duration) map[string]claim {
+		if book == nil || t != last {
+			last, book = t, addresses(v, t)
+		}
+		return book
+	}
+}
+
+// addresses are those that DNS may list at t, each with what is claimed of it. An address of a pod that has gone is
+// wrong only after the profile's time for stale names, which is another check's matter.
+func addresses(v *view.View, t time.Duration) map[string]claim {
+	all := make(map[string]claim, len(v.Pods()))
+	for _, p := range v.Pods() {
+		ip := p.IP()
+		if s := p.At(t - v.Profile.Budgets.StaleName.D()); ip == "" || p.First > t+skew || s != nil && s.Gone {
+			continue
+		}
+		c := may
+		if p.Ready(t) && p.Ready(t+skew) {
+			if c = young; p.ReadySince(t+skew) <= t-dnsLag {
+				c = must
+			}
+		}
+		all[ip] = max(all[ip], c)
+	}
+	return all
+}
+
+func compare(got []string, want map[string]claim) (missing, foreign, early []string) {
+	has := make(map[string]bool, len(got))
+	for _, a := range got {
+		has[a] = true
+		if _, known := want[a]; !known {
+			foreign = append(foreign, a)
+		}
+	}
+	for a, c := range want {
+		switch {
+		case has[a]:
+		case c == must:
+			missing = append(missing, a)
+		case c == young:
+			early = append(early, a)
+		}
+	}
+	sort.Strings(missing)
+	sort.Strings(foreign)
+	sort.Strings(early)
+	return missing, foreign, early
+}

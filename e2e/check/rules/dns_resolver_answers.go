@@ -1,0 +1,62 @@
+package rules
+
+import (
+	"fmt"
+	"time"
+
+	"meshproof.dev/meshproof/e2e/check"
+	"meshproof.dev/meshproof/e2e/check/evidence"
+	"meshproof.dev/meshproof/e2e/recording"
+	"meshproof.dev/meshproof/e2e/view"
+)
+
+func dnsResolverAnswers() check.Check {
+	return check.Check{
+		ID: "dns/resolver-answers", Title: "gets answers from the resolver of every pod", Rung: check.DNS, Level: check.Required, Scenario: "formation",
+		Why:    "A node asks the server in its pod's resolv.conf. Where that one is out of reach, discovery finds nobody, and each question may stop net_kernel for seconds.",
+		Source: "https://kubernetes.io/docs/tasks/administer-cluster/dns-debugging-resolution/",
+		Causes: check.Alike(check.NeedsMesh("dns/*", "discovery/*"), "filtered", "refused", "unreachable", "servfail", "declined"),
+		Judge: func(v *view.View) []check.Finding {
+			if v.Profile.Service == "" {
+				return []check.Finding{{Subject: check.OnService(v), Outcome: check.NotApplicable, Message: "there is no Service whose name could be asked for"}}
+			}
+			from, to := check.Settled(v)
+			return check.EachPod(v, func(p *view.Pod) check.Finding { return answers(v, p, from, to) })
+		},
+	}
+}
+
+// answers judges whether p's resolver has anything to say, whatever that is.
+func answers(v *view.View, p *view.Pod, from, to time.Duration) check.Finding {
+	f := check.Finding{Subject: check.OnPod(p), Of: check.Images(v), Outcome: check.Pass}
+	e := evidence.DecidingAnswer(p, from, to, &f)
+	if e == nil {
+		return f
+	}
+	a := e.DNS
+	f.At = e.T
+	seen := []string{fmt.Sprintf("%s %s from %s at %s: %s %s%s", a.Name, a.Type, p.Name, a.Server, a.Outcome, a.RCode, a.Detail)}
+	if r := p.Resolver(); r != nil {
+		seen = append(seen, fmt.Sprintf("resolv.conf: servers %s, search %s", check.List(r.Servers), check.List(r.Search)))
+	}
+	const open = "open UDP and TCP port 53 to the cluster's DNS for the pod (egress of its NetworkPolicies)"
+	switch {
+	case a.Outcome == recording.Timeout || a.Outcome == recording.Silent:
+		f.Fail("filtered", fmt.Sprintf("%s gets no answer from its resolver %s: its questions, or the answers, are dropped on the way", p.Name, a.Server), open, seen...)
+	case a.Outcome == recording.Refused:
+		f.Fail("refused", fmt.Sprintf("the resolver %s of %s refuses its questions: nothing listens on port 53 there", a.Server, p.Name), "see that CoreDNS runs and that the Service kube-dns has endpoints", seen...)
+	case a.Outcome != recording.OK:
+		f.Fail("unreachable", fmt.Sprintf("%s does not reach its resolver %s: %s", p.Name, a.Server, a.Outcome), open, seen...)
+	case a.RCode == "SERVFAIL":
+		f.Fail("servfail", fmt.Sprintf("%s asks %s for %s and gets SERVFAIL", p.Name, a.Server, a.Name), "see in CoreDNS's log why it cannot answer for this name", seen...)
+	case a.RCode != "NOERROR" && a.RCode != "NXDOMAIN":
+		f.Fail("declined", fmt.Sprintf("%s asks %s for %s and gets %s", p.Name, a.Server, a.Name, a.RCode), "see that the pod asks the cluster's DNS (dnsPolicy), and in CoreDNS's Corefile that it serves this name", seen...)
+	}
+	if f.Outcome == check.Fail {
+		f.Try = fmt.Sprintf("kubectl -n %s exec %s -- getent ahostsv4 %s", v.Header.Namespace, p.Name, a.Name)
+		if f.Code != "servfail" && f.Code != "declined" {
+			f.Try = "kubectl -n kube-system get pods,endpointslices -l k8s-app=kube-dns"
+		}
+	}
+	return f
+}

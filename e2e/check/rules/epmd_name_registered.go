@@ -1,0 +1,58 @@
+package rules
+
+import (
+	"fmt"
+	"time"
+
+	"meshproof.dev/meshproof/e2e/check"
+	"meshproof.dev/meshproof/e2e/check/evidence"
+	"meshproof.dev/meshproof/e2e/view"
+)
+
+func epmdNameRegistered() check.Check {
+	return check.Check{
+		ID: "epmd/name-registered", Title: "keeps every node registered with the epmd of its pod", Rung: check.EPMD, Level: check.Latent, Scenario: "formation",
+		Why:    "A node registers once, at its start. Without its name in epmd no peer learns its port: links that are there stay, and the next join or restart fails.",
+		Source: "https://www.erlang.org/doc/apps/erts/erl_dist_protocol.html#register-a-node-in-epmd",
+		Causes: map[string][]string{
+			"not-registered":    check.NeedsEPMD(),
+			"registration-lost": {"epmd/one-name", "epmd/port-as-declared", "recovery/*", "rollout/*"},
+		},
+		Judge: evidence.EachEPMD(nameRegistered),
+	}
+}
+
+func nameRegistered(v *view.View, p *view.Pod, from, to time.Duration) check.Finding {
+	f := check.Finding{Subject: check.OnPod(p), Outcome: check.Pass, Try: evidence.ShowNames(v, p)}
+	if l, gone := evidence.Lapsed(p); gone {
+		f.Outcome, f.Code, f.At = check.Fail, "registration-lost", l.Now.T
+		f.Message = fmt.Sprintf("epmd on %s listed %s until %.1f s and does so no more, though the node lives: ", l.Now.EPMD.Addr, l.Name, l.Last.Seconds())
+		if l.Closed {
+			f.Message += "epmd has ended, its port is closed"
+		} else {
+			f.Message += fmt.Sprintf("it was started anew and lists %d names", len(l.Now.EPMD.Names))
+		}
+		f.Message += "; the mesh holds until the next pod wants to join"
+		f.Seen = evidence.Registrations(l.Now.EPMD.Names)
+		f.Remedy = "restart " + p.Name + "; let nothing in the container end epmd (epmd -kill, a start script that runs again), or let the VM start it (no -start_epmd false)"
+		return f
+	}
+	e := evidence.RegisteredNames(p, from, to)
+	if e == nil {
+		f.Outcome, f.Of, f.Message = check.Unseen, check.PairsTo(v, p), fmt.Sprintf("epmd of %s gave no names to anybody", p.Name)
+		return f
+	}
+	f.At = e.T
+	name := evidence.ShortName(p.Node())
+	if name != "" && evidence.HasName(e.EPMD, name) || name == "" && len(e.EPMD.Names) > 0 {
+		return f
+	}
+	f.Outcome, f.Code = check.Fail, "not-registered"
+	f.Seen = evidence.Registrations(e.EPMD.Names)
+	f.Message = fmt.Sprintf("epmd on %s answers, but no node is registered: the VM is not distributed or lost its registration", e.EPMD.Addr)
+	if len(e.EPMD.Names) > 0 {
+		f.Message = fmt.Sprintf("epmd on %s answers and lists %d names, but not %s, which is how the node of %s calls itself", e.EPMD.Addr, len(e.EPMD.Names), name, p.Name)
+	}
+	f.Remedy = "start the VM with -name, and see that it can reach epmd on its own loopback"
+	return f
+}

@@ -1,0 +1,49 @@
+package rules
+
+import (
+	"fmt"
+
+	"meshproof.dev/meshproof/e2e/check"
+	"meshproof.dev/meshproof/e2e/check/evidence"
+	"meshproof.dev/meshproof/e2e/recording"
+	"meshproof.dev/meshproof/e2e/view"
+)
+
+func epmdReachable() check.Check {
+	return check.Check{
+		ID: "epmd/reachable", Title: "answers as epmd to every peer", Rung: check.EPMD, Level: check.Required, Scenario: "formation",
+		Why:    "A peer asks epmd on port 4369 for the distribution port before it can connect. Without an answer nobody joins that node.",
+		Source: "https://www.erlang.org/doc/apps/erts/erl_dist_protocol.html#epmd-protocol",
+		Causes: check.Alike(check.NeedsEPMD(), append(evidence.UnreachedCodes(), "loopback-only")...),
+		Judge: func(v *view.View) []check.Finding {
+			if v.EPMDLess() {
+				return evidence.WithoutEPMD(v)
+			}
+			return evidence.EachPair(v, func(q *view.Pod) []view.Dial { return q.ToEPMD }, askedEPMD)
+		},
+	}
+}
+
+func askedEPMD(q *view.Pod, _ []view.Dial) func(p *view.Pod, d *view.Dial) check.Finding {
+	l, gone := evidence.Lapsed(q)
+	return func(p *view.Pod, d *view.Dial) check.Finding {
+		f := check.Finding{Subject: check.OnPair(p, q)}
+		switch {
+		case d == nil:
+			f.Outcome, f.Message = check.Unseen, fmt.Sprintf("epmd of %s was not asked from %s", q.Name, p.Name)
+			return f
+		case gone && l.Closed && d.Outcome() == recording.Refused:
+			f.Outcome = check.NotApplicable
+			f.Message = fmt.Sprintf("epmd of %s answered until %.1f s and has ended since: what is lost is the node's registration", q.Name, l.Last.Seconds())
+		default:
+			evidence.Unreached(&f, "epmd on "+d.Addr(), p, d.Outcome(), d.Detail())
+			evidence.ExplainRefused(&f, q, d.Addr(), d.T)
+			if f.Code == "loopback-only" {
+				f.Remedy = "unset ERL_EPMD_ADDRESS, or give it the pod's address (ERL_EPMD_ADDRESS=$POD_IP; epmd adds the loopback by itself)"
+				f.Try = "ss -ltn in the pod's network namespace: 4369 is bound to a loopback address"
+			}
+		}
+		f.At = d.T
+		return f
+	}
+}

@@ -1,0 +1,65 @@
+package rules
+
+import (
+	"fmt"
+
+	"meshproof.dev/meshproof/e2e/check"
+	"meshproof.dev/meshproof/e2e/check/evidence"
+	"meshproof.dev/meshproof/e2e/recording"
+	"meshproof.dev/meshproof/e2e/view"
+)
+
+func handshakeCookieAccepted() check.Check {
+	return check.Check{
+		ID: "handshake/cookie-accepted", Title: "accepts the cookie of the profile on every node", Rung: check.Handshake, Level: check.Required, Scenario: "formation",
+		Why:    "Nodes with different cookies close each other's connections in mid-handshake; nodes() stays empty and only the refusing side logs why.",
+		Source: "https://www.erlang.org/doc/system/distributed.html#security",
+		Causes: check.Alike(check.NeedsMesh("handshake/wrong-cookie-refused"), "cookie-refused", "handshake-broken"),
+		Judge: func(v *view.View) []check.Finding {
+			var all []check.Finding
+			accepted := evidence.AcceptingCookie(v)
+			for _, p := range check.Members(v) {
+				all = append(all, cookieOf(v, p, accepted))
+			}
+			if len(all) == 0 {
+				return check.NothingSeen(v, "there was no pod to try the cookie on")
+			}
+			return all
+		},
+	}
+}
+
+func cookieOf(v *view.View, p *view.Pod, accepted []string) check.Finding {
+	f := check.Finding{Subject: check.OnPod(p), Outcome: check.Pass}
+	e := evidence.CookieAttempt(p, "A")
+	if e == nil {
+		f.Outcome, f.Message, f.Of = check.Unseen, "the cookie was not tried on "+p.Name, check.PairsTo(v, p)
+		return f
+	}
+	f.At = e.T
+	switch e.Cookie.Outcome {
+	case recording.OK:
+	case evidence.NotAllowed:
+		f.Outcome, f.Of = check.Unseen, check.PairsTo(v, p)
+		f.Message = fmt.Sprintf("%s turns our probe away before any cookie is asked for: %s", p.Name, e.Cookie.Detail)
+	case recording.TLSRefused:
+		f.Outcome, f.Of = check.Unseen, check.PairsTo(v, p)
+		f.Message = fmt.Sprintf("%s refuses our certificate before any cookie is asked for: %s", p.Name, e.Cookie.Detail)
+	case recording.Denied:
+		f.Outcome, f.Code = check.Fail, "cookie-refused"
+		f.Message = fmt.Sprintf("%s (%s) refuses cookie A, which the profile declares: it closes the connection after the challenge reply; ", e.Cookie.Node, p.Name)
+		if len(accepted) > 0 {
+			f.Message += fmt.Sprintf("%s accept%s it: two cookies are in use", check.List(accepted), check.VerbS(len(accepted)))
+		} else {
+			f.Message += "no node accepts it"
+		}
+		f.Seen = []string{e.Cookie.Detail}
+		f.Remedy = "give all nodes the cookie of the same Secret key (-setcookie in vm.args), and restart those that started before it changed"
+		f.Try = fmt.Sprintf("kubectl -n %s logs %s | grep -i 'connection attempt from'", v.Header.Namespace, p.Name)
+	default:
+		f.Outcome, f.Code = check.Fail, "handshake-broken"
+		f.Message = fmt.Sprintf("the handshake with %s did not end: %s", p.Name, e.Cookie.Outcome)
+		f.Seen = []string{e.Cookie.Detail}
+	}
+	return f
+}

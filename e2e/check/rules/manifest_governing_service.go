@@ -1,0 +1,51 @@
+package rules
+
+import (
+	"fmt"
+
+	"meshproof.dev/meshproof/e2e/check"
+	"meshproof.dev/meshproof/e2e/check/objects"
+	"meshproof.dev/meshproof/e2e/view"
+)
+
+func manifestGoverningService() check.Check {
+	return check.Check{
+		ID: "manifest/governing-service", Title: "has a Service that governs its StatefulSet", Rung: check.Manifest, Level: check.Required, Scenario: "formation",
+		// Kubernetes promises these names of headless Services only; CoreDNS gives them for others, too (seen; its plugin kubernetes
+		// answers for any endpoint that has a host name), so a cluster IP is no fault here. service/headless is about the Service's own.
+		Why:    "The names POD.SERVICE.NAMESPACE.svc of a StatefulSet's pods exist only under the Service that serviceName names.",
+		Source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#stable-network-id",
+		Causes: check.Alike(check.From(check.Service), "no-name", "names-nothing"),
+		Judge: func(v *view.View) []check.Finding {
+			return objects.EachWorkload(v, func(m *objects.Manifests, w *objects.Workload, f *check.Finding) {
+				if w.Kind != "StatefulSet" {
+					f.Skip(w.String() + " is no StatefulSet: its pods have no names in DNS")
+					return
+				}
+				name := w.Spec.ServiceName
+				s := m.Named(name)
+				switch {
+				case s == nil && v.MeansNoMesh():
+					f.Skip("no Service governs " + w.String() + ", and the profile means each node to be alone")
+				case name == "":
+					f.Fail("no-name", fmt.Sprintf("%s has no serviceName: its pods have no names in DNS", w), "serviceName: NAME of a Service with clusterIP: None")
+				case s == nil:
+					f.Fail("names-nothing", fmt.Sprintf("serviceName of %s is %s, and there is no such Service among the manifests%s", w, name, instead(m)),
+						"add a Service "+name+" with clusterIP: None, or set serviceName to the one that is there")
+				}
+			})
+		},
+	}
+}
+
+// instead names the Services that there are.
+func instead(m *objects.Manifests) string {
+	var names []string
+	for i := range m.Services {
+		names = append(names, m.Services[i].Metadata.Name)
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return "; there is " + check.List(names)
+}

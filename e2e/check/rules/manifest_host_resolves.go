@@ -1,0 +1,78 @@
+package rules
+
+import (
+	"fmt"
+	"strings"
+
+	"meshproof.dev/meshproof/e2e/check"
+	"meshproof.dev/meshproof/e2e/check/objects"
+	"meshproof.dev/meshproof/e2e/view"
+)
+
+func manifestHostResolves() check.Check {
+	return check.Check{
+		ID: "manifest/host-resolves", Title: "names its nodes by hosts that their peers can reach", Rung: check.Manifest, Level: check.Required, Scenario: "formation",
+		Why:    "A peer of NAME@HOST dials HOST. DNS has a pod's own name only below the Service that governs its StatefulSet: POD.SERVICE.NAMESPACE.svc. A Deployment's pods have none, and a machine's address is not the pod's.",
+		Source: "https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/#pods",
+		Causes: check.Alike(check.From(check.DNS, "pods/*", "vm/*"), "not-in-dns", "other-service", "alone", "of-the-machine"),
+		Judge: func(v *view.View) []check.Finding {
+			return objects.EachWorkload(v, func(m *objects.Manifests, w *objects.Workload, f *check.Finding) {
+				if w.Spec.Template.Spec.HostNetwork {
+					f.Skip("the pods of " + w.String() + " have the machine's network: its names are theirs")
+					return
+				}
+				for _, p := range m.Places(w) {
+					name, _ := objects.NameIn(p)
+					if _, host, is := strings.Cut(filledIn(p.In, name, 0), "@"); is && host != "" {
+						if unresolved(w, host, f); f.Outcome == check.Fail {
+							f.Message = fmt.Sprintf("%s of %s names the node %s: ", p.Where, w, name) + f.Message
+							return
+						}
+					}
+				}
+			})
+		},
+	}
+}
+
+// What Kubernetes puts in for a fieldRef, as filledIn writes it.
+const (
+	aPod     = "<metadata.name>"
+	itsHost  = "<status.hostIP>"
+	itsNode  = "<spec.nodeName>"
+	maxNests = 8 // variables in variables
+)
+
+// filledIn is the text with the container's own variables in place of their references; what is not known stays a reference.
+func filledIn(c *objects.Container, text string, nested int) string {
+	return objects.Reference.ReplaceAllStringFunc(text, func(ref string) string {
+		e := c.Lookup(strings.Trim(ref, "$(){}"))
+		switch {
+		case e == nil || nested == maxNests || strings.HasPrefix(ref, "$$"):
+			return ref
+		case e.ValueFrom == nil:
+			return filledIn(c, e.Value, nested+1)
+		case e.ValueFrom.FieldRef != nil:
+			return "<" + e.ValueFrom.FieldRef.FieldPath + ">"
+		}
+		return ref
+	})
+}
+
+// unresolved fails the finding where no peer can reach a pod of the workload by that host. What is not known is not judged.
+func unresolved(w *objects.Workload, host string, f *check.Finding) {
+	remedy := "take status.podIP for the host part, which every peer can dial"
+	below, isPod := strings.CutPrefix(host, aPod)
+	service, _, _ := strings.Cut(strings.TrimPrefix(below, "."), ".")
+	switch {
+	case w.Kind != "DaemonSet" && (host == itsHost || host == itsNode):
+		f.Fail("of-the-machine", host+" is the machine's: all pods there have one name, and no node listens at that address", remedy)
+	case !isPod || strings.Contains(below, "$"):
+	case below == "":
+		f.Fail("alone", "the pod's name alone is no host that other pods can resolve", remedy)
+	case w.Kind != "StatefulSet" && strings.Contains(below, ".svc"):
+		f.Fail("not-in-dns", fmt.Sprintf("the pods of a %s have no names in DNS below %s", w.Kind, strings.TrimPrefix(below, ".")), remedy+", or make it a StatefulSet")
+	case w.Kind == "StatefulSet" && w.Spec.ServiceName != "" && service != w.Spec.ServiceName && !strings.Contains(service, "<"):
+		f.Fail("other-service", fmt.Sprintf("the names of its pods are below Service %s (serviceName), not %s", w.Spec.ServiceName, service), "put "+w.Spec.ServiceName+" in the place of "+service)
+	}
+}

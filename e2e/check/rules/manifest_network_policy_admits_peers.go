@@ -1,0 +1,133 @@
+package rules
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"meshproof.dev/meshproof/e2e/check"
+	"meshproof.dev/meshproof/e2e/check/objects"
+	"meshproof.dev/meshproof/e2e/view"
+)
+
+func manifestNetworkPolicyAdmitsPeers() check.Check {
+	return check.Check{
+		ID: "manifest/network-policy-admits-peers", Title: "lets its peers and DNS through its NetworkPolicies", Rung: check.Manifest, Level: check.Required, Scenario: "formation",
+		Why:    "A policy that selects a pod forbids all that it does not list. Peers need epmd's port and the distribution port of each other, and DNS to find each other.",
+		Source: "https://kubernetes.io/docs/concepts/services-networking/network-policies/",
+		Causes: map[string][]string{
+			"peers-closed": check.From(check.EPMD), "epmd-closed": check.From(check.EPMD), "dist-closed": check.From(check.Dist), "dns-closed": check.NeedsMesh("dns/*", "discovery/*"),
+		},
+		Judge: func(v *view.View) []check.Finding {
+			return objects.EachWorkload(v, func(m *objects.Manifests, w *objects.Workload, f *check.Finding) {
+				if len(m.Policies) == 0 {
+					f.Skip("there is no NetworkPolicy among the manifests")
+					return
+				}
+				ports := needed(v, m, w)
+				for _, direction := range []string{"Ingress", "Egress"} {
+					names, rules := policiesOver(m, w, direction)
+					if len(names) == 0 || f.Outcome == check.Fail {
+						continue
+					}
+					closed(f, direction, w, names, shut(w, rules, ports), ports)
+					if f.Outcome == check.Pass && direction == "Egress" && !resolvable(w, rules) {
+						f.Fail("dns-closed", fmt.Sprintf("NetworkPolicy %s lets no DNS question of %s out (port 53)%s", check.List(names), w, enforced),
+							"egress: [{ports: [{port: 53, protocol: UDP}, {port: 53, protocol: TCP}]}]")
+					}
+					if f.Outcome == check.Fail {
+						f.Try = objects.Kubectl(v, "get networkpolicy "+strings.Join(names, " ")+" -o yaml")
+					}
+				}
+			})
+		},
+	}
+}
+
+const enforced = "; whether this cluster enforces policies is another matter"
+
+// portOf is one port that peers need.
+type portOf struct {
+	code, what string
+	number     int
+}
+
+// needed are the ports that peers use: without epmd only the distribution port, which then is known.
+func needed(v *view.View, m *objects.Manifests, w *objects.Workload) []portOf {
+	dist := v.Profile.DistPort
+	for _, p := range m.Places(w) {
+		if n, err := strconv.Atoi(p.Text); p.Variable == "ERL_DIST_PORT" && err == nil {
+			return []portOf{{"dist-closed", "distribution", n}}
+		}
+	}
+	all := []portOf{{"epmd-closed", "epmd", v.Profile.EPMDPort}}
+	if dist != 0 {
+		all = append(all, portOf{"dist-closed", "distribution", dist})
+	}
+	return all
+}
+
+// policiesOver are the policies that restrict w's pods in that direction, and their rules.
+func policiesOver(m *objects.Manifests, w *objects.Workload, direction string) (names []string, rules []objects.PolicyRule) {
+	for i := range m.Policies {
+		p := &m.Policies[i]
+		if !p.Spec.PodSelector.Selects(w.Labels()) || !p.Restricts(direction) {
+			continue
+		}
+		names = append(names, p.Metadata.Name)
+		if direction == "Ingress" {
+			rules = append(rules, p.Spec.Ingress...)
+		} else {
+			rules = append(rules, p.Spec.Egress...)
+		}
+	}
+	return names, rules
+}
+
+// shut are the ports that no rule opens between pods of w.
+func shut(w *objects.Workload, rules []objects.PolicyRule, ports []portOf) []portOf {
+	var all []portOf
+	for _, p := range ports {
+		admitted := false
+		for i := range rules {
+			admitted = admitted || rules[i].Admits(w, p.number, "TCP")
+		}
+		if !admitted {
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
+func resolvable(w *objects.Workload, rules []objects.PolicyRule) bool {
+	for i := range rules {
+		if rules[i].Opens(w, 53, "UDP", "TCP") {
+			return true
+		}
+	}
+	return false
+}
+
+func closed(f *check.Finding, direction string, w *objects.Workload, policies []string, shut, ports []portOf) {
+	if len(shut) == 0 {
+		return
+	}
+	code, what := shut[0].code, fmt.Sprintf("%s port %d", shut[0].what, shut[0].number)
+	if len(shut) == len(ports) && len(ports) > 1 {
+		code, what = "peers-closed", fmt.Sprintf("ports %d and %d", ports[0].number, ports[1].number)
+	}
+	way := "admits no peer to"
+	peers := "[{podSelector: {matchLabels: {" + objects.LabelSet(w.Labels()) + "}}}], ports: ["
+	remedy := "ingress: [{from: " + peers
+	if direction == "Egress" {
+		way = "lets no pod out to"
+		remedy = "egress: [{to: " + peers
+	}
+	for i, p := range ports {
+		if i > 0 {
+			remedy += ", "
+		}
+		remedy += fmt.Sprintf("{port: %d}", p.number)
+	}
+	f.Fail(code, fmt.Sprintf("NetworkPolicy %s %s %s of the nodes%s", check.List(policies), way, what, enforced), remedy+"]}]")
+}

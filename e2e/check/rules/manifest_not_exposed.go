@@ -1,0 +1,54 @@
+package rules
+
+import (
+	"fmt"
+
+	"meshproof.dev/meshproof/e2e/check"
+	"meshproof.dev/meshproof/e2e/check/objects"
+	"meshproof.dev/meshproof/e2e/view"
+)
+
+func manifestNotExposed() check.Check {
+	return check.Check{
+		ID: "manifest/not-exposed", Title: "keeps epmd and the distribution port inside the cluster", Rung: check.Manifest, Level: check.Required, Scenario: "formation",
+		Why:    "Distribution is remote code execution behind nothing but a cookie, in plain text. A LoadBalancer, a NodePort or a hostPort opens it to everybody who reaches the hosts.",
+		Source: "https://www.erlang.org/doc/system/distributed.html#security",
+		Causes: map[string][]string{"by-service": nil, "by-host-port": nil},
+		Judge: func(v *view.View) []check.Finding {
+			return objects.EachWorkload(v, func(m *objects.Manifests, w *objects.Workload, f *check.Finding) {
+				if port := hostPort(w, v); port != 0 {
+					f.Fail("by-host-port", fmt.Sprintf("%s opens port %d on its hosts (hostPort)", w, port), "remove the hostPort: peers use the pods' own addresses")
+				}
+				for i := range m.Services {
+					s := &m.Services[i]
+					if s.Spec.Type != "LoadBalancer" && s.Spec.Type != "NodePort" || !objects.Covers(w.Labels(), s.Spec.Selector) {
+						continue
+					}
+					for _, p := range s.Spec.Ports {
+						if port := objects.Target(w, p.Port, p.TargetPort); distribution(v, port) {
+							f.Fail("by-service", fmt.Sprintf("Service %s (%s) opens port %d of %s to the outside", s.Metadata.Name, s.Spec.Type, port, w),
+								"take the port out of that Service; peers need a headless one only")
+							f.Try = objects.Kubectl(v, "get service "+s.Metadata.Name+" -o wide")
+						}
+					}
+				}
+			})
+		},
+	}
+}
+
+// distribution reports whether the port is epmd's or the declared distribution port.
+func distribution(v *view.View, port int) bool {
+	return port != 0 && (port == v.Profile.EPMDPort || port == v.Profile.DistPort)
+}
+
+func hostPort(w *objects.Workload, v *view.View) int {
+	for _, c := range w.Spec.Template.Spec.Containers {
+		for _, p := range c.Ports {
+			if p.HostPort != 0 && distribution(v, p.ContainerPort) {
+				return p.ContainerPort
+			}
+		}
+	}
+	return 0
+}

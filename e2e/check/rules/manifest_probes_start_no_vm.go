@@ -1,0 +1,42 @@
+package rules
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"meshproof.dev/meshproof/e2e/check"
+	"meshproof.dev/meshproof/e2e/check/objects"
+	"meshproof.dev/meshproof/e2e/view"
+)
+
+func manifestProbesStartNoVM() check.Check {
+	return check.Check{
+		ID: "manifest/probes-start-no-vm", Title: "probes its pods without starting a VM for it", Rung: check.Manifest, Level: check.Advice, Scenario: "formation",
+		Why:    "Each call of bin/NAME ping starts a VM that connects to the node: on a busy machine it misses the probe's timeout, and Kubernetes restarts a node that is well.",
+		Source: "https://github.com/helm/charts/issues/3855",
+		Causes: map[string][]string{"starts-vm": nil},
+		Judge: func(v *view.View) []check.Finding {
+			return objects.EachWorkload(v, func(_ *objects.Manifests, w *objects.Workload, f *check.Finding) {
+				for i := range w.Spec.Template.Spec.Containers {
+					c := &w.Spec.Template.Spec.Containers[i]
+					for _, x := range []struct {
+						name string
+						p    *objects.Probe
+					}{{"readinessProbe", c.Readiness}, {"livenessProbe", c.Liveness}, {"startupProbe", c.Startup}} {
+						if x.p == nil || x.p.Exec == nil {
+							continue
+						}
+						if command := strings.Join(x.p.Exec.Command, " "); startsVM.MatchString(command) {
+							f.Fail("starts-vm", fmt.Sprintf("%s of container %s of %s starts a VM for each look: %s", x.name, c.Name, w, objects.Masked(command)),
+								"listen on a port once the node is up, and probe that: tcpSocket: {port: ready}")
+						}
+					}
+				}
+			})
+		},
+	}
+}
+
+// startsVM is a release's own command line, or one of the tools that are VMs themselves.
+var startsVM = regexp.MustCompile(`bin/\S+['"]?\s+['"]?(ping|rpc|eval|pid|rpcterms|status)\b|\b(rabbitmqctl|rabbitmq-diagnostics|emqx_ctl|ejabberdctl|erl_call|escript)\b`)

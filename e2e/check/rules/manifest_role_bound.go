@@ -1,0 +1,105 @@
+package rules
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"meshproof.dev/meshproof/e2e/check"
+	"meshproof.dev/meshproof/e2e/check/objects"
+	"meshproof.dev/meshproof/e2e/view"
+)
+
+func manifestRoleBound() check.Check {
+	return check.Check{
+		ID: "manifest/role-bound", Title: "gives the role that reads its peers to the account of its pods", Rung: check.Manifest, Level: check.Required, Scenario: "formation",
+		Why:    "A role gives nothing to anybody until it is bound. Without that the API server answers 403 to each look for peers, and each node stays alone.",
+		Source: "https://kubernetes.io/docs/reference/access-authn-authz/rbac/#rolebinding-and-clusterrolebinding",
+		Causes: check.Alike(check.NeedsLinks(), "unbound", "other-account"),
+		Judge: func(v *view.View) []check.Finding {
+			r, bad := readRBAC(v)
+			return objects.EachWorkload(v, func(_ *objects.Manifests, w *objects.Workload, f *check.Finding) {
+				switch {
+				case bad != "":
+					f.Outcome, f.Message = check.Unseen, bad
+				case len(r.roles) == 0:
+					f.Skip("no role among the manifests reads pods, endpoints or endpointslices")
+				default:
+					r.judge(w, f)
+				}
+			})
+		},
+	}
+}
+
+// rbac are the roles that read who is there, and to whom each is bound.
+type rbac struct {
+	roles []string            // "KIND NAME"
+	bound map[string][]string // ServiceAccounts by role
+	any   map[string]bool     // roles that are bound to a user or a group
+}
+
+func readRBAC(v *view.View) (r rbac, bad string) {
+	r = rbac{bound: map[string][]string{}, any: map[string]bool{}}
+	for _, o := range v.Objects("") {
+		if !slices.Contains([]string{"Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding"}, o.Kind) {
+			continue
+		}
+		var m struct {
+			Rules []struct {
+				Resources []string `json:"resources"`
+			} `json:"rules"`
+			RoleRef struct {
+				Kind string `json:"kind"`
+				Name string `json:"name"`
+			} `json:"roleRef"`
+			Subjects []struct {
+				Kind string `json:"kind"`
+				Name string `json:"name"`
+			} `json:"subjects"`
+		}
+		if err := json.Unmarshal(o.Manifest, &m); err != nil {
+			return r, fmt.Sprintf("%s/%s could not be read: %v", o.Kind, o.Name, err)
+		}
+		role := m.RoleRef.Kind + " " + m.RoleRef.Name
+		for _, s := range m.Subjects {
+			if s.Kind == "ServiceAccount" {
+				r.bound[role] = append(r.bound[role], s.Name)
+			} else {
+				r.any[role] = true
+			}
+		}
+		for _, rule := range m.Rules {
+			if slices.ContainsFunc(rule.Resources, func(s string) bool { return s == "pods" || s == "endpoints" || s == "endpointslices" }) {
+				r.roles = append(r.roles, o.Kind+" "+o.Name)
+				break
+			}
+		}
+	}
+	return r, ""
+}
+
+// judge passes a workload whose account one of the roles is bound to, and one that runs under no account of its own while the
+// roles are somebody's: they are for something else.
+func (r rbac) judge(w *objects.Workload, f *check.Finding) {
+	// A pod that names none runs as default.
+	account := cmp.Or(w.Spec.Template.Spec.ServiceAccount, w.Spec.Template.Spec.Account, "default")
+	var bound []string
+	for _, role := range r.roles {
+		if r.any[role] || slices.Contains(r.bound[role], account) {
+			return
+		}
+		bound = append(bound, r.bound[role]...)
+	}
+	switch {
+	case len(bound) == 0:
+		f.Fail("unbound", fmt.Sprintf("%s may read who is there, and no binding among the manifests gives it to anybody", check.List(r.roles)),
+			fmt.Sprintf("add a RoleBinding: roleRef to %s, subjects: [{kind: ServiceAccount, name: %s}]", r.roles[0], account))
+	case account == "default":
+		f.Skip(fmt.Sprintf("%s has no account of its own; the roles among the manifests are for %s", w, check.List(bound)))
+	default:
+		f.Fail("other-account", fmt.Sprintf("%s may read who is there and is given to %s; the pods of %s run as %s", check.List(r.roles), check.List(bound), w, account),
+			fmt.Sprintf("let the binding's subjects name ServiceAccount %s, or the pods' serviceAccountName name %s", account, bound[0]))
+	}
+}

@@ -1,0 +1,87 @@
+package rules
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"meshproof.dev/meshproof/e2e/check"
+	"meshproof.dev/meshproof/e2e/check/objects"
+	"meshproof.dev/meshproof/e2e/view"
+)
+
+func manifestVariablesSet() check.Check {
+	return check.Check{
+		ID: "manifest/variables-set", Title: "sets the variables that its command lines use", Rung: check.Manifest, Level: check.Required, Scenario: "formation",
+		Why:    "Kubernetes leaves $(NAME) as it is when the container has no such variable, and a start script makes nothing of ${NAME}: a node called shop@ does not start, or is somebody else.",
+		Source: "https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables/",
+		Causes: check.Alike(check.From(check.DNS, "pods/*", "vm/*"), "left-as-is", "unset"),
+		Judge: func(v *view.View) []check.Finding {
+			return objects.EachWorkload(v, func(m *objects.Manifests, w *objects.Workload, f *check.Finding) {
+				seen := environment(v, w)
+				for _, p := range m.Places(w) {
+					for _, ref := range objects.Reference.FindAllString(p.Text, -1) {
+						name := strings.TrimRight(strings.TrimLeft(ref, "$({"), ")}")
+						kubes := strings.HasPrefix(ref, "$(")
+						switch {
+						case strings.HasPrefix(ref, "$$"), kubes && p.Config, strings.Contains(name, "-"): // escaped, not replaced, or with a default
+						case hasVariable(p.In, m, name), slices.Contains(seen, name), strings.Contains(p.Text, name+"="):
+						case kubes && !serviceLink.MatchString(name):
+							f.Fail("left-as-is", fmt.Sprintf("%s of %s uses $(%s), which the container does not define: Kubernetes leaves it as it is", p.Where, w, name), define(name))
+							return
+						case !kubes && !given.MatchString(name):
+							f.Fail("unset", fmt.Sprintf("%s of %s uses ${%s}, which the container does not define: nothing will stand in its place", p.Where, w, name), define(name))
+							return
+						}
+					}
+				}
+			})
+		},
+	}
+}
+
+// serviceLink is a variable that Kubernetes makes for each Service; given is one that the image, the shell or a release's
+// start script brings along.
+var (
+	serviceLink = regexp.MustCompile(`_SERVICE_(HOST|PORT)|_PORT(_|$)`)
+	given       = regexp.MustCompile(`^(HOME|HOSTNAME|PATH|PWD|USER|SHELL|LANG|TERM|TMPDIR|ROOTDIR|BINDIR|EMU|PROGNAME|RELEASE_.*|RELX_.*|REL_.*|ERTS_.*|KUBERNETES_.*|.*_SERVICE_(HOST|PORT).*)$`)
+)
+
+// hasVariable reports whether the container defines the variable, or may: what a ConfigMap or Secret that is not among the manifests
+// holds is not known, nor what a Secret holds at all.
+func hasVariable(c *objects.Container, m *objects.Manifests, name string) bool {
+	if c.Lookup(name) != nil {
+		return true
+	}
+	for _, from := range c.EnvFrom {
+		if from.SecretRef != nil {
+			return true
+		}
+		if from.ConfigMapRef == nil {
+			continue
+		}
+		data, known := m.Configs[from.ConfigMapRef.Name]
+		if _, there := data[strings.TrimPrefix(name, from.Prefix)]; there || !known {
+			return true
+		}
+	}
+	return false
+}
+
+// environment are the variables that were seen in a running VM of w.
+func environment(v *view.View, w *objects.Workload) []string {
+	for _, p := range v.Pods() {
+		if vm := p.VM(); vm != nil && objects.Covers(p.Last().Labels, w.Labels()) {
+			return vm.Names
+		}
+	}
+	return nil
+}
+
+func define(name string) string {
+	if strings.Contains(name, "IP") {
+		return "env: {name: " + name + ", valueFrom: {fieldRef: {fieldPath: status.podIP}}}"
+	}
+	return "add " + name + " to the container's env, before the variables that use it"
+}

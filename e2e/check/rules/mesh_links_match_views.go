@@ -1,0 +1,196 @@
+package rules
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"meshproof.dev/meshproof/e2e/check"
+	"meshproof.dev/meshproof/e2e/check/evidence"
+	"meshproof.dev/meshproof/e2e/recording"
+	"meshproof.dev/meshproof/e2e/view"
+)
+
+func meshLinksMatchViews() check.Check {
+	return check.Check{
+		ID: "mesh/links-match-views", Title: "holds a connection for every name in its views, and no other", Rung: check.Mesh, Level: check.Required, Scenario: "formation",
+		Why:    "nodes() is what the VM believes; the kernel's socket table is what there is. A name without a connection is a peer that hears nothing.",
+		Source: "https://man7.org/linux/man-pages/man7/sock_diag.7.html",
+		Causes: check.Alike(check.NeedsMesh(), "name-without-link", "link-without-name"),
+		Judge:  evidence.UnlessProbeVisible(linksMatchViews),
+	}
+}
+
+// A node and its kernel may differ for a moment: they are not read at the same instant. A connection without a name may
+// also be a dial of another node's agent, which gives up after 2 s.
+const (
+	differs    = 2 * time.Second
+	unfinished = differs + view.MaxGap
+)
+
+func linksMatchViews(v *view.View) []check.Finding {
+	from, to := check.Settled(v)
+	from = max(from, to-max(v.Profile.Hold.D(), check.Recent))
+	pods := check.Members(v)
+	w := &wiring{v: v, pods: pods, peers: v.Peers(pods), call: v.Membership(pods, to), from: from, to: to, read: map[spot]*table{}}
+	for _, p := range pods {
+		var looks []recording.Event
+		for _, e := range view.Between(p.Sockets, from, to) {
+			if e.Sockets.Outcome == recording.OK {
+				looks = append(looks, e)
+			}
+		}
+		w.looks = append(w.looks, looks)
+	}
+	var all []check.Finding
+	for i, p := range pods {
+		all = append(all, w.judge(i, p)...)
+	}
+	if len(all) == 0 {
+		return check.NothingSeen(v, "there was no pod to look at")
+	}
+	return all
+}
+
+// wiring is what the socket tables of all members hold beside what their nodes believe.
+type wiring struct {
+	v        *view.View
+	pods     []*view.Pod
+	peers    *view.Peers
+	call     *view.Membership
+	from, to time.Duration
+
+	looks [][]recording.Event // the tables of the pod in the same place
+	read  map[spot]*table     // what was read of them so far: where all is well, the youngest of each
+}
+
+type spot struct{ pod, look int }
+
+// table is what one socket table holds, and what the node believed then.
+type table struct {
+	linked   []bool            // whether there is a link to the pod in that place
+	named    []bool            // whether the node believed to be connected to it, nil where its view was not seen
+	nameless map[view.Link]int // the links without a name, with the place of the pod at their other end
+}
+
+func (w *wiring) table(i, look int) *table {
+	if t := w.read[spot{i, look}]; t != nil {
+		return t
+	}
+	e, p := w.looks[i][look], w.pods[i]
+	t := &table{linked: make([]bool, len(w.pods))}
+	if n, _, _ := check.ViewAt(p, e.T); n != nil {
+		names := n.Visible
+		if len(n.Hidden) > 0 {
+			names = slices.Concat(n.Visible, n.Hidden)
+		}
+		t.named, _, _ = w.call.Look(names)
+	}
+	w.peers.Each(e, p, func(j int, l *recording.Link) {
+		t.linked[j] = true
+		if t.named != nil && !t.named[j] {
+			if t.nameless == nil {
+				t.nameless = map[view.Link]int{}
+			}
+			t.nameless[view.Link{Local: l.Local, Remote: l.Remote}] = j
+		}
+	})
+	w.read[spot{i, look}] = t
+	return t
+}
+
+func (w *wiring) judge(i int, p *view.Pod) []check.Finding {
+	looks := w.looks[i]
+	last := len(looks) - 1
+	unseen := check.Finding{Subject: check.OnPod(p), Outcome: check.Unseen}
+	switch {
+	case last < 0 || w.to-looks[last].T > check.Fresh:
+		unseen.Message = fmt.Sprintf("the sockets of %s were not watched in the last %.1f s", p.Name, check.Fresh.Seconds())
+	case w.table(i, last).named == nil:
+		_, _, unseen.Message = check.ViewAt(p, looks[last].T)
+	case w.to-w.from <= differs:
+		unseen.Message = fmt.Sprintf("%s was watched for %.1f s, what differs for %.0f s counts", p.Name, (w.to - w.from).Seconds(), differs.Seconds())
+	default:
+		all := append(w.withoutLink(i, p), w.withoutName(i, p)...)
+		if len(all) == 0 {
+			all = append(all, check.Finding{Subject: check.OnPod(p), Outcome: check.Pass, At: looks[last].T})
+		}
+		return all
+	}
+	unseen.Of = check.PairsTo(w.v, p)
+	return []check.Finding{unseen}
+}
+
+// withoutLink finds names that neither end's kernel has a connection for: behind a sidecar only the end that dialled shows
+// the peer's address.
+func (w *wiring) withoutLink(i int, p *view.Pod) []check.Finding {
+	var all []check.Finding
+	looks := w.looks[i]
+	last := len(looks) - 1
+	lacks := func(look, j int) bool {
+		t := w.table(i, look)
+		return t.named != nil && t.named[j] && !t.linked[j]
+	}
+	for j, q := range w.pods {
+		if i == j || !lacks(last, j) {
+			continue
+		}
+		k := last
+		for k > 0 && lacks(k-1, j) {
+			k--
+		}
+		since := looks[last].T - looks[k].T
+		if since <= differs || w.linkedSince(looks[k].T, j, i) {
+			continue
+		}
+		all = append(all, check.Finding{Subject: check.OnPair(p, q), Of: []check.Subject{check.OnPair(q, p)}, Outcome: check.Fail, Code: "name-without-link", At: looks[last].T,
+			Message: fmt.Sprintf("%s is in nodes() of %s, and no connection between %s and %s has been in the socket tables for %.1f s", q.Node(), evidence.NodeOrPod(p), p.Name, q.Name, since.Seconds()),
+			Remedy:  "the VM has not noticed the end of a connection: look for what answers in the peer's place, and at net_ticktime",
+			Try:     fmt.Sprintf("kubectl -n %s exec %s -- cat /proc/net/tcp /proc/net/tcp6", w.v.Header.Namespace, p.Name)})
+	}
+	return all
+}
+
+// linkedSince reports whether a table of the pod in place j shows a link to the one in place i since then, or there is none
+// to tell.
+func (w *wiring) linkedSince(since time.Duration, j, i int) bool {
+	known := false
+	for k, e := range w.looks[j] {
+		if e.T < since {
+			continue
+		}
+		if known = true; w.table(j, k).linked[i] {
+			return true
+		}
+	}
+	return !known
+}
+
+func (w *wiring) withoutName(i int, p *view.Pod) []check.Finding {
+	var all []check.Finding
+	looks := w.looks[i]
+	last := len(looks) - 1
+	for l, j := range w.table(i, last).nameless {
+		k := last
+		for k > 0 {
+			if _, there := w.table(i, k-1).nameless[l]; !there {
+				break
+			}
+			k--
+		}
+		since := looks[last].T - looks[k].T
+		if since <= unfinished || i == j {
+			continue
+		}
+		q := w.pods[j]
+		all = append(all, check.Finding{Subject: check.OnPair(p, q), Of: []check.Subject{check.OnPair(q, p)}, Outcome: check.Fail, Code: "link-without-name", At: looks[last].T,
+			Message: fmt.Sprintf("the connection %s - %s between %s and %s has been there for %.1f s, and %s is not in nodes() of %s", l.Local, l.Remote, p.Name, q.Name, since.Seconds(), evidence.NodeOrPod(q), evidence.NodeOrPod(p)),
+			Remedy:  "a handshake that never ended, or a peer that was dropped on one side: look for the other node's name in the logs of both",
+			Try:     fmt.Sprintf("kubectl -n %s logs %s", w.v.Header.Namespace, p.Name)})
+	}
+	slices.SortFunc(all, func(a, b check.Finding) int {
+		return strings.Compare(a.Subject.Peer+a.Message, b.Subject.Peer+b.Message)
+	})
+	return all
+}

@@ -1,0 +1,67 @@
+package rules
+
+import (
+	"fmt"
+
+	"meshproof.dev/meshproof/e2e/check"
+	"meshproof.dev/meshproof/e2e/check/evidence"
+	"meshproof.dev/meshproof/e2e/view"
+)
+
+func meshNobodyForeign() check.Check {
+	return check.Check{
+		ID: "mesh/nobody-foreign", Title: "has nobody in the mesh who does not belong there", Rung: check.Mesh, Level: check.Required, Scenario: "formation",
+		Why:    "Whoever shares the cookie and is found once is in the cluster with all rights: another application behind the same Service becomes part of this one.",
+		Source: "https://www.erlang.org/doc/system/distributed.html#security",
+		Causes: check.Alike(check.NeedsMesh(), "foreign-node", "not-alone"),
+		Judge: evidence.UnlessProbeVisible(func(v *view.View) []check.Finding {
+			m := check.MeshSnapshot(v)
+			var all []check.Finding
+			for i, p := range m.Pods {
+				all = append(all, foreigners(v, p, m, m.Views[i]))
+			}
+			if len(all) == 0 {
+				return check.NothingSeen(v, "there was no node to ask")
+			}
+			return all
+		}),
+	}
+}
+
+func foreigners(v *view.View, p *view.Pod, m *check.Snapshot, l check.NodeView) check.Finding {
+	// Where the mesh is no longer full at the end, the roll is about an earlier moment; a stranger may have come since.
+	if n, t, _ := check.ViewAt(p, v.End()); n != nil && len(l.Foreign) == 0 {
+		if _, foreign := v.Others(n.Visible, t); len(foreign) > 0 {
+			l = check.NodeView{Nodes: n, T: t, Foreign: foreign}
+		}
+	}
+	f := check.Finding{Subject: check.OnPod(p), Outcome: check.Pass, At: l.T}
+	switch {
+	case l.Nodes == nil:
+		f.Outcome, f.Message, f.Of = check.Unseen, l.Why, check.PairsTo(v, p)
+	case len(l.Foreign) > 0:
+		f.Outcome, f.Code = check.Fail, "foreign-node"
+		f.Message = fmt.Sprintf("%s sees %s, which is no node of this workload", p.Node(), check.List(l.Foreign))
+		f.Remedy = "give each cluster a cookie and a Service of its own"
+		f.Try = fmt.Sprintf("kubectl get pods -A -o wide, and look for the addresses of %s", check.List(l.Foreign))
+	case v.MeansNoMesh():
+		notAlone(&f, p, m, l)
+	}
+	return f
+}
+
+// notAlone looks for members that a node sees although the profile means each to be alone.
+func notAlone(f *check.Finding, p *view.Pod, m *check.Snapshot, l check.NodeView) {
+	var met []string
+	for j, q := range m.Pods {
+		if q != p && l.Seen[j] {
+			met = append(met, q.Node())
+		}
+	}
+	if len(met) == 0 {
+		return
+	}
+	f.Outcome, f.Code = check.Fail, "not-alone"
+	f.Message = fmt.Sprintf("%s sees %s, and the profile means each node to be alone (expect.topology: none)", p.Node(), check.List(met))
+	f.Remedy = "leave expect.topology out of the profile if they are meant to be a cluster; else look for the discovery that connects them"
+}

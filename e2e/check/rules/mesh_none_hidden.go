@@ -1,0 +1,55 @@
+package rules
+
+import (
+	"fmt"
+
+	"meshproof.dev/meshproof/e2e/check"
+	"meshproof.dev/meshproof/e2e/check/evidence"
+	"meshproof.dev/meshproof/e2e/view"
+)
+
+func meshNoneHidden() check.Check {
+	return check.Check{
+		ID: "mesh/none-hidden", Title: "has no member that only nodes(hidden) shows", Rung: check.Mesh, Level: check.Latent, Scenario: "formation",
+		Why:    "A member behind a hidden link is connected and yet not in nodes(): process groups, global and libraries that walk nodes() pass it over.",
+		Source: "https://www.erlang.org/doc/system/distributed.html#hidden-nodes",
+		Causes: map[string][]string{"hidden-member": check.NeedsMesh()},
+		Judge: evidence.UnlessProbeVisible(func(v *view.View) []check.Finding {
+			m := check.MeshSnapshot(v)
+			call := v.Membership(m.Pods, m.At)
+			var all []check.Finding
+			for i, p := range m.Pods {
+				all = append(all, hiddenPeers(v, m, call, i, p)...)
+			}
+			if len(all) == 0 {
+				return check.NothingSeen(v, "there was no node to ask")
+			}
+			return all
+		}),
+	}
+}
+
+// hiddenPeers looks for members only: who looks in from outside, a monitor or a console, is hidden on purpose.
+func hiddenPeers(v *view.View, m *check.Snapshot, call *view.Membership, i int, p *view.Pod) []check.Finding {
+	l := m.Views[i]
+	if l.Nodes == nil {
+		return []check.Finding{{Subject: check.OnPod(p), Outcome: check.Unseen, Message: l.Why, Of: check.PairsTo(v, p)}}
+	}
+	var all []check.Finding
+	if len(l.Nodes.Hidden) > 0 {
+		hidden, _, _ := call.Look(l.Nodes.Hidden)
+		for j, q := range m.Pods {
+			if i == j || !hidden[j] || l.Seen[j] {
+				continue
+			}
+			all = append(all, check.Finding{Subject: check.OnPair(p, q), Outcome: check.Fail, Code: "hidden-member", At: l.T,
+				Message: fmt.Sprintf("%s is in nodes(hidden) of %s and not in its nodes(): one of the two was started with -hidden", q.Node(), p.Node()),
+				Remedy:  "take -hidden out of vm.args, ERL_FLAGS and the start command",
+				Try:     evidence.ShowNames(v, q)})
+		}
+	}
+	if len(all) == 0 {
+		all = append(all, check.Finding{Subject: check.OnPod(p), Outcome: check.Pass, At: l.T})
+	}
+	return all
+}

@@ -1,0 +1,85 @@
+package rules
+
+import (
+	"fmt"
+
+	"meshproof.dev/meshproof/e2e/check"
+	"meshproof.dev/meshproof/e2e/check/evidence"
+	"meshproof.dev/meshproof/e2e/view"
+)
+
+func meshOneComponent() check.Check {
+	return check.Check{
+		ID: "mesh/one-component", Title: "is one cluster, not several", Rung: check.Mesh, Level: check.Required, Scenario: "formation",
+		Why:    "Nodes that start at the same time and find nobody may each found a cluster of their own. Each looks healthy from inside, and they never meet.",
+		Source: "https://github.com/rabbitmq/rabbitmq-server/issues/13043",
+		Causes: map[string][]string{"separate-clusters": check.NeedsMesh("discovery/alive")},
+		Judge:  evidence.ForCluster(evidence.UnlessProbeVisible(oneComponent)),
+	}
+}
+
+func oneComponent(v *view.View) []check.Finding {
+	m := check.MeshSnapshot(v)
+	if len(m.Pods) == 0 {
+		return check.NothingSeen(v, "there was no node to ask")
+	}
+	groups := m.Groups()
+	if len(groups) == 1 {
+		f := check.Finding{Subject: check.OnWorkload(v), Outcome: check.Pass, At: m.At}
+		if len(m.Pods) == 1 && m.Views[0].Nodes == nil {
+			f.Outcome, f.Message, f.Of = check.Unseen, m.Views[0].Why, []check.Subject{check.OnPod(m.Pods[0])}
+		}
+		return []check.Finding{f}
+	}
+	unseen := map[*view.Pod]string{}
+	for i, p := range m.Pods {
+		if m.Views[i].Nodes == nil {
+			unseen[p] = m.Views[i].Why
+		}
+	}
+	var all []check.Finding
+	for _, g := range groups[1:] {
+		all = append(all, apart(v, m, groups, g, unseen))
+	}
+	return all
+}
+
+// apart judges a group that hangs together with nobody of the largest one.
+func apart(v *view.View, m *check.Snapshot, groups [][]*view.Pod, g []*view.Pod, unseen map[*view.Pod]string) check.Finding {
+	f := check.Finding{Subject: check.OnGroup(g), Of: append([]check.Subject{check.OnService(v)}, check.Images(v)...), Outcome: check.Fail, Code: "separate-clusters", At: m.At}
+	between := g
+	if len(groups[0]) == len(g) {
+		between = append(between[:len(between):len(between)], groups[0]...)
+	}
+	for _, p := range between {
+		f.Of = append(f.Of, check.OnPod(p))
+	}
+	for _, p := range g {
+		for _, q := range groups[0] {
+			f.Of = append(f.Of, check.OnPair(p, q), check.OnPair(q, p))
+		}
+	}
+	for _, p := range g {
+		if why := unseen[p]; why != "" {
+			f.Outcome, f.Code, f.Message = check.Unseen, "", why+": whether it is in the cluster is not known"
+			f.Of = append(f.Of, check.PairsTo(v, p)...)
+			return f
+		}
+	}
+	for i, h := range groups {
+		f.Seen = append(f.Seen, fmt.Sprintf("cluster %d: %s", i+1, check.List(podNames(h))))
+	}
+	f.Seen = check.FirstOf(f.Seen, 8)
+	f.Message = fmt.Sprintf("%d separate clusters %.0f s after the objects were made: %s see%s nobody of %s", len(groups), (m.At - m.Began).Seconds(), check.List(podNames(g)), check.VerbS(len(g)), check.List(podNames(groups[0])))
+	f.Remedy = "let discovery go on looking after it has found its first peers or none, on every node"
+	f.Try = fmt.Sprintf("kubectl -n %s logs %s", v.Header.Namespace, g[0].Name)
+	return f
+}
+
+func podNames(pods []*view.Pod) []string {
+	var all []string
+	for _, p := range pods {
+		all = append(all, p.Name)
+	}
+	return all
+}

@@ -1,0 +1,20 @@
+package rules
+
+import (
+	"meshproof.dev/meshproof/e2e/check"
+	"meshproof.dev/meshproof/e2e/check/evidence"
+	"meshproof.dev/meshproof/e2e/recording"
+	"meshproof.dev/meshproof/e2e/view"
+)
+
+func meshPartitionsPreventedSame() check.Check {
+	return check.Check{
+		ID: "mesh/partitions-prevented-same", Title: "handles overlapping partitions alike everywhere", Rung: check.Mesh, Level: check.Latent, Scenario: "formation",
+		Why:    "When one link is lost, nodes that prevent overlapping partitions drop both ends and the others drop none: they end with views that no two of them share.",
+		Source: "https://www.erlang.org/doc/apps/kernel/kernel_app.html (prevent_overlapping_partitions)",
+		Causes: map[string][]string{"differs": {"mesh/stable", "recovery/survivors-keep-links"}},
+		Judge: func(v *view.View) []check.Finding {
+			return evidence.SameSetting(v, "prevent_overlapping_partitions", func(k *recording.Kernel) string { return k.Prevents })
+		},
+	}
+}

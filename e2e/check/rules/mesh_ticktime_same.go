@@ -1,0 +1,27 @@
+package rules
+
+import (
+	"fmt"
+
+	"meshproof.dev/meshproof/e2e/check"
+	"meshproof.dev/meshproof/e2e/check/evidence"
+	"meshproof.dev/meshproof/e2e/recording"
+	"meshproof.dev/meshproof/e2e/view"
+)
+
+func meshTicktimeSame() check.Check {
+	return check.Check{
+		ID: "mesh/ticktime-same", Title: "has one net_ticktime everywhere", Rung: check.Mesh, Level: check.Latent, Scenario: "formation",
+		Why:    "A node with a shorter tick time than its peer ends their connection while the peer is silent by right; with a longer one it believes in the dead for longer than all others.",
+		Source: "https://www.erlang.org/doc/apps/kernel/kernel_app.html (net_ticktime)",
+		Causes: map[string][]string{"differs": {"mesh/stable", "mesh/links-*"}},
+		Judge: func(v *view.View) []check.Finding {
+			return evidence.SameSetting(v, "net_ticktime", func(k *recording.Kernel) string {
+				if k.TickTime == 0 {
+					return ""
+				}
+				return fmt.Sprintf("%.0f s", k.TickTime.Seconds())
+			})
+		},
+	}
+}

@@ -1,0 +1,127 @@
+package rules
+
+import (
+	"fmt"
+	"strings"
+
+	"meshproof.dev/meshproof/e2e/check"
+	"meshproof.dev/meshproof/e2e/check/evidence"
+	"meshproof.dev/meshproof/e2e/view"
+)
+
+// crash is what the last words of a VM or of its start script tell about why it did not start.
+type crash struct {
+	code   string
+	words  []string // lower case; one of them stands in the line
+	remedy string
+}
+
+// crashes are told apart in this order: the first that fits a line of the log is the diagnosis.
+var crashes = []crash{
+	{"cookie-file", []string{"must be accessible by owner only"}, "mount the cookie file with mode 0400 and no fsGroup, or give the cookie by -setcookie ${COOKIE} in vm.args.src"},
+	{"name-taken", []string{"seems to be in use by another erlang node"}, "give each pod a name of its own (name@$(POD_IP)), and start no second VM under the node's name"},
+	{"bad-name", []string{"can't set long node name", "can't set short node name", "invalid node name", "invalid_node_name"}, "give the VM a whole name: -name derl@${POD_IP}, with env {name: POD_IP, valueFrom: {fieldRef: {fieldPath: status.podIP}}}"},
+	{"port-taken", []string{"eaddrinuse", "address already in use"}, "see what else listens on that port in the pod's network (hostNetwork, a second VM, inet_dist_listen_min in ERL_FLAGS)"},
+	{"epmd-unreachable", []string{"register/listen error: econnrefused", "no_reg_reply_from_epmd", "error_connecting_to_epmd", "[\"inet_tcp\",econnrefused]"}, "see that epmd may start in the container and is not bound to another address (ERL_EPMD_ADDRESS), or go without: ERL_DIST_PORT"},
+	{"wrong-architecture", []string{"exec format error"}, "build the image for the architecture of the nodes (docker buildx build --platform …)"},
+	{"read-only", []string{"read-only file system", ": cannot create "}, "mount an emptyDir at /tmp and set RELX_OUT_FILE_PATH=/tmp (RELEASE_TMP=/tmp): the start script writes vm.args and sys.config"},
+}
+
+// lastWords finds the line of a log that tells why the VM did not start.
+func lastWords(log []string) (line string, why crash, found bool) {
+	for _, c := range crashes {
+		for _, l := range log {
+			for _, w := range c.words {
+				if strings.Contains(strings.ToLower(l), w) {
+					return l, c, true
+				}
+			}
+		}
+	}
+	return "", crash{}, false
+}
+
+func podsRunning() check.Check {
+	return check.Check{
+		ID: "pods/running", Title: "runs every replica without a restart", Rung: check.Pods, Level: check.Required, Scenario: "formation",
+		Why:    "A node that crashes or never starts cannot be a member; one that restarts comes back as another node.",
+		Source: "https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/",
+		Causes: stopped(),
+		Judge: func(v *view.View) []check.Finding {
+			var all []check.Finding
+			pods := check.Members(v)
+			if len(pods) == 0 && !v.KubeSeen() {
+				return check.NothingSeen(v, "the API server was not watched: whether there are pods is not known")
+			}
+			if evidence.NotDeployed(v, pods) {
+				return check.NothingSeen(v, "the workload was not deployed")
+			}
+			if want := v.Profile.Replicas(); len(pods) < want {
+				all = append(all, check.Finding{Subject: check.OnWorkload(v), Of: check.Images(v), Outcome: check.Fail, Code: "not-created",
+					Message: fmt.Sprintf("%d of %d pods were created", len(pods), want), Seen: evidence.Warnings(v, workloadObjects(v)...)})
+			}
+			for _, p := range pods {
+				all = append(all, running(v, p))
+			}
+			return all
+		},
+	}
+}
+
+// stopped gives every way of not running the same consequences: nothing is seen of a VM that is not there.
+func stopped() map[string][]string {
+	all := check.From(check.DNS, "pods/ready", "vm/*")
+	m := map[string][]string{"not-created": all, "not-running": all, "restarting": all, "restarted": check.NeedsMesh("pods/ready", "dns/a-records-match-pods")}
+	for _, c := range crashes {
+		m[c.code] = all
+	}
+	return m
+}
+
+func running(v *view.View, p *view.Pod) check.Finding {
+	f := check.Finding{Subject: check.OnPod(p), Of: check.Images(v), Outcome: check.Pass}
+	s := p.Last()
+	for _, c := range s.Containers {
+		switch {
+		case c.State != "running":
+			f.Outcome, f.Code = check.Fail, "not-running"
+			f.Message = fmt.Sprintf("container %s of %s is %s%s", c.Name, p.Name, c.State, evidence.Because(c))
+		case c.Restarts > 0 && !p.Ready(v.End()):
+			f.Outcome, f.Code = check.Fail, "restarting"
+			f.Message = fmt.Sprintf("container %s of %s has restarted %d times and is not ready", c.Name, p.Name, c.Restarts)
+		case c.Restarts > 0:
+			f.Outcome, f.Code = check.Fail, "restarted"
+			f.Message = fmt.Sprintf("container %s of %s has restarted %d times", c.Name, p.Name, c.Restarts)
+		default:
+			continue
+		}
+		f.Seen = append(evidence.LastLog(c), evidence.Warnings(v, "Pod/"+p.Name)...)
+		f.Try = fmt.Sprintf("kubectl -n %s logs %s -c %s --previous", v.Header.Namespace, p.Name, c.Name)
+		if c.Restarts == 0 && c.State == "waiting" {
+			f.Try = fmt.Sprintf("kubectl -n %s describe pod %s", v.Header.Namespace, p.Name) // it never ran, there is no log
+		}
+		if line, why, found := lastWords(append([]string{c.Message}, c.Log...)); found {
+			f.Code, f.Remedy = why.code, why.remedy
+			f.Message += fmt.Sprintf("; it says %q", line)
+		}
+		return f
+	}
+	if len(s.Containers) == 0 || s.Phase != "Running" {
+		f.Outcome, f.Code = check.Fail, "not-running"
+		f.Message = fmt.Sprintf("%s is %s", p.Name, s.Phase)
+		if s.NotReady != "" {
+			f.Message += ": " + s.NotReady
+		}
+		f.Seen = evidence.Warnings(v, "Pod/"+p.Name)
+		f.Try = fmt.Sprintf("kubectl -n %s describe pod %s", v.Header.Namespace, p.Name)
+	}
+	return f
+}
+
+func workloadObjects(v *view.View) []string {
+	var all []string
+	for _, w := range v.Profile.Workloads {
+		all = append(all, w.Kind+"/"+w.Name)
+	}
+	return all
+}

@@ -1,0 +1,67 @@
+package rules
+
+import (
+	"fmt"
+	"maps"
+	"strings"
+
+	"meshproof.dev/meshproof/e2e/check"
+	"meshproof.dev/meshproof/e2e/recording"
+	"meshproof.dev/meshproof/e2e/view"
+)
+
+func probeOwnAddress() check.Check {
+	return check.Check{
+		ID: "probe/own-address", Title: "is looked at from each pod's own address", Rung: check.Probe, Level: check.Required, Scenario: "formation",
+		Why:    "A dial from another network namespace meets other rules than the peer's would: it proves nothing about the pod that it should have come from.",
+		Source: "https://man7.org/linux/man-pages/man7/network_namespaces.7.html",
+		Causes: map[string][]string{"other-address": nil},
+		Judge: func(v *view.View) []check.Finding {
+			astray := dialledAstray(v)
+			return check.EachPod(v, func(p *view.Pod) check.Finding {
+				f := check.Finding{Subject: check.OnPod(p), Outcome: check.Pass}
+				switch detail := astray[p.Number()]; {
+				case detail != "":
+					f.Outcome, f.Code = check.Unseen, "other-address"
+					f.Message = fmt.Sprintf("the harness dialled from elsewhere than %s at %s: %s", p.Name, p.IP(), detail)
+				case len(p.Nodes)+len(p.Sockets)+len(p.DNS) == 0:
+					f.Outcome, f.Message = check.NotApplicable, fmt.Sprintf("no agent looked from %s", p.Name)
+				}
+				return f
+			})
+		},
+	}
+}
+
+// dialledAstray is what the agent said of dials that did not come from a pod's own address, by the number of the pod. Where
+// the address was not even there, a pod from which other dials succeeded only lost it for a moment: its sandbox was made anew.
+func dialledAstray(v *view.View) map[int]string {
+	astray, absent, good := map[int]string{}, map[int]string{}, map[int]bool{}
+	note := func(pod int, o recording.Outcome, detail string) {
+		switch {
+		case o != recording.ProbeError:
+		case strings.Contains(detail, "the pod's own address"):
+			astray[pod] = detail
+		case strings.Contains(detail, "no address of the pod's network namespace"):
+			absent[pod] = detail
+		}
+	}
+	for _, p := range v.Pods() {
+		for _, list := range [][]view.Dial{p.ToEPMD, p.ToDist} {
+			for i := range list {
+				d := &list[i]
+				if d.Good {
+					good[d.From] = true
+					continue
+				}
+				note(d.From, d.Outcome(), d.Detail())
+			}
+		}
+		for _, e := range p.Cookies {
+			note(p.Number(), e.Cookie.Outcome, e.Cookie.Detail)
+		}
+	}
+	maps.DeleteFunc(absent, func(pod int, _ string) bool { return good[pod] })
+	maps.Copy(absent, astray)
+	return absent
+}

@@ -1,0 +1,44 @@
+package rules
+
+import (
+	"fmt"
+
+	"meshproof.dev/meshproof/e2e/check"
+	"meshproof.dev/meshproof/e2e/check/evidence"
+	"meshproof.dev/meshproof/e2e/view"
+)
+
+func recoveryDiscoveryGoesOn() check.Check {
+	return check.Check{
+		ID: "recovery/discovery-goes-on", Title: "goes on asking for its peers after one of them has died", Rung: check.Recovery, Level: check.Latent, Scenario: "recovery",
+		Why:    "A loop that ends when a peer cannot be reached any more is not missed the first time: the replacement finds the others by its own. The second one that is replaced beside it finds nobody who looks for it.",
+		Source: "https://hexdocs.pm/libcluster/readme.html",
+		Causes: map[string][]string{"not-asking": nil},
+		Judge: func(v *view.View) []check.Finding {
+			d, ok := evidence.FindDeletion(v)
+			switch {
+			case !v.LooksOn():
+				return evidence.DiscoveryNotPromised(v)
+			case !ok:
+				return evidence.NoDeletion(v)
+			case v.Profile.Service == "":
+				return []check.Finding{{Subject: check.OnWorkload(v), Outcome: check.NotApplicable, Message: "no Service selects the nodes' pods: they do not find each other by DNS"}}
+			case len(d.Survivors) == 0:
+				return evidence.TooFewOthers(v, 1)
+			}
+			exit, ended := d.Victim.Exited()
+			if !ended {
+				exit = d.Act.T
+			}
+			var all []check.Finding
+			for _, p := range d.Survivors {
+				if before, _ := p.LastAsked(v.Profile.Service, 0, d.Act.T); before == 0 && len(p.Asked) > 0 {
+					all = append(all, check.Finding{Subject: check.OnPod(p), Outcome: check.NotApplicable, Message: fmt.Sprintf("%s was not heard asking DNS for its peers before %s was deleted, either", p.Name, d.Victim.Name)})
+					continue
+				}
+				all = append(all, evidence.KeepsAsking(v, p, exit, v.End()))
+			}
+			return all
+		},
+	}
+}

@@ -1,0 +1,66 @@
+package rules
+
+import (
+	"fmt"
+
+	"meshproof.dev/meshproof/e2e/check"
+	"meshproof.dev/meshproof/e2e/check/evidence"
+	"meshproof.dev/meshproof/e2e/view"
+)
+
+func recoveryNewIncarnation() check.Check {
+	return check.Check{
+		ID: "recovery/new-incarnation", Title: "is another incarnation where a replacement takes over a name", Rung: check.Recovery, Level: check.Required, Scenario: "recovery",
+		Why:    "Peers tell the old node from the new one of the same name by its creation alone. With the same creation, references and pids of the dead node point into the living one.",
+		Source: "https://www.erlang.org/doc/apps/erts/erl_dist_protocol.html#register-a-node-in-epmd",
+		Causes: map[string][]string{"same-creation": nil},
+		Judge: func(v *view.View) []check.Finding {
+			d, ok := evidence.FindDeletion(v)
+			if !ok {
+				return evidence.NoDeletion(v)
+			}
+			var all []check.Finding
+			for _, n := range d.Newcomers {
+				all = append(all, incarnation(d, n))
+			}
+			if len(all) == 0 {
+				return []check.Finding{{Subject: check.OnPod(d.Victim), Outcome: check.Unseen, Message: "no pod took the place of " + d.Victim.Name}}
+			}
+			return all
+		},
+	}
+}
+
+func incarnation(d evidence.Deletion, n *view.Pod) check.Finding {
+	f := check.Finding{Subject: check.OnPod(n), Of: []check.Subject{check.OnPod(d.Victim)}, Outcome: check.Pass}
+	was, now := creation(d.Victim), creation(n)
+	switch {
+	case d.Victim.Node() == "" || n.Node() == "":
+		f.Outcome, f.Message = check.Unseen, fmt.Sprintf("the node names of %s and %s are not both known", d.Victim.Name, n.Name)
+	case d.Victim.Node() != n.Node():
+		f.Outcome, f.Message = check.NotApplicable, fmt.Sprintf("the replacement has a name of its own: %s", n.Node())
+	case was == 0 || now == 0:
+		f.Outcome, f.Message = check.Unseen, fmt.Sprintf("the creations of %s before and after were not both seen", n.Node())
+	case was == now:
+		f.Outcome, f.Code = check.Fail, "same-creation"
+		f.Message = fmt.Sprintf("%s has creation %d in %s as it had in %s: its peers cannot tell the new node from the dead one", n.Node(), now, n.Name, d.Victim.Name)
+		f.Remedy = "let epmd run in the pod and not on the host, and let no image or snapshot carry a VM's state; without epmd the creation is random from OTP 23 on"
+		f.Try = "compare erlang:system_info(creation) on the node before and after a restart"
+	}
+	return f
+}
+
+// creation is what the pod's node last said of its incarnation, 0 where it did not.
+func creation(p *view.Pod) uint32 {
+	for i := len(p.Nodes) - 1; i >= 0; i-- {
+		if c := p.Nodes[i].Nodes.Creation; c != 0 {
+			return c
+		}
+	}
+	for i := len(p.Dist) - 1; i >= 0; i-- {
+		if d := p.Dist[i].Dist; d.Creation != 0 && d.Node == p.Node() {
+			return d.Creation
+		}
+	}
+	return 0
+}

@@ -1,0 +1,145 @@
+package rules
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"meshproof.dev/meshproof/e2e/check"
+	"meshproof.dev/meshproof/e2e/check/evidence"
+	"meshproof.dev/meshproof/e2e/recording"
+	"meshproof.dev/meshproof/e2e/view"
+)
+
+func recoveryPodDelete() check.Check {
+	return check.Check{
+		ID: "recovery/pod-delete", Title: "takes the replacement of a deleted pod into the mesh", Rung: check.Recovery, Level: check.Required, Scenario: "recovery",
+		Why:    "Pods are replaced at every rollout, drain and eviction. A discovery that looks once, or that dies on the first dead address, leaves the newcomer alone.",
+		Source: "https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-lifetime",
+		Causes: map[string][]string{"no-replacement": check.NeedsMesh(), "replacement-alone": {"recovery/full-again"}, "replacement-lost": {"recovery/full-again"}},
+		Judge: evidence.ForCluster(func(v *view.View) []check.Finding {
+			d, ok := evidence.FindDeletion(v)
+			if !ok {
+				return evidence.NoDeletion(v)
+			}
+			if len(d.Survivors) == 0 {
+				return evidence.TooFewOthers(v, 1)
+			}
+			if len(d.Newcomers) == 0 {
+				return []check.Finding{{Subject: check.OnPod(d.Victim), Outcome: check.Fail, Code: "no-replacement",
+					Message: fmt.Sprintf("%.0f s after %s was deleted no new pod is there", (v.End() - d.Act.T).Seconds(), d.Victim.Name)}}
+			}
+			if v.MeansOneComponent() {
+				return joinsSomewhere(v, d)
+			}
+			var all []check.Finding
+			for _, n := range d.Newcomers {
+				for _, s := range d.Survivors {
+					all = append(all, joins(v, d, n, s), joins(v, d, s, n))
+				}
+			}
+			return all
+		}),
+	}
+}
+
+// joinsSomewhere judges the newcomers of a mesh that need not be full: each hangs together with the survivors at the end, by
+// its own view or theirs. It took until its own node saw the first of them, or was seen.
+func joinsSomewhere(v *view.View, d evidence.Deletion) []check.Finding {
+	of := evidence.GroupsAtEnd(v)
+	home := map[int]bool{}
+	for _, s := range d.Survivors {
+		if g, there := of[s]; there {
+			home[g] = true
+		}
+	}
+	var all []check.Finding
+	for _, n := range d.Newcomers {
+		f := check.Finding{Subject: check.OnPod(n), Of: []check.Subject{check.OnService(v)}, Outcome: check.Pass}
+		nodes, t, why := check.ViewAt(n, v.End())
+		g, ready := of[n]
+		switch {
+		case nodes == nil:
+			f.Outcome, f.Message, f.Of = check.Unseen, why, append(f.Of, check.PairsTo(v, n)...)
+		case ready && home[g]:
+			f.At = met(d, n)
+			f.Took = f.At - d.Act.T
+		default:
+			f.Outcome, f.Code, f.At = check.Fail, "replacement-alone", t
+			f.Message = fmt.Sprintf("%.0f s after the deletion of %s, its replacement %s is in no cluster with a node that was there before: nodes() is [%s]", (t - d.Act.T).Seconds(), d.Victim.Name, evidence.NodeOrPod(n), strings.Join(nodes.Visible, ", "))
+			f.Remedy = "see that discovery keeps looking after it has found its peers, and that one dead address does not end its round"
+			f.Try = fmt.Sprintf("kubectl -n %s logs %s", v.Header.Namespace, n.Name)
+		}
+		all = append(all, f)
+	}
+	return all
+}
+
+// met is when the newcomer and a survivor were first in a view of the other.
+func met(d evidence.Deletion, n *view.Pod) time.Duration {
+	first := time.Duration(-1)
+	sees := func(p, q *view.Pod) {
+		for _, e := range p.Nodes {
+			if e.T >= born(d, q) && e.Nodes.Outcome == recording.OK && slices.ContainsFunc(e.Nodes.Visible, q.Is) {
+				if first < 0 || e.T < first {
+					first = e.T
+				}
+				return
+			}
+		}
+	}
+	for _, s := range d.Survivors {
+		sees(n, s)
+		sees(s, n)
+	}
+	return max(first, d.Act.T)
+}
+
+// joins finds since when p's own view has held q without a break up to the end. Seen once and lost again is not joined.
+func joins(v *view.View, d evidence.Deletion, p, q *view.Pod) check.Finding {
+	f := check.Finding{Subject: check.OnPair(p, q), Of: []check.Subject{check.OnService(v)}, Outcome: check.Pass}
+	var last *recording.Event
+	var since time.Duration
+	has, had := false, false
+	looks := view.Between(p.Nodes, born(d, q), v.End())
+	for i, e := range looks {
+		if e.Nodes.Outcome != recording.OK {
+			continue
+		}
+		last = &looks[i]
+		was := has
+		if has = slices.ContainsFunc(e.Nodes.Visible, q.Is); has && !was {
+			since, had = e.T, true
+		}
+	}
+	switch {
+	case last == nil:
+		f.Outcome, f.Message = check.Unseen, fmt.Sprintf("the view of %s was not seen after the deletion", p.Name)
+		return f
+	case v.End()-last.T > check.Fresh:
+		f.Outcome, f.Message = check.Unseen, fmt.Sprintf("the view of %s was not seen in the last %.1f s", p.Name, (v.End()-last.T).Seconds())
+		return f
+	case has:
+		f.At, f.Took = since, since-d.Act.T
+		return f
+	}
+	f.Outcome, f.Code, f.At = check.Fail, "replacement-alone", last.T
+	f.Message = fmt.Sprintf("%.0f s after the deletion of %s, %s does not see %s: nodes() is [%s]", (last.T - d.Act.T).Seconds(), d.Victim.Name, evidence.NodeOrPod(p), evidence.NodeOrPod(q), strings.Join(last.Nodes.Visible, ", "))
+	f.Remedy = "see that discovery keeps looking after it has found its peers, and that one dead address does not end its round"
+	f.Try = fmt.Sprintf("kubectl -n %s logs %s", v.Header.Namespace, p.Name)
+	if had {
+		f.Code = "replacement-lost"
+		f.Message += fmt.Sprintf("; it was there %.1f s after the deletion", (since - d.Act.T).Seconds())
+	}
+	return f
+}
+
+// born is from when on q's name in a view means q: where a replacement takes over the name of its predecessor (a
+// StatefulSet's pods do), not before its own node was heard.
+func born(d evidence.Deletion, q *view.Pod) time.Duration {
+	if q.Node() != d.Victim.Node() {
+		return d.Act.T
+	}
+	return max(d.Act.T, evidence.FirstHeard(q))
+}

@@ -1,0 +1,83 @@
+package rules
+
+import (
+	"fmt"
+	"time"
+
+	"meshproof.dev/meshproof/e2e/check"
+	"meshproof.dev/meshproof/e2e/check/evidence"
+	"meshproof.dev/meshproof/e2e/recording"
+	"meshproof.dev/meshproof/e2e/view"
+)
+
+func rolloutKeepsLinks() check.Check {
+	return check.Check{
+		ID: "rollout/keeps-links", Title: "keeps the links between nodes that stay while others are replaced", Rung: check.Rollout, Level: check.Required, Scenario: "rollout",
+		Why: "At every deploy all nodes leave, one after the other. Where discovery disconnects them itself, or global cuts off whom another node has lost, nodes that were to stay lose each other, too: " +
+			"processes are declared dead that live, and name conflicts kill one of two.",
+		Source: "https://www.erlang.org/doc/apps/kernel/kernel_app.html (prevent_overlapping_partitions)",
+		Causes: map[string][]string{"link-lost": {"rollout/replaces-all"}},
+		Judge:  evidence.ForRollout(keepsLinks),
+	}
+}
+
+func keepsLinks(v *view.View, r evidence.Rollout) []check.Finding {
+	var all []check.Finding
+	pods := v.Pods()
+	for i, p := range pods {
+		for _, q := range pods[i+1:] {
+			if f, judged := keepsLink(r, p, q, v.End()); judged {
+				all = append(all, f)
+			}
+		}
+	}
+	if len(all) == 0 {
+		return []check.Finding{{Subject: check.OnWorkload(v), Outcome: check.NotApplicable, Message: fmt.Sprintf("no two pods were there for %s together and had a link that long", evidence.MinLinkAge)}}
+	}
+	return all
+}
+
+// notice is how late we may hear that a pod is told to end: its node may be about to close its links already.
+const notice = 500 * time.Millisecond
+
+// keepsLink judges the link that two pods had first while the rollout went on, up to when the first of them was told to end.
+func keepsLink(r evidence.Rollout, p, q *view.Pod, end time.Duration) (f check.Finding, judged bool) {
+	from, to := max(0, r.Began-evidence.MinLinkAge, p.First, q.First), end
+	for _, x := range []*view.Pod{p, q} {
+		if at, ends := x.Ends(from); ends {
+			to = min(to, at-notice)
+		}
+	}
+	for _, e := range view.Between(p.Sockets, from, to-evidence.MinLinkAge) {
+		if e.Sockets.Outcome != recording.OK || len(view.Links(e, p, q)) == 0 {
+			continue
+		}
+		if met := evidence.LastingLinks(p, q, e.T, e.T+evidence.MinLinkAge); len(met) > 0 {
+			f = evidence.LinkWindow{P: p, Q: q, From: e.T, To: to, Links: met, Disturbance: r.Began, What: "the rollout had begun"}.Kept()
+			if f.Outcome == check.Fail {
+				f.Code = "link-lost" // whether they find back before one of them is told to end is chance
+			}
+			return f, true
+		}
+	}
+	// Two that never had one for long may have had no time for it; whether they find each other at all is asked elsewhere.
+	together := max(from, p.ReadySince(to), q.ReadySince(to))
+	if p.Ready(to) && q.Ready(to) && to-together > evidence.MinLinkAge+view.MaxGap && !looked(p, together, to) {
+		return check.Finding{Subject: check.OnPair(p, q), Outcome: check.Unseen, Message: fmt.Sprintf("the sockets of %s were not watched all the time while it and %s were there", p.Name, q.Name)}, true
+	}
+	return f, false
+}
+
+// looked reports whether the pod's socket table was read from from to to without a silence longer than [view.MaxGap].
+func looked(p *view.Pod, from, to time.Duration) bool {
+	for _, e := range view.Between(p.Sockets, from, to) {
+		if e.Sockets.Outcome != recording.OK {
+			continue
+		}
+		if e.T-from > view.MaxGap {
+			return false
+		}
+		from = e.T
+	}
+	return to-from <= view.MaxGap
+}

@@ -1,0 +1,51 @@
+package rules
+
+import (
+	"fmt"
+	"strings"
+
+	"meshproof.dev/meshproof/e2e/check"
+	"meshproof.dev/meshproof/e2e/check/objects"
+	"meshproof.dev/meshproof/e2e/view"
+)
+
+func servicePublishesNotReady() check.Check {
+	return check.Check{
+		ID: "service/publishes-not-ready", Title: "has its pods' names in DNS before they are ready", Rung: check.Service, Level: check.Advice, Scenario: "formation", Static: true,
+		Why:    "Nodes that are named after their pods' DNS names reach each other only by them. Where a pod gets its name when it is ready, and is ready when it has peers, all wait for each other.",
+		Source: "https://github.com/vernemq/docker-vernemq/issues/265",
+		Causes: map[string][]string{"hidden-until-ready": check.NeedsMesh("dns/*", "discovery/*")},
+		Judge: func(v *view.View) []check.Finding {
+			return objects.EachWorkload(v, func(m *objects.Manifests, w *objects.Workload, f *check.Finding) {
+				s := m.Named(w.Spec.ServiceName)
+				switch {
+				case w.Kind != "StatefulSet" || !namedByDNS(m, w):
+					f.Skip("the nodes of " + w.String() + " are not named after DNS names")
+				case s == nil:
+					f.Skip("no Service governs " + w.String())
+				case !s.Spec.PublishNotReady:
+					for i := range w.Spec.Template.Spec.Containers {
+						c := &w.Spec.Template.Spec.Containers[i]
+						if c.Readiness == nil || c.Readiness.Exec == nil && c.Readiness.HTTPGet == nil {
+							continue
+						}
+						f.Fail("hidden-until-ready", fmt.Sprintf("Service %s lists the pods of %s only when they are ready, and the readiness probe of container %s asks the application, which may wait for its peers", s.Metadata.Name, w, c.Name),
+							"in Service "+s.Metadata.Name+": publishNotReadyAddresses: true")
+					}
+				}
+			})
+		},
+	}
+}
+
+// namedByDNS reports whether w's node names have a Service's name in them.
+func namedByDNS(m *objects.Manifests, w *objects.Workload) bool {
+	for _, p := range m.Places(w) {
+		name, _ := objects.NameIn(p)
+		ofPod := strings.Contains(p.Text, "POD_NAME") || strings.Contains(p.Text, "HOSTNAME")
+		if strings.Contains(name, ".svc") || ofPod && strings.Contains(p.Text, ".svc") {
+			return true
+		}
+	}
+	return false
+}

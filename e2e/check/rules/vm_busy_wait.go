@@ -1,0 +1,55 @@
+package rules
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"meshproof.dev/meshproof/e2e/check"
+	"meshproof.dev/meshproof/e2e/check/evidence"
+	"meshproof.dev/meshproof/e2e/check/objects"
+	"meshproof.dev/meshproof/e2e/recording"
+	"meshproof.dev/meshproof/e2e/view"
+)
+
+func vmBusyWait() check.Check {
+	return check.Check{
+		ID: "vm/busy-wait", Title: "does not spin its schedulers under a CPU limit", Rung: check.VM, Level: check.Advice, Scenario: "formation",
+		Why:    "Schedulers spin for a while before they sleep. Under a CPU limit that time is taken from the work, and a throttled node misses its ticks.",
+		Source: "https://www.erlang.org/doc/apps/erts/erl_cmd.html (+sbwt)",
+		Causes: map[string][]string{"spins": nil},
+		Judge: func(v *view.View) []check.Finding {
+			m := objects.Decode(v)
+			return evidence.EachVM(v, func(p *view.Pod, vm *recording.VM, f *check.Finding) {
+				limit := ""
+				for _, w := range m.Members() {
+					if objects.Covers(p.Last().Labels, w.Labels()) {
+						limit = cpuLimit(w)
+					}
+				}
+				switch {
+				case limit == "":
+					f.Skip("no manifest sets a CPU limit for " + p.Name)
+				case !sleeps(vm):
+					f.Fail("spins", fmt.Sprintf("%s has a CPU limit of %s, and its VM spins while it waits (no +sbwt none)", p.Name, limit), "+sbwt none +sbwtdcpu none +sbwtdio none in vm.args.src")
+				}
+			})
+		},
+	}
+}
+
+// cpuLimit is the first limit of the workload's containers, or "".
+func cpuLimit(w *objects.Workload) string {
+	for _, c := range w.Spec.Template.Spec.Containers {
+		if l := c.Resources.Limits["cpu"]; l != nil {
+			return fmt.Sprint(l)
+		}
+	}
+	return ""
+}
+
+// sleeps reports whether the schedulers' busy wait is off. erlexec gives + flags to the VM as - flags, before the --.
+func sleeps(vm *recording.VM) bool {
+	i := slices.IndexFunc(vm.Args, func(a string) bool { return a == "-sbwt" || a == "+sbwt" })
+	return i >= 0 && i+1 < len(vm.Args) && strings.HasSuffix(vm.Args[i+1], "none")
+}

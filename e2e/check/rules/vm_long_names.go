@@ -1,0 +1,54 @@
+package rules
+
+import (
+	"fmt"
+
+	"meshproof.dev/meshproof/e2e/check"
+	"meshproof.dev/meshproof/e2e/check/evidence"
+	"meshproof.dev/meshproof/e2e/recording"
+	"meshproof.dev/meshproof/e2e/view"
+)
+
+func vmLongNames() check.Check {
+	return check.Check{
+		ID: "vm/long-names", Title: "uses long node names everywhere", Rung: check.VM, Level: check.Required, Scenario: "formation",
+		Why:    "A node with a short name refuses every peer whose host has a dot in it, and an address has three: long and short names never connect.",
+		Source: "https://www.erlang.org/doc/system/distributed.html#nodes",
+		Causes: check.Alike(check.NeedsMesh("dist/*", "handshake/*", "discovery/*"), "short-among-long", "short-names"),
+		Judge: func(v *view.View) []check.Finding {
+			pods := check.Members(v)
+			long := evidence.PodsWith(pods, naming, "longnames")
+			// Short names do where hosts have names that all resolve: there the mesh is full.
+			full := v.Mesh(v.End()).Full
+			return evidence.EachVM(v, func(p *view.Pod, vm *recording.VM, f *check.Finding) {
+				const remedy = "start all nodes with -name and a host that peers can resolve: -name derl@${POD_IP} (RELEASE_DISTRIBUTION=name)"
+				seen := evidence.CommandLine(vm, "-name", "-sname")
+				switch {
+				case naming(p) == "":
+					f.Skip("the VM of " + p.Name + " has no name")
+				case naming(p) == "longnames" || full:
+				case long != "":
+					f.Fail("short-among-long", fmt.Sprintf("the node %s of %s has a short name, %s use long ones: they never connect", p.Node(), p.Name, long), remedy, seen...)
+				case v.Profile.Service != "":
+					f.Fail("short-names", fmt.Sprintf("the node %s of %s has a short name, and its peers know it by its address %s: a short name's host has no dot", p.Node(), p.Name, p.IP()), remedy, seen...)
+				}
+			})
+		},
+	}
+}
+
+// naming is "longnames" or "shortnames" as the node itself says, else as its command line has it, or "".
+func naming(p *view.Pod) string {
+	if k := p.Kernel(); k != nil && k.Names != "" {
+		return k.Names
+	}
+	if vm := p.VM(); vm != nil {
+		switch _, by := evidence.NodeName(vm); by {
+		case "-name":
+			return "longnames"
+		case "-sname":
+			return "shortnames"
+		}
+	}
+	return ""
+}

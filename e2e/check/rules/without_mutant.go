@@ -1,0 +1,85 @@
+package rules
+
+// WithoutMutant are the required and latent diagnoses that no mutant of fixtures/mutants gives, by the reason, and by check. All
+// others have a mutant, which names them in its own file. That each diagnosis is given at all is proved by its trial, beside
+// the check.
+func WithoutMutant() map[string]map[string][]string {
+	return map[string]map[string][]string{
+		"no mutant yet; manifests that are changed bring it about": {
+			"manifest/variables-set":               {"left-as-is", "unset"},
+			"manifest/name-per-pod":                {"same-name"},
+			"manifest/host-resolves":               {"alone", "of-the-machine", "other-service"},
+			"manifest/cookie-file-mode":            {"fs-group", "too-open"},
+			"manifest/governing-service":           {"names-nothing", "no-name"},
+			"manifest/role-bound":                  {"other-account"},
+			"manifest/network-policy-admits-peers": {"dist-closed", "dns-closed", "epmd-closed", "peers-closed"},
+			"manifest/host-network":                {"shared"},
+			"manifest/not-exposed":                 {"by-host-port", "by-service"},
+			"pods/running":                         {"epmd-unreachable", "name-taken", "not-created", "not-running", "port-taken", "restarted", "restarting"},
+			"vm/name-complete":                     {"empty", "no-host", "placeholder"},
+			"vm/long-names":                        {"short-among-long"},
+			"vm/cookie-flag":                       {"misspelt"},
+			"vm/epmd-port-same":                    {"differs"},
+			"service/selects-pods":                 {"no-service"},
+			"service/one-application":              {"two-applications"},
+			"service/headless":                     {"no-service"},
+			"dns/a-records-match-pods":             {"dns-empty", "dns-missing", "dns-nxdomain"},
+			"epmd/reachable":                       {"refused"},
+			"epmd/one-name":                        {"several-names"},
+			"epmd/registration-type":               {"hidden"},
+			"dist/certificate-trusted":             {"not-begun", "one-sided"},
+			"dist/port-reachable":                  {"refused"},
+			"handshake/allowed":                    {"not-allowed"},
+			"handshake/name-as-addressed":          {"no-host", "short-name"},
+			"mesh/auto-connect":                    {"never"},
+			"mesh/partitions-prevented-same":       {"differs"},
+			"mesh/full":                            {"not-in-view", "too-few"},
+		},
+		"no mutant yet; a disturbance in a running pod brings it about": {
+			"epmd/name-registered":          {"not-registered"},
+			"mesh/none-hidden":              {"hidden-member"},
+			"mesh/full":                     {"stale-node"},
+			"mesh/stable":                   {"flapping"},
+			"recovery/exit-clean":           {"killed"},
+			"recovery/pod-delete":           {"no-replacement", "replacement-lost"},
+			"recovery/stale-name-gone":      {"stale-address", "stale-name"},
+			"recovery/survivors-keep-links": {"link-lost"},
+			"recovery/full-again":           {"not-in-view"},
+			"rollout/replaces-all":          {"not-in-view"},
+		},
+		"no mutant yet; packets that are lost bring it about": {
+			"handshake/acceptor-prompt": {"acceptor-slow"},
+			"mesh/links-alive":          {"backing-off", "no-data"},
+		},
+		"it takes a fake node: no BEAM does it": {
+			"epmd/reachable":                 {"not-speaking", "silent"},
+			"dist/port-reachable":            {"not-speaking", "silent"},
+			"handshake/cookie-accepted":      {"handshake-broken"},
+			"handshake/wrong-cookie-refused": {"any-cookie"},
+			"mesh/links-match-views":         {"link-without-name", "name-without-link"},
+			"recovery/new-incarnation":       {"same-creation"},
+		},
+		"it takes a second Erlang/OTP release among the pods": {
+			"handshake/flags": {"flags-missing"},
+			"mesh/otp-spread": {"too-far"},
+		},
+		"it takes a node of another architecture": {
+			"pods/running": {"wrong-architecture"},
+		},
+		"it takes a node whose route to another is broken": {
+			"dns/resolver-answers": {"unreachable"},
+			"epmd/reachable":       {"unreachable"},
+			"dist/port-reachable":  {"unreachable"},
+		},
+		"it takes a broken DNS server, and all workloads of a cluster share theirs": {
+			"dns/resolver-answers": {"declined", "refused", "servfail"},
+		},
+		"where an image cannot be made nothing is deployed, and all workloads of a kill matrix share theirs": {
+			"image/available": {"image-failed"},
+		},
+		"it is never red: a harness that is broken so ends as unknown": {
+			"probe/own-address": {"other-address"},
+			"probe/hidden":      {"probe-visible"},
+		},
+	}
+}
