@@ -42,45 +42,57 @@ const (
 // ByAgent names the agent of a node as an observer.
 func ByAgent(node string) string { return "agent/" + node }
 
+// Agents stands for all agents where it is said who writes a kind of event.
+const Agents = "agent"
+
 // Use says what the events of one kind are for, and who writes them.
 type Use struct {
 	Kind   Kind
-	By     string // ByRun, ByKube or "agent"; "" where each observer writes them
+	By     string // ByRun, ByKube or Agents; "" where each observer writes them
 	For    string // what is learnt from them
 	Unread bool   // nothing that judges reads them yet
 }
 
 // Kinds are all kinds of events, in the order of the fields of [Event].
 func Kinds() []Use {
-	const agent = "agent"
 	return []Use{
 		{KindStart, "", "who observed, and what an agent is able to see", false},
 		{KindBeat, "", "that an observer was alive, and how short of CPU it was", false},
 		{KindGap, "", "when an observer was blind: what happened then is unknown", false},
-		{KindClock, agent, "how exactly an agent's times compare with those of others", false},
+		{KindClock, Agents, "how exactly an agent's times compare with those of others", false},
 		{KindAct, ByRun, "what the scenario did, and when: recovery is counted from it", false},
 		{KindImage, ByRun, "which images could be had", false},
 		{KindPod, ByKube, "which pods are expected in the mesh, where they are, and why they are not ready", false},
 		{KindService, ByKube, "what discovery can find", false},
 		{KindSlice, ByKube, "which addresses a Service has", true},
 		{KindNotice, ByKube, "what Kubernetes says about an object that does not start", false},
-		{KindProcess, agent, "when a VM began and ended", false},
-		{KindDNS, agent, "what a pod resolves", false},
-		{KindEPMD, agent, "whether a pod reaches another's epmd, and what is registered there", false},
-		{KindDist, agent, "whether a pod reaches another's distribution port, and who answers", false},
-		{KindCookie, agent, "whether the cookie is accepted, and a wrong one is refused", false},
-		{KindNodes, agent, "which nodes a node sees", false},
-		{KindSockets, agent, "which links the kernel has, and what a pod listens on", false},
+		{KindProcess, Agents, "when a VM began and ended", false},
+		{KindDNS, Agents, "what a pod resolves", false},
+		{KindEPMD, Agents, "whether a pod reaches another's epmd, and what is registered there", false},
+		{KindDist, Agents, "whether a pod reaches another's distribution port, and who answers", false},
+		{KindCookie, Agents, "whether the cookie is accepted, and a wrong one is refused", false},
+		{KindNodes, Agents, "which nodes a node sees", false},
+		{KindSockets, Agents, "which links the kernel has, and what a pod listens on", false},
 		{KindExec, ByRun, "what a console command came to", false},
 		{KindObserverError, "", "what an observer could not do: why something was not seen", false},
 		{KindObject, ByRun, "the manifests", false},
-		{KindVM, agent, "how a VM was started", false},
-		{KindResolver, agent, "how a pod resolves names", false},
-		{KindAsked, agent, "whether discovery goes on asking", false},
-		{KindRegistration, agent, "how a node is registered with its own epmd", false},
-		{KindKernel, agent, "what a node says of its own distribution", false},
-		{KindCertificate, agent, "which certificate a node shows", false},
+		{KindVM, Agents, "how a VM was started", false},
+		{KindResolver, Agents, "how a pod resolves names", false},
+		{KindAsked, Agents, "whether discovery goes on asking", false},
+		{KindRegistration, Agents, "how a node is registered with its own epmd", false},
+		{KindKernel, Agents, "what a node says of its own distribution", false},
+		{KindCertificate, Agents, "which certificate a node shows", false},
 	}
+}
+
+// WrittenBy is who writes events of the kind, as [Use] has it.
+func (k Kind) WrittenBy() string {
+	for _, use := range Kinds() {
+		if use.Kind == k {
+			return use.By
+		}
+	}
+	return ""
 }
 
 // Kind is the event's kind, "" where nothing is set.

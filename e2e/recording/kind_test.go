@@ -22,6 +22,11 @@ func TestKindOfEvent(t *testing.T) {
 			t.Errorf("the table does not say what %s is for, or has it in another order", e.Kind())
 		}
 	}
+	for kind, by := range map[Kind]string{KindPod: ByKube, KindNodes: Agents, KindAct: ByRun, KindGap: "", "weather": ""} {
+		if got := kind.WrittenBy(); got != by {
+			t.Errorf("%s is written by %q, want %q", kind, got, by)
+		}
+	}
 	if len(uses) != len(full()) {
 		t.Errorf("%d kinds in the table, %d fields of an event", len(uses), len(full()))
 	}
@@ -92,7 +97,7 @@ func TestDocumentOfKinds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	by := map[string]string{"": "each observer", ByRun: `"run"`, ByKube: `"kube"`, "agent": "an agent"}
+	by := map[string]string{"": "each observer", ByRun: `"run"`, ByKube: `"kube"`, Agents: "an agent"}
 	var rows strings.Builder
 	for _, u := range Kinds() {
 		unread := ""

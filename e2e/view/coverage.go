@@ -63,6 +63,9 @@ func (v *View) Blind(observer string, from, to time.Duration, kinds ...recording
 	return all
 }
 
+// NeverBlind reports whether no observer was blind at any time.
+func (v *View) NeverBlind() bool { return len(v.gaps) == 0 }
+
 // Covered reports whether the observer saw events of all these kinds, or of any kind where none is named, from from to to.
 func (v *View) Covered(observer string, from, to time.Duration, kinds ...recording.Kind) bool {
 	return len(v.Blind(observer, from, to, kinds...)) == 0
@@ -83,6 +86,9 @@ func (p *Pod) AgentOf() string {
 	}
 	return recording.ByAgent(p.Last().Node)
 }
+
+// NoObserverErrors reports whether nothing went wrong on our side.
+func (v *View) NoObserverErrors() bool { return len(v.errors) == 0 }
 
 // ObserverErrors are what went wrong on our side when the pod was to be looked at, oldest first: what its agent says of it, and
 // of itself.

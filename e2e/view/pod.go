@@ -64,6 +64,12 @@ func (p *Pod) Exited() (time.Duration, bool) {
 	return at, is
 }
 
+// ExitSeenBy is the observer that saw the end of the pod's VM, "" where it did not end.
+func (p *Pod) ExitSeenBy() string {
+	_, by, _ := p.exit()
+	return by
+}
+
 // exit is Exited, and who saw it.
 func (p *Pod) exit() (at time.Duration, by string, is bool) {
 	if n := len(p.process); n > 0 && p.process[n-1].Process.Exited {
