@@ -138,9 +138,14 @@ func (env *Env) await(ctx context.Context, budget time.Duration, holds func(v *v
 	}
 	if missing != "" {
 		env.Log(fmt.Sprintf("the budget of %s is spent; last seen: %s", budget, missing))
+		// What is not watched at the end is not known: a moment more may show it.
+		_, err = env.Until(ctx, watchAgain, (*view.View).Watched)
 	}
-	return nil
+	return err
 }
+
+// watchAgain is how much longer a scenario lasts at most, where its pods are not watched at its end.
+const watchAgain = 5 * time.Second
 
 // baseline is how long a healthy mesh is watched before it is disturbed: long enough for the links that last
 // to be told from those that come and go.

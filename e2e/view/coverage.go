@@ -71,12 +71,12 @@ func (v *View) Covered(observer string, from, to time.Duration, kinds ...recordi
 	return len(v.Blind(observer, from, to, kinds...)) == 0
 }
 
-// unwatched says why it is not known now which pods there are, "" where it is known.
-func (v *View) unwatched() string {
+// Watched reports whether it is known now which pods there are; if not, it says why.
+func (v *View) Watched() (bool, string) {
 	for _, b := range v.Blind(recording.ByKube, v.end, v.end, recording.KindPod) {
-		return "the pods have not been watched since " + fmt.Sprintf("%.1f s: %s", b.From.Seconds(), b.Why)
+		return false, fmt.Sprintf("the pods have not been watched since %.1f s: %s", b.From.Seconds(), b.Why)
 	}
-	return ""
+	return true, ""
 }
 
 // AgentOf is the observer that looks into the pod: the agent of its node. "" where the pod was not scheduled.

@@ -180,7 +180,7 @@ func (v *View) Others(visible []string, t time.Duration) (stale, foreign []strin
 // there are, it is not known to be full.
 func (v *View) Held(d time.Duration) (bool, Mesh) {
 	m := v.Mesh(v.end)
-	if why := v.unwatched(); why != "" {
+	if watched, why := v.Watched(); !watched {
 		m.Full, m.Why = false, slices.Concat(m.Why, []string{why})
 	}
 	return m.Full && v.end-m.Since >= d, m
