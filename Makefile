@@ -1,4 +1,4 @@
-# meshproof. `make` alone, or `make help`, lists what there is to do.
+# meshproof. `make` alone, or `make help`, lists the targets.
 #
 # What make builds lies in the user's cache directory, never in the tree. A recipe that takes long is one line that
 # starts with exec: the program is then make's own child, gets Ctrl-C from the terminal itself, and make says nothing
@@ -16,16 +16,17 @@ SHELL := /bin/sh
 
 # Parameters: shown by `make help`, given as `make e2e OTP=27`, and passed on only where they are set, so that a
 # default has one place (scripts/versions.env and the program). INSTALL and ENGINE go through the environment.
-#: PROFILE=dns-a    ways of clustering to prove: names under fixtures/profiles, or paths
-#: OTP=             Erlang/OTP release of the application's image, e.g. 25, 27, 29
-#: K8S=             Kubernetes version of the cluster, e.g. 1.37
-#: NODES=1          nodes of the kind cluster
-#: KEEP=            1 keeps the cluster; the next run takes it up again
-#: CONTEXT=         a kubeconfig context: use that cluster and make none
-#: MUTANTS=         of the kill matrix: names under fixtures/mutants; empty for all
+# They are declared in e2e/run/options, whose test compares these lines with it.
+#: PROFILE=dns-a    profiles to run: names under fixtures/profiles, folders, or files
+#: OTP=             Erlang/OTP release of the application's image: 25, 27 or 29 (default: the pinned one)
+#: K8S=             Kubernetes version of the cluster that is made, such as 1.37 (default: the pinned one)
+#: NODES=1          nodes of the cluster that is made, 1 to 20
+#: KEEP=            1 keeps the cluster, and the next run takes it over (about 20 s instead of a minute)
+#: CONTEXT=         use the cluster of this kubeconfig context and make none
+#: MUTANTS=         for make kill-matrix: names under fixtures/mutants (default: all)
 #: INSTALL=         0 forbids installing missing packages with apt
-#: ENGINE=          docker or podman; empty tries both
-#: ARGS=            further arguments for the program that the target runs
+#: ENGINE=          docker or podman (default: whichever works)
+#: ARGS=            further flags for the program that make runs
 PROFILE ?= dns-a
 NODES ?= 1
 export PROFILE OTP K8S NODES KEEP CONTEXT INSTALL ENGINE
@@ -58,10 +59,11 @@ build: $(BIN)/meshproof ## build the meshproof binary and say where it is
 test: $(BIN)/gotally ## run every test that needs no cluster
 	@exec $(BIN)/gotally $(or $(ARGS),./...)
 
-lint: $(TOOLS)/.built ## run the linters: Go, import arrows, workflows, shell
+lint: $(TOOLS)/.built ## run the linters: Go, import arrows, dead code, workflows, shell
 	@bad=; \
 	echo golangci-lint; $(GOLANGCI_LINT) run || bad="$$bad golangci-lint"; \
 	echo actionlint; '$(TOOLS)/actionlint' || bad="$$bad actionlint"; \
+	echo deadcode; scripts/deadcode.sh '$(TOOLS)/deadcode' || bad="$$bad deadcode"; \
 	for f in $(SHELL_FILES); do bash -n "$$f" || bad="$$bad $$f"; done; \
 	if command -v shellcheck >/dev/null; then echo shellcheck; shellcheck -e SC2016 $(SHELL_FILES) || bad="$$bad shellcheck"; \
 	else echo 'shellcheck is not installed: shell files were only parsed'; fi; \
@@ -76,7 +78,7 @@ e2e: $(BIN)/e2e.test ## make a cluster, deploy, prove the mesh, clean up
 kill-matrix: $(BIN)/meshproof ## prove that the checks can fail: run the broken variants
 	@exec $(BIN)/meshproof kill-matrix $(MATRIX_FLAGS) $(MUTANTS)
 
-bench: $(BIN)/bench $(BIN)/e2e.test ## measure judging and looking, and make e2e and a mesh view against doing the same by hand
+bench: $(BIN)/bench $(BIN)/e2e.test ## measure judging and observing; compare make e2e and a mesh view with doing the same by hand
 	go test -run '^$$' -bench 'Judge|Checks|Matrix' ./e2e/check/rules ./e2e/judge ./e2e/erldist
 	@exec $(BIN)/bench $(ARGS)
 
@@ -90,14 +92,14 @@ nightly: ## all of it: tests, fuzzing, each profile on each OTP release and thre
 	$(MAKE) e2e PROFILE="$(OWN_OTP)"
 	$(MAKE) kill-matrix
 
-clean: $(BIN)/meshproof ## remove the clusters that we made, and only those
+clean: $(BIN)/meshproof ## remove the clusters that meshproof made, and only those
 	@exec $(BIN)/meshproof cluster clean $(ARGS)
 
-clean-cache: ## remove what was built and downloaded (not run state, not Go's own caches); says how much
+clean-cache: ## remove what was built and downloaded (not run state, not Go's own caches); prints how much
 	@scripts/clean-cache.sh '$(CACHE)'
 
 # Written into the reports: what the program was built from.
-LINK = -ldflags "-X meshproof.dev/meshproof/e2e/run.revision=$(shell git describe --always --dirty 2>/dev/null || echo unknown)"
+LINK = -ldflags "-X meshproof.dev/meshproof/e2e/version.revision=$(shell git describe --always --dirty 2>/dev/null || echo unknown)"
 
 # The go command knows best whether there is anything to do.
 $(BIN)/meshproof: FORCE

@@ -30,7 +30,7 @@ func TestAdviceInTheCounts(t *testing.T) {
 
 func TestAdviceOnTheConsole(t *testing.T) {
 	var b bytes.Buffer
-	Console(&b, advised().Profiles[0])
+	Console{W: &b}.Profile(advised().Profiles[0])
 	for _, want := range []string{"  advice   x/advised", "shop-1 is shut", "remedy: open it", "try: kubectl get"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("%q is not in\n%s", want, b.String())
@@ -92,7 +92,7 @@ func TestTroubleOfAProfile(t *testing.T) {
 	r.Profiles[0].Trouble = "a.jsonl is cut off"
 	r.Close(nil, began)
 	var b bytes.Buffer
-	Console(&b, r.Profiles[0])
+	Console{W: &b}.Profile(r.Profiles[0])
 	if !strings.Contains(b.String(), "  trouble: a.jsonl is cut off\n") || r.Exit.Code != exitcode.OK {
 		t.Errorf("exit %+v\n%s", r.Exit, b.String())
 	}

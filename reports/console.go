@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -12,17 +13,33 @@ import (
 	"meshproof.dev/meshproof/e2e/judge"
 )
 
-// words are the verdicts as the console prints them; what did not pass stands out without colours.
+// words are the verdicts as the console prints them. Capitals stand for colours.
 var words = map[judge.Verdict]string{
 	judge.Pass: "ok", judge.Fail: "FAIL", judge.Unknown: "UNKNOWN", judge.Skip: "skip", judge.Blocked: "blocked", judge.Waived: "waived", judge.Advised: "advice",
 }
 
-// Console writes one profile's judgement: a line per check, and for what did not pass the sentence, the
-// evidence, the remedy and a command to see it oneself.
-func Console(w io.Writer, p Profile) {
-	w = plain{w}
+// Console writes results for a person to read. What another program printed cannot steer the terminal.
+type Console struct {
+	W       io.Writer
+	Verbose bool // each blocked check has its own lines; otherwise the check that blocks them says how many they are
+}
+
+func (c Console) out() io.Writer { return plain{c.W} }
+
+// Progress gives a function that prints lines with the time since the start.
+func (c Console) Progress(began time.Time) func(string) {
+	return func(line string) { fmt.Fprintf(c.out(), "%6.1f s  %s\n", time.Since(began).Seconds(), line) }
+}
+
+// Profile writes one profile's results: a line per check, and for what did not pass the sentence, the evidence, the remedy
+// and a command that shows it.
+func (c Console) Profile(p Profile) {
+	w, blocks := c.out(), blockedBy(p.Results)
 	fmt.Fprintf(w, "\n%s\n", title(p))
 	for _, r := range p.Results {
+		if r.Verdict == judge.Blocked && !c.Verbose && !blocks.orphan(r) {
+			continue
+		}
 		fmt.Fprintf(w, "  %-8s %-31s %s%s\n", words[r.Verdict], r.ID, r.Title, took(r))
 		switch r.Verdict {
 		case judge.Fail, judge.Unknown, judge.Advised:
@@ -32,13 +49,12 @@ func Console(w io.Writer, p Profile) {
 		case judge.Skip, judge.Waived:
 			fmt.Fprintf(w, "           %s\n", r.Reason)
 		}
+		if n := blocks[r.ID]; n > 0 {
+			fmt.Fprintf(w, "           %s blocked by it%s\n", count(n, "check"), c.hint())
+		}
 	}
 	if b := p.FirstBroken(); b != nil {
-		word := "first broken rung"
-		if b.Verdict == judge.Unknown {
-			word = "not seen"
-		}
-		fmt.Fprintf(w, "  %s: %s. %s\n", word, b.Rung, b.Message)
+		fmt.Fprintf(w, "  %s\n", broken(b))
 	}
 	for _, n := range p.Notes {
 		fmt.Fprintf(w, "  note: %s\n", n)
@@ -48,13 +64,66 @@ func Console(w io.Writer, p Profile) {
 	}
 }
 
-// Profiles writes the judgements of a run: one in full; of several a line for each, and in full what did not pass.
-func Profiles(w io.Writer, all []Profile) {
-	w = plain{w}
+func (c Console) hint() string {
+	if c.Verbose {
+		return ""
+	}
+	return " (-v lists them)"
+}
+
+// blocking is how many checks each failed check blocks, by id.
+type blocking map[string]int
+
+func blockedBy(results []judge.Result) blocking {
+	n := blocking{}
+	for _, r := range results {
+		if r.Verdict == judge.Fail {
+			n[r.ID] = 0
+		}
+	}
+	for _, r := range results {
+		if r.Verdict != judge.Blocked {
+			continue
+		}
+		for _, id := range blockers(r) {
+			if _, failed := n[id]; failed {
+				n[id]++
+			}
+		}
+	}
+	return n
+}
+
+// orphan reports whether none of the failed checks that are printed blocks r.
+func (b blocking) orphan(r judge.Result) bool {
+	return !slices.ContainsFunc(blockers(r), func(id string) bool { return b[id] > 0 })
+}
+
+// blockers are the ids of the checks that block r, each once.
+func blockers(r judge.Result) []string {
+	var ids []string
+	for _, by := range r.BlockedBy {
+		if id, _, _ := strings.Cut(by, " ("); !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// Profiles writes the results of a run: one profile in full; of several a line for each, and in full what did not pass.
+func (c Console) Profiles(all []Profile) {
 	if len(all) == 1 {
-		Console(w, all[0])
+		c.Profile(all[0])
 		return
 	}
+	w := c.out()
 	for _, p := range all {
 		var not []judge.Result
 		n := map[string]int{}
@@ -66,7 +135,7 @@ func Profiles(w io.Writer, all []Profile) {
 		}
 		if len(not) > 0 || p.Trouble != "" {
 			p.Results = not
-			Console(w, p)
+			c.Profile(p)
 			continue
 		}
 		for _, n := range p.Notes {
@@ -76,7 +145,7 @@ func Profiles(w io.Writer, all []Profile) {
 	}
 }
 
-// plain shows control characters as dots: evidence holds what other programs printed, and a terminal obeys.
+// plain shows control characters as dots: evidence holds what other programs printed, and a terminal would obey it.
 type plain struct{ io.Writer }
 
 func (p plain) Write(b []byte) (int, error) {
@@ -102,7 +171,9 @@ func explain(w io.Writer, r judge.Result) {
 		}
 		fmt.Fprintf(w, "           %s\n", s.Message)
 		for _, l := range s.Seen {
-			fmt.Fprintf(w, "             seen: %s\n", l)
+			if l != "" {
+				fmt.Fprintf(w, "             seen: %s\n", l)
+			}
 		}
 		if s.Remedy != "" {
 			fmt.Fprintf(w, "             remedy: %s\n", s.Remedy)
@@ -129,13 +200,13 @@ func took(r judge.Result) string {
 	return fmt.Sprintf(" (%.1f s)", r.Took.Seconds())
 }
 
-// Closing writes the last lines of a run: where the results lie, what ended it early, and the line of counts.
-func Closing(w io.Writer, r *Run, dir string) {
-	w = plain{w}
-	fmt.Fprintln(w)
-	if r.Trouble != "" {
-		fmt.Fprintf(w, "%s: %s\n", r.Exit.Word, r.Trouble)
-	}
+// Closing writes the last lines of a run: where the results lie, the line of counts, and what is wrong.
+func (c Console) Closing(r *Run, dir string) {
+	c.results(r, dir)
+	c.Counts(r)
+}
+
+func (c Console) results(r *Run, dir string) {
 	if wd, err := os.Getwd(); err == nil && dir != "" {
 		if rel, err := filepath.Rel(wd, dir); err == nil && !strings.HasPrefix(rel, "..") {
 			dir = rel
@@ -144,6 +215,53 @@ func Closing(w io.Writer, r *Run, dir string) {
 	if dir == "" {
 		dir = "(not written)"
 	}
-	fmt.Fprintf(w, "results: %s   exit: %d %s   %.0f s\n", dir, r.Exit.Code, r.Exit.Word, r.Ended.Sub(r.Started).Seconds())
+	fmt.Fprintf(c.out(), "\nresults: %s   exit: %d %s   %.0f s\n", dir, r.Exit.Code, r.Exit.Word, r.Ended.Sub(r.Started).Seconds())
+}
+
+// Counts writes the line of counts, which pipelines read, and below it what is wrong: what ended the run early, and of each
+// profile the first broken rung with its remedy.
+func (c Console) Counts(r *Run) {
+	var lines []string
+	for _, p := range r.Profiles {
+		if b := p.FirstBroken(); b != nil {
+			lines = append(lines, headline(title(p), b))
+		}
+	}
+	c.counts(r, lines)
+}
+
+func (c Console) counts(r *Run, lines []string) {
+	w := c.out()
 	fmt.Fprintf(w, "%d passed, %d failed, %d skipped\n", r.Counts.Passed, r.Counts.Failed, r.Counts.Skipped)
+	if r.Trouble != "" {
+		fmt.Fprintf(w, "%s: %s\n", r.Exit.Word, r.Trouble)
+	}
+	const most = 5
+	for i, l := range lines {
+		if i == most {
+			fmt.Fprintf(w, "and %d more, above\n", len(lines)-most)
+			return
+		}
+		fmt.Fprintln(w, l)
+	}
+}
+
+// broken names the lowest check that failed, or that was not seen.
+func broken(b *judge.Result) string {
+	word := "first broken rung"
+	if b.Verdict == judge.Unknown {
+		word = "not seen"
+	}
+	return fmt.Sprintf("%s: %s (%s)", word, b.Rung, b.ID)
+}
+
+// headline is what a reader has to know of a workload that is not green: where, what, and what to do.
+func headline(name string, b *judge.Result) string {
+	line := fmt.Sprintf("%s: %s. %s", name, broken(b), strings.TrimSuffix(b.Message, "."))
+	for _, s := range b.Subjects {
+		if s.Verdict == b.Verdict && s.Remedy != "" {
+			return line + ". Remedy: " + s.Remedy
+		}
+	}
+	return line
 }

@@ -1,7 +1,7 @@
-// Package reports writes what a run came to: the console's lines, JUnit for pipelines, a versioned JSON report, and
-// the exit file. Every writer says the same words, because all of them read the same judgement.
+// Package reports writes the results of a run: the console's lines, JUnit for pipelines, a versioned JSON report, and
+// the exit file. Every writer says the same words, because all of them read the same verdicts.
 //
-// In: a judgement and the run's provenance. Out: bytes and files. It judges nothing and touches no cluster. The folder
+// In: verdicts and the run's provenance. Out: bytes and files. It judges nothing and touches no cluster. The folder
 // out/ beside it is where runs put their results.
 package reports
 
@@ -15,7 +15,7 @@ import (
 // Version names the format of report.json. A field may be added under it; none changes its meaning.
 const Version = "meshproof.dev/report/v1"
 
-// Run is a whole run: what was run, on what, and what came of it.
+// Run is a whole run: what was run, on what, and with which results.
 type Run struct {
 	APIVersion string     `json:"apiVersion"`
 	Started    time.Time  `json:"started"`
@@ -66,14 +66,14 @@ type Image struct {
 	Source string `json:"source"` // "pulled", "built", "cached"
 }
 
-// Profile is one profile's judgement and where its evidence lies.
+// Profile is one profile's results and where their evidence lies.
 type Profile struct {
 	judge.Profile
 	Mutant     string        `json:"mutant,omitempty"`
 	Namespace  string        `json:"namespace,omitempty"`
 	Recordings []string      `json:"recordings,omitempty"` // relative to the report
 	Trouble    string        `json:"trouble,omitempty"`
-	Again      string        `json:"again,omitempty"` // why it was recorded a second time; all this is of the second
+	Again      string        `json:"again,omitempty"` // why it was recorded a second time; the results are those of the second
 	Notes      []string      `json:"notes,omitempty"` // what a reader has to know beside the verdicts: what was skipped, what the cluster lacks
 	Wall       time.Duration `json:"wall"`            // ns
 }

@@ -126,7 +126,7 @@ func junitOf(p Profile, scenario string) junitSuite {
 	return s
 }
 
-// reason says why a check that was not judged on its own merits was not.
+// reason says why a check was skipped, blocked or waived.
 func reason(r judge.Result) string {
 	switch r.Verdict {
 	case judge.Blocked:

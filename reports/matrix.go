@@ -13,30 +13,30 @@ import (
 	"meshproof.dev/meshproof/e2e/judge"
 )
 
-// Matrix is a kill matrix: what each mutant turned red, against what it had to.
+// Matrix is a kill matrix: what each mutant turned red, and what it was expected to.
 type Matrix struct {
 	Run     *Run                `json:"-"`
 	Dir     string              `json:"-"`
 	Rows    []Row               `json:"rows"`
-	Killers map[string][]string `json:"killers"` // by check: the mutants that had to turn it red or unknown and did
-	Unhurt  []string            `json:"unhurt"`  // the checks that no mutant had to hurt
+	Killers map[string][]string `json:"killers"` // by check: the mutants that turned it red or unknown, as expected
+	Unhurt  []string            `json:"unhurt"`  // the checks that no mutant is expected to turn red or unknown
 }
 
 // Row is one workload of a kill matrix.
 type Row struct {
 	Profile     Profile  `json:"-"`
 	Name        string   `json:"name"`
-	Want        []string `json:"want"`                  // red: "CHECK (DIAGNOSIS)"; none for what must be all green
+	Want        []string `json:"want"`                  // red: "CHECK (DIAGNOSIS)"; none where all must be green
 	WantUnknown []string `json:"wantUnknown,omitempty"` // checks; "*" alone for all that were judged
 	Red         []string `json:"red"`
 	Unknown     []string `json:"unknown,omitempty"`
 	Blocked     int      `json:"blocked"`
 	Right       bool     `json:"right"`
-	Wrong       string   `json:"wrong,omitempty"`   // what is not as it must be
+	Wrong       string   `json:"wrong,omitempty"`   // what is not as expected
 	Reverse     string   `json:"reverse,omitempty"` // the row of the same with the one condition reversed
 	Again       string   `json:"again,omitempty"`   // why it was recorded a second time; the rest is of the second
 	Message     string   `json:"message,omitempty"` // the diagnosis of the killed mutant
-	Seconds     float64  `json:"seconds"`           // from its turn to its last verdict
+	Seconds     float64  `json:"seconds"`           // from its start to its last verdict
 
 	cells map[string]judge.Verdict // by check
 }
@@ -75,7 +75,7 @@ func (m *Matrix) Close(at time.Time) {
 	r.Exit.Word = exitcode.Word(r.Exit.Code)
 }
 
-// read takes from the row's results what the reports show of it.
+// read takes from the row's results what the reports show.
 func (r *Row) read() {
 	r.Seconds, r.Again = r.Profile.Wall.Seconds(), r.Profile.Again
 	r.cells = map[string]judge.Verdict{}
@@ -92,14 +92,14 @@ func (r *Row) read() {
 	}
 }
 
-// judge compares what came of the workload with what had to. A check that is blocked, skipped or passes is nobody's
-// business: what matters is that nothing else is red, and nothing else was not seen.
+// judge compares the workload's results with what was expected. Checks that are blocked, skipped or pass do not matter: no
+// other check may be red or unknown.
 func (r *Row) judge() {
 	r.Name = title(r.Profile)
 	missing, extra := differ(r.Want, r.Red)
 	unseen, more := differ(r.WantUnknown, r.Unknown)
 	if len(r.WantUnknown) > 0 {
-		more = nil // where the harness is broken, it may know even less
+		more = nil // where the harness is broken, more may be unknown
 	}
 	if slices.Equal(r.WantUnknown, []string{"*"}) {
 		unseen = r.seen()
@@ -117,16 +117,16 @@ func (r *Row) judge() {
 		add("false alarm: ", extra)
 	} else {
 		add("survived: ", missing)
-		add("red, too: ", extra)
+		add("also red: ", extra)
 	}
-	add("believed, though it was not seen: ", unseen)
+	add("not unknown, though it could not be seen: ", unseen)
 	add("unknown: ", more)
 	r.Wrong = strings.Join(wrong, "; ")
 	r.Right = r.Wrong == ""
 }
 
-// Unseen says what was not seen of a workload where nothing else is wrong with its row, or "": no check is red that must not
-// be, and each that must be and is not is unknown. On a machine that was too busy for a moment, a second look tells more.
+// Unseen lists the unknown checks of a row that is wrong for no other reason, else it is "": no check is red that should not
+// be, and each that should be and is not is unknown. A second recording may show more, where the machine was too busy.
 func (r *Row) Unseen() string {
 	missing, extra := differ(r.Want, r.Red)
 	unseen, more := differ(r.WantUnknown, r.Unknown)
@@ -141,7 +141,7 @@ func (r *Row) Unseen() string {
 	return "unknown: " + strings.Join(more, ", ")
 }
 
-// seen are the checks that came to a verdict of their own.
+// seen are the checks that passed or failed.
 func (r *Row) seen() []string {
 	var all []string
 	for _, res := range r.Profile.Results {
@@ -152,7 +152,7 @@ func (r *Row) seen() []string {
 	return all
 }
 
-// differ tells what of want is not in got, and what of got is not in want.
+// differ gives what of want is not in got, and what of got is not in want.
 func differ(want, got []string) (missing, extra []string) {
 	for _, w := range want {
 		if !slices.Contains(got, w) {
@@ -167,7 +167,7 @@ func differ(want, got []string) (missing, extra []string) {
 	return missing, extra
 }
 
-// kills tells by which mutants each check was proved able to fail, or to say that it does not know.
+// kills notes which mutants proved of each check that it can fail, or that it can be unknown.
 func (m *Matrix) kills() {
 	m.Killers, m.Unhurt = map[string][]string{}, nil
 	for _, r := range m.Rows {
@@ -198,7 +198,7 @@ func (m *Matrix) checks() []string {
 	return all
 }
 
-// junit writes a case per workload: here a red check is what was wanted.
+// junit writes a case per workload: here a red check is what is expected.
 func (m *Matrix) junit(w io.Writer, r *Run) error {
 	s := junitSuite{Name: "kill-matrix", Tests: len(m.Rows), Time: seconds(r.Ended.Sub(r.Started))}
 	for _, row := range m.Rows {
@@ -212,7 +212,7 @@ func (m *Matrix) junit(w io.Writer, r *Run) error {
 	return encode(w, r, []junitSuite{s})
 }
 
-// WriteMatrix writes the run's files anew with the matrix's exit code, and matrix.json and matrix.md beside them.
+// WriteMatrix writes the run's files again with the matrix's exit code, and matrix.json and matrix.md beside them.
 func WriteMatrix(dir string, m *Matrix) error {
 	var b, md bytes.Buffer
 	e := json.NewEncoder(&b)

@@ -15,7 +15,7 @@ var marks = map[judge.Verdict]string{
 
 const markLegend = "X red, ? unknown, b blocked, a advice, w waived, . passed, blank: does not apply"
 
-// word says in one word what came of the row.
+// word is the row's result in one word.
 func (r Row) word() string {
 	switch {
 	case !r.Right:
@@ -23,7 +23,7 @@ func (r Row) word() string {
 	case len(r.Want) > 0:
 		return "killed"
 	case len(r.WantUnknown) > 0:
-		return "not believed"
+		return "unknown, as expected"
 	}
 	return "green"
 }
@@ -36,7 +36,7 @@ func (r Row) twice() string {
 	return " (recorded twice; the first time " + r.Again + ")"
 }
 
-// got is what the row's checks came to, as far as it is worth telling.
+// got lists the checks of the row that are red or unknown, the first three of them.
 func (r Row) got() string {
 	all := append([]string{}, r.Red...)
 	for _, u := range r.Unknown {
@@ -66,14 +66,14 @@ func (m *Matrix) columns() []string {
 	return all
 }
 
-// ConsoleMatrix writes the matrix: a line per workload, the grid of checks and workloads, and in full what is not as it
-// must be.
-func ConsoleMatrix(w io.Writer, m *Matrix) {
-	wide := 8
+// Matrix writes the kill matrix: a line per workload, the grid of checks and workloads, and in full what is not as
+// expected.
+func (c Console) Matrix(m *Matrix) {
+	w, wide := c.out(), 8
 	for _, r := range m.Rows {
 		wide = max(wide, len(r.Name))
 	}
-	fmt.Fprintf(w, "\n%-*s %5s  %s\n", wide, "workload", "s", "what came of it")
+	fmt.Fprintf(w, "\n%-*s %5s  %s\n", wide, "workload", "s", "result")
 	for _, r := range m.Rows {
 		fmt.Fprintf(w, "%-*s %5.0f  %s: %s%s\n", wide, r.Name, r.Seconds, r.word(), r.got(), r.twice())
 		if r.Right && r.Message != "" {
@@ -81,15 +81,18 @@ func ConsoleMatrix(w io.Writer, m *Matrix) {
 		}
 	}
 	m.grid(w, wide)
+	var wrong []string
 	for _, r := range m.Rows {
 		if !r.Right {
-			Console(w, r.Profile)
+			c.Profile(r.Profile)
+			wrong = append(wrong, r.Name+": "+r.Wrong)
 		}
 	}
 	if len(m.Unhurt) > 0 {
-		fmt.Fprintf(w, "\nno mutant is for: %s\n", strings.Join(m.Unhurt, ", "))
+		fmt.Fprintf(w, "\nchecks without a mutant: %s\n", strings.Join(m.Unhurt, ", "))
 	}
-	Closing(w, m.Run, m.Dir)
+	c.results(m.Run, m.Dir)
+	c.counts(m.Run, wrong)
 }
 
 // grid writes one character per workload and check. The checks' names stand upright above their columns.
@@ -136,7 +139,7 @@ func (r Row) line(columns []string, between string) string {
 func MarkdownMatrix(w io.Writer, m *Matrix) {
 	fmt.Fprintf(w, "# Kill matrix\n\n%s, exit %d %s: %d right, %d wrong, %.0f s.\n\n", m.Run.Started.UTC().Format("2006-01-02 15:04 MST"),
 		m.Run.Exit.Code, m.Run.Exit.Word, m.Run.Counts.Passed, m.Run.Counts.Failed, m.Run.Ended.Sub(m.Run.Started).Seconds())
-	fmt.Fprint(w, "| workload | had to be | came to | | green when reversed | s |\n|---|---|---|---|---|--:|\n")
+	fmt.Fprint(w, "| workload | expected | result | | green when reversed | s |\n|---|---|---|---|---|--:|\n")
 	for _, r := range m.Rows {
 		want := append([]string{}, r.Want...)
 		for _, u := range r.WantUnknown {
@@ -169,7 +172,7 @@ func MarkdownMatrix(w io.Writer, m *Matrix) {
 		}
 	}
 	if len(m.Unhurt) > 0 {
-		fmt.Fprintf(w, "\nNo mutant is for: %s\n", strings.Join(m.Unhurt, ", "))
+		fmt.Fprintf(w, "\nChecks without a mutant: %s\n", strings.Join(m.Unhurt, ", "))
 	}
 }
 

@@ -21,17 +21,17 @@ func TestMatrixRowsAreJudgedExactly(t *testing.T) {
 		"killed":                {Row{Want: one, Red: one}, ""},
 		"a double":              {Row{Want: two, Red: []string{"b (y)", "a (x)"}}, ""},
 		"green":                 {Row{}, ""},
-		"not believed":          {Row{WantUnknown: []string{"c"}, Unknown: []string{"c"}}, ""},
+		"unknown, as expected":  {Row{WantUnknown: []string{"c"}, Unknown: []string{"c"}}, ""},
 		"survived":              {Row{Want: one}, "survived: a (x)"},
 		"one of two survived":   {Row{Want: two, Red: one}, "survived: b (y)"},
 		"false alarm":           {Row{Red: []string{"b (y)"}}, "false alarm: b (y)"},
-		"wrong reason":          {Row{Want: one, Red: []string{"a (z)"}}, "survived: a (x); red, too: a (z)"},
-		"one too many":          {Row{Want: one, Red: two}, "red, too: b (y)"},
+		"wrong reason":          {Row{Want: one, Red: []string{"a (z)"}}, "survived: a (x); also red: a (z)"},
+		"one too many":          {Row{Want: one, Red: two}, "also red: b (y)"},
 		"unknown is not":        {Row{Want: one, Red: one, Unknown: []string{"c"}}, "unknown: c"},
-		"believed":              {Row{WantUnknown: []string{"c"}}, "believed, though it was not seen: c"},
+		"not unknown":           {Row{WantUnknown: []string{"c"}}, "not unknown, though it could not be seen: c"},
 		"even less is known":    {Row{WantUnknown: []string{"c"}, Unknown: []string{"c", "d"}}, ""},
 		"red while not seen":    {Row{WantUnknown: []string{"c"}, Unknown: []string{"c"}, Red: one}, "false alarm: a (x)"},
-		"all had to be unknown": {Row{WantUnknown: []string{"*"}, Profile: run(judge.Unknown, judge.Pass).Profiles[0]}, "believed, though it was not seen: x/pass"},
+		"all had to be unknown": {Row{WantUnknown: []string{"*"}, Profile: run(judge.Unknown, judge.Pass).Profiles[0]}, "not unknown, though it could not be seen: x/pass"},
 		"all are unknown":       {Row{WantUnknown: []string{"*"}, Unknown: []string{"x/unknown"}, Profile: run(judge.Unknown, judge.Skip).Profiles[0]}, ""},
 		"trouble":               {Row{Profile: Profile{Trouble: "no node"}}, "trouble: no node"},
 	} {
@@ -103,12 +103,15 @@ func TestMatrixShowsWhatEachMutantDid(t *testing.T) {
 	m := matrix()
 	m.Rows[0].Reverse, m.Rows[2].Again = "shop", "unknown: x/pass"
 	var console, md bytes.Buffer
-	ConsoleMatrix(&console, m)
+	Console{W: &console}.Matrix(m)
 	MarkdownMatrix(&md, m)
-	for _, want := range []string{"shop/typo       0  killed: x/fail (refused)", "WRONG: survived: x/blocked (gone)", "shop            0  green: - (recorded twice; the first time unknown: x/pass)", "no mutant is for: x/pass, x/blocked", "2 passed, 1 failed"} {
+	for _, want := range []string{"shop/typo       0  killed: x/fail (refused)", "WRONG: survived: x/blocked (gone)", "shop            0  green: - (recorded twice; the first time unknown: x/pass)", "checks without a mutant: x/pass, x/blocked", "2 passed, 1 failed"} {
 		if !strings.Contains(console.String(), want) {
 			t.Errorf("%q is not in\n%s", want, console.String())
 		}
+	}
+	if !strings.HasSuffix(console.String(), "\n2 passed, 1 failed, 0 skipped\nshop/pipe|d: survived: x/blocked (gone)\n") {
+		t.Errorf("the last line does not say what is wrong:\n%s", console.String())
 	}
 	// The grid: the name of the one check that hurts stands upright above its column.
 	if !strings.Contains(console.String(), "             x\n             /\n             f\n") || !strings.Contains(console.String(), "shop/typo    X\n") {

@@ -7,26 +7,25 @@ import (
 	"time"
 )
 
-// Lease is how long faults outlast the last word of whoever wants them, and RenewFaults how often that word is to be
-// given: two renewals may be lost.
+// Lease is how long faults stay in place after their last renewal. RenewFaults is the interval of renewals: two of them
+// may be lost.
 const (
 	Lease       = 15 * time.Second
 	RenewFaults = 3 * time.Second
 )
 
-// The kinds of faults. All of them lose packets without a word, as a policy's rule does: no reset and no error tells
-// anybody.
+// The kinds of faults. All of them drop packets silently, as a NetworkPolicy does: nobody gets a reset or an error.
 const (
-	DropIn  = "drop-in"  // what comes to the pod for a TCP port; over loopback it is let through, so that the pod can still be asked
-	DropOwn = "drop-own" // what comes to a TCP port over loopback only
-	DropDNS = "drop-dns" // what leaves the pod for port 53: it dies one hop further on
-	Cut     = "cut"      // what the pod and the peer say to each other, both ways
+	DropIn  = "drop-in"  // packets to a TCP port of the pod, except over loopback, so that the pod's own view can still be read
+	DropOwn = "drop-own" // packets to a TCP port of the pod over loopback only
+	DropDNS = "drop-dns" // packets from the pod to port 53: the first router drops them
+	Cut     = "cut"      // packets between the pod and the peer, in both directions
 )
 
-// Faults are all the faults that a holder wants now. They replace those it wanted before; no rule at all ends them.
+// Faults are all faults of a holder. They replace its earlier faults; an empty list removes them.
 type Faults struct {
-	Holder string        `json:"holder"`          // two holders do not touch each other's
-	Lease  time.Duration `json:"lease,omitempty"` // without renewal, ns; 0 for [Lease], which is the longest, too
+	Holder string        `json:"holder"`          // faults of different holders are independent
+	Lease  time.Duration `json:"lease,omitempty"` // how long they stay without renewal, ns; 0 for [Lease], the maximum
 	Rules  []Rule        `json:"rules"`
 }
 
@@ -35,11 +34,11 @@ type Rule struct {
 	Pod  string `json:"pod"` // UID
 	IP   string `json:"ip"`  // the pod's own address
 	Do   string `json:"do"`
-	Port int    `json:"port,omitempty"` // of a drop-in or drop-own; of a cut the peer's port that is dialled to see that it bites
+	Port int    `json:"port,omitempty"` // of a drop-in or drop-own; of a cut the peer's port that is dialled to test it
 	Peer string `json:"peer,omitempty"` // of a cut: the other address
 }
 
-// String is the rule for people.
+// String describes the rule in messages.
 func (r Rule) String() string {
 	switch r.Do {
 	case DropDNS:
@@ -50,23 +49,24 @@ func (r Rule) String() string {
 	return fmt.Sprintf("%s of %s port %d", r.Do, r.IP, r.Port)
 }
 
-// Bite is what became of a rule. It bites when the dial that it must stop was answered before it and is not after it.
-type Bite struct {
-	Rule    Rule   `json:"rule"`
-	Bites   bool   `json:"bites"`
-	Since   int64  `json:"since,omitempty"` // CLOCK_BOOTTIME at which it was in place, ns
-	Message string `json:"message"`         // what the dials came to, or why the rule is not in place
+// RuleStatus is the result of a rule. The rule is effective if the dial that it must block got an answer before it was
+// in place, and gets none afterwards.
+type RuleStatus struct {
+	Rule      Rule   `json:"rule"`
+	Effective bool   `json:"bites"`
+	Since     int64  `json:"since,omitempty"` // CLOCK_BOOTTIME at which it was in place, ns
+	Message   string `json:"message"`         // the results of the dials, or why the rule is not in place
 }
 
-// Check refuses what could do more than lose the packets of pods.
+// Check returns an error for faults that could do more than drop packets of pods.
 func (f Faults) Check() error {
 	switch {
 	case f.Holder == "" || len(f.Holder) > 253:
-		return errors.New("a holder needs a name")
+		return errors.New("the holder's name is empty or longer than 253 characters")
 	case f.Lease < 0 || f.Lease > Lease:
-		return fmt.Errorf("a lease of %s: at most %s", f.Lease, Lease)
+		return fmt.Errorf("lease %s is out of range (at most %s)", f.Lease, Lease)
 	case len(f.Rules) > 500:
-		return errors.New("more rules than a node's pods can need")
+		return fmt.Errorf("too many rules (%d, limit 500)", len(f.Rules))
 	}
 	for _, r := range f.Rules {
 		if err := r.check(); err != nil {
@@ -77,36 +77,36 @@ func (f Faults) Check() error {
 }
 
 func (r Rule) check() error {
-	if !uid.MatchString(r.Pod) {
-		return errors.New("a pod's uid is none")
+	if !uidPattern.MatchString(r.Pod) {
+		return errors.New("the uid of a pod is not valid")
 	}
-	if err := ipv4(r.IP); err != nil {
+	if err := checkIPv4(r.IP); err != nil {
 		return err
 	}
 	port := r.Port > 0 && r.Port < 65536
 	switch r.Do {
 	case DropIn, DropOwn:
 		if !port || r.Peer != "" {
-			return fmt.Errorf("%s needs a port and no peer", r.Do)
+			return fmt.Errorf("fault %s needs a port and no peer", r.Do)
 		}
 	case DropDNS:
 		if r.Port != 0 || r.Peer != "" {
-			return errors.New("drop-dns takes neither port nor peer")
+			return errors.New("fault drop-dns takes neither port nor peer")
 		}
 	case Cut:
 		if !port {
-			return errors.New("cut needs a port of the peer to dial")
+			return errors.New("fault cut needs a port of the peer to dial")
 		}
-		return ipv4(r.Peer)
+		return checkIPv4(r.Peer)
 	default:
-		return errors.New("there is no such fault")
+		return errors.New("unknown kind of fault")
 	}
 	return nil
 }
 
-func ipv4(s string) error {
+func checkIPv4(s string) error {
 	if a, err := netip.ParseAddr(s); err != nil || !a.Is4() {
-		return errors.New("faults are for literal IPv4 addresses")
+		return errors.New("the address of a fault must be a literal IPv4 address")
 	}
 	return nil
 }

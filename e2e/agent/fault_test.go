@@ -8,7 +8,7 @@ import (
 	"meshproof.dev/meshproof/e2e/agent"
 )
 
-func TestFaultsThatAreRefused(t *testing.T) {
+func TestInvalidFaultsAreRejected(t *testing.T) {
 	const uid = "11111111-2222-3333-4444-555555555555"
 	good := agent.Rule{Pod: uid, IP: "10.0.0.1", Do: agent.DropIn, Port: 10000}
 	with := func(change func(*agent.Rule)) agent.Faults {
@@ -25,15 +25,15 @@ func TestFaultsThatAreRefused(t *testing.T) {
 		"IPv6":                with(func(r *agent.Rule) { r.IP = "fd00::1" }),
 		"no port":             with(func(r *agent.Rule) { r.Port = 0 }),
 		"a port too high":     with(func(r *agent.Rule) { r.Port = 65536 }),
-		"a peer too many":     with(func(r *agent.Rule) { r.Peer = "10.0.0.2" }),
-		"a kind there is not": with(func(r *agent.Rule) { r.Do = "drop-all" }),
+		"a peer not allowed":  with(func(r *agent.Rule) { r.Peer = "10.0.0.2" }),
+		"an unknown kind":     with(func(r *agent.Rule) { r.Do = "drop-all" }),
 		"a cut without peer":  with(func(r *agent.Rule) { r.Do = agent.Cut }),
 		"a cut without port":  with(func(r *agent.Rule) { r.Do, r.Port, r.Peer = agent.Cut, 0, "10.0.0.2" }),
 		"DNS with a port":     with(func(r *agent.Rule) { r.Do = agent.DropDNS }),
 		"too many":            {Holder: "h", Rules: make([]agent.Rule, 501)},
 	} {
 		if f.Check() == nil {
-			t.Errorf("%s is taken: %+v", name, f)
+			t.Errorf("%s is accepted: %+v", name, f)
 		}
 	}
 	for _, r := range []agent.Rule{

@@ -26,7 +26,7 @@ func TestCheck(t *testing.T) {
 		"an empty UID":      {func(p *Plan) { p.Pods[0].UID = "" }, "uid"},
 		"a pod twice":       {func(p *Plan) { p.Pods = append(p.Pods, p.Pods[0]) }, "twice"},
 		"a port":            {func(p *Plan) { p.DistPort = 65536 }, "65536"},
-		"a port of a node":  {func(p *Plan) { p.Ways = map[string]Way{uid: {Port: 70000}} }, "70000"},
+		"a port of a node":  {func(p *Plan) { p.Transports = map[string]Transport{uid: {Port: 70000}} }, "70000"},
 		"a negative port":   {func(p *Plan) { p.EPMDPort = -1 }, "-1"},
 		"a long cookie":     {func(p *Plan) { p.Cookie = make([]byte, 256) }, "cookie"},
 		"a long name":       {func(p *Plan) { p.DNSName = strings.Repeat("a", 255) }, "DNS name"},
@@ -46,7 +46,7 @@ func TestCheck(t *testing.T) {
 			t.Errorf("%s: %v, want %q", name, err, c.says)
 		}
 		if err != nil && strings.Contains(err.Error(), "SECRETCOOKIE") {
-			t.Errorf("%s: the error holds the cookie", name)
+			t.Errorf("%s: the error contains the cookie", name)
 		}
 	}
 }
@@ -71,8 +71,8 @@ func TestResolve(t *testing.T) {
 	}
 }
 
-// An identity that is none is refused, and the refusal does not hold it. Over what a node is spoken to is known from its command
-// line, or else from whether there is an identity.
+// An invalid identity is rejected, and the error does not contain it. Whether a node uses TLS is known from its command
+// line; without one it depends on whether the plan has an identity.
 func TestIdentity(t *testing.T) {
 	p := Plan{Identity: &Identity{Certificate: []byte("SECRETPEM"), Key: []byte("SECRETPEM")}}
 	if err := p.Check(); err == nil || strings.Contains(err.Error(), "SECRET") {
@@ -82,17 +82,17 @@ func TestIdentity(t *testing.T) {
 	if err := p.Check(); err == nil || !strings.Contains(err.Error(), "more than") {
 		t.Errorf("%v", err)
 	}
-	p.Ways = map[string]Way{"plain": {}, "tls": {TLS: true}}
+	p.Transports = map[string]Transport{"plain": {}, "tls": {TLS: true}}
 	for uid, want := range map[string]bool{"plain": false, "tls": true, "unknown": true} {
 		if p.SpeaksTLS(uid) != want {
 			t.Errorf("%s: not %v", uid, want)
 		}
 	}
 	if p.Identity = nil; p.SpeaksTLS("unknown") || !p.SpeaksTLS("tls") {
-		t.Error("without an identity")
+		t.Error("without an identity only a node that is known to use TLS uses it")
 	}
-	p.DistPort, p.Ways["fixed"] = 10000, Way{Port: 10001}
+	p.DistPort, p.Transports["fixed"] = 10000, Transport{Port: 10001}
 	if p.PortOf("tls") != 10000 || p.PortOf("unknown") != 10000 || p.PortOf("fixed") != 10001 {
-		t.Error("the ports are others")
+		t.Error("PortOf returns another port")
 	}
 }

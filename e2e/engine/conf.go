@@ -12,10 +12,10 @@ import (
 	"time"
 )
 
-// containersConf is what podman needs on a nested or hardened host (containers.conf(5)):
-//   - its default limits lie above what such a host grants, and setting them fails;
-//   - its default of 2048 processes per container kills a node that holds 50 BEAM pods;
-//   - crun refuses cgroup v1 and v2 mounted side by side, runc does not.
+// containersConf has the settings that podman needs on a nested or hardened host (containers.conf(5)):
+//   - podman's default limits are higher than such a host allows, and setting them fails;
+//   - podman's default of 2048 processes per container kills a node with 50 BEAM pods;
+//   - crun refuses a host with cgroup v1 and v2 mounted side by side, runc does not.
 const containersConf = `[containers]
 default_ulimits = ["nofile=20000:20000", "nproc=20000:20000"]
 pids_limit = 0
@@ -38,7 +38,7 @@ func writeContainersConf(stateDir string) (string, error) {
 	return path, writeFile(path, []byte(containersConf))
 }
 
-// writeFile replaces path in one step, so that no reader sees half of it.
+// writeFile replaces path atomically.
 func writeFile(path string, data []byte) error {
 	tmp := fmt.Sprintf("%s.%d", path, os.Getpid())
 	if err := os.WriteFile(tmp, data, 0o600); err != nil {
@@ -47,8 +47,8 @@ func writeFile(path string, data []byte) error {
 	return os.Rename(tmp, path)
 }
 
-// memory is the choice of an earlier run. It holds what would make the choice doubtful when it changes: the
-// boot, the command's file, the configuration.
+// memory is the engine that an earlier run found. Its fingerprint changes with anything that could make that
+// engine fail now: a reboot, another binary, another configuration.
 type memory struct {
 	Name, Version string
 	Env           []string
@@ -57,7 +57,7 @@ type memory struct {
 
 func memoryPath(stateDir string) string { return filepath.Join(stateDir, "engine.json") }
 
-// fingerprint is empty when it cannot be told, and then nothing is remembered.
+// fingerprint is "" if it cannot be read; then no engine is remembered.
 func fingerprint(name string) string {
 	path, err := exec.LookPath(name)
 	if err != nil {
@@ -67,7 +67,7 @@ func fingerprint(name string) string {
 	if err != nil {
 		return ""
 	}
-	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id") // on other systems: no boot in it
+	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id") // Linux only
 	if err != nil {
 		boot = nil
 	}
@@ -77,7 +77,8 @@ func fingerprint(name string) string {
 	}, "|")
 }
 
-// privileges are those that this process and what it starts can ever have: a choice made with more of them does not hold.
+// privileges is the capability bounding set of this process and its children. An engine that worked with more
+// capabilities may fail with fewer.
 func privileges() string {
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {
@@ -100,10 +101,10 @@ func remember(stateDir string, e *Engine) {
 	if err != nil {
 		return
 	}
-	_ = writeFile(memoryPath(stateDir), b) // without it the next run only takes a second longer
+	_ = writeFile(memoryPath(stateDir), b) // without this file the next run takes a second longer
 }
 
-// recall returns the remembered engine if nothing it depends on has changed and it answers; else nil.
+// recall returns the remembered engine if its fingerprint is the same and it answers; else nil.
 func recall(ctx context.Context, o Options) *Engine {
 	b, err := os.ReadFile(memoryPath(o.StateDir))
 	if err != nil {

@@ -1,11 +1,10 @@
-// Package engine finds a container engine (docker or podman) that can do what the harness asks of it, and runs
-// its commands.
+// Package engine finds a container engine (docker or podman) that can run the harness's containers, and runs its
+// commands.
 //
-// In: options of the caller, the machine as it is. Out: an Engine that has run a privileged container on this
-// machine, or an error of code 69 that lists what was tried, what was seen and what to do. Nothing on the
-// machine is reconfigured: what podman needs beside its own defaults lies in a file of ours in the state
-// directory and reaches it through the environment (CONTAINERS_CONF). Packages are installed only when the
-// caller allows it, and are named before.
+// In: the caller's options. Out: an Engine that has run a privileged container on this machine, or an error with
+// exit code 69 that lists each attempt, its error and a remedy. The configuration of the machine is not changed:
+// podman's extra settings are in a file in the state directory, which podman finds through the environment
+// variable CONTAINERS_CONF. Packages are installed only when the caller allows it, and are logged first.
 package engine
 
 import (
@@ -21,33 +20,33 @@ import (
 	"time"
 )
 
-// The names an Engine may have; they are also the commands that kind runs for its providers.
+// The names of engines. They are also the commands that kind's providers run.
 const (
 	Docker = "docker"
 	Podman = "podman"
 )
 
-// Engine is a container engine that was seen to run a privileged container. It holds no connection and no
-// process; its methods may be called from several goroutines.
+// Engine is a container engine that has run a privileged container. It holds no connection and no process. It is
+// safe for concurrent use.
 type Engine struct {
 	name string
 	env  []string
-	// Version is what the engine's server says of itself ("4.3.1"); of podman, the binary's version.
+	// Version is the version of docker's server, or of podman's binary ("4.3.1").
 	Version string
 }
 
-// New returns an Engine without trying it. It is meant for a process that was told the engine by one that did
-// call Find, as the keeper of a cluster is. The name is Docker or Podman; env as Engine.Env returns it.
+// New returns an Engine without testing it. It is for a process whose parent has called Find, such as the keeper
+// of a cluster. name is Docker or Podman; env is the result of Engine.Env.
 func New(name string, env []string) *Engine { return &Engine{name: name, env: env} }
 
 // Name is "docker" or "podman".
 func (e *Engine) Name() string { return e.name }
 
-// Command is the command to run, looked up on PATH. kind runs its providers by the same name.
+// Command is the engine's command, found on PATH.
 func (e *Engine) Command() string { return e.name }
 
-// Env is what the engine needs beside the caller's own environment, as NAME=value, possibly nothing. Whoever
-// runs the engine by other means than this package (kind, a Makefile) must pass it on.
+// Env lists the variables that the engine needs in addition to the caller's environment, as NAME=value. It may be
+// empty. A caller that runs the engine without this package (through kind or a Makefile) must pass them on.
 func (e *Engine) Env() []string { return append([]string(nil), e.env...) }
 
 // String names the engine for a progress line: "podman 4.3.1 with CONTAINERS_CONF=/…/containers.conf".
@@ -59,11 +58,11 @@ func (e *Engine) String() string {
 	return s
 }
 
-// Cmd prepares one engine command that ends with ctx, with the engine's environment set. Callers that need
-// stdin or a live stdout use it; all others use Run or Output.
+// Cmd prepares an engine command with the engine's environment. It is for callers that need stdin or a live
+// stdout; all others use Run or Output.
 //
-// The command is asked to end (SIGTERM) and given five seconds before it is killed, so that the engine can
-// finish what it holds a lock on.
+// When ctx ends, the command gets SIGTERM, and SIGKILL five seconds later: the engine may hold a lock on its
+// store.
 func (e *Engine) Cmd(ctx context.Context, args ...string) *exec.Cmd {
 	c := exec.CommandContext(ctx, e.name, args...)
 	c.Env = append(os.Environ(), e.env...)
@@ -72,13 +71,13 @@ func (e *Engine) Cmd(ctx context.Context, args ...string) *exec.Cmd {
 	return c
 }
 
-// Run runs one engine command. The error names the command and holds the end of what it wrote.
+// Run runs one engine command. The error contains the command and the end of its stderr.
 func (e *Engine) Run(ctx context.Context, args ...string) error {
 	_, err := e.Output(ctx, args...)
 	return err
 }
 
-// Output runs one engine command and returns its stdout. The error names the command and holds the end of its
+// Output runs one engine command and returns its stdout. The error contains the command and the end of its
 // stderr.
 func (e *Engine) Output(ctx context.Context, args ...string) ([]byte, error) {
 	var out bytes.Buffer
@@ -86,8 +85,8 @@ func (e *Engine) Output(ctx context.Context, args ...string) ([]byte, error) {
 	return out.Bytes(), err
 }
 
-// Stream runs one engine command with the given stdin (nil: none) and stdout (nil: thrown away). The error is
-// as in Output.
+// Stream runs one engine command with the given stdin (nil: none) and stdout (nil: discarded). The error is as in
+// Output.
 func (e *Engine) Stream(ctx context.Context, stdin io.Reader, stdout io.Writer, args ...string) error {
 	return e.stream(ctx, stdin, stdout, args...)
 }
@@ -102,8 +101,8 @@ func (e *Engine) stream(ctx context.Context, stdin io.Reader, stdout io.Writer, 
 	return nil
 }
 
-// commandError says which command failed, how, and what it wrote last.
-func commandError(ctx context.Context, name string, args []string, err error, said string) error {
+// commandError is "COMMAND: ERROR: OUTPUT". output is the end of what the command wrote.
+func commandError(ctx context.Context, name string, args []string, err error, output string) error {
 	what := name
 	if len(args) > 0 {
 		what += " " + args[0]
@@ -114,11 +113,11 @@ func commandError(ctx context.Context, name string, args []string, err error, sa
 	if cause := context.Cause(ctx); cause != nil {
 		err = cause
 	}
-	said = strings.Join(strings.Fields(said), " ")
-	if said == "" {
+	output = strings.Join(strings.Fields(output), " ")
+	if output == "" {
 		return fmt.Errorf("%s: %w", what, err)
 	}
-	return fmt.Errorf("%s: %w: %s", what, err, said)
+	return fmt.Errorf("%s: %w: %s", what, err, output)
 }
 
 // tailWriter keeps the last bytes written to it.
@@ -137,11 +136,11 @@ func (t *tailWriter) Write(p []byte) (int, error) {
 
 func (t *tailWriter) String() string { return string(t.buf) }
 
-// isExit tells that a command ran and ended by itself with a code other than 0.
+// isExit reports whether a command ran and exited by itself with a code other than 0.
 func isExit(err error) bool {
 	var exit *exec.ExitError
 	return errors.As(err, &exit) && exit.ExitCode() > 0
 }
 
-// terminate asks a command to end and lets it finish what it is in the middle of.
+// terminate is the signal that ends a command. The command can handle it and clean up.
 const terminate = syscall.SIGTERM

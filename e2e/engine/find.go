@@ -11,37 +11,37 @@ import (
 	"meshproof.dev/meshproof/e2e/exitcode"
 )
 
-// Options say where Find may look and what it may do.
+// Options of Find.
 type Options struct {
-	// Force names the one engine to use ("docker" or "podman", the variable ENGINE of the Makefile); empty: try all.
+	// Force is the only engine to use ("docker" or "podman", the variable ENGINE of the Makefile); empty: try all.
 	Force string
-	// Install allows Find to install Packages with apt-get where no engine works, where we are root and where the
-	// machine is a Debian or Ubuntu. Without it Find only says what to install.
+	// Install allows Find to install Packages with apt-get if no engine works, this process is root and the system
+	// is Debian or Ubuntu. Without it Find only names the packages.
 	Install bool
 	// Packages are the Debian packages an engine needs (key APT_ENGINE of scripts/versions.env).
 	Packages []string
-	// StateDir is where podman's containers.conf of ours and the remembered choice lie. It is made if missing.
+	// StateDir holds our containers.conf for podman and the remembered engine. It is created if missing.
 	StateDir string
-	// Log gets one line per thing worth knowing; nil: nothing is said.
+	// Log gets one line per message; nil: no messages.
 	Log func(string)
-	// AttemptTimeout bounds one attempt; 0: 30 s. A first run after boot may take seconds, a DOCKER_HOST that
-	// does not answer would take for ever.
+	// AttemptTimeout bounds one attempt; 0: 30 s. The first container after boot may take seconds; a DOCKER_HOST
+	// that does not answer would take for ever.
 	AttemptTimeout time.Duration
 }
 
-// attempt is one thing that was tried and what came of it.
+// attempt is an engine or an installation that was tried, and its error.
 type attempt struct {
 	what string
 	err  error
 }
 
-// Find returns an engine that has run one privileged container here: docker, else podman as it is, else podman
-// with a configuration of ours, else, where allowed, podman freshly installed. The choice is made by trying and
-// not by what is on PATH: a docker client may be there with no daemon, and a docker daemon may be there that
-// cannot run a privileged container (docker 20.10 on a host whose bounding set lacks CAP_SYS_RESOURCE).
+// Find returns an engine that has run one privileged container on this machine. It tries docker, podman, podman
+// with our containers.conf, and, if allowed, podman after installing it. A command on PATH is not enough: a docker
+// client may have no daemon, and a docker daemon may be unable to run a privileged container (docker 20.10 on a
+// host whose bounding set lacks CAP_SYS_RESOURCE).
 //
-// The choice is remembered in StateDir and on the next call only checked to be alive still (some 0.1 s).
-// The error carries exit code 69 and lists every attempt; exit code 64 when Force is no engine we know.
+// The engine is remembered in StateDir. The next call only checks that it still answers (some 0.1 s).
+// The error has exit code 69 and lists every attempt, or exit code 64 if Force is an unknown engine.
 func Find(ctx context.Context, o Options) (*Engine, error) {
 	log := o.Log
 	if log == nil {
@@ -56,11 +56,11 @@ func Find(ctx context.Context, o Options) (*Engine, error) {
 		o.AttemptTimeout = 30 * time.Second
 	}
 	if err := os.MkdirAll(o.StateDir, 0o700); err != nil {
-		return nil, fmt.Errorf("state directory: %w", err)
+		return nil, fmt.Errorf("create the state directory: %w", err)
 	}
 	conf, err := writeContainersConf(o.StateDir)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("write podman's configuration: %w", err)
 	}
 	if e := recall(ctx, o); e != nil {
 		return e, nil
@@ -83,7 +83,7 @@ func Find(ctx context.Context, o Options) (*Engine, error) {
 	return e, nil
 }
 
-// tryAll tries the engines in their order. The error is set only when ctx has ended.
+// tryAll tries the engines in order. The error is set only if ctx has ended.
 func tryAll(ctx context.Context, o Options, conf string) (*Engine, []attempt, error) {
 	candidates := []*Engine{
 		New(Docker, nil),
@@ -103,14 +103,14 @@ func tryAll(ctx context.Context, o Options, conf string) (*Engine, []attempt, er
 			return nil, tried, fmt.Errorf("looking for a container engine: %w", context.Cause(ctx))
 		}
 		tried = append(tried, attempt{e.String(), err})
-		if errors.Is(err, errNotThere) && e.name == Podman {
-			break // a configuration does not bring the command
+		if errors.Is(err, errNotFound) && e.name == Podman {
+			break // our containers.conf cannot help without the command
 		}
 	}
 	return nil, tried, nil
 }
 
-// installAndTry installs the packages where that is allowed, and tries again.
+// installAndTry installs the packages if that is allowed, and tries podman again.
 func installAndTry(ctx context.Context, o Options, conf string, tried []attempt, log func(string)) (*Engine, []attempt, error) {
 	if !o.Install || len(o.Packages) == 0 || o.Force == Docker {
 		return nil, tried, nil
@@ -131,7 +131,7 @@ func installAndTry(ctx context.Context, o Options, conf string, tried []attempt,
 	o.Force = Podman
 	e, again, err := tryAll(ctx, o, conf)
 	if e != nil {
-		return e, nil, err // what failed before has been said already
+		return e, nil, err // the failed attempts have been logged already
 	}
 	for i := range again {
 		again[i].what += " after installing"
@@ -139,23 +139,23 @@ func installAndTry(ctx context.Context, o Options, conf string, tried []attempt,
 	return nil, append(tried, again...), err
 }
 
-// noEngine is the error of code 69: every attempt with what was seen and, where it is known, what to do.
+// noEngine is the error with exit code 69: every attempt with its error and, if known, a remedy.
 func noEngine(o Options, tried []attempt) error {
 	var b strings.Builder
-	b.WriteString("no container engine here can run a privileged container:")
+	b.WriteString("no container engine on this machine can run a privileged container:")
 	for _, t := range tried {
 		fmt.Fprintf(&b, "\n  %s: %v", t.what, t.err)
 		if h := hint(t.err); h != "" {
-			fmt.Fprintf(&b, "\n    what to do: %s", h)
+			fmt.Fprintf(&b, "\n    remedy: %s", h)
 		}
 	}
 	switch {
 	case len(o.Packages) == 0:
-		b.WriteString("\n  what to do: install podman or docker, or start the docker daemon")
+		b.WriteString("\n  remedy: install podman or docker, or start the docker daemon")
 	case o.Install:
-		fmt.Fprintf(&b, "\n  what to do: have these packages installed: %s", strings.Join(o.Packages, " "))
+		fmt.Fprintf(&b, "\n  remedy: install these packages: %s", strings.Join(o.Packages, " "))
 	default:
-		fmt.Fprintf(&b, "\n  what to do: have these packages installed (INSTALL=1 as root does it): %s", strings.Join(o.Packages, " "))
+		fmt.Fprintf(&b, "\n  remedy: install these packages (or run as root with INSTALL=1): %s", strings.Join(o.Packages, " "))
 	}
 	return exitcode.With(exitcode.Unavailable, errors.New(b.String()))
 }

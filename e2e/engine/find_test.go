@@ -13,7 +13,7 @@ import (
 	"meshproof.dev/meshproof/e2e/exitcode"
 )
 
-// fakes makes a PATH of shell scripts. Each script logs its arguments to calls and then does as its body says.
+// fakes sets PATH to a folder of shell scripts. Each script logs its arguments to the file calls and runs its body.
 func fakes(t *testing.T, scripts map[string]string) (calls string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -24,7 +24,7 @@ func fakes(t *testing.T, scripts map[string]string) (calls string) {
 			t.Fatal(err)
 		}
 	}
-	for _, tool := range []string{"sh", "cat", "sleep"} { // what the scripts themselves use
+	for _, tool := range []string{"sh", "cat", "sleep"} { // the scripts run these
 		if p, err := exec.LookPath(tool); err == nil {
 			if err := os.Symlink(p, filepath.Join(dir, tool)); err != nil {
 				t.Fatal(err)
@@ -80,13 +80,13 @@ func TestFindOrder(t *testing.T) {
 		{"docker without daemon", map[string]string{Docker: dockerNoDaemon, Podman: podmanFine}, "", Podman, false, nil},
 		{"docker that cannot run privileged", map[string]string{Docker: dockerNoCaps, Podman: podmanFine}, "", Podman, false, nil},
 		{"podman that needs our configuration", map[string]string{Podman: podmanNeedsConf}, "", Podman, true, nil},
-		{"docker is podman's shim", map[string]string{Docker: `echo "podman version 4.3.1"`, Podman: podmanFine}, "", Podman, false, nil},
-		{"forced past a good docker", map[string]string{Docker: dockerFine, Podman: podmanFine}, Podman, Podman, false, nil},
-		{"forced, not there", map[string]string{Podman: podmanFine}, Docker, "", false, []string{"docker: not on PATH"}},
-		{"nothing there", nil, "", "", false, []string{"docker: not on PATH", "podman: not on PATH", "podman runc"}},
+		{"docker is podman", map[string]string{Docker: `echo "podman version 4.3.1"`, Podman: podmanFine}, "", Podman, false, nil},
+		{"podman is forced although docker works", map[string]string{Docker: dockerFine, Podman: podmanFine}, Podman, Podman, false, nil},
+		{"docker is forced and missing", map[string]string{Podman: podmanFine}, Docker, "", false, []string{"docker: not on PATH"}},
+		{"no engine", nil, "", "", false, []string{"docker: not on PATH", "podman: not on PATH", "podman runc"}},
 		{"all broken", map[string]string{Docker: dockerNoDaemon, Podman: dockerNoCaps}, "", "", false,
 			[]string{"Cannot connect to the Docker daemon", "start the docker daemon", "podman info wrote"}},
-		{"container says nothing", map[string]string{Docker: strings.Replace(dockerFine, "meshproof engine probe", "hello", 1)}, "", "", false,
+		{"container writes another line", map[string]string{Docker: strings.Replace(dockerFine, "meshproof engine probe", "hello", 1)}, "", "", false,
 			[]string{`wrote "hello\n"`}},
 		{"rootless on cgroup v1", map[string]string{Podman: `echo "4.3.1 true v1 []"`}, "", "", false, []string{"rootless on a cgroup v1 host"}},
 		{"rootless without pids", map[string]string{Podman: `echo "4.3.1 true v2 [cpu memory]"`}, "", "", false, []string{"controller pids is not delegated"}},
@@ -101,7 +101,7 @@ func TestFindOrder(t *testing.T) {
 				}
 				for _, s := range c.says {
 					if !strings.Contains(err.Error(), s) {
-						t.Errorf("the error does not say %q:\n%v", s, err)
+						t.Errorf("the error lacks %q:\n%v", s, err)
 					}
 				}
 				return
@@ -123,7 +123,7 @@ func TestFindRefusesUnknownEngine(t *testing.T) {
 	}
 }
 
-// TestFindBoundsEachAttempt: an engine that never answers costs its budget, and the next one is still tried.
+// TestFindBoundsEachAttempt: an engine that never answers takes its own timeout only; the next engine is tried.
 func TestFindBoundsEachAttempt(t *testing.T) {
 	fakes(t, map[string]string{Docker: `[ "$1" = --version ] || exec sleep 60`, Podman: podmanFine})
 	var said []string
@@ -136,7 +136,7 @@ func TestFindBoundsEachAttempt(t *testing.T) {
 		t.Errorf("took %s", d)
 	}
 	if all := strings.Join(said, "\n"); !strings.Contains(all, "docker cannot be used: docker version: no answer within 300ms") {
-		t.Errorf("what docker did was not said:\n%s", all)
+		t.Errorf("docker's error was not logged:\n%s", all)
 	}
 }
 
@@ -149,7 +149,7 @@ func TestFindEndsWithItsContext(t *testing.T) {
 	}
 }
 
-// TestFindRemembers: the second call runs no container, and a changed command is tried anew.
+// TestFindRemembers: the second call runs no container, and a changed binary is tested again.
 func TestFindRemembers(t *testing.T) {
 	calls := fakes(t, map[string]string{Podman: podmanNeedsConf})
 	state := t.TempDir()
@@ -170,21 +170,21 @@ func TestFindRemembers(t *testing.T) {
 		t.Fatalf("second Find = %v, %v; first %v", second, err, first)
 	}
 	if runs() != before {
-		t.Error("the second call ran a container again")
+		t.Error("the second call ran a container")
 	}
 	podman := filepath.Join(filepath.Dir(calls), Podman)
 	if err := os.Chtimes(podman, time.Now(), time.Now().Add(-time.Hour)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := Find(context.Background(), Options{StateDir: state}); err != nil || runs() == before {
-		t.Errorf("a changed podman was not tried again (%v)", err)
+		t.Errorf("a changed podman binary was not tested again (%v)", err)
 	}
 }
 
-// TestInstall: packages are named before, the lists are updated when the first install fails, podman is tried again.
+// TestInstall: packages are logged first, the lists are updated when the first install fails, podman is tried again.
 func TestInstall(t *testing.T) {
 	if cannotInstall() != "" {
-		t.Skip("wants root on Debian: " + cannotInstall())
+		t.Skip("needs root on Debian: " + cannotInstall())
 	}
 	calls := fakes(t, nil)
 	dir := filepath.Dir(calls)
@@ -197,7 +197,7 @@ func TestInstall(t *testing.T) {
 	var said []string
 	o := Options{StateDir: t.TempDir(), Packages: []string{"podman", "iptables"}, Log: func(s string) { said = append(said, s) }}
 	if _, err := Find(context.Background(), o); err == nil {
-		t.Fatal("installed without being allowed to")
+		t.Fatal("packages were installed although Install was false")
 	}
 	o.Install = true
 	e, err := Find(context.Background(), o)
@@ -205,7 +205,7 @@ func TestInstall(t *testing.T) {
 		t.Fatalf("Find = %v, %v", e, err)
 	}
 	if all := strings.Join(said, "\n"); !strings.Contains(all, "installing with apt-get: podman iptables") {
-		t.Errorf("the packages were not named:\n%s", all)
+		t.Errorf("the packages were not logged:\n%s", all)
 	}
 }
 
@@ -232,7 +232,7 @@ func TestIsDebian(t *testing.T) {
 	}
 }
 
-// TestProbeRuns runs the hand-made program where the machine can: it must say its line and end with 0.
+// TestProbeRuns runs the hand-written program: it must print its line and exit with code 0.
 func TestProbeRuns(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("the probe is a Linux program")
@@ -251,7 +251,7 @@ func TestProbeRuns(t *testing.T) {
 	}
 }
 
-func TestHasImageTellsAbsentFromBroken(t *testing.T) {
+func TestHasImageDistinguishesMissingImageFromError(t *testing.T) {
 	fakes(t, map[string]string{Podman: `case "$5" in
 there) echo 0acbae2b8af3;;
 absent) echo "Error: inspecting object: absent: image not known" >&2; exit 125;;

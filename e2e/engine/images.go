@@ -9,10 +9,9 @@ import (
 	"strings"
 )
 
-// HasImage reports whether the engine's own store has the image, and its id there ("sha256:…"). For podman and
-// for docker's classic store the id is the digest of the image's configuration, which is also what containerd's
-// CRI calls the image id; with docker's containerd store it is the digest of a manifest. An image that is not
-// there is no error.
+// HasImage reports whether the engine's store has the image, and its id there ("sha256:…"). For podman and docker's
+// classic store the id is the digest of the image's configuration, which is also the image id in containerd's CRI;
+// for docker's containerd store it is the digest of a manifest. A missing image is not an error.
 func (e *Engine) HasImage(ctx context.Context, ref string) (id string, ok bool, err error) {
 	out, err := e.Output(ctx, "image", "inspect", "--format", "{{.Id}}", ref)
 	if err != nil {
@@ -23,13 +22,13 @@ func (e *Engine) HasImage(ctx context.Context, ref string) (id string, ok bool, 
 	}
 	id = strings.TrimSpace(string(out))
 	if id != "" && !strings.Contains(id, ":") {
-		id = "sha256:" + id // podman writes the bare digest
+		id = "sha256:" + id // podman prints the digest without its prefix
 	}
 	return id, id != "", nil
 }
 
-// notFound knows how the engines say that an image is not in their store: docker "No such image", podman 3 to 5
-// "image not known" and "no such image", "unable to find a name and tag match" for a short name.
+// notFound reports whether the engine's error means that the image is not in its store: docker "No such image",
+// podman 3 to 5 "image not known" and "no such image", "unable to find a name and tag match" for a short name.
 func notFound(err error) bool {
 	s := strings.ToLower(err.Error())
 	for _, p := range []string{"no such image", "image not known", "unable to find", "no such object"} {
@@ -47,11 +46,11 @@ func (e *Engine) Load(ctx context.Context, archive io.Reader) error {
 
 // Save writes the images named by refs as one docker archive.
 //
-// podman gives the names of all images to one of them unless --multi-image-archive is set (seen with podman
-// 4.3: a cluster made from such an archive dies with "invalid empty entrypoint").
+// Without --multi-image-archive podman gives the names of all images to one of them (measured with podman 4.3: a
+// cluster made from such an archive dies with "invalid empty entrypoint").
 func (e *Engine) Save(ctx context.Context, w io.Writer, refs ...string) error {
 	if len(refs) == 0 {
-		return errors.New("save: no image named")
+		return errors.New("save images: no image given")
 	}
 	args := []string{"save"}
 	if e.name == Podman {
@@ -63,7 +62,7 @@ func (e *Engine) Save(ctx context.Context, w io.Writer, refs ...string) error {
 	return e.stream(ctx, nil, w, append(args, refs...)...)
 }
 
-// Pull fetches an image from its registry into the engine's store.
+// Pull pulls an image into the engine's store.
 func (e *Engine) Pull(ctx context.Context, ref string) error {
 	return e.Run(ctx, "pull", "--quiet", ref)
 }
@@ -72,14 +71,14 @@ func (e *Engine) Pull(ctx context.Context, ref string) error {
 type BuildOptions struct {
 	Dir        string            // the build context
 	Dockerfile string            // its path; empty: Dockerfile in Dir
-	Tag        string            // the name the image gets
+	Tag        string            // the image's name
 	Args       map[string]string // build arguments
-	Output     io.Writer         // gets the build's output as it comes; nil: thrown away, the error has its end
-	Extra      []string          // further flags, e.g. --pull=never
+	Output     io.Writer         // gets the live output of the build; nil: discarded, but the error has its end
+	Extra      []string          // more flags, e.g. --pull=never
 }
 
-// Build makes an image from a Dockerfile. The error holds the end of the build's output: an image that does not
-// build is the fault of whoever wrote it, so the caller gives the error its exit code.
+// Build builds an image from a Dockerfile. The error contains the end of the build's output. The caller sets the
+// error's exit code, because it knows whose Dockerfile it is.
 func (e *Engine) Build(ctx context.Context, o BuildOptions) error {
 	args := []string{"build", "--tag", o.Tag}
 	if o.Dockerfile != "" {
@@ -100,7 +99,7 @@ func (e *Engine) Build(ctx context.Context, o BuildOptions) error {
 	if o.Output != nil {
 		c.Stdout = io.MultiWriter(o.Output, tail)
 	}
-	c.Stderr = c.Stdout // the same writer: os/exec then writes to it from one goroutine only
+	c.Stderr = c.Stdout // with the same writer os/exec writes from one goroutine only
 	if err := c.Run(); err != nil {
 		return commandError(ctx, e.name, args[:1], err, tail.String())
 	}

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// cannotInstall says why packages cannot be installed here; empty when they can.
+// cannotInstall is the reason why packages cannot be installed on this machine, or "".
 func cannotInstall() string {
 	if os.Geteuid() != 0 {
 		return "not root, so nothing was installed"
@@ -22,12 +22,12 @@ func cannotInstall() string {
 		return "no /etc/os-release, so nothing was installed"
 	}
 	if !isDebian(string(b)) {
-		return "neither Debian nor Ubuntu by /etc/os-release, so nothing was installed"
+		return "/etc/os-release names neither Debian nor Ubuntu, so nothing was installed"
 	}
 	return ""
 }
 
-// isDebian reads os-release(5): ID or one of ID_LIKE.
+// isDebian reports whether ID or ID_LIKE of os-release(5) is Debian or Ubuntu.
 func isDebian(osRelease string) bool {
 	for _, line := range strings.Split(osRelease, "\n") {
 		key, val, ok := strings.Cut(line, "=")
@@ -43,10 +43,10 @@ func isDebian(osRelease string) bool {
 	return false
 }
 
-// aptInstall installs without questions; another apt that runs is waited for. If the packages are not known, the
-// lists are brought up to date first.
+// aptInstall installs packages without asking questions. It waits for another running apt. If the installation
+// fails, it updates the package lists and tries once more.
 func aptInstall(ctx context.Context, packages []string) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, 10*time.Minute, fmt.Errorf("apt-get did not end within 10m0s"))
+	ctx, cancel := context.WithTimeoutCause(ctx, 10*time.Minute, fmt.Errorf("apt-get did not finish within 10m0s"))
 	defer cancel()
 	args := append([]string{"install", "-y", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=120"}, packages...)
 	if apt(ctx, args...) == nil {
@@ -61,7 +61,7 @@ func aptInstall(ctx context.Context, packages []string) error {
 func apt(ctx context.Context, args ...string) error {
 	c := exec.CommandContext(ctx, "apt-get", args...)
 	c.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive", "LC_ALL=C")
-	c.Cancel = func() error { return c.Process.Signal(terminate) } // dpkg must not be killed half-way
+	c.Cancel = func() error { return c.Process.Signal(terminate) } // killing dpkg would leave packages half-installed
 	c.WaitDelay = 30 * time.Second
 	tail := &tailWriter{limit: 1024}
 	c.Stdout, c.Stderr = tail, tail

@@ -17,7 +17,7 @@ import (
 
 const (
 	probeImage = "localhost/meshproof/engine-probe:1"
-	// probeSays is what the probe writes: an engine that ends well without it has run something else.
+	// probeSays is the probe's output. An engine that exits with code 0 and does not print it ran something else.
 	probeSays = "meshproof engine probe\n"
 )
 
@@ -56,12 +56,12 @@ var probeCode = map[string]struct {
 	}},
 }
 
-// probeELF is a static Linux program of some 170 bytes, so that an engine can be tried on a machine that can
-// pull nothing and has no compiler. Only the architectures are known that kind makes nodes for.
+// probeELF is a static Linux program of some 170 bytes. So an engine can be tested on a machine that has no
+// registry and no compiler. It exists for the architectures of kind's node images.
 func probeELF(arch string) ([]byte, error) {
 	p, ok := probeCode[arch]
 	if !ok {
-		return nil, fmt.Errorf("no probe program for architecture %s (known: amd64, arm64)", arch)
+		return nil, fmt.Errorf("no probe program for architecture %s (supported: amd64, arm64)", arch)
 	}
 	const base, headers = 0x400000, 64 + 56
 	body := append(p.code(len(probeSays)), probeSays...)
@@ -86,7 +86,7 @@ func probeELF(arch string) ([]byte, error) {
 	return append(b, body...), nil
 }
 
-// writeProbeArchive writes a docker archive with one image: nothing but the probe.
+// writeProbeArchive writes a docker archive with one image that contains only the probe.
 func writeProbeArchive(w io.Writer) error {
 	program, err := probeELF(runtime.GOARCH)
 	if err != nil {

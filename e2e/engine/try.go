@@ -11,14 +11,14 @@ import (
 	"time"
 )
 
-// errNotThere means that the engine's command is not on PATH.
-var errNotThere = errors.New("not on PATH")
+// errNotFound means that the engine's command is not on PATH.
+var errNotFound = errors.New("not on PATH")
 
-// try runs one privileged container, with the flags that kind gives its nodes and that engines have been seen to
-// refuse, on the engine's default network, and removes what it made. It sets e.Version.
+// try runs one privileged container on the engine's default network and removes it. The container has those flags
+// of kind's nodes that some engines refuse. It sets e.Version.
 func try(ctx context.Context, e *Engine, budget time.Duration) error {
 	if _, err := exec.LookPath(e.name); err != nil {
-		return errNotThere
+		return errNotFound
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, budget, fmt.Errorf("no answer within %s", budget))
 	defer cancel()
@@ -27,7 +27,7 @@ func try(ctx context.Context, e *Engine, budget time.Duration) error {
 	}
 	var archive bytes.Buffer
 	if err := writeProbeArchive(&archive); err != nil {
-		return fmt.Errorf("make the probe image: %w", err)
+		return fmt.Errorf("build the probe image: %w", err)
 	}
 	if err := e.Load(ctx, &archive); err != nil {
 		return err
@@ -39,21 +39,21 @@ func try(ctx context.Context, e *Engine, budget time.Duration) error {
 		return err
 	}
 	if !strings.Contains(string(out), strings.TrimSpace(probeSays)) {
-		return fmt.Errorf("%s run ended well, but the container wrote %q instead of %q", e.name, firstBytes(out, 80), probeSays)
+		return fmt.Errorf("%s run exited with code 0, but the container wrote %q instead of %q", e.name, firstBytes(out, 80), probeSays)
 	}
 	return nil
 }
 
-// removeProbe removes the image, and the container if a broken or cancelled run has left it. The clean-up has
-// its own budget because the attempt's may be spent.
+// removeProbe removes the image, and the container if it is still there. It has its own timeout because that of
+// the attempt may be over.
 func removeProbe(ctx context.Context, e *Engine, container string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
-	_ = e.Run(ctx, "rm", "--force", container) // it is not there after a good run
+	_ = e.Run(ctx, "rm", "--force", container) // after a successful run it does not exist
 	_ = e.Run(ctx, "rmi", "--force", probeImage)
 }
 
-// alive asks the engine for its version and for what kind refuses to work with, without making anything.
+// alive asks the engine for its version and checks kind's conditions. It creates nothing.
 func alive(ctx context.Context, e *Engine) error {
 	if e.name == Docker {
 		return dockerAlive(ctx, e)
@@ -65,26 +65,26 @@ func alive(ctx context.Context, e *Engine) error {
 	}
 	f := strings.Fields(string(out))
 	if len(f) < 3 {
-		return fmt.Errorf("podman info wrote %q", firstBytes(out, 80))
+		return fmt.Errorf("podman info wrote %q, expected version, rootless, cgroup version and controllers", firstBytes(out, 80))
 	}
 	e.Version = f[0]
-	// kind's own conditions (its validateProvider): a rootless node needs cgroup v2 with these three delegated.
+	// kind's conditions (its validateProvider): a rootless node needs cgroup v2 with these three controllers delegated.
 	if f[1] == "true" {
 		if f[2] != "v2" {
-			return errors.New("podman is rootless on a cgroup v1 host, and kind's nodes need cgroup v2 for that")
+			return errors.New("podman is rootless on a cgroup v1 host; rootless kind nodes need cgroup v2")
 		}
 		controllers := strings.Trim(strings.Join(f[3:], " "), "[]")
 		for _, c := range []string{"cpu", "memory", "pids"} {
 			if !strings.Contains(" "+controllers+" ", " "+c+" ") {
-				return fmt.Errorf("podman is rootless and the cgroup controller %s is not delegated to it (has: %s)", c, controllers)
+				return fmt.Errorf("podman is rootless and the cgroup controller %s is not delegated to it (delegated: %s)", c, controllers)
 			}
 		}
 	}
 	return nil
 }
 
-// stillAlive is alive for an engine that passed it before: podman's own version is asked for in a fifth of the
-// time its store needs.
+// stillAlive is for an engine that has passed alive before. podman version takes a fifth of the time of podman
+// info, which reads the store.
 func stillAlive(ctx context.Context, e *Engine) error {
 	if e.name == Docker {
 		return dockerAlive(ctx, e)
@@ -95,9 +95,9 @@ func stillAlive(ctx context.Context, e *Engine) error {
 }
 
 func dockerAlive(ctx context.Context, e *Engine) error {
-	// podman-docker installs a command "docker" that is podman; kind's docker provider does not work with it.
+	// The package podman-docker installs podman as "docker". kind's docker provider does not work with it.
 	if out, err := e.Output(ctx, "--version"); err == nil && strings.Contains(strings.ToLower(string(out)), "podman") {
-		return fmt.Errorf("the command docker is podman's (%s)", strings.TrimSpace(firstBytes(out, 80)))
+		return fmt.Errorf("the command docker is podman (%s)", strings.TrimSpace(firstBytes(out, 80)))
 	}
 	out, err := e.Output(ctx, "version", "--format", "{{.Server.Version}}")
 	if err != nil {
@@ -105,7 +105,7 @@ func dockerAlive(ctx context.Context, e *Engine) error {
 	}
 	e.Version = strings.TrimSpace(string(out))
 	if e.Version == "" {
-		return errors.New("docker version names no server version")
+		return errors.New("docker version printed no server version")
 	}
 	return nil
 }
@@ -117,19 +117,19 @@ func firstBytes(b []byte, n int) string {
 	return string(b)
 }
 
-// hint is what to do about an error that has been seen before; empty when it has not.
+// hint is the remedy for a known error, or "".
 func hint(err error) string {
-	for _, h := range []struct{ seen, do string }{
+	for _, h := range []struct{ message, remedy string }{
 		{"Cannot connect to the Docker daemon", "start the docker daemon, or set DOCKER_HOST to one that runs"},
 		{"permission denied while trying to connect", "run as root or as a member of the group docker"},
-		{"unable to apply caps", "this host's bounding set lacks a capability that docker asks for; install podman, which does not ask for it"},
-		{"netavark: No such file", "install iptables: podman's network program calls it"},
+		{"unable to apply caps", "this host's bounding set lacks a capability that docker requests; install podman, which does not request it"},
+		{"netavark: No such file", "install iptables, which podman's network program calls"},
 		{"failed to find plugin", "install containernetworking-plugins"},
 		{"rootless", "run as root, or see https://kind.sigs.k8s.io/docs/user/rootless/"},
-		{"rlimit", "the engine asks for higher limits than this host grants; CONTAINERS_CONF with default_ulimits, or podman"},
+		{"rlimit", "the engine requests higher limits than this host allows; set lower default_ulimits in the file that CONTAINERS_CONF names, or use podman"},
 	} {
-		if strings.Contains(err.Error(), h.seen) {
-			return h.do
+		if strings.Contains(err.Error(), h.message) {
+			return h.remedy
 		}
 	}
 	return ""

@@ -1,24 +1,24 @@
-// Package exitcode gives errors the exit code they end a run with, so that the place that knows why
-// something failed says whose fault it is and every outer layer only passes the error on.
+// Package exitcode attaches the exit code of a run to an error. The code is set where the cause is known; outer
+// layers only pass the error on.
 //
-// In: errors. Out: the same errors, carrying a code. It imports nothing of ours.
+// In: errors. Out: the same errors with a code. It imports nothing of ours.
 package exitcode
 
 import "errors"
 
-// The exit codes of meshproof's binaries. When several apply the order of precedence is
-// Interrupted, Fail, Internal, Unknown, OK; Usage and Unavailable are decided before anything is made.
+// The exit codes of meshproof's binaries. If several apply, the order of precedence is Interrupted, Fail, Internal,
+// Unknown, OK. Usage and Unavailable are decided before anything is created.
 const (
 	OK          = 0   // every check that applies passed
 	Fail        = 1   // at least one required or latent check failed: the app or its configuration is at fault
-	Unknown     = 2   // nothing failed, but something that matters was not seen
-	Usage       = 64  // wrong flags, profile or selection; said before anything was made
-	Unavailable = 69  // this machine or cluster cannot host the run; said before anything was made
-	Internal    = 70  // our own fault: node, base or agent image, cluster creation, a bug
-	Interrupted = 130 // stopped by a signal; what was made has been removed
+	Unknown     = 2   // no check failed, but at least one could not be decided
+	Usage       = 64  // wrong flags, profile or selection; nothing was created
+	Unavailable = 69  // this machine or cluster cannot host the run; nothing was created
+	Internal    = 70  // the harness's own fault: node, base or agent image, cluster creation, a bug
+	Interrupted = 130 // stopped by a signal; everything that was created has been removed
 )
 
-// Word names a code the way the file reports/out/latest/exit and the closing lines do.
+// Word is the name of a code, as in the file reports/out/latest/exit and in the last lines of a run.
 func Word(code int) string {
 	switch code {
 	case OK:
@@ -46,8 +46,8 @@ type coded struct {
 
 func (c coded) Unwrap() error { return c.error }
 
-// With returns err carrying code. A nil err stays nil. An error that already carries a code keeps the
-// inner one: the place nearest to the cause knows best.
+// With returns err with code. A nil err stays nil. An error that already has a code keeps it, because that code was
+// set nearer to the cause.
 func With(code int, err error) error {
 	if err == nil {
 		return nil
@@ -59,7 +59,7 @@ func With(code int, err error) error {
 	return coded{err, code}
 }
 
-// Of tells the code that err ends a run with: OK for nil, Internal for an error that carries none.
+// Of is the exit code of err: OK for nil, Internal for an error without a code.
 func Of(err error) int {
 	if err == nil {
 		return OK

@@ -10,12 +10,12 @@ func TestInnerCodeWins(t *testing.T) {
 	inner := With(Unavailable, errors.New("no engine"))
 	outer := With(Internal, fmt.Errorf("set-up: %w", inner))
 	if got := Of(outer); got != Unavailable {
-		t.Errorf("Of = %d, want %d: the place nearest to the cause decides", got, Unavailable)
+		t.Errorf("Of = %d, want %d: the inner code wins", got, Unavailable)
 	}
 	if got := Of(errors.New("plain")); got != Internal {
-		t.Errorf("an error without a code is our own fault: Of = %d", got)
+		t.Errorf("Of = %d for an error without a code, want %d", got, Internal)
 	}
 	if With(Fail, nil) != nil || Of(nil) != OK {
-		t.Error("no error must stay no error")
+		t.Error("a nil error must stay nil")
 	}
 }

@@ -1,8 +1,8 @@
 // Package fault keeps faults in pods' network namespaces for as long as a scenario wants them, through the agents of their
-// nodes, and records when each began to bite and when it was healed.
+// nodes, and records when each took effect and when it was healed.
 //
-// In: rules, agents. Out: acts and, where a fault does not bite or its lease was lost, faults of our own and the act that
-// makes the scenario void. It gives no verdict. Whatever becomes of the harness, the agents heal by themselves.
+// In: rules, agents. Out: acts and, where a fault has no effect or its lease was lost, an error of the harness and the act that
+// makes the scenario void. It gives no verdict. If the harness dies, the agents heal by themselves.
 package fault
 
 import (
@@ -17,7 +17,7 @@ import (
 	"meshproof.dev/meshproof/e2e/recording"
 )
 
-// The acts that are recorded. Void means that the scenario is not the story that it was meant to be: the detail says why.
+// The acts that are recorded. Void means that the scenario did not take the course that it was meant to: the detail says why.
 const (
 	Inject = "inject"
 	Heal   = "heal"
@@ -26,7 +26,7 @@ const (
 
 // Agent is what puts faults in place on one node.
 type Agent interface {
-	SetFaults(ctx context.Context, f agent.Faults) ([]agent.Bite, error)
+	SetFaults(ctx context.Context, f agent.Faults) ([]agent.RuleStatus, error)
 }
 
 // Injector keeps the faults of one workload. Safe for concurrent use.
@@ -41,29 +41,29 @@ type Injector struct {
 	nodes map[string]*node
 }
 
-// node is what is wanted on a node and what was last heard of it.
+// node is what is wanted on a node, and what its agent last said of it.
 type node struct {
-	turn  sync.Mutex // the agent is told one thing after the other
-	rules []agent.Rule
-	since map[agent.Rule]int64
-	heard time.Time
-	lost  bool
+	mu       sync.Mutex // the agent gets one request after the other
+	rules    []agent.Rule
+	since    map[agent.Rule]int64
+	answered time.Time // when the agent last did
+	lost     bool
 }
 
-// renewal stands here because New's parameter hides the package.
+// renewal has a name of its own because New's parameter hides the package.
 const renewal = agent.RenewFaults
 
-// New makes an Injector. The holder's name must be the workload's own on the cluster; agent gives the agent of a node.
+// New makes an Injector. The holder's name must be the workload's own on the cluster; agent finds the agent of a node.
 func New(holder string, agent func(ctx context.Context, node string) (Agent, error), record func(recording.Event)) *Injector {
 	return &Injector{holder: holder, agent: agent, record: record, now: time.Now, every: renewal, nodes: map[string]*node{}}
 }
 
-// Inject adds faults on a node, beside those that are there, and returns when each was seen to bite or not. An error
-// means that the agent could not be told.
+// Inject adds faults on a node, beside those that are there, and returns when it is known of each whether it bites. An error
+// means that the agent could not be asked to.
 func (i *Injector) Inject(ctx context.Context, on string, rules ...agent.Rule) error {
 	n := i.node(on)
-	n.turn.Lock()
-	defer n.turn.Unlock()
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	before := n.rules
 	n.rules = slices.Concat(before, rules)
 	bites, err := i.set(ctx, on, n)
@@ -76,7 +76,7 @@ func (i *Injector) Inject(ctx context.Context, on string, rules ...agent.Rule) e
 	}
 	for _, b := range bites[len(before):] {
 		n.since[b.Rule] = b.Since
-		if b.Bites {
+		if b.Effective {
 			i.act(Inject, b.Rule.Pod, fmt.Sprintf("%s: %s", b.Rule, b.Message))
 		} else {
 			i.void(b.Rule.Pod, fmt.Sprintf("%s does not bite: %s", b.Rule, b.Message))
@@ -90,13 +90,13 @@ func (i *Injector) node(name string) *node {
 	defer i.mu.Unlock()
 	n := i.nodes[name]
 	if n == nil {
-		n = &node{since: map[agent.Rule]int64{}, heard: i.now()}
+		n = &node{since: map[agent.Rule]int64{}, answered: i.now()}
 		i.nodes[name] = n
 	}
 	return n
 }
 
-func (i *Injector) set(ctx context.Context, on string, n *node) ([]agent.Bite, error) {
+func (i *Injector) set(ctx context.Context, on string, n *node) ([]agent.RuleStatus, error) {
 	a, err := i.agent(ctx, on)
 	if err != nil {
 		return nil, err
@@ -108,7 +108,7 @@ func (i *Injector) set(ctx context.Context, on string, n *node) ([]agent.Bite, e
 	if len(bites) != len(n.rules) {
 		return nil, fmt.Errorf("%d answers to %d rules", len(bites), len(n.rules))
 	}
-	n.heard = i.now()
+	n.answered = i.now()
 	return bites, nil
 }
 
@@ -141,18 +141,18 @@ func (i *Injector) names() []string {
 	return all
 }
 
-// renew tells the agent that the faults are still wanted. One that is not in place since the same moment was gone in
-// between: the agent was started anew, or the lease had run out.
+// renew tells the agent that the faults are still wanted. One that is in place since another moment than before was gone
+// meanwhile: the agent was restarted, or the lease had run out.
 func (i *Injector) renew(ctx context.Context, on string) {
 	n := i.node(on)
-	n.turn.Lock()
-	defer n.turn.Unlock()
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	if len(n.rules) == 0 {
 		return
 	}
 	bites, err := i.set(ctx, on, n)
 	if err != nil {
-		if late := i.now().Sub(n.heard); late > agent.Lease && !n.lost && ctx.Err() == nil {
+		if late := i.now().Sub(n.answered); late > agent.Lease && !n.lost && ctx.Err() == nil {
 			n.lost = true
 			i.void("", fmt.Sprintf("the faults on node %s could not be renewed for %.0f s: %v", on, late.Seconds(), err))
 		}
@@ -167,12 +167,12 @@ func (i *Injector) renew(ctx context.Context, on string) {
 	}
 }
 
-// Heal ends all faults. What cannot be told to an agent ends with the lease.
+// Heal ends all faults. Where an agent cannot be reached, they end with the lease.
 func (i *Injector) Heal(ctx context.Context) error {
 	var errs []error
 	for _, name := range i.names() {
 		n := i.node(name)
-		n.turn.Lock()
+		n.mu.Lock()
 		gone := n.rules
 		n.rules = nil
 		if len(gone) > 0 {
@@ -185,7 +185,7 @@ func (i *Injector) Heal(ctx context.Context) error {
 			}
 		}
 		clear(n.since)
-		n.turn.Unlock()
+		n.mu.Unlock()
 	}
 	return errors.Join(errs...)
 }
@@ -194,7 +194,7 @@ func (i *Injector) act(do, pod, detail string) {
 	i.record(recording.Event{Act: &recording.Act{Do: do, Pod: pod, Detail: detail}})
 }
 
-// void records that the scenario is none of the story that it should be, and, for people, what went wrong on our side.
+// void records that the scenario did not take its course and, for people, what went wrong on our side.
 func (i *Injector) void(pod, why string) {
 	i.record(recording.Event{ObserverError: &recording.ObserverError{Pod: pod, What: why}})
 	i.act(Void, pod, why)

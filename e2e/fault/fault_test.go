@@ -20,14 +20,14 @@ type fake struct {
 	down      error
 }
 
-func (f *fake) SetFaults(_ context.Context, w agent.Faults) ([]agent.Bite, error) {
+func (f *fake) SetFaults(_ context.Context, w agent.Faults) ([]agent.RuleStatus, error) {
 	if f.down != nil {
 		return nil, f.down
 	}
 	f.wants = w.Rules
-	var all []agent.Bite
+	var all []agent.RuleStatus
 	for _, r := range w.Rules {
-		all = append(all, agent.Bite{Rule: r, Since: f.since, Bites: !f.toothless, Message: "before: refused; after: nothing"})
+		all = append(all, agent.RuleStatus{Rule: r, Since: f.since, Effective: !f.toothless, Message: "before: refused; after: nothing"})
 	}
 	return all, nil
 }

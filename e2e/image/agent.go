@@ -26,10 +26,10 @@ const (
 	agentRepo    = "localhost/meshproof/agent"
 )
 
-// Agent makes the agent's image for nodes of an architecture ("amd64", "arm64": status.nodeInfo.architecture of
-// a Node). The binary is built from the checkout by the go command, static and without paths of this machine, so
-// the same source gives the same digest everywhere; the image holds nothing else and needs no engine. With build tags it
-// is another agent ("sabotage": one that can do wrong on purpose).
+// Agent makes the agent's image for nodes of an architecture ("amd64", "arm64": status.nodeInfo.architecture of a Node).
+// The go command builds the binary from the checkout, static and without paths of this machine, so the same source gives
+// the same digest everywhere. The image contains nothing else and needs no engine. Build tags select another agent
+// ("sabotage": one that can make errors on purpose).
 func (m *Maker) Agent(ctx context.Context, goarch string, tags ...string) (Image, error) {
 	start := time.Now()
 	bin, err := m.agentBinary(ctx, goarch, tags)
@@ -46,7 +46,7 @@ func (m *Maker) Agent(ctx context.Context, goarch string, tags ...string) (Image
 	}
 	ref := agentRepo + ":" + digest.Hex[:12]
 	e := m.entry("images/agent", "agent-"+goarch, digest.Hex[:12])
-	im, err := m.obtain(ctx, "agent", e, asRecorded, func(*os.File) (record, error) {
+	im, err := m.obtain(ctx, "agent", e, alwaysUsable, func(*os.File) (record, error) {
 		if failed := writeImage(e.path("agent.tar"), ref, img); failed != nil {
 			return record{}, fmt.Errorf("assemble the agent image: %w", failed)
 		}
@@ -57,10 +57,10 @@ func (m *Maker) Agent(ctx context.Context, goarch string, tags ...string) (Image
 	return im, err
 }
 
-// agentBinary builds the agent. The go command decides whether there is anything to do.
+// agentBinary builds the agent. The go command's build cache decides whether anything must be compiled.
 func (m *Maker) agentBinary(ctx context.Context, goarch string, tags []string) ([]byte, error) {
 	if _, err := exec.LookPath("go"); err != nil {
-		return nil, exitcode.With(exitcode.Unavailable, errors.New("the agent is built from source and there is no go command on PATH: install Go"))
+		return nil, exitcode.With(exitcode.Unavailable, errors.New("cannot build the agent: there is no go command on PATH; install Go"))
 	}
 	k := newKeyer()
 	k.add(m.Root)
@@ -83,7 +83,7 @@ func (m *Maker) agentBinary(ctx context.Context, goarch string, tags []string) (
 	return os.ReadFile(file)
 }
 
-// agentImage is an image FROM scratch whose one file is the binary. Nothing in it depends on when or where it was
+// agentImage is an image FROM scratch with the binary as its only file. It does not depend on when or where it was
 // assembled.
 func agentImage(bin []byte, goarch string) (v1.Image, error) {
 	var layer bytes.Buffer

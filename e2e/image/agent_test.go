@@ -13,7 +13,7 @@ import (
 	"meshproof.dev/meshproof/e2e/exitcode"
 )
 
-// fakeGo writes the environment it was given and the program of its -o.
+// fakeGo writes its environment, and the program of its -o.
 const fakeGo = `#!/bin/sh
 echo "go CGO_ENABLED=$CGO_ENABLED GOOS=$GOOS GOARCH=$GOARCH $*" >>"$FAKE/calls"
 while [ "$1" != -o ]; do shift; done
@@ -21,9 +21,9 @@ while [ "$1" != -o ]; do shift; done
 printf 'program of %s' "$GOARCH" >"$2"
 `
 
-func agentWorld(t *testing.T) *world {
+func agentWorld(t *testing.T) *fakeMachine {
 	t.Helper()
-	w := newWorld(t)
+	w := newFakeMachine(t)
 	w.write("path/go", fakeGo)
 	if err := os.Chmod(filepath.Join(w.dir, "path", "go"), 0o755); err != nil {
 		t.Fatal(err)
@@ -64,7 +64,7 @@ func TestAgentImage(t *testing.T) {
 	if err != nil || amd.ID == im.ID {
 		t.Errorf("another program, the same digest: %+v, %v", amd, err)
 	}
-	if in, err := readArchive(im.Tar); err != nil || in != (archived{Ref: im.Ref, ID: im.ID}) {
+	if in, err := readArchive(im.Tar); err != nil || in != (archiveInfo{Ref: im.Ref, ID: im.ID}) {
 		t.Errorf("the archive says %+v, %v", in, err)
 	}
 	checkAgentArchive(t, im.Tar)

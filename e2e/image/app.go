@@ -16,19 +16,19 @@ import (
 	"meshproof.dev/meshproof/e2e/exitcode"
 )
 
-// What building and saving an application's image takes; ours is a tenth of that.
+// The disk space for building and saving an application's image; our own application needs a tenth of that.
 const (
 	appCacheBytes  = gb / 2
 	appEngineBytes = gb
 	appTar         = "image.tar"
 )
 
-// App makes one image of a profile available as an archive for the nodes, by whichever of its sources is set. An
-// image that does not build, or is not where the profile says, is the application's fault: code 1. A folder or
-// an archive that is not there is the profile's: code 64.
+// App makes one image of a profile available as an archive for the nodes, from the source that the profile sets. An image
+// that does not build, or that its source does not have, is the application's fault: code 1. A folder or archive that does
+// not exist is the profile's fault: code 64.
 //
-// Ref is a name of ours that belongs to this content (localhost/meshproof/app/NAME:ID); the manifests' own name
-// has to be replaced by it. Only an archive keeps the name that is in it.
+// Ref is our own name for this content (localhost/meshproof/app/NAME:ID); it must replace the name in the manifests. Only
+// an archive keeps its own name.
 func (m *Maker) App(ctx context.Context, a App) (Image, error) {
 	switch {
 	case a.Build != "":
@@ -40,7 +40,7 @@ func (m *Maker) App(ctx context.Context, a App) (Image, error) {
 	case a.Pull != "":
 		return m.engineApp(ctx, a, a.Pull, true)
 	}
-	return Image{}, exitcode.With(exitcode.Usage, fmt.Errorf("image %s: none of build, archive, local, pull is set", a.Name))
+	return Image{}, exitcode.With(exitcode.Usage, fmt.Errorf("image %s: set one of build, archive, local, pull", a.Name))
 }
 
 func (a App) path(p string) string {
@@ -50,8 +50,8 @@ func (a App) path(p string) string {
 	return filepath.Join(a.Dir, p)
 }
 
-// buildApp builds from a folder. The key is made of the build context, and of the bases when the Dockerfile takes
-// them, so an application that has not changed costs the reading of its files.
+// buildApp builds from a folder. The key is computed from the build context, and from the bases if the Dockerfile uses
+// them, so for an unchanged application only its files are read.
 func (m *Maker) buildApp(ctx context.Context, a App) (Image, error) {
 	start := time.Now()
 	dir := a.path(a.Build)
@@ -71,13 +71,13 @@ func (m *Maker) buildApp(ctx context.Context, a App) (Image, error) {
 		}
 	}
 	e := m.appEntry(kind, content, build.args)
-	im, err := m.obtain(ctx, a.Name, e, asRecorded, func(*os.File) (record, error) { return m.makeApp(ctx, e, build) })
+	im, err := m.obtain(ctx, a.Name, e, alwaysUsable, func(*os.File) (record, error) { return m.makeApp(ctx, e, build) })
 	im.Took = time.Since(start)
 	return im, err
 }
 
-// chooseBases notes the bases in the build and returns the kind with their release added. As long as the image is
-// in the cache, its bases need not be in the engine; else they are made.
+// chooseBases sets the bases of the build and returns the kind with their release added. The bases are only made if the
+// image is not in the cache.
 func (m *Maker) chooseBases(ctx context.Context, b *appBuild, kind, content, otp string, takesOTP bool) (string, error) {
 	e, otp, err := m.baseEntry(otp)
 	if err != nil {
@@ -88,7 +88,7 @@ func (m *Maker) chooseBases(ctx context.Context, b *appBuild, kind, content, otp
 		b.args["OTP"] = otp
 	}
 	if r, ok := e.load(); ok && r.Run != nil {
-		b.on(r.Ref, r.ID, r.Run.Ref, r.Run.ID)
+		b.setBases(r.Ref, r.ID, r.Run.Ref, r.Run.ID)
 		if _, ok = m.appEntry(kind, content, b.args).load(); ok {
 			return kind, nil
 		}
@@ -97,7 +97,7 @@ func (m *Maker) chooseBases(ctx context.Context, b *appBuild, kind, content, otp
 	if err != nil {
 		return "", err
 	}
-	b.on(build.Ref, build.ID, run.Ref, run.ID)
+	b.setBases(build.Ref, build.ID, run.Ref, run.ID)
 	return kind, nil
 }
 
@@ -107,20 +107,20 @@ type appBuild struct {
 	from           []string
 }
 
-func (b *appBuild) on(buildRef, buildID, runRef, runID string) {
+func (b *appBuild) setBases(buildRef, buildID, runRef, runID string) {
 	b.args["BUILD_BASE"], b.args["RUN_BASE"] = buildRef, runRef
 	b.from = []string{buildRef + " " + buildID, runRef + " " + runID}
 }
 
-// appEntry is where an application's image lies. The references of the bases stand for their content: they hold a
-// digest, or the key of what they were built from.
+// appEntry is the cache entry of an application's image. The references of the bases identify their content: they have a
+// digest, or the key of their inputs.
 func (m *Maker) appEntry(kind, content string, args map[string]string) entry {
 	k := newKeyer()
 	k.add(content, runtime.GOARCH, args["OTP"], args["BUILD_BASE"], args["RUN_BASE"])
 	return m.entry("images/app", kind, k.key())
 }
 
-// contextKey is a key of what the engine gets to see of a folder.
+// contextKey is the key of a folder's build context.
 func (m *Maker) contextKey(dir string, docker []byte) (string, error) {
 	names := []string{".dockerignore"}
 	if m.Engine.Name() == engine.Podman {
@@ -144,7 +144,7 @@ func takesArg(docker []byte, name string) bool {
 
 func (m *Maker) makeApp(ctx context.Context, e entry, b appBuild) (record, error) {
 	what := "building the image " + b.name
-	if err := m.room(ctx, what, appCacheBytes, appEngineBytes); err != nil {
+	if err := m.checkSpace(ctx, what, appCacheBytes, appEngineBytes); err != nil {
 		return record{}, err
 	}
 	log := b.log
@@ -164,7 +164,7 @@ func (m *Maker) makeApp(ctx context.Context, e entry, b appBuild) (record, error
 	}
 	c := m.Engine.Cmd(ctx, append(args, b.dir)...)
 	c.Env = append(c.Env, "BUILDKIT_PROGRESS=plain")
-	m.log(fmt.Sprintf("%s from %s; its output goes to %s", what, b.dir, log))
+	m.log(fmt.Sprintf("%s from %s; the output is in %s", what, b.dir, log))
 	start := time.Now()
 	if err := m.run(ctx, step{what: what, cmd: c, log: log}); err != nil {
 		if ctx.Err() != nil {
@@ -174,7 +174,7 @@ func (m *Maker) makeApp(ctx context.Context, e entry, b appBuild) (record, error
 	}
 	id, ok, err := m.Engine.HasImage(ctx, tag)
 	if err == nil && !ok {
-		err = fmt.Errorf("%s: the build ended well, but %s is not in %s", what, tag, m.Engine)
+		err = fmt.Errorf("%s: the build succeeded, but %s does not have %s", what, m.Engine, tag)
 	}
 	if err != nil {
 		return record{}, err
@@ -183,17 +183,17 @@ func (m *Maker) makeApp(ctx context.Context, e entry, b appBuild) (record, error
 	if err != nil {
 		return record{}, err
 	}
-	_ = m.Engine.Run(ctx, "image", "rm", tag) // it has its own name now
+	_ = m.Engine.Run(ctx, "image", "rm", tag) // save has given it its final name
 	m.log(fmt.Sprintf("built the image %s in %s", b.name, round(time.Since(start))))
 	r.Origin, r.From = Built, b.from
 	return r, nil
 }
 
-// save names an image of the engine after its content and writes it to the entry's archive.
+// save gives an image of the engine a name from its content and writes it to the entry's archive.
 func (m *Maker) save(ctx context.Context, e entry, name, id string) (record, error) {
 	hex := id[strings.LastIndex(id, ":")+1:]
 	if len(hex) < 12 {
-		return record{}, fmt.Errorf("image %s has the id %q in %s, which is no digest", name, id, m.Engine)
+		return record{}, fmt.Errorf("image %s has the id %q in %s, which is not a digest", name, id, m.Engine)
 	}
 	r := record{Ref: "localhost/meshproof/app/" + lastName(name) + ":" + hex[:12], Tar: appTar}
 	if err := m.Engine.Run(ctx, "tag", id, r.Ref); err != nil {
@@ -207,12 +207,12 @@ func (m *Maker) save(ctx context.Context, e entry, name, id string) (record, err
 	if err != nil {
 		return record{}, err
 	}
-	r.ID = in.ID // of the engine's ids not all are the configuration's digest
+	r.ID = in.ID // not every engine's id is the digest of the configuration
 	return r, nil
 }
 
-// lastName is the last part of a reference without tag and digest, in the characters that a reference may have:
-// "shop" of "registry.example/team/Shop:1".
+// lastName is the last part of a reference without tag and digest, with valid characters only: "shop" of
+// "registry.example/team/Shop:1".
 func lastName(ref string) string {
 	ref, _, _ = strings.Cut(ref, "@")
 	ref = ref[strings.LastIndex(ref, "/")+1:]

@@ -17,10 +17,10 @@ import (
 	"meshproof.dev/meshproof/e2e/profile"
 )
 
-// app is a world with an application in it, whose archive is that of a real, tiny image.
-func app(t *testing.T) (*world, App) {
+// app is a fake machine with an application, whose archive is that of a real, tiny image.
+func app(t *testing.T) (*fakeMachine, App) {
 	t.Helper()
-	w := newWorld(t)
+	w := newFakeMachine(t)
 	w.write("app/Dockerfile", "ARG BUILD_BASE\nARG RUN_BASE\nFROM ${BUILD_BASE} AS build\nCOPY src src\nFROM ${RUN_BASE}\n")
 	w.write("app/.dockerignore", "_build\n")
 	w.write("app/src/a.erl", "-module(a).\n")
@@ -60,7 +60,7 @@ func TestAppIsBuiltOnce(t *testing.T) {
 	}
 
 	w.calls("")
-	w.write("app/_build/a.beam", "y") // is not in the build context
+	w.write("app/_build/a.beam", "y") // not in the build context
 	again, err := w.App(t.Context(), a)
 	if err != nil || again.Source != Cached || again.ID != im.ID || again.Ref != im.Ref || len(again.From) != 2 {
 		t.Errorf("second time: %+v, %v", again, err)
@@ -89,7 +89,7 @@ func TestAppThatDoesNotBuild(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err = w.App(ctx, a); !errors.Is(err, context.Canceled) || exitcode.Of(err) == exitcode.Fail {
-		t.Errorf("a cancelled build is no fault of the application: code %d, %v", exitcode.Of(err), err)
+		t.Errorf("a cancelled build is not the application's fault: code %d, %v", exitcode.Of(err), err)
 	}
 	a.Build = "nowhere"
 	if _, err = w.App(t.Context(), a); exitcode.Of(err) != exitcode.Usage {
@@ -105,7 +105,7 @@ func TestAppWithItsOwnBases(t *testing.T) {
 		t.Errorf("%+v, %v", im, err)
 	}
 	if made := w.calls("make"); len(made) > 0 {
-		t.Errorf("made bases that nobody asked for: %q", made)
+		t.Errorf("made bases that are not needed: %q", made)
 	}
 }
 
@@ -113,7 +113,7 @@ func TestAppFromEngine(t *testing.T) {
 	w, a := app(t)
 	a.Build, a.Local = "", "shop:dev"
 	if _, err := w.App(t.Context(), a); exitcode.Of(err) != exitcode.Fail || !strings.Contains(err.Error(), "does not have shop:dev") {
-		t.Errorf("not there: code %d, %v", exitcode.Of(err), err)
+		t.Errorf("an image that the engine does not have: code %d, %v", exitcode.Of(err), err)
 	}
 	w.write("images/shop_dev", "sha256:0123456789abcdef\n")
 	im, err := w.App(t.Context(), a)
@@ -126,10 +126,10 @@ func TestAppFromEngine(t *testing.T) {
 	}
 	w.write("images/host.example_team_shop_1", "sha256:fedcba9876543210\n")
 	if im, err = w.App(t.Context(), a); err != nil || im.Ref != "localhost/meshproof/app/shop:fedcba987654" {
-		t.Errorf("cannot be pulled but is there: %+v, %v", im, err)
+		t.Errorf("cannot be pulled but is in the engine: %+v, %v", im, err)
 	}
-	if !strings.Contains(w.log(), "using host.example/team/shop:1 as podman has it") {
-		t.Errorf("did not say so:\n%s", w.log())
+	if !strings.Contains(w.log(), "using the copy of host.example/team/shop:1 in podman") {
+		t.Errorf("that was not logged:\n%s", w.log())
 	}
 }
 
@@ -155,7 +155,7 @@ func TestAppFromArchive(t *testing.T) {
 		t.Fatalf("gzipped: %+v, %v", out, err)
 	}
 	if b, err2 := os.ReadFile(out.Tar); err2 != nil || !bytes.Equal(b, plain) {
-		t.Errorf("gzipped: what is for the nodes differs from the plain archive, %v", err2)
+		t.Errorf("gzipped: the archive for the nodes differs from the plain archive, %v", err2)
 	}
 	a.Archive = "none.tar"
 	if _, err = w.App(t.Context(), a); exitcode.Of(err) != exitcode.Usage {
@@ -194,18 +194,18 @@ func TestReadOCIArchive(t *testing.T) {
 		"blobs/sha256/m":  `{"config":{"digest":"sha256:c"},"layers":[]}`,
 		"blobs/sha256/la": "a layer",
 	}
-	if got, err := readArchiveFrom(write(files)); err != nil || got != (archived{Ref: "localhost/a/b:1", ID: "sha256:c"}) {
+	if got, err := readArchiveFrom(write(files)); err != nil || got != (archiveInfo{Ref: "localhost/a/b:1", ID: "sha256:c"}) {
 		t.Errorf("got %+v, %v", got, err)
 	}
 	delete(files, "blobs/sha256/m")
 	if _, err := readArchiveFrom(write(files)); err == nil || !strings.Contains(err.Error(), "sha256:m") {
 		t.Errorf("a manifest is missing: %v", err)
 	}
-	if _, err := readArchiveFrom(write(map[string]string{"manifest.json": `[{"Config":"a"},{"Config":"b"}]`})); err == nil || !strings.Contains(err.Error(), "holds 2 images") {
+	if _, err := readArchiveFrom(write(map[string]string{"manifest.json": `[{"Config":"a"},{"Config":"b"}]`})); err == nil || !strings.Contains(err.Error(), "contains 2 images") {
 		t.Errorf("two images: %v", err)
 	}
 	if _, err := readArchiveFrom(write(map[string]string{"x": "y"})); err == nil || !strings.Contains(err.Error(), "not an image archive") {
-		t.Errorf("some tar: %v", err)
+		t.Errorf("another tar: %v", err)
 	}
 }
 

@@ -11,18 +11,18 @@ import (
 	"meshproof.dev/meshproof/e2e/exitcode"
 )
 
-// What building the bases takes: two root file systems of 0.8 GB together.
+// The disk space for building the bases: two root file systems with 0.8 GB in total.
 const (
 	baseCacheBytes  = gb
 	baseEngineBytes = gb
 )
 
-// Bases makes the two images available in the engine that an Erlang application's image is built on: one to
-// build in, with Erlang/OTP and rebar3, and one to run in. otp is a release ("27"); empty: the pinned default.
-// One that has no pins is an error of code 64.
+// Bases makes the two base images of an Erlang application available in the engine: the build base with Erlang/OTP and
+// rebar3, and the run base. otp is an OTP release ("27"); "": the pinned default. A release without pins is an error with
+// code 64.
 //
-// Both are pulled, or else both are built: a release brings its own ERTS, which needs the libraries of the system
-// it was built on.
+// Either both are pulled or both are built: an Erlang release contains its ERTS, which needs the libraries of the system
+// where it was built.
 func (m *Maker) Bases(ctx context.Context, otp string) (build, run Image, err error) {
 	start := time.Now()
 	e, otp, err := m.baseEntry(otp)
@@ -54,7 +54,7 @@ func (m *Maker) Bases(ctx context.Context, otp string) (build, run Image, err er
 	return build, r.Run.image("otp-run", e, build.Source, start), nil
 }
 
-// baseEntry is where the bases of a release lie in the cache.
+// baseEntry is the cache entry of a release's bases.
 func (m *Maker) baseEntry(otp string) (entry, string, error) {
 	if otp == "" {
 		var err error
@@ -63,7 +63,7 @@ func (m *Maker) baseEntry(otp string) (entry, string, error) {
 		}
 	}
 	if _, err := m.Versions.Get("OTP_" + otp + "_SUITE"); err != nil {
-		return entry{}, "", exitcode.With(exitcode.Usage, fmt.Errorf("no base images are known for OTP %s, only for %s", otp, strings.Join(m.releases(), ", ")))
+		return entry{}, "", exitcode.With(exitcode.Usage, fmt.Errorf("OTP %s is not supported: there are base images only for %s", otp, strings.Join(m.releases(), ", ")))
 	}
 	key, err := builder{m, "base-image"}.key(map[string]string{"OTP": otp}, nil)
 	if err != nil {
@@ -72,7 +72,7 @@ func (m *Maker) baseEntry(otp string) (entry, string, error) {
 	return m.entry("base", "base-"+otp, key), otp, nil
 }
 
-// releases are the OTP releases that the pins know.
+// releases are the OTP releases with pins.
 func (m *Maker) releases() []string {
 	var out []string
 	for otp := 20; otp < 100; otp++ {
@@ -89,10 +89,10 @@ func (m *Maker) makeBases(ctx context.Context, e entry, lock *os.File, otp strin
 		return r, err
 	}
 	what := "building the base images (OTP " + otp + ")"
-	if err := m.room(ctx, what, baseCacheBytes, baseEngineBytes); err != nil {
+	if err := m.checkSpace(ctx, what, baseCacheBytes, baseEngineBytes); err != nil {
 		return record{}, err
 	}
-	if err := m.havePackages(ctx, what, m.Versions.Words("APT_BUILD")); err != nil {
+	if err := m.ensurePackages(ctx, what, m.Versions.Words("APT_BUILD")); err != nil {
 		return record{}, err
 	}
 	if err := (builder{m, "base-image"}).build(ctx, what, e, lock, map[string]string{"OTP": otp}); err != nil {
@@ -105,7 +105,7 @@ func (m *Maker) makeBases(ctx context.Context, e entry, lock *os.File, otp strin
 	for _, im := range []*record{&r, &run} {
 		id, ok, err := m.Engine.HasImage(ctx, im.Ref)
 		if err == nil && !ok {
-			err = fmt.Errorf("%s: the builder ended well, but %s is not in %s", what, im.Ref, m.Engine)
+			err = fmt.Errorf("%s: the build succeeded, but %s does not have %s", what, m.Engine, im.Ref)
 		}
 		if err != nil {
 			return record{}, err
@@ -113,7 +113,7 @@ func (m *Maker) makeBases(ctx context.Context, e entry, lock *os.File, otp strin
 		im.ID = id
 	}
 	r.Run = &run
-	// Without its marks the builder imports the archives again when the engine has lost the images.
+	// The builder's marker files are removed, so that it imports the archives again if the engine has lost the images.
 	return r, e.keepOnly("build.tar", "run.tar")
 }
 
@@ -131,6 +131,6 @@ func (m *Maker) pullBases(ctx context.Context, otp string) (record, error) {
 	}
 	r := both[0]
 	r.Run = &both[1]
-	r.found = both[0].found && both[1].found
+	r.existed = both[0].existed && both[1].existed
 	return r, nil
 }

@@ -14,16 +14,16 @@ import (
 	"time"
 )
 
-// builder is one of the folders under scripts/ whose Makefile makes images.
+// builder is a folder under scripts/ whose Makefile builds images.
 type builder struct {
-	m    *Maker
-	name string // "node-image"
+	maker *Maker
+	name  string // "node-image"
 }
 
-func (b builder) dir() string { return filepath.Join(b.m.Root, "scripts", b.name) }
+func (b builder) dir() string { return filepath.Join(b.maker.Root, "scripts", b.name) }
 
-// inputs are the keys of versions.env that the Makefile says it reads, in a comment "# inputs: KEY KEY". A change
-// of any other pin leaves its images as they are.
+// inputs are the keys of versions.env that the Makefile reads, from its comment "# inputs: KEY KEY". A change of any other
+// pin does not rebuild its images.
 func (b builder) inputs() ([]string, error) {
 	file := filepath.Join(b.dir(), "Makefile")
 	f, err := os.Open(file)
@@ -40,10 +40,10 @@ func (b builder) inputs() ([]string, error) {
 	if err := s.Err(); err != nil {
 		return nil, fmt.Errorf("builder: read %s: %w", file, err)
 	}
-	return nil, fmt.Errorf("builder: %s has no line \"# inputs:\" that names the keys of versions.env it reads", file)
+	return nil, fmt.Errorf("builder: %s has no line \"# inputs:\" with the keys of versions.env that it reads", file)
 }
 
-// key is the key of what the builder makes with the given settings, which override the pins of the same name.
+// key is the cache key of the builder's images with the given settings, which override the pins of the same name.
 func (b builder) key(settings map[string]string, skip func(rel string, isDir bool) bool) (string, error) {
 	keys, err := b.inputs()
 	if err != nil {
@@ -54,7 +54,7 @@ func (b builder) key(settings map[string]string, skip func(rel string, isDir boo
 		if _, ok := settings[name]; ok {
 			continue
 		}
-		if values[name], err = b.m.Versions.Get(name); err != nil {
+		if values[name], err = b.maker.Versions.Get(name); err != nil {
 			return "", err
 		}
 	}
@@ -71,36 +71,36 @@ func (b builder) key(settings map[string]string, skip func(rel string, isDir boo
 	return k.key() + "-" + runtime.GOARCH, nil
 }
 
-// build runs the builder's Makefile. What is made lies in e; e's lock is handed on, so that a build that outlives
-// a killed harness keeps others away from its folder.
+// build runs the builder's Makefile, which writes to e. The child processes get e's lock, so that the entry stays locked if
+// the harness is killed and the build goes on.
 func (b builder) build(ctx context.Context, what string, e entry, lock *os.File, settings map[string]string) error {
-	// Two builds by one Makefile at the same time would get in each other's way in the engine.
-	alone, err := b.m.lock(ctx, b.name, "another run is building with scripts/"+b.name)
+	// Two concurrent builds with one Makefile would use the same names in the engine.
+	alone, err := b.maker.lock(ctx, b.name, "another run is building with scripts/"+b.name)
 	if err != nil {
 		return err
 	}
 	defer alone.Close()
-	// Silent: what the Makefile says of each target is the progress, its commands are in the Makefile.
-	args := []string{"--silent", "--no-print-directory", "-C", b.dir(), "ENGINE=" + b.m.Engine.Command(), "OUT=" + e.dir, "KEY=" + e.key}
+	// --silent: the Makefile's own messages are the progress; its commands need not be printed.
+	args := []string{"--silent", "--no-print-directory", "-C", b.dir(), "ENGINE=" + b.maker.Engine.Command(), "OUT=" + e.dir, "KEY=" + e.key}
 	for name, value := range settings {
 		args = append(args, name+"="+value)
 	}
 	c := exec.CommandContext(ctx, "make", args...)
-	c.Env = append(withoutMake(os.Environ()), b.m.Engine.Env()...)
+	c.Env = append(withoutMakeVariables(os.Environ()), b.maker.Engine.Env()...)
 	c.ExtraFiles = []*os.File{lock, alone}
 	log := e.path("build.log")
 	_ = os.Remove(log)
 	start := time.Now()
-	b.m.log(fmt.Sprintf("%s; its output goes to %s", what, log))
-	if err := b.m.run(ctx, step{what: what, cmd: c, log: log}); err != nil {
+	b.maker.log(fmt.Sprintf("%s; its output goes to %s", what, log))
+	if err := b.maker.run(ctx, step{what: what, cmd: c, log: log}); err != nil {
 		return err
 	}
-	b.m.log(fmt.Sprintf("%s: done in %s", what, round(time.Since(start))))
+	b.maker.log(fmt.Sprintf("%s: done in %s", what, round(time.Since(start))))
 	return nil
 }
 
-// withoutMake removes what a make above us left for its own children: its job server is not for ours.
-func withoutMake(env []string) []string {
+// withoutMakeVariables removes the variables of a make that started this process: its job server is not for our make.
+func withoutMakeVariables(env []string) []string {
 	var out []string
 	for _, e := range env {
 		switch name, _, _ := strings.Cut(e, "="); name {
@@ -112,7 +112,7 @@ func withoutMake(env []string) []string {
 	return out
 }
 
-// keepOnly removes from an entry what only its builder needed. Its log stays.
+// keepOnly removes all other files from an entry: only its builder needed them. The log stays.
 func (e entry) keepOnly(names ...string) error {
 	keep := map[string]bool{recordFile: true, kindFile: true, "build.log": true}
 	for _, n := range names {

@@ -3,65 +3,26 @@ package image
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"sort"
-	"syscall"
 	"time"
 )
 
-// CacheDir is where everything of ours that may be made again lies: ${XDG_CACHE_HOME:-$HOME/.cache}/meshproof
-// (XDG Base Directory Specification). It need not exist yet.
+// CacheDir is the folder for everything that can be built again: ${XDG_CACHE_HOME:-$HOME/.cache}/meshproof (XDG Base
+// Directory Specification). It may not exist yet.
 func CacheDir() (string, error) {
 	dir, err := os.UserCacheDir()
 	if err != nil {
-		return "", fmt.Errorf("no place for a cache: %w", err)
+		return "", fmt.Errorf("cannot find the user's cache folder: %w", err)
 	}
 	return filepath.Join(dir, "meshproof"), nil
 }
 
-// CacheSize is the number of bytes that a folder takes on disk, with files of several names counted once. What
-// goes away meanwhile, and a folder that is not there, counts nothing.
-func CacheSize(dir string) (int64, error) {
-	var sum int64
-	seen := map[[2]uint64]bool{}
-	err := filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
-		if err != nil {
-			if errors.Is(err, fs.ErrNotExist) {
-				return nil
-			}
-			return err
-		}
-		info, err := d.Info()
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		st, ok := info.Sys().(*syscall.Stat_t)
-		if !ok {
-			sum += info.Size()
-			return nil
-		}
-		file := [2]uint64{uint64(st.Dev), st.Ino} //nolint:unconvert // Dev has another type on other systems
-		if !seen[file] {
-			seen[file] = true
-			sum += st.Blocks * 512 // stat(2): st_blocks counts 512-byte units
-		}
-		return nil
-	})
-	if err != nil {
-		return 0, fmt.Errorf("size of %s: %w", dir, err)
-	}
-	return sum, nil
-}
-
-// entry is one folder of the cache: GROUP/KEY. Its file image.json is written last, so an entry without it is
-// half made, and its builder goes on where it stopped.
+// entry is one folder of the cache: GROUP/KEY. Its file image.json is written last. An entry without it is incomplete, and
+// its builder continues where it stopped.
 type entry struct {
 	dir  string // absolute
 	kind string
@@ -69,9 +30,9 @@ type entry struct {
 }
 
 const (
-	recordFile = "image.json"
-	kindFile   = "kind" // written first, so that a half-made entry can be told from another kind's
-	keepOld    = 2      // entries of a kind that are kept beside the newest
+	recordFile  = "image.json"
+	kindFile    = "kind" // written first, so that the kind of an incomplete entry is known
+	keepEntries = 2      // entries of a kind that are kept in addition to the newest
 )
 
 func (m *Maker) entry(group, kind, key string) entry {
@@ -80,7 +41,7 @@ func (m *Maker) entry(group, kind, key string) entry {
 
 func (e entry) path(name string) string { return filepath.Join(e.dir, name) }
 
-// load reads the entry's record; false when the entry is not complete. It marks the entry as used.
+// load reads the entry's record; false if the entry is incomplete. It marks the entry as used.
 func (e entry) load() (record, bool) {
 	var r record
 	b, err := os.ReadFile(e.path(recordFile))
@@ -93,20 +54,20 @@ func (e entry) load() (record, bool) {
 		}
 	}
 	now := time.Now()
-	_ = os.Chtimes(e.path(kindFile), now, now) // only the order of removal hangs on it
+	_ = os.Chtimes(e.path(kindFile), now, now) // decides only the order of removal
 	return r, true
 }
 
-// begin makes the folder of an entry that is about to be made.
-func (e entry) begin() error {
+// create creates the folder of an entry.
+func (e entry) create() error {
 	if err := os.MkdirAll(e.dir, 0o755); err != nil {
 		return fmt.Errorf("cache: %w", err)
 	}
 	return writeFile(e.path(kindFile), []byte(e.kind+"\n"))
 }
 
-// complete writes the record.
-func (e entry) complete(r record) error {
+// writeRecord writes the record, which makes the entry complete.
+func (e entry) writeRecord(r record) error {
 	r.Kind, r.Made = e.kind, time.Now().UTC()
 	b, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
@@ -115,7 +76,7 @@ func (e entry) complete(r record) error {
 	return writeFile(e.path(recordFile), append(b, '\n'))
 }
 
-// writeFile replaces a file in one step.
+// writeFile replaces a file atomically.
 func writeFile(path string, b []byte) error {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
@@ -138,11 +99,12 @@ func writeFile(path string, b []byte) error {
 	return nil
 }
 
-// obtain returns the entry's image: as it is when its record is there and usable says yes (it may correct the
-// record by what it sees), else what makeIt makes. Only one caller, of all processes, makes an entry at a time; the others wait and then find it.
+// obtain returns the entry's image. If the entry has a record and usable returns true, it is taken from the cache; usable
+// may correct the record. Otherwise makeIt makes it. Only one caller in all processes makes an entry at a time; the others
+// wait and then use it.
 //
-// makeIt gets the lock, to be handed to child processes: while one of them lives the entry stays locked, even if
-// this process is killed.
+// makeIt passes the lock on to its child processes: the entry stays locked until they exit, even if this process is
+// killed.
 func (m *Maker) obtain(ctx context.Context, name string, e entry, usable func(*record) (bool, error),
 	makeIt func(lock *os.File) (record, error)) (Image, error) {
 	start := time.Now()
@@ -159,7 +121,7 @@ func (m *Maker) obtain(ctx context.Context, name string, e entry, usable func(*r
 	if im, ok, err := find(); ok || err != nil {
 		return im, err
 	}
-	lock, err := m.lock(ctx, e.kind+"-"+e.key, fmt.Sprintf("another run is making the image %s", name))
+	lock, err := m.lock(ctx, e.kind+"-"+e.key, fmt.Sprintf("another run is building the image %s", name))
 	if err != nil {
 		return Image{}, err
 	}
@@ -167,29 +129,29 @@ func (m *Maker) obtain(ctx context.Context, name string, e entry, usable func(*r
 	if im, ok, err2 := find(); ok || err2 != nil {
 		return im, err2
 	}
-	if err = e.begin(); err != nil {
+	if err = e.create(); err != nil {
 		return Image{}, err
 	}
 	r, err := makeIt(lock)
 	if err != nil {
 		return Image{}, err
 	}
-	if err = e.complete(r); err != nil {
+	if err = e.writeRecord(r); err != nil {
 		return Image{}, err
 	}
-	m.sweep(ctx, e)
-	if r.found {
+	m.removeOld(ctx, e)
+	if r.existed {
 		return r.image(name, e, Cached, start), nil
 	}
 	return r.image(name, e, r.Origin, start), nil
 }
 
-// asRecorded is for images that are only a file in the cache: they are usable when their record is there.
-func asRecorded(*record) (bool, error) { return true, nil }
+// alwaysUsable is for images that are only a file in the cache: they are usable if they have a record.
+func alwaysUsable(*record) (bool, error) { return true, nil }
 
-// sweep removes the entries of e's kind that are older than the newest keepOld beside e, and their images in the
-// engine. It is housekeeping: what cannot be removed (in use, locked) stays until the next time.
-func (m *Maker) sweep(ctx context.Context, e entry) {
+// removeOld removes the entries of e's kind except e and the newest keepEntries, and their images in the engine. An entry
+// that cannot be removed (in use, locked) stays until the next time.
+func (m *Maker) removeOld(ctx context.Context, e entry) {
 	group := filepath.Dir(e.dir)
 	names, err := os.ReadDir(group)
 	if err != nil {
@@ -213,7 +175,7 @@ func (m *Maker) sweep(ctx context.Context, e entry) {
 	}
 	sort.Slice(olds, func(i, j int) bool { return olds[i].used.After(olds[j].used) })
 	for i, o := range olds {
-		if i < keepOld {
+		if i < keepEntries {
 			continue
 		}
 		lock, ok := m.tryLock(o.kind + "-" + o.key)
@@ -222,16 +184,16 @@ func (m *Maker) sweep(ctx context.Context, e entry) {
 		}
 		if r, ok := o.load(); ok && m.Engine != nil {
 			for im := &r; im != nil && im.Origin == Built; im = im.Run {
-				_ = m.Engine.Run(ctx, "image", "rm", im.Ref) // fails while a container uses it, and then it stays
+				_ = m.Engine.Run(ctx, "image", "rm", im.Ref) // fails while a container uses the image; then the image stays
 			}
 		}
-		m.log(fmt.Sprintf("removing an old entry of the cache: %s %s", o.kind, o.key))
+		m.log(fmt.Sprintf("removing an old cache entry: %s %s", o.kind, o.key))
 		_ = removeAll(o.dir)
 		_ = lock.Close()
 	}
 }
 
-// removeAll removes a folder in which some folders may be read-only, as those of a Go module cache are.
+// removeAll removes a folder. Some of its folders may be read-only, as in a Go module cache.
 func removeAll(dir string) error {
 	_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err == nil && d.IsDir() {

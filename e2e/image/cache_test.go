@@ -11,7 +11,7 @@ import (
 )
 
 func TestOldEntriesAreRemoved(t *testing.T) {
-	w := newWorld(t)
+	w := newFakeMachine(t)
 	other, _, err := w.Bases(t.Context(), "")
 	if err != nil {
 		t.Fatal(err)
@@ -36,7 +36,7 @@ func TestOldEntriesAreRemoved(t *testing.T) {
 		}
 	}
 	if strings.Join(left, " ") != strings.Join(refs[1:], " ") {
-		t.Errorf("of %q there are left %q; want the newest and the two before it", refs, left)
+		t.Errorf("of %q these are left: %q; want the newest and the two before it", refs, left)
 	}
 	if rm := w.calls("podman image rm"); len(rm) != 1 || !strings.HasSuffix(rm[0], refs[0]) {
 		t.Errorf("removed from the engine: %q", rm)
@@ -47,15 +47,15 @@ func TestOldEntriesAreRemoved(t *testing.T) {
 }
 
 func TestHalfMadeEntryIsNotUsed(t *testing.T) {
-	w := newWorld(t)
+	w := newFakeMachine(t)
 	e := w.entry("images/app", "app-x", "k")
-	if err := e.begin(); err != nil {
+	if err := e.create(); err != nil {
 		t.Fatal(err)
 	}
 	if _, ok := e.load(); ok {
 		t.Error("an entry without a record was found")
 	}
-	if err := e.complete(record{Ref: "r", Tar: "x.tar"}); err != nil {
+	if err := e.writeRecord(record{Ref: "r", Tar: "x.tar"}); err != nil {
 		t.Fatal(err)
 	}
 	if _, ok := e.load(); ok {
@@ -69,27 +69,6 @@ func TestHalfMadeEntryIsNotUsed(t *testing.T) {
 	}
 }
 
-func TestCacheSize(t *testing.T) {
-	dir := t.TempDir()
-	before, err := CacheSize(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err = os.WriteFile(filepath.Join(dir, "a"), make([]byte, 1<<20), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if err = os.Link(filepath.Join(dir, "a"), filepath.Join(dir, "b")); err != nil {
-		t.Fatal(err)
-	}
-	after, err := CacheSize(dir)
-	if grown := after - before; err != nil || grown < 1<<20 || grown > 3<<19 {
-		t.Errorf("one MiB under two names counts %d bytes, %v", grown, err)
-	}
-	if n, err := CacheSize(filepath.Join(dir, "none")); n != 0 || err != nil {
-		t.Errorf("a folder that is not there: %d, %v", n, err)
-	}
-}
-
 func TestDiskRoom(t *testing.T) {
 	disks := func(dir string) (uint64, int64, error) {
 		if strings.HasPrefix(dir, "/data") {
@@ -97,14 +76,14 @@ func TestDiskRoom(t *testing.T) {
 		}
 		return 1, 4 * gb, nil
 	}
-	if err := checkRoom("x", []need{{"/a", 2 * gb}, {"/b", 2 * gb}, {"/data", 10 * gb}}, disks); err != nil {
+	if err := checkFree("x", []need{{"/a", 2 * gb}, {"/b", 2 * gb}, {"/data", 10 * gb}}, disks); err != nil {
 		t.Errorf("enough room: %v", err)
 	}
-	err := checkRoom("building x", []need{{"/a", 3 * gb}, {"/b", 2 * gb}, {"/data/c", 11 * gb}}, disks)
+	err := checkFree("building x", []need{{"/a", 3 * gb}, {"/b", 2 * gb}, {"/data/c", 11 * gb}}, disks)
 	if exitcode.Of(err) != exitcode.Unavailable {
 		t.Fatalf("code %d, %v", exitcode.Of(err), err)
 	}
-	for _, want := range []string{"too full for building x", "5.0 GB in /a and /b, where 4.0 GB are free", "11.0 GB in /data/c, where 10.0 GB are free"} {
+	for _, want := range []string{"not enough disk space for building x", "5.0 GB in /a and /b, where only 4.0 GB are free", "11.0 GB in /data/c, where only 10.0 GB are free"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not in %v", want, err)
 		}
@@ -115,7 +94,7 @@ func TestDiskRoom(t *testing.T) {
 		t.Fatalf("%d, %v", free, err)
 	}
 	if below, _, err := diskFree(filepath.Join(dir, "not", "yet")); err != nil || below != id {
-		t.Errorf("a folder to be made lies on %d, %v; want %d", below, err, id)
+		t.Errorf("a folder that does not exist yet is on file system %d, %v; want %d", below, err, id)
 	}
 	if err := checkDisk("x", []need{{dir, 1 << 60}}); exitcode.Of(err) != exitcode.Unavailable {
 		t.Errorf("an exabyte: %v", err)

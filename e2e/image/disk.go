@@ -15,19 +15,19 @@ import (
 
 const gb = 1 << 30
 
-// need is room that a build takes in a folder.
+// need is the disk space that a build needs in a folder.
 type need struct {
 	dir   string
 	bytes int64
 }
 
-// checkDisk looks whether there is room for all needs; folders on one file system add up. The error names each
-// file system that is too full, with numbers, and carries code 69.
+// checkDisk checks that there is space for all needs; needs on the same file system add up. The error has the numbers of
+// each file system that is too full, and exit code 69.
 func checkDisk(what string, needs []need) error {
-	return checkRoom(what, needs, diskFree)
+	return checkFree(what, needs, diskFree)
 }
 
-func checkRoom(what string, needs []need, free func(dir string) (fsID uint64, bytes int64, err error)) error {
+func checkFree(what string, needs []need, free func(dir string) (fsID uint64, bytes int64, err error)) error {
 	type system struct {
 		dirs       []string
 		want, have int64
@@ -37,7 +37,7 @@ func checkRoom(what string, needs []need, free func(dir string) (fsID uint64, by
 	for _, n := range needs {
 		id, have, err := free(n.dir)
 		if err != nil {
-			return fmt.Errorf("free disk space at %s: %w", n.dir, err)
+			return fmt.Errorf("cannot read the free disk space at %s: %w", n.dir, err)
 		}
 		s := systems[id]
 		if s == nil {
@@ -51,18 +51,18 @@ func checkRoom(what string, needs []need, free func(dir string) (fsID uint64, by
 	var short []string
 	for _, id := range order {
 		if s := systems[id]; s.have < s.want {
-			short = append(short, fmt.Sprintf("%.1f GB in %s, where %.1f GB are free",
+			short = append(short, fmt.Sprintf("%.1f GB in %s, where only %.1f GB are free",
 				float64(s.want)/gb, strings.Join(s.dirs, " and "), float64(s.have)/gb))
 		}
 	}
 	if len(short) == 0 {
 		return nil
 	}
-	return exitcode.With(exitcode.Unavailable, fmt.Errorf("the disk is too full for %s: it takes %s (make clean-cache removes what earlier runs built)",
+	return exitcode.With(exitcode.Unavailable, fmt.Errorf("not enough disk space for %s: it needs %s (make clean-cache removes the images that earlier runs built)",
 		what, strings.Join(short, ", and ")))
 }
 
-// diskFree is the space that is free for us in the file system of dir, or of its nearest parent that is there.
+// diskFree is the free space for this user in the file system of dir, or of its nearest existing parent.
 func diskFree(dir string) (fsID uint64, bytes int64, err error) {
 	for {
 		var st syscall.Stat_t
@@ -83,7 +83,7 @@ func diskFree(dir string) (fsID uint64, bytes int64, err error) {
 	return fsID, int64(fs.Bavail) * int64(fs.Bsize), nil //nolint:unconvert // of another type on other systems
 }
 
-// engineDir is where the engine keeps its images; empty when it does not say, or when that is on another machine.
+// engineDir is the folder of the engine's images; "" if it is not known or on another machine.
 func (m *Maker) engineDir(ctx context.Context) string {
 	format := "{{.DockerRootDir}}"
 	if m.Engine.Name() == engine.Podman {
@@ -100,8 +100,8 @@ func (m *Maker) engineDir(ctx context.Context) string {
 	return dir
 }
 
-// room checks the disk for a build that takes bytes in the cache and bytes in the engine's store.
-func (m *Maker) room(ctx context.Context, what string, inCache, inEngine int64, more ...need) error {
+// checkSpace checks the disk for a build that needs that many bytes in the cache and in the engine's store.
+func (m *Maker) checkSpace(ctx context.Context, what string, inCache, inEngine int64, more ...need) error {
 	needs := append([]need{{m.Cache, inCache}}, more...)
 	if dir := m.engineDir(ctx); dir != "" {
 		needs = append(needs, need{dir, inEngine})

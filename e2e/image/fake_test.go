@@ -11,8 +11,8 @@ import (
 	"meshproof.dev/meshproof/scripts"
 )
 
-// fakePodman keeps its images as files IMAGES/NAME whose content is the id. The environment says how it behaves:
-// PULL is a shell command that a pull runs first, BUILD one that a build runs first.
+// fakePodman keeps its images as files IMAGES/NAME with the id as content. The variables PULL and BUILD are shell commands
+// that run before a pull or a build.
 const fakePodman = `#!/bin/sh
 echo "podman $*" >>"$FAKE/calls"
 img() { echo "$FAKE/images/$(printf %s "$1" | tr '/:@' '___')"; }
@@ -30,7 +30,7 @@ case "$1 $2" in
 esac
 `
 
-// fakeMake makes what the builders' Makefiles promise. MAKE is a shell command that it runs first.
+// fakeMake creates the files of the builders' Makefiles. MAKE is a shell command that it runs first.
 const fakeMake = `#!/bin/sh
 echo "make $*" >>"$FAKE/calls"
 for a; do case $a in *=*) eval "${a%%=*}='${a#*=}'" ;; esac; done
@@ -44,19 +44,19 @@ case "$*" in
 esac
 `
 
-// fakeDpkg has every package that the file DPKG does not name.
+// fakeDpkg has every package that is not in the file DPKG.
 const fakeDpkg = `#!/bin/sh
 shift 3
 for p; do case " $DPKG " in *" $p "*) ;; *) echo "$p installed" ;; esac; done
 `
 
-// hub is what a reference without a host begins with.
+// hub is the default registry of a reference without a host.
 var hub = strings.TrimSuffix(fullRef("a/b:1"), "a/b:1")
 
 const refused = `echo "Error: pinging container registry: connection refused" >&2; exit 125`
 
-// world is a machine of small scripts, and a Maker on it.
-type world struct {
+// fakeMachine is a PATH of small scripts, and a Maker that uses it.
+type fakeMachine struct {
 	*Maker
 	t    *testing.T
 	dir  string
@@ -64,9 +64,9 @@ type world struct {
 	said []string
 }
 
-func newWorld(t *testing.T) *world {
+func newFakeMachine(t *testing.T) *fakeMachine {
 	t.Helper()
-	w := &world{t: t, dir: t.TempDir()}
+	w := &fakeMachine{t: t, dir: t.TempDir()}
 	bin := filepath.Join(w.dir, "path")
 	for name, text := range map[string]string{"podman": fakePodman, "make": fakeMake, "dpkg-query": fakeDpkg} {
 		w.write(filepath.Join("path", name), text)
@@ -105,8 +105,8 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// write writes a file below the world's folder.
-func (w *world) write(name, text string) {
+// write writes a file below the machine's folder.
+func (w *fakeMachine) write(name, text string) {
 	w.t.Helper()
 	file := filepath.Join(w.dir, name)
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
@@ -117,8 +117,8 @@ func (w *world) write(name, text string) {
 	}
 }
 
-// calls are the commands of the given kind that were run since the last time ("make", "podman pull").
-func (w *world) calls(prefix string) []string {
+// calls are the commands with that prefix ("make", "podman pull") since the last call.
+func (w *fakeMachine) calls(prefix string) []string {
 	w.t.Helper()
 	b, err := os.ReadFile(filepath.Join(w.dir, "calls"))
 	if err != nil && !os.IsNotExist(err) {
@@ -137,15 +137,15 @@ func (w *world) calls(prefix string) []string {
 	return of
 }
 
-// forget removes an image from the engine.
-func (w *world) forget(ref string) {
+// forget removes an image from the fake engine.
+func (w *fakeMachine) forget(ref string) {
 	w.t.Helper()
 	if err := os.Remove(filepath.Join(w.dir, "images", strings.NewReplacer("/", "_", ":", "_", "@", "_").Replace(ref))); err != nil {
 		w.t.Fatal(err)
 	}
 }
 
-func (w *world) log() string {
+func (w *fakeMachine) log() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return strings.Join(w.said, "\n")

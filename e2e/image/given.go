@@ -13,15 +13,15 @@ import (
 	"meshproof.dev/meshproof/e2e/exitcode"
 )
 
-// engineApp takes an image that the engine has, or pulls it first. One that cannot be pulled now but is there
-// serves too, and that is said.
+// engineApp uses an image of the engine, or pulls it first. If it cannot be pulled but is in the engine, that one is used,
+// with a message.
 func (m *Maker) engineApp(ctx context.Context, a App, ref string, pull bool) (Image, error) {
 	start := time.Now()
 	origin, no := "", errNoPull{}
 	if pull {
 		ref = fullRef(ref)
 		if _, ok, err := m.Engine.HasImage(ctx, ref); err == nil && ok && strings.Contains(ref, "@") {
-			pull = false // a digest names the same content wherever it lies
+			pull = false // a digest always means the same content
 		}
 	}
 	if pull {
@@ -42,25 +42,25 @@ func (m *Maker) engineApp(ctx context.Context, a App, ref string, pull bool) (Im
 	case !ok:
 		return Image{}, exitcode.With(exitcode.Fail, fmt.Errorf("image %s: %s does not have %s", a.Name, m.Engine, ref))
 	case pull && origin == "":
-		m.log(fmt.Sprintf("image %s: using %s as %s has it (%s)", a.Name, ref, m.Engine.Name(), id))
+		m.log(fmt.Sprintf("image %s: using the copy of %s in %s (%s)", a.Name, ref, m.Engine.Name(), id))
 	}
 	k := newKeyer()
 	k.add(id)
 	e := m.entry("images/app", "app-"+lastName(a.Name), k.key())
-	im, err := m.obtain(ctx, a.Name, e, asRecorded, func(*os.File) (record, error) {
-		if full := m.room(ctx, "saving the image "+a.Name, appCacheBytes, 0); full != nil {
+	im, err := m.obtain(ctx, a.Name, e, alwaysUsable, func(*os.File) (record, error) {
+		if full := m.checkSpace(ctx, "saving the image "+a.Name, appCacheBytes, 0); full != nil {
 			return record{}, full
 		}
 		r, failed := m.save(ctx, e, a.Name, id)
-		r.Origin, r.found = origin, origin == ""
+		r.Origin, r.existed = origin, origin == ""
 		return r, failed
 	})
 	im.Took = time.Since(start)
 	return im, err
 }
 
-// archiveApp takes an archive as it is; one that is gzipped is unpacked into the cache, since containerd imports
-// plain tars only.
+// archiveApp uses an archive as it is. A gzipped archive is unpacked into the cache, because containerd imports plain tars
+// only.
 func (m *Maker) archiveApp(ctx context.Context, a App) (Image, error) {
 	start := time.Now()
 	file := a.path(a.Archive)
@@ -71,7 +71,7 @@ func (m *Maker) archiveApp(ctx context.Context, a App) (Image, error) {
 	case err != nil:
 		return Image{}, exitcode.With(exitcode.Fail, fmt.Errorf("image %s: %w", a.Name, err))
 	case in.Ref == "":
-		return Image{}, exitcode.With(exitcode.Fail, fmt.Errorf("image %s: the image in %s has no name; save it by its name and not by its id", a.Name, file))
+		return Image{}, exitcode.With(exitcode.Fail, fmt.Errorf("image %s: the image in %s has no name; save it by its name instead of its id", a.Name, file))
 	}
 	ref := fullRef(in.Ref)
 	if !in.gzipped {
@@ -80,11 +80,11 @@ func (m *Maker) archiveApp(ctx context.Context, a App) (Image, error) {
 	k := newKeyer()
 	k.add(in.ID, ref)
 	e := m.entry("images/app", "app-"+lastName(a.Name), k.key())
-	im, err := m.obtain(ctx, a.Name, e, asRecorded, func(*os.File) (record, error) {
+	im, err := m.obtain(ctx, a.Name, e, alwaysUsable, func(*os.File) (record, error) {
 		if failed := gunzip(file, e.path(appTar)); failed != nil {
 			return record{}, fmt.Errorf("image %s: unpack %s: %w", a.Name, file, failed)
 		}
-		return record{Ref: ref, ID: in.ID, Tar: appTar, found: true}, nil
+		return record{Ref: ref, ID: in.ID, Tar: appTar, existed: true}, nil
 	})
 	im.Took = time.Since(start)
 	return im, err
@@ -100,7 +100,7 @@ func gunzip(from, to string) error {
 	if err != nil {
 		return err
 	}
-	return writeVia(to, func(w io.Writer) error {
+	return writeAtomically(to, func(w io.Writer) error {
 		_, err = io.Copy(w, z)
 		return err
 	})

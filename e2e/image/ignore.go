@@ -11,20 +11,20 @@ import (
 	"strings"
 )
 
-// ignore is a .dockerignore file: what an engine leaves out of a build context
-// (https://docs.docker.com/build/concepts/context/#dockerignore-files). The last pattern that matches a path or
-// one of its parents decides.
+// ignore is a .dockerignore file: the patterns of files that are not in a build context
+// (https://docs.docker.com/build/concepts/context/#dockerignore-files). The last pattern that matches a path or one of its
+// parents decides.
 type ignore struct {
-	rules []rule
-	again bool // there are patterns that take something back in
+	rules      []rule
+	reincludes bool // there are patterns with "!"
 }
 
 type rule struct {
-	re *regexp.Regexp
-	in bool // written with "!": what matches is in again
+	re      *regexp.Regexp
+	include bool // a pattern with "!", which includes a file again
 }
 
-// readIgnore reads the first of the files that is there. With none of them everything is in the context.
+// readIgnore reads the first of the files that exists. Without any of them all files are in the context.
 func readIgnore(dir string, names ...string) (ignore, error) {
 	for _, n := range names {
 		b, err := os.ReadFile(filepath.Join(dir, n))
@@ -60,13 +60,13 @@ func parseIgnore(text string) (ignore, error) {
 			return ignore{}, fmt.Errorf("line %d: pattern %q: %w", i+1, line, err)
 		}
 		ig.rules = append(ig.rules, rule{re, in})
-		ig.again = ig.again || in
+		ig.reincludes = ig.reincludes || in
 	}
 	return ig, nil
 }
 
-// globRegexp writes a pattern of filepath.Match, with "**" for any number of path elements, as a regular
-// expression that also matches everything below what the pattern matches.
+// globRegexp translates a pattern of filepath.Match, with "**" for any number of path elements, to a regular expression
+// that also matches everything below a matching folder.
 func globRegexp(pattern string) string {
 	var b strings.Builder
 	b.WriteString("^")
@@ -83,7 +83,7 @@ func globRegexp(pattern string) string {
 		case c == '?':
 			b.WriteString("[^/]")
 		case c == '[' || c == ']' || c == '^' || c == '-':
-			b.WriteByte(c) // a class is written alike in both
+			b.WriteByte(c) // a class has the same syntax in both
 		case c == '\\' && i+1 < len(pattern):
 			i++
 			b.WriteString(regexp.QuoteMeta(pattern[i : i+1]))
@@ -95,17 +95,17 @@ func globRegexp(pattern string) string {
 	return b.String()
 }
 
-// skip reports whether a path of the context is left out. A folder is only left out whole when no pattern can take
-// something in it back in.
+// skip reports whether a path is not in the context. A folder is only skipped if no pattern can include one of its files
+// again.
 func (ig ignore) skip(rel string, isDir bool) bool {
 	out := false
 	for _, r := range ig.rules {
 		if r.re.MatchString(rel) {
-			out = !r.in
+			out = !r.include
 		}
 	}
 	if isDir {
-		return out && !ig.again
+		return out && !ig.reincludes
 	}
 	return out
 }

@@ -1,12 +1,12 @@
-// Package image makes the container images of a run available: the kind node, the Erlang bases, the application,
-// the agent. What can be pulled is pulled, by digest; what cannot is built from the Go module proxy and Debian's
-// archive by the Makefiles under scripts/; the agent is assembled in-process. Each image is made once per state
-// of its inputs and then found in the user's cache.
+// Package image makes the container images of a run available: the kind node, the Erlang bases, the application, the
+// agent. Images are pulled by digest. If that is not possible, the Makefiles under scripts/ build them from the Go module
+// proxy and Debian's archive. The agent's image is assembled in-process. An image is built once for each state of its
+// inputs and then taken from the user's cache.
 //
-// In: a checkout, a container engine, the pins of scripts/versions.env, the images a profile names. Out: for each
-// image a reference, the digest of its configuration and, for what must be loaded into nodes, an archive. Errors
-// carry exit codes: 1 for an application that does not build, 69 for a machine without disk or packages, 64 for
-// a path that is not there; what carries none is our own fault (70). Progress goes to Maker.Log only.
+// In: a checkout, a container engine, the pins of scripts/versions.env, the images of a profile. Out: for each image a
+// reference, the digest of its configuration and, if it must be loaded into nodes, an archive. Errors have exit codes: 1
+// for an application that does not build, 69 for a machine without disk space or packages, 64 for a path that does not
+// exist; an error without a code is the harness's own fault (70). Progress goes to Maker.Log only.
 package image
 
 import (
@@ -21,40 +21,39 @@ import (
 const (
 	Pulled = "pulled" // from its registry, in this run
 	Built  = "built"  // on this machine, in this run
-	Cached = "cached" // made by an earlier run, or lay in the engine already
+	Cached = "cached" // from an earlier run, or already in the engine
 )
 
 // Image is one image that is available now.
 type Image struct {
-	Name   string        // what was asked for: "node", "otp-build", "otp-run", "agent", or the name in the manifests
-	Ref    string        // what kind's configuration or a pod's spec has to name
-	ID     string        // digest of the image's configuration, "sha256:…"; what a pod's status shows for Ref
-	Tar    string        // archive to load into nodes; empty for the node and base images, which lie in the engine
+	Name   string        // "node", "otp-build", "otp-run", "agent", or the name in the manifests
+	Ref    string        // reference for kind's configuration or a pod's spec
+	ID     string        // digest of the image's configuration, "sha256:…"; a pod's status shows it for Ref
+	Tar    string        // archive to load into nodes; "" for the node and base images, which are in the engine
 	Source string        // Pulled, Built or Cached
-	Origin string        // Pulled or Built: how it came to be before it was Cached; empty for an image the user made
+	Origin string        // Pulled or Built, also for an image that is Cached now; "" for an image of the user
 	From   []string      // for an application: the images it was built on, "reference id"
-	Took   time.Duration // how long it took this time
+	Took   time.Duration // how long it took in this run
 }
 
-// App is one image of a profile and what is needed to make it.
+// App is one image of a profile, with what is needed to build it.
 type App struct {
 	profile.Image
-	Dir     string // folder that Build and Archive are relative to (the profile's own)
-	OTP     string // Erlang/OTP release of the bases; empty: the pinned default
-	LogFile string // gets the build's output; empty: kept in the cache only
+	Dir     string // Build and Archive are relative to this folder (the profile's)
+	OTP     string // Erlang/OTP release of the bases; "": the pinned default
+	LogFile string // file for the build's output; "": in the cache only
 }
 
-// Maker makes images. It may be used by several goroutines at once, and several processes may work on the same
-// cache: each entry has its lock.
+// Maker makes images. It is safe for concurrent use, and several processes may use the same cache: each entry has a lock.
 type Maker struct {
 	Engine   *engine.Engine
-	Cache    string           // as from CacheDir
-	Root     string           // as from FindRoot
-	Versions scripts.Versions // as from scripts.Load
-	Install  bool             // apt may install what a builder needs
-	Log      func(string)     // gets progress, one line each, from several goroutines; nil: nothing is said
+	Cache    string           // see CacheDir
+	Root     string           // see FindRoot
+	Versions scripts.Versions // see scripts.Load
+	Install  bool             // allows apt-get to install a builder's packages
+	Log      func(string)     // gets progress messages, one line each, from several goroutines; nil: none
 
-	answer time.Duration // for tests: answerBudget
+	answerTimeout time.Duration // for tests: answerBudget
 }
 
 func (m *Maker) log(line string) {
@@ -63,9 +62,9 @@ func (m *Maker) log(line string) {
 	}
 }
 
-// record is what a cache entry says of itself, in its file image.json.
+// record describes a cache entry, in its file image.json.
 type record struct {
-	Kind   string    `json:"kind"` // entries of one kind replace each other
+	Kind   string    `json:"kind"` // only the newest entries of a kind are kept
 	Ref    string    `json:"ref"`
 	ID     string    `json:"id"`
 	Tar    string    `json:"tar,omitempty"` // file name in the entry
@@ -73,12 +72,12 @@ type record struct {
 	From   []string  `json:"from,omitempty"`
 	Made   time.Time `json:"made"`
 
-	Run *record `json:"run,omitempty"` // of the bases: the one to run in, beside the one to build in
+	Run *record `json:"run,omitempty"` // the run base, in the record of the build base
 
-	found bool // was not made just now: it lay in the engine
+	existed bool // the image was in the engine before
 }
 
-// image is the record as the caller sees it. source overrides the origin when the entry was there before.
+// image is the Image of a record.
 func (r record) image(name string, e entry, source string, since time.Time) Image {
 	im := Image{Name: name, Ref: r.Ref, ID: r.ID, Source: source, Origin: r.Origin, From: r.From, Took: time.Since(since)}
 	if r.Tar != "" {

@@ -12,25 +12,25 @@ import (
 	"strings"
 )
 
-// keyer collects what goes into an image and gives it a key. Only content counts: neither times nor owners nor
-// where the checkout lies, so that two clones share their cache.
+// keyer computes the cache key of an image from its inputs. Only content counts, and neither times nor owners nor the path
+// of the checkout, so that two clones share the cache.
 type keyer struct{ h hash.Hash }
 
 func newKeyer() keyer { return keyer{sha256.New()} }
 
-// add takes fields, each with its length, so that no two lists of fields collide by being joined.
+// add adds fields, each with its length, so that different lists of fields have different keys.
 func (k keyer) add(fields ...string) {
 	for _, f := range fields {
 		fmt.Fprintf(k.h, "%d:%s", len(f), f)
 	}
 }
 
-// key is the first 16 hex digits: 64 bits are plenty to tell the states of one input apart.
+// key is the first 16 hex digits: 64 bits are enough to distinguish the states of the inputs.
 func (k keyer) key() string { return hex.EncodeToString(k.h.Sum(nil))[:16] }
 
-// addTree takes every file below dir: its path relative to dir, whether it is executable, its content; of a
-// symbolic link, where it points. skip leaves files and whole folders out; it gets the relative path with
-// slashes. Sockets, pipes and devices are an error: no builder can copy them.
+// addTree adds every file below dir: its path relative to dir, whether it is executable and its content; of a symbolic link
+// its target. skip leaves out files and whole folders; it gets the relative path with slashes. Sockets, pipes and devices
+// are an error: no builder can copy them.
 func (k keyer) addTree(dir string, skip func(rel string, isDir bool) bool) error {
 	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -63,7 +63,7 @@ func (k keyer) addTree(dir string, skip func(rel string, isDir bool) bool) error
 		case d.Type().IsRegular():
 			return k.addFile(rel, path)
 		}
-		return fmt.Errorf("%s is neither a file nor a folder nor a link", path)
+		return fmt.Errorf("%s is not a file, folder or symbolic link", path)
 	})
 }
 
@@ -89,8 +89,8 @@ func (k keyer) addFile(name, path string) error {
 	return nil
 }
 
-// skipBuilder leaves out of a builder's folder what its Makefile does not read: hidden files, editors' copies,
-// prose.
+// skipBuilder skips the files of a builder's folder that its Makefile does not read: hidden files, editors' backups,
+// documentation.
 func skipBuilder(rel string, _ bool) bool {
 	base := filepath.Base(rel)
 	return strings.HasPrefix(base, ".") || strings.HasSuffix(base, "~") || strings.HasSuffix(base, ".md")

@@ -35,17 +35,17 @@ func TestTreeKey(t *testing.T) {
 	dir := tree(t, files)
 	first := key(dir)
 	if key(tree(t, files)) != first {
-		t.Error("the same content elsewhere has another key")
+		t.Error("the same content in another folder has another key")
 	}
 	old := time.Now().Add(-time.Hour)
 	if err := os.Chtimes(filepath.Join(dir, "a"), old, old); err != nil {
 		t.Fatal(err)
 	}
 	if key(dir) != first {
-		t.Error("another time gives another key")
+		t.Error("another modification time gives another key")
 	}
 	if key(tree(t, map[string]string{"a": "1", "d/b": "2", "skipped/c": "3"})) != first {
-		t.Error("what is skipped counts")
+		t.Error("a skipped file changes the key")
 	}
 	for name, other := range map[string]map[string]string{
 		"a changed byte":  {"a": "1", "d/b": "3"},
@@ -73,7 +73,7 @@ func TestTreeKey(t *testing.T) {
 		return key(dir)
 	}
 	if to("a") == to("d/b") {
-		t.Error("a link that points elsewhere: the same key")
+		t.Error("a link with another target: the same key")
 	}
 }
 
@@ -106,7 +106,7 @@ func TestIgnore(t *testing.T) {
 		}
 	}
 	if ig.skip("_build", true) {
-		t.Error("a folder is skipped whole though a pattern may take something in it back in")
+		t.Error("a folder is skipped although a pattern may include one of its files again")
 	}
 	all, err := parseIgnore("*\n!src\n!src/*.erl")
 	if err != nil {
@@ -116,6 +116,6 @@ func TestIgnore(t *testing.T) {
 		t.Error("everything but src: src is out, or test is in")
 	}
 	if _, err := parseIgnore("a[b"); err == nil {
-		t.Error("a pattern with an open class was read")
+		t.Error("a pattern with an open class was accepted")
 	}
 }

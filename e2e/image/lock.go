@@ -10,23 +10,23 @@ import (
 	"time"
 )
 
-// lockFile opens the lock of a name. Locks lie under state/, which is never cleaned: to remove a lock file that
-// somebody waits on would let two in.
+// lockFile opens the file of a lock. Lock files are under state/, which is never cleaned: if a lock file were removed while
+// a process waits for it, two processes could get the lock.
 func (m *Maker) lockFile(name string) (*os.File, error) {
 	dir := filepath.Join(m.Cache, "state", "locks")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("locks: %w", err)
+		return nil, fmt.Errorf("create the folder for locks: %w", err)
 	}
 	f, err := os.OpenFile(filepath.Join(dir, name+".lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("locks: %w", err)
+		return nil, fmt.Errorf("open the lock: %w", err)
 	}
 	return f, nil
 }
 
-// lock takes the lock of a name and waits while another holds it, saying so once. flock(2) belongs to the open
-// file: two goroutines exclude each other as two processes do, and a child that inherits the file holds it too.
-// The lock ends when the file is closed.
+// lock takes a lock. If another run has it, lock logs waiting once and waits. A flock(2) lock belongs to the open file: it
+// works between goroutines as between processes, and a child that inherits the file has the lock, too. It is released when
+// all of them have closed the file.
 func (m *Maker) lock(ctx context.Context, name, waiting string) (*os.File, error) {
 	f, err := m.lockFile(name)
 	if err != nil {
@@ -43,7 +43,7 @@ func (m *Maker) lock(ctx context.Context, name, waiting string) (*os.File, error
 			return nil, fmt.Errorf("lock %s: %w", f.Name(), err)
 		}
 		if !said {
-			m.log(waiting + "; waiting for it")
+			m.log(waiting + "; waiting until it has finished")
 			said = true
 		}
 		select {
@@ -55,7 +55,7 @@ func (m *Maker) lock(ctx context.Context, name, waiting string) (*os.File, error
 	}
 }
 
-// tryLock takes the lock only if nobody holds it.
+// tryLock takes the lock only if it is free.
 func (m *Maker) tryLock(name string) (*os.File, bool) {
 	f, err := m.lockFile(name)
 	if err != nil {

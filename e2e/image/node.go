@@ -13,7 +13,7 @@ import (
 	"meshproof.dev/meshproof/e2e/exitcode"
 )
 
-// What building the node image takes, by the measure that scripts/node-image/Makefile states.
+// The disk space for building the node image, as stated in scripts/node-image/Makefile.
 const (
 	nodeCacheBytes  = 3 * gb
 	nodeGoBytes     = 3 * gb // Go's build cache
@@ -21,12 +21,11 @@ const (
 	nodeTar         = "node.tar"
 )
 
-// Node makes kind's node image available in the engine. k8s is a Kubernetes version: "" for the pinned one,
-// "1.37" for any of that minor version, "1.37.2" for just that one; another than there are builders or images for
-// is an error of code 64.
+// Node makes kind's node image available in the engine. k8s is a Kubernetes version: "" for the pinned one, "1.37" for any
+// patch version, "1.37.2" for exactly that one. A version without builder and image is an error with code 64.
 //
-// The pinned image is pulled where that works. Where it does not the image is built, in some ten minutes on two
-// cores, and kept in the cache as an archive too, from which it comes back when the engine has lost it.
+// The pinned image is pulled if possible. Otherwise the image is built, in some ten minutes on two cores. The cache keeps
+// an archive of it, which is loaded again if the engine has lost the image.
 func (m *Maker) Node(ctx context.Context, k8s string) (Image, error) {
 	b := builder{m, "node-image"}
 	version, pull, err := m.nodeVersion(b, k8s)
@@ -35,7 +34,7 @@ func (m *Maker) Node(ctx context.Context, k8s string) (Image, error) {
 	}
 	settings := map[string]string{"K8S": version}
 	key, err := b.key(settings, func(rel string, isDir bool) bool {
-		// Each version of Kubernetes has a folder; only the one that is built counts.
+		// Each Kubernetes version has a folder; only that of the built version counts.
 		return isDir && filepath.Dir(rel) == "k8s" && rel != "k8s/"+version
 	})
 	if err != nil {
@@ -62,30 +61,30 @@ func (m *Maker) Node(ctx context.Context, k8s string) (Image, error) {
 func (m *Maker) buildNode(ctx context.Context, b builder, e entry, lock *os.File, settings map[string]string) (record, error) {
 	what := "building the node image (Kubernetes " + settings["K8S"] + ")"
 	if _, err := os.Stat(filepath.Join(b.dir(), "k8s", settings["K8S"])); err != nil {
-		return record{}, exitcode.With(exitcode.Unavailable, fmt.Errorf("node image of Kubernetes %s: there is no builder for it, and it cannot be pulled here", settings["K8S"]))
+		return record{}, exitcode.With(exitcode.Unavailable, fmt.Errorf("node image of Kubernetes %s: it cannot be pulled on this machine, and there is no builder for it", settings["K8S"]))
 	}
-	if err := m.room(ctx, what, nodeCacheBytes, nodeEngineBytes, goCache(ctx, nodeGoBytes)...); err != nil {
+	if err := m.checkSpace(ctx, what, nodeCacheBytes, nodeEngineBytes, goCache(ctx, nodeGoBytes)...); err != nil {
 		return record{}, err
 	}
-	if err := m.havePackages(ctx, what, m.Versions.Words("APT_BUILD")); err != nil {
+	if err := m.ensurePackages(ctx, what, m.Versions.Words("APT_BUILD")); err != nil {
 		return record{}, err
 	}
 	if err := b.build(ctx, what, e, lock, settings); err != nil {
 		return record{}, err
 	}
 	r := record{Ref: "localhost/meshproof/node:" + e.key, Origin: Built}
-	ok, err := m.inEngine(ctx, e, &r) // an earlier build may have got as far as the archive, and the engine lost the image since
+	ok, err := m.inEngine(ctx, e, &r) // loads the archive if an earlier build has made it and the engine has lost the image
 	if err != nil {
 		return record{}, err
 	}
 	if !ok {
-		return record{}, fmt.Errorf("%s: the builder ended well, but %s is not in %s", what, r.Ref, m.Engine)
+		return record{}, fmt.Errorf("%s: the build succeeded, but %s does not have %s", what, m.Engine, r.Ref)
 	}
 	return r, e.keepOnly(nodeTar)
 }
 
-// inEngine reports whether the engine has the image, and notes its id there, which differs between engines. An
-// image that the engine has lost is loaded from the entry's archive.
+// inEngine reports whether the engine has the image, and sets its id, which differs between engines. An image that the
+// engine has lost is loaded from the entry's archive.
 func (m *Maker) inEngine(ctx context.Context, e entry, r *record) (bool, error) {
 	id, ok, err := m.Engine.HasImage(ctx, r.Ref)
 	if err == nil && !ok {
@@ -97,8 +96,8 @@ func (m *Maker) inEngine(ctx context.Context, e entry, r *record) (bool, error) 
 	return ok, err
 }
 
-// load loads an archive, if it is there, into the engine. One that cannot be loaded is removed: the image is then
-// made again.
+// load loads an archive into the engine, if it exists. An archive that cannot be loaded is removed, and the image is built
+// again.
 func (m *Maker) load(ctx context.Context, archive string) bool {
 	f, err := os.Open(archive)
 	if err != nil {
@@ -112,18 +111,18 @@ func (m *Maker) load(ctx context.Context, archive string) bool {
 		return true
 	}
 	if ctx.Err() == nil {
-		m.log(fmt.Sprintf("%s is of no use, the image is made again: %v", archive, err))
+		m.log(fmt.Sprintf("cannot load %s, so the image is built again: %v", archive, err))
 		_ = os.Remove(archive)
 	}
 	return false
 }
 
-// pullOrFind has a pinned image in the engine: as it lies there, else pulled.
+// pullOrFind returns a pinned image of the engine; it is pulled if the engine does not have it.
 func (m *Maker) pullOrFind(ctx context.Context, ref string) (record, error) {
-	r := record{Ref: ref, Origin: Pulled, found: true}
+	r := record{Ref: ref, Origin: Pulled, existed: true}
 	id, ok, err := m.Engine.HasImage(ctx, ref)
 	if err == nil && !ok {
-		r.found = false
+		r.existed = false
 		if err = m.pull(ctx, ref); err == nil {
 			id, ok, err = m.Engine.HasImage(ctx, ref)
 		}
@@ -135,8 +134,8 @@ func (m *Maker) pullOrFind(ctx context.Context, ref string) (record, error) {
 	return r, err
 }
 
-// nodeVersion says which Kubernetes is built when it must be, and which image may be pulled instead (empty:
-// none, since the version asked for is not the pinned image's).
+// nodeVersion returns the Kubernetes version to build, and the image that may be pulled instead ("": none, because the
+// requested version is not that of the pinned image).
 func (m *Maker) nodeVersion(b builder, k8s string) (build, pull string, err error) {
 	pinned, err := m.Versions.Get("K8S")
 	if err != nil {
@@ -173,7 +172,7 @@ func (m *Maker) nodeVersion(b builder, k8s string) (build, pull string, err erro
 	}
 	if build == "" {
 		slices.Sort(versions)
-		return "", "", exitcode.With(exitcode.Usage, fmt.Errorf("no node image of Kubernetes %s: there are builders for %s, and the pinned image has %s",
+		return "", "", exitcode.With(exitcode.Usage, fmt.Errorf("there is no node image of Kubernetes %s: the builders support %s, and the pinned image has %s",
 			strings.TrimPrefix(want, "v"), strings.Join(versions, ", "), tag))
 	}
 	return build, pull, nil
@@ -188,7 +187,7 @@ func minorOf(version string) string {
 	return f[0] + "." + f[1]
 }
 
-// tagOf is the tag of a reference, empty when it has none.
+// tagOf is the tag of a reference, "" if it has none.
 func tagOf(ref string) string {
 	ref, _, _ = strings.Cut(ref, "@")
 	ref = ref[strings.LastIndex(ref, "/")+1:]
@@ -196,7 +195,7 @@ func tagOf(ref string) string {
 	return tag
 }
 
-// goCache is the room that a Go build of the given size takes in Go's own cache.
+// goCache is the disk space for a Go build in Go's build cache.
 func goCache(ctx context.Context, bytes int64) []need {
 	out, err := exec.CommandContext(ctx, "go", "env", "GOCACHE").Output()
 	dir := strings.TrimSpace(string(out))

@@ -13,7 +13,7 @@ import (
 )
 
 func TestNodeIsPulledWhereThatWorks(t *testing.T) {
-	w := newWorld(t)
+	w := newFakeMachine(t)
 	t.Setenv("PULL", "echo Getting image source signatures")
 	im, err := w.Node(t.Context(), "")
 	if err != nil {
@@ -23,7 +23,7 @@ func TestNodeIsPulledWhereThatWorks(t *testing.T) {
 		t.Errorf("got %+v", im)
 	}
 	if made := w.calls("make"); len(made) > 0 {
-		t.Errorf("built all the same: %q", made)
+		t.Errorf("built although it could be pulled: %q", made)
 	}
 	w.calls("podman")
 	im, err = w.Node(t.Context(), "1.37")
@@ -31,16 +31,16 @@ func TestNodeIsPulledWhereThatWorks(t *testing.T) {
 		t.Errorf("second time: %+v, %v", im, err)
 	}
 	if did := w.calls("podman"); len(did) != 1 {
-		t.Errorf("a warm look-up ran %q, want one look into the engine", did)
+		t.Errorf("with a warm cache it ran %q, want one image inspect", did)
 	}
-	// The pulled image has another patch version than the one that is asked for now.
+	// The pulled image has another patch version than the one requested now.
 	if im, err = w.Node(t.Context(), "1.37.2"); err != nil || im.Source != Built {
 		t.Errorf("another version: %+v, %v", im, err)
 	}
 }
 
 func TestNodeIsBuiltWhereNot(t *testing.T) {
-	w := newWorld(t)
+	w := newFakeMachine(t)
 	im, err := w.Node(t.Context(), "")
 	if err != nil {
 		t.Fatal(err)
@@ -50,7 +50,7 @@ func TestNodeIsBuiltWhereNot(t *testing.T) {
 	}
 	dir := filepath.Join(w.Cache, "node", strings.TrimPrefix(im.Ref, "localhost/meshproof/node:"))
 	if _, err = os.Stat(filepath.Join(dir, "bin")); !os.IsNotExist(err) {
-		t.Errorf("what only the builder needed is still there: %v", err)
+		t.Errorf("files that only the builder needed still exist: %v", err)
 	}
 	if im, err = w.Node(t.Context(), ""); err != nil || im.Source != Cached || im.Origin != Built {
 		t.Errorf("second time: %+v, %v", im, err)
@@ -64,7 +64,7 @@ func TestNodeIsBuiltWhereNot(t *testing.T) {
 		t.Errorf("make was run %d times: %q", len(made), made)
 	}
 	if pulled := w.calls("podman pull"); len(pulled) != 1 {
-		t.Errorf("the registry was asked %d times: %q", len(pulled), pulled)
+		t.Errorf("podman pull was run %d times: %q", len(pulled), pulled)
 	}
 }
 
@@ -77,13 +77,13 @@ func TestNodeVersions(t *testing.T) {
 		{"1.37.0", "v1.37.0", hub + "kindest/node@sha256:01"},
 		{"1.36", "v1.36.1", ""},
 	} {
-		w := newWorld(t)
+		w := newFakeMachine(t)
 		build, pull, err := w.nodeVersion(builder{w.Maker, "node-image"}, c.ask)
 		if err != nil || build != c.build || pull != c.pull {
 			t.Errorf("%q: builds %q, pulls %q, %v; want %q and %q", c.ask, build, pull, err, c.build, c.pull)
 		}
 	}
-	w := newWorld(t)
+	w := newFakeMachine(t)
 	_, err := w.Node(t.Context(), "1.20")
 	if exitcode.Of(err) != exitcode.Usage || !strings.Contains(err.Error(), "v1.36.1, v1.37.2") {
 		t.Errorf("unknown version: code %d, %v", exitcode.Of(err), err)
@@ -94,7 +94,7 @@ func TestNodeVersions(t *testing.T) {
 }
 
 func TestNodeKeyIsOfContentOnly(t *testing.T) {
-	key := func(w *world) string {
+	key := func(w *fakeMachine) string {
 		t.Helper()
 		k, err := builder{w.Maker, "node-image"}.key(map[string]string{"K8S": "v1.37.2"}, nil)
 		if err != nil {
@@ -102,7 +102,7 @@ func TestNodeKeyIsOfContentOnly(t *testing.T) {
 		}
 		return k
 	}
-	w, clone := newWorld(t), newWorld(t)
+	w, clone := newFakeMachine(t), newFakeMachine(t)
 	first := key(w)
 	if key(clone) != first {
 		t.Error("two clones have two keys")
@@ -117,7 +117,7 @@ func TestNodeKeyIsOfContentOnly(t *testing.T) {
 	}
 	w.write("root/scripts/node-image/README.md", "prose")
 	if key(w) != first {
-		t.Error("prose changes the key")
+		t.Error("documentation changes the key")
 	}
 	w.write("root/scripts/node-image/pause/main.go", "package main")
 	if key(w) == first {
@@ -126,7 +126,7 @@ func TestNodeKeyIsOfContentOnly(t *testing.T) {
 }
 
 func TestFailedBuildShowsItsEnd(t *testing.T) {
-	w := newWorld(t)
+	w := newFakeMachine(t)
 	t.Setenv("MAKE", "for i in $(seq 60); do echo line $i; done; echo broken pipe fitting >&2; exit 2")
 	_, err := w.Node(t.Context(), "")
 	if err == nil || exitcode.Of(err) != exitcode.Internal {
@@ -138,7 +138,7 @@ func TestFailedBuildShowsItsEnd(t *testing.T) {
 		}
 	}
 	if strings.Contains(err.Error(), "line 20\n") {
-		t.Errorf("error holds more than the last 40 lines:\n%v", err)
+		t.Errorf("the error has more than the last 40 lines:\n%v", err)
 	}
 	t.Setenv("MAKE", "")
 	if im, err := w.Node(t.Context(), ""); err != nil || im.Source != Built {
@@ -146,9 +146,9 @@ func TestFailedBuildShowsItsEnd(t *testing.T) {
 	}
 }
 
-// An interrupted build leaves what it made in the same folder for the next one.
+// An interrupted build leaves its files in the folder, and the next build continues with them.
 func TestCancelledBuildGoesOn(t *testing.T) {
-	w := newWorld(t)
+	w := newFakeMachine(t)
 	t.Setenv("MAKE", `if [ -e "$OUT/bin/kubeadm" ]; then echo goes on; else touch "$OUT/bin/kubeadm"; sleep 60 & sleep 60; fi`)
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(300*time.Millisecond, cancel)
@@ -166,13 +166,13 @@ func TestCancelledBuildGoesOn(t *testing.T) {
 	}
 	b, err := os.ReadFile(filepath.Join(w.Cache, "node", strings.TrimPrefix(im.Ref, "localhost/meshproof/node:"), "build.log"))
 	if err != nil || string(b) != "goes on\n" {
-		t.Errorf("the second build began anew: %q, %v", b, err)
+		t.Errorf("the second build started from the beginning: %q, %v", b, err)
 	}
 }
 
 func TestOnlyOneBuilds(t *testing.T) {
-	w := newWorld(t)
-	// The builder holds the locks too, so that it keeps them if this process is killed.
+	w := newFakeMachine(t)
+	// The builder has the locks, too, so that they stay locked if this process is killed.
 	t.Setenv("MAKE", `sleep 0.3; [ -e /dev/fd/3 ] && [ -e /dev/fd/4 ] || { echo no locks; exit 1; }`)
 	var wg sync.WaitGroup
 	for range 3 {
@@ -186,26 +186,26 @@ func TestOnlyOneBuilds(t *testing.T) {
 	if made := w.calls("make"); len(made) != 1 {
 		t.Errorf("make was run %d times: %q", len(made), made)
 	}
-	if !strings.Contains(w.log(), "another run is making the image node; waiting for it") {
-		t.Errorf("the others did not say that they wait:\n%s", w.log())
+	if !strings.Contains(w.log(), "another run is building the image node; waiting until it has finished") {
+		t.Errorf("the other calls did not log that they wait:\n%s", w.log())
 	}
 }
 
 func TestMissingPackages(t *testing.T) {
-	w := newWorld(t)
+	w := newFakeMachine(t)
 	t.Setenv("DPKG", "mmdebstrap")
 	_, err := w.Node(t.Context(), "")
 	if exitcode.Of(err) != exitcode.Unavailable || !strings.Contains(err.Error(), "apt-get install mmdebstrap") {
 		t.Errorf("code %d, %v", exitcode.Of(err), err)
 	}
 	if made := w.calls("make"); len(made) > 0 {
-		t.Errorf("made something before: %q", made)
+		t.Errorf("the builder was run: %q", made)
 	}
 }
 
 func TestBases(t *testing.T) {
-	w := newWorld(t)
-	// Only one of the two can be pulled: then both are built.
+	w := newFakeMachine(t)
+	// Only one of the two can be pulled, so both are built.
 	t.Setenv("PULL", `case "$2" in *erlang*) echo Copying blob ;; *) echo "Error: manifest unknown"; exit 125 ;; esac`)
 	build, run, err := w.Bases(t.Context(), "")
 	if err != nil {
@@ -220,7 +220,7 @@ func TestBases(t *testing.T) {
 	}
 	w.forget(run.Ref)
 	if _, run, err = w.Bases(t.Context(), "27"); err != nil || run.Source != Built {
-		t.Errorf("after the engine lost one: %+v, %v", run, err)
+		t.Errorf("after the engine has lost one: %+v, %v", run, err)
 	}
 	if _, _, err = w.Bases(t.Context(), "19"); exitcode.Of(err) != exitcode.Usage || !strings.Contains(err.Error(), "only for 27") {
 		t.Errorf("unknown release: code %d, %v", exitcode.Of(err), err)

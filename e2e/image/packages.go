@@ -11,26 +11,26 @@ import (
 	"meshproof.dev/meshproof/e2e/exitcode"
 )
 
-// havePackages sees to the Debian packages that a builder needs. What is missing is installed with apt-get where
-// that is allowed and possible, and said before; else the error says what to install and carries code 69.
-func (m *Maker) havePackages(ctx context.Context, what string, packages []string) error {
+// ensurePackages makes sure that the Debian packages of a builder are installed. It installs missing ones with apt-get, after a
+// message, if that is allowed and possible. Otherwise the error names the packages and has exit code 69.
+func (m *Maker) ensurePackages(ctx context.Context, what string, packages []string) error {
 	missing, err := missingPackages(ctx, packages)
 	if err != nil {
 		return exitcode.With(exitcode.Unavailable, fmt.Errorf(
-			"%s needs a Debian or Ubuntu to take packages from (%w); or give this machine access to an image registry", what, err))
+			"%s needs packages of Debian or Ubuntu, and this system has no dpkg (%w); use such a system, or give this machine access to an image registry", what, err))
 	}
 	if len(missing) == 0 {
 		return nil
 	}
 	list := strings.Join(missing, " ")
 	if !m.Install || os.Geteuid() != 0 {
-		why := "installing is forbidden by INSTALL=0"
+		why := "INSTALL=0 forbids to install them"
 		if m.Install {
-			why = "not root"
+			why = "not root, so they were not installed"
 		}
-		return exitcode.With(exitcode.Unavailable, fmt.Errorf("%s needs packages that are missing here (%s): apt-get install %s", what, why, list))
+		return exitcode.With(exitcode.Unavailable, fmt.Errorf("%s needs packages that are not installed (%s); install them with: apt-get install %s", what, why, list))
 	}
-	// One at a time: the other builder may need the same packages.
+	// Another builder may install the same packages at the same time.
 	lock, err := m.lock(ctx, "apt", "another run is installing packages")
 	if err != nil {
 		return err
@@ -58,7 +58,7 @@ func (m *Maker) havePackages(ctx context.Context, what string, packages []string
 func (m *Maker) apt(ctx context.Context, args ...string) error {
 	c := exec.CommandContext(ctx, "apt-get", args...)
 	c.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive", "LC_ALL=C")
-	// dpkg must not be killed half-way.
+	// The long grace period lets dpkg finish: killed, it would leave packages half-installed.
 	return m.run(ctx, step{what: "apt-get " + args[0], cmd: c, grace: time.Minute})
 }
 
@@ -69,7 +69,7 @@ func missingPackages(ctx context.Context, packages []string) ([]string, error) {
 	}
 	c := exec.CommandContext(ctx, "dpkg-query", append([]string{"-W", "-f", "${Package} ${db:Status-Status}\n"}, packages...)...)
 	c.Env = append(os.Environ(), "LC_ALL=C")
-	out, err := c.Output() // its exit code is 1 when it does not know one of them
+	out, err := c.Output() // its exit code is 1 if a package is unknown
 	if len(out) == 0 && err != nil {
 		if _, look := exec.LookPath("dpkg-query"); look != nil {
 			return nil, look

@@ -16,18 +16,18 @@ import (
 )
 
 const (
-	answerBudget = 10 * time.Second // for a registry to name the image's parts
-	pullBudget   = 20 * time.Minute // for all of the image
-	refusalHolds = time.Hour        // how long a registry that gave nothing is not asked again
+	defaultAnswerTimeout = 10 * time.Second // until the registry has listed the image's layers
+	pullTimeout          = 20 * time.Minute // for the whole image
+	pullRetryAfter       = time.Hour        // a registry or image that failed is not tried again before this
 )
 
-// refusal is remembered of a registry that could not be reached, or of an image that it does not have.
+// refusal is the remembered failure of a registry that was not reachable, or of an image that it does not have.
 type refusal struct {
 	At  time.Time `json:"at"`
 	Why string    `json:"why"`
 }
 
-// errNoPull says that an image cannot be pulled here; it wraps why.
+// errNoPull means that an image cannot be pulled, with the reason.
 type errNoPull struct {
 	ref string
 	why string
@@ -37,26 +37,26 @@ func (e errNoPull) Error() string { return fmt.Sprintf("%s cannot be pulled: %s"
 
 var errNoAnswer = errors.New("the registry did not answer")
 
-// pull fetches ref into the engine. A registry that is not there is noticed within seconds, and is then not asked
-// again for an hour, by no run on this machine. The error is an errNoPull unless ctx has ended.
+// pull pulls ref into the engine. An unreachable registry is noticed within seconds; no run on this machine tries it again
+// for an hour. The error is an errNoPull unless ctx has ended.
 func (m *Maker) pull(ctx context.Context, ref string) error {
 	host, _, _ := strings.Cut(ref, "/")
 	for _, of := range []string{host, ref} {
-		if r, ok := m.refused(of); ok {
-			again := time.Until(r.At.Add(refusalHolds)).Round(time.Minute)
-			m.log(fmt.Sprintf("not pulling %s: tried %s ago (%s); tried again in %s, or when %s is removed",
+		if r, ok := m.refusalOf(of); ok {
+			again := time.Until(r.At.Add(pullRetryAfter)).Round(time.Minute)
+			m.log(fmt.Sprintf("not pulling %s: the last attempt failed %s ago (%s); next attempt in %s, or when %s is removed",
 				ref, time.Since(r.At).Round(time.Second), r.Why, again, m.refusalFile(of)))
 			return errNoPull{ref, r.Why}
 		}
 	}
 	m.log("pulling " + ref)
 	start := time.Now()
-	budget, cancel := context.WithTimeoutCause(ctx, pullBudget, fmt.Errorf("not complete within %s", pullBudget))
+	budget, cancel := context.WithTimeoutCause(ctx, pullTimeout, fmt.Errorf("not finished within %s", pullTimeout))
 	defer cancel()
 	pulling, giveUp := context.WithCancelCause(budget)
 	defer giveUp(nil)
 	var answered atomic.Bool
-	answer := cmp.Or(m.answer, answerBudget)
+	answer := cmp.Or(m.answerTimeout, defaultAnswerTimeout)
 	timer := time.AfterFunc(answer, func() {
 		if !answered.Load() {
 			giveUp(fmt.Errorf("%w within %s", errNoAnswer, answer))
@@ -75,17 +75,17 @@ func (m *Maker) pull(ctx context.Context, ref string) error {
 	if ctx.Err() != nil {
 		return err
 	}
-	no := errNoPull{ref, whyNot(err)}
+	no := errNoPull{ref, pullReason(err)}
 	of := host
-	if hasNot(err) {
+	if isMissing(err) {
 		of = ref
 	}
 	m.log(fmt.Sprintf("%v (noticed after %s)", no, round(time.Since(start))))
 	return errors.Join(no, m.remember(of, no.why))
 }
 
-// hasAnswered knows the lines that an engine writes once the registry has named the image's parts: podman (its
-// containers/image library), docker.
+// hasAnswered reports whether the line shows that the registry has listed the image's layers: the messages of podman (its
+// containers/image library) and docker.
 func hasAnswered(line string) bool {
 	for _, s := range []string{"Getting image source signatures", "Copying blob", "Pulling from", "Pulling fs layer", "Writing manifest"} {
 		if strings.Contains(line, s) {
@@ -95,10 +95,10 @@ func hasAnswered(line string) bool {
 	return false
 }
 
-// hasNot tells that the registry was reached and does not have the image (or does not give it to us), by the
-// error codes of the OCI distribution specification as the engines print them.
-func hasNot(err error) bool {
-	s := strings.ToLower(strings.Join(tailOf(err), "\n"))
+// isMissing reports whether the registry was reachable and does not have the image, or denies access to it. The engines
+// print the error codes of the OCI distribution specification.
+func isMissing(err error) bool {
+	s := strings.ToLower(strings.Join(outputOf(err), "\n"))
 	for _, p := range []string{"manifest unknown", "name unknown", "not found: manifest", "access to the resource is denied"} {
 		if strings.Contains(s, p) {
 			return true
@@ -107,7 +107,7 @@ func hasNot(err error) bool {
 	return false
 }
 
-func tailOf(err error) []string {
+func outputOf(err error) []string {
 	var b *BuildError
 	if errors.As(err, &b) {
 		return b.Tail
@@ -115,31 +115,31 @@ func tailOf(err error) []string {
 	return []string{err.Error()}
 }
 
-// whyNot is the reason in one line: why we gave up, or the last line that the engine wrote.
-func whyNot(err error) string {
+// pullReason is the reason in one line: the timeout, or the last line of the engine's output.
+func pullReason(err error) string {
 	if b := (*BuildError)(nil); errors.As(err, &b) && errors.Is(err, errNoAnswer) {
 		return b.Err.Error()
 	}
-	tail := tailOf(err)
+	tail := outputOf(err)
 	if len(tail) == 0 {
 		return err.Error()
 	}
-	return cut(strings.TrimPrefix(tail[len(tail)-1], "Error: "), 240)
+	return shorten(strings.TrimPrefix(tail[len(tail)-1], "Error: "), 240)
 }
 
 func (m *Maker) refusalFile(of string) string {
 	return filepath.Join(m.Cache, "images", "no-pull", strings.NewReplacer("/", "_", ":", "_", "@", "_").Replace(of)+".json")
 }
 
-// refused tells what is remembered of a registry or an image, if it is fresh enough to hold.
-func (m *Maker) refused(of string) (refusal, bool) {
+// refusalOf is the remembered failure of a registry or an image, if it is not too old.
+func (m *Maker) refusalOf(of string) (refusal, bool) {
 	var r refusal
 	b, err := os.ReadFile(m.refusalFile(of))
 	if err != nil || json.Unmarshal(b, &r) != nil {
 		return refusal{}, false
 	}
 	age := time.Since(r.At)
-	return r, age >= 0 && age < refusalHolds
+	return r, age >= 0 && age < pullRetryAfter
 }
 
 func (m *Maker) remember(of, why string) error {
@@ -154,10 +154,10 @@ func (m *Maker) remember(of, why string) error {
 	return writeFile(file, append(b, '\n'))
 }
 
-// fullRef writes a reference as both engines and kind take it: with the registry's host, and without a tag where
-// there is a digest (podman refuses both together in some of its commands).
+// fullRef is a reference in the form that both engines and kind accept: with the registry's host, and without a tag if there is
+// a digest (some podman commands reject both together).
 func fullRef(ref string) string {
-	// What a reference without a host means (Docker's reference grammar); the library has its older alias.
+	// The default host (Docker's reference grammar); the library has its older alias.
 	hub := strings.TrimPrefix(registry.DefaultRegistry, "index.")
 	name, digest, pinned := strings.Cut(ref, "@")
 	if pinned {

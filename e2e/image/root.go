@@ -11,11 +11,11 @@ import (
 	"meshproof.dev/meshproof/e2e/exitcode"
 )
 
-// module is the module whose checkout holds the builders and the agent's source.
+// module is our Go module. Its checkout has the builders and the agent's source.
 const module = "meshproof.dev/meshproof"
 
-// FindRoot is the root of the checkout that the working directory lies in: the nearest folder upwards with the
-// go.mod of our module. Outside of a checkout there are no builders; the error says so and carries code 64.
+// FindRoot is the root of the checkout that contains the working directory: the nearest parent folder with the go.mod of our
+// module. Outside a checkout there are no builders; then the error has exit code 64.
 func FindRoot() (string, error) {
 	wd, err := os.Getwd()
 	if err != nil {
@@ -31,11 +31,11 @@ func findRoot(from string) (string, error) {
 			return dir, nil
 		}
 		if err != nil && !errors.Is(err, os.ErrNotExist) {
-			return "", fmt.Errorf("looking for the checkout of %s: %w", module, err)
+			return "", fmt.Errorf("find the checkout of %s: %w", module, err)
 		}
 		if dir == filepath.Dir(dir) {
 			return "", exitcode.With(exitcode.Usage, fmt.Errorf(
-				"%s is not in a checkout of %s, and the images are made from one: run this in a clone of the repository", from, module))
+				"%s is not in a checkout of %s, which is needed to build the images: run this in a clone of the repository", from, module))
 		}
 	}
 }

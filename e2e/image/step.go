@@ -16,29 +16,29 @@ import (
 	"time"
 )
 
-// BuildError says that a builder ended with an error, and what it wrote last.
+// BuildError is the error of a builder, with the end of its output.
 type BuildError struct {
 	What string        // "building the node image"
 	Took time.Duration // until it failed
-	Err  error         // how the command ended, or why it was ended
+	Err  error         // the command's error, or why it was stopped
 	Tail []string      // the last lines of its output, at most 40
-	Log  string        // file with all of its output; empty: none
+	Log  string        // file with its full output; "": none
 
-	stopped bool // by us, so that its last lines say nothing
+	stopped bool // by us; then its output does not explain anything
 }
 
-// Error is one sentence followed by the last lines of the output.
+// Error is one sentence, followed by the last lines of the output.
 func (e *BuildError) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %v after %s", e.What, e.Err, round(e.Took))
 	if e.Log != "" {
-		fmt.Fprintf(&b, "; all of its output is in %s", e.Log)
+		fmt.Fprintf(&b, "; its full output is in %s", e.Log)
 	}
 	switch {
 	case e.stopped:
 		return b.String()
 	case len(e.Tail) == 0:
-		b.WriteString("; it wrote nothing")
+		b.WriteString("; it had no output")
 		return b.String()
 	}
 	fmt.Fprintf(&b, "; the last %d lines of its output:", len(e.Tail))
@@ -48,22 +48,22 @@ func (e *BuildError) Error() string {
 	return b.String()
 }
 
-// Unwrap gives how the command ended.
+// Unwrap is the command's error.
 func (e *BuildError) Unwrap() error { return e.Err }
 
-// step is one command that may take long.
+// step is one command that may take a long time.
 type step struct {
-	what  string        // begins the error and the progress lines: "building the node image"
-	cmd   *exec.Cmd     // made by exec.CommandContext
-	log   string        // file that the output is appended to; empty: none
-	every time.Duration // between progress lines; 0: 15 s
-	grace time.Duration // between being asked to end and being killed; 0: 10 s
+	what  string        // prefix of the error and the progress messages: "building the node image"
+	cmd   *exec.Cmd     // from exec.CommandContext
+	log   string        // the output is appended to this file; "": none
+	every time.Duration // interval of progress messages; 0: 15 s
+	grace time.Duration // between SIGTERM and SIGKILL; 0: 10 s
 	line  func(string)  // called with each line of output; may be nil
 }
 
-// run runs the step in a process group of its own, so that nothing of it outlives a cancelled ctx: the group gets
-// SIGTERM, and SIGKILL when that has not ended it within the grace. A make that is ended by SIGTERM removes the
-// target it was at and leaves the others. The error is a *BuildError.
+// run runs the step in a separate process group, so that all its processes end when ctx is cancelled: the group gets
+// SIGTERM, and SIGKILL after the grace period. On SIGTERM make removes the target that it was building and keeps the
+// others. The error is a *BuildError.
 func (m *Maker) run(ctx context.Context, s step) error {
 	if s.every == 0 {
 		s.every = 15 * time.Second
@@ -85,7 +85,7 @@ func (m *Maker) run(ctx context.Context, s step) error {
 		out.file = f
 	}
 	c := s.cmd
-	c.Stdout, c.Stderr = out, out // one writer: os/exec then calls it from one goroutine
+	c.Stdout, c.Stderr = out, out // with the same writer os/exec writes from one goroutine only
 	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	c.Cancel = func() error { return syscall.Kill(-c.Process.Pid, syscall.SIGTERM) }
 	c.WaitDelay = s.grace
@@ -99,10 +99,10 @@ func (m *Maker) run(ctx context.Context, s step) error {
 	close(stop)
 	said.Wait()
 	if errors.Is(err, exec.ErrWaitDelay) {
-		err = nil // it ended well; something it left behind still holds its output open
+		err = nil // it succeeded; a process that it started still has its output open
 	}
 	if err != nil && ctx.Err() != nil {
-		// Whoever of the group is left has had its grace.
+		// The grace period is over for the rest of the group.
 		_ = syscall.Kill(-c.Process.Pid, syscall.SIGKILL)
 		err = context.Cause(ctx)
 	}
@@ -124,7 +124,7 @@ func (m *Maker) progress(s step, start time.Time, out *lines, stop <-chan struct
 		case <-t.C:
 			msg := fmt.Sprintf("%s: %s so far", s.what, round(time.Since(start)))
 			if l := out.last(); l != "" {
-				msg += ": " + cut(l, 120)
+				msg += ": " + shorten(l, 120)
 			}
 			m.log(msg)
 		}
@@ -133,20 +133,20 @@ func (m *Maker) progress(s step, start time.Time, out *lines, stop <-chan struct
 
 const (
 	tailLines = 40
-	lineBytes = 400 // of a line that is shown; build tools write very long ones
+	lineBytes = 400 // limit of a line; build tools write very long ones
 )
 
-// lines splits a command's output into lines and keeps the last ones.
+// lines splits the output of a command into lines and keeps the last ones.
 type lines struct {
 	file io.Writer    // gets everything; may be nil
 	each func(string) // gets each line; may be nil
 
-	mu   sync.Mutex
-	part []byte
-	kept []string
+	mu     sync.Mutex
+	part   []byte
+	recent []string
 }
 
-// Write takes output as it comes. What the log file cannot take is not the builder's fault, so it never fails.
+// Write never fails: an error of the log file must not fail the build.
 func (l *lines) Write(p []byte) (int, error) {
 	if l.file != nil {
 		_, _ = l.file.Write(p)
@@ -159,7 +159,7 @@ func (l *lines) Write(p []byte) (int, error) {
 		if i < 0 {
 			break
 		}
-		if s, ok := l.keep(l.part[:i]); ok {
+		if s, ok := l.add(l.part[:i]); ok {
 			whole = append(whole, s)
 		}
 		l.part = l.part[i+1:]
@@ -176,53 +176,53 @@ func (l *lines) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// escapes are the control sequences of a terminal (ECMA-48), which some tools write even to a pipe.
+// escapes are terminal control sequences (ECMA-48), which some tools write even to a pipe.
 var escapes = regexp.MustCompile(`\x1b\[[0-9;?]*[A-Za-z]`)
 
-func (l *lines) keep(b []byte) (string, bool) {
+func (l *lines) add(b []byte) (string, bool) {
 	s := strings.TrimRight(strings.ToValidUTF8(escapes.ReplaceAllString(string(b), ""), "?"), " \t")
 	if s == "" {
 		return "", false
 	}
-	s = cut(s, lineBytes)
-	if l.kept = append(l.kept, s); len(l.kept) > tailLines {
-		l.kept = l.kept[1:]
+	s = shorten(s, lineBytes)
+	if l.recent = append(l.recent, s); len(l.recent) > tailLines {
+		l.recent = l.recent[1:]
 	}
 	return s, true
 }
 
-// flush takes what came after the last line end for a line.
+// flush adds the rest after the last line end as a line.
 func (l *lines) flush() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.keep(l.part)
+	l.add(l.part)
 	l.part = nil
 }
 
 func (l *lines) last() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.kept) == 0 {
+	if len(l.recent) == 0 {
 		return ""
 	}
-	return l.kept[len(l.kept)-1]
+	return l.recent[len(l.recent)-1]
 }
 
 func (l *lines) tail() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return append([]string(nil), l.kept...)
+	return append([]string(nil), l.recent...)
 }
 
-// cut shortens a line to a number of bytes.
-func cut(s string, n int) string {
+// shorten shortens a line to a number of bytes.
+func shorten(s string, n int) string {
 	if len(s) <= n {
 		return s
 	}
 	return strings.ToValidUTF8(s[:n], "") + " …"
 }
 
-// round is a duration as a progress line shows it.
+// round rounds a duration for messages.
 func round(d time.Duration) time.Duration {
 	switch {
 	case d < time.Second:

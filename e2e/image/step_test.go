@@ -18,7 +18,7 @@ func sh(ctx context.Context, script string) *exec.Cmd {
 	return exec.CommandContext(ctx, "sh", "-c", script)
 }
 
-// A child that will not hear SIGTERM, of a parent that dies of it, is gone when run returns.
+// A child that ignores SIGTERM, of a parent that exits on it, is gone when run returns.
 func TestCancelEndsChildren(t *testing.T) {
 	dir := t.TempDir()
 	pidFile := filepath.Join(dir, "pid")
@@ -33,7 +33,7 @@ func TestCancelEndsChildren(t *testing.T) {
 		cancel(errors.New("stopped by the test"))
 	}()
 	m := &Maker{}
-	// Not sh itself but what it started holds the output and ignores the signal.
+	// A child of sh, not sh itself, has the output open and ignores the signal.
 	script := fmt.Sprintf(`(trap "" TERM; sh -c 'echo $PPID >%s'; while :; do sleep 0.05; done) & wait`, pidFile)
 	err := m.run(ctx, step{what: "building x", cmd: sh(ctx, script), grace: 200 * time.Millisecond})
 	if err == nil || !strings.Contains(err.Error(), "building x: stopped by the test after ") {
@@ -52,12 +52,12 @@ func TestCancelEndsChildren(t *testing.T) {
 			return
 		}
 		if time.Now().After(end) {
-			t.Fatalf("process %d is still there", pid)
+			t.Fatalf("process %d still runs", pid)
 		}
 	}
 }
 
-// zombie tells of a process that has ended and that nobody has waited for yet (proc(5)).
+// zombie reports whether a process has exited and was not waited for (proc(5)).
 func zombie(pid int) bool {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	return err == nil && strings.Contains(string(b), ") Z ")
@@ -72,7 +72,7 @@ func TestProgressLines(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(said) != 2 || !strings.HasPrefix(said[0], "building x: ") || !strings.HasSuffix(said[0], "ms so far: three") {
-		t.Errorf("said %q", said)
+		t.Errorf("messages: %q", said)
 	}
 	if b, err := os.ReadFile(log); err != nil || string(b) != "one\ntwo\r\033[31mthree\033[0m\npartial\n" {
 		t.Errorf("log file: %q, %v", b, err)
@@ -91,11 +91,11 @@ func TestTail(t *testing.T) {
 		t.Errorf("%d lines from %q to %q", len(tail), tail[0], tail[len(tail)-1])
 	}
 	if long := tail[38]; len(long) > lineBytes+10 || !strings.HasSuffix(long, "é …") {
-		t.Errorf("a long line is kept as %q", long)
+		t.Errorf("a long line is stored as %q", long)
 	}
 }
 
-func TestCommandThatIsNotThere(t *testing.T) {
+func TestMissingCommand(t *testing.T) {
 	err := (&Maker{}).run(t.Context(), step{what: "building x", cmd: exec.CommandContext(t.Context(), "no-such-command-here")})
 	var b *BuildError
 	if !errors.As(err, &b) || !errors.Is(err, exec.ErrNotFound) {
@@ -103,7 +103,7 @@ func TestCommandThatIsNotThere(t *testing.T) {
 	}
 }
 
-// The lock that a child inherited holds after this process has closed it.
+// A lock that a child has inherited is still held after this process has closed it.
 func TestChildKeepsLock(t *testing.T) {
 	m := &Maker{Cache: t.TempDir()}
 	lock, err := m.lock(t.Context(), "x", "waiting")
@@ -123,17 +123,17 @@ func TestChildKeepsLock(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, ok := m.tryLock("x"); ok {
-		t.Error("the lock is free while the child lives")
+		t.Error("the lock is free while the child runs")
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 150*time.Millisecond)
 	defer cancel()
-	if _, err = m.lock(ctx, "x", "another run is at it"); err == nil || !strings.Contains(err.Error(), "another run is at it; waited ") {
+	if _, err = m.lock(ctx, "x", "another run has it"); err == nil || !strings.Contains(err.Error(), "another run has it; waited ") {
 		t.Errorf("waiting ended with %v", err)
 	}
 	_ = in.Close()
 	_ = c.Wait()
 	if l, ok := m.tryLock("x"); !ok {
-		t.Error("the lock is held though the child has ended")
+		t.Error("the lock is still held after the child has exited")
 	} else {
 		_ = l.Close()
 	}

@@ -30,9 +30,9 @@ type plans struct {
 // target is one pod of the plan.
 type target struct {
 	pod    agent.Pod
-	way    *agent.Way // how its node is spoken to, nil where its command line was not seen
-	vm     bool       // an agent saw its VM run, and not yet end
-	left   bool       // the API server has removed it, or calls it finished
+	way    *agent.Transport // how its node is spoken to, nil where its command line was not seen
+	vm     bool             // an agent saw its VM run, and not yet end
+	left   bool             // the API server has removed it, or calls it finished
 	leftAt time.Duration
 	exitAt time.Duration // 0 when no end of a VM was seen
 }
@@ -62,7 +62,7 @@ func (p *plans) setIdentity(i *agent.Identity) {
 func (p *plans) vm(r *recording.VM) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	way := agent.Way{TLS: r.OverTLS(), Port: r.FixedPort()}
+	way := agent.Transport{TLS: r.OverTLS(), Port: r.FixedPort()}
 	if t := p.targets[r.Pod]; t != nil && (t.way == nil || *t.way != way) {
 		t.way = &way
 		p.wake()
@@ -125,7 +125,7 @@ func (p *plans) current() agent.Plan {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	plan := p.base
-	plan.Ways = map[string]agent.Way{}
+	plan.Transports = map[string]agent.Transport{}
 	for uid, t := range p.targets {
 		switch {
 		case t.ended(p.now()):
@@ -133,7 +133,7 @@ func (p *plans) current() agent.Plan {
 		case len(plan.Cookie) > 0:
 			plan.Pods = append(plan.Pods, t.pod)
 			if t.way != nil {
-				plan.Ways[uid] = *t.way
+				plan.Transports[uid] = *t.way
 			}
 		}
 	}

@@ -149,7 +149,7 @@ func TestPlanWays(t *testing.T) {
 	p.pod(&recording.Pod{UID: "a", IP: "10.0.0.1", Node: "n1", Phase: "Running"})
 	p.setIdentity(&agent.Identity{Roots: []byte("r")})
 	p.setCookie([]byte("c"))
-	if plan := p.current(); string(plan.Identity.Roots) != "r" || len(plan.Ways) != 0 || !plan.SpeaksTLS("a") {
+	if plan := p.current(); string(plan.Identity.Roots) != "r" || len(plan.Transports) != 0 || !plan.SpeaksTLS("a") {
 		t.Errorf("%+v", plan)
 	}
 	news, end := p.subscribe()

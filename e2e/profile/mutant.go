@@ -61,14 +61,18 @@ type MutantSpec struct {
 	Budgets Budgets `yaml:"budgets"`
 }
 
-// Kustomize lists files that kustomize applies to the base: new objects and strategic-merge patches.
+// Kustomize is what kustomize applies to the base: components that several mutants share (names under fixtures/shapes), and
+// files of the mutant's own, new objects and strategic-merge patches.
 type Kustomize struct {
-	Resources []string `yaml:"resources"`
-	Patches   []string `yaml:"patches"`
+	Components []string `yaml:"components"`
+	Resources  []string `yaml:"resources"`
+	Patches    []string `yaml:"patches"`
 }
 
 // Empty reports whether nothing is changed.
-func (k Kustomize) Empty() bool { return len(k.Resources) == 0 && len(k.Patches) == 0 }
+func (k Kustomize) Empty() bool {
+	return len(k.Components) == 0 && len(k.Resources) == 0 && len(k.Patches) == 0
+}
 
 // Expect is a check that must turn red and the diagnosis it must give.
 type Expect struct {

@@ -8,7 +8,6 @@ package run
 
 import (
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 
 	"meshproof.dev/meshproof/e2e/check"
@@ -75,6 +74,3 @@ func Fixtures() (string, error) {
 	root, err := image.FindRoot()
 	return filepath.Join(root, "fixtures"), err
 }
-
-// NoInstallFromEnv reads INSTALL, which is 0 where no package may be installed.
-func NoInstallFromEnv() bool { return os.Getenv("INSTALL") == "0" }

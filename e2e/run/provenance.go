@@ -5,28 +5,20 @@ import (
 	"fmt"
 	"os"
 	"runtime"
-	"runtime/debug"
 	"slices"
 
 	"meshproof.dev/meshproof/e2e/run/environment"
+	"meshproof.dev/meshproof/e2e/version"
 	"meshproof.dev/meshproof/reports"
 )
 
-// revision is what the program was built from; make sets it when it links (git describe).
-var revision = "unknown" //nolint:gochecknoglobals // the linker can set nothing else
-
 // provenance is what is known of a run before it begins.
 func provenance(o *Options) reports.Provenance {
-	p := reports.Provenance{Go: runtime.Version(), Machine: fmt.Sprintf("%s/%s, %d cores", runtime.GOOS, runtime.GOARCH, runtime.NumCPU()), Target: o.Target(), Context: o.Context, Seed: o.Seed, Args: o.Args, Nodes: o.Nodes, Meshproof: revision}
+	of, _ := version.Get() // a report says what is known
+	p := reports.Provenance{Go: of.Go, Kind: of.Kind, Machine: fmt.Sprintf("%s/%s, %d cores", runtime.GOOS, runtime.GOARCH, runtime.NumCPU()), Seed: o.Seed, Args: o.Args, Nodes: o.Nodes, Meshproof: of.Meshproof}
+	p.Target, p.Context = o.Target()
 	if p.Args == nil {
 		p.Args = os.Args[1:]
-	}
-	if b, ok := debug.ReadBuildInfo(); ok {
-		for _, d := range b.Deps {
-			if d.Path == "sigs.k8s.io/kind" {
-				p.Kind = d.Version
-			}
-		}
 	}
 	return p
 }

@@ -13,6 +13,7 @@ import (
 	"meshproof.dev/meshproof/e2e/profile"
 	"meshproof.dev/meshproof/e2e/run/environment"
 	"meshproof.dev/meshproof/e2e/scenario"
+	"meshproof.dev/meshproof/e2e/target"
 	"meshproof.dev/meshproof/e2e/workload"
 	"meshproof.dev/meshproof/reports"
 )
@@ -92,7 +93,7 @@ func TestThePodsOfAWorkload(t *testing.T) {
 	if n := (&Session{options: Options{Pods: 7}}).podLimit(); n != 7 {
 		t.Errorf("asked for 7, got %d", n)
 	}
-	if n := (&Session{options: Options{Options: environment.Options{Context: "x"}}}).podLimit(); n != 30 {
+	if n := (&Session{options: Options{Options: environment.Options{Context: "x"}}}).podLimit(); n != target.ExternalPodLimit {
 		t.Errorf("on another cluster %d", n)
 	}
 }

@@ -108,23 +108,21 @@ func (r *workloadRun) record(ctx context.Context) error {
 		Delete: d.applier.Delete, Recorder: r.recorder, Redactor: r.redactor, Log: r.log,
 	})
 	defer injections.Start(ctx)()
-	return r.recordAll(ctx, injections)
+	return r.recordAll(ctx, d, injections.Around)
 }
 
-// recordAll records the scenarios that the plan has. What a mutant injects belongs to the first of them; all others need the
-// mesh that it has formed.
-func (r *workloadRun) recordAll(ctx context.Context, injections *injection.Injections) error {
+// recordAll records the scenarios that the plan has, which act on the deployed workload. What a mutant injects belongs to the
+// first of them, and inject does it around that; all others need the mesh that it has formed.
+func (r *workloadRun) recordAll(ctx context.Context, deployed scenario.Workload, inject func(ctx context.Context, form func() error) error) error {
 	plan := r.options.plan(r.workload)
 	for i, s := range scenario.All() {
 		if plan.Omits(s) != "" {
 			r.publish(s.Name, r.judge())
 			continue
 		}
-		run := func() error { return s.Run(ctx, r.env(s.Name)) }
-		if i == 0 {
-			run = func() error {
-				return injections.Around(ctx, func() error { return s.Run(ctx, r.env(s.Name)) })
-			}
+		run := func() error { return s.Run(ctx, r.env(s.Name, deployed)) }
+		if form := run; i == 0 {
+			run = func() error { return inject(ctx, form) }
 		}
 		v, err := r.recordOne(ctx, s.Name, run)
 		if err != nil {
@@ -194,9 +192,9 @@ func (r *workloadRun) observe(ctx context.Context, agents string, art *artifacts
 	})
 }
 
-func (r *workloadRun) env(name scenario.Name) *scenario.Env {
+func (r *workloadRun) env(name scenario.Name, deployed scenario.Workload) *scenario.Env {
 	return &scenario.Env{
-		Recorder: r.recorder, Profile: r.workload.Resolved, Workload: r.deployment, Seed: r.options.Seed,
+		Recorder: r.recorder, Profile: r.workload.Resolved, Workload: deployed, Seed: r.options.Seed,
 		Log: func(line string) { r.log(string(name) + ": " + line) },
 	}
 }

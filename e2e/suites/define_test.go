@@ -15,7 +15,7 @@ import (
 	"meshproof.dev/meshproof/e2e/scenario"
 )
 
-// waiter gives a workload's judgement after a scenario: a run under way, or recordings of one.
+// waiter gives a workload's results after a scenario. It is a run in progress, or recordings of one.
 type waiter interface {
 	Wait(ctx context.Context, workload string, name scenario.Name) (judge.Profile, error)
 }
@@ -57,7 +57,7 @@ func byID(p judge.Profile) map[string]judge.Result {
 	return m
 }
 
-// express says a verdict in Ginkgo's words: what is unknown fails, too, for it is not health.
+// express says a verdict in Ginkgo's words: unknown fails, too, because it is not health.
 func express(r judge.Result) {
 	switch r.Verdict {
 	case judge.Pass, judge.Advised:

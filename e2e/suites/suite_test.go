@@ -1,4 +1,4 @@
-// Package suites is the Ginkgo door: each check of the registry is a spec, each scenario a container whose recording
+// Package suites runs meshproof as a Ginkgo suite: each check of the registry is a spec, each scenario a container whose recording
 // the specs judge. Ginkgo and Gomega live here and nowhere else.
 //
 // It runs only when asked (MESHPROOF_E2E=1, which `make e2e` sets); a plain go test says so and skips.
@@ -25,94 +25,101 @@ import (
 	"meshproof.dev/meshproof/e2e/check/rules"
 	"meshproof.dev/meshproof/e2e/exitcode"
 	"meshproof.dev/meshproof/e2e/run"
+	"meshproof.dev/meshproof/e2e/run/options"
 	"meshproof.dev/meshproof/e2e/scenario"
 	"meshproof.dev/meshproof/e2e/target/keeper"
 	"meshproof.dev/meshproof/e2e/workload"
 	"meshproof.dev/meshproof/reports"
 )
 
-// asked are the flags of this door; they say the same as those of the meshproof binary.
-type asked struct {
-	profiles string
-	options  run.Options
+// flags declares the options of a run beside testing's and Ginkgo's own flags, and reads them all.
+func flags(args []string) (*options.Values, error) {
+	v := options.FromEnvironment()
+	for _, o := range options.All() {
+		if o.Suite != "" {
+			flag.Var(o.Value(&v), o.Suite, o.Help)
+		}
+	}
+	// What is wrong with a flag is an error of usage, code 64, and one sentence. Package flag by itself would exit with 2 after
+	// two hundred lines about all flags; those are for -h.
+	all := flag.CommandLine
+	all.Init(all.Name(), flag.ContinueOnError)
+	all.SetOutput(io.Discard)
+	err := all.Parse(args)
+	all.SetOutput(nil)
+	if errors.Is(err, flag.ErrHelp) {
+		all.Usage()
+	}
+	return &v, exitcode.With(exitcode.Usage, err)
 }
 
-func flags() *asked {
-	a := &asked{}
-	o := &a.options
-	flag.StringVar(&a.profiles, "profile", "dns-a", "profiles: names among the fixtures, folders, or files")
-	flag.StringVar(&o.OTP, "otp", "", "Erlang/OTP release of the application's image")
-	flag.StringVar(&o.K8S, "k8s", "", "Kubernetes version of the cluster that is made")
-	flag.IntVar(&o.Nodes, "nodes", 1, "nodes of the cluster that is made")
-	flag.BoolFunc("keep", "leave the cluster to the next run", func(s string) error {
-		o.Keep = s != "0" && s != "false"
-		return nil
-	})
-	flag.StringVar(&o.Context, "context", "", "use the cluster of this kubeconfig context and make none")
-	flag.StringVar(&o.Kubeconfig, "kubeconfig", "", "kubeconfig file of -context")
-	flag.Int64Var(&o.Seed, "seed", 0, "decides which pod is deleted")
-	return a
-}
-
-// door is what the specs share with TestMain: the run that is under way, and how Ginkgo is to show it.
-type door struct {
+// suiteState is what the specs share with TestMain: the run that is under way, and how Ginkgo is to show it.
+type suiteState struct {
 	session  *run.Session
 	suite    types.SuiteConfig
 	reporter types.ReporterConfig
 }
 
-var entered *door //nolint:gochecknoglobals // testing gives TestMain and the tests nothing else in common
+var current *suiteState //nolint:gochecknoglobals // testing gives TestMain and the tests nothing else in common
 
 func TestMain(m *testing.M) {
-	keeper.IfAsked()
-	os.Exit(enter(m))
+	keeper.RunIfKeeper()
+	os.Exit(start(m))
 }
 
-func enter(m *testing.M) int {
-	a := flags()
-	flag.Parse()
+func start(m *testing.M) int {
+	v, err := flags(os.Args[1:])
+	if errors.Is(err, flag.ErrHelp) {
+		return exitcode.OK
+	}
 	if os.Getenv("MESHPROOF_E2E") != "1" {
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return exitcode.Of(err)
+		}
 		return m.Run()
 	}
 	// Our own context beside Ginkgo's: Ctrl-C ends the run itself, wherever the specs are.
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	began := time.Now()
-	a.options.NoInstall, a.options.Engine = run.NoInstallFromEnv(), os.Getenv("ENGINE")
-	a.options.Log = func(line string) { fmt.Printf("%6.1f s  %s\n", time.Since(began).Seconds(), line) }
-	d, err := open(ctx, a)
+	out := reports.Console{W: os.Stdout, Verbose: v.Verbose}
+	v.Log = out.Progress(time.Now())
+	var s *suiteState
+	if err == nil {
+		s, err = begin(ctx, v)
+	}
 	if err != nil {
-		r, dir := run.Refused(a.options, err)
-		reports.Closing(os.Stdout, r, dir)
+		r, dir := run.Refused(v.Options, err)
+		out.Closing(r, dir)
 		return r.Exit.Code
 	}
-	entered = d
-	// The report says what testing's verdict would.
+	current = s
+	// The report says more than testing's verdict.
 	_ = m.Run()
-	r := d.session.Finish()
-	reports.Profiles(os.Stdout, r.Profiles)
-	reports.Closing(os.Stdout, r, d.session.Dir)
+	r := s.session.Finish()
+	out.Profiles(r.Profiles)
+	out.Closing(r, s.session.Dir)
 	return r.Exit.Code
 }
 
 // TestE2E lets Ginkgo judge, spec by spec, what the run records.
 func TestE2E(t *testing.T) {
-	if entered == nil {
+	if current == nil {
 		t.Skip("the end-to-end suite makes a cluster: it runs with MESHPROOF_E2E=1, which make e2e sets")
 	}
-	if !entered.session.Judged() {
+	if !current.session.Judged() {
 		t.FailNow() // the report says why
 	}
-	quiet(&entered.reporter)
-	ginkgo.RunSpecs(t, "meshproof", entered.suite, entered.reporter)
+	quiet(&current.reporter)
+	ginkgo.RunSpecs(t, "meshproof", current.suite, current.reporter)
 }
 
-// open loads the profile, defines the specs and starts the run for those that Ginkgo's own filters leave.
-func open(ctx context.Context, a *asked) (*door, error) {
-	d := &door{}
-	d.suite, d.reporter = ginkgo.GinkgoConfiguration()
-	if d.suite.ParallelTotal > 1 {
-		return nil, exitcode.With(exitcode.Usage, fmt.Errorf("%d Ginkgo processes: one run does its own concurrency, do not use -p", d.suite.ParallelTotal))
+// begin loads the profiles, defines the specs and starts the run for those that Ginkgo's own filters leave.
+func begin(ctx context.Context, v *options.Values) (*suiteState, error) {
+	s := &suiteState{}
+	s.suite, s.reporter = ginkgo.GinkgoConfiguration()
+	if s.suite.ParallelTotal > 1 {
+		return nil, exitcode.With(exitcode.Usage, fmt.Errorf("%d Ginkgo processes: a run does its own concurrency, do not use -p", s.suite.ParallelTotal))
 	}
 	if flag.NArg() > 0 {
 		return nil, exitcode.With(exitcode.Usage, fmt.Errorf("unexpected argument %q: every option is a flag", flag.Arg(0)))
@@ -121,26 +128,26 @@ func open(ctx context.Context, a *asked) (*door, error) {
 	if err != nil {
 		return nil, err
 	}
-	ws, err := workload.Loader{Fixtures: fixtures, Checks: rules.IDs()}.LoadAll(ctx, strings.FieldsFunc(a.profiles, func(r rune) bool { return r == ',' || r == ' ' }))
+	ws, err := workload.Loader{Fixtures: fixtures, Checks: rules.IDs()}.LoadAll(ctx, names(v.Profiles))
 	if err != nil {
 		return nil, err
-	}
-	if len(ws) == 0 {
-		return nil, exitcode.With(exitcode.Usage, errors.New("-profile is empty: there is nothing to deploy"))
 	}
 	if limit := timeout(); limit > 0 && limit < estimate(ws) {
 		return nil, exitcode.With(exitcode.Usage, fmt.Errorf("-timeout leaves %s, the profiles may take %s", limit, estimate(ws)))
 	}
 	gomega.RegisterFailHandler(ginkgo.Fail)
 	for _, w := range ws {
-		define(w.Name(), rules.All(), func() waiter { return d.session })
+		define(w.Name(), rules.All(), func() waiter { return s.session })
 	}
-	if a.options.Checks, err = selected(rules.All(), d.suite, d.reporter); err != nil {
+	if v.Checks, err = selected(rules.All(), s.suite, s.reporter); err != nil {
 		return nil, err
 	}
-	d.session, err = run.Start(ctx, a.options, ws)
-	return d, err
+	s.session, err = run.Start(ctx, v.Options, ws)
+	return s, err
 }
+
+// names takes the profiles of make's parameter apart, where spaces stand between them, too.
+func names(profiles []string) []string { return strings.Fields(strings.Join(profiles, " ")) }
 
 // timeout is the limit that testing was given, 0 for none.
 func timeout() time.Duration {
@@ -150,8 +157,8 @@ func timeout() time.Duration {
 	return 0
 }
 
-// quiet keeps Ginkgo from the console unless it is asked to speak (-ginkgo.v): our own lines say the same, and its dots would
-// stand in the middle of them.
+// quiet keeps Ginkgo's output off the console unless -ginkgo.v is given: our own lines say the same, and its dots would come
+// between them.
 func quiet(reporter *types.ReporterConfig) {
 	reporter.Succinct = true
 	if stdout, err := os.Stdout.Stat(); err != nil || stdout.Mode()&os.ModeCharDevice == 0 {
@@ -162,7 +169,7 @@ func quiet(reporter *types.ReporterConfig) {
 	}
 }
 
-// estimate is the longest that a run of the profiles can take once their images are there, if all wait for each other.
+// estimate is the longest time that the profiles can take after their images are made, one after the other.
 func estimate(ws []*workload.Workload) time.Duration {
 	d := 5 * time.Minute
 	for _, w := range ws {

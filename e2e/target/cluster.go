@@ -28,7 +28,7 @@ type Provenance struct {
 
 // Cluster is a cluster to work on. Its exported fields do not change after it was returned.
 type Cluster struct {
-	Name           string // kind's name of the cluster; of an existing one, the name its context gives it
+	Name           string // kind's name of the cluster; of an existing one, the cluster name of its context
 	Context        string
 	KubeconfigPath string // a file of ours, or the one that named the context; may be a list as in KUBECONFIG
 	Config         *rest.Config
@@ -79,8 +79,8 @@ func connect(kubeconfig, contextName string) (*rest.Config, *kubernetes.Clientse
 }
 
 // Close ends the use of the cluster. A cluster of ours is deleted, or released to the next run if it is to be
-// kept; any other is left as it is. ctx bounds the waiting: when it ends first, the keeper goes on deleting by
-// itself and the error says so. Close may be called again; only the first call does anything.
+// kept; any other is left as it is. ctx bounds the waiting: when it ends first, the keeper continues to delete
+// and the error says so. Close may be called again; only the first call does anything.
 func (c *Cluster) Close(ctx context.Context) error {
 	if !c.Owned || c.closed.Swap(true) {
 		return nil
@@ -115,7 +115,7 @@ func (c *Cluster) deleteOrphan() error {
 }
 
 // CollectLogs writes what the nodes and the API server know to dir: per node the console, journal and pods' logs
-// (a kind cluster), and the cluster's nodes and events. What can be had is had; the error names what could not.
+// (a kind cluster), and the cluster's nodes and events. It collects what it can; the error names the rest.
 func (c *Cluster) CollectLogs(ctx context.Context, dir string) error {
 	var errs []error
 	if c.engine != nil && c.kindName() != "" {

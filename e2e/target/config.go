@@ -16,7 +16,7 @@ import (
 	"meshproof.dev/meshproof/e2e/engine"
 )
 
-// traits are what of the host shows through into a node that is a container on it.
+// traits are the properties of the host that a node in a container on it has, too.
 type traits struct {
 	cgroupV1      bool // the host mounts cgroup v1 (or v1 and v2 side by side)
 	noSysResource bool // the bounding set lacks CAP_SYS_RESOURCE: no process may lower its oom_score_adj
@@ -76,7 +76,7 @@ func kindConfig(o Options, t traits, patches string, kubeadm ...string) (string,
 		Name:     o.Name,
 		Networking: v1alpha4.Networking{
 			DisableDefaultCNI: o.OwnPodNetwork,
-			// The host's search domains would be in every pod's resolv.conf and make what a name resolves to depend on
+			// The host's search domains would be in every pod's resolv.conf: what a name resolves to would depend on
 			// whose machine this is.
 			DNSSearch: &noSearch,
 			// No APIServerPort: kind finds a free one on 127.0.0.1.

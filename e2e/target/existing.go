@@ -20,7 +20,7 @@ import (
 	"meshproof.dev/meshproof/e2e/exitcode"
 )
 
-// ExistingOptions name a cluster that is there already.
+// ExistingOptions name a cluster that exists.
 type ExistingOptions struct {
 	Kubeconfig string // empty: KUBECONFIG or ~/.kube/config, as kubectl has it
 	Context    string // empty: the current one
@@ -87,7 +87,7 @@ func existing(ctx context.Context, o ExistingOptions) (*Cluster, error) {
 	return c, nil
 }
 
-// look asks for the version and the nodes. Who may not list nodes can still use the cluster.
+// look asks for the version and the nodes. A user without the right to list nodes can still use the cluster.
 func (c *Cluster) look(ctx context.Context, set *kubernetes.Clientset) error {
 	if err := c.version(ctx, set); err != nil {
 		return err

@@ -20,7 +20,7 @@ const closeBudget = 90 * time.Second
 // nodes are Ready and the images of Options.Preload are in them. Pods can run then; CoreDNS may still be
 // starting, see Cluster.WaitDNS.
 //
-// keeper.IfAsked must have been called at the start of the program. When ctx ends, what was made is deleted
+// keeper.RunIfKeeper must have been called at the start of the program. When ctx ends, what was made is deleted
 // before Kind returns. The error carries code 69 when another run uses the cluster or one of its name is not
 // ours, 64 for options that make no sense, 130 when ctx was cancelled, else 70.
 func Kind(ctx context.Context, o Options) (*Cluster, error) {
@@ -44,8 +44,8 @@ func Kind(ctx context.Context, o Options) (*Cluster, error) {
 	return c, nil
 }
 
-// lockRun takes the run's lock. Whoever only looks whether it is free holds it for an instant, so it is tried more
-// than once.
+// lockRun takes the run's lock. A process that only checks whether it is free holds it for an instant, so it is tried
+// more than once.
 func lockRun(dir state.Dir, name string) (*state.Lock, error) {
 	var held *state.HeldError
 	lock, err := dir.Run(name)
@@ -151,7 +151,7 @@ func create(ctx context.Context, o Options, spec keeper.Spec) (*Cluster, error) 
 	return nil, errors.Join(err, k.Delete(wait))
 }
 
-// reuse takes over the cluster that an earlier run kept, if it is what we would make and is well; otherwise it
+// reuse takes over the cluster that an earlier run kept, if it is what we would make and is healthy; otherwise it
 // deletes it and says why. It returns nothing when there is none to take over.
 func reuse(ctx context.Context, dir state.Dir, o Options, want state.Cluster) (*Cluster, error) {
 	have, noted, err := dir.Read(o.Name)
@@ -187,9 +187,9 @@ func reuse(ctx context.Context, dir state.Dir, o Options, want state.Cluster) (*
 		if err == nil {
 			return c.adopt(ctx, dir, o, have)
 		}
-		why = "it is not well: " + err.Error()
+		why = "it is not healthy: " + err.Error()
 	}
-	o.Log(fmt.Sprintf("the kept cluster %s is deleted and made anew: %s", o.Name, why))
+	o.Log(fmt.Sprintf("the kept cluster %s is deleted and made again: %s", o.Name, why))
 	if err := keeper.Remove(ctx, engineOf(have), have); err != nil {
 		return nil, err
 	}

@@ -7,9 +7,9 @@ import (
 	"strconv"
 )
 
-// What makes a control plane of one quicker to start. It has nobody to elect a leader against, but the first try
+// What makes a control plane of one quicker to start. There is no other to elect a leader against, but the first try
 // comes before its permissions exist and the second 3.7 s later; and the controller manager makes some 100
-// requests for its service accounts before it does anything, at 20 per second unless told otherwise. By kubeadm's
+// requests for its service accounts before it does anything, at 20 per second by default. By kubeadm's
 // API version (kind takes v1beta4 for Kubernetes 1.36 and later) the arguments are a list, which a patch replaces
 // as a whole (the first element is kind's own), or a map.
 var quickStart = []string{
@@ -41,8 +41,8 @@ const patchesMount = "/meshproof-kubeadm"
 //
 // kubeadm deploys CoreDNS and kube-proxy at once, and CoreDNS starts first. Until kube-proxy has written its rules,
 // 10.96.0.1 is an address like any other and leaves the node: on one host the connection hangs for 30 s, on
-// another a proxy answers with its own certificate. CoreDNS backs off each time, and is looked at only every 10 s:
-// seen were 6 to 20 s from a ready node to a DNS that answers. What it serves does not change.
+// another a proxy answers with its own certificate. CoreDNS backs off each time, and is probed only every 10 s:
+// from a ready node to a DNS that answers it took 6 to 20 s. What it serves does not change.
 const coreDNSPatch = `spec:
   template:
     spec:

@@ -119,7 +119,7 @@ func TestClusterIsKeptAndUsedAgain(t *testing.T) {
 		t.Errorf("not the same cluster: %v", err)
 	}
 	closeCluster(t, second)
-	// A kept cluster that is not well is made anew.
+	// A kept cluster that is not healthy is made again.
 	if err = o.Engine.Run(ctx, "kill", "meshproof-t-control-plane"); err != nil {
 		t.Fatal(err)
 	}

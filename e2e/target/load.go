@@ -22,7 +22,7 @@ import (
 //
 // containerd's CRI gives each image a second name, its id (sha256:…); both names point to the same target digest
 // when the image is there. ctr's list has the columns REF TYPE DIGEST SIZE…. The snapshotter is what the node's own
-// CRI uses, or the image would be unpacked where nobody looks. Exit 3: the archive must come on stdin.
+// CRI uses, or the image would be unpacked where the kubelet does not find it. Exit 3: the archive must come on stdin.
 const importScript = `set -eu
 if [ -n "$2" ]; then
   same=$(ctr -n k8s.io images ls "name==$1" "name==$2" | awk 'NR > 1 {n++; d[$3] = 1} END {k = 0; for (x in d) k++; if (n == 2 && k == 1) print "yes"}')

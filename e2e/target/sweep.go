@@ -13,47 +13,14 @@ import (
 	"meshproof.dev/meshproof/e2e/target/state"
 )
 
-// Standing is a cluster of ours that exists, or of which something exists.
-type Standing struct {
-	state.Cluster
-	KeeperAlive bool
-}
-
-// String is one line for a person: what stands, who owns it, and how to reach it when it was kept.
-func (s Standing) String() string {
-	line := fmt.Sprintf("cluster %s (%s, %s, made at %s)", s.Name, s.Engine, nodeCount(len(s.Containers)), s.Started.Format("2006-01-02 15:04:05"))
-	switch {
-	case s.Kept:
-		return line + ": kept; KUBECONFIG=" + s.Kubeconfig
-	case s.KeeperAlive:
-		return fmt.Sprintf("%s: %s, owned by process %d, which deletes it when its run ends", line, s.Phase, s.KeeperPID)
-	default:
-		return line + ": left behind; the next run deletes it"
-	}
-}
-
-// List tells what clusters of ours stand now, by name. It asks no engine and takes no lock, so that it may be
-// called at any moment, also from a second Ctrl-C.
-func List(stateDir string) ([]Standing, error) {
-	dir := state.Dir(stateDir)
-	all, err := dir.List()
-	standing := make([]Standing, 0, len(all))
-	for _, c := range all {
-		alive, aerr := dir.KeeperAlive(c.Name)
-		err = errors.Join(err, aerr)
-		standing = append(standing, Standing{c, alive})
-	}
-	return standing, err
-}
-
 // Sweep deletes the clusters whose keeper died without deleting them: those that have a note of ours in stateDir,
-// carry our prefix, were not kept, and are in no run's use. Kind does this by itself.
+// carry our prefix, were not kept, and are not in use by a run. Kind does this by itself.
 func Sweep(ctx context.Context, stateDir string, log func(string)) error {
 	return sweep(ctx, state.Dir(stateDir), "", oneAtATime(log))
 }
 
-// sweep is Sweep by a run that holds the lock on the cluster named mine already. Only a failure over that one is
-// an error; the others are reported.
+// sweep is Sweep by a run that already holds the lock on the cluster named mine. Only a failure with that one is an
+// error; the others are reported.
 func sweep(ctx context.Context, dir state.Dir, mine string, log func(string)) error {
 	all, err := dir.List()
 	for _, c := range all {

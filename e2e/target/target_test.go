@@ -20,7 +20,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	keeper.IfAsked()
+	keeper.RunIfKeeper()
 	asHarness()
 	os.Exit(m.Run())
 }
@@ -153,27 +153,6 @@ func TestCleanTakesKeptOnesAndNothingElse(t *testing.T) {
 	refused(t, err, exitcode.Unavailable, "another run uses the cluster meshproof-busy")
 	if got := strings.Join(fake.Left(), " "); got != "kind-control-plane meshproof-busy-control-plane meshproof-foreign-control-plane" {
 		t.Errorf("left %s", got)
-	}
-}
-
-func TestListTellsWhoOwnsWhat(t *testing.T) {
-	o := options(t)
-	note(t, o, "meshproof-a", func(c *state.Cluster) { c.Kept = true; c.Kubeconfig = "/k" })
-	note(t, o, "meshproof-b", nil)
-	note(t, o, "meshproof-c", nil)
-	l, err := state.Dir(o.StateDir).Keeper("meshproof-b")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Unlock()
-	all, err := List(o.StateDir)
-	if err != nil || len(all) != 3 {
-		t.Fatalf("List = %v, %v", all, err)
-	}
-	for i, want := range []string{"kept; KUBECONFIG=/k", "owned by process 1", "left behind"} {
-		if !strings.Contains(all[i].String(), want) {
-			t.Errorf("%q does not say %q", all[i], want)
-		}
 	}
 }
 

@@ -15,10 +15,10 @@ import (
 )
 
 // look is one observation: whether what is waited for has come, and what was seen instead. An error ends the
-// waiting; what may pass by itself is told in seen.
+// waiting; what may pass by itself is described in seen.
 type look func(ctx context.Context) (done bool, seen string, err error)
 
-// often is how often the API server is asked; it is ours alone.
+// often is the interval between questions to the API server; nobody else uses it.
 const often = 200 * time.Millisecond
 
 // await looks again and again until it is done. The error says what was waited for, for how long, and what was
@@ -28,7 +28,7 @@ func await(ctx context.Context, every time.Duration, what string, l look) error 
 	last := "nothing was seen yet"
 	err := wait.For(func(ctx context.Context) (bool, error) {
 		done, seen, err := l(ctx)
-		if seen != "" && ctx.Err() == nil { // what a dying context makes of a look says nothing
+		if seen != "" && ctx.Err() == nil { // an observation that the context cut off says nothing
 			last = seen
 		}
 		return done, err
@@ -126,7 +126,7 @@ func (c *Cluster) version(ctx context.Context, set *kubernetes.Clientset) error 
 	return nil
 }
 
-// permanent is err if waiting cannot mend it.
+// permanent is err if waiting does not help.
 func permanent(err error) error {
 	if apierrors.IsUnauthorized(err) || apierrors.IsForbidden(err) {
 		return err

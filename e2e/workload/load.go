@@ -210,11 +210,11 @@ func LoadMutant(fixtures, name string) (m *profile.Mutant, broken, reversed *Wor
 	}
 	shape, err := readChange(dir, m.Spec.Shape)
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, nil, fmt.Errorf("%s: %w", path, err)
 	}
 	fault, err := readChange(dir, m.Spec.Break)
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, nil, fmt.Errorf("%s: %w", path, err)
 	}
 	build := func(label string, changes ...change) (*Workload, error) {
 		w, e := Loader{Fixtures: fixtures}.load(context.Background(), m.Spec.Base)
@@ -286,7 +286,7 @@ func readChange(dir string, k profile.Kustomize) (change, error) {
 		}
 		c.files[f] = data
 	}
-	return c, nil
+	return c, c.readShapes(filepath.Join(dir, "..", "..", "shapes"))
 }
 
 // Name is the profile's name, with the mutant's where there is one.

@@ -13,11 +13,12 @@ import (
 
 // kustomization is the part of kustomize's own file that we write.
 type kustomization struct {
-	Resources []string  `yaml:"resources,omitempty"`
-	Patches   []patch   `yaml:"patches,omitempty"`
-	Replicas  []replica `yaml:"replicas,omitempty"`
-	Images    []image   `yaml:"images,omitempty"`
-	Namespace string    `yaml:"namespace,omitempty"`
+	Resources  []string  `yaml:"resources,omitempty"`
+	Components []string  `yaml:"components,omitempty"`
+	Patches    []patch   `yaml:"patches,omitempty"`
+	Replicas   []replica `yaml:"replicas,omitempty"`
+	Images     []image   `yaml:"images,omitempty"`
+	Namespace  string    `yaml:"namespace,omitempty"`
 }
 
 type replica struct {
@@ -78,7 +79,7 @@ func (w *Workload) render(sources []source, changes []change, namespace string, 
 		return nil, err
 	}
 	for i, c := range changes {
-		k := kustomization{Resources: append([]string{"../" + top}, c.Resources...), Replicas: c.replicas}
+		k := kustomization{Resources: append([]string{"../" + top}, c.Resources...), Components: c.components(), Replicas: c.replicas}
 		for _, p := range c.Patches {
 			k.Patches = append(k.Patches, patch{p})
 		}

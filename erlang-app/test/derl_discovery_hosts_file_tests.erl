@@ -1,4 +1,4 @@
-%% Two real nodes that ask each other's host, with an epmd that is the test's own: the build's has other nodes, or is not there.
+%% Two real nodes that query each other's host, with a separate epmd: the build's epmd has other nodes, or does not run.
 -module(derl_discovery_hosts_file_tests).
 -include_lib("eunit/include/eunit.hrl").
 -export([find/1]).
@@ -28,7 +28,7 @@ hosts_file() ->
     ?assertEqual(['derl@127.0.0.2'], peer:call(B, erlang, nodes, [])),
     lists:foreach(fun peer:stop/1, Nodes).
 
-%% One round on this node, with that file in its home.
+%% One round on this node, with that file in its HOME.
 find(Text) ->
     {ok, [[Home]]} = init:get_argument(home),
     File = filename:join(Home, ".hosts.erlang"),

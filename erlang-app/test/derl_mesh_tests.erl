@@ -1,4 +1,4 @@
-%% Real nodes with a real DNS server: the whole application but for Kubernetes.
+%% Real nodes with a real DNS server: the whole application without Kubernetes.
 -module(derl_mesh_tests).
 -include_lib("eunit/include/eunit.hrl").
 
@@ -74,7 +74,7 @@ call(Peer, M, F, A) -> peer:call(Peer, M, F, A).
 
 full(Peers) -> views(Peers, fun(All) -> length(All) - 1 end).
 
-%% Waits until each node sees as many others as Wanted says.
+%% Waits until each node is connected to the wanted number of other nodes.
 views(Peers, Wanted) -> views(Peers, Wanted(Peers), erlang:monotonic_time(millisecond) + ?BUDGET).
 
 views(Peers, N, Deadline) ->
@@ -87,10 +87,10 @@ views(Peers, N, Deadline) ->
         true -> timer:sleep(20), views(Peers, N, Deadline)
     end.
 
-%% What carries each link; a link that was lost and mended has another one.
+%% The controller of each link; it changes when a link is lost and established again.
 links(Peers) -> [lists:sort(call(P, erlang, system_info, [dist_ctrl])) || P <- Peers].
 
-%% Waits until DNS has been asked N times more.
+%% Waits for N more DNS queries.
 rounds(Dns, N) -> rounds(Dns, derl_test_dns:questions(Dns) + N, erlang:monotonic_time(millisecond) + ?BUDGET).
 
 rounds(Dns, Wanted, Deadline) ->
@@ -102,7 +102,7 @@ rounds(Dns, Wanted, Deadline) ->
         true -> timer:sleep(20), rounds(Dns, Wanted, Deadline)
     end.
 
-%% How many connections wait at a listener.
+%% The number of connections in the backlog of a listener.
 waiting(Listener) ->
     case gen_tcp:accept(Listener, 0) of
         {ok, _Socket} -> 1 + waiting(Listener);

@@ -1,4 +1,4 @@
-// The tools that work on this repository and are no part of it: linters and benchstat. A module of their own
+// The tools that work on this repository and are no part of it: linters, deadcode and benchstat. A module of their own
 // keeps their requirements out of the root module's. `make` builds them once per state of this folder.
 module meshproof.dev/meshproof/scripts/tools
 
@@ -8,6 +8,7 @@ tool (
 	github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 	github.com/rhysd/actionlint/cmd/actionlint
 	golang.org/x/perf/cmd/benchstat
+	golang.org/x/tools/cmd/deadcode
 )
 
 require (
@@ -220,6 +221,7 @@ require (
 	golang.org/x/perf v0.0.0-20260908200009-22c9c6c9d4da // indirect
 	golang.org/x/sync v0.24.0 // indirect
 	golang.org/x/sys v0.49.0 // indirect
+	golang.org/x/telemetry v0.0.0-20261009151841-97e8ea77aa2a // indirect
 	golang.org/x/text v0.42.0 // indirect
 	golang.org/x/tools v0.52.0 // indirect
 	google.golang.org/protobuf v1.36.12 // indirect

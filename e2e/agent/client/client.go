@@ -1,8 +1,8 @@
-// Package client is the harness's side of the agent: the DaemonSet that puts one on each node, and the connection to it
-// through the API server's authenticated port-forward.
+// Package client is the harness's side of the agent: the DaemonSet that runs an agent on each node, and the connection to
+// it through the API server's authenticated port-forward.
 //
-// In: a cluster's REST configuration, plans. Out: an agent's lines as they come, and the end of the connection as an
-// error. It keeps nothing and gives no verdict. The agent itself links none of this.
+// In: a cluster's REST configuration, plans. Out: an agent's lines as they arrive, and the end of the connection as an
+// error. It stores nothing and gives no verdict. It is not linked into the agent.
 package client
 
 import (
@@ -27,44 +27,44 @@ import (
 	"meshproof.dev/meshproof/e2e/recording"
 )
 
-// maxLine bounds one line of the stream.
+// maxLine limits one line of the stream.
 const maxLine = 8 << 20
 
-// stall is how long a stream may bring nothing: an agent that lives sends a beat each [agent.EveryBeat].
-const stall = 5 * time.Second
+// streamTimeout is how long a stream may be silent: a working agent sends a heartbeat each [agent.EveryBeat].
+const streamTimeout = 5 * time.Second
 
 // Client talks to one agent pod.
 type Client struct {
-	Pod     string
-	session string
-	http    *http.Client
-	end     func()
+	Pod          string
+	session      string
+	http         *http.Client
+	closeForward func()
 }
 
-// DialFunc connects to the agent, whatever network and address it is given.
+// DialFunc connects to the agent. It ignores network and addr.
 type DialFunc func(ctx context.Context, network, addr string) (net.Conn, error)
 
-// New makes a client of the agent in that pod. session names its plan and lines among those of the agent's other clients.
-// It connects when it is used, and again whenever the connection is lost.
+// New returns a client of the agent in that pod. session is the name of its session on the agent. The client connects on
+// first use, and again when the connection is lost.
 func New(cfg *rest.Config, client kubernetes.Interface, namespace, pod, session string) *Client {
 	f := newForward(cfg, client, namespace, pod)
 	c := Over(f.dial, pod, session)
-	c.end = f.close
+	c.closeForward = f.close
 	return c
 }
 
-// Over makes a client of the agent that dial reaches. pod is its name in errors.
+// Over returns a client that connects to the agent with dial. pod is its name in errors.
 func Over(dial DialFunc, pod, session string) *Client {
-	return &Client{Pod: pod, session: session, http: &http.Client{Transport: &http.Transport{DialContext: dial, MaxIdleConnsPerHost: 2}}, end: func() {}}
+	return &Client{Pod: pod, session: session, http: &http.Client{Transport: &http.Transport{DialContext: dial, MaxIdleConnsPerHost: 2}}, closeForward: func() {}}
 }
 
 // Close ends the port-forward.
 func (c *Client) Close() {
 	c.http.CloseIdleConnections()
-	c.end()
+	c.closeForward()
 }
 
-// Start asks what the agent is and can do.
+// Start returns the agent's version and abilities.
 func (c *Client) Start(ctx context.Context) (recording.Start, error) {
 	var s recording.Start
 	return s, c.get(ctx, "start", &s)
@@ -84,8 +84,8 @@ func (c *Client) SetPlan(ctx context.Context, p agent.Plan) error {
 	return err
 }
 
-// Offset measures how the agent's clock compares with ours: ours = boot + offset, give or take bound. now is our clock. Of
-// several round trips the quickest knows best.
+// Offset measures the offset of the agent's clock: our time = boot + offset, ± bound. now is our clock. The fastest of
+// several round trips is the most precise.
 func (c *Client) Offset(ctx context.Context, now func() time.Duration) (recording.Clock, error) {
 	best := recording.Clock{Bound: time.Hour}
 	for range 5 {
@@ -102,22 +102,22 @@ func (c *Client) Offset(ctx context.Context, now func() time.Duration) (recordin
 	return best, nil
 }
 
-// Cursor is how far a client has read: where its next stream goes on. The zero Cursor is the beginning.
+// Cursor is the position where a client's next stream starts. The zero Cursor is the beginning.
 type Cursor struct {
 	run  string
 	next uint64
 }
 
-// Stream gives each line that at has not seen, and moves at, until the context ends or the connection is lost; the error
-// says why. A connection on which not even a beat comes for a while is lost, too. lost is told why where lines between
-// two streams are missing.
+// Stream calls each for the lines from at on, and advances at, until the context ends or the connection is lost; the error
+// says why. A connection without any line, not even a heartbeat, for streamTimeout counts as lost. If lines are missing,
+// lost is called with the reason.
 func (c *Client) Stream(ctx context.Context, at *Cursor, lost func(why string), each func(agent.Line)) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	watchdog := time.AfterFunc(stall, func() { cancel(fmt.Errorf("nothing came for %s", stall)) })
+	watchdog := time.AfterFunc(streamTimeout, func() { cancel(fmt.Errorf("no data for %s", streamTimeout)) })
 	defer watchdog.Stop()
 	err := c.stream(ctx, at, lost, func(l agent.Line) {
-		watchdog.Reset(stall)
+		watchdog.Reset(streamTimeout)
 		each(l)
 	})
 	if cause := context.Cause(ctx); cause != nil {
@@ -149,10 +149,10 @@ func (c *Client) stream(ctx context.Context, at *Cursor, lost func(string), each
 		}
 		switch {
 		case at.run != "" && at.run != h.Run:
-			lost("the agent was started anew, or has given the session up")
+			lost("the agent was restarted or has removed the session")
 			at.next = 0
 		case h.Lost > 0:
-			lost(fmt.Sprintf("the agent held %d lines no longer", h.Lost))
+			lost(fmt.Sprintf("%d lines are no longer in the agent's buffer", h.Lost))
 		}
 		at.run, at.next = h.Run, at.next+h.Lost
 	}
@@ -163,10 +163,10 @@ func (c *Client) stream(ctx context.Context, at *Cursor, lost func(string), each
 		}
 		switch {
 		case l.Seq > at.next:
-			// We, or the way here, are slower than the agent sees.
-			lost(fmt.Sprintf("%d lines fell out of the agent's buffer before they were sent", l.Seq-at.next))
+			// This client or the connection is slower than the agent's observations.
+			lost(fmt.Sprintf("%d lines left the agent's buffer before they were sent", l.Seq-at.next))
 		case l.Seq < at.next:
-			return fmt.Errorf("line %d came where %d is due", l.Seq, at.next)
+			return fmt.Errorf("received line %d, expected line %d", l.Seq, at.next)
 		}
 		at.next = l.Seq + 1
 		each(l)
@@ -190,14 +190,14 @@ func (c *Client) get(ctx context.Context, what string, v any) error {
 }
 
 func (c *Client) do(req *http.Request, want int) ([]byte, error) {
-	return c.within(answerIn, req, want)
+	return c.doWithin(callTimeout, req, want)
 }
 
-// answerIn is how long an agent may take to answer, over a connection that may have to be made first.
-const answerIn = 5 * time.Second
+// callTimeout is the timeout of a call, including the connection if there is none yet.
+const callTimeout = 5 * time.Second
 
-func (c *Client) within(budget time.Duration, req *http.Request, want int) ([]byte, error) {
-	ctx, cancel := context.WithTimeoutCause(req.Context(), budget, fmt.Errorf("no answer in %s", budget))
+func (c *Client) doWithin(budget time.Duration, req *http.Request, want int) ([]byte, error) {
+	ctx, cancel := context.WithTimeoutCause(req.Context(), budget, fmt.Errorf("no answer within %s", budget))
 	defer cancel()
 	resp, err := c.http.Do(req.WithContext(ctx))
 	if err != nil {

@@ -21,24 +21,24 @@ import (
 	"meshproof.dev/meshproof/e2e/recording"
 )
 
-// host stands for an agent that can be cut off and started anew at the same place.
-type host struct {
+// fakeAgent is an agent whose connections can be cut, and that can be restarted at the same address.
+type fakeAgent struct {
 	mu    sync.Mutex
 	srv   *httptest.Server
 	plans chan agent.Plan
 }
 
-// watcher stands for an observer, of which only the plans that came are seen.
-type watcher chan agent.Plan
+// planRecorder is an observer that only passes on the plans that it gets.
+type planRecorder chan agent.Plan
 
-func (w watcher) SetPlan(p agent.Plan)    { w <- p }
-func (w watcher) Run(ctx context.Context) { <-ctx.Done() }
+func (w planRecorder) SetPlan(p agent.Plan)    { w <- p }
+func (w planRecorder) Run(ctx context.Context) { <-ctx.Done() }
 
-// sessions are those of an agent whose clock stands at 7 s, with one session that the tests' client has.
+// sessions are the sessions of an agent whose clock always shows 7 s, with the session of the tests' client.
 func sessions(t *testing.T, plans chan agent.Plan) (*server.Sessions, *server.Ring) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	s := server.NewSessions(ctx, func() int64 { return int64(7 * time.Second) }, func(func(recording.Event)) server.Observer { return watcher(plans) })
+	s := server.NewSessions(ctx, func() int64 { return int64(7 * time.Second) }, func(func(recording.Event)) server.Observer { return planRecorder(plans) })
 	t.Cleanup(func() {
 		cancel()
 		s.Wait()
@@ -50,8 +50,8 @@ func sessions(t *testing.T, plans chan agent.Plan) (*server.Sessions, *server.Ri
 	return s, ring
 }
 
-// start gives the buffer of the client's session.
-func (h *host) start(t *testing.T) *server.Ring {
+// start starts the agent and returns the buffer of the client's session.
+func (h *fakeAgent) start(t *testing.T) *server.Ring {
 	t.Helper()
 	all, ring := sessions(t, h.plans)
 	s := httptest.NewServer(server.Handler(recording.Start{Node: "n1"}, all))
@@ -65,7 +65,7 @@ func (h *host) start(t *testing.T) *server.Ring {
 	return ring
 }
 
-func (h *host) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+func (h *fakeAgent) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return new(net.Dialer).DialContext(ctx, "tcp", h.srv.Listener.Addr().String())
@@ -75,8 +75,8 @@ func fault(n int) recording.Event {
 	return recording.Event{ObserverError: &recording.ObserverError{What: fmt.Sprint(n)}}
 }
 
-func TestStreamIsTakenUpAgain(t *testing.T) {
-	h := &host{plans: make(chan agent.Plan, 1)}
+func TestStreamIsResumed(t *testing.T) {
+	h := &fakeAgent{plans: make(chan agent.Plan, 1)}
 	ring := h.start(t)
 	c := Over(h.dial, "agent-1", "app")
 	defer c.Close()
@@ -98,7 +98,7 @@ func TestStreamIsTakenUpAgain(t *testing.T) {
 			}
 		})
 		if err == nil || !strings.Contains(err.Error(), "agent-1") || short.Err() != nil {
-			t.Fatalf("a stream that was cut ends with %v after %d lines", err, len(got))
+			t.Fatalf("a stream that was cut ended with %v after %d lines", err, len(got))
 		}
 	}
 	for i := range 3 {
@@ -113,18 +113,18 @@ func TestStreamIsTakenUpAgain(t *testing.T) {
 		t.Errorf("lines %s, losses %v", text, losses)
 	}
 
-	// The agent is started anew, and has more lines already than the client had read of the old one.
+	// The agent restarts, and already has more lines than the client had read from the old one.
 	got = nil
 	ring = h.start(t)
 	for i := range 10 {
 		ring.Add(fault(i), 0)
 	}
 	read(10)
-	if text := strings.Join(got, " "); text != "0 1 2 3 4 5 6 7 8 9" || len(losses) != 1 || !strings.Contains(losses[0], "anew") {
+	if text := strings.Join(got, " "); text != "0 1 2 3 4 5 6 7 8 9" || len(losses) != 1 || !strings.Contains(losses[0], "restarted") {
 		t.Errorf("after a restart: lines %s, losses %v", text, losses)
 	}
 
-	// The buffer overran while nobody read.
+	// The buffer overran while no client was connected.
 	got, losses = nil, nil
 	for i := range 20100 {
 		ring.Add(fault(i), 0)
@@ -136,7 +136,7 @@ func TestStreamIsTakenUpAgain(t *testing.T) {
 }
 
 func TestCalls(t *testing.T) {
-	h := &host{plans: make(chan agent.Plan, 1)}
+	h := &fakeAgent{plans: make(chan agent.Plan, 1)}
 	h.start(t)
 	c := Over(h.dial, "agent-1", "app")
 	defer c.Close()
@@ -149,20 +149,20 @@ func TestCalls(t *testing.T) {
 	began := time.Now()
 	clock, err := c.Offset(ctx, func() time.Duration { return time.Since(began) })
 	if err != nil || clock.Bound <= 0 || clock.Bound > time.Second || (clock.Offset+7*time.Second).Abs() > time.Second {
-		t.Errorf("clock: %+v, %v; its 7 s are our 0", clock, err)
+		t.Errorf("clock: %+v, %v; the agent's 7 s are our 0", clock, err)
 	}
 	if err = c.SetPlan(ctx, agent.Plan{EPMDPort: 4369}); err != nil || (<-h.plans).EPMDPort != 4369 {
 		t.Errorf("plan: %v", err)
 	}
 	err = c.SetPlan(ctx, agent.Plan{EPMDPort: 70000, Cookie: []byte("QZYXSECRETCOOKIE")})
 	if err == nil || !strings.Contains(err.Error(), "70000") || !strings.Contains(err.Error(), "agent-1") || strings.Contains(err.Error(), "QZYX") {
-		t.Errorf("a plan that the agent refuses: %v", err)
+		t.Errorf("a plan that the agent rejects: %v", err)
 	}
 }
 
-// A forward that neither works nor breaks must not hold up whoever gives up.
+// A port-forward that hangs must not delay a caller whose context has ended.
 func TestForwardOfADeadAPIServer(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0") // accepts, and says nothing
+	l, err := net.Listen("tcp", "127.0.0.1:0") // accepts connections and sends nothing
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -189,12 +189,12 @@ func TestForwardOfADeadAPIServer(t *testing.T) {
 	}
 	c.Close()
 	if took := time.Since(began); took > time.Second {
-		t.Errorf("giving up took %s", took)
+		t.Errorf("the calls returned %s after their context ended", took)
 	}
 }
 
-// The API server may refuse the upgrade, and the error must say what it said.
-func TestForwardThatIsRefused(t *testing.T) {
+// The API server may reject the upgrade. The error must contain its message.
+func TestRejectedForward(t *testing.T) {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(http.StatusForbidden)
@@ -222,14 +222,14 @@ func TestDaemonSet(t *testing.T) {
 	c := p.Spec.Containers[0]
 	switch {
 	case !p.Spec.HostPID || p.Spec.HostNetwork:
-		t.Error("it must see the node's processes, and listen on no address but its own pod's")
+		t.Error("the agent must see the node's processes, and listen on its own pod's address only")
 	case c.SecurityContext.Privileged != nil || c.SecurityContext.Capabilities.Drop[0] != "ALL" || len(c.SecurityContext.Capabilities.Add) > 3:
-		t.Errorf("it has more rights than it needs: %+v", c.SecurityContext)
+		t.Errorf("the agent has more rights than it needs: %+v", c.SecurityContext)
 	case *p.Spec.AutomountServiceAccountToken:
-		t.Error("a privileged pod has a token of the API server that it does not need")
+		t.Error("the agent has a token for the API server that it does not need")
 	case len(c.Ports) != 0:
-		t.Error("it publishes a port")
+		t.Error("the agent publishes a port")
 	case c.Env[0].Name != "NODE_NAME":
-		t.Error("it is not told its node's name")
+		t.Error("the agent does not get its node's name")
 	}
 }

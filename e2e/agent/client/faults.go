@@ -10,9 +10,9 @@ import (
 	"meshproof.dev/meshproof/e2e/agent"
 )
 
-// SetFaults tells the agent which faults the holder wants from now on, and says what became of each. It is also how they
-// are renewed. New ones take the time of a dial that is not answered.
-func (c *Client) SetFaults(ctx context.Context, f agent.Faults) ([]agent.Bite, error) {
+// SetFaults replaces the faults of the holder and returns the status of each rule. The same call renews them. A new rule
+// takes as long as a dial without an answer.
+func (c *Client) SetFaults(ctx context.Context, f agent.Faults) ([]agent.RuleStatus, error) {
 	b, err := json.Marshal(f)
 	if err != nil {
 		return nil, err
@@ -21,11 +21,11 @@ func (c *Client) SetFaults(ctx context.Context, f agent.Faults) ([]agent.Bite, e
 	if err != nil {
 		return nil, err
 	}
-	answer, err := c.within(proof, req, http.StatusOK)
+	answer, err := c.doWithin(faultsTimeout, req, http.StatusOK)
 	if err != nil {
 		return nil, err
 	}
-	var bites []agent.Bite
+	var bites []agent.RuleStatus
 	if err := json.Unmarshal(answer, &bites); err != nil {
 		return nil, fmt.Errorf("agent %s: faults: %w", c.Pod, err)
 	}
@@ -35,5 +35,5 @@ func (c *Client) SetFaults(ctx context.Context, f agent.Faults) ([]agent.Bite, e
 	return bites, nil
 }
 
-// proof is how long the proof of new faults may take: a few seconds of dials, and more on a busy node. It is less than a lease.
-const proof = agent.Lease - answerIn
+// faultsTimeout limits the test of new faults: a few seconds of dials, and more on a busy node. It is less than a lease.
+const faultsTimeout = agent.Lease - callTimeout

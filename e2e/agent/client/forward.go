@@ -24,44 +24,44 @@ import (
 // protocol is the sub-protocol of a port-forward (client-go's tools/portforward).
 const protocol = "portforward.k8s.io"
 
-// forward carries connections to the agent's port through the API server's authenticated port-forward. Unlike client-go's
-// own forwarder it opens no port on this machine, where any local user could reach a privileged agent.
+// forward opens connections to the agent's port through the API server's authenticated port-forward. Unlike client-go's own
+// forwarder it listens on no local port, through which any local user could reach a privileged agent.
 type forward struct {
 	cfg    *rest.Config
 	client kubernetes.Interface
 	ns     string
 	pod    string
 
-	life       context.Context //nolint:containedctx // the forward's own: ends with close
-	end        context.CancelFunc
-	connecting chan struct{} // whoever has put a token here may make a connection
+	ctx        context.Context //nolint:containedctx // ends with close
+	cancel     context.CancelFunc
+	connecting chan struct{} // a semaphore: only one goroutine connects at a time
 	ids        atomic.Int64
 
 	mu   sync.Mutex
 	conn httpstream.Connection
 }
 
-// dialTimeout is how long one connection to the agent may take to come about, and openTimeout how long that over a forward that
-// is there already.
+// connectTimeout is the timeout of a connection to the agent, and openTimeout that of a connection over an existing
+// port-forward.
 const (
-	dialTimeout = 10 * time.Second
-	openTimeout = 3 * time.Second
+	connectTimeout = 10 * time.Second
+	openTimeout    = 3 * time.Second
 )
 
 func newForward(cfg *rest.Config, client kubernetes.Interface, namespace, pod string) *forward {
 	f := &forward{cfg: cfg, client: client, ns: namespace, pod: pod, connecting: make(chan struct{}, 1)}
-	f.life, f.end = context.WithCancel(context.Background())
+	f.ctx, f.cancel = context.WithCancel(context.Background())
 	return f
 }
 
-// dial opens one connection to the agent. A forward that has died is made anew; that one has is often noticed only when
-// it is used.
+// dial opens one connection to the agent. If the port-forward has died, which is often noticed only when it is used, it
+// makes a new one.
 func (f *forward) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
-	defer context.AfterFunc(f.life, cancel)()
+	defer context.AfterFunc(f.ctx, cancel)()
 	for try := 1; ; try++ {
-		conn, err := f.connection(ctx)
+		conn, err := f.connect(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("port-forward to agent %s: %w", f.pod, err)
 		}
@@ -76,15 +76,15 @@ func (f *forward) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	}
 }
 
-// connection gives the forward's connection to the API server, and makes it where there is none.
-func (f *forward) connection(ctx context.Context) (httpstream.Connection, error) {
+// connect returns the connection to the API server, and makes one if there is none.
+func (f *forward) connect(ctx context.Context) (httpstream.Connection, error) {
 	select {
 	case f.connecting <- struct{}{}:
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
 	defer func() { <-f.connecting }()
-	if c := f.live(); c != nil {
+	if c := f.liveConn(); c != nil {
 		return c, nil
 	}
 	type result struct {
@@ -92,7 +92,7 @@ func (f *forward) connection(ctx context.Context) (httpstream.Connection, error)
 		err  error
 	}
 	made := make(chan result, 1)
-	// client-go's dialer knows no context. What it brings too late is hung up on.
+	// client-go's dialer takes no context. A connection that arrives too late is closed.
 	go func() {
 		c, err := f.upgrade()
 		made <- result{c, err}
@@ -105,7 +105,7 @@ func (f *forward) connection(ctx context.Context) (httpstream.Connection, error)
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		f.conn = r.conn
-		if err := f.life.Err(); err != nil {
+		if err := f.ctx.Err(); err != nil {
 			_ = r.conn.Close()
 			return nil, err
 		}
@@ -116,11 +116,11 @@ func (f *forward) connection(ctx context.Context) (httpstream.Connection, error)
 				_ = r.conn.Close()
 			}
 		}()
-		return nil, fmt.Errorf("the API server did not upgrade the connection: %w", context.Cause(ctx))
+		return nil, fmt.Errorf("the API server did not upgrade the connection in time: %w", context.Cause(ctx))
 	}
 }
 
-func (f *forward) live() httpstream.Connection {
+func (f *forward) liveConn() httpstream.Connection {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.conn == nil {
@@ -154,7 +154,7 @@ func (f *forward) drop(conn httpstream.Connection) {
 }
 
 func (f *forward) close() {
-	f.end()
+	f.cancel()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.conn != nil {
@@ -163,8 +163,8 @@ func (f *forward) close() {
 	}
 }
 
-// open makes one forwarded connection. The library waits 30 s for a stream, and goes on waiting when the forward has
-// died; we do not.
+// open makes one forwarded connection. The library waits 30 s for a stream, even if the port-forward has died; open does
+// not.
 func (f *forward) open(ctx context.Context, conn httpstream.Connection) (net.Conn, error) {
 	type result struct {
 		c   net.Conn
@@ -182,9 +182,9 @@ func (f *forward) open(ctx context.Context, conn httpstream.Connection) (net.Con
 	case r := <-made:
 		return r.c, r.err
 	case <-conn.CloseChan():
-		err = errors.New("the forward ended")
+		err = errors.New("the port-forward ended")
 	case <-late.C:
-		err = fmt.Errorf("no stream in %s", openTimeout)
+		err = fmt.Errorf("the API server opened no stream within %s", openTimeout)
 	case <-ctx.Done():
 		err = context.Cause(ctx)
 	}
@@ -196,62 +196,62 @@ func (f *forward) open(ctx context.Context, conn httpstream.Connection) (net.Con
 	return nil, err
 }
 
-// streams makes the two streams of one forwarded connection: one for the error that the other side may have, one for data.
+// streams makes the two streams of one forwarded connection: one for an error of the remote side, one for data.
 func (f *forward) streams(conn httpstream.Connection) (net.Conn, error) {
 	h := http.Header{}
 	h.Set(corev1.PortHeader, strconv.Itoa(agent.Port))
 	h.Set(corev1.PortForwardRequestIDHeader, strconv.FormatInt(f.ids.Add(1), 10))
 	h.Set(corev1.StreamType, corev1.StreamTypeError)
-	refusal, err := conn.CreateStream(h)
+	trouble, err := conn.CreateStream(h)
 	if err != nil {
 		return nil, err
 	}
-	_ = refusal.Close() // nothing is written to it
+	_ = trouble.Close() // nothing is written to it
 	h.Set(corev1.StreamType, corev1.StreamTypeData)
 	data, err := conn.CreateStream(h)
 	if err != nil {
 		return nil, err
 	}
-	s := &stream{data: data, refusal: make(chan error, 1), drop: func() {
-		conn.RemoveStreams(refusal, data)
+	s := &stream{data: data, remoteErr: make(chan error, 1), dropForward: func() {
+		conn.RemoveStreams(trouble, data)
 		f.drop(conn)
-	}, end: func() { conn.RemoveStreams(refusal, data) }}
+	}, removeStreams: func() { conn.RemoveStreams(trouble, data) }}
 	go func() {
-		if b, err := io.ReadAll(io.LimitReader(refusal, 4096)); err == nil && len(b) > 0 {
-			s.refusal <- errors.New(string(b))
+		if b, err := io.ReadAll(io.LimitReader(trouble, 4096)); err == nil && len(b) > 0 {
+			s.remoteErr <- errors.New(string(b))
 			_ = data.Reset()
 		}
 	}()
 	return s, nil
 }
 
-// stream is one forwarded connection as net/http wants it. A refused stream ends the whole forward.
+// stream is one forwarded connection as a net.Conn. A rejected stream ends the whole port-forward.
 type stream struct {
-	data    httpstream.Stream
-	refusal chan error
-	drop    func()
-	end     func()
-	timer   *time.Timer
-	mu      sync.Mutex
+	data          httpstream.Stream
+	remoteErr     chan error
+	dropForward   func()
+	removeStreams func()
+	timer         *time.Timer
+	mu            sync.Mutex
 }
 
 func (s *stream) Read(b []byte) (int, error) {
 	n, err := s.data.Read(b)
-	return n, s.explain(err)
+	return n, s.withRemoteError(err)
 }
 
 func (s *stream) Write(b []byte) (int, error) {
 	n, err := s.data.Write(b)
-	return n, s.explain(err)
+	return n, s.withRemoteError(err)
 }
 
-func (s *stream) explain(err error) error {
+func (s *stream) withRemoteError(err error) error {
 	if err == nil {
 		return nil
 	}
 	select {
-	case t := <-s.refusal:
-		s.drop()
+	case t := <-s.remoteErr:
+		s.dropForward()
 		return t
 	default:
 		return err
@@ -259,14 +259,14 @@ func (s *stream) explain(err error) error {
 }
 
 func (s *stream) Close() error {
-	defer s.end()
+	defer s.removeStreams()
 	return s.data.Reset()
 }
 
-func (s *stream) LocalAddr() net.Addr  { return here{} }
-func (s *stream) RemoteAddr() net.Addr { return here{} }
+func (s *stream) LocalAddr() net.Addr  { return forwardAddr{} }
+func (s *stream) RemoteAddr() net.Addr { return forwardAddr{} }
 
-// SetDeadline resets the stream when the time has come: a forwarded stream knows no deadlines of its own.
+// SetDeadline resets the stream at the deadline: a forwarded stream has no deadlines.
 func (s *stream) SetDeadline(t time.Time) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -283,7 +283,7 @@ func (s *stream) SetDeadline(t time.Time) error {
 func (s *stream) SetReadDeadline(t time.Time) error { return s.SetDeadline(t) }
 func (s *stream) SetWriteDeadline(time.Time) error  { return nil }
 
-type here struct{}
+type forwardAddr struct{}
 
-func (here) Network() string { return "port-forward" }
-func (here) String() string  { return "port-forward" }
+func (forwardAddr) Network() string { return "port-forward" }
+func (forwardAddr) String() string  { return "port-forward" }

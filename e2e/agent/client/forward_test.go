@@ -23,18 +23,18 @@ import (
 	"meshproof.dev/meshproof/e2e/recording"
 )
 
-// gateway is the API server's end of port-forwards: real SPDY, behind it the agent's real API.
-type gateway struct {
+// fakeAPIServer is the API server's side of port-forwards: real SPDY, and behind it the agent's real API.
+type fakeAPIServer struct {
 	t     *testing.T
 	agent string // address of the agent's API
 	paths chan string
 	conns chan httpstream.Connection
 
 	mu     sync.Mutex
-	refuse string // what the kubelet says instead of connecting, "" to connect
+	refuse string // the kubelet's error instead of a connection, "" to connect
 }
 
-func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (g *fakeAPIServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	g.paths <- r.Method + " " + r.URL.Path
 	if _, err := httpstream.Handshake(r, w, []string{protocol}); err != nil {
 		return
@@ -51,7 +51,7 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return nil
 		}
 		if h.Get(corev1.PortHeader) != "7373" {
-			g.t.Errorf("port %s is asked for", h.Get(corev1.PortHeader))
+			g.t.Errorf("the client requested port %s", h.Get(corev1.PortHeader))
 		}
 		go g.carry(s, troubles[id])
 		return nil
@@ -63,8 +63,8 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	<-conn.CloseChan()
 }
 
-// carry is what the kubelet does with one connection.
-func (g *gateway) carry(data, trouble httpstream.Stream) {
+// carry forwards one connection, as the kubelet does.
+func (g *fakeAPIServer) carry(data, trouble httpstream.Stream) {
 	g.mu.Lock()
 	refuse := g.refuse
 	g.mu.Unlock()
@@ -88,8 +88,8 @@ func (g *gateway) carry(data, trouble httpstream.Stream) {
 	_ = data.Close()
 }
 
-// die ends the forward under way.
-func (g *gateway) die() { _ = (<-g.conns).Close() }
+// die ends the current port-forward.
+func (g *fakeAPIServer) die() { _ = (<-g.conns).Close() }
 
 func TestForward(t *testing.T) {
 	all, ring := sessions(t, make(chan agent.Plan, 1))
@@ -98,7 +98,7 @@ func TestForward(t *testing.T) {
 		api.CloseClientConnections()
 		api.Close()
 	}()
-	g := &gateway{t: t, agent: api.Listener.Addr().String(), paths: make(chan string, 100), conns: make(chan httpstream.Connection, 100)}
+	g := &fakeAPIServer{t: t, agent: api.Listener.Addr().String(), paths: make(chan string, 100), conns: make(chan httpstream.Connection, 100)}
 	s := httptest.NewServer(g)
 	defer s.Close()
 	cfg := &rest.Config{Host: s.URL}
@@ -111,7 +111,7 @@ func TestForward(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 
-	// A stream and calls beside it share one forward.
+	// A stream and concurrent calls share one port-forward.
 	var at Cursor
 	var got []string
 	ring.Add(fault(0), 0)
@@ -119,28 +119,28 @@ func TestForward(t *testing.T) {
 		err = c.Stream(ctx, &at, func(why string) { t.Errorf("lost: %s", why) }, func(l agent.Line) {
 			if got = append(got, l.Event.ObserverError.What); len(got) == n+1 {
 				if start, failed := c.Start(ctx); failed != nil || start.Node != "n1" {
-					t.Errorf("a call beside the stream: %+v, %v", start, failed)
+					t.Errorf("a call concurrent with the stream: %+v, %v", start, failed)
 				}
-				ring.Add(fault(n+1), 0) // while the forward dies
+				ring.Add(fault(n+1), 0) // while the port-forward dies
 				g.die()
 			}
 		})
 		if err == nil || ctx.Err() != nil {
-			t.Fatalf("a stream whose forward died ends with %v", err)
+			t.Fatalf("a stream whose port-forward died ended with %v", err)
 		}
 	}
-	// One line may have come through before the end was noticed.
+	// One line may have arrived before the end was noticed.
 	if want := []string{"0", "1", "2", "3", "4"}; !slices.Equal(got, want[:min(len(got), 5)]) || len(got) < 4 {
 		t.Errorf("lines %v", got)
 	}
 	if path := <-g.paths; path != "POST /api/v1/namespaces/sys/pods/agent-1/portforward" {
-		t.Errorf("forwarded by %s", path)
+		t.Errorf("the port-forward was requested with %s", path)
 	}
 	if n := len(g.paths); n > 4 {
-		t.Errorf("%d forwards for four deaths", n+1)
+		t.Errorf("%d port-forwards, of which four died", n+1)
 	}
 
-	// What the kubelet says against it must be in the error, and the next attempt must be a new one.
+	// The kubelet's error must be in the error, and the next attempt must be a new port-forward.
 	refuse := func(what string) {
 		g.mu.Lock()
 		defer g.mu.Unlock()
@@ -148,10 +148,10 @@ func TestForward(t *testing.T) {
 	}
 	refuse("connect: connection refused inside the pod")
 	if _, err = c.Start(ctx); err == nil || !strings.Contains(err.Error(), "refused inside the pod") {
-		t.Errorf("a refused forward: %v", err)
+		t.Errorf("a rejected port-forward: %v", err)
 	}
 	refuse("")
 	if _, err = c.Start(ctx); err != nil {
-		t.Errorf("after a refused forward: %v", err)
+		t.Errorf("after a rejected port-forward: %v", err)
 	}
 }

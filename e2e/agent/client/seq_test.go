@@ -14,7 +14,7 @@ import (
 	"meshproof.dev/meshproof/e2e/agent"
 )
 
-// A reader that is slower than the agent loses lines in the middle of a stream; the numbers tell.
+// A reader that is slower than the agent loses lines in the middle of a stream. The line numbers show it.
 func TestLinesMissingInTheMiddle(t *testing.T) {
 	var seqs []uint64
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -39,8 +39,8 @@ func TestLinesMissingInTheMiddle(t *testing.T) {
 	}{
 		{[]uint64{3, 4, 5}, []string{"3", "4", "5"}, 1, "EOF"},
 		{[]uint64{3, 4, 9, 10}, []string{"3", "4", "lost", "9", "10"}, 2, "EOF"},
-		{[]uint64{3, 4, 4}, []string{"3", "4"}, 1, "line 4 came where 5 is due"},
-		{[]uint64{2}, nil, 1, "line 2 came where 3 is due"},
+		{[]uint64{3, 4, 4}, []string{"3", "4"}, 1, "received line 4, expected line 5"},
+		{[]uint64{2}, nil, 1, "received line 2, expected line 3"},
 	} {
 		seqs = x.seqs
 		var got []string

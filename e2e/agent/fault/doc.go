@@ -1,6 +1,6 @@
-// Package fault loses packets in pods' network namespaces, for as long as somebody wants it.
+// Package fault drops packets in the network namespaces of pods while a lease on the fault is renewed.
 //
-// In: rules with a lease. Out: nftables tables of our own in those namespaces, and for each rule the proof that it bites.
-// A table goes when its rules are no longer wanted, when the lease is not renewed, when the agent ends, and, should it
-// have been killed, when the next one starts. Nothing else in a namespace is touched.
+// In: rules with a lease. Out: our own nftables tables in those namespaces, and for each rule the proof that it is
+// effective. A table is removed when its rules are withdrawn, when the lease expires and when the agent ends. If the agent
+// was killed, the next one removes it. Nothing else in a namespace is changed.
 package fault

@@ -20,7 +20,7 @@ import (
 	"meshproof.dev/meshproof/e2e/recording"
 )
 
-// The little network of the tests: a pod and a peer with a router between them, as on a cluster's node.
+// The network of the tests: a pod and a peer with a router between them, as on a cluster's node.
 const (
 	podUID  = "11111111-2222-3333-4444-555555555555"
 	podIP   = "10.99.1.2"
@@ -38,7 +38,7 @@ type network struct {
 func newNetwork(t *testing.T) *network {
 	t.Helper()
 	if _, err := exec.LookPath("ip"); err != nil {
-		t.Skip("needs iproute2 to make the network: ", err)
+		t.Skip("needs iproute2 to create the network: ", err)
 	}
 	pod, podPID := netnstest.New(t)
 	router, routerPID := netnstest.New(t)
@@ -114,21 +114,21 @@ func serveDNS(t *testing.T, ns *netns.Handle) {
 	go func() { _ = s.ActivateAndServe() }()
 }
 
-// reaches reports whether a dial from one side is answered at all.
+// reaches reports whether a dial gets any answer.
 func reaches(ns *netns.Handle, from, addr string) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
 	defer cancel()
-	return dial(func() (net.Conn, error) { return ns.Dial(ctx, "tcp4", addr, from) }).came
+	return dial(func() (net.Conn, error) { return ns.Dial(ctx, "tcp4", addr, from) }).answered
 }
 
 func resolves(n *network) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
 	defer cancel()
-	return ask(ctx, place{ns: n.pod, resolver: recording.Resolver{Servers: []string{peerIP}}}, podIP).came
+	return queryDNS(ctx, target{ns: n.pod, resolver: recording.Resolver{Servers: []string{peerIP}}}, podIP).answered
 }
 
-// what is what works between the pod and its peer.
-func (n *network) what() string {
+// reachable lists what works between the pod and its peer, by number.
+func (n *network) reachable() string {
 	var works []string
 	for name, ok := range map[string]bool{
 		"1 peer to pod": reaches(n.peer, peerIP, podIP+":"+strconv.Itoa(port)), "2 peer to another port": reaches(n.peer, peerIP, podIP+":"+strconv.Itoa(another)),
@@ -154,9 +154,11 @@ func sorted(s []string) string {
 	return all
 }
 
-func want(rules ...agent.Rule) agent.Faults { return agent.Faults{Holder: "h", Rules: rules} }
+func faultsOf(rules ...agent.Rule) agent.Faults { return agent.Faults{Holder: "h", Rules: rules} }
 
-func (n *network) set(f agent.Faults) []agent.Bite { return n.keeper.Set(context.Background(), f) }
+func (n *network) set(f agent.Faults) []agent.RuleStatus {
+	return n.keeper.Set(context.Background(), f)
+}
 
 func TestEachFaultStopsWhatItShouldAndNothingElse(t *testing.T) {
 	n := newNetwork(t)
@@ -169,93 +171,93 @@ func TestEachFaultStopsWhatItShouldAndNothingElse(t *testing.T) {
 		{agent.Rule{Do: agent.Cut, Port: port, Peer: peerIP}, "3"},
 		{agent.Rule{Do: agent.DropDNS}, "1234"},
 	} {
-		if got := n.what(); got != "12345" {
-			t.Fatalf("before %s only %q works", c.rule.Do, got)
+		if got := n.reachable(); got != "12345" {
+			t.Fatalf("before %s only %q is reachable", c.rule.Do, got)
 		}
 		c.rule.Pod, c.rule.IP = podUID, podIP
-		b := n.set(want(c.rule))
-		if len(b) != 1 || !b[0].Bites || b[0].Since == 0 || !strings.Contains(b[0].Message, "after: no answer in 1s") {
+		b := n.set(faultsOf(c.rule))
+		if len(b) != 1 || !b[0].Effective || b[0].Since == 0 || !strings.Contains(b[0].Message, "after: no answer in 1s") {
 			t.Errorf("%s: %+v", c.rule.Do, b)
 		}
-		if got := n.what(); got != c.works {
-			t.Errorf("with %s %q works, want %q", c.rule.Do, got, c.works)
+		if got := n.reachable(); got != c.works {
+			t.Errorf("with %s %q is reachable, want %q", c.rule.Do, got, c.works)
 		}
-		// Renewing changes nothing: the rule has been in place since the same moment.
-		if again := n.set(want(c.rule)); len(again) != 1 || again[0] != b[0] {
+		// Renewing changes nothing: Since stays the same.
+		if again := n.set(faultsOf(c.rule)); len(again) != 1 || again[0] != b[0] {
 			t.Errorf("renewed: %+v", again)
 		}
-		n.set(want())
+		n.set(faultsOf())
 	}
-	if got := n.what(); got != "12345" || len(n.keeper.places) != 0 || len(n.keeper.holders) != 0 {
-		t.Errorf("after all only %q works; kept: %v %v", got, n.keeper.places, n.keeper.holders)
+	if got := n.reachable(); got != "12345" || len(n.keeper.targets) != 0 || len(n.keeper.holders) != 0 {
+		t.Errorf("after all faults only %q is reachable; still in the keeper: %v %v", got, n.keeper.targets, n.keeper.holders)
 	}
 }
 
-// A dial that is not answered before the rule either proves nothing.
-func TestWhatIsDeadAlreadyCannotBeBitten(t *testing.T) {
+// If the dial gets no answer before the rule is in place, its failure afterwards proves nothing.
+func TestRuleOnAnUnreachableTargetIsNotEffective(t *testing.T) {
 	n := newNetwork(t)
 	n.keeper.outside = func(ctx context.Context, network, _ string) (net.Conn, error) {
 		return n.peer.Dial(ctx, network, "10.99.1.77:10000", peerIP)
 	}
-	b := n.set(want(agent.Rule{Pod: podUID, IP: podIP, Do: agent.DropIn, Port: port}))
-	if b[0].Bites || b[0].Since == 0 || !strings.HasPrefix(b[0].Message, "before: ") {
+	b := n.set(faultsOf(agent.Rule{Pod: podUID, IP: podIP, Do: agent.DropIn, Port: port}))
+	if b[0].Effective || b[0].Since == 0 || !strings.HasPrefix(b[0].Message, "before: ") {
 		t.Errorf("%+v", b)
 	}
 	n.keeper.find = func(string) (int, error) { return 0, os.ErrNotExist }
-	b = n.set(want(agent.Rule{Pod: podUID, IP: podIP, Do: agent.Cut, Port: port, Peer: peerIP}))
-	if b[0].Bites || b[0].Since != 0 || !strings.Contains(b[0].Message, podUID) {
-		t.Errorf("of a pod that is not here: %+v", b)
+	b = n.set(faultsOf(agent.Rule{Pod: podUID, IP: podIP, Do: agent.Cut, Port: port, Peer: peerIP}))
+	if b[0].Effective || b[0].Since != 0 || !strings.Contains(b[0].Message, podUID) {
+		t.Errorf("a rule for a pod on another node: %+v", b)
 	}
 }
 
-func TestFaultsEndWithTheirLease(t *testing.T) {
+func TestFaultsExpireWithTheirLease(t *testing.T) {
 	n := newNetwork(t)
 	in := agent.Rule{Pod: podUID, IP: podIP, Do: agent.DropIn, Port: port}
-	n.set(want(in))
+	n.set(faultsOf(in))
 	n.set(agent.Faults{Holder: "other", Lease: 5 * time.Second, Rules: []agent.Rule{{Pod: podUID, IP: podIP, Do: agent.DropDNS}}})
-	if got := n.what(); got != "234" {
-		t.Fatalf("with two holders %q works", got)
+	if got := n.reachable(); got != "234" {
+		t.Fatalf("with two holders %q is reachable", got)
 	}
 	n.now = n.now.Add(6 * time.Second)
-	if told := n.keeper.expire(); len(told) != 1 || !strings.Contains(told[0], "other") {
-		t.Errorf("told %q", told)
+	if messages := n.keeper.expire(); len(messages) != 1 || !strings.Contains(messages[0], "other") {
+		t.Errorf("messages %q", messages)
 	}
-	if got := n.what(); got != "2345" {
-		t.Errorf("after the lease of one %q works", got)
+	if got := n.reachable(); got != "2345" {
+		t.Errorf("after one lease has expired %q is reachable", got)
 	}
-	n.set(want(in))
+	n.set(faultsOf(in))
 	n.now = n.now.Add(agent.Lease - time.Second)
-	if told := n.keeper.expire(); len(told) != 0 {
-		t.Errorf("renewed in time: %q", told)
+	if messages := n.keeper.expire(); len(messages) != 0 {
+		t.Errorf("renewed in time: %q", messages)
 	}
-	// The end of the agent ends all, and nothing begins after it.
+	// When the agent ends, all faults are removed, and no new ones are accepted.
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	n.keeper.Run(ctx, func(string) {})
-	if got := n.what(); got != "12345" {
-		t.Errorf("after the end %q works", got)
+	if got := n.reachable(); got != "12345" {
+		t.Errorf("after the end %q is reachable", got)
 	}
-	if b := n.set(want(in)); b[0].Since != 0 || n.what() != "12345" {
+	if b := n.set(faultsOf(in)); b[0].Since != 0 || n.reachable() != "12345" {
 		t.Errorf("after the end: %+v", b)
 	}
 }
 
-func TestSweepRemovesOnlyWhatADeadAgentLeft(t *testing.T) {
+func TestOnlyTablesOfAnAgentThatEndedAreRemoved(t *testing.T) {
 	n := newNetwork(t)
 	rule := []agent.Rule{{Pod: podUID, IP: podIP, Do: agent.DropIn, Port: port}}
 	self, _ := proc.FS("/proc").Process(os.Getpid())
 	live, dead, foreign := tableName(os.Getpid(), self.Started()), tableName(os.Getpid(), self.Started()+1), "somebody-else"
 	for _, name := range []string{live, dead, foreign, prefix + "odd"} {
-		if err := replace(n.pod, name, rule); err != nil {
+		if err := replaceTable(n.pod, name, rule); err != nil {
 			t.Fatal(err)
 		}
 	}
-	removed, err := strays(n.pod, n.keeper.lives)
+	removed, err := removeStale(n.pod, n.keeper.isRunning)
 	if err != nil || removed != 1 {
 		t.Errorf("removed %d (%v)", removed, err)
 	}
 	var left []string
-	if err := inside(n.pod, func(c *nftables.Conn) error {
+	if err := inNamespace(n.pod, func(c *nftables.Conn) error {
 		tables, err := c.ListTablesOfFamily(nftables.TableFamilyIPv4)
 		for _, t := range tables {
 			left = append(left, t.Name)
@@ -265,7 +267,7 @@ func TestSweepRemovesOnlyWhatADeadAgentLeft(t *testing.T) {
 		t.Fatal(err)
 	}
 	if strings.Join(left, " ") != strings.Join([]string{live, foreign, prefix + "odd"}, " ") {
-		t.Errorf("left are %q", left)
+		t.Errorf("tables left: %q", left)
 	}
 }
 
@@ -278,13 +280,13 @@ func TestManyFaultsLeakNothing(t *testing.T) {
 		}
 		return len(e)
 	}
-	n.set(want())
+	n.set(faultsOf())
 	before := open()
 	for range 50 {
-		if err := replace(n.pod, n.keeper.table, []agent.Rule{{Pod: podUID, IP: podIP, Do: agent.DropDNS}}); err != nil {
+		if err := replaceTable(n.pod, n.keeper.table, []agent.Rule{{Pod: podUID, IP: podIP, Do: agent.DropDNS}}); err != nil {
 			t.Fatal(err)
 		}
-		if err := replace(n.pod, n.keeper.table, nil); err != nil {
+		if err := replaceTable(n.pod, n.keeper.table, nil); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -19,31 +19,31 @@ import (
 	"meshproof.dev/meshproof/e2e/recording"
 )
 
-// Keeper keeps faults in place for as long as their holders want them. Safe for concurrent use.
+// Keeper keeps faults in place while their holders renew them. Safe for concurrent use.
 type Keeper struct {
 	fs      proc.FS
 	table   string
 	find    func(uid string) (pid int, err error)
-	lookup  func(pid int) (recording.Resolver, error)                         // what the pod looks names up with
-	outside func(ctx context.Context, network, addr string) (net.Conn, error) // dials from where the agent is
+	lookup  func(pid int) (recording.Resolver, error)                         // the pod's resolver configuration
+	outside func(ctx context.Context, network, addr string) (net.Conn, error) // dials from the agent's own namespace
 	now     func() time.Time
 
 	mu      sync.Mutex
-	ended   bool
-	holders map[string]*holding
-	places  map[string]*place // by the pod's UID
+	stopped bool
+	holders map[string]*lease
+	targets map[string]*target // by the pod's UID
 }
 
-// holding is what one holder has got, and until when.
-type holding struct {
-	turn  sync.Mutex // its wishes are seen to one after the other
+// lease is a holder's rules and when they expire.
+type lease struct {
+	setMu sync.Mutex // serializes the holder's requests
 	until time.Time
-	bites []agent.Bite
+	rules []agent.RuleStatus
 }
 
-// New makes a Keeper that finds pods in fs.
+// New returns a Keeper that finds pods in fs.
 func New(fs proc.FS) *Keeper {
-	k := &Keeper{fs: fs, lookup: fs.Lookup, outside: new(net.Dialer).DialContext, now: time.Now, holders: map[string]*holding{}, places: map[string]*place{}}
+	k := &Keeper{fs: fs, lookup: fs.Lookup, outside: new(net.Dialer).DialContext, now: time.Now, holders: map[string]*lease{}, targets: map[string]*target{}}
 	self, _ := fs.Process(os.Getpid())
 	k.table = tableName(os.Getpid(), self.Started())
 	k.find = func(uid string) (int, error) {
@@ -53,92 +53,91 @@ func New(fs proc.FS) *Keeper {
 		}
 		p, ok := found[uid]
 		if !ok {
-			return 0, errors.New("no process of the pod runs on this node")
+			return 0, errors.New("no process of the pod is running on this node")
 		}
 		return p.PID, nil
 	}
 	return k
 }
 
-// Run removes what a dead agent has left, then the faults whose lease has run out, and at the end of the context all
-// that there are.
-func (k *Keeper) Run(ctx context.Context, tell func(what string)) {
+// Run first removes the faults of an agent that was killed, then those whose lease expires, and at the end of the context
+// all faults.
+func (k *Keeper) Run(ctx context.Context, report func(what string)) {
 	for _, what := range k.sweep() {
-		tell(what)
+		report(what)
 	}
 	tick := time.NewTicker(time.Second / 2)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			k.end()
+			k.stop()
 			return
 		case <-tick.C:
 			for _, what := range k.expire() {
-				tell(what)
+				report(what)
 			}
 		}
 	}
 }
 
-// Set gives a holder the faults it wants from now on. What it had already stays as it is, untouched, and is answered as
-// before: renewing costs nothing. The attempts that prove new ones take about a second, and a few more where what they
-// are to stop does not answer at once.
-func (k *Keeper) Set(ctx context.Context, f agent.Faults) []agent.Bite {
+// Set replaces the faults of a holder. Rules that are already in place stay unchanged, with their status, so renewing is
+// cheap. Testing a new rule takes about a second, and a few seconds more if the peer is slow to answer the dial before it.
+func (k *Keeper) Set(ctx context.Context, f agent.Faults) []agent.RuleStatus {
 	h := k.holder(f)
 	if h == nil {
-		return refuse(f, "the agent is ending")
+		return refuse(f, "the agent is shutting down")
 	}
-	h.turn.Lock()
-	defer h.turn.Unlock()
-	next, fresh := k.keep(h, f)
-	before := attempts(ctx, next, fresh, tries)
-	k.put(h, f, next)
-	after := attempts(ctx, next, fresh, 1)
+	h.setMu.Lock()
+	defer h.setMu.Unlock()
+	next, fresh := k.reuse(h, f)
+	before := probeAll(ctx, next, fresh, maxTries)
+	k.install(h, f, next)
+	after := probeAll(ctx, next, fresh, 1)
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for i := range next {
 		if b := &next[i]; fresh[i] != nil && b.Since != 0 {
-			b.Bites, b.Message = compare(before[i], after[i])
+			b.Effective, b.Message = compare(before[i], after[i])
 		}
 	}
 	return slices.Clone(next)
 }
 
-func refuse(f agent.Faults, why string) []agent.Bite {
-	var all []agent.Bite
+func refuse(f agent.Faults, why string) []agent.RuleStatus {
+	var all []agent.RuleStatus
 	for _, r := range f.Rules {
-		all = append(all, agent.Bite{Rule: r, Message: why})
+		all = append(all, agent.RuleStatus{Rule: r, Message: why})
 	}
 	return all
 }
 
-// holder is who wants the faults; nil when the agent is ending.
-func (k *Keeper) holder(f agent.Faults) *holding {
+// holder is the lease of the holder; nil when the agent is shutting down.
+func (k *Keeper) holder(f agent.Faults) *lease {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.ended {
+	if k.stopped {
 		return nil
 	}
 	if k.holders[f.Holder] == nil {
-		k.holders[f.Holder] = &holding{until: k.now().Add(agent.Lease)}
+		k.holders[f.Holder] = &lease{until: k.now().Add(agent.Lease)}
 	}
 	return k.holders[f.Holder]
 }
 
-// keep gives the answer about what is in place already, and where the proofs of the rest stand.
-func (k *Keeper) keep(h *holding, f agent.Faults) (next []agent.Bite, fresh []*place) {
+// reuse returns the status of rules that are already in place, and the targets of the new ones.
+func (k *Keeper) reuse(h *lease, f agent.Faults) (next []agent.RuleStatus, fresh []*target) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	next, fresh = make([]agent.Bite, len(f.Rules)), make([]*place, len(f.Rules))
+	next, fresh = make([]agent.RuleStatus, len(f.Rules)), make([]*target, len(f.Rules))
 	for i, r := range f.Rules {
-		j := slices.IndexFunc(h.bites, func(b agent.Bite) bool { return b.Rule == r && b.Since != 0 })
+		j := slices.IndexFunc(h.rules, func(b agent.RuleStatus) bool { return b.Rule == r && b.Since != 0 })
 		if j >= 0 {
-			next[i] = h.bites[j]
+			next[i] = h.rules[j]
 			continue
 		}
-		next[i] = agent.Bite{Rule: r}
-		p, err := k.place(r)
+		next[i] = agent.RuleStatus{Rule: r}
+		p, err := k.target(r)
 		if err != nil {
 			next[i].Message = err.Error()
 			continue
@@ -149,25 +148,25 @@ func (k *Keeper) keep(h *holding, f agent.Faults) (next []agent.Bite, fresh []*p
 	return next, fresh
 }
 
-// put puts what the holder wants in place of what it had.
-func (k *Keeper) put(h *holding, f agent.Faults, next []agent.Bite) {
+// install replaces the holder's rules.
+func (k *Keeper) install(h *lease, f agent.Faults, next []agent.RuleStatus) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	lease := f.Lease
 	if lease == 0 {
 		lease = agent.Lease
 	}
-	pods := touched(h.bites, next)
-	h.until, h.bites = k.now().Add(lease), next
-	if k.holders[f.Holder] = h; len(next) == 0 || k.ended {
-		h.bites = nil
+	pods := podsOf(h.rules, next)
+	h.until, h.rules = k.now().Add(lease), next
+	if k.holders[f.Holder] = h; len(next) == 0 || k.stopped {
+		h.rules = nil
 		delete(k.holders, f.Holder)
 	}
 	k.apply(pods)
 }
 
-// touched are the pods whose rules may be others than before.
-func touched(lists ...[]agent.Bite) []string {
+// podsOf are the pods of the rules.
+func podsOf(lists ...[]agent.RuleStatus) []string {
 	var all []string
 	for _, l := range lists {
 		for _, b := range l {
@@ -179,21 +178,21 @@ func touched(lists ...[]agent.Bite) []string {
 	return all
 }
 
-// tries is how often the dial is made that must succeed before a rule is there: just after a pod's start, on a busy node,
-// nobody answers within patience (measured with the cluster's DNS).
-const tries = 3
+// maxTries limits the dials before a rule is in place, which must get an answer: just after a pod's start, on a busy node,
+// there is no answer within probeTimeout (measured with the cluster's DNS).
+const maxTries = 3
 
-// attempts makes the dials of the fresh rules, side by side, each until something comes back.
-func attempts(ctx context.Context, of []agent.Bite, fresh []*place, tries int) []answer {
-	all := make([]answer, len(of))
+// probeAll makes the dials of the new rules concurrently, each until there is an answer.
+func probeAll(ctx context.Context, of []agent.RuleStatus, fresh []*target, tries int) []result {
+	all := make([]result, len(of))
 	var wg sync.WaitGroup
 	for i, at := range fresh {
 		if at == nil {
 			continue
 		}
 		wg.Go(func() {
-			for n := 0; n < tries && !all[i].came; n++ {
-				all[i] = attempt(ctx, *at, of[i].Rule)
+			for n := 0; n < tries && !all[i].answered; n++ {
+				all[i] = probe(ctx, *at, of[i].Rule)
 			}
 		})
 	}
@@ -201,16 +200,16 @@ func attempts(ctx context.Context, of []agent.Bite, fresh []*place, tries int) [
 	return all
 }
 
-// place is the pod's namespace, found anew where the pod has got another.
-func (k *Keeper) place(r agent.Rule) (*place, error) {
+// target opens the pod of the rule. If the pod has a new network namespace, it is opened again.
+func (k *Keeper) target(r agent.Rule) (*target, error) {
 	pid, err := k.find(r.Pod)
 	if err != nil {
 		return nil, fmt.Errorf("pod %s: %w", r.Pod, err)
 	}
-	p := k.places[r.Pod]
+	p := k.targets[r.Pod]
 	if p != nil {
-		if same, err := p.ns.Is(k.fs.NetNS(pid)); err != nil || !same {
-			k.forget(r.Pod)
+		if same, err := p.ns.Same(k.fs.NetNS(pid)); err != nil || !same {
+			k.release(r.Pod)
 			p = nil
 		}
 	}
@@ -219,8 +218,8 @@ func (k *Keeper) place(r agent.Rule) (*place, error) {
 		if err != nil {
 			return nil, err
 		}
-		p = &place{ns: ns, outside: k.outside}
-		k.places[r.Pod] = p
+		p = &target{ns: ns, outside: k.outside}
+		k.targets[r.Pod] = p
 	}
 	if r.Do == agent.DropDNS && len(p.resolver.Servers) == 0 {
 		resolver, err := k.lookup(pid)
@@ -232,78 +231,78 @@ func (k *Keeper) place(r agent.Rule) (*place, error) {
 	return p, nil
 }
 
-func (k *Keeper) forget(pod string) {
-	if p := k.places[pod]; p != nil {
+func (k *Keeper) release(pod string) {
+	if p := k.targets[pod]; p != nil {
 		_ = p.ns.Close()
-		delete(k.places, pod)
+		delete(k.targets, pod)
 	}
 }
 
-// apply brings the tables of the pods to what all holders want.
+// apply replaces the tables of the pods with the rules of all holders.
 func (k *Keeper) apply(pods []string) {
 	for _, pod := range pods {
-		p := k.places[pod]
+		p := k.targets[pod]
 		if p == nil {
 			continue
 		}
 		var rules []agent.Rule
-		var of []*agent.Bite
+		var of []*agent.RuleStatus
 		for _, h := range k.holders {
-			for i := range h.bites {
-				b := &h.bites[i]
-				if b.Rule.Pod == pod && (b.Since != 0 || b.Message == "") { // not what could not be looked at before
+			for i := range h.rules {
+				b := &h.rules[i]
+				if b.Rule.Pod == pod && (b.Since != 0 || b.Message == "") { // not a rule whose target could not be opened
 					rules, of = append(rules, b.Rule), append(of, b)
 				}
 			}
 		}
-		err := replace(p.ns, k.table, rules)
+		err := replaceTable(p.ns, k.table, rules)
 		for _, b := range of {
 			switch {
 			case err != nil:
-				b.Since, b.Bites, b.Message = 0, false, err.Error()
+				b.Since, b.Effective, b.Message = 0, false, err.Error()
 			case b.Since == 0:
 				b.Since = boot()
 			}
 		}
 		if len(rules) == 0 {
-			k.forget(pod)
+			k.release(pod)
 		}
 	}
 }
 
-// expire removes the faults of holders that have not renewed them.
+// expire removes the faults whose lease has expired.
 func (k *Keeper) expire() []string {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	var told []string
+	var messages []string
 	for name, h := range k.holders {
 		if k.now().After(h.until) {
 			delete(k.holders, name)
-			k.apply(touched(h.bites))
-			told = append(told, "the faults of "+name+" were not renewed and are removed")
+			k.apply(podsOf(h.rules))
+			messages = append(messages, "removed the faults of "+name+": they were not renewed")
 		}
 	}
-	return told
+	return messages
 }
 
-func (k *Keeper) end() {
+func (k *Keeper) stop() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.ended = true
+	k.stopped = true
 	for name, h := range k.holders {
 		delete(k.holders, name)
-		k.apply(touched(h.bites))
+		k.apply(podsOf(h.rules))
 	}
 }
 
-// sweep looks into every network namespace of the node for tables whose maker no longer lives.
+// sweep searches every network namespace of the node for tables of agents that no longer run, and removes them.
 func (k *Keeper) sweep() []string {
 	entries, err := os.ReadDir(string(k.fs))
 	if err != nil {
-		return []string{"looking for faults that were left: " + err.Error()}
+		return []string{"cannot search for faults of an earlier agent: " + err.Error()}
 	}
 	seen := map[string]bool{}
-	var told []string
+	var messages []string
 	for _, e := range entries {
 		pid, err := strconv.Atoi(e.Name())
 		if err != nil {
@@ -311,23 +310,23 @@ func (k *Keeper) sweep() []string {
 		}
 		id, err := os.Readlink(k.fs.NetNS(pid))
 		if err != nil || seen[id] {
-			continue // it has gone, or its namespace was looked into
+			continue // the process has exited, or its namespace has been searched
 		}
 		seen[id] = true
 		ns, err := netns.Open(k.fs.NetNS(pid))
 		if err != nil {
 			continue
 		}
-		n, err := strays(ns, k.lives)
+		n, err := removeStale(ns, k.isRunning)
 		_ = ns.Close()
 		if n > 0 {
-			told = append(told, fmt.Sprintf("%d tables of faults that a dead agent left in %s are removed (%v)", n, id, err))
+			messages = append(messages, fmt.Sprintf("removed %d fault tables of an earlier agent from %s (error: %v)", n, id, err))
 		}
 	}
-	return told
+	return messages
 }
 
-func (k *Keeper) lives(pid int, start uint64) bool {
+func (k *Keeper) isRunning(pid int, start uint64) bool {
 	p, ok := k.fs.Process(pid)
 	return ok && p.Started() == start
 }

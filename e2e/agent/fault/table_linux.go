@@ -16,23 +16,24 @@ import (
 	"meshproof.dev/meshproof/e2e/agent/netns"
 )
 
-// prefix begins the names of our tables; the maker's process follows, so that whoever finds one can report whether it is
-// still somebody's.
+// prefix is the prefix of our tables' names. The owner's process follows, so that a later agent can check whether the
+// owner still runs.
 const prefix = "meshproof-"
 
-// tableName names the tables of the process with that id and start (clock ticks since boot): ids come back.
+// tableName is the table name of the process with that PID and start (clock ticks since boot). PIDs are reused, so the
+// start is part of it.
 func tableName(pid int, start uint64) string { return fmt.Sprintf("%s%d-%d", prefix, pid, start) }
 
-// maker is the process that a table's name tells of; false for a table that is not ours.
-func maker(table string) (pid int, start uint64, ours bool) {
+// ownerOf is the process in a table's name; false for a table that is not ours.
+func ownerOf(table string) (pid int, start uint64, ours bool) {
 	p, s, found := strings.Cut(strings.TrimPrefix(table, prefix), "-")
 	pid, perr := strconv.Atoi(p)
 	start, serr := strconv.ParseUint(s, 10, 64)
 	return pid, start, strings.HasPrefix(table, prefix) && found && perr == nil && serr == nil
 }
 
-// inside runs f with a connection to the nftables of the namespace. Its socket is made on the thread that is inside.
-func inside(ns *netns.Handle, f func(c *nftables.Conn) error) error {
+// inNamespace runs f with a connection to the namespace's nftables. The socket is created on the thread that is inside.
+func inNamespace(ns *netns.Handle, f func(c *nftables.Conn) error) error {
 	return ns.Do(func() error {
 		c, err := nftables.New(nftables.AsLasting())
 		if err != nil {
@@ -42,10 +43,10 @@ func inside(ns *netns.Handle, f func(c *nftables.Conn) error) error {
 	})
 }
 
-// replace puts the rules into the table of that name, in one step: there is no moment without those that stay. Without
-// rules there is no table.
-func replace(ns *netns.Handle, name string, rules []agent.Rule) error {
-	return inside(ns, func(c *nftables.Conn) error {
+// replaceTable replaces the rules of the table atomically: rules that stay are in place all the time. Without rules the
+// table is removed.
+func replaceTable(ns *netns.Handle, name string, rules []agent.Rule) error {
+	return inNamespace(ns, func(c *nftables.Conn) error {
 		t := c.AddTable(&nftables.Table{Family: nftables.TableFamilyIPv4, Name: name})
 		c.DelTable(t)
 		if len(rules) > 0 {
@@ -53,10 +54,10 @@ func replace(ns *netns.Handle, name string, rules []agent.Rule) error {
 			in := c.AddChain(&nftables.Chain{Table: t, Name: "in", Type: nftables.ChainTypeFilter, Hooknum: nftables.ChainHookInput, Priority: nftables.ChainPriorityFilter})
 			out := c.AddChain(&nftables.Chain{Table: t, Name: "out", Type: nftables.ChainTypeFilter, Hooknum: nftables.ChainHookOutput, Priority: nftables.ChainPriorityMangle})
 			for _, r := range rules {
-				for _, exprs := range inward(r) {
+				for _, exprs := range inputRules(r) {
 					c.AddRule(&nftables.Rule{Table: t, Chain: in, Exprs: exprs})
 				}
-				for _, exprs := range outward(r) {
+				for _, exprs := range outputRules(r) {
 					c.AddRule(&nftables.Rule{Table: t, Chain: out, Exprs: exprs})
 				}
 			}
@@ -68,16 +69,16 @@ func replace(ns *netns.Handle, name string, rules []agent.Rule) error {
 	})
 }
 
-// strays removes the tables of ours in the namespace whose maker no longer lives.
-func strays(ns *netns.Handle, lives func(pid int, start uint64) bool) (int, error) {
+// removeStale removes our tables in the namespace whose owner no longer runs.
+func removeStale(ns *netns.Handle, lives func(pid int, start uint64) bool) (int, error) {
 	removed := 0
-	err := inside(ns, func(c *nftables.Conn) error {
+	err := inNamespace(ns, func(c *nftables.Conn) error {
 		tables, err := c.ListTablesOfFamily(nftables.TableFamilyIPv4)
 		if err != nil {
 			return err
 		}
 		for _, t := range tables {
-			if pid, start, ours := maker(t.Name); ours && !lives(pid, start) {
+			if pid, start, ours := ownerOf(t.Name); ours && !lives(pid, start) {
 				c.DelTable(t)
 				removed++
 			}
@@ -90,9 +91,9 @@ func strays(ns *netns.Handle, lives func(pid int, start uint64) bool) (int, erro
 	return removed, err
 }
 
-// Able reports whether nftables can be used in the namespace, by looking at what is there.
-func Able(ns *netns.Handle) error {
-	return inside(ns, func(c *nftables.Conn) error {
+// CheckNFTables returns an error if nftables cannot be used in the namespace. It only lists the tables.
+func CheckNFTables(ns *netns.Handle) error {
+	return inNamespace(ns, func(c *nftables.Conn) error {
 		_, err := c.ListTablesOfFamily(nftables.TableFamilyIPv4)
 		return err
 	})
@@ -106,31 +107,31 @@ const (
 	icmpTimeExceeded              = 11
 )
 
-func inward(r agent.Rule) [][]expr.Any {
+func inputRules(r agent.Rule) [][]expr.Any {
 	switch r.Do {
 	case agent.DropIn:
-		return [][]expr.Any{join(loopback(expr.CmpOpNeq, expr.MetaKeyIIFNAME), to(unix.IPPROTO_TCP, r.Port), drop())}
+		return [][]expr.Any{join(loopback(expr.CmpOpNeq, expr.MetaKeyIIFNAME), toPort(unix.IPPROTO_TCP, r.Port), drop())}
 	case agent.DropOwn:
-		return [][]expr.Any{join(loopback(expr.CmpOpEq, expr.MetaKeyIIFNAME), to(unix.IPPROTO_TCP, r.Port), drop())}
+		return [][]expr.Any{join(loopback(expr.CmpOpEq, expr.MetaKeyIIFNAME), toPort(unix.IPPROTO_TCP, r.Port), drop())}
 	case agent.Cut:
 		return [][]expr.Any{join(address(atSource, r.Peer), drop())}
 	case agent.DropDNS:
-		// The router's word that it dropped a packet would tell the pod what a policy does not.
-		return [][]expr.Any{join(protocol(unix.IPPROTO_ICMP), load(expr.PayloadBaseTransportHeader, 0, 1), is(icmpTimeExceeded), drop())}
+		// A router reports the dropped packet by ICMP. A NetworkPolicy reports nothing, so the report is dropped, too.
+		return [][]expr.Any{join(protocol(unix.IPPROTO_ICMP), load(expr.PayloadBaseTransportHeader, 0, 1), equals(icmpTimeExceeded), drop())}
 	}
 	return nil
 }
 
-func outward(r agent.Rule) [][]expr.Any {
+func outputRules(r agent.Rule) [][]expr.Any {
 	switch r.Do {
 	case agent.Cut:
 		return [][]expr.Any{join(address(atDestination, r.Peer), drop())}
 	case agent.DropDNS:
-		// Dropped here, sending would fail with "operation not permitted", which no policy outside a pod can bring about.
-		// A packet with one hop to live leaves the pod like any other and dies at the first router.
+		// If the packet were dropped here, sending would fail with "operation not permitted", which a policy outside the pod
+		// cannot cause. With a TTL of 1 it leaves the pod normally and the first router drops it.
 		var all [][]expr.Any
 		for _, p := range []byte{unix.IPPROTO_UDP, unix.IPPROTO_TCP} {
-			all = append(all, join(loopback(expr.CmpOpNeq, expr.MetaKeyOIFNAME), to(p, dnsPort), oneHop(p)))
+			all = append(all, join(loopback(expr.CmpOpNeq, expr.MetaKeyOIFNAME), toPort(p, dnsPort), oneHop(p)))
 		}
 		return all
 	}
@@ -147,7 +148,7 @@ func join(parts ...[]expr.Any) []expr.Any {
 
 func drop() []expr.Any { return []expr.Any{&expr.Verdict{Kind: expr.VerdictDrop}} }
 
-func is(data ...byte) []expr.Any {
+func equals(data ...byte) []expr.Any {
 	return []expr.Any{&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: data}}
 }
 
@@ -162,19 +163,19 @@ func loopback(op expr.CmpOp, key expr.MetaKey) []expr.Any {
 }
 
 func protocol(p byte) []expr.Any {
-	return join([]expr.Any{&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: 1}}, is(p))
+	return join([]expr.Any{&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: 1}}, equals(p))
 }
 
-func to(p byte, port int) []expr.Any {
-	return join(protocol(p), load(expr.PayloadBaseTransportHeader, atPort, 2), is(binaryutil.BigEndian.PutUint16(uint16(port))...))
+func toPort(p byte, port int) []expr.Any {
+	return join(protocol(p), load(expr.PayloadBaseTransportHeader, atPort, 2), equals(binaryutil.BigEndian.PutUint16(uint16(port))...))
 }
 
 func address(offset uint32, addr string) []expr.Any {
-	a := netip.MustParseAddr(addr).As4() // checked on arrival
-	return join(load(expr.PayloadBaseNetworkHeader, offset, 4), is(a[:]...))
+	a := netip.MustParseAddr(addr).As4() // agent.Faults.Check has checked it
+	return join(load(expr.PayloadBaseNetworkHeader, offset, 4), equals(a[:]...))
 }
 
-// oneHop writes the time to live, together with the protocol beside it: the checksum is kept for words of 16 bits.
+// oneHop sets the TTL to 1. It writes the protocol field beside it, too, because the checksum covers 16-bit words.
 func oneHop(p byte) []expr.Any {
 	return []expr.Any{
 		&expr.Immediate{Register: 1, Data: []byte{1, p}},

@@ -15,8 +15,8 @@ type TCPSocket struct {
 	Established   bool
 	Listening     bool
 	Idle          time.Duration // since data last arrived
-	Backoff       uint8         // retransmission timeouts in a row
-	Unacked       uint32        // bytes that wait for the peer
+	Backoff       uint8         // consecutive retransmission timeouts
+	Unacked       uint32        // bytes that the peer has not acknowledged
 }
 
 // Sizes and offsets of the kernel's structures (linux/inet_diag.h, linux/tcp.h).
@@ -31,13 +31,13 @@ const (
 	offLastDataRecv = 52 // tcp_info.tcpi_last_data_recv, ms
 )
 
-// Diag reads one namespace's TCP table again and again. Not safe for concurrent use.
+// Diag reads the TCP table of one namespace repeatedly. Not safe for concurrent use.
 type Diag struct {
 	fd  int
 	buf []byte
 }
 
-// Diag opens the way to the namespace's TCP table.
+// Diag opens a netlink socket for the namespace's TCP table.
 func (h *Handle) Diag() (*Diag, error) {
 	fd, err := h.Socket(unix.AF_NETLINK, unix.SOCK_RAW, unix.NETLINK_SOCK_DIAG)
 	if err != nil {
@@ -46,14 +46,15 @@ func (h *Handle) Diag() (*Diag, error) {
 	return &Diag{fd, make([]byte, 1<<16)}, nil
 }
 
-// Close ends it.
+// Close closes the netlink socket.
 func (d *Diag) Close() error { return unix.Close(d.fd) }
 
-// TCP reads the table: established connections and listeners, IPv4 and IPv6. After an error the Diag is of no more use:
-// what is left of an answer would be taken for the next one's.
+// TCP reads the table: established connections and listeners, IPv4 and IPv6. After an error the Diag must be closed: the
+// rest of one answer would be read as part of the next.
 //
-// The kernel walks its hash table of all namespaces for each answer, a quarter of a million buckets on a large machine. The older
-// request gives both families in one walk; the newer one (SOCK_DIAG_BY_FAMILY) took half of the agent's CPU (measured).
+// For each answer the kernel walks its hash table of all namespaces, a quarter of a million buckets on a large machine.
+// The older request returns both families in one walk; the newer one (SOCK_DIAG_BY_FAMILY) took half of the agent's CPU
+// (measured).
 func (d *Diag) TCP() ([]TCPSocket, error) {
 	all, err := d.dump()
 	if err != nil {
@@ -79,21 +80,21 @@ func (d *Diag) dump() (all []TCPSocket, err error) {
 	ne.PutUint16(req[4:], getSock)
 	ne.PutUint16(req[6:], unix.NLM_F_REQUEST|unix.NLM_F_DUMP)
 	body := req[unix.NLMSG_HDRLEN:]
-	body[0], body[3] = unix.AF_INET, 1<<(inetDiagInfo-1) // whatever the family, both are given
+	body[0], body[3] = unix.AF_INET, 1<<(inetDiagInfo-1) // the answer has both families, whatever is requested
 	ne.PutUint32(body[52:], 1<<tcpEstablished|1<<tcpListen)
 	if err := unix.Sendto(d.fd, req, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
 		return nil, err
 	}
 	for {
-		if err := readable(d.fd); err != nil {
+		if err := waitReadable(d.fd); err != nil {
 			return nil, err
 		}
 		n, _, err := unix.Recvfrom(d.fd, d.buf, 0)
 		if err != nil {
 			return nil, err
 		}
-		done, err := messages(d.buf[:n], func(m []byte) {
-			if s, ok := parse(m); ok {
+		done, err := eachMessage(d.buf[:n], func(m []byte) {
+			if s, ok := parseSocket(m); ok {
 				all = append(all, s)
 			}
 		})
@@ -103,8 +104,8 @@ func (d *Diag) dump() (all []TCPSocket, err error) {
 	}
 }
 
-// readable waits for the kernel's answer, which comes at once or never.
-func readable(fd int) error {
+// waitReadable waits for the kernel's answer, which comes immediately or never.
+func waitReadable(fd int) error {
 	n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 1000)
 	if err == nil && n == 0 {
 		return fmt.Errorf("the kernel did not answer in 1 s")
@@ -112,13 +113,13 @@ func readable(fd int) error {
 	return err
 }
 
-// messages walks over the netlink messages of one datagram.
-func messages(b []byte, each func([]byte)) (done bool, err error) {
+// eachMessage calls each for the netlink messages of one datagram.
+func eachMessage(b []byte, each func([]byte)) (done bool, err error) {
 	ne := binary.NativeEndian
 	for len(b) >= unix.NLMSG_HDRLEN {
 		n := int(ne.Uint32(b))
 		if n < unix.NLMSG_HDRLEN || n > len(b) {
-			return false, fmt.Errorf("a netlink message of %d bytes in %d", n, len(b))
+			return false, fmt.Errorf("a netlink message claims %d bytes, the datagram has %d", n, len(b))
 		}
 		switch body := b[unix.NLMSG_HDRLEN:n]; ne.Uint16(b[4:]) {
 		case unix.NLMSG_DONE:
@@ -138,8 +139,8 @@ func messages(b []byte, each func([]byte)) (done bool, err error) {
 	return false, nil
 }
 
-// parse reads struct inet_diag_msg and the struct tcp_info among its attributes.
-func parse(m []byte) (TCPSocket, bool) {
+// parseSocket parses struct inet_diag_msg and its attribute struct tcp_info.
+func parseSocket(m []byte) (TCPSocket, bool) {
 	if len(m) < sizeofMsg {
 		return TCPSocket{}, false
 	}

@@ -1,7 +1,7 @@
-// Package netns does things from inside another network namespace.
+// Package netns runs functions inside another network namespace.
 //
-// In: a namespace file and a function. Out: what the function did there. The thread that entered is thrown away, so that
-// no other goroutine ever finds itself in a foreign namespace.
+// In: a namespace file and a function. Out: the function's result. The thread that entered the namespace ends
+// afterwards, so that no other goroutine can run in a foreign namespace.
 package netns
 
 import (
@@ -17,10 +17,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Handle keeps a namespace open, even after its last process has ended.
+// Handle keeps a namespace open, even after its last process has exited.
 type Handle struct{ f *os.File }
 
-// Open takes hold of the namespace at path (/proc/PID/ns/net).
+// Open opens the namespace at path (/proc/PID/ns/net).
 func Open(path string) (*Handle, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -29,11 +29,12 @@ func Open(path string) (*Handle, error) {
 	return &Handle{f}, nil
 }
 
-// Close lets the namespace go.
+// Close closes the handle. The namespace ends with its last process and handle.
 func (h *Handle) Close() error { return h.f.Close() }
 
-// Is says whether path is the same namespace. An error means that path is none, such as that of a process that has gone.
-func (h *Handle) Is(path string) (bool, error) {
+// Same reports whether path is the same namespace. The error is set if path is no namespace, for example because its
+// process has exited.
+func (h *Handle) Same(path string) (bool, error) {
 	its, err := os.Stat(path)
 	if err != nil {
 		return false, err
@@ -42,39 +43,39 @@ func (h *Handle) Is(path string) (bool, error) {
 	return os.SameFile(its, ours), err
 }
 
-// Do runs f on a thread of its own that has entered the namespace. f must do its system calls itself, on the goroutine
-// it is called on: whatever it starts elsewhere runs outside.
+// Do runs f on a separate thread that has entered the namespace. f must make its system calls on its own goroutine:
+// other goroutines that it starts run outside the namespace.
 func (h *Handle) Do(f func() error) error {
 	done := make(chan error, 1)
-	go h.inside(f, done)
+	go h.runInside(f, done)
 	return <-done
 }
 
-func (h *Handle) inside(f func() error, done chan<- error) {
-	// Never unlocked: when the goroutine ends, Go ends the thread with it.
+func (h *Handle) runInside(f func() error, done chan<- error) {
+	// The thread is not unlocked, so Go ends it together with the goroutine.
 	runtime.LockOSThread()
 	if unix.Gettid() == unix.Getpid() {
-		// Except for the main thread, which cannot be ended: Go would park it inside for good. While it is held here,
-		// the work cannot get it again.
+		// Go cannot end the main thread; it would stay in the namespace for ever. Locking it here makes sure that the
+		// second attempt runs on another thread.
 		defer runtime.UnlockOSThread()
 		done <- h.Do(f)
 		return
 	}
 	if err := unix.Setns(int(h.f.Fd()), unix.CLONE_NEWNET); err != nil {
-		done <- fmt.Errorf("entering the network namespace: %w", err)
+		done <- fmt.Errorf("enter the network namespace: %w", err)
 		return
 	}
 	done <- f()
 }
 
-// Holds reports whether addr is an address of the namespace; the error says what was seen instead. A namespace that is
-// being torn down has lost its addresses, and that of a container that has only just begun may be its parent's.
-func (h *Handle) Holds(addr netip.Addr) error {
-	return h.Do(func() error { return holds(addr) })
+// HasAddr returns an error if addr is not an address of the namespace. A namespace that is being removed has lost its
+// addresses, and a container that has just started may still be in its parent's namespace.
+func (h *Handle) HasAddr(addr netip.Addr) error {
+	return h.Do(func() error { return hasAddr(addr) })
 }
 
-// holds asks the kernel by binding a socket that is used for nothing else.
-func holds(addr netip.Addr) error {
+// hasAddr binds a temporary socket to addr: the kernel allows it only for an address of the namespace.
+func hasAddr(addr netip.Addr) error {
 	family, to := unix.AF_INET6, unix.Sockaddr(&unix.SockaddrInet6{Addr: addr.As16()})
 	if addr = addr.Unmap(); addr.Is4() {
 		family, to = unix.AF_INET, &unix.SockaddrInet4{Addr: addr.As4()}
@@ -85,14 +86,14 @@ func holds(addr netip.Addr) error {
 	}
 	defer unix.Close(fd)
 	if err := unix.Bind(fd, to); err != nil {
-		// Not wrapped: the peer has no part in it.
+		// Not wrapped: a caller must not take this errno for the peer's.
 		return fmt.Errorf("%s is no address of the pod's network namespace: %v", addr, err)
 	}
 	return nil
 }
 
-// Socket makes a socket inside the namespace. A socket belongs to the namespace it was made in, for life: it
-// may be used from any thread afterwards.
+// Socket creates a socket inside the namespace. A socket stays in the namespace where it was created and may be used
+// from any thread.
 func (h *Handle) Socket(family, typ, proto int) (fd int, err error) {
 	err = h.Do(func() error {
 		fd, err = socket(family, typ, proto)
@@ -101,48 +102,48 @@ func (h *Handle) Socket(family, typ, proto int) (fd int, err error) {
 	return fd, err
 }
 
-// Dial connects from inside the namespace to a literal address ("10.0.0.7:4369"; tcp or udp). from, unless empty, is the
-// address that the connection must have on this side. Whatever a dial comes to in a namespace that does not hold it
-// says nothing about the peer, and is an error that wraps none of the network's.
+// Dial connects from inside the namespace to a literal address ("10.0.0.7:4369"; tcp or udp). from is the local address
+// that the connection must have, "" for any. If the namespace does not have that address, the result of a dial says
+// nothing about the peer: the error then wraps no network error.
 func (h *Handle) Dial(ctx context.Context, network, addr, from string) (net.Conn, error) {
 	if _, err := netip.ParseAddrPort(addr); err != nil {
-		return nil, fmt.Errorf("only literal addresses are dialled: %w", err)
+		return nil, fmt.Errorf("dial %s: only literal addresses are allowed: %w", addr, err)
 	}
 	var own netip.Addr
 	if from != "" {
 		var err error
 		if own, err = netip.ParseAddr(from); err != nil {
-			return nil, fmt.Errorf("the pod's own address: %w", err)
+			return nil, fmt.Errorf("dial from %s: the pod's own address is not valid: %w", from, err)
 		}
 	}
 	d := net.Dialer{
-		// The socket is made by the dialer on a thread we do not choose; Control runs before it connects and
-		// puts one from inside the namespace in its place, under the same descriptor.
-		Control: func(network, _ string, raw syscall.RawConn) error { return h.replace(network, raw, own) },
+		// The dialer creates the socket on any thread. Control runs before it connects and replaces the socket with one
+		// from inside the namespace, under the same descriptor.
+		Control: func(network, _ string, raw syscall.RawConn) error { return h.replaceSocket(network, raw, own) },
 	}
 	c, err := d.DialContext(ctx, network, addr)
 	if err != nil {
 		if own.IsValid() && !errors.Is(ctx.Err(), context.Canceled) {
-			if lost := h.Holds(own); lost != nil {
-				return nil, lost // it went away under the dial
+			if lost := h.HasAddr(own); lost != nil {
+				return nil, lost // the address was removed during the dial
 			}
 		}
 		return nil, err
 	}
-	if local := c.LocalAddr().String(); own.IsValid() && !isFrom(local, own) {
+	if local := c.LocalAddr().String(); own.IsValid() && !hasLocalAddr(local, own) {
 		_ = c.Close()
 		return nil, fmt.Errorf("dialled from %s, not from the pod's own address %s", local, from)
 	}
 	return c, nil
 }
 
-func isFrom(local string, own netip.Addr) bool {
+func hasLocalAddr(local string, own netip.Addr) bool {
 	l, err := netip.ParseAddrPort(local)
 	return err == nil && l.Addr().Unmap() == own.Unmap()
 }
 
-// replace swaps the dialer's fresh socket for one made inside the namespace, which must hold the address own.
-func (h *Handle) replace(network string, raw syscall.RawConn, own netip.Addr) error {
+// replaceSocket replaces the dialer's new socket with one from inside the namespace, which must have the address own.
+func (h *Handle) replaceSocket(network string, raw syscall.RawConn, own netip.Addr) error {
 	family, typ := unix.AF_INET, unix.SOCK_STREAM
 	if network[len(network)-1] == '6' {
 		family = unix.AF_INET6
@@ -153,7 +154,7 @@ func (h *Handle) replace(network string, raw syscall.RawConn, own netip.Addr) er
 	var inside int
 	err := h.Do(func() error {
 		if own.IsValid() {
-			if err := holds(own); err != nil {
+			if err := hasAddr(own); err != nil {
 				return err
 			}
 		}

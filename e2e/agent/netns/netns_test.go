@@ -23,7 +23,7 @@ func namespace(t *testing.T) *netns.Handle {
 	return h
 }
 
-// listen serves inside the namespace: whoever connects gets one byte.
+// listen starts a server inside the namespace that sends one byte to each client.
 func listen(t *testing.T, h *netns.Handle) string {
 	t.Helper()
 	var l net.Listener
@@ -61,13 +61,13 @@ func TestDialIsInside(t *testing.T) {
 	defer c.Close()
 	if c2, outside := new(net.Dialer).DialContext(ctx, "tcp", addr); outside == nil {
 		_ = c2.Close()
-		t.Errorf("%s answers outside the namespace, too: the test proves nothing", addr)
+		t.Errorf("%s also answers outside the namespace: the test proves nothing", addr)
 	}
 	if _, err = h.Dial(ctx, "tcp", addr, "10.1.2.3"); err == nil || !strings.Contains(err.Error(), "no address of the pod's network namespace") {
-		t.Errorf("a dial from another address than the pod's: %v", err)
+		t.Errorf("a dial from an address that the pod does not have: %v", err)
 	}
 	if _, err = h.Dial(ctx, "tcp", "localhost:80", ""); err == nil || !strings.Contains(err.Error(), "literal") {
-		t.Errorf("a name was dialled: %v", err)
+		t.Errorf("a host name was dialled: %v", err)
 	}
 
 	socks, err := h.TCP()
@@ -101,7 +101,7 @@ func TestIdleTimeIsTheKernels(t *testing.T) {
 	for _, s := range socks {
 		if s.Established && s.Local == local {
 			if s.Idle < 200*time.Millisecond || s.Idle > 5*time.Second {
-				t.Errorf("data came 300 ms ago, the table says %s", s.Idle)
+				t.Errorf("data came 300 ms ago, the table has %s", s.Idle)
 			}
 			return
 		}
@@ -109,7 +109,7 @@ func TestIdleTimeIsTheKernels(t *testing.T) {
 	t.Errorf("our connection is not in the table: %+v", socks)
 }
 
-func TestThousandsOfDialsLeaveNothing(t *testing.T) {
+func TestThousandsOfDialsLeakNothing(t *testing.T) {
 	h := namespace(t)
 	addr := listen(t, h)
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
@@ -131,7 +131,7 @@ func TestThousandsOfDialsLeaveNothing(t *testing.T) {
 	before, threads := count(t, "fd"), count(t, "task")
 	dial(1000)
 	runtime.GC()
-	// The listener's side of each connection is kept to the end of the test, one descriptor each.
+	// The listener keeps its side of each connection open until the test ends: one descriptor each.
 	if after := count(t, "fd"); after > before+1000+20 {
 		t.Errorf("2000 dials: %d descriptors before, %d after", before, after)
 	}
@@ -149,8 +149,8 @@ func count(t *testing.T, what string) int {
 	return len(e)
 }
 
-// The main thread cannot be ended: had it entered the namespace, it would stay there, and the agent's own /proc/PID/ns
-// with it.
+// Go cannot end the main thread. If it entered a namespace it would stay there, and the agent's own /proc/PID/ns would
+// show that namespace.
 func TestMainThreadStaysOutside(t *testing.T) {
 	own, err := os.Readlink(fmt.Sprintf("/proc/self/task/%d/ns/net", os.Getpid()))
 	if err != nil {
@@ -163,12 +163,12 @@ func TestMainThreadStaysOutside(t *testing.T) {
 		}
 	}
 	if is, err := os.Readlink(fmt.Sprintf("/proc/self/task/%d/ns/net", os.Getpid())); err != nil || is != own {
-		t.Errorf("the main thread is in %s (%v), it was in %s", is, err, own)
+		t.Errorf("the main thread is in namespace %s (%v), before it was in %s", is, err, own)
 	}
 }
 
-// What is seen from a namespace that is not, or is no longer, the pod's says nothing about the peer.
-func TestDialFromWhereThePodIsNot(t *testing.T) {
+// A dial from a namespace that is not the pod's, or no longer is, says nothing about the peer.
+func TestDialFromForeignNamespace(t *testing.T) {
 	h := namespace(t)
 	addr := listen(t, h)
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
@@ -182,12 +182,12 @@ func TestDialFromWhereThePodIsNot(t *testing.T) {
 			_, err := h.Dial(ctx, network, to, "10.1.2.3")
 			var errno syscall.Errno
 			if err == nil || errors.As(err, &errno) || !strings.Contains(err.Error(), "10.1.2.3 is no address") {
-				t.Errorf("%s %s from an address that the namespace does not hold: %v", network, to, err)
+				t.Errorf("%s %s from an address that the namespace does not have: %v", network, to, err)
 			}
 		}
 	}
 	for held, want := range map[string]bool{"127.0.0.1": true, "::1": true, "10.1.2.3": false, "2001:db8::1": false} {
-		if err := h.Holds(netip.MustParseAddr(held)); (err == nil) != want {
+		if err := h.HasAddr(netip.MustParseAddr(held)); (err == nil) != want {
 			t.Errorf("%s: %v", held, err)
 		}
 	}

@@ -15,8 +15,8 @@ import (
 	"meshproof.dev/meshproof/e2e/recording"
 )
 
-// dns asks for the A records of the plan's name as the pod's own resolver would: the first server of its resolv.conf, and
-// the next where one gives no answer.
+// dns queries the A records of the plan's name as the pod's own resolver would: from the first server of its resolv.conf,
+// and from the next one if a server does not answer.
 func (w *watch) dns(ctx context.Context) {
 	plan, root := w.current()
 	if plan.DNSName == "" {
@@ -26,15 +26,15 @@ func (w *watch) dns(ctx context.Context) {
 	began := time.Now()
 	conf, err := w.o.fs.Lookup(root)
 	if err != nil {
-		e.Outcome, e.Detail = recording.ProbeError, detail(err)
+		e.Outcome, e.Detail = recording.ProbeError, errorText(err)
 		w.emit(recording.Event{DNS: &e})
 		return
 	}
-	e.Name = complete(plan.DNSName, conf.Domain())
+	e.Name = fullName(plan.DNSName, conf.Domain())
 	var reply *dns.Msg
 	var failed []string
 	for i, server := range conf.Servers {
-		// What is left of the time is shared among those who are left.
+		// The remaining servers share the remaining time.
 		short, cancel := context.WithTimeout(ctx, (agent.DialTimeout-time.Since(began))/time.Duration(len(conf.Servers)-i))
 		reply, err = w.askServer(short, server, e.Name)
 		cancel()
@@ -44,7 +44,7 @@ func (w *watch) dns(ctx context.Context) {
 		if e.Server = server; err == nil {
 			break
 		}
-		failed = append(failed, server+": "+detail(err))
+		failed = append(failed, server+": "+errorText(err))
 	}
 	e.Took, e.Detail = time.Since(began), strings.Join(failed, "; ")
 	if e.Outcome = recording.Outcome(erldist.DialOutcome(err)); err == nil {
@@ -58,9 +58,9 @@ func (w *watch) dns(ctx context.Context) {
 	w.emit(recording.Event{DNS: &e})
 }
 
-// complete puts the cluster's domain behind a name that ends in "svc". It is in the search list of every pod that asks the
-// cluster's DNS; for others it is the usual one.
-func complete(name, domain string) string {
+// fullName appends the cluster's domain to a name that ends in "svc". domain comes from the pod's search list; if it is
+// empty, the default domain is used.
+func fullName(name, domain string) string {
 	if strings.HasSuffix(name, ".") {
 		return name
 	}
@@ -70,7 +70,7 @@ func complete(name, domain string) string {
 func (w *watch) askServer(ctx context.Context, server, name string) (*dns.Msg, error) {
 	reply, err := w.exchange(ctx, "udp", server, name)
 	if err == nil && reply.Truncated {
-		// More addresses than fit a datagram: the resolver says so, and TCP has them all (RFC 7766).
+		// The answer does not fit into a datagram; over TCP it is complete (RFC 7766).
 		reply, err = w.exchange(ctx, "tcp", server, name)
 	}
 	return reply, err
@@ -97,7 +97,7 @@ func (w *watch) exchange(ctx context.Context, network, server, name string) (*dn
 		return nil, err
 	}
 	if reply.Id != q.Id || !reply.Response {
-		return nil, fmt.Errorf("what came is no answer to question %d", q.Id)
+		return nil, fmt.Errorf("the received message is no answer to query %d", q.Id)
 	}
 	return reply, nil
 }

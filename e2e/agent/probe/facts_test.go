@@ -15,11 +15,11 @@ import (
 	"meshproof.dev/meshproof/e2e/recording"
 )
 
-// watching is a watch of which only the events matter.
-func watching(t *testing.T, root string) (*watch, *story) {
+// newTestWatch returns a watch that has only what the facts need, and the log of its events.
+func newTestWatch(t *testing.T, root string) (*watch, *eventLog) {
 	t.Helper()
-	s := &story{began: time.Now()}
-	return &watch{o: &Observer{fs: proc.FS(root), emit: s.emit, ours: newOurs()}, pod: agent.Pod{UID: uidA}, ctx: t.Context(), plan: agent.Plan{Cookie: []byte(secret)}}, s
+	s := &eventLog{began: time.Now()}
+	return &watch{o: &Observer{fs: proc.FS(root), emit: s.emit, conns: newOwnConns()}, pod: agent.Pod{UID: uidA}, ctx: t.Context(), plan: agent.Plan{Cookie: []byte(secret)}}, s
 }
 
 func sleeper(t *testing.T) *exec.Cmd {
@@ -35,12 +35,12 @@ func sleeper(t *testing.T) *exec.Cmd {
 	return cmd
 }
 
-func TestResolverIsToldWhenItChanges(t *testing.T) {
+func TestResolverIsRecordedWhenItChanges(t *testing.T) {
 	tree, cmd := newTree(t), sleeper(t)
 	tree.put(cmd.Process.Pid, uidA)
-	w, s := watching(t, tree.root)
+	w, s := newTestWatch(t, tree.root)
 	w.root = cmd.Process.Pid
-	look := w.resolver()
+	record := w.resolverRecorder()
 	write := func(text string) {
 		t.Helper()
 		if err := os.WriteFile(filepath.Join(tree.root, strconv.Itoa(w.root), "root/etc/hosts"), []byte(text), 0o600); err != nil {
@@ -48,27 +48,27 @@ func TestResolverIsToldWhenItChanges(t *testing.T) {
 		}
 	}
 	for i, c := range []struct {
-		hosts string
-		told  int
+		hosts    string
+		recorded int
 	}{{"127.0.0.1 localhost", 1}, {"127.0.0.1 localhost", 1}, {"127.0.0.1 localhost # the same", 1}, {"127.0.0.1 x " + secret, 2}} {
 		write(c.hosts)
-		look(t.Context())
-		if n := s.now(); n != c.told {
-			t.Errorf("after look %d: told %d times, want %d", i+1, n, c.told)
+		record(t.Context())
+		if n := s.now(); n != c.recorded {
+			t.Errorf("after call %d: recorded %d times, want %d", i+1, n, c.recorded)
 		}
 	}
 	if r := s.events[1].Resolver; r.Pod != uidA || len(r.Hosts) != 1 || r.Hosts[0] != "127.0.0.1 x (cookie)" {
 		t.Errorf("%+v", r)
 	}
-	// Its files have gone with the process: that is no change of theirs.
+	// Its files disappear with the process. That is no change.
 	tree.remove(w.root)
-	look(t.Context())
+	record(t.Context())
 	if n := s.now(); n != 2 {
-		t.Errorf("the end of the process is told as %+v", s.events[2].Resolver)
+		t.Errorf("the exit of the process was recorded as %+v", s.events[2].Resolver)
 	}
 }
 
-// A process without a command line is told of after a moment, and what was another's is not.
+// A process without a command line is recorded after some retries. Data of another process is not recorded.
 func TestFactsOfAProcessWithoutArguments(t *testing.T) {
 	tree, cmd := newTree(t), sleeper(t)
 	pid := cmd.Process.Pid
@@ -77,22 +77,22 @@ func TestFactsOfAProcessWithoutArguments(t *testing.T) {
 	if err := os.Remove(cmdline); err != nil {
 		t.Fatal(err)
 	}
-	w, s := watching(t, tree.root)
+	w, s := newTestWatch(t, tree.root)
 	p, alive := w.o.fs.Process(pid)
 	if !alive {
-		t.Fatal("the process has ended")
+		t.Fatal("the process has exited")
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 3*soon)
-	w.facts(ctx, p)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*startRetry)
+	w.recordVM(ctx, p)
 	cancel()
 	if n := s.now(); n != 0 {
-		t.Fatalf("told at once: %+v", s.events[0].VM)
+		t.Fatalf("recorded without retries: %+v", s.events[0].VM)
 	}
 	ctx, cancel = context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		w.facts(ctx, p)
+		w.recordVM(ctx, p)
 	}()
 	if v := s.await(t, "the process", 0, func(e recording.Event) bool { return e.VM != nil }).VM; !strings.Contains(v.Detail, "the command line: open") {
 		t.Errorf("%+v", v)
@@ -101,8 +101,8 @@ func TestFactsOfAProcessWithoutArguments(t *testing.T) {
 	<-done
 	other := p
 	other.Name = "beam.smp"
-	w.facts(t.Context(), other)
+	w.recordVM(t.Context(), other)
 	if n := s.now(); n != 1 {
-		t.Errorf("another process was told of: %+v", s.events[1].VM)
+		t.Errorf("another process was recorded: %+v", s.events[1].VM)
 	}
 }

@@ -13,44 +13,44 @@ import (
 	"meshproof.dev/meshproof/e2e/recording"
 )
 
-// kernelEvery is how often a node is asked for its distribution's parameters.
+// kernelEvery is the interval at which a node's distribution parameters are read.
 const kernelEvery = 10 * time.Second
 
-// What a node does where its parameter is not set (kernel_app(6), net_kernel.erl).
+// The defaults of parameters that are not set (kernel_app(6), net_kernel.erl).
 const (
 	defaultIntensity = 4
 	defaultSetup     = 7 * time.Second
 	defaultConnect   = "true"
 )
 
-// node is what is asked of a connection; tests have their own.
-type node interface {
+// nodeConn is the part of a connection that readKernel needs; tests have a fake.
+type nodeConn interface {
 	NetTickTime(ctx context.Context) (time.Duration, error)
 	KernelEnv(ctx context.Context, key string) (erldist.Term, bool, error)
 	Call(ctx context.Context, module, function string, args ...erldist.Term) (erldist.Term, error)
 	Err() error
 }
 
-// kernel records what the node says of its own distribution; false means that the connection is of no more use.
-func (v *viewer) kernel(ctx context.Context) bool {
+// recordKernel records the node's own distribution parameters. It returns false if the connection has failed.
+func (v *viewer) recordKernel(ctx context.Context) bool {
 	short, cancel := context.WithTimeout(ctx, agent.DialTimeout)
 	defer cancel()
 	e := recording.Kernel{Pod: v.w.pod.UID, Node: v.conn.Peer.Name, Creation: v.conn.Peer.Creation}
 	err := readKernel(short, v.conn, &e)
 	if e.Outcome = recording.Outcome(erldist.OutcomeOf(err)); err != nil {
-		e.Detail = detail(err)
+		e.Detail = errorText(err)
 	}
 	if ctx.Err() == nil {
 		v.w.emit(recording.Event{Kernel: &e})
 	}
-	v.asked = time.Now()
+	v.kernelRead = time.Now()
 	return err == nil
 }
 
-// readKernel asks for all of it. A value that the node cannot tell (get_state is OTP 25's) is absent and mentioned in
-// Detail; the error is that of the connection.
-func readKernel(ctx context.Context, n node, e *recording.Kernel) error {
-	r := &reads{n: n}
+// readKernel reads all parameters. If the node cannot return a value (get_state exists from OTP 25 on), Detail says so.
+// The error is set only if the connection has failed.
+func readKernel(ctx context.Context, n nodeConn, e *recording.Kernel) error {
+	r := &kernelReader{n: n}
 	e.TickTime = ask(ctx, r, "net_ticktime", func() (time.Duration, error) { return n.NetTickTime(ctx) })
 	e.TickIntensity = env(ctx, r, "net_tickintensity", number, defaultIntensity)
 	e.SetupTime = env(ctx, r, "net_setuptime", seconds, defaultSetup)
@@ -72,14 +72,14 @@ func readKernel(ctx context.Context, n node, e *recording.Kernel) error {
 	return r.err
 }
 
-// reads keeps what became of the questions.
-type reads struct {
-	n      node
+// kernelReader collects the errors of the calls.
+type kernelReader struct {
+	n      nodeConn
 	absent []string
-	err    error // of the connection: nothing is asked any more
+	err    error // of the connection; no more calls are made
 }
 
-func ask[T any](ctx context.Context, r *reads, what string, question func() (T, error)) T {
+func ask[T any](ctx context.Context, r *kernelReader, what string, question func() (T, error)) T {
 	var none T
 	if r.err != nil {
 		return none
@@ -96,8 +96,8 @@ func ask[T any](ctx context.Context, r *reads, what string, question func() (T, 
 	return none
 }
 
-// env asks for a parameter of the application kernel; unset is what it is where the node has none.
-func env[T any](ctx context.Context, r *reads, key string, parse func(erldist.Term) (T, error), unset T) T {
+// env reads a parameter of the application kernel; unset is its value if it is not set.
+func env[T any](ctx context.Context, r *kernelReader, key string, parse func(erldist.Term) (T, error), unset T) T {
 	return ask(ctx, r, key, func() (T, error) {
 		t, set, err := r.n.KernelEnv(ctx, key)
 		if err != nil || !set {
@@ -111,7 +111,7 @@ func number(t erldist.Term) (int, error) {
 	if n, ok := t.(int64); ok && n >= 0 && n <= math.MaxInt32 {
 		return int(n), nil
 	}
-	return 0, fmt.Errorf("no number in its range: %.100v", t)
+	return 0, fmt.Errorf("not a number from 0 to %d: %.100v", math.MaxInt32, t)
 }
 
 func seconds(t erldist.Term) (time.Duration, error) {
@@ -126,28 +126,28 @@ func seconds(t erldist.Term) (time.Duration, error) {
 			return time.Duration(n * float64(time.Second)), nil
 		}
 	}
-	return 0, fmt.Errorf("no time: %.100v", t)
+	return 0, fmt.Errorf("not a number of seconds: %.100v", t)
 }
 
 func word(t erldist.Term) (string, error) {
 	if a, ok := t.(erldist.Atom); ok {
 		return string(a), nil
 	}
-	return "", fmt.Errorf("no atom: %.100v", t)
+	return "", fmt.Errorf("not an atom: %.100v", t)
 }
 
-// address reads {127,0,0,1} or the eight numbers of an IPv6 address.
+// address parses {127,0,0,1} or the eight numbers of an IPv6 address.
 func address(t erldist.Term) (string, error) {
 	parts, ok := t.(erldist.Tuple)
 	if !ok || len(parts) != 4 && len(parts) != 8 {
-		return "", fmt.Errorf("no address: %.100v", t)
+		return "", fmt.Errorf("not an IP address: %.100v", t)
 	}
 	var b []byte
 	for _, p := range parts {
 		n, ok := p.(int64)
 		switch {
 		case !ok || n < 0 || n > 0xffff || len(parts) == 4 && n > 0xff:
-			return "", fmt.Errorf("no address: %.100v", t)
+			return "", fmt.Errorf("not an IP address: %.100v", t)
 		case len(parts) == 8:
 			b = append(b, byte(n>>8))
 		}
@@ -157,7 +157,7 @@ func address(t erldist.Term) (string, error) {
 	return a.String(), nil
 }
 
-// domain reads #{name_domain := longnames | shortnames, …}.
+// domain parses #{name_domain := longnames | shortnames, …}.
 func domain(t erldist.Term, err error) (string, error) {
 	if err != nil {
 		return "", err

@@ -13,8 +13,8 @@ import (
 	"meshproof.dev/meshproof/e2e/recording"
 )
 
-// speaker answers as it is told; what it was not told of is a badrpc.
-type speaker struct {
+// fakeNode returns the values of its maps; any other call is a badrpc.
+type fakeNode struct {
 	env   map[string]erldist.Term
 	calls map[string]erldist.Term
 	dead  error
@@ -23,9 +23,9 @@ type speaker struct {
 
 var errBad = &erldist.Error{Outcome: erldist.BadRPC, Detail: "badrpc undef"}
 
-func (s *speaker) Err() error { return s.dead }
+func (s *fakeNode) Err() error { return s.dead }
 
-func (s *speaker) Call(_ context.Context, module, function string, _ ...erldist.Term) (erldist.Term, error) {
+func (s *fakeNode) Call(_ context.Context, module, function string, _ ...erldist.Term) (erldist.Term, error) {
 	s.asked++
 	if t, ok := s.calls[module+":"+function]; ok && s.dead == nil {
 		return t, nil
@@ -33,12 +33,12 @@ func (s *speaker) Call(_ context.Context, module, function string, _ ...erldist.
 	return nil, errBad
 }
 
-func (s *speaker) NetTickTime(context.Context) (time.Duration, error) {
+func (s *fakeNode) NetTickTime(context.Context) (time.Duration, error) {
 	s.asked++
 	return time.Minute, s.dead
 }
 
-func (s *speaker) KernelEnv(_ context.Context, key string) (erldist.Term, bool, error) {
+func (s *fakeNode) KernelEnv(_ context.Context, key string) (erldist.Term, bool, error) {
 	s.asked++
 	t, ok := s.env[key]
 	return t, ok, s.dead
@@ -60,9 +60,9 @@ func TestReadKernel(t *testing.T) {
 		want       recording.Kernel
 		says       string // Detail
 	}{
-		{"nothing is set", nil, state("longnames"),
+		{"no parameter is set", nil, state("longnames"),
 			recording.Kernel{TickTime: time.Minute, TickIntensity: 4, SetupTime: 7 * time.Second, ConnectAll: "true", Names: "longnames", Schedulers: 2}, ""},
-		{"all is set", env{"net_tickintensity": int64(8), "net_setuptime": int64(10), "dist_auto_connect": erldist.Atom("once"), "connect_all": erldist.Atom("false"),
+		{"all parameters are set", env{"net_tickintensity": int64(8), "net_setuptime": int64(10), "dist_auto_connect": erldist.Atom("once"), "connect_all": erldist.Atom("false"),
 			"prevent_overlapping_partitions": erldist.Atom("true"), "inet_dist_listen_min": int64(9100), "inet_dist_listen_max": int64(9105), "inet_dist_use_interface": local}, state("shortnames"),
 			recording.Kernel{TickTime: time.Minute, TickIntensity: 8, SetupTime: 10 * time.Second, AutoConnect: "once", ConnectAll: "false", Prevents: "true",
 				ListenMin: 9100, ListenMax: 9105, Interface: "127.0.0.1", Names: "shortnames", Schedulers: 2}, ""},
@@ -70,27 +70,27 @@ func TestReadKernel(t *testing.T) {
 			recording.Kernel{TickTime: time.Minute, TickIntensity: 4, SetupTime: 7 * time.Second, ConnectAll: "true"}, "net_kernel:get_state: "},
 		{"half a second, and IPv6", env{"net_setuptime": 0.5, "inet_dist_use_interface": v6}, state("longnames"),
 			recording.Kernel{TickTime: time.Minute, TickIntensity: 4, SetupTime: 500 * time.Millisecond, ConnectAll: "true", Interface: "fd00::7", Names: "longnames", Schedulers: 2}, ""},
-		{"nonsense", env{"net_tickintensity": erldist.Atom("x"), "net_setuptime": int64(-1), "dist_auto_connect": int64(1), "inet_dist_listen_min": int64(1 << 40),
+		{"invalid values", env{"net_tickintensity": erldist.Atom("x"), "net_setuptime": int64(-1), "dist_auto_connect": int64(1), "inet_dist_listen_min": int64(1 << 40),
 			"inet_dist_use_interface": erldist.Tuple{int64(1), int64(2), int64(3), int64(256)}}, env{"net_kernel:get_state": erldist.List{}, "erlang:system_info": erldist.Atom("y")},
-			recording.Kernel{TickTime: time.Minute, ConnectAll: "true"}, "inet_dist_use_interface: no address"},
+			recording.Kernel{TickTime: time.Minute, ConnectAll: "true"}, "inet_dist_use_interface: not an IP address"},
 	} {
 		got := recording.Kernel{}
-		if err := readKernel(t.Context(), &speaker{env: c.env, calls: c.calls}, &got); err != nil {
+		if err := readKernel(t.Context(), &fakeNode{env: c.env, calls: c.calls}, &got); err != nil {
 			t.Errorf("%s: %v", c.name, err)
 		}
 		said := got.Detail
 		if got.Detail = ""; got != c.want || (c.says == "") != (said == "") || !strings.Contains(said, c.says) {
-			t.Errorf("%s: %+v, says %q; want %+v, %q", c.name, got, said, c.want, c.says)
+			t.Errorf("%s: %+v, detail %q; want %+v, %q", c.name, got, said, c.want, c.says)
 		}
 	}
-	// Once the connection has ended nothing more is asked.
-	s := &speaker{dead: errors.New("hung up")}
+	// After the connection has failed no more calls are made.
+	s := &fakeNode{dead: errors.New("hung up")}
 	if err := readKernel(t.Context(), s, &recording.Kernel{}); !errors.Is(err, s.dead) || s.asked != 1 {
-		t.Errorf("%v after %d questions", err, s.asked)
+		t.Errorf("%v after %d calls", err, s.asked)
 	}
 }
 
-// A fake node and a fake epmd, seen from inside the pod: what they have and what they have not.
+// A fake node and a fake epmd, observed from inside the pod.
 func TestKernelAndRegistrationOfFakes(t *testing.T) {
 	h, pid := netnstest.New(t)
 	epmd, peer := fakes(t, h, erldisttest.Node{Name: "a@127.0.0.1", Cookie: secret, Creation: 7}, erldisttest.Registered{Name: "b", Port: 1, Hidden: true})
@@ -98,7 +98,7 @@ func TestKernelAndRegistrationOfFakes(t *testing.T) {
 	tree.put(pid, uidA)
 	o, s, _ := observe(t, tree.root)
 	o.SetPlan(planOf(port(t, epmd.Addr), port(t, peer.Addr)))
-	k := s.await(t, "the node's own words", 0, func(e recording.Event) bool { return e.Kernel != nil }).Kernel
+	k := s.await(t, "the node's parameters", 0, func(e recording.Event) bool { return e.Kernel != nil }).Kernel
 	if k.Pod != uidA || k.Outcome != recording.OK || k.Node != "a@127.0.0.1" || k.Creation != 7 || k.TickTime != time.Minute || k.SetupTime != defaultSetup || k.Names != "" || !strings.Contains(k.Detail, "get_state") {
 		t.Errorf("%+v", k)
 	}
@@ -119,6 +119,6 @@ func TestKernelAndRegistrationOfFakes(t *testing.T) {
 		}
 	}
 	if kernels != 1 || registrations != 2 {
-		t.Errorf("within 10 s the node told %d times of itself, and epmd of its two names %d times", kernels, registrations)
+		t.Errorf("within 10 s the node's parameters were recorded %d times, want 1; registrations %d times, want 2", kernels, registrations)
 	}
 }

@@ -14,14 +14,14 @@ import (
 	"meshproof.dev/meshproof/e2e/recording"
 )
 
-// Thousands of dials by watches that come and go leave no descriptor, thread or namespace.
-func TestWatchesThatComeAndGoLeaveNothing(t *testing.T) {
+// Thousands of dials by watches that start and stop leak no descriptor, thread or namespace.
+func TestWatchesLeakNothing(t *testing.T) {
 	const wanted = 2000
 	h, pid := netnstest.New(t)
 	other, pid2 := netnstest.New(t)
 	resolver(t, h)
 	for _, ns := range []interface{ Do(func() error) error }{h, other} {
-		if err := ns.Do(func() error { // an epmd that hangs up, so that each dial is one whole exchange
+		if err := ns.Do(func() error { // an epmd that closes each connection, so that each dial is one complete exchange
 			l, err := net.Listen("tcp4", "127.0.0.1:4369")
 			if err != nil {
 				return err
@@ -51,7 +51,7 @@ func TestWatchesThatComeAndGoLeaveNothing(t *testing.T) {
 		plan.Pods = append(plan.Pods, agent.Pod{UID: fmt.Sprintf("%08d-peer", i), IP: "127.0.0.1", Node: "n2"})
 	}
 	peers := plan.Pods
-	// round lets one of the pods come, or both, and go.
+	// round adds the pods to the plan, waits for their dials and removes them.
 	round := func(pods ...agent.Pod) {
 		mark := s.now()
 		plan.Pods = slices.Concat(peers, pods)
@@ -62,7 +62,7 @@ func TestWatchesThatComeAndGoLeaveNothing(t *testing.T) {
 	}
 	a, b := agent.Pod{UID: uidA, IP: "127.0.0.1", Node: "n1"}, agent.Pod{UID: uidB, IP: "127.0.0.1", Node: "n1"}
 	round(a, b)
-	quiet(t, 0, 0)
+	waitUntilClean(t, 0, 0)
 	fds, threads := count(t, "fd"), count(t, "task")
 	dials, rounds := 0, 0
 	for began := time.Now(); dials < wanted && time.Since(began) < time.Minute; rounds++ {
@@ -77,15 +77,16 @@ func TestWatchesThatComeAndGoLeaveNothing(t *testing.T) {
 		s.mu.Unlock()
 	}
 	if dials < wanted/4 || rounds < 3 {
-		t.Fatalf("only %d dials in %d rounds: nothing is proved", dials, rounds)
+		t.Fatalf("only %d dials in %d rounds: the test proves nothing", dials, rounds)
 	}
-	// Threads of the runtime come and go with the load; one for each dial or watch would be hundreds.
-	quiet(t, fds, threads+20)
+	// The number of the runtime's threads varies with the load; one leaked thread per dial or watch would be hundreds.
+	waitUntilClean(t, fds, threads+20)
 	end()
 }
 
-// quiet waits until the goroutines of watches have ended, and then for no more descriptors and threads than given; 0 for any.
-func quiet(t *testing.T, fds, threads int) {
+// waitUntilClean waits until no watch has a goroutine and there are at most that many descriptors and threads; 0 is no
+// limit.
+func waitUntilClean(t *testing.T, fds, threads int) {
 	t.Helper()
 	for end := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
 		runtime.GC()
@@ -95,7 +96,7 @@ func quiet(t *testing.T, fds, threads int) {
 			return
 		}
 		if time.Now().After(end) {
-			t.Fatalf("%d descriptors, %d may be; %d threads, %d may be; goroutines:\n%s", f, fds, n, threads, watches)
+			t.Fatalf("%d descriptors (limit %d), %d threads (limit %d), goroutines of watches:\n%s", f, fds, n, threads, watches)
 		}
 	}
 }

@@ -14,25 +14,25 @@ import (
 	"meshproof.dev/meshproof/e2e/recording"
 )
 
-// maxPorts bounds how many of the ports that an epmd names are dialled: it may name any.
+// maxPorts limits how many of the ports that an epmd lists are dialled: a faulty epmd may list any number.
 const maxPorts = 8
 
-// ports are the distribution ports that a peer's epmd named the last time it was asked.
+// ports are the distribution ports in the last answer of a peer's epmd.
 type ports struct {
-	mu    sync.Mutex
-	named []int
-	asked chan struct{} // closed when epmd has been asked once, whatever came of it
-	once  sync.Once
+	mu       sync.Mutex
+	named    []int
+	answered chan struct{} // closed after the first query of epmd, successful or not
+	once     sync.Once
 }
 
 func (p *ports) set(named []int) {
 	p.mu.Lock()
 	p.named = named
 	p.mu.Unlock()
-	p.once.Do(func() { close(p.asked) })
+	p.once.Do(func() { close(p.answered) })
 }
 
-// get gives them, or the declared one where epmd named none.
+// get returns them, or the declared port if epmd listed none.
 func (p *ports) get(declared int) []int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -42,17 +42,18 @@ func (p *ports) get(declared int) []int {
 	return p.named
 }
 
-// dialPeer asks a peer's epmd and dials its distribution ports until ctx ends, each in its own turn: an epmd that says
-// nothing does not hold up the other. Of the pod itself only epmd is asked. The watch's lock is held.
-func (w *watch) dialPeer(ctx context.Context, q agent.Pod, pace agent.Every) {
-	p := &ports{asked: make(chan struct{})}
-	var own *registrar
+// probePeer queries a peer's epmd and dials its distribution ports until ctx ends. Each has its own goroutine, so that an
+// epmd that does not answer does not delay the dials. Of the pod itself only epmd is queried. The caller holds the watch's
+// lock.
+func (w *watch) probePeer(ctx context.Context, q agent.Pod, pace agent.Every) {
+	p := &ports{answered: make(chan struct{})}
+	var own *registrations
 	if q.UID == w.pod.UID {
-		own = &registrar{}
+		own = &registrations{}
 	}
 	var wait time.Duration
 	if plan := w.plan; pace.EPMD > plan.Resolve(0).EPMD {
-		// So many pairs that each must wait for its turn: their turns are spread.
+		// There are so many pairs that the interval is longer than planned. Spread their first queries over it.
 		wait = rand.N(pace.EPMD)
 	}
 	w.wg.Go(func() {
@@ -68,7 +69,7 @@ func (w *watch) dialPeer(ctx context.Context, q agent.Pod, pace agent.Every) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-p.asked:
+		case <-p.answered:
 		}
 		w.every(ctx, func(e agent.Every) time.Duration { return e.Dist }, func(ctx context.Context) {
 			plan, _ := w.current()
@@ -91,8 +92,8 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// askEPMD asks a peer's epmd for its names, and, where own is given, the pod's own epmd about each of them.
-func (w *watch) askEPMD(ctx context.Context, q agent.Pod, p *ports, own *registrar) {
+// askEPMD lists the names of a peer's epmd. With own it also queries the pod's own epmd for each name.
+func (w *watch) askEPMD(ctx context.Context, q agent.Pod, p *ports, own *registrations) {
 	plan, _ := w.current()
 	if plan.EPMDPort == 0 {
 		p.set(nil)
@@ -109,7 +110,7 @@ func (w *watch) askEPMD(ctx context.Context, q agent.Pod, p *ports, own *registr
 	if own != nil {
 		defer own.ask(ctx, w, addr, names)
 	}
-	e := recording.EPMD{From: w.pod.UID, To: q.UID, Addr: addr, Outcome: recording.Outcome(erldist.OutcomeOf(err)), Detail: detail(err), Took: time.Since(began)}
+	e := recording.EPMD{From: w.pod.UID, To: q.UID, Addr: addr, Outcome: recording.Outcome(erldist.OutcomeOf(err)), Detail: errorText(err), Took: time.Since(began)}
 	var named []int
 	for _, n := range names {
 		e.Names = append(e.Names, recording.Registered{Name: n.Name, Port: n.Port})
@@ -126,10 +127,10 @@ func (w *watch) dialDist(ctx context.Context, q agent.Pod, port int) {
 	began := time.Now()
 	short, cancel := context.WithTimeout(ctx, agent.DialTimeout)
 	defer cancel()
-	p, err := erldist.Challenge(short, w.distributed(q.UID, nil), addr)
+	p, err := erldist.Challenge(short, w.distDialer(q.UID, nil), addr)
 	if ctx.Err() != nil {
 		return
 	}
 	w.emit(recording.Event{Dist: &recording.Dist{From: w.pod.UID, To: q.UID, Addr: addr, Outcome: recording.Outcome(erldist.OutcomeOf(err)),
-		Status: p.Status, Node: p.Name, Flags: p.Flags, Creation: p.Creation, Detail: detail(err), Took: time.Since(began)}})
+		Status: p.Status, Node: p.Name, Flags: p.Flags, Creation: p.Creation, Detail: errorText(err), Took: time.Since(began)}})
 }

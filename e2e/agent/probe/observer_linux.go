@@ -1,8 +1,7 @@
 // Package probe observes the pods of a plan from inside their network namespaces.
 //
-// In: a plan. Out: events, given to a function as they are seen. What cannot be observed is an event with the outcome
-// "error" or none at all, never an old value once more. The cookie of the plan leaves the package only inside a
-// handshake.
+// In: a plan. Out: events, passed to a function as they happen. If something cannot be observed, there is an event with
+// the outcome "error" or no event, never an old value again. The plan's cookie leaves the package only inside a handshake.
 package probe
 
 import (
@@ -18,37 +17,37 @@ import (
 	"meshproof.dev/meshproof/e2e/recording"
 )
 
-// scanEvery is how often /proc is searched for pods that have no process yet, or no longer.
+// scanEvery is the interval at which /proc is searched for pods without a known process.
 const scanEvery = 100 * time.Millisecond
 
-// Observer watches the pods of the present plan that run on its node.
+// Observer observes the pods of the current plan that run on its node.
 type Observer struct {
 	fs      proc.FS
 	finder  *proc.Finder
 	node    string
 	emit    func(recording.Event)
-	ours    *ours
+	conns   *ownConns
 	changed chan struct{}
 
-	mu   sync.Mutex
-	plan agent.Plan
-	own  identity // of the plan
+	mu          sync.Mutex
+	plan        agent.Plan
+	tlsIdentity identity // of the plan
 
-	// Of Run's goroutine alone:
+	// Used by Run's goroutine only:
 	watched  map[string]*watch
 	stopping sync.WaitGroup
-	told     map[recording.ObserverError]time.Time // what was told of late, and when
+	recent   map[recording.ObserverError]time.Time // recently reported errors, and when
 }
 
-// New makes an observer of the pods of node, whose processes finder finds.
+// New returns an observer of the pods on node. finder finds their processes.
 func New(finder *proc.Finder, node string, emit func(recording.Event)) *Observer {
-	return &Observer{fs: finder.FS(), finder: finder, node: node, emit: emit, ours: newOurs(), watched: map[string]*watch{}, told: map[recording.ObserverError]time.Time{}, changed: make(chan struct{}, 1)}
+	return &Observer{fs: finder.FS(), finder: finder, node: node, emit: emit, conns: newOwnConns(), watched: map[string]*watch{}, recent: map[recording.ObserverError]time.Time{}, changed: make(chan struct{}, 1)}
 }
 
-// SetPlan replaces the plan. Pods that are no longer in it are let go at once.
+// SetPlan replaces the plan. Pods that are no longer in it are released at once.
 func (o *Observer) SetPlan(p agent.Plan) {
 	o.mu.Lock()
-	o.plan, o.own = p, o.own.of(p)
+	o.plan, o.tlsIdentity = p, o.tlsIdentity.forPlan(p)
 	o.mu.Unlock()
 	select {
 	case o.changed <- struct{}{}:
@@ -56,7 +55,7 @@ func (o *Observer) SetPlan(p agent.Plan) {
 	}
 }
 
-// Run observes until the context ends, and lets go of everything before it returns.
+// Run observes until the context ends. It releases everything before it returns.
 func (o *Observer) Run(ctx context.Context) {
 	tick := time.NewTicker(scanEvery)
 	defer tick.Stop()
@@ -70,7 +69,7 @@ func (o *Observer) Run(ctx context.Context) {
 		o.mu.Lock()
 		plan := o.plan
 		o.mu.Unlock()
-		o.settle(ctx, plan)
+		o.reconcile(ctx, plan)
 		select {
 		case <-ctx.Done():
 			return
@@ -80,8 +79,8 @@ func (o *Observer) Run(ctx context.Context) {
 	}
 }
 
-// settle brings what is watched in line with the plan and with what runs.
-func (o *Observer) settle(ctx context.Context, plan agent.Plan) {
+// reconcile starts and releases watches so that they match the plan and the running processes.
+func (o *Observer) reconcile(ctx context.Context, plan agent.Plan) {
 	wanted := map[string]agent.Pod{}
 	var missing []string
 	for _, p := range plan.Pods {
@@ -94,17 +93,17 @@ func (o *Observer) settle(ctx context.Context, plan agent.Plan) {
 		}
 	}
 	for uid, w := range o.watched {
-		if wanted[uid] != w.pod { // no longer there, or with another address
+		if wanted[uid] != w.pod { // no longer in the plan, or with another address
 			o.release(uid)
 		}
 	}
 	if len(missing) > 0 {
 		found, err := o.finder.Find(missing)
 		if err != nil {
-			o.trouble("", "reading /proc: "+err.Error())
+			o.reportError("", "cannot read /proc: "+err.Error())
 		}
 		for uid, p := range found {
-			o.found(ctx, plan, wanted[uid], p)
+			o.foundProcess(ctx, plan, wanted[uid], p)
 		}
 	}
 	pace := plan.Resolve(len(wanted))
@@ -113,16 +112,16 @@ func (o *Observer) settle(ctx context.Context, plan agent.Plan) {
 	}
 }
 
-// found takes note of the most telling process of a pod that has no watch or no VM.
-func (o *Observer) found(ctx context.Context, plan agent.Plan, pod agent.Pod, p proc.Process) {
+// foundProcess gets the main process of a pod that has no watch or no VM.
+func (o *Observer) foundProcess(ctx context.Context, plan agent.Plan, pod agent.Pod, p proc.Process) {
 	w := o.watched[pod.UID]
 	if w != nil {
-		same, err := w.ns.Is(o.fs.NetNS(p.PID))
+		same, err := w.ns.Same(o.fs.NetNS(p.PID))
 		if err != nil {
-			return // it has ended between the two looks; the next one tells
+			return // it has exited since the scan; the next scan finds its successor
 		}
 		if !same {
-			// The sandbox was made anew, and with it the network: what was opened in the old one is of no more use.
+			// The sandbox was recreated with a new network namespace: sockets in the old one are useless.
 			o.release(pod.UID)
 			w = nil
 		}
@@ -132,18 +131,18 @@ func (o *Observer) found(ctx context.Context, plan agent.Plan, pod agent.Pod, p 
 			return
 		}
 		var err error
-		if w, err = o.begin(ctx, plan, pod, p); errors.Is(err, os.ErrNotExist) {
-			return // it has ended, too
+		if w, err = o.startWatch(ctx, plan, pod, p); errors.Is(err, os.ErrNotExist) {
+			return // it has exited
 		} else if err != nil {
-			o.trouble(pod.UID, err.Error())
+			o.reportError(pod.UID, err.Error())
 			return
 		}
 		o.watched[pod.UID] = w
 	}
-	w.process(p)
+	w.setProcess(p)
 }
 
-// release lets a pod go at once. Its last dials are waited for elsewhere: they may take as long as a dial does.
+// release stops the watch of a pod without waiting for it: its last dials may take until their timeout.
 func (o *Observer) release(uid string) {
 	w := o.watched[uid]
 	delete(o.watched, uid)
@@ -151,12 +150,12 @@ func (o *Observer) release(uid string) {
 	o.stopping.Go(w.stop)
 }
 
-// trouble tells of what went wrong on our side, the same thing once a second.
-func (o *Observer) trouble(pod, what string) {
+// reportError records an error of the agent itself, the same error at most once a second.
+func (o *Observer) reportError(pod, what string) {
 	e := recording.ObserverError{Pod: pod, What: what}
-	maps.DeleteFunc(o.told, func(_ recording.ObserverError, at time.Time) bool { return time.Since(at) > time.Second })
-	if _, known := o.told[e]; !known {
-		o.told[e] = time.Now()
+	maps.DeleteFunc(o.recent, func(_ recording.ObserverError, at time.Time) bool { return time.Since(at) > time.Second })
+	if _, told := o.recent[e]; !told {
+		o.recent[e] = time.Now()
 		o.emit(recording.Event{ObserverError: &e})
 	}
 }

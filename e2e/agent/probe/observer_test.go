@@ -40,7 +40,7 @@ func inside(t *testing.T, ns int, name string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// resolver serves DNS inside the namespace. Over UDP its answer does not fit.
+// resolver serves DNS inside the namespace. Over UDP its answers are truncated.
 func resolver(t *testing.T, h *netns.Handle) {
 	t.Helper()
 	err := h.Do(func() error {
@@ -87,7 +87,7 @@ func TestObserverOfARealNode(t *testing.T) {
 	resolver(t, h)
 	inside(t, ns, "epmd")
 	tree := newTree(t)
-	tree.put(ns, uidA) // a process that is no VM: the pod has begun
+	tree.put(ns, uidA) // a process that is no VM: the pod has started
 	o, s, end := observe(t, tree.root)
 	plan := agent.Plan{
 		Pods:     []agent.Pod{{UID: uidA, IP: "127.0.0.1", Node: "n1"}, {UID: uidB, IP: "127.0.0.2", Node: "n2"}},
@@ -95,7 +95,7 @@ func TestObserverOfARealNode(t *testing.T) {
 	}
 	o.SetPlan(plan)
 	s.await(t, "an epmd without nodes", 0, func(e recording.Event) bool {
-		return e.Nodes != nil && e.Nodes.Outcome == "not-registered" && strings.Contains(e.Nodes.Detail, "knows no node")
+		return e.Nodes != nil && e.Nodes.Outcome == "not-registered" && strings.Contains(e.Nodes.Detail, "lists no node")
 	})
 
 	cmd := vm(t, ns)
@@ -122,11 +122,11 @@ func TestObserverOfARealNode(t *testing.T) {
 	if n := s.await(t, "the node's view", 0, asked).Nodes; n.Node != "a@127.0.0.1" || n.Creation == 0 || n.OTP == "" || len(n.Visible) != 0 {
 		t.Errorf("view %+v", n)
 	}
-	k := s.await(t, "what the node says of itself", 0, func(e recording.Event) bool { return e.Kernel != nil && e.Kernel.Outcome == recording.OK }).Kernel
+	k := s.await(t, "the node's parameters", 0, func(e recording.Event) bool { return e.Kernel != nil && e.Kernel.Outcome == recording.OK }).Kernel
 	if k.TickTime != time.Minute || k.TickIntensity != 4 || k.ListenMin != 9100 || k.ListenMax != 9100 || k.Schedulers < 1 || k.Creation == 0 || k.Names != "longnames" && !strings.Contains(k.Detail, "get_state") {
 		t.Errorf("kernel %+v", k)
 	}
-	if r := s.await(t, "epmd's word about the node", 0, func(e recording.Event) bool { return e.Registration != nil }).Registration; r.Pod != uidA || r.Name != "a" || r.Port != 9100 || r.Type != "normal" || r.Highest != 6 {
+	if r := s.await(t, "the node's registration", 0, func(e recording.Event) bool { return e.Registration != nil }).Registration; r.Pod != uidA || r.Name != "a" || r.Port != 9100 || r.Type != "normal" || r.Highest != 6 {
 		t.Errorf("registration %+v", r)
 	}
 	if e := s.await(t, "epmd's names, for the peer", 0, func(e recording.Event) bool { return e.EPMD != nil && e.EPMD.To == uidB && len(e.EPMD.Names) > 0 }).EPMD; e.From != uidA || e.To != uidB || e.Names[0] != (recording.Registered{Name: "a", Port: 9100}) {
@@ -139,21 +139,21 @@ func TestObserverOfARealNode(t *testing.T) {
 		return e.Sockets != nil && e.Sockets.Outcome == recording.OK && slices.ContainsFunc(e.Sockets.Listen, func(l string) bool { return strings.HasSuffix(l, ":9100") })
 	})
 	if d := s.await(t, "the DNS answer", 0, func(e recording.Event) bool { return e.DNS != nil && e.DNS.Outcome == recording.OK }).DNS; d.RCode != "NOERROR" || d.Server != "127.0.0.1" || !slices.Equal(d.Addrs, []string{"10.0.0.1", "10.0.0.2"}) {
-		t.Errorf("dns %+v: over UDP the answer is cut off, over TCP it has two addresses", d)
+		t.Errorf("dns %+v: over UDP the answer is truncated, over TCP it has two addresses", d)
 	}
 
-	// The VM ends, and another starts in the same pod.
+	// The VM exits, and another one starts in the same pod.
 	mark, killed := s.now(), time.Since(s.began)
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	e := s.await(t, "the VM's end", mark, func(e recording.Event) bool {
+	e := s.await(t, "the VM's exit", mark, func(e recording.Event) bool {
 		return e.Process != nil && e.Process.Exited && e.Process.PID == cmd.Process.Pid
 	})
 	if took := e.T - killed; took > 100*time.Millisecond {
-		t.Errorf("the end was told after %s", took)
+		t.Errorf("the exit was recorded after %s", took)
 	}
-	s.await(t, "a node that cannot be asked", mark, func(e recording.Event) bool { return e.Nodes != nil && e.Nodes.Outcome != recording.OK })
+	s.await(t, "a node that is not reachable", mark, func(e recording.Event) bool { return e.Nodes != nil && e.Nodes.Outcome != recording.OK })
 	_ = cmd.Wait()
 	tree.remove(cmd.Process.Pid)
 	second := vm(t, ns)
@@ -173,18 +173,18 @@ func TestObserverOfARealNode(t *testing.T) {
 			count["VM"]++
 		}
 		if text, err := json.Marshal(e); err != nil || strings.Contains(string(text), secret) {
-			t.Errorf("an event holds the cookie: %s, %v", text, err)
+			t.Errorf("an event contains the cookie: %s, %v", text, err)
 		}
 	}
 	if count["VM"] != 2 {
-		t.Errorf("two starts of the node, and what /proc shows of it was told %d times", count["VM"])
+		t.Errorf("two starts of the node, but %d VM events", count["VM"])
 	}
 	if count["A"] != 2 || count["wrong"] != 2 {
-		t.Errorf("two starts of the node, and the cookies were tried %v times: each wrong one is an error report in its log", count)
+		t.Errorf("two starts of the node, but the cookies were tried %v times: each wrong one is an error report in its log", count)
 	}
 }
 
-// listen opens a port inside the namespace that is silent to whoever connects.
+// listen opens a port inside the namespace. It accepts connections and sends nothing.
 func listen(t *testing.T, h *netns.Handle, addr string) {
 	t.Helper()
 	err := h.Do(func() error {
@@ -199,13 +199,13 @@ func listen(t *testing.T, h *netns.Handle, addr string) {
 	}
 }
 
-func sees(uid, listener string) func(recording.Event) bool {
+func listens(uid, listener string) func(recording.Event) bool {
 	return func(e recording.Event) bool {
 		return e.Sockets != nil && e.Sockets.Pod == uid && slices.Contains(e.Sockets.Listen, listener)
 	}
 }
 
-// A sandbox that is made anew has another network under the same UID.
+// A recreated sandbox has another network namespace under the same pod UID.
 func TestObserverFollowsAPodToItsNewNamespace(t *testing.T) {
 	first, pid1 := netnstest.New(t)
 	second, pid2 := netnstest.New(t)
@@ -215,25 +215,25 @@ func TestObserverFollowsAPodToItsNewNamespace(t *testing.T) {
 	tree.put(pid1, uidA)
 	o, s, _ := observe(t, tree.root)
 	o.SetPlan(agent.Plan{Pods: []agent.Pod{{UID: uidA, IP: "127.0.0.1", Node: "n1"}}, EPMDPort: 4369, DistPort: 9100})
-	s.await(t, "the first namespace's listener", 0, sees(uidA, "127.0.0.1:1001"))
+	s.await(t, "the first namespace's listener", 0, listens(uidA, "127.0.0.1:1001"))
 	mark := s.now()
 	tree.remove(pid1)
 	tree.put(pid2, uidA)
-	s.await(t, "the second namespace's listener", mark, sees(uidA, "127.0.0.1:1002"))
+	s.await(t, "the second namespace's listener", mark, listens(uidA, "127.0.0.1:1002"))
 	mark = s.now()
-	s.await(t, "another look", mark, sees(uidA, "127.0.0.1:1002"))
+	s.await(t, "another reading", mark, listens(uidA, "127.0.0.1:1002"))
 	for _, e := range s.events[mark:] {
-		if sees(uidA, "127.0.0.1:1001")(e) {
-			t.Error("the first namespace is still looked at")
+		if listens(uidA, "127.0.0.1:1001")(e) {
+			t.Error("the first namespace is still observed")
 		}
 	}
 }
 
-// Dials that hang must hold up neither a new plan nor another pod, and a pod that left is dialled no more.
-func TestObserverIsNotHeldUpByDialsThatHang(t *testing.T) {
+// Hanging dials must delay neither a new plan nor another pod, and a pod that left the plan is no longer dialled.
+func TestHangingDialsDoNotDelayTheObserver(t *testing.T) {
 	hung, pid1 := netnstest.New(t)
 	other, pid2 := netnstest.New(t)
-	listen(t, hung, "127.0.0.1:4369") // an epmd that says nothing
+	listen(t, hung, "127.0.0.1:4369") // an epmd that does not answer
 	listen(t, other, "127.0.0.1:1002")
 	tree := newTree(t)
 	tree.put(pid1, uidA)
@@ -245,19 +245,19 @@ func TestObserverIsNotHeldUpByDialsThatHang(t *testing.T) {
 		pods = append(pods, agent.Pod{UID: fmt.Sprintf("%08d-peer", i), IP: "127.0.0.1", Node: "n2"})
 	}
 	o.SetPlan(agent.Plan{Pods: append(pods, a), EPMDPort: 4369, DistPort: 9100})
-	s.await(t, "the first pod's listener", 0, sees(uidA, "127.0.0.1:4369"))
+	s.await(t, "the first pod's listener", 0, listens(uidA, "127.0.0.1:4369"))
 	mark, changed := s.now(), time.Since(s.began)
 	o.SetPlan(agent.Plan{Pods: []agent.Pod{b}, EPMDPort: 4369, DistPort: 9100})
-	if e := s.await(t, "the other pod's listener", mark, sees(uidB, "127.0.0.1:1002")); e.T-changed > 500*time.Millisecond {
+	if e := s.await(t, "the other pod's listener", mark, listens(uidB, "127.0.0.1:1002")); e.T-changed > 500*time.Millisecond {
 		t.Errorf("the new plan took %s", e.T-changed)
 	}
 	mark = s.now()
-	s.await(t, "another look", mark, sees(uidB, "127.0.0.1:1002"))
+	s.await(t, "another reading", mark, listens(uidB, "127.0.0.1:1002"))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, e := range s.events[mark:] {
 		if e.EPMD != nil && e.EPMD.From == uidA || e.Sockets != nil && e.Sockets.Pod == uidA || e.Nodes != nil && e.Nodes.Pod == uidA {
-			t.Errorf("the pod that left is still looked at: %+v", e)
+			t.Errorf("the pod that left the plan is still observed: %+v", e)
 		}
 	}
 }

@@ -11,21 +11,21 @@ import (
 	"meshproof.dev/meshproof/e2e/recording"
 )
 
-// registerEvery is how often the pod's own epmd is asked for each of its names, of which there may be maxNames: a remote
-// shell and a release's command are names, too.
+// registrationsEvery is the interval at which the pod's own epmd is queried for each of its names. maxNames limits them:
+// remote shells and commands of a release register names, too.
 const (
-	registerEvery = 10 * time.Second
-	maxNames      = 8
+	registrationsEvery = 10 * time.Second
+	maxNames           = 8
 )
 
-// registrar asks the pod's own epmd about its names one by one: whenever they are others than before, and now and then.
-type registrar struct {
+// registrations queries the pod's own epmd for each of its names: when the names have changed, and at an interval.
+type registrations struct {
 	names []string
 	at    time.Time
 }
 
-// ask takes what epmd has just listed.
-func (r *registrar) ask(ctx context.Context, w *watch, addr string, listed []erldist.Name) {
+// ask queries epmd for the names in listed, if they have changed or the interval is over.
+func (r *registrations) ask(ctx context.Context, w *watch, addr string, listed []erldist.Name) {
 	var names []string
 	for _, n := range listed {
 		if !slices.Contains(names, n.Name) && len(names) < maxNames {
@@ -33,7 +33,7 @@ func (r *registrar) ask(ctx context.Context, w *watch, addr string, listed []erl
 		}
 	}
 	slices.SortFunc(names, strings.Compare)
-	if slices.Equal(names, r.names) && time.Since(r.at) < registerEvery {
+	if slices.Equal(names, r.names) && time.Since(r.at) < registrationsEvery {
 		return
 	}
 	r.names, r.at = names, time.Now()
@@ -44,7 +44,7 @@ func (r *registrar) ask(ctx context.Context, w *watch, addr string, listed []erl
 		if ctx.Err() != nil {
 			return
 		}
-		e := recording.Registration{Pod: w.pod.UID, Name: name, Outcome: recording.Outcome(erldist.OutcomeOf(err)), Detail: detail(err)}
+		e := recording.Registration{Pod: w.pod.UID, Name: name, Outcome: recording.Outcome(erldist.OutcomeOf(err)), Detail: errorText(err)}
 		if err == nil {
 			e.Port, e.Type, e.Protocol, e.Highest, e.Lowest = p.Port, p.Type.String(), int(p.Protocol), int(p.Highest), int(p.Lowest)
 		}

@@ -13,42 +13,42 @@ import (
 	"meshproof.dev/meshproof/e2e/agent/netns"
 )
 
-// sabotage is what this agent does wrong on purpose: the kill matrix has to notice that its observer lies. No other build
+// sabotage is the error that this agent makes on purpose: the kill matrix must detect a wrong observer. Only this build
 // reads the variable.
 func sabotage() string { return os.Getenv("MESHPROOF_SABOTAGE") }
 
-// astray is the agent's own network namespace.
-var astray = sync.OnceValues(func() (*netns.Handle, error) { return netns.Open("/proc/self/ns/net") }) //nolint:gochecknoglobals // opened once
+// agentNamespace is the agent's own network namespace.
+var agentNamespace = sync.OnceValues(func() (*netns.Handle, error) { return netns.Open("/proc/self/ns/net") }) //nolint:gochecknoglobals // opened once
 
-func place(pod *netns.Handle) *netns.Handle {
+func dialNamespace(pod *netns.Handle) *netns.Handle {
 	if sabotage() == "wrong-namespace" {
-		if own, err := astray(); err == nil {
+		if own, err := agentNamespace(); err == nil {
 			return own
 		}
 	}
 	return pod
 }
 
-func face(c net.Conn) net.Conn {
+func wrapConn(c net.Conn) net.Conn {
 	if _, tcp := c.(*net.TCPConn); tcp && sabotage() == "probe-visible" {
-		return &visible{Conn: c}
+		return &visibleConn{Conn: c}
 	}
 	return c
 }
 
-// visible begins a handshake as any other node does: under a name of its own and with DFLAG_PUBLISHED, the lowest bit of the
-// flags. A node that asks to be named is hidden whatever it says (measured, OTP 25). To our own side it looks as if the
-// peer had given that name (erl_dist_protocol, "Distribution Handshake").
-type visible struct {
+// visibleConn starts a handshake as a normal node does: with its own name and with DFLAG_PUBLISHED, the lowest bit of the
+// flags. A node that requests a name is hidden whatever its flags say (measured, OTP 25). On our side it looks as if the
+// peer had assigned that name (erl_dist_protocol, "Distribution Handshake").
+type visibleConn struct {
 	net.Conn
-	name string // in the handshake, once it has begun
-	rest []byte // to be read before anything that comes
+	name string // its own name, "" before the handshake
+	rest []byte // returned by Read before any received bytes
 }
 
 // nameMe is DFLAG_NAME_ME.
 const nameMe = 1 << 33
 
-func (v *visible) Write(b []byte) (int, error) {
+func (v *visibleConn) Write(b []byte) (int, error) {
 	if v.name != "" || len(b) < 17 || b[2] != 'N' {
 		return v.Conn.Write(b)
 	}
@@ -64,7 +64,7 @@ func (v *visible) Write(b []byte) (int, error) {
 }
 
 // status sends the name and turns "ok" into "named:".
-func (v *visible) status(m []byte) error {
+func (v *visibleConn) status(m []byte) error {
 	if _, err := v.Conn.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(m))), m...)); err != nil {
 		return err
 	}
@@ -84,7 +84,7 @@ func (v *visible) status(m []byte) error {
 	return nil
 }
 
-func (v *visible) Read(b []byte) (int, error) {
+func (v *visibleConn) Read(b []byte) (int, error) {
 	if len(v.rest) > 0 {
 		n := copy(b, v.rest)
 		v.rest = v.rest[n:]

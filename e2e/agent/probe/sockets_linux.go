@@ -11,8 +11,8 @@ import (
 	"meshproof.dev/meshproof/e2e/recording"
 )
 
-// sockets gives the function that reads the kernel's table, without the connections that the agent itself has made there or
-// to there. The way to the kernel stays open from one look to the next.
+// sockets returns a function that records the kernel's TCP table without the agent's own connections. The netlink socket
+// stays open between calls.
 func (w *watch) sockets() (look func(context.Context), end func()) {
 	var kernel *netns.Diag
 	end = func() {
@@ -32,7 +32,7 @@ func (w *watch) sockets() (look func(context.Context), end func()) {
 		}
 		if err != nil {
 			end()
-			w.emit(recording.Event{Sockets: &recording.Sockets{Pod: w.pod.UID, Outcome: recording.ProbeError, Detail: detail(err)}})
+			w.emit(recording.Event{Sockets: &recording.Sockets{Pod: w.pod.UID, Outcome: recording.ProbeError, Detail: errorText(err)}})
 			return
 		}
 		w.emit(recording.Event{Sockets: w.table(all)})
@@ -45,62 +45,62 @@ func (w *watch) table(all []netns.TCPSocket) *recording.Sockets {
 		switch {
 		case s.Listening:
 			e.Listen = append(e.Listen, s.Local.String())
-		case s.Established && !w.o.ours.has(true, s.Local, s.Remote):
+		case s.Established && !w.o.conns.contains(true, s.Local, s.Remote):
 			e.Links = append(e.Links, recording.Link{Local: s.Local.String(), Remote: s.Remote.String(), Idle: s.Idle, Backoff: s.Backoff, Unsent: s.Unacked})
 		}
 	}
 	return &e
 }
 
-// ours are the agent's own connections, by their two addresses: TCP's stand in the tables of both their ends, and DNS
-// questions are heard as they leave. What the agents of other nodes have made cannot be told apart here; it is gone with
-// the next look. Safe for concurrent use.
-type ours struct {
+// ownConns are the agent's own connections, by their two addresses. A TCP connection is in the tables of both ends, and
+// DNS questions are captured when they leave. Connections of agents on other nodes cannot be recognized; they are gone
+// at the next reading. Safe for concurrent use.
+type ownConns struct {
 	mu    sync.Mutex
-	conns map[ends]time.Time // when it is forgotten, zero while it is open
+	conns map[connKey]time.Time // when the entry expires, zero while the connection is open
 	swept time.Time
 }
 
-type ends struct {
+type connKey struct {
 	tcp  bool
 	a, b netip.AddrPort
 }
 
-// remember is how long a closed connection may still stand in a table that was read before, and rememberDNS how long a
-// question that went over it may wait to be heard on a busy machine.
+// keepClosed is how long entries of closed connections are kept: a table that was read before still has them. keepClosedDNS
+// is longer, because on a busy machine captured questions are read late.
 const (
-	remember    = time.Second
-	rememberDNS = 15 * time.Second
-	dnsPort     = 53
+	keepClosed    = time.Second
+	keepClosedDNS = 15 * time.Second
+	dnsPort       = 53
 )
 
-func newOurs() *ours { return &ours{conns: map[ends]time.Time{}} }
+func newOwnConns() *ownConns { return &ownConns{conns: map[connKey]time.Time{}} }
 
-// hold takes note of a connection until it is closed.
-func (o *ours) hold(c net.Conn) net.Conn {
+// track adds the connection until it is closed.
+func (o *ownConns) track(c net.Conn) net.Conn {
 	switch c := c.(type) {
 	case *net.TCPConn:
-		return &held{Conn: c, end: o.note(c, true)}
+		return &trackedConn{Conn: c, end: o.add(c, true)}
 	case *net.UDPConn:
-		return &heldUDP{UDPConn: c, end: o.note(c, false)}
+		return &trackedUDPConn{UDPConn: c, end: o.add(c, false)}
 	}
 	return c
 }
 
-// note gives the function that is to be called when the connection is closed.
-func (o *ours) note(c net.Conn, tcp bool) (end func()) {
+// add returns a function to be called when the connection is closed.
+func (o *ownConns) add(c net.Conn, tcp bool) (end func()) {
 	local, bad := netip.ParseAddrPort(c.LocalAddr().String())
 	remote, worse := netip.ParseAddrPort(c.RemoteAddr().String())
 	if bad != nil || worse != nil {
-		return func() {} // only literal addresses are dialled
+		return func() {} // cannot happen: only literal addresses are dialled
 	}
-	e, keep := ends{tcp, plain(local), plain(remote)}, remember
+	e, keep := connKey{tcp, normalize(local), normalize(remote)}, keepClosed
 	if remote.Port() == dnsPort {
-		keep = rememberDNS
+		keep = keepClosedDNS
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if now := time.Now(); now.Sub(o.swept) > remember {
+	if now := time.Now(); now.Sub(o.swept) > keepClosed {
 		o.swept = now
 		for old, until := range o.conns {
 			if !until.IsZero() && now.After(until) {
@@ -116,41 +116,42 @@ func (o *ours) note(c net.Conn, tcp bool) (end func()) {
 	}
 }
 
-// has reports whether a connection is the agent's, whichever of its ends is asked.
-func (o *ours) has(tcp bool, local, remote netip.AddrPort) bool {
+// contains reports whether a connection is the agent's, seen from either end.
+func (o *ownConns) contains(tcp bool, local, remote netip.AddrPort) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	_, here := o.conns[ends{tcp, local, remote}]
-	_, there := o.conns[ends{tcp, remote, local}]
+	_, here := o.conns[connKey{tcp, local, remote}]
+	_, there := o.conns[connKey{tcp, remote, local}]
 	return here || there
 }
 
-func plain(a netip.AddrPort) netip.AddrPort {
+func normalize(a netip.AddrPort) netip.AddrPort {
 	return netip.AddrPortFrom(a.Addr().Unmap().WithZone(""), a.Port())
 }
 
-// held is a connection that says when it is closed.
-type held struct {
+// trackedConn is a connection that calls end when it is closed.
+type trackedConn struct {
 	net.Conn
 	end  func()
 	once sync.Once
 }
 
 // Close closes the connection.
-func (h *held) Close() error {
+func (h *trackedConn) Close() error {
 	h.once.Do(h.end)
 	return h.Conn.Close()
 }
 
-// heldUDP is the same for datagrams; that it is a net.PacketConn, too, tells the DNS library how to frame.
-type heldUDP struct {
+// trackedUDPConn is the same for UDP. It is also a net.PacketConn, by which the DNS library knows that messages have no
+// length prefix.
+type trackedUDPConn struct {
 	*net.UDPConn
 	end  func()
 	once sync.Once
 }
 
 // Close closes the connection.
-func (h *heldUDP) Close() error {
+func (h *trackedUDPConn) Close() error {
 	h.once.Do(h.end)
 	return h.UDPConn.Close()
 }

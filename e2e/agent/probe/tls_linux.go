@@ -13,15 +13,15 @@ import (
 	"meshproof.dev/meshproof/e2e/recording"
 )
 
-// identity is a plan's, ready for use; the zero value is none.
+// identity is the parsed TLS identity of a plan; the zero value is none.
 type identity struct {
 	from  agent.Identity
 	pair  *tls.Certificate
 	roots [][]byte // in DER
 }
 
-// of is the identity of that plan. Plans come often, and mostly bring the same.
-func (i identity) of(p agent.Plan) identity {
+// forPlan is the identity of that plan. Plans come often and mostly have the same identity, which is not parsed again.
+func (i identity) forPlan(p agent.Plan) identity {
 	switch {
 	case p.Identity == nil:
 		return identity{}
@@ -29,7 +29,7 @@ func (i identity) of(p agent.Plan) identity {
 		return i
 	}
 	i = identity{from: *p.Identity}
-	if pair, err := p.Identity.Pair(); err == nil { // of a plan that was checked it is
+	if pair, err := p.Identity.Pair(); err == nil { // the server has checked the plan
 		i.pair = &pair
 	}
 	for block, rest := pem.Decode(p.Identity.Roots); block != nil; block, rest = pem.Decode(rest) {
@@ -43,12 +43,12 @@ func (i identity) of(p agent.Plan) identity {
 func (o *Observer) identity() identity {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.own
+	return o.tlsIdentity
 }
 
-// distributed is how the node of the pod with that UID is dialled: over TLS where it speaks that. A TLS listener that is spoken
-// to plainly logs an alert for each attempt, so that one to which there is no certificate is not spoken to at all.
-func (w *watch) distributed(uid string, seen func(erldist.Shown)) erldist.Dialer {
+// distDialer dials the distribution of the node in that pod, over TLS if the node uses it. Without a certificate a TLS
+// node is not dialled at all: it would log an alert for each plain connection.
+func (w *watch) distDialer(uid string, seen func(erldist.TLSPeer)) erldist.Dialer {
 	plan, _ := w.current()
 	own := w.o.identity()
 	switch {
@@ -56,23 +56,23 @@ func (w *watch) distributed(uid string, seen func(erldist.Shown)) erldist.Dialer
 		return w.dial
 	case own.pair == nil:
 		return func(_ context.Context, _, addr string) (net.Conn, error) {
-			return nil, &erldist.Error{Step: erldist.StageTLS, Outcome: erldist.Failed, Addr: addr, Detail: "not dialled: the node speaks TLS only, and the profile names no certificate to speak it with"}
+			return nil, &erldist.Error{Step: erldist.StageTLS, Outcome: erldist.Failed, Addr: addr, Detail: "not dialled: the node accepts TLS only, and the profile has no certificate for it"}
 		}
 	}
 	return erldist.OverTLS(w.dial, *own.pair, seen)
 }
 
-// maxChain bounds what is recorded of a chain that a peer shows.
+// maxChain limits the size of a recorded certificate chain.
 const maxChain = 32 << 10
 
-// shown records what the pod's node showed for itself, where that is not what it showed before.
-func (v *viewer) shown(addr string, s erldist.Shown) {
+// recordCertificate records the certificate chain of the pod's node if it has changed.
+func (v *viewer) recordCertificate(addr string, s erldist.TLSPeer) {
 	c := recording.Certificate{Pod: v.w.pod.UID, Addr: addr, Version: s.Version, Chain: s.Chain, Roots: v.w.o.identity().roots}
 	if len(bytes.Join(c.Chain, nil)) > maxChain {
 		c.Chain = c.Chain[:1]
 	}
-	if !reflect.DeepEqual(v.told, c) {
-		v.told = c
+	if !reflect.DeepEqual(v.lastCertificate, c) {
+		v.lastCertificate = c
 		v.w.emit(recording.Event{Certificate: &c})
 	}
 }

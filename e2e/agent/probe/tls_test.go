@@ -16,7 +16,7 @@ import (
 	"meshproof.dev/meshproof/e2e/recording"
 )
 
-// identityOf is a certificate as a plan brings it. It is its own authority.
+// identityOf is a plan's identity with a self-signed certificate.
 func identityOf(t *testing.T, c tls.Certificate) *agent.Identity {
 	t.Helper()
 	key, err := x509.MarshalPKCS8PrivateKey(c.PrivateKey)
@@ -27,8 +27,8 @@ func identityOf(t *testing.T, c tls.Certificate) *agent.Identity {
 	return &agent.Identity{Certificate: cert, Key: pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}), Roots: cert}
 }
 
-// A node that speaks TLS is asked over TLS, and what it shows is told once; one that is said to speak it and to which there is no
-// certificate is left alone.
+// A TLS node is probed over TLS, and its certificate is recorded once. Without a certificate of our own, a node that is
+// known to use TLS is not dialled.
 func TestOverTLS(t *testing.T) {
 	h, pid := netnstest.New(t)
 	ours, theirs := erldisttest.Certificate(t), erldisttest.Certificate(t, "a.example")
@@ -41,16 +41,16 @@ func TestOverTLS(t *testing.T) {
 	o, s, _ := observe(t, tree.root)
 	plan := planOf(port(t, epmd.Addr), port(t, peer.Addr))
 
-	// It is known to speak TLS, and nobody gave a certificate.
-	plan.Ways = map[string]agent.Way{uidA: {TLS: true}}
+	// The node is known to use TLS, and the plan has no certificate.
+	plan.Transports = map[string]agent.Transport{uidA: {TLS: true}}
 	o.SetPlan(plan)
-	e := s.await(t, "that it is not asked", 0, func(e recording.Event) bool { return e.Nodes != nil }).Nodes
+	e := s.await(t, "the event that says why it is not dialled", 0, func(e recording.Event) bool { return e.Nodes != nil }).Nodes
 	if e.Outcome != recording.ProbeError || peer.Seen().Connections != 0 {
 		t.Errorf("%+v, and %d connections", e, peer.Seen().Connections)
 	}
 
-	// With one it is, also before its command line is known.
-	plan.Ways, plan.Identity, plan.Control = nil, identityOf(t, ours), true
+	// With a certificate it is dialled over TLS, even before its command line is known.
+	plan.Transports, plan.Identity, plan.Control = nil, identityOf(t, ours), true
 	mark := s.now()
 	o.SetPlan(plan)
 	s.await(t, "its view", mark, func(e recording.Event) bool {
@@ -74,16 +74,16 @@ func TestOverTLS(t *testing.T) {
 	}
 }
 
-// A chain that somebody makes as long as possible is not recorded whole.
+// Of a chain that is too long only the first certificate is recorded.
 func TestLongChain(t *testing.T) {
-	s := erldist.Shown{Version: "TLS 1.3", Chain: [][]byte{make([]byte, 100), make([]byte, maxChain)}}
-	var told []recording.Event
-	o := New(proc.NewFinder(proc.FS("")), "n1", func(e recording.Event) { told = append(told, e) })
+	s := erldist.TLSPeer{Version: "TLS 1.3", Chain: [][]byte{make([]byte, 100), make([]byte, maxChain)}}
+	var recorded []recording.Event
+	o := New(proc.NewFinder(proc.FS("")), "n1", func(e recording.Event) { recorded = append(recorded, e) })
 	v := &viewer{w: &watch{o: o, ctx: t.Context(), pod: agent.Pod{UID: uidA}}}
 	for range 2 {
-		v.shown("127.0.0.1:1", s)
+		v.recordCertificate("127.0.0.1:1", s)
 	}
-	if len(told) != 1 || len(told[0].Certificate.Chain) != 1 || len(told[0].Certificate.Chain[0]) != 100 {
-		t.Errorf("%d events: %+v", len(told), told)
+	if len(recorded) != 1 || len(recorded[0].Certificate.Chain) != 1 || len(recorded[0].Certificate.Chain[0]) != 100 {
+		t.Errorf("%d events: %+v", len(recorded), recorded)
 	}
 }

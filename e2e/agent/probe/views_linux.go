@@ -13,47 +13,48 @@ import (
 	"meshproof.dev/meshproof/e2e/recording"
 )
 
-// patience is the pause after a refused cookie: each attempt writes an error report into the node's log.
-const patience = 5 * time.Second
+// cookieRetry is the pause after a rejected cookie: each attempt writes an error report into the node's log.
+const cookieRetry = 5 * time.Second
 
-// viewer asks one pod's own node for its view.
+// viewer reads the view of the node in one pod.
 type viewer struct {
-	w     *watch
-	conn  *erldist.Conn
-	otp   string
-	tried map[incarnation]recording.Outcome // how the plan's cookie fared the last time
-	not   time.Time                         // no attempt before
-	vm    int                               // which start of the VM that is about
-	asked time.Time                         // when the node last told of its distribution, zero for a new connection
-	told  recording.Certificate             // the last that the node was seen to show
+	w               *watch
+	conn            *erldist.Conn
+	otp             string
+	tried           map[nodeID]recording.Outcome // the last outcome of the plan's cookie
+	notBefore       time.Time                    // no attempt before this time
+	vmStarts        int                          // the VM start that notBefore is about
+	kernelRead      time.Time                    // when recordKernel last ran, zero for a new connection
+	lastCertificate recording.Certificate        // the last recorded
 }
 
-// incarnation is one start of a node. A VM may be two nodes, one after the other, within the second that creations count.
-type incarnation struct {
+// nodeID identifies one start of a node. A VM may be two nodes, one after the other, within one second, and then both
+// have the same creation.
+type nodeID struct {
 	name     string
 	creation uint32
 }
 
-// views keeps one connection from inside the pod to its own node, and asks it for its view at each interval.
+// views keeps one connection from inside the pod to its own node, and reads the node's view at each interval.
 func (w *watch) views() {
-	v := &viewer{w: w, tried: map[incarnation]recording.Outcome{}}
-	defer v.hangUp()
-	w.every(w.ctx, func(e agent.Every) time.Duration { return e.View }, v.look)
+	v := &viewer{w: w, tried: map[nodeID]recording.Outcome{}}
+	defer v.disconnect()
+	w.every(w.ctx, func(e agent.Every) time.Duration { return e.View }, v.poll)
 }
 
-func (v *viewer) hangUp() {
+func (v *viewer) disconnect() {
 	if v.conn != nil {
 		_ = v.conn.Close()
 		v.conn = nil
 	}
 }
 
-func (v *viewer) look(ctx context.Context) {
-	if n := v.w.started(); n != v.vm {
-		v.vm, v.not = n, time.Time{} // what another VM refused, this one may take
+func (v *viewer) poll(ctx context.Context) {
+	if n := v.w.vmStarts(); n != v.vmStarts {
+		v.vmStarts, v.notBefore = n, time.Time{} // a new VM may accept what the old one rejected
 	}
-	if plan, _ := v.w.current(); len(plan.Cookie) == 0 || time.Now().Before(v.not) {
-		return // without a cookie nobody can be asked
+	if plan, _ := v.w.current(); len(plan.Cookie) == 0 || time.Now().Before(v.notBefore) {
+		return // without a cookie there is no connection
 	}
 	if v.conn == nil {
 		conn, peer, err := v.connect(ctx)
@@ -65,22 +66,22 @@ func (v *viewer) look(ctx context.Context) {
 		}
 		if err != nil {
 			if erldist.OutcomeOf(err) == erldist.Denied {
-				v.not = time.Now().Add(patience)
+				v.notBefore = time.Now().Add(cookieRetry)
 			}
-			v.w.emit(recording.Event{Nodes: &recording.Nodes{Pod: v.w.pod.UID, Outcome: recording.Outcome(erldist.OutcomeOf(err)), Node: peer.Name, Detail: detail(err)}})
+			v.w.emit(recording.Event{Nodes: &recording.Nodes{Pod: v.w.pod.UID, Outcome: recording.Outcome(erldist.OutcomeOf(err)), Node: peer.Name, Detail: errorText(err)}})
 			return
 		}
-		v.conn, v.otp, v.asked = conn, "", time.Time{}
+		v.conn, v.otp, v.kernelRead = conn, "", time.Time{}
 	}
-	// The view comes first: it must not be late.
-	if !v.ask(ctx) || time.Since(v.asked) >= kernelEvery && !v.kernel(ctx) {
-		v.hangUp()
+	// The view first: it must be on time.
+	if !v.recordView(ctx) || time.Since(v.kernelRead) >= kernelEvery && !v.recordKernel(ctx) {
+		v.disconnect()
 	}
 }
 
-// listener finds the address of the pod's own node: that of the plan's port, where epmd confirms it or has no answer.
-// Of several nodes the one that has been registered longest is the application; epmd tells the youngest first
-// (measured, OTP 25), and that is a remote shell or a release's command.
+// listener finds the address of the pod's own node. It has the plan's port if epmd lists that port or does not answer.
+// Otherwise the node that was registered first is the application: epmd lists the newest first (measured, OTP 25), and
+// that is a remote shell or a command of the release.
 func (v *viewer) listener(ctx context.Context, plan agent.Plan) (string, error) {
 	addr := net.JoinHostPort(v.w.pod.IP, strconv.Itoa(plan.EPMDPort))
 	names, err := erldist.Names(ctx, v.w.dial, addr)
@@ -94,11 +95,11 @@ func (v *viewer) listener(ctx context.Context, plan agent.Plan) (string, error) 
 	case err != nil:
 		return "", err
 	}
-	return "", &erldist.Error{Outcome: erldist.NotRegistered, Step: erldist.StageEPMD, Addr: addr, Detail: "epmd answers and knows no node"}
+	return "", &erldist.Error{Outcome: erldist.NotRegistered, Step: erldist.StageEPMD, Addr: addr, Detail: "epmd answers and lists no node"}
 }
 
-// connect does the whole handshake with the pod's own node, and tells how the cookies fared: once for each start of the
-// node, and again whenever the same node answers otherwise than before.
+// connect does the whole handshake with the pod's own node. It records the outcome of the cookie for each start of the
+// node, and again when the outcome changes.
 func (v *viewer) connect(ctx context.Context) (*erldist.Conn, erldist.Peer, error) {
 	plan, _ := v.w.current()
 	short, cancel := context.WithTimeout(ctx, agent.DialTimeout)
@@ -107,15 +108,15 @@ func (v *viewer) connect(ctx context.Context) (*erldist.Conn, erldist.Peer, erro
 	if err != nil {
 		return nil, erldist.Peer{}, err
 	}
-	dial := v.w.distributed(v.w.pod.UID, func(s erldist.Shown) { v.shown(addr, s) })
+	dial := v.w.distDialer(v.w.pod.UID, func(s erldist.TLSPeer) { v.recordCertificate(addr, s) })
 	c, err := erldist.Connect(short, dial, addr, erldist.NewCookie(plan.Cookie))
 	p, o := c.Peer, recording.Outcome(erldist.OutcomeOf(err))
-	one := incarnation{p.Name, p.Creation}
+	one := nodeID{p.Name, p.Creation}
 	if last, before := v.tried[one]; p.Creation != 0 && ctx.Err() == nil && last != o {
 		v.tried[one] = o
-		v.w.emit(recording.Event{Cookie: &recording.Cookie{Pod: v.w.pod.UID, Addr: addr, Cookie: "A", Outcome: o, Node: p.Name, Detail: detail(err)}})
+		v.w.emit(recording.Event{Cookie: &recording.Cookie{Pod: v.w.pod.UID, Addr: addr, Cookie: "A", Outcome: o, Node: p.Name, Detail: errorText(err)}})
 		if plan.Control && !before {
-			v.control(ctx, addr)
+			v.tryWrongCookie(ctx, addr)
 		}
 	}
 	if err != nil {
@@ -124,30 +125,30 @@ func (v *viewer) connect(ctx context.Context) (*erldist.Conn, erldist.Peer, erro
 	return c, p, nil
 }
 
-// control tries a cookie that nobody can have: a node that takes it would take any. An attempt that shows nothing is made
-// again, a few times: each that the node sees writes an error report into its log.
-func (v *viewer) control(ctx context.Context, addr string) {
+// tryWrongCookie tries a random cookie: a node that accepts it accepts any cookie. It retries an inconclusive attempt only
+// a few times, because each attempt writes an error report into the node's log.
+func (v *viewer) tryWrongCookie(ctx context.Context, addr string) {
 	for range 3 {
 		short, cancel := context.WithTimeout(ctx, agent.DialTimeout)
-		c, err := erldist.Connect(short, v.w.distributed(v.w.pod.UID, nil), addr, erldist.NewCookie([]byte(rand.Text())))
+		c, err := erldist.Connect(short, v.w.distDialer(v.w.pod.UID, nil), addr, erldist.NewCookie([]byte(rand.Text())))
 		cancel()
 		_ = c.Close()
 		o := erldist.OutcomeOf(err)
-		v.w.emit(recording.Event{Cookie: &recording.Cookie{Pod: v.w.pod.UID, Addr: addr, Cookie: "wrong", Outcome: recording.Outcome(o), Node: c.Peer.Name, Detail: detail(err)}})
+		v.w.emit(recording.Event{Cookie: &recording.Cookie{Pod: v.w.pod.UID, Addr: addr, Cookie: "wrong", Outcome: recording.Outcome(o), Node: c.Peer.Name, Detail: errorText(err)}})
 		if o == erldist.Denied || o == erldist.OK || ctx.Err() != nil {
 			return
 		}
 	}
 }
 
-// ask records the node's view; false means that the connection is of no more use.
-func (v *viewer) ask(ctx context.Context) bool {
+// recordView records the node's view. It returns false if the connection has failed.
+func (v *viewer) recordView(ctx context.Context) bool {
 	short, cancel := context.WithTimeout(ctx, agent.DialTimeout)
 	defer cancel()
 	began := time.Now()
 	visible, err := v.conn.Nodes(short)
 	p := v.conn.Peer
-	e := recording.Nodes{Pod: v.w.pod.UID, Outcome: recording.Outcome(erldist.OutcomeOf(err)), Node: p.Name, Creation: p.Creation, Visible: visible, Detail: detail(err), Took: time.Since(began)}
+	e := recording.Nodes{Pod: v.w.pod.UID, Outcome: recording.Outcome(erldist.OutcomeOf(err)), Node: p.Name, Creation: p.Creation, Visible: visible, Detail: errorText(err), Took: time.Since(began)}
 	if err == nil && v.otp == "" {
 		if r, failed := v.conn.OTPRelease(short); failed == nil {
 			v.otp = r

@@ -8,7 +8,8 @@ import (
 	"meshproof.dev/meshproof/e2e/recording"
 )
 
-// RabbitMQ's VM is a node of another name first, to see whether the name is free, and both have the creation of that second.
+// RabbitMQ's VM first starts a node with another name, to check whether its name is free. Both nodes may have the same
+// creation, which counts seconds.
 func TestCookiesAreTriedOnEachNodeOfAVM(t *testing.T) {
 	h, pid := netnstest.New(t)
 	var epmd, first, second *erldisttest.Server
@@ -37,10 +38,10 @@ func TestCookiesAreTriedOnEachNodeOfAVM(t *testing.T) {
 	plan := planOf(port(t, epmd.Addr), port(t, first.Addr))
 	plan.Control = true
 	o.SetPlan(plan)
-	s.await(t, "the wrong cookie's refusal by the first", 0, refused("prelaunch@localhost"))
+	s.await(t, "the first node's rejection of the wrong cookie", 0, refused("prelaunch@localhost"))
 	plan = planOf(port(t, epmd.Addr), port(t, second.Addr))
 	plan.Control = true
 	o.SetPlan(plan)
 	first.Close()
-	s.await(t, "the wrong cookie's refusal by the second", 0, refused("rabbit@a.example"))
+	s.await(t, "the second node's rejection of the wrong cookie", 0, refused("rabbit@a.example"))
 }

@@ -17,8 +17,8 @@ import (
 	"meshproof.dev/meshproof/e2e/recording"
 )
 
-// watch is all that goes on about one pod: each kind of observation on a goroutine of its own, so that a dial that hangs
-// delays no other.
+// watch is the observation of one pod. Each kind of observation has its own goroutine, so that a hanging dial delays no
+// other.
 type watch struct {
 	o      *Observer
 	pod    agent.Pod
@@ -31,14 +31,14 @@ type watch struct {
 	plan   agent.Plan
 	pace   agent.Every // the plan's, resolved
 	vm     int         // process id of the BEAM, 0 when there is none
-	starts int         // of a BEAM, seen so far
+	starts int         // number of BEAM starts seen
 	root   int         // a process whose /etc is the container's
 	peers  map[agent.Pod]context.CancelFunc
 }
 
-// begin watches a pod from inside the namespace of one of its processes, if that is the pod's: a container that is only
-// just starting is in its parent's for a moment.
-func (o *Observer) begin(ctx context.Context, plan agent.Plan, pod agent.Pod, p proc.Process) (*watch, error) {
+// startWatch starts to observe a pod from inside the namespace of one of its processes. It first checks that the namespace
+// is the pod's: a container that is just starting is in its parent's namespace for a moment.
+func (o *Observer) startWatch(ctx context.Context, plan agent.Plan, pod agent.Pod, p proc.Process) (*watch, error) {
 	own, err := netip.ParseAddr(pod.IP)
 	if err != nil {
 		return nil, err
@@ -47,7 +47,7 @@ func (o *Observer) begin(ctx context.Context, plan agent.Plan, pod agent.Pod, p 
 	if err != nil {
 		return nil, err
 	}
-	if err := ns.Holds(own); err != nil {
+	if err := ns.HasAddr(own); err != nil {
 		_ = ns.Close()
 		return nil, err
 	}
@@ -59,20 +59,21 @@ func (o *Observer) begin(ctx context.Context, plan agent.Plan, pod agent.Pod, p 
 		w.every(w.ctx, func(e agent.Every) time.Duration { return e.Sockets }, look)
 	})
 	w.wg.Go(func() { w.every(w.ctx, func(e agent.Every) time.Duration { return e.DNS }, w.dns) })
-	w.wg.Go(func() { w.every(w.ctx, fixed(factsEvery), w.resolver()) })
-	w.wg.Go(w.asked)
+	w.wg.Go(func() { w.every(w.ctx, fixedInterval(factsEvery), w.resolverRecorder()) })
+	w.wg.Go(w.countQuestions)
 	w.wg.Go(w.views)
 	return w, nil
 }
 
-// stop ends every observation and lets the namespace go.
+// stop ends all observations and closes the namespace.
 func (w *watch) stop() {
 	w.cancel()
 	w.wg.Wait()
 	_ = w.ns.Close()
 }
 
-// every calls f at once and then at each interval of the plan's. A call that takes longer swallows the turns it missed.
+// every calls f at once and then at each interval of the plan. If a call takes longer than the interval, the missed calls
+// are skipped.
 func (w *watch) every(ctx context.Context, of func(agent.Every) time.Duration, f func(context.Context)) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -105,8 +106,8 @@ func (w *watch) current() (agent.Plan, int) {
 	return w.plan, w.root
 }
 
-// started is how often a BEAM was seen to start.
-func (w *watch) started() int {
+// vmStarts is the number of BEAM starts seen.
+func (w *watch) vmStarts() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.starts
@@ -118,7 +119,7 @@ func (w *watch) lacksVM() bool {
 	return w.vm == 0
 }
 
-// setPlan begins to dial peers that are new and stops dialling those that left the plan.
+// setPlan starts to probe new peers and stops for peers that are no longer in the plan.
 func (w *watch) setPlan(p agent.Plan, pace agent.Every) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -132,7 +133,7 @@ func (w *watch) setPlan(p agent.Plan, pace agent.Every) {
 		if w.peers[q] == nil {
 			peerCtx, cancel := context.WithCancel(w.ctx)
 			w.peers[q] = cancel
-			w.dialPeer(peerCtx, q, pace)
+			w.probePeer(peerCtx, q, pace)
 		}
 	}
 	for q, cancel := range w.peers {
@@ -143,8 +144,8 @@ func (w *watch) setPlan(p agent.Plan, pace agent.Every) {
 	}
 }
 
-// process takes note of the pod's telling process, and waits for its end when it is a BEAM.
-func (w *watch) process(p proc.Process) {
+// setProcess sets the pod's main process, and waits for its exit if it is a BEAM.
+func (w *watch) setProcess(p proc.Process) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.root = p.PID
@@ -153,14 +154,14 @@ func (w *watch) process(p proc.Process) {
 	}
 	fd, err := unix.PidfdOpen(p.PID, 0)
 	if errors.Is(err, unix.ESRCH) {
-		return // it has ended already; the next scan finds what runs then
+		return // it has exited already; the next scan finds its successor
 	}
 	if err != nil {
-		w.o.trouble(w.pod.UID, "watching for the end of a process: "+err.Error())
+		w.o.reportError(w.pod.UID, "cannot watch for the exit of a process: "+err.Error())
 		return
 	}
 	if now, alive := w.o.fs.Process(p.PID); !alive || now != p {
-		_ = unix.Close(fd) // another process has the number by now
+		_ = unix.Close(fd) // the PID belongs to another process by now
 		return
 	}
 	w.vm = p.PID
@@ -171,17 +172,17 @@ func (w *watch) process(p proc.Process) {
 		defer ended()
 		w.untilExit(fd, p)
 	})
-	w.wg.Go(func() { w.facts(life, p) })
+	w.wg.Go(func() { w.recordVM(life, p) })
 }
 
-// untilExit waits for the end of the process that fd stands for.
+// untilExit records the exit of the process of the pidfd fd.
 func (w *watch) untilExit(fd int, p proc.Process) {
-	err := exited(w.ctx, fd)
+	err := waitExit(w.ctx, fd)
 	if w.ctx.Err() != nil {
 		return
 	}
 	if err != nil {
-		w.emit(recording.Event{ObserverError: &recording.ObserverError{Pod: w.pod.UID, What: "watching for the end of a process: " + err.Error()}})
+		w.emit(recording.Event{ObserverError: &recording.ObserverError{Pod: w.pod.UID, What: "cannot watch for the exit of a process: " + err.Error()}})
 	} else {
 		w.emit(recording.Event{Process: &recording.Process{Pod: w.pod.UID, PID: p.PID, Name: p.Name, Exited: true}})
 	}
@@ -190,9 +191,9 @@ func (w *watch) untilExit(fd int, p proc.Process) {
 	w.mu.Unlock()
 }
 
-// exited waits until the process of the pidfd has ended, or the context has. It closes fd.
-func exited(ctx context.Context, fd int) error {
-	// Go's poller waits for it, so that no thread has to.
+// waitExit waits until the process of the pidfd has exited or the context has ended. It closes fd.
+func waitExit(ctx context.Context, fd int) error {
+	// Go's poller waits for the descriptor, so that no thread is blocked.
 	if err := unix.SetNonblock(fd, true); err != nil {
 		_ = unix.Close(fd)
 		return err
@@ -215,17 +216,17 @@ func exited(ctx context.Context, fd int) error {
 	return errors.Join(err, failed)
 }
 
-// dial connects from inside the pod, with the pod's own address on this side.
+// dial connects from inside the pod, with the pod's own IP as the local address.
 func (w *watch) dial(ctx context.Context, network, addr string) (net.Conn, error) {
-	c, err := place(w.ns).Dial(ctx, network, addr, w.pod.IP)
+	c, err := dialNamespace(w.ns).Dial(ctx, network, addr, w.pod.IP)
 	if err != nil {
 		return nil, err
 	}
-	return w.o.ours.hold(face(c)), nil
+	return w.o.conns.track(wrapConn(c)), nil
 }
 
-// detail is what an error says, for the recording.
-func detail(err error) string {
+// errorText is the text of an error, "" for nil.
+func errorText(err error) string {
 	if err == nil {
 		return ""
 	}

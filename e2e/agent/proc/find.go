@@ -12,44 +12,45 @@ import (
 	"time"
 )
 
-// A process that was in none of the wanted pods for as long as settled is not looked at again before stale: containers
-// get into their cgroup within milliseconds of their start. Without this a scan of 500 processes takes 5 to 15 ms.
+// A process that belongs to no wanted pod is checked again for recheckFor after it was first seen, because a container
+// enters its cgroup some milliseconds after its start. Then it is skipped until recheckAfter. Without this a scan of 500
+// processes takes 5 to 15 ms.
 const (
-	settled = time.Second
-	stale   = 4 * time.Second
+	recheckFor   = time.Second
+	recheckAfter = 4 * time.Second
 )
 
-// One look at all processes serves everybody who asks within recent, so that twenty sessions cost no more than one. Who has
-// not asked for a pod for as long as lapse has no more use for it.
+// The result of a scan is used for maxAge, so that twenty sessions cost no more than one. A pod that was not asked for
+// during wantedFor is no longer searched.
 const (
-	recent = 80 * time.Millisecond
-	lapse  = 10 * time.Second
+	maxAge    = 80 * time.Millisecond
+	wantedFor = 10 * time.Second
 )
 
-// Finder finds the processes of pods, again and again, for several who ask. Safe for concurrent use.
+// Finder finds the processes of pods, repeatedly and for several callers. Safe for concurrent use.
 type Finder struct {
 	fs  FS
 	now func() time.Time
 
-	mu     sync.Mutex
-	wanted map[string]time.Time // by UID: when it was last asked for
-	uids   []string             // the same, as they were last searched for: a process of one of them is looked at each time
-	dull   map[int]time.Time    // all other processes, and since when
-	at     time.Time            // of the last look
-	found  map[string]Process
+	mu       sync.Mutex
+	wanted   map[string]time.Time // by UID: time of the last call with it
+	uids     []string             // the UIDs of the last scan; their processes are checked in each scan
+	unwanted map[int]time.Time    // all other processes, and when they were first seen
+	scanned  time.Time            // time of the last scan
+	found    map[string]Process
 }
 
-// NewFinder makes a Finder in fs.
+// NewFinder returns a Finder in fs.
 func NewFinder(fs FS) *Finder {
 	return &Finder{fs: fs, now: time.Now, wanted: map[string]time.Time{}}
 }
 
-// FS is where the processes are found.
+// FS is the /proc of the Finder.
 func (f *Finder) FS() FS { return f.fs }
 
-// Find gives for each pod UID its most telling process: the BEAM where there is one, else any other than the
-// sandbox's pause; of several the oldest, as a release's own commands start further BEAMs beside the node. Zombies are
-// passed over: they have no namespaces, and a dead epmd often stays as one. What it gives may be a few milliseconds old.
+// Find returns for each pod UID its main process: the BEAM if there is one, else any process other than the sandbox's
+// pause. Of several it is the oldest, because commands of a release start more BEAMs beside the node. Zombies are skipped:
+// they have no namespaces, and an epmd that has exited often stays as one. The result may be some milliseconds old.
 func (f *Finder) Find(uids []string) (map[string]Process, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -58,8 +59,8 @@ func (f *Finder) Find(uids []string) (map[string]Process, error) {
 		f.wanted[uid] = now
 		more = more || !slices.Contains(f.uids, uid)
 	}
-	if more || f.at.IsZero() || now.Sub(f.at) > recent {
-		if err := f.look(now, more); err != nil {
+	if more || f.scanned.IsZero() || now.Sub(f.scanned) > maxAge {
+		if err := f.scan(now, more); err != nil {
 			return nil, err
 		}
 	}
@@ -72,30 +73,30 @@ func (f *Finder) Find(uids []string) (map[string]Process, error) {
 	return found, nil
 }
 
-// look looks at all processes. more says that a pod is wanted that was not before: any process may be its.
-func (f *Finder) look(now time.Time, more bool) error {
+// scan checks all processes. more means that there is a new pod: any process may belong to it.
+func (f *Finder) scan(now time.Time, more bool) error {
 	names, err := f.names()
 	if err != nil {
 		return err
 	}
-	maps.DeleteFunc(f.wanted, func(_ string, asked time.Time) bool { return now.Sub(asked) > lapse })
+	maps.DeleteFunc(f.wanted, func(_ string, asked time.Time) bool { return now.Sub(asked) > wantedFor })
 	if f.uids = slices.Collect(maps.Keys(f.wanted)); more {
-		f.dull = nil
+		f.unwanted = nil
 	}
-	s := scan{fs: f.fs, needles: needles(f.uids), uids: f.uids, mounts: map[string]string{}}
-	// Processes of the node itself are seen by their mount namespace. A tree without one (no init) has none of them.
+	s := scan{fs: f.fs, forms: uidForms(f.uids), uids: f.uids, mounts: map[string]string{}}
+	// Processes of the node itself are recognized by their mount namespace. A tree without process 1 has none of them.
 	s.host, _ = os.Readlink(f.fs.path(1, "ns/mnt"))
 	dull := make(map[int]time.Time, len(names))
-	f.at, f.found = now, map[string]Process{}
+	f.scanned, f.found = now, map[string]Process{}
 	for _, name := range names {
 		pid, err := strconv.Atoi(name)
 		if err != nil {
 			continue
 		}
-		since, known := f.dull[pid]
-		if age := now.Sub(since); !known || age > stale {
+		since, known := f.unwanted[pid]
+		if age := now.Sub(since); !known || age > recheckAfter {
 			since = now
-		} else if age > settled {
+		} else if age > recheckFor {
 			dull[pid] = since
 			continue
 		}
@@ -108,11 +109,11 @@ func (f *Finder) look(now time.Time, more bool) error {
 		if !alive {
 			continue
 		}
-		if old, ok := f.found[uid]; !ok || rank(p) > rank(old) || rank(p) == rank(old) && p.start < old.start {
+		if old, ok := f.found[uid]; !ok || priority(p) > priority(old) || priority(p) == priority(old) && p.start < old.start {
 			f.found[uid] = p
 		}
 	}
-	f.dull = dull
+	f.unwanted = dull
 	return nil
 }
 
@@ -125,18 +126,18 @@ func (f *Finder) names() ([]string, error) {
 	return dir.Readdirnames(-1)
 }
 
-// scan is one look at all processes.
+// scan is the state of one scan.
 type scan struct {
-	fs      FS
-	uids    []string
-	needles [][2][]byte
-	host    string            // the node's own mount namespace
-	mounts  map[string]string // pod by mount namespace
-	buf     [16 << 10]byte
+	fs     FS
+	uids   []string
+	forms  [][2][]byte
+	host   string            // the node's own mount namespace
+	mounts map[string]string // pod by mount namespace
+	buf    [16 << 10]byte
 }
 
-// needles are the two spellings of each UID in a cgroup's path: with - (cgroupfs) and with _ (systemd).
-func needles(uids []string) [][2][]byte {
+// uidForms are the two forms of each UID in a cgroup path: with - (cgroupfs) and with _ (systemd).
+func uidForms(uids []string) [][2][]byte {
 	all := make([][2][]byte, len(uids))
 	for i, uid := range uids {
 		all[i] = [2][]byte{[]byte(uid), []byte(strings.ReplaceAll(uid, "-", "_"))}
@@ -144,30 +145,29 @@ func needles(uids []string) [][2][]byte {
 	return all
 }
 
-// podOf reads the pod's UID out of the process's cgroup path or, where that names no pod at all, out of the path of its
-// mounts.
+// podOf takes the pod's UID from the process's cgroup path or, if that has no pod, from its mounts.
 func (s *scan) podOf(pid int) string {
 	cgroup := s.cgroup(pid)
 	if len(cgroup) == 0 {
 		return ""
 	}
-	for i, n := range s.needles {
+	for i, n := range s.forms {
 		if bytes.Contains(cgroup, n[0]) || bytes.Contains(cgroup, n[1]) {
 			return s.uids[i]
 		}
 	}
 	if bytes.Contains(cgroup, []byte("kubepods")) {
-		return "" // some other pod's
+		return "" // another pod
 	}
 	ns, err := os.Readlink(s.fs.path(pid, "ns/mnt"))
 	if err == nil && ns == s.host {
 		return ""
 	}
-	// In a cgroup namespace of its own the path is cut off; the kubelet's volumes still name the pod. A table of mounts
-	// is long, and the processes of a container share one.
+	// In a separate cgroup namespace the path is shortened; the kubelet's volumes still have the pod's UID. A mount table is
+	// long, and the processes of a container share it, so the result is kept.
 	uid, known := s.mounts[ns]
 	if !known {
-		uid = s.mounted(pid)
+		uid = s.podOfMounts(pid)
 		if err == nil {
 			s.mounts[ns] = uid
 		}
@@ -175,8 +175,8 @@ func (s *scan) podOf(pid int) string {
 	return uid
 }
 
-// cgroup reads a process's cgroup path with three system calls: a node has hundreds of processes, and they are looked at
-// ten times a second. The kernel gives the whole text at once; it is good until the next call.
+// cgroup reads a process's cgroup path with three system calls only: a node has hundreds of processes, and they are checked
+// ten times a second. The kernel returns the whole text in one read. The result is valid until the next call.
 func (s *scan) cgroup(pid int) []byte {
 	fd, err := syscall.Open(s.fs.path(pid, "cgroup"), syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
 	if err != nil {
@@ -190,7 +190,7 @@ func (s *scan) cgroup(pid int) []byte {
 	return s.buf[:n]
 }
 
-func (s *scan) mounted(pid int) string {
+func (s *scan) podOfMounts(pid int) string {
 	table, err := os.ReadFile(s.fs.path(pid, "mountinfo"))
 	if err != nil || !bytes.Contains(table, []byte("/pods/")) {
 		return ""

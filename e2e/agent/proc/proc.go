@@ -1,4 +1,4 @@
-// Package proc finds the processes of a pod in /proc, without the container runtime's help.
+// Package proc finds the processes of a pod in /proc, without the container runtime.
 //
 // In: a /proc tree and pods' UIDs. Out: process ids in the agent's PID namespace, which is the node's.
 package proc
@@ -16,17 +16,17 @@ type FS string
 // Process is one process of a pod.
 type Process struct {
 	PID   int
-	Name  string // of the executable, as the kernel cuts it: "beam.smp"
+	Name  string // of the executable, shortened by the kernel: "beam.smp"
 	start uint64 // clock ticks from the machine's boot to its start
 }
 
-// VM says whether the process is a BEAM.
+// VM reports whether the process is a BEAM.
 func (p Process) VM() bool { return strings.HasPrefix(p.Name, "beam") }
 
-// Sandbox says whether it is the process that only keeps the pod's namespaces.
+// Sandbox reports whether it is the process that only keeps the pod's namespaces open.
 func (p Process) Sandbox() bool { return p.Name == "pause" }
 
-func rank(p Process) int {
+func priority(p Process) int {
 	switch {
 	case p.VM():
 		return 2
@@ -41,13 +41,13 @@ func (fs FS) path(pid int, file string) string {
 	return string(fs) + "/" + strconv.Itoa(pid) + "/" + file
 }
 
-// Process looks at one process; false for a zombie or one that has gone.
+// Process reads one process; false if it is a zombie or has exited.
 func (fs FS) Process(pid int) (Process, bool) {
 	stat, err := os.ReadFile(fs.path(pid, "stat"))
 	if err != nil {
 		return Process{}, false
 	}
-	// "42 (beam.smp) S 1 ..."; the name may hold spaces and brackets itself. See proc_pid_stat(5).
+	// "42 (beam.smp) S 1 ..."; the name may contain spaces and brackets. See proc_pid_stat(5).
 	open, shut := bytes.IndexByte(stat, '('), bytes.LastIndexByte(stat, ')')
 	if open < 0 || shut < open {
 		return Process{}, false

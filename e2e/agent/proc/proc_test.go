@@ -54,7 +54,7 @@ func write(t testing.TB, entries ...entry) FS {
 			}
 		}
 	}
-	// /proc holds more than processes.
+	// /proc contains more than processes.
 	if err := os.WriteFile(filepath.Join(root, "uptime"), []byte("1 1\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +81,7 @@ func TestFind(t *testing.T) {
 			map[string]Process{a: {7, "beam.smp", 0}}},
 		{"cgroup v1", []entry{{pid: 7, name: "beam.smp", cgroup: "12:cpuset:/kubepods/besteffort/pod" + a + "/0f\n11:memory:/kubepods/besteffort/pod" + a + "/0f\n1:name=systemd:/kubepods/besteffort/pod" + a + "/0f\n"}},
 			map[string]Process{a: {7, "beam.smp", 0}}},
-		{"only the mounts tell", []entry{{pid: 7, name: "beam.smp", cgroup: "0::/\n", mounts: hosts}},
+		{"only the mounts have the pod's UID", []entry{{pid: 7, name: "beam.smp", cgroup: "0::/\n", mounts: hosts}},
 			map[string]Process{a: {7, "beam.smp", 0}}},
 		{"two processes that share their mounts", []entry{{pid: 7, name: "sh", cgroup: "0::/\n", mounts: hosts, mnt: "mnt:[2]"}, {pid: 8, name: "beam.smp", cgroup: "0::/\n", mounts: hosts, mnt: "mnt:[2]"}},
 			map[string]Process{a: {8, "beam.smp", 0}}},
@@ -108,12 +108,12 @@ func TestFind(t *testing.T) {
 		})
 	}
 	if _, err := NewFinder(FS(filepath.Join(t.TempDir(), "none"))).Find([]string{a}); err == nil {
-		t.Error("no /proc is no error")
+		t.Error("no error without /proc")
 	}
 }
 
-// What is remembered of other processes must never hide one for long.
-func TestFinderLooksAgain(t *testing.T) {
+// A process that is skipped as unwanted must be found soon after it becomes wanted.
+func TestFinderChecksProcessesAgain(t *testing.T) {
 	fs := write(t, entry{pid: 7, name: "runc", cgroup: "0::/\n"}, entry{pid: 8, name: "beam.smp", cgroup: systemd(b)})
 	f := NewFinder(fs)
 	now := time.Unix(1000, 0)
@@ -132,27 +132,27 @@ func TestFinderLooksAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	look("before it is in the pod's cgroup", 0, a)
+	look("before it enters the pod's cgroup", 0, a)
 	join(7, a)
-	look("now it is", 7, a)
+	look("after it has entered", 7, a)
 	join(7, "99999999-2222-3333-4444-555555555555")
 	for range 20 {
 		look("of another pod", 0, a)
 		now = now.Add(100 * time.Millisecond)
 	}
-	look("a pod that is wanted from now on, of a process known for long", 8, a, b)
+	look("a new pod, with a process known for long", 8, a, b)
 	for range 20 {
 		look("still wanted", 0, a)
 		now = now.Add(100 * time.Millisecond)
 	}
 	for range 20 {
-		look("of a pod that is wanted now and then", 8, b)
+		look("of a pod that is wanted in some calls", 8, b)
 		now = now.Add(100 * time.Millisecond)
 	}
-	join(7, a) // its number was given to another process
-	look("a number that was given anew, within the time", 0, a)
-	now = now.Add(stale)
-	look("and after it", 7, a)
+	join(7, a) // its PID belongs to another process now
+	look("a reused PID, before recheckAfter", 0, a)
+	now = now.Add(recheckAfter)
+	look("a reused PID, after recheckAfter", 7, a)
 }
 
 func TestProcessOfBrokenStat(t *testing.T) {
@@ -170,7 +170,7 @@ func TestProcessOfBrokenStat(t *testing.T) {
 func TestResolvers(t *testing.T) {
 	fs := write(t, entry{pid: 7, name: "beam.smp"})
 	if _, err := fs.Lookup(7); err == nil {
-		t.Error("a pod without resolv.conf is no error")
+		t.Error("no error for a pod without resolv.conf")
 	}
 	etc := fs.path(7, "root/etc")
 	if err := os.MkdirAll(etc, 0o755); err != nil {
@@ -192,7 +192,7 @@ func TestResolvers(t *testing.T) {
 	}
 }
 
-// The machine's own /proc, where this test's process must be found to be in no pod, and to be alive.
+// The machine's real /proc: this test's process must be alive and in no pod.
 func TestRealProc(t *testing.T) {
 	fs := FS("/proc")
 	p, alive := fs.Process(os.Getpid())
@@ -204,8 +204,8 @@ func TestRealProc(t *testing.T) {
 	}
 }
 
-// Twenty sessions on a node have one look at its processes between them.
-func TestFinderLooksOnceForAll(t *testing.T) {
+// Several sessions on a node share one scan of its processes.
+func TestFinderSharesItsScans(t *testing.T) {
 	fs := write(t, entry{pid: 7, name: "beam.smp", cgroup: systemd(a)}, entry{pid: 8, name: "beam.smp", cgroup: systemd(b)})
 	f := NewFinder(fs)
 	now := time.Unix(1000, 0)
@@ -217,22 +217,22 @@ func TestFinderLooksOnceForAll(t *testing.T) {
 		}
 	}
 	find(a, 7)
-	find(b, 8) // a pod that is new is looked for at once
+	find(b, 8) // a new pod is searched at once
 	if err := os.RemoveAll(fs.path(7, "")); err != nil {
 		t.Fatal(err)
 	}
-	find(a, 7) // as it was a moment ago
+	find(a, 7) // the result of the last scan
 	now = now.Add(100 * time.Millisecond)
 	find(b, 8)
 	find(a, 0)
 	now = now.Add(time.Minute)
 	find(b, 8)
 	if len(f.uids) != 1 {
-		t.Errorf("it still looks for %v", f.uids)
+		t.Errorf("the Finder still searches for %v", f.uids)
 	}
 }
 
-// A node with 500 processes of which one pod's are looked for: 50 of the node's own, the others in other pods.
+// A node with 500 processes, of which one pod's are searched: 50 of the node itself, the others in other pods.
 func BenchmarkFind500(b *testing.B) {
 	entries := []entry{{pid: 1, name: "systemd", cgroup: "0::/init.scope\n", mnt: "mnt:[1]"}}
 	for i := 2; i <= 500; i++ {
@@ -244,14 +244,14 @@ func BenchmarkFind500(b *testing.B) {
 	}
 	f := NewFinder(write(b, entries...))
 	for b.Loop() {
-		f.at = time.Time{} // as if the last look were long ago
+		f.scanned = time.Time{} // as if the last scan were long ago
 		if _, err := f.Find([]string{a}); err != nil {
 			b.Fatal(err)
 		}
 	}
 }
 
-// The machine's own /proc, as it is.
+// The machine's real /proc.
 func BenchmarkFindReal(b *testing.B) {
 	n, err := filepath.Glob("/proc/[0-9]*")
 	if err != nil {
@@ -259,7 +259,7 @@ func BenchmarkFindReal(b *testing.B) {
 	}
 	f := NewFinder("/proc")
 	for b.Loop() {
-		f.at = time.Time{} // as if the last look were long ago
+		f.scanned = time.Time{} // as if the last scan were long ago
 		if _, err := f.Find([]string{a}); err != nil {
 			b.Fatal(err)
 		}

@@ -9,7 +9,7 @@ import (
 	"meshproof.dev/meshproof/e2e/recording"
 )
 
-// What is kept of a pod's resolv.conf and /etc/hosts. A resolver asks three servers at most (resolv.conf(5), MAXNS); the
+// The limits for a pod's resolv.conf and /etc/hosts. A resolver uses three servers at most (resolv.conf(5), MAXNS); the
 // kubelet writes up to 32 domains.
 const (
 	maxServers = 3
@@ -17,39 +17,39 @@ const (
 	maxHosts   = 500
 )
 
-// Lookup reads what the process's own resolv.conf has to look a name up with: the servers, one at least, as literal addresses
-// in the order in which they are to be asked, and the domains that are searched.
+// Lookup reads the process's own resolv.conf: at least one server, as literal addresses in the order in which they are
+// used, and the search domains.
 func (fs FS) Lookup(pid int) (recording.Resolver, error) {
 	var r recording.Resolver
-	data, _, err := fs.inRoot(pid, "etc/resolv.conf")
+	data, _, err := fs.readInRoot(pid, "etc/resolv.conf")
 	if err != nil {
-		return r, fmt.Errorf("the pod's resolv.conf: %w", err)
+		return r, fmt.Errorf("cannot read the pod's resolv.conf: %w", err)
 	}
 	if parseResolvConf(&r, string(data)); len(r.Servers) == 0 {
-		return r, errors.New("the pod's resolv.conf names no server")
+		return r, errors.New("the pod's resolv.conf has no nameserver line with an address")
 	}
 	return r, nil
 }
 
-// Resolver reads how the process resolves names. What cannot be read is in Detail.
+// Resolver reads the process's resolver configuration. Detail lists what cannot be read.
 func (fs FS) Resolver(pid int, secrets Secrets) recording.Resolver {
 	var r recording.Resolver
-	var d details
-	if data, cut, err := fs.inRoot(pid, "etc/resolv.conf"); d.read("resolv.conf", cut, err) {
-		parseResolvConf(&r, secrets.known(whole(data, cut)))
+	var d problems
+	if data, cut, err := fs.readInRoot(pid, "etc/resolv.conf"); d.check("resolv.conf", cut, err) {
+		parseResolvConf(&r, secrets.redact(wholeLines(data, cut)))
 	}
-	if data, cut, err := fs.inRoot(pid, "etc/hosts"); d.read("/etc/hosts", cut, err) {
-		r.Hosts = parseHosts(secrets.known(whole(data, cut)))
+	if data, cut, err := fs.readInRoot(pid, "etc/hosts"); d.check("/etc/hosts", cut, err) {
+		r.Hosts = parseHosts(secrets.redact(wholeLines(data, cut)))
 		if len(r.Hosts) == maxHosts {
-			d.add("of /etc/hosts only the first %d lines are kept", maxHosts)
+			d.add("/etc/hosts: only the first %d lines are recorded", maxHosts)
 		}
 	}
 	r.Detail = d.String()
 	return r
 }
 
-// parseResolvConf reads a resolv.conf as resolv.conf(5) says: of several search lines the last counts, options add up,
-// and a comment has # or ; in the first column.
+// parseResolvConf parses a resolv.conf as described in resolv.conf(5): the last search line is used, options of several
+// lines are combined, and a comment has # or ; in the first column.
 func parseResolvConf(r *recording.Resolver, text string) {
 	for line := range strings.Lines(text) {
 		f := strings.Fields(line)
@@ -71,7 +71,7 @@ func parseResolvConf(r *recording.Resolver, text string) {
 	}
 }
 
-// parseHosts gives the lines of an /etc/hosts without comments, their white space made one space.
+// parseHosts returns the lines of an /etc/hosts without comments, with single spaces.
 func parseHosts(text string) []string {
 	var hosts []string
 	for line := range strings.Lines(text) {
@@ -83,8 +83,8 @@ func parseHosts(text string) []string {
 	return hosts
 }
 
-// whole gives the whole lines of what may have been cut off.
-func whole(data []byte, cut bool) string {
+// wholeLines is the data without the last line if that one is cut off.
+func wholeLines(data []byte, cut bool) string {
 	s := string(data)
 	if cut {
 		s = s[:strings.LastIndexByte(s, '\n')+1]

@@ -25,10 +25,10 @@ func TestHostileResolvConf(t *testing.T) {
 		"link out":   {func(p string) error { return os.Symlink(outside, p) }, nil, "no such file"},
 		"link up":    {func(p string) error { return os.Symlink("../../../../../../../.."+outside, p) }, nil, "no such file"},
 		"link in":    {linkIn, []string{"10.0.0.7"}, ""},
-		"pipe":       {func(p string) error { return syscall.Mkfifo(p, 0o600) }, nil, "no regular file"},
+		"pipe":       {func(p string) error { return syscall.Mkfifo(p, 0o600) }, nil, "not a regular file"},
 		"device":     {func(p string) error { return syscall.Mknod(p, syscall.S_IFCHR|0o600, 1<<8|5) }, nil, ""}, // /dev/zero
-		"directory":  {func(p string) error { return os.Mkdir(p, 0o700) }, nil, "no regular file"},
-		"no newline": {text(strings.Repeat("x", 10<<20)), nil, "names no server"},
+		"directory":  {func(p string) error { return os.Mkdir(p, 0o700) }, nil, "not a regular file"},
+		"no newline": {text(strings.Repeat("x", 10<<20)), nil, "has no nameserver"},
 		"missing":    {func(string) error { return nil }, nil, "no such file"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -55,7 +55,7 @@ func TestHostileResolvConf(t *testing.T) {
 					t.Errorf("%v, %v; want %v, an error that says %q", r.servers, r.err, c.want, c.says)
 				}
 			case <-time.After(5 * time.Second):
-				t.Fatal("it hangs")
+				t.Fatal("Lookup hangs")
 			}
 		})
 	}
@@ -65,7 +65,7 @@ func text(s string) func(string) error {
 	return func(p string) error { return os.WriteFile(p, []byte(s), 0o600) }
 }
 
-// linkIn is an absolute link, as systemd-resolved makes one: it is meant in the container's own root.
+// linkIn is an absolute link, as systemd-resolved makes one. It is resolved inside the container's root.
 func linkIn(p string) error {
 	run := filepath.Join(filepath.Dir(p), "../run")
 	if err := os.Mkdir(run, 0o700); err != nil {

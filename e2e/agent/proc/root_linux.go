@@ -9,14 +9,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxFile is what is read of a file of a pod.
+// maxFile limits how much of a pod's file is read.
 const maxFile = 64 << 10
 
 const openFlags = unix.O_RDONLY | unix.O_NONBLOCK | unix.O_NOCTTY | unix.O_CLOEXEC
 
-// inRoot reads the beginning of a regular file in the process's root directory, and nothing outside of it. The file is
-// the container's to write: it may be a link out of it, a pipe that nobody writes to, or endless.
-func (fs FS) inRoot(pid int, name string) (data []byte, cut bool, err error) {
+// readInRoot reads the beginning of a regular file in the process's root directory, and nothing outside it. The container
+// can write the file: it may be a link to the outside, a pipe without a writer, or endless.
+func (fs FS) readInRoot(pid int, name string) (data []byte, cut bool, err error) {
 	root, err := unix.Open(fs.path(pid, "root"), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, false, err
@@ -35,18 +35,18 @@ func (fs FS) inRoot(pid int, name string) (data []byte, cut bool, err error) {
 	if info, err := f.Stat(); err != nil {
 		return nil, false, err
 	} else if !info.Mode().IsRegular() {
-		return nil, false, errors.New("it is no regular file")
+		return nil, false, errors.New("not a regular file")
 	}
-	return begins(f, maxFile)
+	return readLimited(f, maxFile)
 }
 
-// openWithoutLinks opens a file below root step by step: where no link is followed there is no way out.
+// openWithoutLinks opens a file below root, one path element after the other. It follows no links, so it cannot leave root.
 func openWithoutLinks(root int, name string) (int, error) {
 	at := root
 	for {
 		step, rest, more := strings.Cut(name, "/")
 		if step == ".." {
-			return -1, errors.New("its path leads upwards")
+			return -1, errors.New("the path contains ..")
 		}
 		flags := openFlags | unix.O_NOFOLLOW
 		if more {
@@ -63,8 +63,8 @@ func openWithoutLinks(root int, name string) (int, error) {
 	}
 }
 
-// begins reads at most the first limit bytes; cut means that there are more.
-func begins(r io.Reader, limit int) (data []byte, cut bool, err error) {
+// readLimited reads at most limit bytes; cut means that there are more.
+func readLimited(r io.Reader, limit int) (data []byte, cut bool, err error) {
 	data, err = io.ReadAll(io.LimitReader(r, int64(limit)+1))
 	if len(data) > limit {
 		data, cut = data[:limit], true

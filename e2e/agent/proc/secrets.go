@@ -7,25 +7,26 @@ import (
 	"meshproof.dev/meshproof/e2e/recording/secrets"
 )
 
-// hidden stands where a cookie was.
-const hidden = secrets.Mark
+// mask replaces a cookie.
+const mask = secrets.Mark
 
-// flag is what a cookie follows: -setcookie and -cookie with one or two of - or +, the variables that hold one
-// (RELX_COOKIE, COOKIE) and the call erlang:set_cookie; or the password of a key, an option of -ssl_dist_opt. A file's name
-// (.erlang.cookie) is none. flagFirst is a flag at the beginning of a text, which is told without looking through the rest.
+// cookieFlag is what a cookie follows: -setcookie and -cookie with one or two of - or +, the variables of a cookie
+// (RELX_COOKIE, COOKIE) and the call erlang:set_cookie; or the password of a key, an option of -ssl_dist_opt. It does not
+// match a file name (.erlang.cookie). leadingFlag matches a flag at the beginning of a text only, so it does not search
+// the rest.
 var (
-	flag      = regexp.MustCompile(flags)
-	flagFirst = regexp.MustCompile(`^[-+]*(?:` + flags + `)`)
+	cookieFlag  = regexp.MustCompile(cookieFlags)
+	leadingFlag = regexp.MustCompile(`^[-+]*(?:` + cookieFlags + `)`)
 )
 
-const flags = `(?i:[-+_](?:set)?cookie\b)|\bCOOKIE\b|\b(?:client|server)_password\b`
+const cookieFlags = `(?i:[-+_](?:set)?cookie\b)|\bCOOKIE\b|\b(?:client|server)_password\b`
 
-// Secrets takes cookies out of text. What follows a flag goes whatever it is, and the cookie that is known goes from
-// everywhere: too much is hidden rather than too little. The zero value knows none.
+// Secrets removes cookies from text: anything that follows a cookie flag, and the known cookie everywhere. It rather
+// removes too much than too little. The zero value has no known cookie.
 type Secrets struct{ r *secrets.Redactor }
 
-// NewSecrets knows a cookie in all the forms that a text may have it in. public is what anybody may read: a cookie that is
-// the application's own name is hidden where it is meant as a cookie, and stays where it is the name.
+// NewSecrets removes the cookie in all forms that it may have in a text. public is text that is no secret: a cookie that is
+// equal to the application's name is removed after a flag, and stays where it is the name.
 func NewSecrets(cookie []byte, public string) Secrets {
 	r := &secrets.Redactor{}
 	r.Public(public)
@@ -33,26 +34,26 @@ func NewSecrets(cookie []byte, public string) Secrets {
 	return Secrets{r}
 }
 
-// known takes out the cookie that is known.
-func (s Secrets) known(text string) string {
+// redact removes the known cookie.
+func (s Secrets) redact(text string) string {
 	if s.r == nil {
 		return text
 	}
 	return s.r.Text(text)
 }
 
-// args takes the cookies out of a command line.
-func (s Secrets) args(args []string) []string {
+// redactArgs removes the cookies from a command line.
+func (s Secrets) redactArgs(args []string) []string {
 	out := make([]string, 0, len(args))
 	values := false // the arguments before end in a flag, or in values of one …
 	first := false  // … of which none has come yet
 	for _, a := range args {
 		switch {
-		case values && (first || !strings.HasPrefix(a, "-") && !strings.HasPrefix(a, "+")) && !flagFirst.MatchString(a):
-			out = append(out, hidden)
+		case values && (first || !strings.HasPrefix(a, "-") && !strings.HasPrefix(a, "+")) && !leadingFlag.MatchString(a):
+			out = append(out, mask)
 			first = false
 		default:
-			text, open := s.text(a)
+			text, open := s.redactText(a)
 			out = append(out, text)
 			values, first = open, open
 		}
@@ -60,24 +61,23 @@ func (s Secrets) args(args []string) []string {
 	return out
 }
 
-// text takes the cookies out of a text, such as a file of arguments. open means that its last flag still waits for a
-// value.
-func (s Secrets) text(text string) (out string, open bool) {
+// redactText removes the cookies from a text, such as a file of arguments. open means that its last flag has no value yet.
+func (s Secrets) redactText(text string) (out string, open bool) {
 	var b strings.Builder
 	for {
-		at := flag.FindStringIndex(text)
+		at := cookieFlag.FindStringIndex(text)
 		if at == nil {
-			b.WriteString(s.known(text))
+			b.WriteString(s.redact(text))
 			return b.String(), open
 		}
-		b.WriteString(s.known(text[:at[0]]))
-		b.WriteString(text[at[0]:at[1]]) // whatever the cookie is, the flag stays readable
-		text, open = s.values(&b, text[at[1]:])
+		b.WriteString(s.redact(text[:at[0]]))
+		b.WriteString(text[at[0]:at[1]]) // the flag itself is never redacted
+		text, open = s.redactValues(&b, text[at[1]:])
 	}
 }
 
-// values writes what follows a flag, each value hidden, and gives what comes after the values.
-func (s Secrets) values(b *strings.Builder, text string) (rest string, open bool) {
+// redactValues writes a mask for each value after a flag, and returns the text after the values.
+func (s Secrets) redactValues(b *strings.Builder, text string) (rest string, open bool) {
 	rest, single := strings.CutPrefix(text, "=")
 	if single {
 		b.WriteByte('=')
@@ -89,28 +89,28 @@ func (s Secrets) values(b *strings.Builder, text string) (rest string, open bool
 		case body == "":
 			b.WriteString(blank)
 			return "", n == 0
-		case n > 0 && (single || strings.ContainsAny(body[:1], "-+#")), flagFirst.MatchString(body):
+		case n > 0 && (single || strings.ContainsAny(body[:1], "-+#")), leadingFlag.MatchString(body):
 			return rest, false
 		case n == 0 && body[0] == '#' && strings.Contains(blank, "\n"):
-			// A comment on a line of its own between the flag and its value.
+			// A comment on a separate line between the flag and its value.
 			end := strings.IndexByte(body, '\n')
 			if end < 0 {
 				end = len(body)
 			}
 			b.WriteString(blank)
-			comment, _ := s.text(body[:end])
+			comment, _ := s.redactText(body[:end])
 			b.WriteString(comment)
 			rest, n = body[end:], -1
 		default:
-			b.WriteString(blank + hidden)
-			rest = body[token(body):]
+			b.WriteString(blank + mask)
+			rest = body[valueLength(body):]
 		}
 	}
 }
 
-// token is the length of the value at the beginning of s: up to white space that is not quoted. A quote that nobody
-// closes lasts to the end.
-func token(s string) int {
+// valueLength is the length of the value at the beginning of s: up to white space that is not quoted. A quote without an end
+// extends to the end of s.
+func valueLength(s string) int {
 	var quote byte
 	for i := 0; i < len(s); i++ {
 		switch c := s[i]; {

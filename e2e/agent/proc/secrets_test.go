@@ -29,14 +29,14 @@ func TestArgs(t *testing.T) {
 		{"-ssl_dist_opt server_keyfile /k server_password other -x", "-ssl_dist_opt server_keyfile /k server_password (cookie) -x"},
 		{"-cookies /x -file .erlang.cookie", "-cookies /x -file .erlang.cookie"},
 	} {
-		if got := strings.Join(s.args(strings.Fields(c.in)), " "); got != c.want {
+		if got := strings.Join(s.redactArgs(strings.Fields(c.in)), " "); got != c.want {
 			t.Errorf("%q became %q, want %q", c.in, got, c.want)
 		}
 	}
-	// One argument that holds a command of its own.
+	// Arguments that contain a command.
 	in := []string{"-eval", "erlang:set_cookie(node(), 'other').", "-run", "erl -setcookie 'o t h' -name x"}
 	want := []string{"-eval", "erlang:set_cookie(cookie) (cookie)", "-run", "erl -setcookie (cookie) -name x"}
-	if got := s.args(in); !slices.Equal(got, want) {
+	if got := s.redactArgs(in); !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
 }
@@ -58,38 +58,38 @@ func TestText(t *testing.T) {
 		"export COOKIE=other -setcookie \"${COOKIE}\" -x 1":  "export COOKIE=(cookie) -setcookie (cookie) -x 1",
 		"-setcookie other\n## Heartbeat management\n#-heart": "-setcookie (cookie)\n## Heartbeat management\n#-heart",
 	} {
-		if got, _ := (Secrets{}).text(in); got != want {
+		if got, _ := (Secrets{}).redactText(in); got != want {
 			t.Errorf("%q became %q, want %q", in, got, want)
 		}
 	}
-	// A cookie that is a word of the flag itself must not hide the flag.
-	if got, _ := NewSecrets([]byte("cookie"), "").text("-setcookie x cookie -a cookie"); got != "-setcookie (cookie) (cookie) -a (cookie)" {
+	// A cookie that is part of the flag's name must not remove the flag.
+	if got, _ := NewSecrets([]byte("cookie"), "").redactText("-setcookie x cookie -a cookie"); got != "-setcookie (cookie) (cookie) -a (cookie)" {
 		t.Errorf("%q", got)
 	}
-	if got := NewSecrets([]byte(" \n"), "").known("a \n b"); got != "a \n b" {
-		t.Errorf("white space is taken for a cookie: %q", got)
+	if got := NewSecrets([]byte(" \n"), "").redact("a \n b"); got != "a \n b" {
+		t.Errorf("white space was removed as a cookie: %q", got)
 	}
 	// A cookie that is the application's name.
-	if got, _ := NewSecrets([]byte("derl"), "derl.ns.svc.cluster.local.").text("-name derl@10.0.0.7 -setcookie derl -root /opt/derl"); got != "-name derl@10.0.0.7 -setcookie (cookie) -root /opt/derl" {
+	if got, _ := NewSecrets([]byte("derl"), "derl.ns.svc.cluster.local.").redactText("-name derl@10.0.0.7 -setcookie derl -root /opt/derl"); got != "-name derl@10.0.0.7 -setcookie (cookie) -root /opt/derl" {
 		t.Errorf("%q", got)
 	}
 }
 
-// A file of a pod may be made to cost as much as it can: it must not cost the square of its length.
+// A pod can write any file. The time to redact it must not grow with the square of its length.
 func TestHostileTextIsCheap(t *testing.T) {
 	for name, text := range map[string]string{
 		"values": "-setcookie" + strings.Repeat(" a", maxFile/2), "flags": strings.Repeat("-setcookie ", maxFile/11), "comments": "-setcookie" + strings.Repeat("\n#", maxFile/2),
 		"quotes": "-setcookie" + strings.Repeat(" '", maxFile/2), "dashes": "-setcookie " + strings.Repeat("-", maxFile), "equals": strings.Repeat("_cookie=", maxFile/8),
 	} {
 		began := time.Now()
-		NewSecrets([]byte(secret), "").text(text)
-		if took := time.Since(began); took > 5*time.Second { // some milliseconds; as the square it was minutes
+		NewSecrets([]byte(secret), "").redactText(text)
+		if took := time.Since(began); took > 5*time.Second { // some milliseconds; minutes if it grows with the square
 			t.Errorf("%s took %s", name, took)
 		}
 	}
 }
 
-// Whatever stands around it, what follows a flag does not come out, nor does the cookie that is known.
+// In any context, neither the text after a flag nor the known cookie is left in the result.
 func FuzzSecrets(f *testing.F) {
 	f.Add("-name a ", " -x", uint16(40))
 	f.Add("-setcookie ", "", uint16(40))
@@ -104,20 +104,20 @@ func FuzzSecrets(f *testing.F) {
 			t.Skip()
 		}
 		for _, unknown := range []string{before + " -setcookie " + secret + after, before + " --cookie\n" + secret + after, before + " RELX_COOKIE=" + secret + after} {
-			if got, _ := (Secrets{}).text(unknown); strings.Contains(got, secret) {
+			if got, _ := (Secrets{}).redactText(unknown); strings.Contains(got, secret) {
 				t.Errorf("%q became %q", unknown, got)
 			}
 		}
-		if got, _ := s.text(before + secret + after); strings.Contains(got, secret) {
+		if got, _ := s.redactText(before + secret + after); strings.Contains(got, secret) {
 			t.Errorf("%q + cookie + %q became %q", before, after, got)
 		}
 		line := []byte("beam.smp\x00" + before + "\x00-setcookie\x00" + secret + "\x00" + after)
-		for _, a := range (Secrets{}).args(parseCmdline(line[:int(at)%len(line)], true)) { // wherever it is cut off
+		for _, a := range (Secrets{}).redactArgs(parseCmdline(line[:int(at)%len(line)], true)) { // cut off at any position
 			if strings.Contains(a, secret[:4]) && !strings.Contains(before+after, secret[:4]) {
 				t.Errorf("cut off at %d, %q came out as %q", int(at)%len(line), line, a)
 			}
 		}
-		if got := strings.Join((Secrets{}).args(parseCmdline(line, false)), "\x00"); strings.Contains(got, secret) {
+		if got := strings.Join((Secrets{}).redactArgs(parseCmdline(line, false)), "\x00"); strings.Contains(got, secret) {
 			t.Errorf("%q came out as %q", line, got)
 		}
 	})

@@ -1,5 +1,5 @@
 package proc
 
-// Started is when the process was started, in clock ticks from the machine's boot. With the PID it names a process for
-// good: PIDs come back.
+// Started is the start time of the process, in clock ticks since the machine's boot. PIDs are reused; a PID together with
+// its start time is unique.
 func (p Process) Started() uint64 { return p.start }

@@ -12,7 +12,7 @@ import (
 	"meshproof.dev/meshproof/e2e/recording"
 )
 
-// What is read and kept of a process. An environment may hold the variables of a thousand Services.
+// The limits of what is read of a process. An environment may contain the variables of a thousand Services.
 const (
 	maxCmdline = 64 << 10
 	maxArgs    = 1000
@@ -22,63 +22,63 @@ const (
 	maxLines   = 500
 )
 
-// valued are the variables whose values are recorded: those that decide how a node is named, where it listens and how it
-// finds others. No other value leaves a pod.
-var valued = []string{
+// recordedVariables are the variables whose values are recorded: those that decide a node's name, where it listens and how
+// it finds its peers. No other value leaves a pod.
+var recordedVariables = []string{
 	"CLUSTER_DOMAIN", "DISCOVERY_NAME", "ELIXIR_ERL_OPTIONS", "ERL_AFLAGS", "ERL_DIST_PORT", "ERL_EPMD_ADDRESS", "ERL_EPMD_PORT",
 	"ERL_EPMD_RELAXED_COMMAND_CHECK", "ERL_FLAGS", "ERL_INETRC", "ERL_ZFLAGS", "HOSTNAME", "NAMESPACE", "POD_IP", "POD_NAME", "POD_NAMESPACE",
 	"RELEASE_DISTRIBUTION", "RELEASE_MODE", "RELEASE_NAME", "RELEASE_NODE", "RELEASE_VM_ARGS", "RELX_OUT_FILE_PATH", "RELX_REPLACE_OS_VARS", "VMARGS_PATH",
 }
 
-// variable is the form of a name: a process may have written anything over its environment.
-var variable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]{0,127}$`)
+// variableName is the form of a variable's name: a process may have overwritten its environment with any data.
+var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]{0,127}$`)
 
-// VM reads what /proc shows of a BEAM. What cannot be read is in Detail.
+// VM reads what /proc shows of a BEAM. Detail lists what cannot be read.
 func (fs FS) VM(pid int, secrets Secrets) recording.VM {
 	v := recording.VM{PID: pid}
-	var d details
-	if data, cut, err := fs.file(pid, "cmdline", maxCmdline); d.read("the command line", cut, err) {
-		v.Args = secrets.args(parseCmdline(data, cut))
+	var d problems
+	if data, cut, err := fs.readFile(pid, "cmdline", maxCmdline); d.check("the command line", cut, err) {
+		v.Args = secrets.redactArgs(parseCmdline(data, cut))
 		if len(v.Args) > maxArgs {
 			v.Args = v.Args[:maxArgs]
-			d.add("of the command line only the first %d arguments are kept", maxArgs)
+			d.add("the command line: only the first %d arguments are recorded", maxArgs)
 		}
 	}
-	if data, cut, err := fs.file(pid, "environ", maxEnviron); d.read("the environment", cut, err) {
+	if data, cut, err := fs.readFile(pid, "environ", maxEnviron); d.check("the environment", cut, err) {
 		env := parseEnviron(data, cut)
-		v.Names, v.Env = env.told(secrets)
+		v.Names, v.Env = env.recordable(secrets)
 		fs.vmArgs(pid, env, secrets, &v, &d)
 	}
-	if data, _, err := fs.file(pid, "status", maxStatus); d.read("status", false, err) {
+	if data, _, err := fs.readFile(pid, "status", maxStatus); d.check("status", false, err) {
 		if v.NSPID = parseNSPID(string(data)); v.NSPID == 0 {
 			d.add("status has no NSpid")
 		}
 	}
 	if v.NSPID > 1 {
 		var err error
-		if v.First, v.FirstDeaf, err = fs.first(pid); err != nil {
+		if v.First, v.FirstDeaf, err = fs.firstProcess(pid); err != nil {
 			d.add("process 1 of its PID namespace: %v", err)
 		}
-		v.First = secrets.known(v.First)
+		v.First = secrets.redact(v.First)
 	}
-	v.Detail = secrets.known(d.String())
+	v.Detail = secrets.redact(d.String())
 	return v
 }
 
-func (fs FS) file(pid int, name string, limit int) (data []byte, cut bool, err error) {
+func (fs FS) readFile(pid int, name string, limit int) (data []byte, cut bool, err error) {
 	f, err := os.Open(fs.path(pid, name))
 	if err != nil {
 		return nil, false, err
 	}
 	defer f.Close()
-	return begins(f, limit)
+	return readLimited(f, limit)
 }
 
-// parseCmdline gives the arguments without the program. One that is cut off in the middle is left out: of a cookie the
-// half would be too much.
+// parseCmdline returns the arguments without the program. An argument that is cut off is left out: it could be half of a
+// cookie.
 func parseCmdline(data []byte, cut bool) []string {
 	args := strings.Split(string(data), "\x00")
-	// The last one ends in a zero, too, unless it is cut off or the process has written over it.
+	// The last argument ends in a zero, too, unless it is cut off or the process has overwritten it.
 	if last := len(args) - 1; cut || args[last] == "" {
 		args = args[:last]
 	}
@@ -88,7 +88,7 @@ func parseCmdline(data []byte, cut bool) []string {
 	return args[1:]
 }
 
-// environ are the variables of a process, by name. Of several the first counts (getenv(3)).
+// environ are the variables of a process, by name. The first one of a name counts (getenv(3)).
 type environ map[string]string
 
 func parseEnviron(data []byte, cut bool) environ {
@@ -99,20 +99,20 @@ func parseEnviron(data []byte, cut bool) environ {
 	env := environ{}
 	for _, e := range all {
 		name, value, ok := strings.Cut(e, "=")
-		if _, twice := env[name]; ok && !twice && variable.MatchString(name) {
+		if _, twice := env[name]; ok && !twice && variableName.MatchString(name) {
 			env[name] = value
 		}
 	}
 	return env
 }
 
-// told is what may be recorded: all names, and the few values.
-func (env environ) told(secrets Secrets) (names []string, values map[string]string) {
+// recordable is what may be recorded: all names, and the values of recordedVariables.
+func (env environ) recordable(secrets Secrets) (names []string, values map[string]string) {
 	for name := range env {
-		names = append(names, secrets.known(name))
+		names = append(names, secrets.redact(name))
 	}
 	slices.Sort(names)
-	for _, name := range valued {
+	for _, name := range recordedVariables {
 		value, set := env[name]
 		if !set {
 			continue
@@ -120,14 +120,14 @@ func (env environ) told(secrets Secrets) (names []string, values map[string]stri
 		if values == nil {
 			values = map[string]string{}
 		}
-		text, _ := secrets.text(value)
+		text, _ := secrets.redactText(value)
 		values[name] = text[:min(len(text), maxValue)]
 	}
 	return names, values
 }
 
-// vmArgs reads the rendered vm.args where the release's script says that it is.
-func (fs FS) vmArgs(pid int, env environ, secrets Secrets, v *recording.VM, d *details) {
+// vmArgs reads the rendered vm.args. The variables of the release's script have its path.
+func (fs FS) vmArgs(pid int, env environ, secrets Secrets, v *recording.VM, d *problems) {
 	path := env["VMARGS_PATH"]
 	if path == "" {
 		path = env["RELEASE_VM_ARGS"]
@@ -135,22 +135,22 @@ func (fs FS) vmArgs(pid int, env environ, secrets Secrets, v *recording.VM, d *d
 	if path == "" || len(path) > maxValue {
 		return
 	}
-	v.VMArgsPath = secrets.known(path)
+	v.VMArgsPath = secrets.redact(path)
 	if path[0] != '/' {
-		d.add("%s is no absolute path", path)
+		d.add("%s is not an absolute path", path)
 		return
 	}
-	if data, cut, err := fs.inRoot(pid, path); d.read(path, cut, err) {
-		v.VMArgs = parseVMArgs(whole(data, cut), secrets)
+	if data, cut, err := fs.readInRoot(pid, path); d.check(path, cut, err) {
+		v.VMArgs = parseVMArgs(wholeLines(data, cut), secrets)
 		if len(v.VMArgs) == maxLines {
-			d.add("of %s only the first %d lines are kept", path, maxLines)
+			d.add("%s: only the first %d lines are recorded", path, maxLines)
 		}
 	}
 }
 
-// parseVMArgs gives the lines of a vm.args that say something: none that is empty or a comment.
+// parseVMArgs returns the lines of a vm.args without empty lines and comments.
 func parseVMArgs(text string, secrets Secrets) []string {
-	text, _ = secrets.text(text)
+	text, _ = secrets.redactText(text)
 	var lines []string
 	for line := range strings.Lines(text) {
 		if line = strings.TrimSpace(line); line != "" && line[0] != '#' && len(lines) < maxLines {
@@ -160,7 +160,7 @@ func parseVMArgs(text string, secrets Secrets) []string {
 	return lines
 }
 
-// parseNSPID reads the process's id in the innermost of its PID namespaces, 0 where there is none.
+// parseNSPID parses the process's id in its innermost PID namespace, 0 if there is none.
 func parseNSPID(status string) int {
 	for line := range strings.Lines(status) {
 		if ids, ok := strings.CutPrefix(line, "NSpid:"); ok {
@@ -178,9 +178,9 @@ func parseNSPID(status string) int {
 	return 0
 }
 
-// first names the process that is 1 in the PID namespace of pid, and reports whether SIGTERM is lost on it. It is looked for
-// among all: in a pod that shares its process namespace it is no ancestor of the BEAM.
-func (fs FS) first(pid int) (name string, deaf bool, err error) {
+// firstProcess returns the name of process 1 in the PID namespace of pid, and whether it ignores SIGTERM. It searches all
+// processes: in a pod that shares its process namespace, process 1 is no ancestor of the BEAM.
+func (fs FS) firstProcess(pid int) (name string, deaf bool, err error) {
 	ns, err := os.Readlink(fs.path(pid, "ns/pid"))
 	if err != nil {
 		return "", false, err
@@ -197,21 +197,21 @@ func (fs FS) first(pid int) (name string, deaf bool, err error) {
 		if its, gone := os.Readlink(fs.path(other, "ns/pid")); gone != nil || its != ns {
 			continue
 		}
-		status, _, err := fs.file(other, "status", maxStatus)
+		status, _, err := fs.readFile(other, "status", maxStatus)
 		if err != nil || parseNSPID(string(status)) != 1 {
 			continue
 		}
 		if p, alive := fs.Process(other); alive {
-			return p.Name, deafToTerm(string(status)), nil
+			return p.Name, ignoresTerm(string(status)), nil
 		}
 	}
-	return "", false, fmt.Errorf("none of the %d entries of /proc is it", len(all))
+	return "", false, fmt.Errorf("not found among the %d entries of /proc", len(all))
 }
 
-// deafToTerm reads from a process's status whether it has neither a handler for SIGTERM nor blocks it, as those do that wait
-// for signals (tini, dumb-init). The kernel throws such a signal away when the process is 1 of its PID namespace
-// (pid_namespaces(7)); proc_pid_status(5) has the masks.
-func deafToTerm(status string) bool {
+// ignoresTerm reports whether a process neither handles SIGTERM nor blocks it, from its status (proc_pid_status(5)). A
+// program that waits for signals blocks them (tini, dumb-init). If such a process is 1 of its PID namespace, the kernel
+// discards the signal (pid_namespaces(7)).
+func ignoresTerm(status string) bool {
 	const term = 1 << (syscall.SIGTERM - 1)
 	known, takes := false, false
 	for line := range strings.Lines(status) {
@@ -226,15 +226,15 @@ func deafToTerm(status string) bool {
 	return known && !takes
 }
 
-// details collects what could not be read.
-type details struct{ all []string }
+// problems collects what could not be read.
+type problems struct{ all []string }
 
-func (d *details) add(format string, args ...any) {
+func (d *problems) add(format string, args ...any) {
 	d.all = append(d.all, fmt.Sprintf(format, args...))
 }
 
-// read takes note of how reading went, and reports whether there is something to parse.
-func (d *details) read(what string, cut bool, err error) bool {
+// check adds the problems of reading a file, and reports whether there is data to parse.
+func (d *problems) check(what string, cut bool, err error) bool {
 	switch {
 	case err != nil:
 		d.add("%s: %v", what, err)
@@ -244,5 +244,5 @@ func (d *details) read(what string, cut bool, err error) bool {
 	return err == nil
 }
 
-// String gives them in one line.
-func (d *details) String() string { return strings.Join(d.all, "; ") }
+// String is all problems in one line.
+func (d *problems) String() string { return strings.Join(d.all, "; ") }

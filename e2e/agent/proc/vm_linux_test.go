@@ -13,7 +13,7 @@ import (
 	"meshproof.dev/meshproof/e2e/recording"
 )
 
-// files writes files of a process, by their names below /proc/PID.
+// files writes files of a process; the names are relative to /proc/PID.
 func files(t testing.TB, fs FS, pid int, all map[string]string) {
 	t.Helper()
 	for name, text := range all {
@@ -69,11 +69,11 @@ func TestVM(t *testing.T) {
 	} {
 		files(t, fs, 70, map[string]string{"status": "NSpid:\t70\t1\n" + masks})
 		if got = fs.VM(71, Secrets{}); got.FirstDeaf != deaf || got.First != "tini" {
-			t.Errorf("%q: deaf to SIGTERM: %t", masks, got.FirstDeaf)
+			t.Errorf("%q: ignores SIGTERM: %t", masks, got.FirstDeaf)
 		}
 	}
 
-	// The VM is process 1 itself, and its release is Elixir's.
+	// The VM itself is process 1, and it is an Elixir release.
 	files(t, fs, 71, map[string]string{
 		"status": "NSpid:\t71\t1\n", "environ": zeros("RELEASE_VM_ARGS=/app/vm.args"), "root/app/vm.args": "+P 5\n",
 	})
@@ -97,7 +97,7 @@ func same(t *testing.T, got, want recording.VM) {
 	}
 }
 
-// What cannot be read is told, and hides nothing else.
+// A file that cannot be read is named in Detail, and the rest is still recorded.
 func TestVMThatCannotBeRead(t *testing.T) {
 	outside := filepath.Join(t.TempDir(), "outside")
 	if err := os.WriteFile(outside, []byte("-name outside@h\n"), 0o600); err != nil {
@@ -112,14 +112,14 @@ func TestVMThatCannotBeRead(t *testing.T) {
 		more  func(FS) error
 		says  []string
 	}{
-		{"nothing is there", nil, nil, []string{"the command line: open", "the environment: open", "status: open"}},
+		{"no files", nil, nil, []string{"the command line: open", "the environment: open", "status: open"}},
 		{"no NSpid", map[string]string{"status": "Name:\tx\n"}, nil, []string{"status has no NSpid"}},
-		{"NSpid that is none", map[string]string{"status": "NSpid:\tx\n"}, nil, []string{"status has no NSpid"}},
-		{"no process 1", map[string]string{"status": "NSpid:\t7\t2\n"}, func(fs FS) error { inPIDNamespace(t, fs, 7, "pid:[2]"); return nil }, []string{"process 1 of its PID namespace: none of the"}},
+		{"an invalid NSpid", map[string]string{"status": "NSpid:\tx\n"}, nil, []string{"status has no NSpid"}},
+		{"no process 1", map[string]string{"status": "NSpid:\t7\t2\n"}, func(fs FS) error { inPIDNamespace(t, fs, 7, "pid:[2]"); return nil }, []string{"process 1 of its PID namespace: not found"}},
 		{"vm.args leads out", map[string]string{"environ": zeros("VMARGS_PATH=/tmp/vm.args"), "root/tmp/x": ""}, link, []string{"/tmp/vm.args: no such file"}},
 		{"vm.args leads up", map[string]string{"environ": zeros("VMARGS_PATH=/../../.." + outside), "root/x": ""}, nil, []string{"outside: no such file"}},
-		{"vm.args is relative", map[string]string{"environ": zeros("VMARGS_PATH=vm.args"), "root/vm.args": "-x"}, nil, []string{"vm.args is no absolute path"}},
-		{"vm.args is a folder", map[string]string{"environ": zeros("VMARGS_PATH=/tmp"), "root/tmp/x": ""}, nil, []string{"/tmp: it is no regular file"}},
+		{"vm.args is relative", map[string]string{"environ": zeros("VMARGS_PATH=vm.args"), "root/vm.args": "-x"}, nil, []string{"vm.args is not an absolute path"}},
+		{"vm.args is a folder", map[string]string{"environ": zeros("VMARGS_PATH=/tmp"), "root/tmp/x": ""}, nil, []string{"/tmp: not a regular file"}},
 		{"vm.args is long", map[string]string{"environ": zeros("VMARGS_PATH=/long"), "root/long": strings.Repeat("-x\n", 600) + strings.Repeat("-y "+secret+" ", 5000)}, nil, []string{"/long is too long", "only the first 500 lines"}},
 		{"many arguments", map[string]string{"cmdline": strings.Repeat("x\x00", 1500)}, nil, []string{"only the first 1000 arguments"}},
 		{"a long command line", map[string]string{"cmdline": zeros(strings.Repeat("x", 70000))}, nil, []string{"the command line is too long"}},
@@ -145,7 +145,7 @@ func TestVMThatCannotBeRead(t *testing.T) {
 	}
 }
 
-// Kernels before 5.6 have no openat2: there no link is followed at all.
+// Kernels before 5.6 have no openat2. There, no link is followed at all.
 func TestOpenWithoutLinks(t *testing.T) {
 	dir := t.TempDir()
 	for _, d := range []string{"a/b", "out"} {
@@ -177,7 +177,7 @@ func TestOpenWithoutLinks(t *testing.T) {
 			continue
 		}
 		f := os.NewFile(uintptr(fd), name)
-		if data, _, err := begins(f, 100); err != nil || string(data) != "root/a/b/file" {
+		if data, _, err := readLimited(f, 100); err != nil || string(data) != "root/a/b/file" {
 			t.Errorf("%q: %q, %v", name, data, err)
 		}
 		_ = f.Close()
@@ -210,7 +210,7 @@ func FuzzResolvConf(f *testing.F) {
 	f.Add("options"+strings.Repeat(" a", 200)+"\noptions b", false)
 	f.Fuzz(func(t *testing.T, text string, cut bool) {
 		var r recording.Resolver
-		parseResolvConf(&r, whole([]byte(text), cut))
+		parseResolvConf(&r, wholeLines([]byte(text), cut))
 		if len(r.Servers) > maxServers || len(r.Search) > maxWords || len(r.Options) > maxWords {
 			t.Errorf("%d servers, %d domains, %d options", len(r.Servers), len(r.Search), len(r.Options))
 		}
@@ -230,17 +230,17 @@ func FuzzEnviron(f *testing.F) {
 	f.Add([]byte("A=1\x00POD_IP=10.0.0.1\x00A=2\x00"), false)
 	f.Add([]byte("ERL_FLAGS=-setcookie\x00X\x00=\x00"), true)
 	f.Fuzz(func(t *testing.T, data []byte, cut bool) {
-		names, values := parseEnviron(data, cut).told(Secrets{})
+		names, values := parseEnviron(data, cut).recordable(Secrets{})
 		if !slices.IsSorted(names) {
 			t.Errorf("%q", names)
 		}
 		for _, n := range names {
-			if !variable.MatchString(n) {
+			if !variableName.MatchString(n) {
 				t.Errorf("name %q", n)
 			}
 		}
 		for n := range maps.Keys(values) {
-			if !slices.Contains(valued, n) || len(values[n]) > maxValue {
+			if !slices.Contains(recordedVariables, n) || len(values[n]) > maxValue {
 				t.Errorf("%s: %q", n, values[n])
 			}
 		}

@@ -8,13 +8,13 @@ import (
 	"meshproof.dev/meshproof/e2e/agent"
 )
 
-// maxFaults bounds a request for faults: some hundred rules.
+// maxFaults limits the size of a request for faults: some hundred rules.
 const maxFaults = 256 << 10
 
-// WithFaults adds to the API what it takes to have faults.
+// WithFaults adds faults to the API.
 //
-//	PUT /v1/faults         the faults that a holder wants from now on; answers what became of each
-func WithFaults(rest http.Handler, set func(context.Context, agent.Faults) []agent.Bite) http.Handler {
+//	PUT /v1/faults         replaces the faults of a holder; the answer is the status of each rule
+func WithFaults(rest http.Handler, set func(context.Context, agent.Faults) []agent.RuleStatus) http.Handler {
 	m := http.NewServeMux()
 	m.Handle("/", rest)
 	m.HandleFunc("PUT /v1/faults", func(w http.ResponseWriter, r *http.Request) {

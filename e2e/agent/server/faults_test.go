@@ -15,11 +15,11 @@ import (
 func TestFaultsAreCheckedBeforeTheyAreSet(t *testing.T) {
 	var got []agent.Faults
 	rest := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
-	s := httptest.NewServer(WithFaults(rest, func(_ context.Context, f agent.Faults) []agent.Bite {
+	s := httptest.NewServer(WithFaults(rest, func(_ context.Context, f agent.Faults) []agent.RuleStatus {
 		got = append(got, f)
-		bites := make([]agent.Bite, 0, len(f.Rules))
+		bites := make([]agent.RuleStatus, 0, len(f.Rules))
 		for _, r := range f.Rules {
-			bites = append(bites, agent.Bite{Rule: r, Bites: true, Since: 1})
+			bites = append(bites, agent.RuleStatus{Rule: r, Effective: true, Since: 1})
 		}
 		return bites
 	}))
@@ -35,7 +35,7 @@ func TestFaultsAreCheckedBeforeTheyAreSet(t *testing.T) {
 	}
 	rule.IP = "localhost"
 	if _, err = c.SetFaults(context.Background(), agent.Faults{Holder: "h", Rules: []agent.Rule{rule}}); err == nil || !strings.Contains(err.Error(), "literal IPv4") {
-		t.Errorf("a name is taken: %v", err)
+		t.Errorf("a host name is accepted: %v", err)
 	}
 	for _, body := range []string{"", "{", `{"holder":"h","more":1}`, `{"holder":"` + strings.Repeat("x", maxFaults) + `"}`} {
 		req, bad := http.NewRequest(http.MethodPut, s.URL+"/v1/faults", strings.NewReader(body))
@@ -48,7 +48,7 @@ func TestFaultsAreCheckedBeforeTheyAreSet(t *testing.T) {
 		}
 	}
 	if len(got) != 1 {
-		t.Errorf("set were %+v", got)
+		t.Errorf("these faults were set: %+v", got)
 	}
 	resp, err := http.Get(s.URL + "/v1/start")
 	if err != nil || resp.StatusCode != http.StatusTeapot {

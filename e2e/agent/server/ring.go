@@ -1,8 +1,7 @@
-// Package server is the agent's API: numbered lines of observations that a client can take up again after a lost
-// connection, and the plan.
+// Package server is the agent's API: the plan, and a stream of numbered lines of observations that a client can resume
+// after a lost connection.
 //
-// In: HTTP requests, hostile until proved otherwise. Out: what the agent saw. The plan's cookie comes in and never
-// goes out.
+// In: HTTP requests, which are not trusted. Out: what the agent observed. The plan's cookie is received and never sent.
 package server
 
 import (
@@ -14,63 +13,65 @@ import (
 	"meshproof.dev/meshproof/e2e/recording"
 )
 
-// How much a buffer holds: some ten minutes of a node with three pods. All buffers together never hold so much that the
-// agent's memory limit is in danger.
+// The capacity of a buffer: some ten minutes of a node with three pods. All buffers together stay well below the agent's
+// memory limit.
 const (
 	keepLines = 20000
 	keepBytes = 64 << 20
 )
 
-// Ring keeps the youngest lines, encoded. Safe for concurrent use.
+// Ring keeps the newest lines, encoded. Safe for concurrent use.
 type Ring struct {
-	run string // names this ring; numbers mean nothing in another
+	run string // id of this ring; line numbers are valid in this ring only
 
-	mu    sync.Mutex
-	most  int      // bytes of lines that are kept
-	lines [][]byte // each ends in a newline; never written to again
-	bytes int
-	next  uint64 // the number of the next line; the oldest kept is next - len(lines)
-	news  chan struct{}
+	mu       sync.Mutex
+	maxBytes int      // limit of the lines' bytes
+	lines    [][]byte // each ends in a newline; immutable
+	bytes    int
+	next     uint64 // number of the next line; the oldest in the buffer is next - len(lines)
+	changed  chan struct{}
 }
 
-// NewRing makes an empty buffer.
-func NewRing() *Ring { return &Ring{run: rand.Text(), most: keepBytes, news: make(chan struct{})} }
+// NewRing returns an empty buffer.
+func NewRing() *Ring {
+	return &Ring{run: rand.Text(), maxBytes: keepBytes, changed: make(chan struct{})}
+}
 
-// Add numbers an event, stamps it and keeps it.
+// Add numbers an event, adds the time and stores it.
 func (r *Ring) Add(e recording.Event, boot int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	b, err := json.Marshal(agent.Line{Seq: r.next, Boot: boot, Event: e})
 	if err != nil {
-		return // every event type marshals; a test holds that
+		return // cannot happen: a test checks that every event type marshals
 	}
 	r.next++
 	r.lines = append(r.lines, append(b, '\n'))
 	r.bytes += len(b) + 1
 	r.trim()
-	close(r.news)
-	r.news = make(chan struct{})
+	close(r.changed)
+	r.changed = make(chan struct{})
 }
 
-// trim lets the oldest lines go. append moves what is left to new room now and then, and the room of old goes with it.
+// trim removes the oldest lines. append moves the others to a new array from time to time, which frees the old one.
 func (r *Ring) trim() {
-	for len(r.lines) > keepLines || r.bytes > r.most && len(r.lines) > 1 {
+	for len(r.lines) > keepLines || r.bytes > r.maxBytes && len(r.lines) > 1 {
 		r.bytes -= len(r.lines[0])
 		r.lines[0] = nil
 		r.lines = r.lines[1:]
 	}
 }
 
-// hold sets how many bytes of lines are kept.
-func (r *Ring) hold(most int) {
+// setMaxBytes sets the limit of the lines' bytes.
+func (r *Ring) setMaxBytes(most int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.most = most
+	r.maxBytes = most
 	r.trim()
 }
 
-// From gives the lines from number seq of the given run on, how many of them are no longer kept, the number to ask for
-// next, and a channel that is closed when there is more. To whoever comes from another run all lines are new.
+// From returns the lines from number seq of that run on, how many of them are no longer in the buffer, the next number to
+// ask for, and a channel that is closed when there are more lines. For another run it returns all lines.
 func (r *Ring) From(run string, seq uint64) (lines [][]byte, lost, next uint64, more <-chan struct{}) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -84,5 +85,5 @@ func (r *Ring) From(run string, seq uint64) (lines [][]byte, lost, next uint64, 
 	if seq < r.next {
 		lines = append(lines, r.lines[seq-oldest:]...)
 	}
-	return lines, lost, max(seq, r.next), r.news
+	return lines, lost, max(seq, r.next), r.changed
 }

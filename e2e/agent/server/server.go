@@ -14,25 +14,25 @@ import (
 	"meshproof.dev/meshproof/e2e/recording"
 )
 
-// maxPlan bounds a plan: a thousand pods.
+// maxPlan limits the size of a plan: a thousand pods.
 const maxPlan = 1 << 20
 
-// patience is how long a client may take to send a request, or to take a batch of lines. It then comes back and goes on
-// where it was.
-const patience = 10 * time.Second
+// ioTimeout is how long a client may take to send a request or to receive a batch of lines. After that it must reconnect
+// and resume.
+const ioTimeout = 10 * time.Second
 
-// batch is how long lines wait for others to go with: each time anything is sent the container runtime, the kubelet, the
-// API server and the client have a turn of the CPU.
-const batch = 200 * time.Millisecond
+// batchDelay is how long lines are collected before they are sent: each batch costs CPU time of the container runtime, the
+// kubelet, the API server and the client.
+const batchDelay = 200 * time.Millisecond
 
 // Handler serves the API.
 //
-//	GET /v1/start          what this agent is and can do (recording.Start)
-//	GET /v1/clock          its CLOCK_BOOTTIME now
-//	PUT /v1/plan?session=S what to observe from now on for the session S, which begins if there is none
+//	GET /v1/start          the agent's version and abilities (recording.Start)
+//	GET /v1/clock          its CLOCK_BOOTTIME
+//	PUT /v1/plan?session=S what to observe for the session S, which is created if needed
 //	GET /v1/stream?session=S&run=R&from=N
-//	                       a Head, then lines of the session from number N of run R on (of another run: all), for as
-//	                       long as the client listens
+//	                       a Head, then the session's lines from number N of run R on (of another run: all), until the
+//	                       client disconnects
 func Handler(start recording.Start, sessions *Sessions) http.Handler {
 	m := http.NewServeMux()
 	m.HandleFunc("GET /v1/start", func(w http.ResponseWriter, _ *http.Request) { reply(w, start) })
@@ -43,8 +43,8 @@ func Handler(start recording.Start, sessions *Sessions) http.Handler {
 		var p agent.Plan
 		err := d.Decode(&p)
 		if _, end := d.Token(); err != nil || !errors.Is(end, io.EOF) {
-			// The decoder's own words could quote the plan, and the plan holds the cookie.
-			http.Error(w, "this is no plan", http.StatusBadRequest)
+			// The decoder's error could quote the plan, which contains the cookie.
+			http.Error(w, "the request body is not a valid plan", http.StatusBadRequest)
 			return
 		}
 		if err := p.Check(); err != nil {
@@ -60,10 +60,10 @@ func Handler(start recording.Start, sessions *Sessions) http.Handler {
 	m.HandleFunc("GET /v1/stream", func(w http.ResponseWriter, r *http.Request) {
 		seq, err := strconv.ParseUint(r.URL.Query().Get("from"), 10, 64)
 		if err != nil {
-			http.Error(w, "from is the number of the first line that is wanted", http.StatusBadRequest)
+			http.Error(w, "the parameter from must be the number of the first line to send", http.StatusBadRequest)
 			return
 		}
-		ring, end, err := sessions.streamed(r.URL.Query().Get("session"))
+		ring, end, err := sessions.openStream(r.URL.Query().Get("session"))
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
@@ -76,10 +76,10 @@ func Handler(start recording.Start, sessions *Sessions) http.Handler {
 
 func reply(w http.ResponseWriter, v any) {
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(v) // the client has gone; nobody is left to tell
+	_ = json.NewEncoder(w).Encode(v) // on an error the client is gone
 }
 
-// stream writes the head, then lines for as long as the client listens and takes them.
+// stream writes the head, then lines until the client disconnects or is too slow.
 func stream(w http.ResponseWriter, r *http.Request, ring *Ring, seq uint64) {
 	conn := http.NewResponseController(w)
 	lines, lost, next, more := ring.From(r.URL.Query().Get("run"), seq)
@@ -88,7 +88,7 @@ func stream(w http.ResponseWriter, r *http.Request, ring *Ring, seq uint64) {
 		return
 	}
 	for send := append([][]byte{append(head, '\n')}, lines...); ; send = lines {
-		if len(send) > 0 && conn.SetWriteDeadline(time.Now().Add(patience)) != nil {
+		if len(send) > 0 && conn.SetWriteDeadline(time.Now().Add(ioTimeout)) != nil {
 			return
 		}
 		for _, l := range send {
@@ -102,7 +102,7 @@ func stream(w http.ResponseWriter, r *http.Request, ring *Ring, seq uint64) {
 		select {
 		case <-r.Context().Done():
 			return
-		case <-time.After(batch):
+		case <-time.After(batchDelay):
 		}
 		select {
 		case <-r.Context().Done():
@@ -113,9 +113,9 @@ func stream(w http.ResponseWriter, r *http.Request, ring *Ring, seq uint64) {
 	}
 }
 
-// Serve answers on l until the context ends, then hangs up on everybody.
+// Serve serves on l until the context ends, then closes all connections.
 func Serve(ctx context.Context, l net.Listener, h http.Handler) error {
-	return serve(ctx, l, h, patience)
+	return serve(ctx, l, h, ioTimeout)
 }
 
 func serve(ctx context.Context, l net.Listener, h http.Handler, read time.Duration) error {

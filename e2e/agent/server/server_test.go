@@ -26,18 +26,18 @@ func fault(what string) recording.Event {
 	return recording.Event{ObserverError: &recording.ObserverError{What: what}}
 }
 
-// watcher stands for an observer, of which only the plans that came are seen.
-type watcher chan agent.Plan
+// planRecorder is an observer that only passes on the plans that it gets.
+type planRecorder chan agent.Plan
 
-func (w watcher) SetPlan(p agent.Plan)    { w <- p }
-func (w watcher) Run(ctx context.Context) { <-ctx.Done() }
+func (w planRecorder) SetPlan(p agent.Plan)    { w <- p }
+func (w planRecorder) Run(ctx context.Context) { <-ctx.Done() }
 
-// served is an agent of which the clock stands still, and its sessions' plans.
-func served(t *testing.T) (*Sessions, chan agent.Plan) {
+// newTestSessions returns sessions with a fixed clock, and the plans that they get.
+func newTestSessions(t *testing.T) (*Sessions, chan agent.Plan) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	plans := make(chan agent.Plan, 100)
-	s := NewSessions(ctx, func() int64 { return 42 }, func(func(recording.Event)) Observer { return watcher(plans) })
+	s := NewSessions(ctx, func() int64 { return 42 }, func(func(recording.Event)) Observer { return planRecorder(plans) })
 	t.Cleanup(func() {
 		cancel()
 		s.Wait()
@@ -45,10 +45,11 @@ func served(t *testing.T) (*Sessions, chan agent.Plan) {
 	return s, plans
 }
 
-// start serves a session on a real listener and gives its buffer, the URL of a path with it, and the plans that came.
+// start serves a session on a real listener. It returns its buffer, a function that makes URLs for it, and the plans that
+// it gets.
 func start(t *testing.T) (ring *Ring, url func(path string) string, plans chan agent.Plan) {
 	t.Helper()
-	sessions, plans := served(t)
+	sessions, plans := newTestSessions(t)
 	s := httptest.NewServer(Handler(recording.Start{Version: "v1", Node: "n1", Can: []string{"netns"}}, sessions))
 	t.Cleanup(s.Close)
 	return ringOf(t, sessions, "app"), func(path string) string {
@@ -94,7 +95,7 @@ func lines(t *testing.T, url string, n int) (head agent.Head, got []agent.Line) 
 	return head, got
 }
 
-func TestStreamGoesOnWhereItStopped(t *testing.T) {
+func TestStreamIsResumed(t *testing.T) {
 	ring, url, _ := start(t)
 	for i := range 5 {
 		ring.Add(fault(fmt.Sprint(i)), int64(i))
@@ -103,7 +104,7 @@ func TestStreamGoesOnWhereItStopped(t *testing.T) {
 	if head.Lost != 0 || head.Run == "" || got[4].Seq != 4 || got[4].Boot != 4 || got[4].Event.ObserverError.What != "4" {
 		t.Errorf("%+v %+v", head, got)
 	}
-	// What is added while a client waits comes, too.
+	// A line that is added while a client waits is sent, too.
 	go func() {
 		time.Sleep(20 * time.Millisecond)
 		ring.Add(fault("5"), 5)
@@ -112,34 +113,34 @@ func TestStreamGoesOnWhereItStopped(t *testing.T) {
 	if again != (agent.Head{Run: head.Run}) || got[0].Seq != 4 || got[1].Seq != 5 {
 		t.Errorf("from 4 on: %+v %+v", again, got)
 	}
-	// A client of an earlier run gets all, wherever it was, and can tell.
+	// A client with the id of an earlier run gets all lines, and the new id.
 	other, got := lines(t, url("stream?run=ANOTHER&from=1000"), 6)
 	if other.Run == "ANOTHER" || other.Lost != 0 || got[0].Seq != 0 {
 		t.Errorf("after a restart: %+v %+v", other, got)
 	}
 }
 
-func TestOverrunTellsHowMuchIsLost(t *testing.T) {
+func TestOverrunCountsLostLines(t *testing.T) {
 	ring, url, _ := start(t)
 	for i := range keepLines + 100 {
 		ring.Add(fault("x"), int64(i))
 	}
 	head, got := lines(t, url("stream?run="+ring.run+"&from=30"), 1)
 	if head.Lost != 70 || got[0].Seq != 100 {
-		t.Errorf("from 30 of a ring that begins at 100: %+v, first %d", head, got[0].Seq)
+		t.Errorf("from 30 of a ring that starts at 100: %+v, first %d", head, got[0].Seq)
 	}
-	// Large lines are bounded by their bytes.
-	ring.most = 1 << 20
-	big := strings.Repeat("x", ring.most/10)
+	// Large lines are limited by their bytes.
+	ring.maxBytes = 1 << 20
+	big := strings.Repeat("x", ring.maxBytes/10)
 	for range 30 {
 		ring.Add(fault(big), 0)
 	}
-	if ring.bytes > ring.most || len(ring.lines) < 5 || len(ring.lines) > 10 {
-		t.Errorf("%d lines of %d bytes in all are kept", len(ring.lines), ring.bytes)
+	if ring.bytes > ring.maxBytes || len(ring.lines) < 5 || len(ring.lines) > 10 {
+		t.Errorf("the buffer has %d lines with %d bytes in total", len(ring.lines), ring.bytes)
 	}
 	ring.Add(fault(big+strings.Repeat(big, 10)), 0)
 	if len(ring.lines) != 1 {
-		t.Errorf("of a line that is too long alone %d are kept", len(ring.lines))
+		t.Errorf("after a line longer than the limit the buffer has %d lines, want 1", len(ring.lines))
 	}
 }
 
@@ -164,9 +165,9 @@ func TestManyStreamsAtOnce(t *testing.T) {
 	}
 }
 
-// The time that a client has to send its request in must not end its stream.
+// The timeout for reading a request must not end its stream.
 func TestStreamOutlivesTheReadTimeout(t *testing.T) {
-	sessions, _ := served(t)
+	sessions, _ := newTestSessions(t)
 	ring := ringOf(t, sessions, "app")
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -188,7 +189,7 @@ func TestStreamOutlivesTheReadTimeout(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 
-	// Who sends no request is hung up on.
+	// A connection without a complete request is closed.
 	c, err := net.Dial("tcp", l.Addr().String())
 	if err != nil {
 		t.Fatal(err)
@@ -199,11 +200,11 @@ func TestStreamOutlivesTheReadTimeout(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := io.ReadAll(c); errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Error("half a request is waited for without end")
+		t.Error("a connection with half a request stays open")
 	}
 	cancel()
 	if err := <-served; err != nil {
-		t.Errorf("the end of the context is an error: %v", err)
+		t.Errorf("serve returned an error at the end of its context: %v", err)
 	}
 }
 
@@ -254,7 +255,7 @@ func TestPlans(t *testing.T) {
 				t.Errorf("the answer quotes the plan: %q", answer)
 			}
 			if taken := len(plans) > 0; taken != (c.status == 204) {
-				t.Errorf("the plan was taken: %v", taken)
+				t.Errorf("the plan was accepted: %v", taken)
 			}
 			for len(plans) > 0 {
 				if p := <-plans; c.body == good && (string(p.Cookie) != secret || len(p.Pods) != 1 || p.Pods[0].IP != "10.1.2.3" || !p.Control) {
@@ -265,8 +266,8 @@ func TestPlans(t *testing.T) {
 	}
 }
 
-// What one asks for after a plan was given holds nothing of its cookie.
-func TestNoAnswerHoldsTheCookie(t *testing.T) {
+// No response contains the cookie of a plan.
+func TestNoResponseContainsTheCookie(t *testing.T) {
 	_, url, plans := start(t)
 	body, err := json.Marshal(agent.Plan{Cookie: []byte(secret)})
 	if err != nil {
@@ -296,13 +297,13 @@ func TestNoAnswerHoldsTheCookie(t *testing.T) {
 		}
 		for _, s := range []string{secret, base64.StdEncoding.EncodeToString([]byte(secret))} {
 			if strings.Contains(string(answer), s) {
-				t.Errorf("GET %s answers %q", path, answer)
+				t.Errorf("the response to GET %s contains the cookie: %q", path, answer)
 			}
 		}
 	}
 }
 
-// Add drops what does not marshal: nothing may.
+// Add drops an event that does not marshal, so every event type must.
 func TestEveryEventMarshals(t *testing.T) {
 	e := reflect.TypeFor[recording.Event]()
 	ring := NewRing()
@@ -320,14 +321,14 @@ func TestEveryEventMarshals(t *testing.T) {
 		}
 		ring.Add(event, 0)
 		if len(ring.lines) != n {
-			t.Fatalf("an event %s is not kept", f.Name)
+			t.Fatalf("an event %s is not stored", f.Name)
 		}
 		var l agent.Line
 		if err := json.Unmarshal(ring.lines[n-1], &l); err != nil || !reflect.DeepEqual(l.Event, event) {
-			t.Errorf("%s comes back as %+v, %v", f.Name, l.Event, err)
+			t.Errorf("%s is read back as %+v, %v", f.Name, l.Event, err)
 		}
 	}
 	if n < 10 {
-		t.Errorf("only %d kinds of events were seen", n)
+		t.Errorf("recording.Event has only %d kinds of events", n)
 	}
 }

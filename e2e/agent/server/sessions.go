@@ -10,27 +10,27 @@ import (
 	"meshproof.dev/meshproof/e2e/recording"
 )
 
-// A session that nobody has brought a plan to or streamed for idle is dropped: whoever began it is dead, or has ended
-// without a word. maxSessions is more than a node can run workloads side by side.
+// A session without a new plan or a stream for idleTimeout is removed: its client has ended. maxSessions is more than the
+// number of workloads that a node can run at the same time.
 const (
-	idle        = 60 * time.Second
-	sweep       = time.Second
+	idleTimeout = 60 * time.Second
+	dropEvery   = time.Second
 	maxSessions = 64
 )
 
-// Observer observes what its plan says until the context of Run ends.
+// Observer makes the observations of its plan until the context of Run ends.
 type Observer interface {
 	SetPlan(p agent.Plan)
 	Run(ctx context.Context)
 }
 
-// Sessions are the clients' work, each with an observer and a buffer of its own, so that one agent serves many workloads
-// and none of them sees another's. Safe for concurrent use.
+// Sessions are the sessions of all clients. Each has its own observer and buffer, so that one agent serves many workloads
+// and none of them sees another's events. Safe for concurrent use.
 type Sessions struct {
-	ctx   context.Context //nolint:containedctx // the life of all observers
-	clock func() int64
-	begin func(emit func(recording.Event)) Observer
-	idle  time.Duration
+	ctx         context.Context //nolint:containedctx // the life of all observers
+	clock       func() int64
+	newObserver func(emit func(recording.Event)) Observer
+	idleTimeout time.Duration
 
 	mu  sync.Mutex
 	all map[string]*session
@@ -38,21 +38,21 @@ type Sessions struct {
 }
 
 type session struct {
-	ring    *Ring
-	o       Observer
-	end     context.CancelFunc
-	streams int       // that are open
-	used    time.Time // the last time that anybody wanted anything of it
+	ring     *Ring
+	observer Observer
+	cancel   context.CancelFunc
+	streams  int       // open streams
+	lastUsed time.Time // time of the last request
 }
 
-// NewSessions has no session yet. begin makes the observer of a new one, clock stamps what it emits. All of them end with
-// ctx; Wait waits for that.
-func NewSessions(ctx context.Context, clock func() int64, begin func(emit func(recording.Event)) Observer) *Sessions {
-	return newSessions(ctx, clock, begin, idle, sweep)
+// NewSessions returns an empty Sessions. newObserver returns the observer of a new session, clock gives the time of its events.
+// All sessions end with ctx; Wait waits for that.
+func NewSessions(ctx context.Context, clock func() int64, newObserver func(emit func(recording.Event)) Observer) *Sessions {
+	return newSessions(ctx, clock, newObserver, idleTimeout, dropEvery)
 }
 
-func newSessions(ctx context.Context, clock func() int64, begin func(emit func(recording.Event)) Observer, idle, sweep time.Duration) *Sessions {
-	s := &Sessions{ctx: ctx, clock: clock, begin: begin, idle: idle, all: map[string]*session{}}
+func newSessions(ctx context.Context, clock func() int64, newObserver func(emit func(recording.Event)) Observer, idle, sweep time.Duration) *Sessions {
+	s := &Sessions{ctx: ctx, clock: clock, newObserver: newObserver, idleTimeout: idle, all: map[string]*session{}}
 	s.wg.Go(func() {
 		tick := time.NewTicker(sweep)
 		defer tick.Stop()
@@ -61,17 +61,17 @@ func newSessions(ctx context.Context, clock func() int64, begin func(emit func(r
 			case <-ctx.Done():
 				return
 			case <-tick.C:
-				s.drop(time.Now())
+				s.dropIdle(time.Now())
 			}
 		}
 	})
 	return s
 }
 
-// Wait waits until everything has ended, which it does when the context has.
+// Wait waits until all sessions have ended, after their context has.
 func (s *Sessions) Wait() { s.wg.Wait() }
 
-// Emit tells all sessions something of the agent itself.
+// Emit adds an event about the agent itself to all sessions.
 func (s *Sessions) Emit(e recording.Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -80,9 +80,9 @@ func (s *Sessions) Emit(e recording.Event) {
 	}
 }
 
-// Ring is the buffer of the session of that name, which begins if there is none.
+// Ring is the buffer of the session, which is created if needed.
 func (s *Sessions) Ring(name string) (*Ring, error) {
-	x, err := s.use(name, 0)
+	x, err := s.getOrCreate(name, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -90,16 +90,16 @@ func (s *Sessions) Ring(name string) (*Ring, error) {
 }
 
 func (s *Sessions) setPlan(name string, p agent.Plan) error {
-	x, err := s.use(name, 0)
+	x, err := s.getOrCreate(name, 0)
 	if err == nil {
-		x.o.SetPlan(p)
+		x.observer.SetPlan(p)
 	}
 	return err
 }
 
-// streamed counts a stream of the session as open until the returned function is called.
-func (s *Sessions) streamed(name string) (*Ring, func(), error) {
-	x, err := s.use(name, 1)
+// openStream counts one more open stream of the session until the returned function is called.
+func (s *Sessions) openStream(name string) (*Ring, func(), error) {
+	x, err := s.getOrCreate(name, 1)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -107,12 +107,12 @@ func (s *Sessions) streamed(name string) (*Ring, func(), error) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		x.streams--
-		x.used = time.Now()
+		x.lastUsed = time.Now()
 	}, nil
 }
 
-// use gives the session of that name, with more streams open than before, and begins it if there is none.
-func (s *Sessions) use(name string, streams int) (*session, error) {
+// getOrCreate returns the session, which is created if needed, and adds streams to its open streams.
+func (s *Sessions) getOrCreate(name string, streams int) (*session, error) {
 	if err := agent.CheckSession(name); err != nil {
 		return nil, err
 	}
@@ -121,40 +121,40 @@ func (s *Sessions) use(name string, streams int) (*session, error) {
 	x := s.all[name]
 	if x == nil {
 		if len(s.all) == maxSessions {
-			return nil, fmt.Errorf("%d sessions are under way, and no more are possible", maxSessions)
+			return nil, fmt.Errorf("cannot create session %s: the agent has %d sessions, which is its limit", name, maxSessions)
 		}
 		if err := s.ctx.Err(); err != nil {
-			return nil, fmt.Errorf("the agent ends: %w", err)
+			return nil, fmt.Errorf("cannot create session %s: the agent is shutting down: %w", name, err)
 		}
 		x = &session{ring: NewRing()}
 		var life context.Context
-		life, x.end = context.WithCancel(s.ctx)
-		x.o = s.begin(func(e recording.Event) { x.ring.Add(e, s.clock()) })
-		s.wg.Go(func() { x.o.Run(life) })
+		life, x.cancel = context.WithCancel(s.ctx)
+		x.observer = s.newObserver(func(e recording.Event) { x.ring.Add(e, s.clock()) })
+		s.wg.Go(func() { x.observer.Run(life) })
 		s.all[name] = x
-		s.share()
+		s.shareMemory()
 	}
 	x.streams += streams
-	x.used = time.Now()
+	x.lastUsed = time.Now()
 	return x, nil
 }
 
-// drop ends the sessions that nobody has used of late.
-func (s *Sessions) drop(now time.Time) {
+// dropIdle ends the sessions that were not used for the idle timeout.
+func (s *Sessions) dropIdle(now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for name, x := range s.all {
-		if x.streams == 0 && now.Sub(x.used) > s.idle {
-			x.end()
+		if x.streams == 0 && now.Sub(x.lastUsed) > s.idleTimeout {
+			x.cancel()
 			delete(s.all, name)
 		}
 	}
-	s.share()
+	s.shareMemory()
 }
 
-// share gives each session its part of the memory. The lock is held.
-func (s *Sessions) share() {
+// shareMemory divides the memory among the sessions. The caller holds the lock.
+func (s *Sessions) shareMemory() {
 	for _, x := range s.all {
-		x.ring.hold(keepBytes / len(s.all))
+		x.ring.setMaxBytes(keepBytes / len(s.all))
 	}
 }

@@ -15,32 +15,32 @@ import (
 	"meshproof.dev/meshproof/e2e/recording"
 )
 
-// counted are observers that are told apart, and counted while they run.
-type counted struct {
+// observerCount makes observers and counts them.
+type observerCount struct {
 	running atomic.Int32
 	begun   atomic.Int32
 }
 
-type one struct {
-	c     *counted
+type countedObserver struct {
+	c     *observerCount
 	emit  func(recording.Event)
 	plans chan agent.Plan
 }
 
-func (c *counted) begin(emit func(recording.Event)) Observer {
+func (c *observerCount) begin(emit func(recording.Event)) Observer {
 	c.begun.Add(1)
-	return &one{c, emit, make(chan agent.Plan, 10)}
+	return &countedObserver{c, emit, make(chan agent.Plan, 10)}
 }
 
-func (o *one) SetPlan(p agent.Plan) {
+func (o *countedObserver) SetPlan(p agent.Plan) {
 	o.plans <- p
 	o.emit(recording.Event{ObserverError: &recording.ObserverError{What: p.DNSName}})
 }
 
-func (o *one) Run(ctx context.Context) {
+func (o *countedObserver) Run(ctx context.Context) {
 	o.c.running.Add(1)
 	<-ctx.Done()
-	time.Sleep(10 * time.Millisecond) // a watch takes its time to end
+	time.Sleep(10 * time.Millisecond) // a real observer takes some time to end
 	o.c.running.Add(-1)
 }
 
@@ -58,10 +58,10 @@ func put(t *testing.T, url, plan string) int {
 	return resp.StatusCode
 }
 
-// Each session has a plan and lines of its own, and what concerns the agent reaches all.
+// Each session has its own plan and lines. Events about the agent are in all sessions.
 func TestSessionsDoNotMix(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	var c counted
+	var c observerCount
 	s := NewSessions(ctx, func() int64 { return 42 }, c.begin)
 	srv := httptest.NewServer(Handler(recording.Start{}, s))
 	defer srv.Close()
@@ -86,14 +86,14 @@ func TestSessionsDoNotMix(t *testing.T) {
 		t.Errorf("%d observers still run", n)
 	}
 	if _, err := s.Ring("c"); err == nil {
-		t.Error("a session begins after the end")
+		t.Error("a session was created after the end")
 	}
 }
 
-func TestIdleSessionsAreDropped(t *testing.T) {
+func TestIdleSessionsAreRemoved(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	var c counted
+	var c observerCount
 	const idle = 300 * time.Millisecond
 	s := newSessions(ctx, func() int64 { return 42 }, c.begin, idle, idle/10)
 	srv := httptest.NewServer(Handler(recording.Start{}, s))
@@ -126,7 +126,7 @@ func TestIdleSessionsAreDropped(t *testing.T) {
 	<-open
 	for range 6 {
 		if put(t, srv.URL+"/v1/plan?session=planned", `{}`) != http.StatusNoContent {
-			t.Fatal("the plan is refused")
+			t.Fatal("the plan is rejected")
 		}
 		time.Sleep(idle / 3)
 	}
@@ -140,17 +140,17 @@ func TestIdleSessionsAreDropped(t *testing.T) {
 			t.Fatalf("5 s later: streamed %v, planned %v, %d observers run", has("streamed"), has("planned"), c.running.Load())
 		}
 	}
-	// Who comes back gets a new one, and can tell.
+	// A client that returns gets a new session with a new run id.
 	if put(t, srv.URL+"/v1/plan?session=left", `{"dnsName":"again."}`) != http.StatusNoContent {
-		t.Fatal("the plan is refused")
+		t.Fatal("the plan is rejected")
 	}
 	if head, got := lines(t, srv.URL+"/v1/stream?session=left&run=OLD&from=7", 1); head.Run == "OLD" || got[0].Seq != 0 || c.begun.Load() != 4 {
-		t.Errorf("%+v %+v, %d observers begun", head, got, c.begun.Load())
+		t.Errorf("%+v %+v, %d observers created", head, got, c.begun.Load())
 	}
 }
 
 func TestLimitsOfSessions(t *testing.T) {
-	s, plans := served(t)
+	s, plans := newTestSessions(t)
 	srv := httptest.NewServer(Handler(recording.Start{}, s))
 	defer srv.Close()
 	for _, name := range []string{"", "A", "a/b", "../a", "-a", "a-", "a_b", strings.Repeat("a", 64), "%00"} {
@@ -166,7 +166,7 @@ func TestLimitsOfSessions(t *testing.T) {
 		}
 	}
 	if len(plans) > 0 || len(s.all) > 0 {
-		t.Errorf("%d plans were taken, %d sessions are there", len(plans), len(s.all))
+		t.Errorf("%d plans were accepted, %d sessions exist", len(plans), len(s.all))
 	}
 	for i := range maxSessions {
 		ringOf(t, s, fmt.Sprintf("s-%d", i))
@@ -175,24 +175,24 @@ func TestLimitsOfSessions(t *testing.T) {
 		t.Errorf("session %d: %d", maxSessions+1, status)
 	}
 	if status := put(t, srv.URL+"/v1/plan?session=s-0", `{}`); status != http.StatusNoContent {
-		t.Errorf("a session that is there: %d", status)
+		t.Errorf("an existing session: %d", status)
 	}
-	// All together hold no more than one alone may.
+	// All buffers together are limited as one alone.
 	sum := 0
 	for _, x := range s.all {
-		sum += x.ring.most
+		sum += x.ring.maxBytes
 	}
 	if sum > keepBytes || sum < keepBytes/2 {
-		t.Errorf("%d sessions may hold %d bytes, %d is the limit", len(s.all), sum, keepBytes)
+		t.Errorf("the buffers of %d sessions may have %d bytes in total, the limit is %d", len(s.all), sum, keepBytes)
 	}
 }
 
-// Whoever began them, sessions that come and go leave no goroutine.
-func TestSessionsLeaveNothing(t *testing.T) {
+// Sessions that end leak no goroutine.
+func TestSessionsLeakNothing(t *testing.T) {
 	before := runtime.NumGoroutine()
 	for range 20 {
 		ctx, cancel := context.WithCancel(t.Context())
-		var c counted
+		var c observerCount
 		s := newSessions(ctx, func() int64 { return 0 }, c.begin, time.Millisecond, time.Millisecond)
 		for i := range 20 {
 			ringOf(t, s, fmt.Sprintf("s-%d", i))

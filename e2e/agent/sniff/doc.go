@@ -1,6 +1,6 @@
-// Package sniff hears what a pod asks the DNS, passively, on the pod's own interfaces: a discovery that has died shows by
-// nothing but its silence.
+// Package sniff captures the DNS questions of a pod passively, on the pod's own interfaces: when the discovery of a node
+// has died, the only sign is that its questions stop.
 //
-// In: a network namespace. Out: the questions that left it, with what came back, counted. Nothing is sent and nothing
-// held up. Every packet is hostile until it is parsed.
+// In: a network namespace. Out: counts of the questions that left it, and of their answers. Nothing is sent or delayed.
+// Packets are not trusted.
 package sniff

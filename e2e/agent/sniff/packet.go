@@ -5,22 +5,22 @@ import (
 	"net/netip"
 )
 
-// packet is a UDP datagram or TCP segment, as far as it was seen.
+// packet is a UDP datagram or TCP segment, possibly truncated.
 type packet struct {
 	tcp      bool
 	src, dst netip.AddrPort
 	payload  []byte
 }
 
-// The numbers of what the filter lets through.
+// The port and protocols that the filter accepts.
 const (
 	dnsPort  = 53
 	protoTCP = 6
 	protoUDP = 17
 )
 
-// parse reads an IP packet from its network header on. IPv6 extension headers are not passed over: no resolver sends any.
-// Of a fragmented datagram the first fragment is read, the others have no ports.
+// parse parses an IP packet from its network header on. It does not skip IPv6 extension headers: no resolver sends any.
+// Of a fragmented datagram only the first fragment is parsed, the others have no ports.
 func parse(b []byte) (p packet, ok bool) {
 	if len(b) < 20 {
 		return p, false
@@ -35,7 +35,7 @@ func parse(b []byte) (p packet, ok bool) {
 		}
 		proto, src, dst = b[9], netip.AddrFrom4([4]byte(b[12:16])), netip.AddrFrom4([4]byte(b[16:20]))
 		if total >= header && total < len(b) {
-			b = b[:total] // what follows is padding
+			b = b[:total] // the rest is padding
 		}
 		b = b[header:]
 	case 6:
@@ -68,9 +68,9 @@ func parse(b []byte) (p packet, ok bool) {
 	return p, false
 }
 
-// message is the DNS message that the packet begins with. In TCP each has two bytes of length before it (RFC 1035, 4.2.2);
-// a segment that goes on with a message that began in another is not told from one that begins with it, and its bytes
-// seldom make a message. That is enough to count: a question fits one segment, and of an answer its beginning does.
+// message is the DNS message at the beginning of the packet. In TCP each message has a length prefix of two bytes (RFC
+// 1035, 4.2.2). A segment that continues a message cannot be recognized, but its bytes are rarely a valid message. That is
+// enough for counting: a question fits into one segment, and so does the beginning of an answer.
 func (p packet) message() []byte {
 	b := p.payload
 	if !p.tcp {

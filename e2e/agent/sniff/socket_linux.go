@@ -13,14 +13,14 @@ import (
 	"meshproof.dev/meshproof/e2e/agent/netns"
 )
 
-// Socket hears the DNS packets of a network namespace, on all its interfaces.
+// Socket captures the DNS packets of a network namespace, on all its interfaces.
 type Socket struct {
 	f   *os.File
 	raw syscall.RawConn
 }
 
-// filter lets UDP and TCP with port 53 on either side through, IPv4 (first fragments only) and IPv6. The kernel drops all
-// else before it is copied. A packet begins with its network header. Jumps count from the next line.
+// filter accepts UDP and TCP with port 53 on either side, IPv4 (first fragments only) and IPv6. The kernel drops all other
+// packets before it copies them. A packet starts with its network header. Jumps count from the next line.
 var filter = []unix.SockFilter{
 	load(unix.BPF_B, 0), // 0: the version, and the length of the header
 	{Code: unix.BPF_ALU | unix.BPF_RSH | unix.BPF_K, K: 4},
@@ -47,7 +47,7 @@ var filter = []unix.SockFilter{
 	{Code: unix.BPF_RET | unix.BPF_K, K: 1 << 18}, // 22: take all of it
 }
 
-// allProtocols is ETH_P_ALL in network order: what the namespace itself sends is heard under no other.
+// allProtocols is ETH_P_ALL in network order: with any other protocol the namespace's outgoing packets are not captured.
 var allProtocols = binary.NativeEndian.Uint16([]byte{0, unix.ETH_P_ALL})
 
 func load(size uint16, at uint32) unix.SockFilter {
@@ -58,12 +58,12 @@ func jump(on uint16, k uint32, yes, no uint8) unix.SockFilter {
 	return unix.SockFilter{Code: unix.BPF_JMP | on | unix.BPF_K, Jt: yes, Jf: no, K: k}
 }
 
-// Open begins to listen in a namespace. It takes CAP_NET_RAW there.
+// Open starts to capture in a namespace. It needs CAP_NET_RAW there.
 func Open(h *netns.Handle) (*Socket, error) {
-	// Without a protocol nothing arrives before the filter is there. SOCK_DGRAM leaves the link's header off.
+	// Without a protocol no packet arrives before the filter is attached. SOCK_DGRAM removes the link-layer header.
 	fd, err := h.Socket(unix.AF_PACKET, unix.SOCK_DGRAM, 0)
 	if err != nil {
-		return nil, fmt.Errorf("AF_PACKET: %w", err)
+		return nil, fmt.Errorf("create an AF_PACKET socket: %w", err)
 	}
 	program := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
 	err = unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &program)
@@ -72,7 +72,7 @@ func Open(h *netns.Handle) (*Socket, error) {
 	}
 	if err != nil {
 		_ = unix.Close(fd)
-		return nil, fmt.Errorf("AF_PACKET: %w", err)
+		return nil, fmt.Errorf("attach the filter to the AF_PACKET socket and bind it: %w", err)
 	}
 	s := &Socket{f: os.NewFile(uintptr(fd), "packets")}
 	if s.raw, err = s.f.SyscallConn(); err != nil {
@@ -82,14 +82,14 @@ func Open(h *netns.Handle) (*Socket, error) {
 	return s, nil
 }
 
-// Close ends listening.
+// Close ends the capture.
 func (s *Socket) Close() error { return s.f.Close() }
 
-// SetReadDeadline bounds Read, also one that is under way.
+// SetReadDeadline sets the deadline of Read, also of one that is running.
 func (s *Socket) SetReadDeadline(t time.Time) error { return s.f.SetReadDeadline(t) }
 
-// Read waits for the next packet that leaves the namespace or comes to it. No thread is held up meanwhile.
-func (s *Socket) Read(b []byte) (n int, leaves bool, err error) {
+// Read waits for the next outgoing or incoming packet of the namespace. It blocks no thread.
+func (s *Socket) Read(b []byte) (n int, outgoing bool, err error) {
 	var failed error
 	err = s.raw.Read(func(fd uintptr) bool {
 		for {
@@ -102,16 +102,16 @@ func (s *Socket) Read(b []byte) (n int, leaves bool, err error) {
 				return false
 			}
 			link, ok := from.(*unix.SockaddrLinklayer)
-			leaves = ok && link.Pkttype == unix.PACKET_OUTGOING
-			if failed != nil || leaves || ok && link.Pkttype == unix.PACKET_HOST {
+			outgoing = ok && link.Pkttype == unix.PACKET_OUTGOING
+			if failed != nil || outgoing || ok && link.Pkttype == unix.PACKET_HOST {
 				return true
 			}
 		}
 	})
-	return n, leaves, errors.Join(err, failed)
+	return n, outgoing, errors.Join(err, failed)
 }
 
-// Drops is how many packets the kernel has dropped since it was asked last, for want of room.
+// Drops is the number of packets that the kernel has dropped since the last call, because its buffer was full.
 func (s *Socket) Drops() (int, error) {
 	var stats *unix.TpacketStats
 	var failed error

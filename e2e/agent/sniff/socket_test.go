@@ -17,7 +17,7 @@ import (
 	"meshproof.dev/meshproof/e2e/recording"
 )
 
-// serve answers on port 53 of an address in the namespace: NXDOMAIN over UDP, an empty answer over TCP.
+// serve starts a DNS server in the namespace: it answers NXDOMAIN over UDP, and an empty answer over TCP.
 func serve(t *testing.T, h *netns.Handle, ip string) {
 	t.Helper()
 	addr := net.JoinHostPort(ip, "53")
@@ -48,7 +48,7 @@ func serve(t *testing.T, h *netns.Handle, ip string) {
 	}
 }
 
-// ask asks from inside the namespace.
+// ask sends a question from inside the namespace and waits for the answer.
 func ask(t *testing.T, h *netns.Handle, network, ip, name string) {
 	t.Helper()
 	c, err := h.Dial(t.Context(), network, net.JoinHostPort(ip, "53"), ip)
@@ -66,7 +66,7 @@ func ask(t *testing.T, h *netns.Handle, network, ip, name string) {
 	}
 }
 
-func TestSocketHearsQuestionsOnce(t *testing.T) {
+func TestSocketCapturesQuestionsOnce(t *testing.T) {
 	h, _ := netnstest.New(t)
 	for _, ip := range []string{"127.0.0.1", "::1"} {
 		serve(t, h, ip)
@@ -101,7 +101,7 @@ func TestSocketHearsQuestionsOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 		if packets++; !slices.Contains([]byte{4, 6}, buf[0]>>4) {
-			t.Fatalf("a packet begins with %x", buf[:min(n, 20)])
+			t.Fatalf("a packet starts with %x", buf[:min(n, 20)])
 		}
 		tally.Packet(buf[:n], leaves, time.Now())
 	}
@@ -121,7 +121,7 @@ func TestSocketHearsQuestionsOnce(t *testing.T) {
 	}
 }
 
-// What nobody reads in time is lost, and that is told.
+// Packets that are not read in time are lost and counted.
 func TestDropsAreCounted(t *testing.T) {
 	h, _ := netnstest.New(t)
 	s, err := sniff.Open(h)
@@ -135,12 +135,12 @@ func TestDropsAreCounted(t *testing.T) {
 	}
 	defer c.Close()
 	for range 2000 {
-		_, _ = c.Write(make([]byte, 1400)) // refused now and then: nobody listens
+		_, _ = c.Write(make([]byte, 1400)) // some writes are refused, because there is no listener
 	}
 	if drops, err := s.Drops(); err != nil || drops == 0 {
 		t.Errorf("%d drops, %v", drops, err)
 	}
 	if drops, err := s.Drops(); err != nil || drops != 0 {
-		t.Errorf("%d drops are told twice, %v", drops, err)
+		t.Errorf("%d drops are counted twice, %v", drops, err)
 	}
 }

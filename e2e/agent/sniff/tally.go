@@ -12,48 +12,48 @@ import (
 	"meshproof.dev/meshproof/e2e/recording"
 )
 
-// What is kept at most: distinct questions of an interval, questions that wait for their answer and how long they do, and
-// packets of an interval that are parsed. A pod may send as many as it likes.
+// The limits: distinct questions of an interval, questions without an answer and how long they are kept, and parsed packets
+// of an interval. A pod may send any number.
 const (
-	maxQuestions = 64
-	maxWaiting   = 1024
-	patience     = 10 * time.Second
-	maxPackets   = 5000
+	maxQuestions  = 64
+	maxWaiting    = 1024
+	answerTimeout = 10 * time.Second
+	maxPackets    = 5000
 )
 
-// Others is the name under which questions are counted for which there is no more room.
+// Others is the name for questions beyond maxQuestions.
 const Others = "(others)"
 
-// Tally counts the questions of one interval after the other. Not safe for concurrent use.
+// Tally counts the questions of successive intervals. Not safe for concurrent use.
 type Tally struct {
-	ours    func(tcp bool, local, remote netip.AddrPort) bool
+	isOwn   func(tcp bool, local, remote netip.AddrPort) bool
 	counts  map[question]*recording.Question
 	others  int
 	packets int
-	waiting map[query]asked
+	waiting map[query]pending
 }
 
 type question struct{ name, kind string }
 
-// query is what an answer must have in common with its question.
+// query matches an answer with its question.
 type query struct {
 	tcp           bool
 	local, server netip.AddrPort
 	id            uint16
 }
 
-type asked struct {
+type pending struct {
 	q  question
 	at time.Time
 }
 
-// NewTally counts nothing yet. What travels over a connection that is ours is left out.
-func NewTally(ours func(tcp bool, local, remote netip.AddrPort) bool) *Tally {
-	return &Tally{ours: ours, counts: map[question]*recording.Question{}, waiting: map[query]asked{}}
+// NewTally returns an empty Tally. Packets of the agent's own connections are not counted.
+func NewTally(isOwn func(tcp bool, local, remote netip.AddrPort) bool) *Tally {
+	return &Tally{isOwn: isOwn, counts: map[question]*recording.Question{}, waiting: map[query]pending{}}
 }
 
-// Packet takes one IP packet from its network header on. leaves says that the namespace sends it, else it has come in.
-func (t *Tally) Packet(b []byte, leaves bool, now time.Time) {
+// Packet counts one IP packet, from its network header on. outgoing means that the namespace sends it.
+func (t *Tally) Packet(b []byte, outgoing bool, now time.Time) {
 	if t.packets++; t.packets > maxPackets {
 		return
 	}
@@ -62,52 +62,52 @@ func (t *Tally) Packet(b []byte, leaves bool, now time.Time) {
 		return
 	}
 	k := query{tcp: p.tcp, local: p.dst, server: p.src}
-	if leaves {
+	if outgoing {
 		k.local, k.server = p.src, p.dst
 	}
-	if k.server.Port() != dnsPort || t.ours(k.tcp, k.local, k.server) {
+	if k.server.Port() != dnsPort || t.isOwn(k.tcp, k.local, k.server) {
 		return
 	}
 	var m dns.Msg
 	err := m.Unpack(p.message())
-	// Of a message that is cut off the beginning is there all the same.
-	if len(m.Question) != 1 || m.Opcode != dns.OpcodeQuery || m.Response == leaves {
+	// The beginning of a truncated message is unpacked in spite of the error.
+	if len(m.Question) != 1 || m.Opcode != dns.OpcodeQuery || m.Response == outgoing {
 		return
 	}
 	k.id = m.Id
 	q := question{strings.ToLower(strings.TrimSuffix(m.Question[0].Name, ".")), dns.Type(m.Question[0].Qtype).String()}
-	if leaves {
-		t.asks(k, q, now)
+	if outgoing {
+		t.addQuestion(k, q, now)
 	} else {
-		t.answers(k, q, &m, err == nil)
+		t.addAnswer(k, q, &m, err == nil)
 	}
 }
 
-func (t *Tally) asks(k query, q question, now time.Time) {
-	if c := t.count(q); c != nil {
+func (t *Tally) addQuestion(k query, q question, now time.Time) {
+	if c := t.counter(q); c != nil {
 		c.Count++
 	} else {
 		t.others++
 	}
 	if len(t.waiting) >= maxWaiting {
 		for old, a := range t.waiting {
-			if now.Sub(a.at) > patience {
+			if now.Sub(a.at) > answerTimeout {
 				delete(t.waiting, old)
 			}
 		}
 	}
 	if len(t.waiting) < maxWaiting {
-		t.waiting[k] = asked{q, now}
+		t.waiting[k] = pending{q, now}
 	}
 }
 
-// answers counts the first answer to a question that was heard. It belongs to the interval in which it came.
-func (t *Tally) answers(k query, q question, m *dns.Msg, whole bool) {
+// addAnswer counts the first answer to a captured question, in the interval in which it arrived.
+func (t *Tally) addAnswer(k query, q question, m *dns.Msg, complete bool) {
 	if a, ok := t.waiting[k]; !ok || a.q != q {
 		return
 	}
 	delete(t.waiting, k)
-	c := t.count(q)
+	c := t.counter(q)
 	if c == nil {
 		return
 	}
@@ -116,7 +116,7 @@ func (t *Tally) answers(k query, q question, m *dns.Msg, whole bool) {
 	}
 	c.RCodes[rcode(m.Rcode)]++
 	has := func(rr dns.RR) bool { return rr.Header().Rrtype == m.Question[0].Qtype }
-	if whole && m.Rcode == dns.RcodeSuccess && !m.Truncated && !slices.ContainsFunc(m.Answer, has) {
+	if complete && m.Rcode == dns.RcodeSuccess && !m.Truncated && !slices.ContainsFunc(m.Answer, has) {
 		c.Empty++
 	}
 }
@@ -128,8 +128,8 @@ func rcode(n int) string {
 	return "RCODE" + strconv.Itoa(n)
 }
 
-// count is where a question of this interval is counted, nil when there is no more room.
-func (t *Tally) count(q question) *recording.Question {
+// counter is the counter of a question in this interval, nil beyond the limit.
+func (t *Tally) counter(q question) *recording.Question {
 	c := t.counts[q]
 	if c == nil && len(t.counts) < maxQuestions {
 		c = &recording.Question{Name: q.name, Type: q.kind}
@@ -138,7 +138,8 @@ func (t *Tally) count(q question) *recording.Question {
 	return c
 }
 
-// Take gives what was counted since it was taken last, sorted by name and type, and how many packets were not looked at.
+// Take returns and resets the counts since the last call, sorted by name and type, and the number of packets that were not
+// parsed.
 func (t *Tally) Take() (all []recording.Question, unread int) {
 	for _, c := range t.counts {
 		all = append(all, *c)

@@ -18,7 +18,7 @@ var (
 	dnsA, dnsB = netip.MustParseAddrPort("10.96.0.10:53"), netip.MustParseAddrPort("[fd00::10]:53")
 )
 
-func nobodys(bool, netip.AddrPort, netip.AddrPort) bool { return false }
+func noOwnConns(bool, netip.AddrPort, netip.AddrPort) bool { return false }
 
 func ask(id uint16, name string, kind uint16) *dns.Msg {
 	m := new(dns.Msg).SetQuestion(name, kind)
@@ -36,7 +36,7 @@ func a(name string) dns.RR {
 	return &dns.A{Hdr: dns.RR_Header{Name: name, Rrtype: dns.TypeA, Class: dns.ClassINET}, A: []byte{10, 0, 0, 1}}
 }
 
-// ip puts a payload into an IP packet, with options where it can have any.
+// ip puts a payload into an IP packet. IPv4 and TCP headers have options.
 func ip(tcp bool, src, dst netip.AddrPort, payload []byte) []byte {
 	var l4 []byte
 	l4 = binary.BigEndian.AppendUint16(l4, src.Port())
@@ -77,7 +77,7 @@ func pack(t testing.TB, m *dns.Msg) []byte {
 	return b
 }
 
-// exchange is a question that leaves and the answer that comes.
+// exchange sends a question and, unless it is nil, receives an answer.
 func exchange(t *testing.T, x *Tally, q, r *dns.Msg) {
 	t.Helper()
 	now := time.Unix(1000, 0)
@@ -87,7 +87,7 @@ func exchange(t *testing.T, x *Tally, q, r *dns.Msg) {
 	}
 }
 
-func held(t *testing.T, x *Tally, want ...recording.Question) {
+func wantCounts(t *testing.T, x *Tally, want ...recording.Question) {
 	t.Helper()
 	got, unread := x.Take()
 	if !reflect.DeepEqual(got, want) || unread != 0 {
@@ -98,8 +98,8 @@ func held(t *testing.T, x *Tally, want ...recording.Question) {
 const svc = "derl.ns.svc.cluster.local"
 
 func TestTally(t *testing.T) {
-	x := NewTally(nobodys)
-	held(t, x)
+	x := NewTally(noOwnConns)
+	wantCounts(t, x)
 	q := ask(1, "Derl.NS.svc.cluster.local.", dns.TypeA)
 	exchange(t, x, q, reply(q, dns.RcodeSuccess, a(q.Question[0].Name)))
 	q = ask(2, svc+".", dns.TypeA)
@@ -108,22 +108,22 @@ func TestTally(t *testing.T) {
 	exchange(t, x, q, reply(q, dns.RcodeSuccess, a(q.Question[0].Name))) // of another type
 	exchange(t, x, ask(4, "b.", dns.TypeSRV), nil)
 	exchange(t, x, ask(5, ".", 65400), nil)
-	held(t, x,
+	wantCounts(t, x,
 		recording.Question{Name: "", Type: "TYPE65400", Count: 1},
 		recording.Question{Name: "b", Type: "SRV", Count: 1},
 		recording.Question{Name: svc, Type: "A", Count: 2, RCodes: map[string]int{"NOERROR": 1, "NXDOMAIN": 1}},
 		recording.Question{Name: svc, Type: "AAAA", Count: 1, RCodes: map[string]int{"NOERROR": 1}, Empty: 1},
 	)
-	held(t, x)
+	wantCounts(t, x)
 
-	// A late answer belongs to the interval in which it comes, and is one only once.
+	// A late answer is counted in the interval in which it arrives, and only once.
 	late := ask(4, "b.", dns.TypeSRV)
 	r := ip(false, dnsA, podA, pack(t, reply(late, dns.RcodeServerFailure)))
 	x.Packet(r, false, time.Unix(1001, 0))
 	x.Packet(r, false, time.Unix(1001, 0))
-	held(t, x, recording.Question{Name: "b", Type: "SRV", RCodes: map[string]int{"SERVFAIL": 1}})
+	wantCounts(t, x, recording.Question{Name: "b", Type: "SRV", RCodes: map[string]int{"SERVFAIL": 1}})
 
-	// An answer that was cut off says nothing of what it lacks.
+	// A truncated answer does not count as empty.
 	q = ask(6, "c.", dns.TypeA)
 	cut := reply(q, dns.RcodeSuccess)
 	cut.Truncated = true
@@ -132,11 +132,11 @@ func TestTally(t *testing.T) {
 	exchange(t, x, q, nil)
 	b := pack(t, reply(q, dns.RcodeSuccess, a("c.")))
 	x.Packet(ip(false, dnsA, podA, b[:len(b)-2]), false, time.Unix(1000, 0))
-	held(t, x, recording.Question{Name: "c", Type: "A", Count: 2, RCodes: map[string]int{"NOERROR": 2}})
+	wantCounts(t, x, recording.Question{Name: "c", Type: "A", Count: 2, RCodes: map[string]int{"NOERROR": 2}})
 }
 
 func TestTallyOverTCPAndIPv6(t *testing.T) {
-	x := NewTally(nobodys)
+	x := NewTally(noOwnConns)
 	framed := func(m *dns.Msg) []byte {
 		b := pack(t, m)
 		return append(binary.BigEndian.AppendUint16(nil, uint16(len(b))), b...)
@@ -147,10 +147,10 @@ func TestTallyOverTCPAndIPv6(t *testing.T) {
 	x.Packet(ip(true, podB, dnsB, framed(q)), true, now)
 	x.Packet(ip(true, dnsB, podB, framed(reply(q, dns.RcodeSuccess, a("d.")))), false, now)
 	x.Packet(ip(false, podB, dnsB, pack(t, q)), true, now)
-	held(t, x, recording.Question{Name: "d", Type: "A", Count: 2, RCodes: map[string]int{"NOERROR": 1}})
+	wantCounts(t, x, recording.Question{Name: "d", Type: "A", Count: 2, RCodes: map[string]int{"NOERROR": 1}})
 }
 
-func TestWhatIsNotCounted(t *testing.T) {
+func TestOtherPacketsAreNotCounted(t *testing.T) {
 	q := ask(1, "e.", dns.TypeA)
 	question, answer := pack(t, q), pack(t, reply(q, dns.RcodeSuccess, a("e.")))
 	two := ask(1, "e.", dns.TypeA)
@@ -178,24 +178,24 @@ func TestWhatIsNotCounted(t *testing.T) {
 		"half a header":                 {ip(false, podA, dnsA, nil)[:22], true},
 		"a TCP segment without message": {ip(true, podA, dnsA, []byte{0}), true},
 	} {
-		x := NewTally(nobodys)
+		x := NewTally(noOwnConns)
 		x.Packet(c.packet, c.leaves, time.Unix(1000, 0))
 		if got, _ := x.Take(); len(got) > 0 {
 			t.Errorf("%s is counted: %+v", name, got)
 		}
 	}
-	// And what is ours.
+	// The agent's own questions are not counted.
 	x := NewTally(func(tcp bool, local, remote netip.AddrPort) bool { return !tcp && local == podA && remote == dnsA })
 	exchange(t, x, q, reply(q, dns.RcodeSuccess))
-	held(t, x)
-	// An answer to another question under the same number is none.
-	x = NewTally(nobodys)
+	wantCounts(t, x)
+	// An answer to another question with the same id is not counted.
+	x = NewTally(noOwnConns)
 	exchange(t, x, q, reply(ask(1, "f.", dns.TypeA), dns.RcodeSuccess))
-	held(t, x, recording.Question{Name: "e", Type: "A", Count: 1})
+	wantCounts(t, x, recording.Question{Name: "e", Type: "A", Count: 1})
 }
 
 func TestLimits(t *testing.T) {
-	x := NewTally(nobodys)
+	x := NewTally(noOwnConns)
 	for i := range 2 * maxWaiting {
 		exchange(t, x, ask(uint16(i), fmt.Sprintf("n%d.", i%100), dns.TypeA), nil)
 	}
@@ -211,10 +211,10 @@ func TestLimits(t *testing.T) {
 		t.Errorf("%d of %d questions are counted", sum, 2*maxWaiting)
 	}
 	if len(x.waiting) > maxWaiting {
-		t.Errorf("%d wait for their answers", len(x.waiting))
+		t.Errorf("%d questions wait for their answers", len(x.waiting))
 	}
-	// Those that have waited too long make room.
-	x.Packet(ip(false, podA, dnsA, pack(t, ask(9999, "late.", dns.TypeA))), true, time.Unix(1000, 0).Add(patience+1))
+	// Questions that have waited too long are removed.
+	x.Packet(ip(false, podA, dnsA, pack(t, ask(9999, "late.", dns.TypeA))), true, time.Unix(1000, 0).Add(answerTimeout+1))
 	if len(x.waiting) != 1 {
 		t.Errorf("%d wait for their answers", len(x.waiting))
 	}
@@ -227,7 +227,7 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// FuzzPacket takes anything from a pod's network: no panic, no growth beyond the limits.
+// FuzzPacket feeds any packet: no panic, no growth beyond the limits.
 func FuzzPacket(f *testing.F) {
 	q := ask(1, svc+".", dns.TypeA)
 	f.Add(ip(false, podA, dnsA, pack(f, q)), ip(false, dnsA, podA, pack(f, reply(q, dns.RcodeSuccess, a(svc+".")))))
@@ -238,7 +238,7 @@ func FuzzPacket(f *testing.F) {
 	loop[12], loop[13] = 0xc0, 12 // a name that points to itself
 	f.Add(ip(false, podA, dnsA, loop), ip(false, dnsA, podA, loop))
 	f.Fuzz(func(t *testing.T, leaving, coming []byte) {
-		x := NewTally(nobodys)
+		x := NewTally(noOwnConns)
 		for range 3 {
 			x.Packet(leaving, true, time.Unix(1000, 0))
 			x.Packet(coming, false, time.Unix(1000, 0))

@@ -1,7 +1,8 @@
 //go:build linux
 
 // Command agent observes the pods of its node from inside their network namespaces. It runs as a privileged pod of
-// a DaemonSet (package agent), listens on the loopback of its own pod only, and does nothing until it has a plan.
+// a DaemonSet (package agent/client), listens on the loopback of its own pod only, and does nothing until it gets a
+// plan.
 package main
 
 import (
@@ -41,7 +42,7 @@ func main() {
 func run(ctx context.Context) error {
 	node := os.Getenv("NODE_NAME")
 	if node == "" {
-		return errors.New("NODE_NAME is empty: the DaemonSet sets it by the downward API")
+		return errors.New("the variable NODE_NAME is empty; the DaemonSet sets it through the downward API")
 	}
 	l, err := listen()
 	if err != nil {
@@ -59,15 +60,16 @@ func run(ctx context.Context) error {
 		defer close(healed)
 		faults.Run(ctx, func(what string) { sessions.Emit(recording.Event{ObserverError: &recording.ObserverError{What: what}}) })
 	}()
-	return server.Serve(ctx, l, server.WithFaults(server.Handler(abilities(node, proc.FS("/proc").NetNS(1)), sessions), faults.Set))
+	api := server.Handler(abilities(node, proc.FS("/proc").NetNS(1)), sessions)
+	return server.Serve(ctx, l, server.WithKill(server.WithFaults(api, faults.Set), finder.Kill))
 }
 
-// listen opens the API's port on the loopback of the agent's own pod: nobody but the API server's port-forward gets there.
+// listen opens the API's port on the loopback of the agent's own pod. Only a port-forward can connect to it.
 func listen() (net.Listener, error) {
 	return net.Listen("tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(agent.Port)))
 }
 
-// boot is CLOCK_BOOTTIME in nanoseconds: it never goes back, and it goes on while the machine sleeps.
+// boot is CLOCK_BOOTTIME in nanoseconds. It is monotonic and includes the time that the machine was suspended.
 func boot() int64 {
 	var ts unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts); err != nil {
@@ -76,7 +78,7 @@ func boot() int64 {
 	return ts.Nano()
 }
 
-// beat says that the agent lives, and how late its own timer fires: the CPU pressure on all it reports.
+// beat emits heartbeats. Each says how late its own timer fired, which measures the CPU pressure on the agent.
 func beat(ctx context.Context, emit func(recording.Event)) {
 	next := time.Now()
 	for ctx.Err() == nil {
@@ -93,7 +95,7 @@ func beat(ctx context.Context, emit func(recording.Event)) {
 	}
 }
 
-// abilities tries what the observations need, on the namespace at netNS.
+// abilities tests what the observations need, on the network namespace at netNS.
 func abilities(node, netNS string) recording.Start {
 	s := recording.Start{Version: "v1", Node: node}
 	can := func(name string, err error) {
@@ -105,7 +107,7 @@ func abilities(node, netNS string) recording.Start {
 	}
 	pids, err := filepath.Glob("/proc/[0-9]*")
 	if err == nil && len(pids) < 10 {
-		err = fmt.Errorf("only %d processes are seen", len(pids))
+		err = fmt.Errorf("/proc shows only %d processes", len(pids))
 	}
 	can("hostpid", err)
 	ns, err := netns.Open(netNS)
@@ -114,12 +116,12 @@ func abilities(node, netNS string) recording.Start {
 		can("netns", ns.Do(func() error { return nil }))
 		_, err = ns.TCP()
 		can("inet_diag", err)
-		var heard *sniff.Socket
-		if heard, err = sniff.Open(ns); err == nil {
-			err = heard.Close()
+		var packets *sniff.Socket
+		if packets, err = sniff.Open(ns); err == nil {
+			err = packets.Close()
 		}
 		can("af_packet", err)
-		can("nftables", fault.Able(ns))
+		can("nftables", fault.CheckNFTables(ns))
 	} else {
 		can("netns", err)
 	}

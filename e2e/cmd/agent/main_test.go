@@ -28,7 +28,7 @@ type nothing struct{}
 func (nothing) SetPlan(agent.Plan)      {}
 func (nothing) Run(ctx context.Context) { <-ctx.Done() }
 
-// api serves the agent's API as the program does, in the namespace of its pod.
+// api serves the agent's API in the network namespace of its pod, as the program does.
 func api(t *testing.T, pod *netns.Handle) {
 	t.Helper()
 	var l net.Listener
@@ -51,8 +51,8 @@ func api(t *testing.T, pod *netns.Handle) {
 	})
 }
 
-// Whoever is in another pod gets a reset from the API's port: only what comes to the agent's own loopback, as the API
-// server's port-forward does, is answered.
+// A connection from another pod to the API's port is refused. Only the loopback of the agent's own pod, where a
+// port-forward connects, is served.
 func TestAPIIsRefusedFromAnotherPod(t *testing.T) {
 	pod, a := netnstest.New(t)
 	other, b := netnstest.New(t)
@@ -77,7 +77,7 @@ func TestAPIIsRefusedFromAnotherPod(t *testing.T) {
 		t.Errorf("the pod's own address: %v", err)
 	}
 
-	// The control: what listens on all addresses is reached over the same cable.
+	// The control: a listener on all addresses is reachable over the same veth pair.
 	var l net.Listener
 	if err := pod.Do(func() (err error) {
 		l, err = net.Listen("tcp4", "0.0.0.0:0")
@@ -99,7 +99,7 @@ func TestAPIIsRefusedFromAnotherPod(t *testing.T) {
 	_ = c.Close()
 }
 
-// What the agent says it can do it has tried.
+// The agent tests each ability that it reports.
 func TestAbilities(t *testing.T) {
 	_, pid := netnstest.New(t)
 	s := abilities("n1", proc.FS("/proc").NetNS(pid))

@@ -59,7 +59,7 @@ type entry struct {
 	Diagnoses []diagnosis        `json:"diagnoses"`
 }
 
-// diagnosis is one code of a check: what it can bring down, and what proves that it is given.
+// diagnosis is one code of a check: which checks it can block, and what proves that it is given.
 type diagnosis struct {
 	Code     string   `json:"code"`
 	Explains []string `json:"explains,omitempty"`

@@ -33,7 +33,7 @@ func meshproof(t *testing.T, args ...string) (out string, code int, err error) {
 	return b.String(), code, err
 }
 
-// wrote writes a story to a file, and cuts bytes off its end.
+// wrote writes a recording to a file, and cuts bytes off its end.
 func wrote(t *testing.T, s *rt.Story, cut int) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), string(s.Scenario)+".jsonl")
@@ -59,7 +59,7 @@ func wrote(t *testing.T, s *rt.Story, cut int) string {
 	return path
 }
 
-// renamed gives the story's profile another name.
+// renamed gives the recording's profile another name.
 func renamed(s *rt.Story, name string) *rt.Story {
 	s.Profile = json.RawMessage(strings.Replace(string(s.Profile), `"name":"dns-a"`, `"name":"`+name+`"`, 1))
 	return s
@@ -115,7 +115,7 @@ func TestJudgeRefuses(t *testing.T) {
 		"nothing":         {nil, "requires at least 1 arg"},
 		"no such file":    {[]string{"/nonexistent.jsonl"}, "no such file"},
 		"another version": {[]string{whole, other}, `v9.jsonl: line 1: format "meshproof.dev/recording/v9"`},
-		"twice the same":  {[]string{whole, whole}, "which one is meant?"},
+		"twice the same":  {[]string{whole, whole}, "give one of them"},
 		"another form":    {[]string{"-o", "xml", whole}, "-o xml"},
 		"no such flag":    {[]string{"--loud", whole}, "unknown flag"},
 	} {
@@ -141,6 +141,30 @@ func TestJudgeExitsWithTheWorst(t *testing.T) {
 		if out, code, err := meshproof(t, append([]string{"judge"}, c.files...)...); err != nil || code != c.want {
 			t.Errorf("%s: exit code %d, %v; want %d\n%s", name, code, err, c.want, out)
 		}
+	}
+}
+
+// One red explains what it blocks in one line, -v lists it, and the last line says what is to be done.
+func TestJudgeIsShortWhereOneCauseExplainsMuch(t *testing.T) {
+	red := rt.Formation(3)
+	red.Change(func(e recording.Event) bool { return e.Cookie != nil && e.Cookie.Cookie == "A" }, func(e *recording.Event) {
+		c := *e.Cookie
+		c.Outcome = recording.Denied
+		e.Cookie = &c
+	})
+	red.Drop(func(e recording.Event) bool { return e.Nodes != nil || e.Sockets != nil })
+	path := wrote(t, red, 0)
+	short, code, err := meshproof(t, "judge", path)
+	if err != nil || code != exitcode.Fail {
+		t.Fatal(code, err)
+	}
+	long, _, err := meshproof(t, "judge", "-v", path)
+	if err != nil || strings.Contains(short, "  blocked  ") || !strings.Contains(short, " blocked by it (-v lists them)\n") || !strings.Contains(long, "  blocked  mesh/full ") {
+		t.Errorf("%v; short:\n%s\nlong:\n%s", err, short, long)
+	}
+	lines := strings.Split(strings.TrimSpace(short), "\n")
+	if last := lines[len(lines)-1]; !strings.HasPrefix(last, "dns-a: first broken rung: ") || !strings.Contains(last, ". Remedy: ") || !strings.HasSuffix(lines[len(lines)-2], " skipped") {
+		t.Errorf("the last lines:\n%s", strings.Join(lines[len(lines)-2:], "\n"))
 	}
 }
 
@@ -269,7 +293,7 @@ func TestChecksInEveryForm(t *testing.T) {
 	}
 	for i, c := range rules.All() {
 		if !strings.Contains(plain, c.ID) || all[i].ID != c.ID || len(all[i].Diagnoses) != len(c.Causes) {
-			t.Errorf("%s is not told of whole: %+v", c.ID, all[i])
+			t.Errorf("%s is not described in full: %+v", c.ID, all[i])
 		}
 	}
 	if _, code, err := meshproof(t, "checks", "-o", "xml"); err == nil || code != exitcode.Usage {

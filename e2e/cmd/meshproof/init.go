@@ -25,7 +25,7 @@ func initCommand() *cobra.Command {
 			return usage(1)(c, args)
 		},
 	}
-	out := c.Flags().StringP("output", "o", "", "write the profile to this file, which must not be there yet (default: print it)")
+	out := c.Flags().StringP("output", "o", "", "write the profile to this new file (default: print it)")
 	namespace := c.Flags().StringP("namespace", "n", "", "take what runs in this namespace; its manifests are written beside the profile")
 	var o target.ExistingOptions
 	c.Flags().StringVar(&o.Context, "context", "", "kubeconfig context of --namespace (default: the current one)")
@@ -37,16 +37,16 @@ func initCommand() *cobra.Command {
 		}
 		switch {
 		case *namespace != "" && len(args) > 0:
-			return exitcode.With(exitcode.Usage, errors.New("a namespace and something else: one of both is taken"))
+			return exitcode.With(exitcode.Usage, errors.New("give a namespace or manifests, not both"))
 		case *namespace != "" && *out == "":
-			return exitcode.With(exitcode.Usage, errors.New("with -n the manifests are written beside the profile: say with -o where that is to stand, -o shop/profile.yaml"))
+			return exitcode.With(exitcode.Usage, errors.New("with -n the manifests are written beside the profile: say where with -o, for example -o shop/profile.yaml"))
 		case *namespace == "" && (o.Context != "" || o.Kubeconfig != ""):
-			return exitcode.With(exitcode.Usage, errors.New("a cluster is asked for a namespace only: say which one, -n NAMESPACE"))
+			return exitcode.With(exitcode.Usage, errors.New("--context and --kubeconfig are for a namespace: say which one with -n NAMESPACE"))
 		case len(args) == 1:
 			path = args[0]
 		}
 		if _, err := os.Stat(at); *out != "" && !errors.Is(err, fs.ErrNotExist) {
-			return exitcode.With(exitcode.Usage, fmt.Errorf("%s is there already, and is not overwritten: name another file with -o", at))
+			return exitcode.With(exitcode.Usage, fmt.Errorf("%s exists and is not overwritten: name another file with -o", at))
 		}
 		if *namespace != "" {
 			o.Log = func(string) {}
@@ -77,7 +77,7 @@ func initCommand() *cobra.Command {
 	return c
 }
 
-// write makes a new file. One that is there stays as it is.
+// write makes a new file. A file that exists stays as it is.
 func write(path, text string) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {

@@ -25,7 +25,7 @@ func TestInitIsTakenByLint(t *testing.T) {
 	// Nothing is written over, and it may as well be printed.
 	_, code, err := meshproof(t, "init", "../../../fixtures/profiles/dns-a", "-o", at)
 	again, _ := os.ReadFile(at)
-	if code != exitcode.Usage || err == nil || !strings.Contains(err.Error(), "is there already, and is not overwritten") || string(again) != string(text) {
+	if code != exitcode.Usage || err == nil || !strings.Contains(err.Error(), "exists and is not overwritten") || string(again) != string(text) {
 		t.Errorf("%v (%d)\n%s", err, code, again)
 	}
 	if out, _, err := meshproof(t, "init", "../../../fixtures/profiles/dns-a"); err != nil || !strings.HasPrefix(out, "apiVersion: ") {
@@ -49,12 +49,12 @@ func TestInitOfWhatACommandPrints(t *testing.T) {
 
 func TestInitRefusesWhatItCannotMean(t *testing.T) {
 	for says, args := range map[string][]string{
-		"there is no such file or folder":                      {"nowhere"},
-		"a namespace and something else: one of both is taken": {"-n", "prod", "deploy"},
-		"accepts at most 1 arg(s)":                             {"deploy", "--", "helm"},
-		`the command "no-such-program x" cannot be run`:        {"--", "no-such-program", "x"},
-		"say with -o where that is to stand":                   {"-n", "prod"},
-		"say which one, -n NAMESPACE":                          {"--context", "kind", "deploy"},
+		"there is no such file or folder":               {"nowhere"},
+		"give a namespace or manifests, not both":       {"-n", "prod", "deploy"},
+		"accepts at most 1 arg(s)":                      {"deploy", "--", "helm"},
+		`the command "no-such-program x" cannot be run`: {"--", "no-such-program", "x"},
+		"say where with -o":                             {"-n", "prod"},
+		"say which one with -n NAMESPACE":               {"--context", "kind", "deploy"},
 	} {
 		if out, code, err := meshproof(t, append([]string{"init"}, args...)...); code != exitcode.Usage || err == nil || !strings.Contains(err.Error(), says) || out != "" {
 			t.Errorf("init %v: %v (%d) %q", args, err, code, out)

@@ -20,12 +20,12 @@ import (
 
 func judgeCommand(code *int) *cobra.Command {
 	c := &cobra.Command{
-		Use: "judge RECORDING…", Short: "judge recordings once more, without a cluster",
+		Use: "judge RECORDING…", Short: "judge recordings again, without a cluster",
 		Args: func(c *cobra.Command, args []string) error {
 			return exitcode.With(exitcode.Usage, cobra.MinimumNArgs(1)(c, args))
 		},
 	}
-	form := output(c)
+	form, verbose := output(c), verboseFlag(c, "print the blocked checks one by one")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if err := form.check("json"); err != nil {
 			return err
@@ -34,13 +34,13 @@ func judgeCommand(code *int) *cobra.Command {
 		if err != nil {
 			return exitcode.With(exitcode.Usage, err)
 		}
-		return present(c.OutOrStdout(), *form, code, all)
+		return present(reports.Console{W: c.OutOrStdout(), Verbose: *verbose}, *form, code, all)
 	}
 	return c
 }
 
-// told is one workload's recordings.
-type told struct {
+// recordingSet are the recordings of one workload.
+type recordingSet struct {
 	name, mutant, namespace string
 	scenarios               []judge.Scenario
 	files                   []string
@@ -49,14 +49,14 @@ type told struct {
 
 // judgeFiles judges the recordings, those of each workload together, in the order in which the workloads come.
 func judgeFiles(paths []string, checks []check.Check) ([]reports.Profile, error) {
-	var groups []*told
+	var groups []*recordingSet
 	for _, path := range paths {
 		v, cut, err := load(path)
 		if err != nil {
 			return nil, err
 		}
-		of := told{name: v.Profile.Name, mutant: v.Profile.Mutant, namespace: v.Header.Namespace}
-		i := slices.IndexFunc(groups, func(g *told) bool {
+		of := recordingSet{name: v.Profile.Name, mutant: v.Profile.Mutant, namespace: v.Header.Namespace}
+		i := slices.IndexFunc(groups, func(g *recordingSet) bool {
 			return g.name == of.name && g.mutant == of.mutant && g.namespace == of.namespace
 		})
 		if i < 0 {
@@ -89,10 +89,10 @@ func load(path string) (v *view.View, cut bool, err error) {
 	return v, cut, nil
 }
 
-func (g *told) add(path string, v *view.View, cut bool) error {
+func (g *recordingSet) add(path string, v *view.View, cut bool) error {
 	for i, e := range g.scenarios {
 		if e.Name == v.Header.Scenario {
-			return fmt.Errorf("%s and %s are both the %s of %s in namespace %s: which one is meant?", g.files[i], path, e.Name, g.name, g.namespace)
+			return fmt.Errorf("%s and %s are both the %s of %s in namespace %s: give one of them", g.files[i], path, e.Name, g.name, g.namespace)
 		}
 	}
 	g.scenarios = append(g.scenarios, judge.Scenario{Name: v.Header.Scenario, View: v})
@@ -104,7 +104,7 @@ func (g *told) add(path string, v *view.View, cut bool) error {
 }
 
 // judge judges the scenarios in the order in which they were recorded.
-func (g *told) judge(checks []check.Check) reports.Profile {
+func (g *recordingSet) judge(checks []check.Check) reports.Profile {
 	place := func(e judge.Scenario) int { return slices.Index(scenario.Names(), e.Name) }
 	sort.SliceStable(g.scenarios, func(i, j int) bool { return place(g.scenarios[i]) < place(g.scenarios[j]) })
 	p := reports.Profile{Profile: judge.Judge(g.name, g.scenarios, checks), Mutant: g.mutant, Namespace: g.namespace, Recordings: g.files}
@@ -112,7 +112,7 @@ func (g *told) judge(checks []check.Check) reports.Profile {
 		if p.Trouble != "" {
 			p.Trouble += "; "
 		}
-		p.Trouble += path + " is cut off, its writer was killed: it is judged as far as it goes"
+		p.Trouble += path + " is cut off, its writer was killed: it is judged up to there"
 	}
 	return p
 }

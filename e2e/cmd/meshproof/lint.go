@@ -25,7 +25,7 @@ import (
 func lintCommand(code *int) *cobra.Command {
 	c := &cobra.Command{Use: "lint [PROFILE|DIR|FILE|-]", Short: "judge a profile and its manifests, or manifests alone, before any cluster", Args: usage(1)}
 	name := c.Flags().StringP("file", "f", "dns-a", "profile: a name among the fixtures, a folder, or a file")
-	verbose := c.Flags().BoolP("verbose", "v", false, "print the profile as understood, each value with its origin")
+	verbose := verboseFlag(c, "print the profile as understood, each value with its origin, and the blocked checks one by one")
 	form := output(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if err := form.check("json"); err != nil {
@@ -34,7 +34,7 @@ func lintCommand(code *int) *cobra.Command {
 		if len(args) == 1 {
 			*name = args[0]
 		}
-		// Without a checkout there are no fixtures, and a profile of one's own needs none.
+		// Without a checkout there are no fixtures, and a user's own profile needs none.
 		fixtures, err := run.Fixtures()
 		if err != nil {
 			fixtures = ""
@@ -59,17 +59,17 @@ func lintCommand(code *int) *cobra.Command {
 			}
 			all = append(all, p)
 		}
-		return present(c.OutOrStdout(), *form, code, all)
+		return present(reports.Console{W: c.OutOrStdout(), Verbose: *verbose}, *form, code, all)
 	}
 	return c
 }
 
-// loader reads profiles that are to be judged by all checks: they can skip no other.
+// loader reads profiles. They can skip or waive the checks that exist, and no others.
 func loader(fixtures string) workload.Loader {
 	return workload.Loader{Fixtures: fixtures, Checks: rules.IDs()}
 }
 
-// lint judges what the manifests alone decide: a recording that is made here holds nothing else.
+// lint judges what the manifests alone decide, from a recording that holds nothing else.
 func lint(w *workload.Workload, checks []check.Check) (reports.Profile, error) {
 	static := slices.DeleteFunc(slices.Clone(checks), func(c check.Check) bool { return c.Rung != check.Manifest && !c.Static })
 	if len(static) == 0 {
@@ -79,13 +79,13 @@ func lint(w *workload.Workload, checks []check.Check) (reports.Profile, error) {
 	if err != nil {
 		return reports.Profile{}, err
 	}
-	var told []judge.Scenario
+	var scenarios []judge.Scenario
 	for _, c := range static {
-		if !slices.ContainsFunc(told, func(e judge.Scenario) bool { return e.Name == c.Scenario }) {
-			told = append(told, judge.Scenario{Name: c.Scenario, View: v})
+		if !slices.ContainsFunc(scenarios, func(e judge.Scenario) bool { return e.Name == c.Scenario }) {
+			scenarios = append(scenarios, judge.Scenario{Name: c.Scenario, View: v})
 		}
 	}
-	p := reports.Profile{Profile: judge.Judge(w.Profile.Metadata.Name, told, static), Mutant: w.Resolved.Mutant}
+	p := reports.Profile{Profile: judge.Judge(w.Profile.Metadata.Name, scenarios, static), Mutant: w.Resolved.Mutant}
 	p.Notes, err = w.Notes()
 	return p, err
 }
@@ -125,12 +125,12 @@ func understood(w io.Writer, l *workload.Workload) {
 	}
 }
 
-// format is what -o says.
+// format is the value of -o.
 type format string
 
 func output(c *cobra.Command) *format {
 	var f format
-	c.Flags().StringVarP((*string)(&f), "output", "o", "", "another form of the output")
+	c.Flags().StringVarP((*string)(&f), "output", "o", "", "form of the output, such as json")
 	return &f
 }
 
@@ -139,20 +139,25 @@ func (f format) check(known ...string) error {
 	if f == "" || slices.Contains(known, string(f)) {
 		return nil
 	}
-	return exitcode.With(exitcode.Usage, fmt.Errorf("-o %s: there is %s", f, strings.Join(known, ", ")))
+	return exitcode.With(exitcode.Usage, fmt.Errorf("-o %s is not known: use %s", f, strings.Join(known, ", ")))
 }
 
-// present prints judgements that were had without a run, and sets the exit code.
-func present(w io.Writer, form format, code *int, all []reports.Profile) error {
+func verboseFlag(c *cobra.Command, help string) *bool {
+	return c.Flags().BoolP("verbose", "v", false, help)
+}
+
+// present prints results that need no run, and sets the exit code.
+func present(out reports.Console, form format, code *int, all []reports.Profile) error {
 	r := &reports.Run{Started: time.Now(), Profiles: all, Provenance: reports.Provenance{Target: "recording"}}
 	r.Close(nil, time.Now())
 	*code = r.Exit.Code
 	if form == "json" {
-		return reports.JSON(w, r)
+		return reports.JSON(out.W, r)
 	}
 	for _, p := range all {
-		reports.Console(w, p)
+		out.Profile(p)
 	}
-	fmt.Fprintf(w, "\n%d passed, %d failed, %d skipped\n", r.Counts.Passed, r.Counts.Failed, r.Counts.Skipped)
+	fmt.Fprintln(out.W)
+	out.Counts(r)
 	return nil
 }

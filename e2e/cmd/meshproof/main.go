@@ -13,7 +13,7 @@ import (
 )
 
 func main() {
-	keeper.IfAsked()
+	keeper.RunIfKeeper()
 	os.Exit(start())
 }
 

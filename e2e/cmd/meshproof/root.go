@@ -1,9 +1,9 @@
 package main
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -12,6 +12,7 @@ import (
 	"meshproof.dev/meshproof/e2e/image"
 	"meshproof.dev/meshproof/e2e/run"
 	"meshproof.dev/meshproof/e2e/run/killmatrix"
+	"meshproof.dev/meshproof/e2e/run/options"
 	"meshproof.dev/meshproof/e2e/target"
 	"meshproof.dev/meshproof/reports"
 )
@@ -25,26 +26,24 @@ func root(code *int) *cobra.Command {
 		SilenceErrors: true,
 	}
 	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return exitcode.With(exitcode.Usage, err) })
-	c.AddCommand(runCommand(code), killMatrixCommand(code), lintCommand(code), judgeCommand(code), checksCommand(), schemaCommand(), initCommand(), clusterCommand())
+	c.AddCommand(runCommand(code), killMatrixCommand(code), lintCommand(code), judgeCommand(code), checksCommand(), schemaCommand(), initCommand(), clusterCommand(), versionCommand())
 	return c
 }
 
-// common are the flags of everything that uses a cluster.
-func common(c *cobra.Command, o *run.Options) {
-	f := c.Flags()
-	f.StringVar(&o.OTP, "otp", "", "Erlang/OTP release of the application's image (default: the pinned one)")
-	f.StringVar(&o.K8S, "k8s", "", "Kubernetes version of the cluster that is made (default: the pinned one)")
-	f.IntVar(&o.Nodes, "nodes", 1, "nodes of the cluster that is made")
-	f.BoolVar(&o.Keep, "keep", false, "leave the cluster to the next run")
-	f.StringVar(&o.Context, "context", "", "use the cluster of this kubeconfig context and make none")
-	f.StringVar(&o.Kubeconfig, "kubeconfig", "", "kubeconfig file of --context")
-	f.Int64Var(&o.Seed, "seed", 0, "decides which pod is deleted (default: by chance, and said in the report)")
-	o.NoInstall, o.Engine, o.Log = run.NoInstallFromEnv(), os.Getenv("ENGINE"), progress(time.Now())
-}
-
-// progress prints lines with the time since the start.
-func progress(began time.Time) func(string) {
-	return func(line string) { fmt.Printf("%6.1f s  %s\n", time.Since(began).Seconds(), line) }
+// bind gives the command the flags of a run, but for those that it does not have.
+func bind(c *cobra.Command, without ...string) *options.Values {
+	v := options.FromEnvironment()
+	v.Log = reports.Console{W: os.Stdout}.Progress(time.Now())
+	for _, o := range options.All() {
+		if o.Flag == "" || slices.Contains(without, o.Flag) {
+			continue
+		}
+		f := c.Flags().VarPF(o.Value(&v), o.Flag, o.Short, o.Help)
+		if o.Kind == options.Switch {
+			f.NoOptDefVal = "true"
+		}
+	}
+	return &v
 }
 
 func usage(n int) cobra.PositionalArgs {
@@ -54,64 +53,56 @@ func usage(n int) cobra.PositionalArgs {
 }
 
 func runCommand(code *int) *cobra.Command {
-	var o run.Options
 	c := &cobra.Command{Use: "run [PROFILE…]", Short: "deploy profiles, record them, judge them; all at the same time, each in a namespace of its own"}
-	names := c.Flags().StringSliceP("file", "f", []string{"dns-a"}, "profiles: names among the fixtures, folders, or files")
-	common(c, &o)
-	pods(c, &o)
+	v := bind(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if len(args) > 0 {
-			*names = args
+			v.Profiles = args
 		}
 		fixtures, err := run.Fixtures()
 		if err != nil {
 			return err
 		}
-		ws, err := loader(fixtures).LoadAll(c.Context(), *names)
+		out := reports.Console{W: os.Stdout, Verbose: v.Verbose}
+		ws, err := loader(fixtures).LoadAll(c.Context(), v.Profiles)
 		if err != nil {
-			*code = refused(o, err)
+			*code = refused(out, v.Options, err)
 			return nil
 		}
-		r, dir, err := run.Run(c.Context(), o, ws)
+		r, dir, err := run.Run(c.Context(), v.Options, ws)
 		if err != nil {
 			return err
 		}
-		reports.Profiles(os.Stdout, r.Profiles)
-		reports.Closing(os.Stdout, r, dir)
+		out.Profiles(r.Profiles)
+		out.Closing(r, dir)
 		*code = r.Exit.Code
 		return nil
 	}
 	return c
 }
 
-// pods is the flag of what runs several workloads side by side.
-func pods(c *cobra.Command, o *run.Options) {
-	c.Flags().IntVar(&o.Pods, "pods", 0, "how many pods may run at the same time (default: what this machine bears)")
-}
-
 // refused writes and prints the results of a run that did not begin.
-func refused(o run.Options, why error) int {
+func refused(out reports.Console, o run.Options, why error) int {
 	r, dir := run.Refused(o, why)
-	reports.Closing(os.Stdout, r, dir)
+	out.Closing(r, dir)
 	return r.Exit.Code
 }
 
 func killMatrixCommand(code *int) *cobra.Command {
-	var o run.Options
 	c := &cobra.Command{Use: "kill-matrix [MUTANT…]", Short: "prove that the checks can fail: run the broken variants"}
-	common(c, &o)
-	pods(c, &o)
+	v := bind(c, "file")
 	c.RunE = func(c *cobra.Command, mutants []string) error {
 		fixtures, err := run.Fixtures()
 		if err != nil {
 			return err
 		}
-		m, err := killmatrix.Run(c.Context(), o, fixtures, mutants...)
+		out := reports.Console{W: os.Stdout, Verbose: v.Verbose}
+		m, err := killmatrix.Run(c.Context(), v.Options, fixtures, mutants...)
 		if err != nil {
-			*code = refused(o, err)
+			*code = refused(out, v.Options, err)
 			return nil
 		}
-		reports.ConsoleMatrix(os.Stdout, m)
+		out.Matrix(m)
 		*code = m.Run.Exit.Code
 		return nil
 	}
@@ -119,13 +110,13 @@ func killMatrixCommand(code *int) *cobra.Command {
 }
 
 func clusterCommand() *cobra.Command {
-	c := &cobra.Command{Use: "cluster", Short: "clusters that we made"}
-	c.AddCommand(&cobra.Command{Use: "clean", Short: "remove the clusters that we made, and only those", Args: usage(0), RunE: func(c *cobra.Command, _ []string) error {
+	c := &cobra.Command{Use: "cluster", Short: "clusters that meshproof made"}
+	c.AddCommand(&cobra.Command{Use: "clean", Short: "remove the clusters that meshproof made, and only those", Args: usage(0), RunE: func(c *cobra.Command, _ []string) error {
 		cache, err := image.CacheDir()
 		if err != nil {
 			return err
 		}
-		return target.Clean(c.Context(), filepath.Join(cache, "state"), progress(time.Now()))
+		return target.Clean(c.Context(), filepath.Join(cache, "state"), reports.Console{W: os.Stdout}.Progress(time.Now()))
 	}})
 	return c
 }

@@ -50,7 +50,7 @@ const removeBudget = 60 * time.Second
 // RemoveBudget is how long to wait until what was deleted inside of a namespace is gone. What goes with the whole cluster need
 // not be waited for.
 func (e *Environment) RemoveBudget() time.Duration {
-	if e.Cluster.Owned && !e.options.Keep {
+	if e.Cluster.Temporary() {
 		return 0
 	}
 	return removeBudget
@@ -60,10 +60,10 @@ func (e *Environment) RemoveBudget() time.Duration {
 // until nothing of it is left; on a kept one of ours the next run need not.
 func (e *Environment) RemoveNamespace(client kubernetes.Interface, namespace string) error {
 	budget := removeBudget
+	if e.Cluster.Temporary() {
+		return nil
+	}
 	if e.Cluster.Owned {
-		if !e.options.Keep {
-			return nil
-		}
 		budget = 0
 	}
 	// Whatever ended the run, what was made is removed.

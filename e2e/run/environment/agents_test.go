@@ -74,8 +74,9 @@ func TestAgentsOfARun(t *testing.T) {
 			defer s.Close()
 			cfg := &rest.Config{Host: s.URL, ContentConfig: rest.ContentConfig{ContentType: "application/json"}}
 			var said []string
-			o := &Options{Keep: c.keep, Log: func(s string) { said = append(said, s) }}
+			o := &Options{Log: func(s string) { said = append(said, s) }}
 			e := &Environment{options: o, Cluster: &target.Cluster{Owned: c.owned, Config: cfg}, Agent: image.Image{Ref: "localhost/agent:1"}}
+			e.Cluster.Keep(c.keep)
 			err := e.DeployAgents(t.Context(), "run-1", false)
 			if (err == nil) != (c.refuse == "") {
 				t.Fatal(err)

@@ -15,9 +15,6 @@ const podsPerCore = 12
 // podMemory is what a pod of the fixtures takes of the machine: the VM, its shim and its share of the kubelet's work.
 const podMemory = 130 << 20
 
-// externalPodLimit is how many pods may run on a cluster that is not ours: its size is not this machine's.
-const externalPodLimit = 30
-
 // capacity is how many pods may run at the same time.
 func capacity(cores int, available int64) int {
 	n := cores * podsPerCore

@@ -62,8 +62,8 @@ func Prepare(ctx context.Context, o *Options, ws []*workload.Workload, artifacts
 		return nil, err
 	}
 	state := filepath.Join(m.Cache, "state")
-	p := o.provider()
-	if err = p.preflight(ctx, ws, state); err != nil {
+	p := o.provider(state)
+	if err = preflight(ctx, p, ws); err != nil {
 		return nil, err
 	}
 	e := &Environment{options: o, apps: map[string]App{}}
@@ -72,14 +72,13 @@ func Prepare(ctx context.Context, o *Options, ws []*workload.Workload, artifacts
 		return nil, err
 	}
 	m.Engine = e.Engine
-	if err = e.makeImages(ctx, m, p.nodeImage, ws, artifacts); err != nil {
+	if err = e.makeImages(ctx, m, p.MakesNodes(), ws, artifacts); err != nil {
 		return nil, err
 	}
 	if !cluster || !slices.ContainsFunc(ws, func(w *workload.Workload) bool { return !e.ImageFailed(w) }) {
 		return e, nil
 	}
-	e.Cluster, err = p.cluster(ctx, e, m, filepath.Join(artifacts, "cluster"))
-	return e, err
+	return e, e.makeCluster(ctx, p, m, artifacts)
 }
 
 // Close ends the use of the cluster, if there is one.

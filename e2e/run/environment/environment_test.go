@@ -6,6 +6,7 @@ import (
 
 	"meshproof.dev/meshproof/e2e/image"
 	"meshproof.dev/meshproof/e2e/profile"
+	"meshproof.dev/meshproof/e2e/target"
 	"meshproof.dev/meshproof/e2e/workload"
 )
 
@@ -50,10 +51,18 @@ func TestCapacityIsTheScarcerOfCoresAndMemory(t *testing.T) {
 }
 
 func TestOptionsDecideWhereTheClusterComesFrom(t *testing.T) {
-	if o := (&Options{Context: "x"}); o.PodLimit() != externalPodLimit || o.Target() != "existing" || o.provider().nodeImage != nil {
-		t.Errorf("a context: %d pods, target %s", o.PodLimit(), o.Target())
-	}
-	if o := (&Options{}); o.PodLimit() < 4 || o.Target() != "kind" || o.provider().nodeImage == nil {
-		t.Errorf("no context: %d pods, target %s", o.PodLimit(), o.Target())
+	for _, c := range []struct {
+		options      Options
+		name, kube   string
+		least, most  int
+		withOwnNodes bool
+	}{
+		{Options{Context: "x"}, "existing", "x", target.ExternalPodLimit, target.ExternalPodLimit, false},
+		{Options{}, "kind", "", 4, 1 << 20, true},
+	} {
+		name, kube := c.options.Target()
+		if n := c.options.PodLimit(); n < c.least || n > c.most || name != c.name || kube != c.kube || c.options.provider("").MakesNodes() != c.withOwnNodes {
+			t.Errorf("%+v: %d pods, target %s %s", c.options, n, name, kube)
+		}
 	}
 }

@@ -25,8 +25,8 @@ type App struct {
 	Err  error
 }
 
-// makeImages makes all images at the same time. node makes that of the cluster's nodes; nil where none is needed.
-func (e *Environment) makeImages(ctx context.Context, m *image.Maker, node func(context.Context, *image.Maker) (image.Image, error), ws []*workload.Workload, artifacts string) error {
+// makeImages makes all images at the same time; that of the cluster's nodes only where node is set.
+func (e *Environment) makeImages(ctx context.Context, m *image.Maker, node bool, ws []*workload.Workload, artifacts string) error {
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	var errs []error
@@ -40,8 +40,8 @@ func (e *Environment) makeImages(ctx context.Context, m *image.Maker, node func(
 			}
 		})
 	}
-	if node != nil {
-		make1("node image", &e.Node, func() (image.Image, error) { return node(ctx, m) })
+	if node {
+		make1("node image", &e.Node, func() (image.Image, error) { return m.Node(ctx, e.options.K8S) })
 	}
 	make1("agent image", &e.Agent, func() (image.Image, error) { return m.Agent(ctx, runtime.GOARCH) })
 	if slices.ContainsFunc(ws, func(w *workload.Workload) bool { return w.Mutant != nil && profile.InAgent(w.Mutant.Spec.Harness) }) {

@@ -30,11 +30,11 @@ import (
 // fakeAgent is one whose rules bite where they are about the pod that they are put into.
 type fakeAgent struct{ wants map[string][]agent.Rule }
 
-func (f *fakeAgent) SetFaults(_ context.Context, w agent.Faults) ([]agent.Bite, error) {
+func (f *fakeAgent) SetFaults(_ context.Context, w agent.Faults) ([]agent.RuleStatus, error) {
 	f.wants[w.Holder] = w.Rules
-	var all []agent.Bite
+	var all []agent.RuleStatus
 	for _, r := range w.Rules {
-		all = append(all, agent.Bite{Rule: r, Since: 1, Bites: slices.ContainsFunc([]int{0, 1, 2}, func(i int) bool { return r.Pod == rt.UID(i) && r.IP == rt.IP(i) })})
+		all = append(all, agent.RuleStatus{Rule: r, Since: 1, Effective: slices.ContainsFunc([]int{0, 1, 2}, func(i int) bool { return r.Pod == rt.UID(i) && r.IP == rt.IP(i) })})
 	}
 	return all, nil
 }

@@ -114,11 +114,11 @@ func (i *Injections) killAgent(ctx context.Context, pod *corev1.Pod) error {
 func (i *Injections) cutStream(ctx context.Context, pod *corev1.Pod) error {
 	c := agentclient.New(i.Config, i.Client, pod.Namespace, pod.Name, i.Namespace)
 	defer c.Close()
-	bites, err := c.SetFaults(ctx, agent.Faults{Holder: i.Namespace + "-stream", Lease: cutFor, Rules: []agent.Rule{
+	rules, err := c.SetFaults(ctx, agent.Faults{Holder: i.Namespace + "-stream", Lease: cutFor, Rules: []agent.Rule{
 		{Pod: string(pod.UID), IP: pod.Status.PodIP, Do: agent.DropOwn, Port: agent.Port},
 	}})
-	if err == nil && !bites[0].Bites {
-		err = fmt.Errorf("%s does not bite: %s", bites[0].Rule, bites[0].Message)
+	if err == nil && !rules[0].Effective {
+		err = fmt.Errorf("%s has no effect: %s", rules[0].Rule, rules[0].Message)
 	}
 	return err
 }

@@ -18,8 +18,8 @@ import (
 	"meshproof.dev/meshproof/e2e/target/state"
 )
 
-// create makes the cluster. The phase tells what came of it: Up when it stands, Creating when the harness has
-// called it off (or has died) and it must be removed. An error means that it failed and is removed already.
+// create makes the cluster. The phase says how far it came: Up when it stands, Creating when the harness has
+// cancelled it (or has died) and it must be removed. An error means that it failed and is removed already.
 func (p *process) create() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	nodes, err := Nodes(ctx, p.e, p.c.Name)
@@ -49,7 +49,7 @@ func (p *process) create() error {
 			return p.dir.Write(p.c)
 		}
 		if attempt < 3 && portTaken(err) {
-			// kind picks a free port and lets go of it before the engine binds it: somebody else may be quicker.
+			// kind picks a free port and lets go of it before the engine binds it: another process may be quicker.
 			p.log("the API server's port was taken in the meantime; making the cluster again with another")
 			p.settle(nil)
 			rctx, rcancel := context.WithTimeout(context.Background(), removeBudget)
@@ -111,7 +111,7 @@ func (p *process) endCreate(done <-chan error) {
 
 // settle waits until kind's Create has returned (done; nil: it has) and every engine command that it started has
 // ended: with several nodes, Create returns at the first failure and leaves the other commands to themselves, and a
-// node that comes to be after its removal would stay.
+// node that is made after its removal would stay.
 //
 // An engine command is never ended while it makes a container. Of a `podman run` that gets a SIGTERM at the wrong
 // moment there remain a network namespace, a bridge and an entry in the network's name server (seen with podman
@@ -136,7 +136,7 @@ func (p *process) settle(done <-chan error) {
 			}
 		}
 		select {
-		case <-done: //nolint:errcheck // why Create failed is told elsewhere; here only its end counts
+		case <-done: //nolint:errcheck // why Create failed is reported elsewhere; only its end counts here
 			done = nil
 		case <-time.After(200 * time.Millisecond):
 		}

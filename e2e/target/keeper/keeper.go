@@ -6,7 +6,7 @@
 // terminal's signals, holds a pipe from the harness, and deletes the cluster when that pipe ends without a release.
 //
 // In: a Spec, orders over a pipe. Out: a cluster, progress lines, and in the end no cluster, unless it was
-// released. The child is the running binary itself: its main (and a TestMain) must call IfAsked first.
+// released. The child is the running binary itself: its main (and a TestMain) must call RunIfKeeper first.
 package keeper
 
 import (
@@ -31,12 +31,12 @@ import (
 // envAsked switches a process of this binary into a keeper.
 const envAsked = "MESHPROOF_KEEPER"
 
-// armed is set once IfAsked has been called: a binary that does not call it would start itself again and again.
+// armed is set once RunIfKeeper has been called: a binary that does not call it would start itself again and again.
 var armed atomic.Bool
 
-// IfAsked turns this process into a keeper and never returns, if it was started as one. Otherwise it returns at
+// RunIfKeeper turns this process into a keeper and never returns, if it was started as one. Otherwise it returns at
 // once. It must be the first thing in main, and in TestMain of a test binary that creates clusters.
-func IfAsked() {
+func RunIfKeeper() {
 	armed.Store(true)
 	if os.Getenv(envAsked) == "" {
 		return
@@ -67,7 +67,7 @@ func Adopt(spec Spec, log func(string)) (*Keeper, error) { return start(spec, do
 
 func start(spec Spec, do string, log func(string)) (*Keeper, error) {
 	if !armed.Load() {
-		return nil, errors.New("keeper.IfAsked was not called at the start of this program: it would start itself without end")
+		return nil, errors.New("keeper.RunIfKeeper was not called at the start of this program: it would start itself without end")
 	}
 	self, err := os.Executable()
 	if err != nil {

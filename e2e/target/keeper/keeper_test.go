@@ -21,7 +21,7 @@ const clusterName = "meshproof-t"
 
 // TestMain is also the harness that a test kills: it creates a cluster, says so, and waits for its death.
 func TestMain(m *testing.M) {
-	IfAsked()
+	RunIfKeeper()
 	if dir := os.Getenv("KEEPER_TEST_HARNESS"); dir != "" {
 		k, err := Create(spec(dir), nil)
 		fmt.Println("keeper", err)
@@ -224,11 +224,11 @@ func TestDeathOfTheKeeperIsNoticed(t *testing.T) {
 	}
 }
 
-func TestWithoutIfAskedNothingIsStarted(t *testing.T) {
+func TestWithoutRunIfKeeperNothingIsStarted(t *testing.T) {
 	armed.Store(false)
 	defer armed.Store(true)
 	if _, err := Create(spec(t.TempDir()), nil); err == nil {
-		t.Error("a keeper was started by a program that does not call IfAsked")
+		t.Error("a keeper was started by a program that does not call RunIfKeeper")
 	}
 }
 

@@ -29,8 +29,8 @@ var nodeLogs = []struct {
 	}},
 }
 
-// CollectLogs writes, per node of the kind cluster, the console, the journal and the pods' logs to dir/NODE. What
-// can be had is had; the error names what could not.
+// CollectLogs writes, per node of the kind cluster, the console, the journal and the pods' logs to dir/NODE. It
+// collects what it can; the error names the rest.
 func CollectLogs(ctx context.Context, e *engine.Engine, cluster, dir string) error {
 	nodes, err := Nodes(ctx, e, cluster)
 	if err != nil {

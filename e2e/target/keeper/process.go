@@ -22,7 +22,7 @@ const removeBudget = 2 * time.Minute
 
 // process is the keeper's side: one cluster, orders in, events out.
 type process struct {
-	orders chan order // closed when the harness is gone or has said all
+	orders chan order // closed when the harness is gone or has no more orders
 
 	mu  sync.Mutex
 	out *json.Encoder
@@ -35,7 +35,7 @@ type process struct {
 	calledOff atomic.Bool // creating is being ended, so that kind's errors say nothing
 }
 
-// run is the whole life of a keeper process. What it returns is the exit code; nobody depends on it.
+// run is the whole life of a keeper process. It returns the exit code, which nothing depends on.
 func run() int {
 	// Caught and thrown away rather than ignored: an ignored signal would stay ignored in kind's commands, and we
 	// end those by SIGTERM. SIGPIPE comes when the harness is gone and we still have something to say.
@@ -125,7 +125,7 @@ func (p *process) begin(spec Spec) (*state.Lock, error) {
 			return nil, err
 		}
 	}
-	// Somebody who only asks whether a keeper is alive holds the lock for an instant.
+	// A process that only asks whether a keeper is alive holds the lock for an instant.
 	var lock *state.Lock
 	var err error
 	for range 20 {

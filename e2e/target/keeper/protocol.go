@@ -2,7 +2,7 @@ package keeper
 
 import "meshproof.dev/meshproof/e2e/target/state"
 
-// Spec is what a keeper is told to create or to take over.
+// Spec describes the cluster that a keeper is to create or to take over.
 type Spec struct {
 	Cluster  state.Cluster `json:"cluster"` // with Config, Engine, Kubeconfig, Containers filled in
 	StateDir string        `json:"stateDir"`

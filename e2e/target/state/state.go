@@ -30,7 +30,7 @@ type Cluster struct {
 	Name       string    `json:"name"`
 	Phase      string    `json:"phase"`
 	Kept       bool      `json:"kept"`       // released by its keeper, for the next run
-	KeeperPID  int       `json:"keeperPid"`  // for messages; whether it lives is told by its lock
+	KeeperPID  int       `json:"keeperPid"`  // for messages; its lock says whether it lives
 	Started    time.Time `json:"started"`    // when the cluster was asked for
 	Engine     string    `json:"engine"`     // "docker" or "podman"
 	EngineEnv  []string  `json:"engineEnv"`  // as engine.Env

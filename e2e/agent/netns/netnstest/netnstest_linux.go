@@ -1,7 +1,7 @@
-// Package netnstest makes network namespaces for tests.
+// Package netnstest creates network namespaces for tests.
 //
-// In: a test that runs as root. Out: a namespace with loopback up, which ends with the test. Without root the test is
-// skipped.
+// In: a test that runs as root. Out: a namespace with loopback up, which is removed at the end of the test. Without root
+// the test is skipped.
 package netnstest
 
 import (
@@ -17,11 +17,11 @@ import (
 	"meshproof.dev/meshproof/e2e/agent/netns"
 )
 
-// New makes a network namespace and gives the id of the process that lives in it, too.
+// New creates a network namespace. pid is the process that runs in it.
 func New(t testing.TB) (h *netns.Handle, pid int) {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		t.Skip("needs root: only root may make and enter network namespaces")
+		t.Skip("needs root to create and enter network namespaces")
 	}
 	cmd := exec.Command("unshare", "-n", "sleep", "60")
 	if err := cmd.Start(); err != nil {
@@ -31,8 +31,8 @@ func New(t testing.TB) (h *netns.Handle, pid int) {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	})
-	// Not /proc/self: that is the main thread, which may have entered another namespace and stays there, idle, for good
-	// (runtime.LockOSThread: the main thread cannot be ended).
+	// Not /proc/self: it shows the main thread, which may have entered another namespace and stays there, idle, because Go
+	// cannot end it (runtime.LockOSThread).
 	own, err := os.Readlink("/proc/thread-self/ns/net")
 	if err != nil {
 		t.Fatal(err)
@@ -43,7 +43,7 @@ func New(t testing.TB) (h *netns.Handle, pid int) {
 			break
 		}
 		if time.Now().After(end) {
-			t.Fatal("unshare did not make a network namespace in 5 s")
+			t.Fatal("unshare did not create a network namespace within 5 s")
 		}
 	}
 	if h, err = netns.Open(path); err != nil {
@@ -70,11 +70,11 @@ func loopbackUp() error {
 	return unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, ifr)
 }
 
-// Veth connects the namespaces that two processes live in with a cable: a has 10.99.0.1 on it, b 10.99.0.2.
+// Veth connects the namespaces of two processes with a veth pair: a has the address 10.99.0.1, b 10.99.0.2.
 func Veth(t testing.TB, a, b int) {
 	t.Helper()
 	if _, err := exec.LookPath("ip"); err != nil {
-		t.Skip("no ip on this machine: nothing can connect the namespaces")
+		t.Skip("needs the command ip to connect the namespaces")
 	}
 	run := func(name string, args ...string) {
 		t.Helper()

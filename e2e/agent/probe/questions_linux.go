@@ -1,0 +1,69 @@
+package probe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"meshproof.dev/meshproof/e2e/agent/sniff"
+	"meshproof.dev/meshproof/e2e/recording"
+)
+
+// questionsEvery is the interval for which the pod's own DNS questions are counted. maxPacket is the size of the read
+// buffer: no question is longer, and the beginning of an answer is enough.
+const (
+	questionsEvery = time.Second
+	maxPacket      = 16 << 10
+)
+
+// countQuestions records for each interval the DNS questions of the pod, without the agent's own.
+func (w *watch) countQuestions() {
+	if host, err := w.ns.Same(w.o.fs.NetNS(1)); err == nil && host {
+		return // a pod with hostNetwork: its questions cannot be told from those of the node
+	}
+	s, err := sniff.Open(w.ns)
+	if err == nil {
+		err = w.readPackets(s)
+	}
+	if err != nil && w.ctx.Err() == nil {
+		w.emit(recording.Event{ObserverError: &recording.ObserverError{Pod: w.pod.UID, What: "cannot capture its DNS questions: " + err.Error()}})
+	}
+}
+
+// readPackets reads from the socket until the watch ends.
+func (w *watch) readPackets(s *sniff.Socket) error {
+	defer s.Close()
+	defer context.AfterFunc(w.ctx, func() { _ = s.SetReadDeadline(time.Unix(1, 0)) })()
+	tally := sniff.NewTally(w.o.conns.contains)
+	buf := make([]byte, maxPacket)
+	began := time.Now()
+	for {
+		if err := s.SetReadDeadline(began.Add(questionsEvery)); err != nil {
+			return err
+		}
+		if w.ctx.Err() != nil {
+			return nil // the line above may have overwritten the deadline that the end of the watch has set
+		}
+		n, leaves, err := s.Read(buf)
+		now := time.Now()
+		switch {
+		case err == nil:
+			tally.Packet(buf[:n], leaves, now)
+		case !errors.Is(err, os.ErrDeadlineExceeded):
+			return err
+		}
+		if over := now.Sub(began); over >= questionsEvery {
+			drops, err := s.Drops()
+			if err != nil {
+				return fmt.Errorf("read the kernel's count of dropped packets: %w", err)
+			}
+			e := recording.Asked{Pod: w.pod.UID, Over: over}
+			e.Questions, e.Lost = tally.Take()
+			e.Lost += drops
+			w.emit(recording.Event{Asked: &e})
+			began = now
+		}
+	}
+}

@@ -1,0 +1,136 @@
+package probe
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"meshproof.dev/meshproof/e2e/agent"
+	"meshproof.dev/meshproof/e2e/agent/netns/netnstest"
+	"meshproof.dev/meshproof/e2e/recording"
+)
+
+// The pod's own questions are recorded and the agent's are not, over UDP or TCP. An interval without questions is
+// recorded, too.
+func TestOnlyThePodsQuestionsAreRecorded(t *testing.T) {
+	h, pid := netnstest.New(t)
+	resolver(t, h)
+	tree := newTree(t)
+	tree.put(pid, uidA)
+	o, s, _ := observe(t, tree.root)
+	o.SetPlan(agent.Plan{Pods: []agent.Pod{{UID: uidA, IP: "127.0.0.1", Node: "n1"}}, DNSName: "ours.example.", Every: agent.Every{DNS: 50 * time.Millisecond}})
+	s.await(t, "the answer to the agent's own question", 0, func(e recording.Event) bool { return e.DNS != nil && e.DNS.Outcome == recording.OK })
+	empty := s.await(t, "an interval without a question", 0, func(e recording.Event) bool { return e.Asked != nil && len(e.Asked.Questions) == 0 }).Asked
+	if empty.Pod != uidA || empty.Over < questionsEvery || empty.Over > 10*questionsEvery || empty.Lost != 0 {
+		t.Errorf("%+v", empty)
+	}
+	mark := s.now()
+	for _, network := range []string{"udp", "tcp"} {
+		c, err := h.Dial(t.Context(), network, "127.0.0.1:53", "127.0.0.1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		conn := &dns.Conn{Conn: c}
+		if err := conn.WriteMsg(new(dns.Msg).SetQuestion("Theirs.example.", dns.TypeA)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	isTheirs := func(e recording.Event) bool { return e.Asked != nil && len(e.Asked.Questions) > 0 }
+	s.await(t, "the pod's questions", mark, isTheirs)
+	for range 2 { // time for the answers, and for a question that is counted twice by mistake
+		mark = s.now()
+		s.await(t, "another interval", mark, func(e recording.Event) bool { return e.Asked != nil })
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	count, answers, intervals := 0, 0, 0
+	for _, e := range s.events {
+		if e.Asked == nil {
+			continue
+		}
+		intervals++
+		for _, q := range e.Asked.Questions {
+			if q.Name != "theirs.example" || q.Type != "A" || q.Empty > 0 {
+				t.Errorf("%+v", q)
+			}
+			count += q.Count
+			answers += q.RCodes["NOERROR"]
+		}
+	}
+	if count != 2 || answers != 2 || intervals < 3 {
+		t.Errorf("%d questions and %d answers in %d intervals, want 2 and 2 in at least 3", count, answers, intervals)
+	}
+}
+
+// In the node's network namespace (hostNetwork) it is not known whose questions are captured.
+func TestNoQuestionsOfAPodWithHostNetwork(t *testing.T) {
+	_, pid := netnstest.New(t)
+	tree := newTree(t)
+	tree.put(pid, uidA)
+	tree.link(1, pid) // process 1 is in the node's namespace
+	o, s, _ := observe(t, tree.root)
+	o.SetPlan(agent.Plan{Pods: []agent.Pod{{UID: uidA, IP: "127.0.0.1", Node: "n1"}}})
+	s.await(t, "its sockets", 0, func(e recording.Event) bool { return e.Sockets != nil })
+	time.Sleep(questionsEvery + questionsEvery/2)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if slices.ContainsFunc(s.events, func(e recording.Event) bool { return e.Asked != nil || e.ObserverError != nil }) {
+		t.Errorf("%+v", s.events)
+	}
+}
+
+func TestOwnConns(t *testing.T) {
+	o := newOwnConns()
+	u, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer u.Close()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	for network, to := range map[string]string{"udp": u.LocalAddr().String(), "tcp": l.Addr().String()} {
+		raw, err := new(net.Dialer).DialContext(context.Background(), network, to)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := o.track(raw)
+		_, packets := c.(net.PacketConn)
+		if packets != (network == "udp") {
+			t.Errorf("%s: a PacketConn: %v", network, packets)
+		}
+		tcp, local, remote := network == "tcp", netip.MustParseAddrPort(c.LocalAddr().String()), netip.MustParseAddrPort(to)
+		for range 2 {
+			if !o.contains(tcp, local, remote) || !o.contains(tcp, remote, local) || o.contains(!tcp, local, remote) {
+				t.Errorf("%s: %v %v", network, o.contains(tcp, local, remote), o.contains(!tcp, local, remote))
+			}
+			_ = c.Close() // the second round: for a while after it was closed
+		}
+		o.mu.Lock()
+		for e, until := range o.conns {
+			if until.IsZero() || time.Until(until) > keepClosed {
+				t.Errorf("%+v is kept until %s", e, until)
+			}
+			o.conns[e] = time.Now().Add(-time.Millisecond)
+		}
+		o.swept = time.Time{}
+		o.mu.Unlock()
+		if raw, err = new(net.Dialer).DialContext(context.Background(), network, to); err != nil {
+			t.Fatal(err)
+		}
+		if again := o.track(raw); o.contains(tcp, local, remote) {
+			t.Errorf("%s: an expired connection was not removed", network)
+			_ = again.Close()
+		}
+		_ = raw.Close()
+		clear(o.conns)
+	}
+}

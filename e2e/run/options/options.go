@@ -1,0 +1,156 @@
+// Package options declares what a user can say about a run, once: the flags of the meshproof binary and of the Ginkgo
+// suite, make's parameters, and the tables that describe them.
+//
+// In: what was said. Out: a run's options. A value that makes no sense is refused before anything is made.
+package options
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"meshproof.dev/meshproof/e2e/run"
+	"meshproof.dev/meshproof/e2e/run/environment"
+)
+
+// Option is one thing that a user can say. A name that is empty means that it cannot be said there.
+type Option struct {
+	Make    string // variable of make, and of the environment
+	Flag    string // flag of the meshproof binary
+	Short   string // the same in one letter
+	Suite   string // flag of the Ginkgo suite
+	Default string
+	Help    string
+	Kind    Kind
+
+	set func(v *Values, s string) error // of what is a flag
+}
+
+// Kind is what a value looks like.
+type Kind string
+
+// The kinds of values. A List may be given again, and has commas.
+const (
+	Text   Kind = "string"
+	Number Kind = "int"
+	Switch Kind = "bool"
+	List   Kind = "strings"
+)
+
+// Values are what was said.
+type Values struct {
+	run.Options
+	Profiles []string // names among the fixtures, folders, or files
+	Verbose  bool     // print blocked checks one by one
+}
+
+// All are the options, in the order in which they are explained.
+func All() []Option {
+	return []Option{
+		{Make: "PROFILE", Flag: "file", Short: "f", Suite: "profile", Default: "dns-a", Kind: List, Help: "profiles to run: names under fixtures/profiles, folders, or files",
+			set: func(v *Values, s string) error { return profiles(&v.Profiles, s) }},
+		{Make: "OTP", Flag: "otp", Suite: "otp", Kind: Text, Help: "Erlang/OTP release of the application's image: 25, 27 or 29 (default: the pinned one)",
+			set: func(v *Values, s string) error { v.OTP = s; return nil }},
+		{Make: "K8S", Flag: "k8s", Suite: "k8s", Kind: Text, Help: "Kubernetes version of the cluster that is made, such as 1.37 (default: the pinned one)",
+			set: func(v *Values, s string) error { v.K8S = s; return nil }},
+		{Make: "NODES", Flag: "nodes", Suite: "nodes", Default: "1", Kind: Number, Help: "nodes of the cluster that is made, 1 to 20",
+			set: func(v *Values, s string) error { return number(&v.Nodes, s, 1, 20) }},
+		{Make: "KEEP", Flag: "keep", Suite: "keep", Kind: Switch, Help: "1 keeps the cluster, and the next run takes it over (about 20 s instead of a minute)",
+			set: func(v *Values, s string) error { return yes(&v.Keep, s) }},
+		{Make: "CONTEXT", Flag: "context", Suite: "context", Kind: Text, Help: "use the cluster of this kubeconfig context and make none",
+			set: func(v *Values, s string) error { v.Context = s; return nil }},
+		{Flag: "kubeconfig", Suite: "kubeconfig", Kind: Text, Help: "kubeconfig file of the context (default: as kubectl finds it)",
+			set: func(v *Values, s string) error { v.Kubeconfig = s; return nil }},
+		{Flag: "seed", Suite: "seed", Kind: Number, Help: "decides which pod is deleted (default: by chance; the report says it)",
+			set: func(v *Values, s string) (err error) { v.Seed, err = strconv.ParseInt(s, 10, 64); return err }},
+		{Flag: "pods", Kind: Number, Help: "how many pods may run at the same time (default: derived from CPU and memory)",
+			set: func(v *Values, s string) error { return number(&v.Pods, s, 0, 1000) }},
+		{Flag: "verbose", Short: "v", Suite: "v", Kind: Switch, Help: "print the blocked checks one by one",
+			set: func(v *Values, s string) error { return yes(&v.Verbose, s) }},
+		{Make: "MUTANTS", Kind: List, Help: "for make kill-matrix: names under fixtures/mutants (default: all)"},
+		{Make: "INSTALL", Kind: Switch, Help: "0 forbids installing missing packages with apt"},
+		{Make: "ENGINE", Kind: Text, Help: "docker or podman (default: whichever works)"},
+		{Make: "ARGS", Kind: Text, Help: "further flags for the program that make runs"},
+	}
+}
+
+// FromEnvironment are the values that only environment variables say; make passes them on.
+func FromEnvironment() Values {
+	return Values{Options: run.Options{Options: environment.Options{NoInstall: os.Getenv("INSTALL") == "0", Engine: os.Getenv("ENGINE")}}}
+}
+
+// Value is the option as a flag that sets v, and sets its default at once. It fits package flag and cobra.
+func (o Option) Value(v *Values) *Value {
+	if o.Default != "" {
+		_ = o.set(v, o.Default) // a test sets them all
+	}
+	return &Value{text: o.Default, kind: o.Kind, set: func(s string) error { return o.set(v, s) }}
+}
+
+// Value is one flag's value.
+type Value struct {
+	text string
+	said bool
+	kind Kind
+	set  func(string) error
+}
+
+// String is the text that was said, or the default.
+func (x *Value) String() string { return x.text }
+
+// Set takes what was said. A list that is said again grows.
+func (x *Value) Set(s string) error {
+	if x.kind == List && x.said {
+		s = x.text + "," + s
+	}
+	if err := x.set(s); err != nil {
+		return err
+	}
+	x.text, x.said = s, true
+	return nil
+}
+
+// Type is the kind, for cobra's help.
+func (x *Value) Type() string { return string(x.kind) }
+
+// IsBoolFlag lets package flag take the flag without a value.
+func (x *Value) IsBoolFlag() bool { return x.kind == Switch }
+
+func profiles(to *[]string, s string) error {
+	var names []string
+	for name := range strings.SplitSeq(s, ",") {
+		if name = strings.TrimSpace(name); name != "" {
+			names = append(names, name)
+		}
+	}
+	if len(names) == 0 {
+		return errors.New("no profile is named: there is nothing to deploy")
+	}
+	*to = names
+	return nil
+}
+
+func number(to *int, s string, low, high int) error {
+	n, err := strconv.Atoi(s)
+	if err != nil || n < low || n > high {
+		return fmt.Errorf("it must be a number from %d to %d", low, high)
+	}
+	*to = n
+	return nil
+}
+
+func yes(to *bool, s string) (err error) {
+	switch s {
+	case "yes":
+		*to = true
+	case "", "no":
+		*to = false
+	default:
+		if *to, err = strconv.ParseBool(s); err != nil {
+			return errors.New("it must be 1 or 0")
+		}
+	}
+	return nil
+}

@@ -1,0 +1,139 @@
+package target
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"k8s.io/client-go/kubernetes"
+
+	"meshproof.dev/meshproof/e2e/engine"
+)
+
+// Provider gives a run its cluster. What differs between a cluster that is made and one that exists is asked of it, and of
+// the Cluster that it gives.
+type Provider interface {
+	// Describe gives the word for it in reports, "kind" or "existing", and the kubeconfig context where one was named.
+	Describe() (name, kubeContext string)
+	// Preflight finds what would stop the run, before anything is made. look is called with a client where the cluster
+	// exists already.
+	Preflight(ctx context.Context, look func(context.Context, kubernetes.Interface) error) error
+	// MakesNodes reports whether a node image is needed.
+	MakesNodes() bool
+	// PodLimit is how many pods may run at the same time; 0: derived from CPU and memory.
+	PodLimit() int
+	// Cluster gives the cluster with the images of s on its nodes, ready for pods. The caller closes it, also where it comes
+	// with an error.
+	Cluster(ctx context.Context, s Setup) (*Cluster, error)
+}
+
+// Choice is what decides where a run takes place.
+type Choice struct {
+	Context    string // a kubeconfig context; "": a kind cluster is made
+	Kubeconfig string // the file of Context; "": as kubectl finds it
+	StateDir   string // where the notes on clusters of ours lie
+	Log        func(string)
+}
+
+// Setup is what a run has ready when it asks for the cluster.
+type Setup struct {
+	Engine *engine.Engine
+	Images []Image
+	// The rest is for a cluster that is made; see Options.
+	Nodes         int
+	NodeImage     string
+	OwnPodNetwork bool
+	Kubernetes    string
+	SharedDir     string
+	LogsDir       string
+	Keep          bool
+}
+
+// NewProvider chooses between the two. It touches nothing.
+func NewProvider(c Choice) Provider {
+	c.Log = oneAtATime(c.Log)
+	if c.Context != "" {
+		return attached{c}
+	}
+	return made{c}
+}
+
+// made makes a kind cluster, or takes over the kept one.
+type made struct{ Choice }
+
+func (made) Describe() (name, kubeContext string) { return "kind", "" }
+
+// Preflight refuses to start while another run uses the cluster, and removes what a dead run left.
+func (p made) Preflight(ctx context.Context, _ func(context.Context, kubernetes.Interface) error) error {
+	if err := Free(p.StateDir); err != nil {
+		return err
+	}
+	return Sweep(ctx, p.StateDir, p.Log)
+}
+
+func (made) MakesNodes() bool { return true }
+
+func (made) PodLimit() int { return 0 }
+
+// dnsBudget is how long the DNS of a cluster of ours may take after its nodes are ready.
+const dnsBudget = 90 * time.Second
+
+func (p made) Cluster(ctx context.Context, s Setup) (*Cluster, error) {
+	c, err := Kind(ctx, Options{
+		Engine: s.Engine, StateDir: p.StateDir, Nodes: s.Nodes, NodeImage: s.NodeImage, OwnPodNetwork: s.OwnPodNetwork, Kubernetes: s.Kubernetes,
+		SharedDir: s.SharedDir, Preload: s.Images, Keep: s.Keep, LogsDir: s.LogsDir, Log: p.Log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	// A cluster of ours whose DNS does not answer yet is no fault of the application's.
+	waiting, cancel := context.WithTimeout(ctx, dnsBudget)
+	defer cancel()
+	return c, c.WaitDNS(waiting)
+}
+
+// attached uses the cluster of a kubeconfig context.
+type attached struct{ Choice }
+
+func (p attached) Describe() (name, kubeContext string) { return "existing", p.Context }
+
+// Preflight connects, and lets look see what is in the cluster.
+func (p attached) Preflight(ctx context.Context, look func(context.Context, kubernetes.Interface) error) error {
+	c, err := p.connect(ctx, nil)
+	if err != nil {
+		return err
+	}
+	client, err := kubernetes.NewForConfig(c.Config)
+	if err == nil {
+		err = look(ctx, client)
+	}
+	return errors.Join(err, c.Close(ctx))
+}
+
+func (p attached) connect(ctx context.Context, e *engine.Engine) (*Cluster, error) {
+	return Existing(ctx, ExistingOptions{Kubeconfig: p.Kubeconfig, Context: p.Context, Engine: e, Log: p.Log})
+}
+
+func (attached) MakesNodes() bool { return false }
+
+// ExternalPodLimit is the pod limit on a cluster that is not ours, whose size is not this machine's.
+const ExternalPodLimit = 30
+
+func (attached) PodLimit() int { return ExternalPodLimit }
+
+func (p attached) Cluster(ctx context.Context, s Setup) (*Cluster, error) {
+	c, err := p.connect(ctx, s.Engine)
+	if err != nil {
+		return nil, err
+	}
+	p.Log("context " + c.Context + ", Kubernetes " + c.Provenance.Kubernetes)
+	for _, im := range s.Images {
+		if err := c.LoadImage(ctx, im); err != nil {
+			return c, err
+		}
+	}
+	return c, nil
+}
+
+// Temporary reports whether Close deletes the cluster with all that is in it.
+func (c *Cluster) Temporary() bool { return c.Owned && !c.keep.Load() }

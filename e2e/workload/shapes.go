@@ -1,0 +1,41 @@
+package workload
+
+import (
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// readShapes reads the components of a change: folders under fixtures/shapes, which several mutants share.
+func (c *change) readShapes(shapes string) error {
+	known := Names(filepath.Dir(shapes), filepath.Base(shapes))
+	for _, name := range c.Components {
+		if !slices.Contains(known, name) {
+			return fmt.Errorf("no shape %q: there are %s", name, strings.Join(known, ", "))
+		}
+		entries, err := os.ReadDir(filepath.Join(shapes, name))
+		if err != nil {
+			return err
+		}
+		for _, e := range entries {
+			data, err := os.ReadFile(filepath.Join(shapes, name, e.Name()))
+			if err != nil {
+				return err
+			}
+			c.files[path.Join("shapes", name, e.Name())] = data
+		}
+	}
+	return nil
+}
+
+// components are the folders of the shapes, as [Workload.render] lays them out below the change's own.
+func (c *change) components() []string {
+	var all []string
+	for _, name := range c.Components {
+		all = append(all, path.Join("shapes", name))
+	}
+	return all
+}
