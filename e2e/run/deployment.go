@@ -158,6 +158,10 @@ func (d *deployment) require(ctx context.Context) error {
 
 // DeletePod deletes a pod as kubectl does.
 func (d *deployment) DeletePod(ctx context.Context, name string) error {
+	if cut := injection.WatchCut(d.workload); cut > 0 {
+		d.observer.CutWatches(cut)
+		d.recorder.Did(recording.Act{Do: profile.WatchCut, Detail: cut.String()})
+	}
 	return workload.DeletePod(ctx, d.client, d.namespace, name)
 }
 

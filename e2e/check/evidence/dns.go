@@ -15,6 +15,7 @@ import (
 type Inquiries struct {
 	Questions map[string]recording.Question // by name; of types that ask for peers
 	Heard     bool                          // somebody listened
+	Last      time.Duration                 // when it was last seen asking for one of them
 }
 
 // AskedBy are the names that p was seen asking for.
@@ -34,7 +35,7 @@ func AskedBy(p *view.Pod) Inquiries {
 			for code, n := range q.RCodes {
 				sum.RCodes[code] += n
 			}
-			a.Questions[q.Name] = sum
+			a.Questions[q.Name], a.Last = sum, e.T
 		}
 	}
 	return a
@@ -77,6 +78,7 @@ func EachAsking(v *view.View, judge func(p *view.Pod, a Inquiries, f *check.Find
 		case len(a.Questions) == 0:
 			f.Skip(p.Name + " was not seen asking DNS for any peer")
 		default:
+			f.At = a.Last
 			judge(p, a, &f)
 		}
 		return f

@@ -6,6 +6,7 @@ import (
 
 	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/check/evidence"
+	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/view"
 )
 
@@ -44,6 +45,7 @@ func lastWords(log []string) (line string, why crash, found bool) {
 func podsRunning() check.Check {
 	return check.Check{
 		ID: "pods/running", Title: "runs every replica without a restart", Rung: check.Pods, Level: check.Required, Scenario: "formation",
+		Reads:  []recording.Kind{recording.KindPod},
 		Why:    "A node that crashes or never starts cannot be a member; one that restarts comes back as another node.",
 		Source: "https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/",
 		Causes: stopped(),

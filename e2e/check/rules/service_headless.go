@@ -5,12 +5,14 @@ import (
 
 	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/check/objects"
+	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/view"
 )
 
 func serviceHeadless() check.Check {
 	return check.Check{
 		ID: "service/headless", Title: "has a headless Service", Rung: check.Service, Level: check.Required, Scenario: "formation", Static: true,
+		Reads:  []recording.Kind{recording.KindService},
 		Why:    "Only a headless Service resolves to its pods. One with a cluster IP resolves to that address: every node would ask for itself or for one peer, under a name that no node has.",
 		Source: "https://kubernetes.io/docs/concepts/services-networking/service/#headless-services",
 		Causes: check.Alike(check.NeedsMesh("dns/*", "discovery/*"), "not-headless", "no-service"),
