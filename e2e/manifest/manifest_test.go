@@ -101,7 +101,7 @@ mode: 0400
 	if d, is := s.Documents[0].Object.(*appsv1.Deployment); !is || *d.Spec.Replicas != 3 {
 		t.Errorf("the Deployment is a %T", s.Documents[0].Object)
 	}
-	if s.Documents[1].Object != nil || s.Documents[1].Raw["spec"].(map[string]any)["replicas"] != "many" {
+	if spec, is := s.Documents[1].Raw["spec"].(map[string]any); !is || s.Documents[1].Object != nil || spec["replicas"] != "many" {
 		t.Error("a custom resource has a raw map and no type")
 	}
 	if w := s.Documents[2].Workload(); s.Documents[2].Err == nil || w.ServiceName != "nodes" {

@@ -111,7 +111,7 @@ func changedLists(before, after any, path []any) []string {
 	case map[string]any:
 		after, _ := after.(map[string]any)
 		for k, v := range before {
-			all = append(all, changedLists(v, after[k], append(path[:len(path):len(path)], k))...)
+			all = append(all, changedLists(v, after[k], slices.Concat(path, []any{k}))...)
 		}
 	case []any:
 		after, _ := after.([]any)
@@ -119,7 +119,7 @@ func changedLists(before, after any, path []any) []string {
 			return []string{Path(path...)}
 		}
 		for i, v := range before {
-			all = append(all, changedLists(v, after[i], append(path[:len(path):len(path)], i))...)
+			all = append(all, changedLists(v, after[i], slices.Concat(path, []any{i}))...)
 		}
 	}
 	return all
@@ -141,7 +141,7 @@ func linesOf(root *yaml.Node) Lines {
 
 func collect(n *yaml.Node, path []any, parent int, all Lines) {
 	add := func(line int, value *yaml.Node, key any) {
-		p := append(path[:len(path):len(path)], key)
+		p := slices.Concat(path, []any{key})
 		if _, there := all[Path(p...)]; there {
 			return // said again by a merge, which does not count
 		}

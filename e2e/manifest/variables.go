@@ -187,8 +187,8 @@ func (s *Set) links(w *Workload) func(string) bool {
 	prefixes := []string{"KUBERNETES_SERVICE_", "KUBERNETES_PORT"}
 	if on := w.Pod().EnableServiceLinks; on == nil || *on {
 		for _, x := range s.Services() {
-			if !x.Headless() && x.Spec.Type != corev1.ServiceTypeExternalName && SameNamespace(x.Document.Namespace, w.Namespace) {
-				name := strings.ToUpper(strings.ReplaceAll(x.Document.Name, "-", "_"))
+			if !x.Headless() && x.Spec.Type != corev1.ServiceTypeExternalName && SameNamespace(x.Namespace, w.Namespace) {
+				name := strings.ToUpper(strings.ReplaceAll(x.Name, "-", "_"))
 				prefixes = append(prefixes, name+"_SERVICE_", name+"_PORT")
 			}
 		}
