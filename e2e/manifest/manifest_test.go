@@ -150,6 +150,27 @@ func TestPosition(t *testing.T) {
 	}
 }
 
+// What a mapping merges stands where it is written, unless the mapping says it itself.
+func TestPositionOfWhatIsMerged(t *testing.T) {
+	d := parse(t, `kind: A
+one: &one
+  a: 1
+  b: 1
+two: &two
+  b: 2
+  c: 2
+merged: {<<: [*one, *two], a: 3}
+again:
+  <<: *two
+`).Documents[0]
+	for field, want := range map[string]int{"merged a": 8, "merged b": 4, "merged c": 7, "again b": 6} {
+		where, key, _ := strings.Cut(field, " ")
+		if got := d.Position(where, key).Line; got != want {
+			t.Errorf("%s stands in line %d, want %d", field, got, want)
+		}
+	}
+}
+
 // TestLines takes a document through a recording and back.
 func TestLines(t *testing.T) {
 	d := parse(t, placed).Documents[0]

@@ -142,9 +142,6 @@ func linesOf(root *yaml.Node) Lines {
 func collect(n *yaml.Node, path []any, parent int, all Lines) {
 	add := func(line int, value *yaml.Node, key any) {
 		p := slices.Concat(path, []any{key})
-		if _, there := all[Path(p...)]; there {
-			return // said again by a merge, which does not count
-		}
 		if line != parent {
 			all[Path(p...)] = line
 		}
@@ -158,15 +155,36 @@ func collect(n *yaml.Node, path []any, parent int, all Lines) {
 			add(item.Line, item, i)
 		}
 	case yaml.MappingNode:
-		for i := 0; i+1 < len(n.Content); i += 2 {
-			if n.Content[i].ShortTag() != "!!merge" {
-				add(n.Content[i].Line, n.Content[i+1], n.Content[i].Value)
-			}
+		for key, value := range fields(n) {
+			add(key.Line, value, key.Value)
 		}
-		for i := 0; i+1 < len(n.Content); i += 2 {
-			if n.Content[i].ShortTag() == "!!merge" {
-				collect(n.Content[i+1], path, parent, all)
+	}
+}
+
+// fields are the keys and values of a mapping: its own, and those that it merges (<<: *anchor) and does not have itself.
+func fields(n *yaml.Node) map[*yaml.Node]*yaml.Node {
+	all, said := map[*yaml.Node]*yaml.Node{}, map[string]bool{}
+	var merged []*yaml.Node
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		switch {
+		case key.ShortTag() != "!!merge":
+			all[key], said[key.Value] = value, true
+		case value.Kind == yaml.SequenceNode:
+			merged = append(merged, value.Content...)
+		default:
+			merged = append(merged, value)
+		}
+	}
+	for _, m := range merged {
+		if m.Kind == yaml.AliasNode {
+			m = m.Alias
+		}
+		for key, value := range fields(m) {
+			if !said[key.Value] {
+				all[key], said[key.Value] = value, true
 			}
 		}
 	}
+	return all
 }
