@@ -125,7 +125,7 @@ func (s *Set) secret(namespace, name string, items []corev1.KeyToPath, mode *int
 	m, there := find[*corev1.Secret](s, "Secret", namespace, name)
 	var keys []string
 	if there {
-		keys = secretKeys(m)
+		keys = Keys(m)
 	}
 	return keyed("Secret", name, keys, there, items, mode)
 }

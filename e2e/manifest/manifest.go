@@ -30,6 +30,7 @@ type Document struct {
 	file     string
 	rendered bool
 	lines    Lines
+	line     func(int) string // names a line in messages
 }
 
 // String is the object as messages name it: "StatefulSet shop".

@@ -65,6 +65,13 @@ func TestParseErrors(t *testing.T) {
 	}
 }
 
+// A stream that nobody wrote has no lines to name.
+func TestRenderedErrors(t *testing.T) {
+	if _, err := manifest.Rendered([]byte("kind: A\n---\nkind: [\n")).Parse(); err == nil || !strings.Contains(err.Error(), "object 2 of the manifests") {
+		t.Errorf("error %v", err)
+	}
+}
+
 func TestTypes(t *testing.T) {
 	s := parse(t, `
 apiVersion: apps/v1
@@ -80,7 +87,7 @@ spec: {replicas: many}
 apiVersion: apps/v1
 kind: StatefulSet
 metadata: {name: wrong}
-spec: {serviceName: nodes, replicas: three}
+spec: {serviceName: nodes, replicas: three, template: {}}
 ---
 kind: ConfigMap
 metadata: {name: short}

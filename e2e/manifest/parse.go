@@ -8,21 +8,27 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+	"k8s.io/apimachinery/pkg/runtime"
 	utiljson "k8s.io/apimachinery/pkg/util/json"
 	sigsyaml "sigs.k8s.io/yaml"
 )
 
 // Input is text that holds manifests: a file, what a command printed, the standard input.
 type Input struct {
-	Name string             // of all of it, in messages and in [Position]
-	Line func(n int) string // names one line of it in messages
+	Name string             // of all of it, in messages; of a file its path
+	Line func(n int) string // names one line of it in messages; nil where lines mean nothing to the reader
 	Data []byte
+	// Stream tells that this is no file: its documents stand in none, but for those for which helm names a template.
+	Stream bool
 }
 
 // FromFile is an input that stands in a file, whose lines are "PATH:LINE" in messages.
 func FromFile(path string, data []byte) Input {
-	return Input{path, func(n int) string { return fmt.Sprintf("%s:%d", path, n) }, data}
+	return Input{path, func(n int) string { return fmt.Sprintf("%s:%d", path, n) }, data, false}
 }
+
+// Rendered is a stream that the reader has never seen: errors name its objects by their number.
+func Rendered(data []byte) Input { return Input{Name: "the manifests", Data: data, Stream: true} }
 
 // Parse reads the manifests of a file. See [Input.Parse].
 func Parse(file string, data []byte) (*Set, error) { return FromFile(file, data).Parse() }
@@ -43,26 +49,42 @@ func (in Input) Parse() (*Set, error) {
 			return s, nil
 		}
 		if err != nil {
-			return nil, YAMLError(in.Name, in.Line, in.Data, err)
+			return nil, in.broken(n, err)
 		}
 		root := doc.Content[0]
 		switch {
 		case root.Kind == yaml.ScalarNode && root.ShortTag() == "!!null":
 			continue
 		case root.Kind == yaml.SequenceNode:
-			return nil, fmt.Errorf("%s: this is not a Kubernetes object but a list: write its items as documents, with --- between them", in.Line(root.Line))
+			return nil, fmt.Errorf("%s: this is not a Kubernetes object but a list: write its items as documents, with --- between them", in.at(root.Line))
 		case root.Kind != yaml.MappingNode:
-			return nil, fmt.Errorf("%s: this is not a Kubernetes object but text: %q", in.Line(root.Line), Start(root.Value))
+			return nil, fmt.Errorf("%s: this is not a Kubernetes object but text: %q", in.at(root.Line), Start(root.Value))
 		}
 		// Twice the same key in a mapping, and an alias that grows without end, are found here only.
 		if err = doc.Decode(new(map[string]any)); err != nil {
-			return nil, YAMLError(in.Name, in.Line, in.Data, err)
+			return nil, in.broken(n, err)
 		}
 		made := template(text, root.Line)
 		if err = s.add(in, root, made); err != nil {
 			return nil, err
 		}
 	}
+}
+
+// at names a line.
+func (in Input) at(line int) string {
+	if in.Line == nil {
+		return in.Name
+	}
+	return in.Line(line)
+}
+
+// broken is an error of the YAML decoder about the nth document.
+func (in Input) broken(n int, err error) error {
+	if in.Line == nil {
+		return fmt.Errorf("object %d of %s: %w", n+1, in.Name, err)
+	}
+	return YAMLError(in.Name, in.Line, in.Data, err)
 }
 
 // add reads one document.
@@ -78,7 +100,7 @@ func (s *Set) add(in Input, root *yaml.Node, made string) error {
 		err = utiljson.Unmarshal(j, &raw)
 	}
 	if err != nil {
-		return fmt.Errorf("%s: %w", in.Line(root.Line), err)
+		return fmt.Errorf("%s: %w", in.at(root.Line), err)
 	}
 	return s.object(in, root, raw, made)
 }
@@ -87,14 +109,14 @@ func (s *Set) add(in Input, root *yaml.Node, made string) error {
 func (s *Set) object(in Input, root *yaml.Node, raw map[string]any, made string) error {
 	d := document(raw)
 	if d.Kind == "" {
-		return fmt.Errorf("%s: this is not a Kubernetes object: it has no kind", in.Line(root.Line))
+		return fmt.Errorf("%s: this is not a Kubernetes object: it has no kind", in.at(root.Line))
 	}
 	if items, is := raw["items"].([]any); is && strings.HasSuffix(d.Kind, "List") {
 		return s.open(in, d, items, value(root, "items"), made)
 	}
-	d.file, d.lines = in.Name, linesOf(root)
-	if made != "" {
-		d.file, d.rendered = made, true
+	d.file, d.lines, d.rendered, d.line = made, linesOf(root), in.Stream || made != "", in.Line
+	if made == "" && !in.Stream {
+		d.file = in.Name
 	}
 	s.Documents = append(s.Documents, d)
 	return nil
@@ -112,7 +134,7 @@ func (s *Set) open(in Input, list *Document, items []any, nodes *yaml.Node, made
 		}
 		raw, is := item.(map[string]any)
 		if !is {
-			return fmt.Errorf("%s: this is not a Kubernetes object but text: %q", in.Line(root.Line), Start(root.Value))
+			return fmt.Errorf("%s: this is not a Kubernetes object but text: %q", in.at(root.Line), Start(root.Value))
 		}
 		if kind := strings.TrimSuffix(list.Kind, "List"); kind != "" && raw["kind"] == nil {
 			raw["kind"] = kind
@@ -153,13 +175,45 @@ func template(text [][]byte, line int) string {
 
 // FromRecording is a document from an object as a recording holds it: JSON, and the place that was recorded with it, if any.
 func FromRecording(object []byte, file string, lines Lines) (*Document, error) {
+	d, err := FromJSON(object)
+	if err != nil {
+		return nil, err
+	}
+	d.file, d.lines, d.rendered = file, lines, lines == nil
+	return d, nil
+}
+
+// FromJSON is a document that stands in no file, as JSON.
+func FromJSON(object []byte) (*Document, error) {
 	var raw map[string]any
 	if err := utiljson.Unmarshal(object, &raw); err != nil {
 		return nil, err
 	}
-	d := document(raw)
-	d.file, d.lines, d.rendered = file, lines, file != "" && lines == nil
-	return d, nil
+	return document(raw), nil
+}
+
+// With is a document with another content at the same place.
+func (d *Document) With(raw map[string]any) *Document {
+	changed := document(raw)
+	changed.Locate(d)
+	return changed
+}
+
+// Copy is the content of a document, to be changed.
+func (d *Document) Copy() map[string]any { return runtime.DeepCopyJSON(d.Raw) }
+
+// YAML is all documents as one stream.
+func (s *Set) YAML() ([]byte, error) {
+	var b bytes.Buffer
+	for _, d := range s.Documents {
+		y, err := sigsyaml.Marshal(d.Raw)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", d, err)
+		}
+		b.WriteString("---\n")
+		b.Write(y)
+	}
+	return b.Bytes(), nil
 }
 
 // document is an object without its place.

@@ -12,7 +12,7 @@ import (
 // Position is where a field, or a whole object, stands.
 type Position struct {
 	// File is the file as it was given to [Parse]; for what helm printed it is the template that its comment "# Source:"
-	// names, seen from the folder above the chart.
+	// names, seen from the folder above the chart; "" for what stands in no file.
 	File string
 	// Line counts from 1, 0 is not known. It is a line of File, unless Rendered.
 	Line int
@@ -23,7 +23,7 @@ type Position struct {
 
 // String is "FILE:LINE", as editors and compilers have it; of a template it is the file alone, since its line is not known.
 func (p Position) String() string {
-	if p.Line == 0 || p.Rendered {
+	if p.File == "" || p.Line == 0 || p.Rendered {
 		return p.File
 	}
 	return fmt.Sprintf("%s:%d", p.File, p.Line)
@@ -75,6 +75,15 @@ func (d *Document) Position(path ...any) Position {
 	return Position{File: d.file, Line: d.lines.at(path...), Rendered: d.rendered}
 }
 
+// At is the place of a field as messages name it, "" where it is not known. Of a stream it is the line in the stream, of which the
+// reader then is told what it is.
+func (d *Document) At(path ...any) string {
+	if n := d.lines.at(path...); d.line != nil && n > 0 {
+		return d.line(n)
+	}
+	return d.Position(path...).String()
+}
+
 // Lines are the lines of all fields, for a recording. There are none where they are lines of a rendered stream: nobody has
 // that file.
 func (d *Document) Lines() Lines {
@@ -87,7 +96,7 @@ func (d *Document) Lines() Lines {
 // Locate gives a document the place of another: what kustomize rendered has no lines, the file it was made from has. Fields
 // that only the rendering has are then said to stand where the next thing around them does.
 func (d *Document) Locate(source *Document) {
-	d.file, d.rendered, d.lines = source.file, source.rendered, source.lines
+	d.file, d.rendered, d.lines, d.line = source.file, source.rendered, source.lines, source.line
 }
 
 // linesOf collects the lines of everything below a node.

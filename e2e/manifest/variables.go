@@ -113,7 +113,7 @@ func (s *Set) envFrom(w *Workload, from corev1.EnvFromSource, path []any) []Vari
 		if !there {
 			return []Variable{{From: source, Missing: true, Path: path}}
 		}
-		for _, k := range secretKeys(m) {
+		for _, k := range Keys(m) {
 			all = append(all, Variable{Name: from.Prefix + k, Value: open(from.Prefix + k), From: source, Path: path})
 		}
 	}
@@ -157,7 +157,7 @@ func (s *Set) valueFrom(w *Workload, from *corev1.EnvVarSource, v *Variable) boo
 		ref := from.SecretKeyRef
 		v.From = fmt.Sprintf("secretKeyRef %s/%s", ref.Name, ref.Key)
 		m, there := find[*corev1.Secret](s, "Secret", w.Namespace, ref.Name)
-		v.Missing = !there || !slices.Contains(secretKeys(m), ref.Key)
+		v.Missing = !there || !slices.Contains(Keys(m), ref.Key)
 		return !there || !v.Missing || ref.Optional == nil || !*ref.Optional
 	case from.FileKeyRef != nil:
 		v.From = fmt.Sprintf("fileKeyRef %s/%s", from.FileKeyRef.Path, from.FileKeyRef.Key)
@@ -165,8 +165,8 @@ func (s *Set) valueFrom(w *Workload, from *corev1.EnvVarSource, v *Variable) boo
 	return true
 }
 
-// secretKeys are the keys of a Secret, whichever of its two fields they stand in.
-func secretKeys(s *corev1.Secret) []string {
+// Keys are the keys of a Secret, whichever of its two fields they stand in.
+func Keys(s *corev1.Secret) []string {
 	all := slices.AppendSeq(slices.Collect(maps.Keys(s.Data)), maps.Keys(s.StringData))
 	slices.Sort(all)
 	return slices.Compact(all)

@@ -37,7 +37,7 @@ type Update struct {
 	Partition                *int32 // of a StatefulSet
 }
 
-// Workload is the document as a maker of pods, nil where it is none.
+// Workload is the document as a maker of pods, nil where it is none or has no template for them.
 func (d *Document) Workload() *Workload {
 	w := &Workload{Document: d, path: []any{"spec", "template"}}
 	switch o := d.Object.(type) {
@@ -78,7 +78,23 @@ func (d *Document) Workload() *Workload {
 	default:
 		return nil
 	}
+	if !w.has(w.path) {
+		return nil
+	}
 	return w
+}
+
+// has reports whether the document has a mapping at that path of keys.
+func (d *Document) has(path []any) bool {
+	at := d.Raw
+	for _, key := range path {
+		next, is := at[key.(string)].(map[string]any)
+		if !is {
+			return false
+		}
+		at = next
+	}
+	return true
 }
 
 // Workloads are all makers of pods, Jobs and CronJobs among them; [Workload.Runs] tells these apart.

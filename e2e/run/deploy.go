@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"meshproof.dev/meshproof/e2e/manifest"
 	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/workload"
 )
@@ -40,11 +41,7 @@ func (s *story) apply(ctx context.Context) error {
 	if err = s.manifests(y); err != nil {
 		return err
 	}
-	lacks, err := s.w.Notes()
-	if err != nil {
-		return err
-	}
-	s.note(lacks...)
+	s.note(s.w.Notes()...)
 	if err = s.require(ctx); err != nil {
 		return fmt.Errorf("what the profile requires: %w", err)
 	}
@@ -67,8 +64,8 @@ func (s *story) apply(ctx context.Context) error {
 }
 
 // issue fills the Secrets that ask for a certificate.
-func (s *story) issue(manifests []byte) ([]byte, error) {
-	issued, made, err := s.w.Issue(manifests, s.ns, time.Now())
+func (s *story) issue(objects *manifest.Set) (*manifest.Set, error) {
+	issued, made, err := s.w.Issue(objects, s.ns, time.Now())
 	for _, i := range made {
 		s.known.GuardKey(i.Key, i.Certificate)
 	}
@@ -92,7 +89,7 @@ func (s *story) identity(ctx context.Context) error {
 // require creates what the application needs beside itself, and waits until it is at work.
 func (s *story) require(ctx context.Context) error {
 	y, err := s.w.RenderRequires(s.g.refs(s.w))
-	if err != nil || len(y) == 0 {
+	if err != nil || len(y.Documents) == 0 {
 		return err
 	}
 	if y, err = s.issue(y); err != nil {
@@ -119,7 +116,7 @@ func (s *story) note(lines ...string) {
 }
 
 // manifests records the objects that are to be created, without what is secret in them.
-func (s *story) manifests(y []byte) error {
+func (s *story) manifests(y *manifest.Set) error {
 	objects, err := workload.Objects(y, s.known)
 	if err != nil {
 		return err

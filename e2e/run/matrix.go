@@ -102,7 +102,11 @@ func matrixWorkloads(fixtures string, only []string) (ws []*workload.Workload, r
 
 // told is all that decides what a run sees of a workload, but for its name.
 func told(w *workload.Workload) (string, error) {
-	y, err := w.Render("", nil)
+	objects, err := w.Render("", nil)
+	if err != nil {
+		return "", err
+	}
+	y, err := objects.YAML()
 	r := *w.Resolved
 	r.Mutant = ""
 	return fmt.Sprintf("%+v %s %s", r, w.Scenarios, y), err
