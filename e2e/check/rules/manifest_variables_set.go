@@ -27,6 +27,9 @@ func manifestVariablesSet() check.Check {
 						kubes := strings.HasPrefix(ref, "$(")
 						switch {
 						case strings.HasPrefix(ref, "$$"), kubes && p.Config, strings.Contains(name, "-"): // escaped, not replaced, or with a default
+						case kubes && definedBelow(m.Env(w, p.In), p.Variable, name):
+							f.Fail("left-as-is", fmt.Sprintf("%s of %s uses $(%s), which the container defines only after it: Kubernetes leaves it as it is", p.Where, w, name), "put "+name+" before "+p.Variable+" in the container's env")
+							return
 						case hasVariable(m.Env(w, p.In), name), slices.Contains(seen, name), strings.Contains(p.Text, name+"="):
 						case kubes && !serviceLink.MatchString(name):
 							f.Fail("left-as-is", fmt.Sprintf("%s of %s uses $(%s), which the container does not define: Kubernetes leaves it as it is", p.Where, w, name), define(name))
@@ -54,6 +57,13 @@ var (
 func hasVariable(e *manifest.Env, name string) bool {
 	_, defined := e.Lookup(name)
 	return defined || len(e.Unnamed()) > 0
+}
+
+// definedBelow reports whether a variable refers to one that env defines after it, which Kubernetes does not put in.
+func definedBelow(e *manifest.Env, variable, name string) bool {
+	v, _ := e.Lookup(variable)
+	_, defined := e.Lookup(name)
+	return defined && slices.Contains(v.Value.Unresolved, name)
 }
 
 // environment are the variables that were seen in a running VM of w.
