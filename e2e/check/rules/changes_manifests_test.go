@@ -133,8 +133,8 @@ func fails(code string, says ...string) []want {
 // unreadable are the manifests that say nothing of the profile's workload.
 func unreadable() []trial {
 	return []trial{manifestsNotRecorded(),
-		trial{"cannot be read", rewrite("Deployment", `"replicas":3`, `"replicas":"three"`), []want{{whole, check.Unseen, "", []string{"Deployment/derl"}}}},
-		trial{"others only", func(s *rt.Story) { edit(s, func(p *profile.Resolved) { p.Workloads[0].Name = "other" }) }, []want{{whole, check.Unseen, "", []string{"not among"}}}}}
+		{"cannot be read", rewrite("Deployment", `"replicas":3`, `"replicas":"three"`), []want{{whole, check.Unseen, "", []string{"Deployment/derl"}}}},
+		{"others only", func(s *rt.Story) { edit(s, func(p *profile.Resolved) { p.Workloads[0].Name = "other" }) }, []want{{whole, check.Unseen, "", []string{"not among"}}}}}
 }
 
 // refused is a story in which no node takes the profile's cookie.
