@@ -26,7 +26,7 @@ type Container struct {
 }
 
 // At is the path of one of the container's fields, for [Document.Position].
-func (c *Container) At(path ...any) []any { return append(c.Path[:len(c.Path):len(c.Path)], path...) }
+func (c *Container) At(path ...any) []any { return slices.Concat(c.Path, path) }
 
 // Port is the number of the container's port of that name, 0 where it declares none.
 func (c *Container) Port(name string) int {

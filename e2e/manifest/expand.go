@@ -8,7 +8,7 @@ import (
 
 // expand replaces $(NAME) and $$ in a text, byte for byte as Kubernetes does (third_party/forked/golang/expansion/expand.go). A name
 // is whatever stands between the brackets; a bracket that is not closed is text.
-func expand(text string, lookup func(string) (Variable, bool), links func(string) bool) Text {
+func expand(text string, lookup func(string) (Variable, bool), mayHave func(string) bool) Text {
 	var out Text
 	var b strings.Builder
 	for i := 0; i < len(text); i++ {
@@ -22,7 +22,7 @@ func expand(text string, lookup func(string) (Variable, bool), links func(string
 			b.WriteByte('$')
 			i++
 		case next[0] == '(' && end > 0:
-			out.refer(&b, next[1:end], lookup, links)
+			out.refer(&b, next[1:end], lookup, mayHave)
 			i += end + 1
 		default: // no reference: the $ and what follows are text
 			_, size := utf8.DecodeRuneInString(next)
@@ -35,13 +35,13 @@ func expand(text string, lookup func(string) (Variable, bool), links func(string
 }
 
 // refer puts in what a reference means.
-func (t *Text) refer(b *strings.Builder, name string, lookup func(string) (Variable, bool), links func(string) bool) {
+func (t *Text) refer(b *strings.Builder, name string, lookup func(string) (Variable, bool), mayHave func(string) bool) {
 	v, there := lookup(name)
 	switch {
 	case there:
 		b.WriteString(v.Value.Value)
 		t.Open = addNew(t.Open, v.Value.Open...)
-	case links(name):
+	case mayHave(name):
 		b.WriteString("$(" + name + ")")
 		t.Open = addNew(t.Open, name)
 	default:

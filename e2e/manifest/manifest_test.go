@@ -101,7 +101,7 @@ mode: 0400
 	if d, is := s.Documents[0].Object.(*appsv1.Deployment); !is || *d.Spec.Replicas != 3 {
 		t.Errorf("the Deployment is a %T", s.Documents[0].Object)
 	}
-	if s.Documents[1].Object != nil || s.Documents[1].Raw["spec"].(map[string]any)["replicas"] != "many" {
+	if spec, is := s.Documents[1].Raw["spec"].(map[string]any); !is || s.Documents[1].Object != nil || spec["replicas"] != "many" {
 		t.Error("a custom resource has a raw map and no type")
 	}
 	if w := s.Documents[2].Workload(); s.Documents[2].Err == nil || w.ServiceName != "nodes" {
@@ -176,6 +176,61 @@ func TestLines(t *testing.T) {
 	for _, path := range [][]any{nil, {"data", "vm.args"}, {"data", "list", 1}, {"metadata", "labels", "app"}} {
 		if got := back.Position(path...); got != d.Position(path...) {
 			t.Errorf("%v: got %v, want %v", path, got, d.Position(path...))
+		}
+	}
+}
+
+// What was rendered of a file stands where the file has it, except in lists that are others now.
+func TestLocate(t *testing.T) {
+	source := parse(t, `kind: Pod
+metadata: {name: shop}
+spec:
+  containers:
+  - name: shop
+    env:
+    - name: A
+      value: a
+    ports:
+    - containerPort: 4369
+`).Documents[0]
+	rendered, err := manifest.FromJSON([]byte(`{"kind":"Pod","metadata":{"name":"shop","namespace":"ns"},"spec":{"replicas":1,"containers":[{"name":"shop",
+		"env":[{"name":"NEW"},{"name":"A","value":"a"}],"ports":[{"containerPort":4369}]}]}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rendered.Locate(source)
+	for path, want := range map[string]int{"": 1, "metadata namespace": 2, "spec replicas": 3, "spec containers 0": 5, "spec containers 0 env 1 value": 6, "spec containers 0 ports 0": 10} {
+		var p []any
+		for _, f := range strings.Fields(path) {
+			if f == "0" || f == "1" {
+				p = append(p, int(f[0]-'0'))
+			} else {
+				p = append(p, f)
+			}
+		}
+		if got := rendered.Position(p...).Line; got != want {
+			t.Errorf("%s stands in line %d, want %d", path, got, want)
+		}
+	}
+	if got := source.Position("spec", "containers", 0, "env", 0, "value").Line; got != 8 {
+		t.Errorf("the source has lost its lines: %d", got)
+	}
+}
+
+// An error about a field names it and its types, and never what stands in it: that may be a cookie.
+func TestFieldErrors(t *testing.T) {
+	for spec, want := range map[string]string{
+		"{replicas: three, template: {}}":                                           "spec.replicas is a string; Kubernetes has a whole number there",
+		"{template: {spec: {containers: [{env: [{name: COOKIE, value: 12345}]}]}}}": "spec.template.spec.containers[0].env[0].value is a number; Kubernetes has a string (in quotes, where it looks like something else) there",
+		"{template: {spec: {containers: {name: c}}}}":                               "spec.template.spec.containers is a mapping; Kubernetes has a list there",
+		"{template: {spec: {hostNetwork: 7}}}":                                      "spec.template.spec.hostNetwork is a number; Kubernetes has true or false there",
+		"{template: {metadata: {labels: {app: shop, tier: 2}}}}":                    "spec.template.metadata.labels.tier is a number; Kubernetes has a string (in quotes, where it looks like something else) there",
+		"{template: {metadata: {labels: [a]}}}":                                     "spec.template.metadata.labels is a list; Kubernetes has a mapping there",
+		"{replicas: 12345.5, template: {}}":                                         "spec.replicas is a number; Kubernetes has a whole number there",
+	} {
+		d := parse(t, "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: shop}\nspec: "+spec+"\n").Documents[0]
+		if d.Err == nil || d.Err.Error() != want {
+			t.Errorf("%s\ngot  %v\nwant %s", spec, d.Err, want)
 		}
 	}
 }

@@ -229,7 +229,7 @@ func document(raw map[string]any) *Document {
 		d.Object = o
 		var j []byte
 		if j, d.Err = utiljson.Marshal(raw); d.Err == nil {
-			d.Err = utiljson.Unmarshal(j, o)
+			d.Err = fieldError(raw, utiljson.Unmarshal(j, o))
 		}
 	}
 	return d

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"regexp"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -93,10 +94,42 @@ func (d *Document) Lines() Lines {
 	return maps.Clone(d.lines)
 }
 
-// Locate gives a document the place of another: what kustomize rendered has no lines, the file it was made from has. Fields
-// that only the rendering has are then said to stand where the next thing around them does.
+// Locate gives a document the place of another: what kustomize rendered has no lines, the file it was made from has. What only
+// the rendering has, and what is in a list that it has changed, is then said to stand where the next thing around it does.
 func (d *Document) Locate(source *Document) {
-	d.file, d.rendered, d.lines, d.line = source.file, source.rendered, source.lines, source.line
+	d.file, d.rendered, d.line = source.file, source.rendered, source.line
+	d.lines = maps.Clone(source.lines)
+	for _, list := range changedLists(source.Raw, d.Raw, nil) {
+		maps.DeleteFunc(d.lines, func(path string, _ int) bool { return strings.HasPrefix(path, list+"[") })
+	}
+}
+
+// changedLists are the paths of the lists in before that have other items in after: another number, or others by name.
+func changedLists(before, after any, path []any) []string {
+	var all []string
+	switch before := before.(type) {
+	case map[string]any:
+		after, _ := after.(map[string]any)
+		for k, v := range before {
+			all = append(all, changedLists(v, after[k], slices.Concat(path, []any{k}))...)
+		}
+	case []any:
+		after, _ := after.([]any)
+		if !slices.EqualFunc(before, after, sameName) {
+			return []string{Path(path...)}
+		}
+		for i, v := range before {
+			all = append(all, changedLists(v, after[i], slices.Concat(path, []any{i}))...)
+		}
+	}
+	return all
+}
+
+// sameName reports whether two items of a list go by one name, or by none.
+func sameName(a, b any) bool {
+	one, _ := a.(map[string]any)
+	other, _ := b.(map[string]any)
+	return one["name"] == other["name"]
 }
 
 // linesOf collects the lines of everything below a node.
@@ -108,7 +141,7 @@ func linesOf(root *yaml.Node) Lines {
 
 func collect(n *yaml.Node, path []any, parent int, all Lines) {
 	add := func(line int, value *yaml.Node, key any) {
-		p := append(path[:len(path):len(path)], key)
+		p := slices.Concat(path, []any{key})
 		if _, there := all[Path(p...)]; there {
 			return // said again by a merge, which does not count
 		}

@@ -23,6 +23,8 @@ type Variable struct {
 	Missing bool
 	// Path leads to the entry of env or envFrom in the workload's document.
 	Path []any
+
+	prefix string // of a whole ConfigMap or Secret that is not in the set
 }
 
 // Known reports whether the manifests alone decide the whole value.
@@ -60,14 +62,21 @@ func (e *Env) Lookup(name string) (Variable, bool) {
 // Expand is an element of command or args as the kubelet expands it: with the whole environment, whatever its order
 // (ExpandContainerCommandAndArgs in kubernetes/pkg/kubelet/container/helpers.go). Files, and what a shell replaces (${NAME}), it leaves
 // alone.
-func (e *Env) Expand(text string) Text { return expand(text, e.Lookup, e.links) }
+func (e *Env) Expand(text string) Text { return expand(text, e.Lookup, e.mayHave) }
+
+// mayHave reports whether a variable that is not in the manifests may be there all the same: Kubernetes makes it for a Service, or
+// a ConfigMap or Secret that is not in the set brings it.
+func (e *Env) mayHave(name string) bool {
+	return e.links(name) || slices.ContainsFunc(e.Unnamed(), func(v Variable) bool { return strings.HasPrefix(name, v.prefix) })
+}
 
 // Env is the environment of one of the workload's containers, decided as the kubelet does (makeEnvironmentVariables in
 // kubernetes/pkg/kubelet/kubelet_pods.go; https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables/):
 //
 //   - envFrom comes first, then env in its order; a later one takes the place of an earlier one of the same name.
 //   - $(NAME) in a value of env means the variable as far as it is decided by then: one of envFrom, an earlier entry of env, or one
-//     that Kubernetes makes for a Service. Any other reference stays as it is.
+//     that Kubernetes makes for a Service. Any other reference stays as it is; it is open where envFrom names something that is not
+//     in the set.
 //   - $$ is one $, so that $$(NAME) is the text $(NAME).
 //   - What comes from envFrom or valueFrom is never expanded. A value that is not empty hides a valueFrom beside it.
 //   - An optional key that is not there leaves the variable as it was.
@@ -81,7 +90,7 @@ func (s *Set) Env(w *Workload, c *Container) *Env {
 	for i, v := range c.Env {
 		one := Variable{Name: v.Name, Written: v.Value, Path: c.At("env", i)}
 		if v.Value != "" || v.ValueFrom == nil {
-			one.Value = expand(v.Value, e.Lookup, e.links)
+			one.Value = expand(v.Value, e.Lookup, e.mayHave)
 		} else if !s.valueFrom(w, v.ValueFrom, &one) {
 			continue
 		}
@@ -102,7 +111,7 @@ func (s *Set) envFrom(w *Workload, from corev1.EnvFromSource, path []any) []Vari
 		source := "configMapRef " + from.ConfigMapRef.Name
 		m, there := find[*corev1.ConfigMap](s, "ConfigMap", w.Namespace, from.ConfigMapRef.Name)
 		if !there {
-			return []Variable{{From: source, Missing: true, Path: path}}
+			return []Variable{{From: source, Missing: true, Path: path, prefix: from.Prefix}}
 		}
 		for _, k := range slices.Sorted(maps.Keys(m.Data)) {
 			all = append(all, Variable{Name: from.Prefix + k, Written: m.Data[k], Value: Text{Value: m.Data[k]}, From: source, Path: path})
@@ -111,7 +120,7 @@ func (s *Set) envFrom(w *Workload, from corev1.EnvFromSource, path []any) []Vari
 		source := "secretRef " + from.SecretRef.Name
 		m, there := find[*corev1.Secret](s, "Secret", w.Namespace, from.SecretRef.Name)
 		if !there {
-			return []Variable{{From: source, Missing: true, Path: path}}
+			return []Variable{{From: source, Missing: true, Path: path, prefix: from.Prefix}}
 		}
 		for _, k := range Keys(m) {
 			all = append(all, Variable{Name: from.Prefix + k, Value: open(from.Prefix + k), From: source, Path: path})
@@ -178,8 +187,8 @@ func (s *Set) links(w *Workload) func(string) bool {
 	prefixes := []string{"KUBERNETES_SERVICE_", "KUBERNETES_PORT"}
 	if on := w.Pod().EnableServiceLinks; on == nil || *on {
 		for _, x := range s.Services() {
-			if !x.Headless() && x.Spec.Type != corev1.ServiceTypeExternalName && SameNamespace(x.Document.Namespace, w.Namespace) {
-				name := strings.ToUpper(strings.ReplaceAll(x.Document.Name, "-", "_"))
+			if !x.Headless() && x.Spec.Type != corev1.ServiceTypeExternalName && SameNamespace(x.Namespace, w.Namespace) {
+				name := strings.ToUpper(strings.ReplaceAll(x.Name, "-", "_"))
 				prefixes = append(prefixes, name+"_SERVICE_", name+"_PORT")
 			}
 		}

@@ -81,6 +81,7 @@ func TestEnv(t *testing.T) {
 		{what: "a field through another", env: "env:\n- {name: IP, valueFrom: {fieldRef: {fieldPath: status.podIP}}}\n- {name: A, value: shop@$(IP)}\n- {name: B, value: -name $(A)}", name: "B", want: "-name shop@$(IP)", open: []string{"IP"}},
 		{what: "a Secret's key", env: "env:\n- {name: C, valueFrom: {secretKeyRef: {name: secret, key: plain}}}\n- {name: B, value: $(C)}", name: "B", want: "$(C)", open: []string{"C"}},
 		{what: "a whole Secret", env: "envFrom: [{secretRef: {name: secret}}]\nenv:\n- {name: B, value: $(plain)$(cookie)}", name: "B", want: "$(plain)$(cookie)", open: []string{"plain", "cookie"}},
+		{what: "perhaps from what is not there", env: "envFrom: [{prefix: X_, configMapRef: {name: nowhere}}]\nenv:\n- {name: B, value: $(X_A)$(A)}", name: "B", want: "$(X_A)$(A)", open: []string{"X_A"}, unresolved: []string{"A"}},
 		{what: "a Service's variable", env: "env:\n- {name: B, value: '$(MY_SHOP_SERVICE_HOST):$(KUBERNETES_SERVICE_PORT)'}", name: "B", want: "$(MY_SHOP_SERVICE_HOST):$(KUBERNETES_SERVICE_PORT)", open: []string{"MY_SHOP_SERVICE_HOST", "KUBERNETES_SERVICE_PORT"}},
 		{what: "a headless Service has none", env: "env:\n- {name: B, value: $(NODES_SERVICE_HOST)}", name: "B", want: "$(NODES_SERVICE_HOST)", unresolved: []string{"NODES_SERVICE_HOST"}},
 	} {

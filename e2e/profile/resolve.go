@@ -2,6 +2,7 @@ package profile
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"sort"
@@ -251,7 +252,15 @@ func (r *Resolved) selectedBy(s *manifest.Service) bool {
 func wellTyped(objects *manifest.Set) error {
 	for n, d := range objects.Documents {
 		if d.Err != nil && (Runs(d.Kind) || d.Kind == "Service" || d.Kind == "HorizontalPodAutoscaler") {
-			return fmt.Errorf("object %d of the manifests (%s): %s", n+1, d, strings.TrimPrefix(d.Err.Error(), "json: "))
+			var field *manifest.FieldError
+			place := d.At()
+			if errors.As(d.Err, &field) {
+				place = d.At(field.Path...)
+			}
+			if place == "" {
+				return fmt.Errorf("object %d of the manifests (%s): %w", n+1, d, d.Err)
+			}
+			return fmt.Errorf("%s: %s: %w", place, d, d.Err)
 		}
 	}
 	return nil

@@ -87,8 +87,9 @@ metadata: {name: shop}
 	if o := get(t, a, "v1", "Namespace", "", "ns"); o.GetLabels()["pod-security.kubernetes.io/enforce"] != "baseline" {
 		t.Errorf("our namespace has not what the manifests want on it: %v", o.GetLabels())
 	}
-	if o := get(t, a, "v1", "ServiceAccount", "ns", "default"); len(o.Object["imagePullSecrets"].([]any)) != 1 {
-		t.Errorf("what the cluster makes in each namespace has not what the manifests want: %v", o)
+	account := get(t, a, "v1", "ServiceAccount", "ns", "default")
+	if names, is := account.Object["imagePullSecrets"].([]any); !is || len(names) != 1 {
+		t.Errorf("what the cluster makes in each namespace has not what the manifests want: %v", account)
 	}
 	if o := get(t, a, "rbac.authorization.k8s.io/v1", "ClusterRole", "", "shop"); o == nil || o.GetLabels()[Label] != "r1" {
 		t.Errorf("what outlives our namespace does not say whose it is: %v", o)

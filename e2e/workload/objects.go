@@ -81,7 +81,9 @@ func concealed(named string, v any, known *secrets.Redactor) any {
 			s, is := x.(string)
 			switch {
 			// A variable of the environment, and a file of a ConfigMap (.erlang.cookie).
-			case is && k == "value" && isCookie.MatchString(name), is && isCookie.MatchString(k) && (named == "data" || named == "stringData" || named == "binaryData"):
+			case is && named == "binaryData" && isCookie.MatchString(k):
+				v[k] = base64.StdEncoding.EncodeToString([]byte(literal(s)))
+			case is && k == "value" && isCookie.MatchString(name), is && isCookie.MatchString(k) && (named == "data" || named == "stringData"):
 				v[k] = literal(s)
 			default:
 				v[k] = concealed(k, x, known)

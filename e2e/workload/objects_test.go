@@ -124,6 +124,19 @@ func TestObjectsWhoseNameIsTheCookie(t *testing.T) {
 	}
 }
 
+// What is concealed can be read as what it is: binaryData is base64.
+func TestObjectsAreOfTheirTypes(t *testing.T) {
+	objects, err := Objects(parsed(t, leaky+"---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: binary}\nbinaryData: {.erlang.cookie: Q09PS0lF}\n"), new(secrets.Redactor))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range objects {
+		if d, err := manifest.FromRecording(o.Manifest, o.File, o.Lines); err != nil || d.Err != nil || strings.Contains(string(o.Manifest), "Q09PS0lF") {
+			t.Errorf("%s %s: %v, %v: %s", o.Kind, o.Name, err, d.Err, o.Manifest)
+		}
+	}
+}
+
 // What is recorded of an object says where its fields stand in the files, whatever was rendered of them.
 func TestObjectsNameTheirPlaces(t *testing.T) {
 	dir := tree(t, map[string]string{

@@ -30,8 +30,8 @@ func (l Loader) Plain(nameOrPath string) bool {
 	return err == nil && !saysProfile.Match(data)
 }
 
-// Of makes a workload of objects that no profile file speaks of. path is where they were read from.
-func Of(p *profile.Profile, path string, objects *manifest.Set) (*Workload, error) {
+// FromObjects makes a workload of objects that no profile file speaks of. path is where they were read from.
+func FromObjects(p *profile.Profile, path string, objects *manifest.Set) (*Workload, error) {
 	y, err := objects.YAML()
 	if err != nil {
 		return nil, err

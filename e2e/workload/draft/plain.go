@@ -65,7 +65,7 @@ func (d *draft) plain(path string, nodes []*manifest.Workload) (*workload.Worklo
 	if slices.ContainsFunc(nodes, func(o *manifest.Workload) bool { return o.Kind == "DaemonSet" }) {
 		p.Spec.Nodes = 2 // on how many nodes of Kubernetes it will run nobody says; it is made for several
 	}
-	w, err := workload.Of(p, path, ours)
+	w, err := workload.FromObjects(p, path, ours)
 	if err != nil {
 		return nil, err
 	}
