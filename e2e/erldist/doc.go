@@ -14,7 +14,7 @@
 //   - [Connect] (or [Begin] and [Handshake.Prove]) proves a cookie and returns a [Conn]. The peer logs a wrong cookie as
 //     an error.
 //
-// Whoever is connected to a node can run any code on it. So a Conn makes only the read-only calls of a fixed table
+// A connected node can run any code on its peer. So a Conn makes only the read-only calls of a fixed table
 // (allow.go). No call connects or disconnects other nodes, and the only reaction to data from a peer is to answer ticks.
 // Challenges and digests stay inside the package; a [Cookie] prints as a placeholder.
 //

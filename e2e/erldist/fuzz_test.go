@@ -32,7 +32,7 @@ func FuzzNames(f *testing.F) {
 		names, err := parseNames(b)
 		if rejected(t, err) {
 			if names != nil {
-				t.Errorf("names %v beside the error %v", names, err)
+				t.Errorf("names %v together with the error %v", names, err)
 			}
 			return
 		}
@@ -58,7 +58,7 @@ func FuzzPort2(f *testing.F) {
 		r, err := parsePort2(b)
 		if rejected(t, err) {
 			if !reflect.DeepEqual(r, Registration{}) {
-				t.Errorf("%+v beside the error %v", r, err)
+				t.Errorf("%+v together with the error %v", r, err)
 			}
 			return
 		}
@@ -77,7 +77,7 @@ func FuzzStatus(f *testing.F) {
 		p, err := parseStatus(b)
 		if rejected(t, err) {
 			if p != (Peer{}) {
-				t.Errorf("%+v beside the error %v", p, err)
+				t.Errorf("%+v together with the error %v", p, err)
 			}
 			return
 		}
@@ -101,7 +101,7 @@ func FuzzChallenge(f *testing.F) {
 		_, err := parseChallenge(b, &p)
 		if rejected(t, err) {
 			if p != kept {
-				t.Errorf("%+v beside the error %v", p, err)
+				t.Errorf("%+v together with the error %v", p, err)
 			}
 			return
 		}
@@ -145,7 +145,7 @@ func FuzzTerm(f *testing.F) {
 		v, rest, err := Decode(b, DefaultLimits())
 		if rejected(t, err) {
 			if v != nil || rest != nil {
-				t.Errorf("%#v and %d bytes beside the error %v", v, len(rest), err)
+				t.Errorf("%#v and %d bytes together with the error %v", v, len(rest), err)
 			}
 			return
 		}

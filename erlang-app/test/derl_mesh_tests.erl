@@ -17,14 +17,14 @@ mesh() ->
     Dns = derl_test_dns:start([?A, ?B, ?C, ?SILENT]),
     [A, B, C] = Nodes = start([?A, ?B, ?C], Port, Dns),
 
-    %% A peer that takes connections and never says a word keeps nobody from the mesh, nor DNS from being asked again,
-    %% and each node tries it once at a time.
+    %% A peer that accepts connections and never answers delays neither the mesh nor the next DNS query, and each node has at
+    %% most one attempt to it at a time.
     full(Nodes),
     rounds(Dns, 6),
     ?assertEqual(3, waiting(Silent)),
     ok = gen_tcp:close(Silent),
 
-    %% Nobody is disconnected because of what DNS says: the links stay the very same ones.
+    %% No node is disconnected because of a DNS answer: the links stay the same.
     Links = links(Nodes),
     [begin
          ok = derl_test_dns:answer(Dns, Answer),
@@ -35,14 +35,14 @@ mesh() ->
     timer:sleep(500),
     ?assertEqual(Links, links(Nodes)),
 
-    %% A node goes, and another one comes to its address.
+    %% A node ends, and another one starts at its address.
     ok = derl_test_dns:answer(Dns, [?A, ?B, ?C]),
     stop(C),
     views([A, B], fun(_) -> 1 end),
     [C2] = start([?C], Port, Dns),
     full([A, B, C2]),
 
-    %% The poller is killed, and a new one mends a broken link.
+    %% The poller is killed, and its successor restores a broken link.
     Old = call(A, erlang, whereis, [derl_poller]),
     true = call(A, erlang, exit, [Old, kill]),
     true = call(A, erlang, disconnect_node, [name(?B)]),

@@ -52,7 +52,7 @@ survives_crashes({Pid, Log}) ->
     goes_on(Pid),
     answer(fun() -> exit(kill) end),
     goes_on(Pid),
-    %% The VM's own report of a crash would come in every round.
+    %% The VM's own crash report would be logged in every round.
     ?assertEqual([], [L || "Error in process" ++ _ = L <- derl_test_log:lines(Log)]).
 
 survives_nonsense({Pid, _}) ->

@@ -86,7 +86,7 @@ func (b *bencher) views(ctx context.Context, rounds int) (viewTimes, error) {
 	if err = workload.CreateNamespace(ctx, client, ns, "bench", true); err != nil {
 		return v, err
 	}
-	if _, err = client.AppsV1().DaemonSets(ns).Create(ctx, agentclient.DaemonSet(ns, images.Agent.Ref, false), metav1.CreateOptions{}); err != nil {
+	if _, err = client.AppsV1().DaemonSets(ns).Create(ctx, agentclient.DaemonSet(ns, images.Agent.Ref, agentclient.Rights{}), metav1.CreateOptions{}); err != nil {
 		return v, err
 	}
 	rec := scenario.NewRecorder(time.Now())
