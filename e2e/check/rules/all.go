@@ -80,6 +80,7 @@ func All() []check.Check {
 		recoveryExitClean(),
 		recoveryNewIncarnation(),
 		recoveryPodDelete(),
+		recoveryContainerKill(),
 		recoveryStaleNameGone(),
 		recoverySurvivorsKeepLinks(),
 		recoveryFullAgain(),
