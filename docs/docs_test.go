@@ -1,0 +1,142 @@
+package docs_test
+
+import (
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"sigs.k8s.io/yaml"
+)
+
+const module = "meshproof.dev/meshproof/"
+
+// page reads a document of the folder.
+func page(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// section is the part of a page below a heading.
+func section(t *testing.T, text, heading string) string {
+	t.Helper()
+	_, rest, found := strings.Cut(text, "\n## "+heading+"\n")
+	if !found {
+		t.Fatalf("there is no section %q", heading)
+	}
+	part, _, _ := strings.Cut(rest, "\n## ")
+	return part
+}
+
+var quoted = regexp.MustCompile("`([^`]+)`")
+
+// rows are the rows of a table: what is quoted in the first cell, and the other cells.
+func rows(text string) map[string]string {
+	all := map[string]string{}
+	for _, line := range strings.Split(text, "\n") {
+		if first, rest, ok := strings.Cut(strings.TrimPrefix(line, "| `"), "` |"); ok && strings.HasPrefix(line, "| `") {
+			all[first] = rest
+		}
+	}
+	return all
+}
+
+// packages are the folders under root that hold Go files.
+func packages(t *testing.T, root string) map[string]bool {
+	t.Helper()
+	all := map[string]bool{}
+	err := filepath.WalkDir(filepath.Join("..", root), func(file string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && (d.Name() == "testdata" || d.Name() == "out"):
+			return fs.SkipDir
+		case !d.IsDir() && filepath.Ext(file) == ".go":
+			rel, err := filepath.Rel("..", filepath.Dir(file))
+			all[filepath.ToSlash(rel)] = true
+			return err
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// The table of packages names each package under e2e and reports, and no other.
+func TestArchitectureNamesThePackages(t *testing.T) {
+	written := rows(section(t, page(t, "architecture.md"), "The packages"))
+	there := packages(t, "e2e")
+	maps.Copy(there, packages(t, "reports"))
+	for p := range there {
+		if _, named := written[p]; !named {
+			t.Errorf("docs/architecture.md does not say what is in %s", p)
+		}
+	}
+	for p := range written {
+		if !there[p] {
+			t.Errorf("docs/architecture.md describes %s, which is no package", p)
+		}
+	}
+}
+
+// depguard is what .golangci.yml says of imports.
+type depguard struct {
+	Linters struct {
+		Settings struct {
+			Depguard struct {
+				Rules map[string]struct {
+					Files []string            `json:"files"`
+					Deny  []map[string]string `json:"deny"`
+					Allow []string            `json:"allow"`
+				} `json:"rules"`
+			} `json:"depguard"`
+		} `json:"settings"`
+	} `json:"linters"`
+}
+
+// The table of imports says what .golangci.yml says, of each package that may not import all of ours.
+func TestArchitectureTellsTheImports(t *testing.T) {
+	var config depguard
+	if err := yaml.Unmarshal([]byte(page(t, "../.golangci.yml")), &config); err != nil {
+		t.Fatal(err)
+	}
+	written := rows(section(t, page(t, "architecture.md"), "Who may import whom"))
+	held := map[string]bool{}
+	for name, r := range config.Linters.Settings.Depguard.Rules {
+		if !slices.ContainsFunc(r.Deny, func(d map[string]string) bool { return d["pkg"] == strings.TrimSuffix(module, "/") }) {
+			continue
+		}
+		from := strings.TrimPrefix(path.Dir(r.Files[0]), "**/")
+		held[from] = true
+		var want, got []string
+		for _, a := range r.Allow {
+			if to := strings.TrimSuffix(strings.TrimPrefix(a, module), "$"); to != from && to != "e2e/exitcode" {
+				want = append(want, to)
+			}
+		}
+		for _, m := range quoted.FindAllStringSubmatch(written[from], -1) {
+			got = append(got, m[1])
+		}
+		slices.Sort(want)
+		slices.Sort(got)
+		if _, there := written[from]; !there || !slices.Equal(got, want) {
+			t.Errorf("rule %s of .golangci.yml: %s may import %q; docs/architecture.md says %q", name, from, want, got)
+		}
+	}
+	for from := range written {
+		if !held[from] {
+			t.Errorf("docs/architecture.md says what %s may import, and no rule of .golangci.yml holds it", from)
+		}
+	}
+}
