@@ -140,3 +140,38 @@ func TestArchitectureTellsTheImports(t *testing.T) {
 		}
 	}
 }
+
+var (
+	link        = regexp.MustCompile(`\]\(([^)#:]+)(?:#[^)]*)?\)`)
+	ofTheTree   = regexp.MustCompile(`^(e2e|reports|scripts|fixtures|docs|erlang-app|\.github)/[^ ]+$`)
+	placeholder = regexp.MustCompile(`NAME|NN|X\.Y|DIR|^reports/out`)
+)
+
+// The files that the pages link to, and those that they name in code font, are there.
+func TestPagesNameFilesThatExist(t *testing.T) {
+	pages, err := filepath.Glob("*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := 0
+	for _, name := range append(pages, "../README.md", "../CONTRIBUTING.md", "../CHANGELOG.md") {
+		text := page(t, name)
+		for _, m := range link.FindAllStringSubmatch(text, -1) {
+			if _, err := os.Stat(filepath.Join(filepath.Dir(name), m[1])); err != nil {
+				t.Errorf("docs/%s links to %s: %v", name, m[1], err)
+			}
+		}
+		for _, m := range quoted.FindAllStringSubmatch(text, -1) {
+			if !ofTheTree.MatchString(m[1]) || placeholder.MatchString(m[1]) {
+				continue
+			}
+			named++
+			if _, err := os.Stat(filepath.Join("..", m[1])); err != nil {
+				t.Errorf("docs/%s names %s: %v", name, m[1], err)
+			}
+		}
+	}
+	if named < 40 {
+		t.Errorf("only %d files are named: this test does not find them", named)
+	}
+}
