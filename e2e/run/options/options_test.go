@@ -44,7 +44,7 @@ func parsed(args ...string) (*Values, error) {
 	return &v, f.Parse(args)
 }
 
-func TestWhatIsSaidIsTaken(t *testing.T) {
+func TestFlagsSetTheOptions(t *testing.T) {
 	v, err := parsed()
 	if err != nil || !slices.Equal(v.Profiles, []string{"dns-a"}) || v.Nodes != 1 || v.Keep || v.Verbose {
 		t.Errorf("the defaults are %+v", v)
@@ -56,7 +56,7 @@ func TestWhatIsSaidIsTaken(t *testing.T) {
 	}
 }
 
-func TestWhatMakesNoSenseIsRefused(t *testing.T) {
+func TestBadValuesAreRefused(t *testing.T) {
 	for arg, says := range map[string]string{
 		"--nodes=-1": "it must be a number from 1 to 20", "--nodes=0": "from 1 to 20", "--nodes=21": "from 1 to 20", "--nodes=two": "it must be a number",
 		"--pods=-1": "from 0 to 1000", "--seed=x": "invalid syntax", "--keep=perhaps": "it must be 1 or 0", "--file=": "no profile is named", "--file=,": "no profile is named",
