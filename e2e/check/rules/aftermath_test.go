@@ -64,7 +64,7 @@ func aftermathTrials() map[string][]trial {
 			{"the exit code was not seen, and it ended in time", all(grace(15), noCode), nil},
 			{"the exit code was not seen, and it took all its grace", all(grace(2), noCode), []want{{pod(0), check.Unseen, "", []string{"grace of 2 s"}}}},
 		},
-		"recovery/new-incarnation": {
+		"recovery/new-creation": {
 			noDeed,
 			{"a name of its own", func(*rt.Story) {}, []want{{pod(3), check.NotApplicable, "", []string{rt.Node(3)}}}},
 			{"another creation", sameName(was + 7), []want{{pod(3), check.Pass, "", nil}}},
