@@ -11,7 +11,7 @@ import (
 
 func imageAvailable() check.Check {
 	return check.Check{
-		ID: "image/available", Title: "has its images on the nodes", Rung: check.Image, Level: check.Required, Scenario: "formation",
+		ID: "image/available", Title: "has its images available on the nodes", Rung: check.Image, Level: check.Required, Scenario: "formation",
 		Why:    "A pod whose image cannot be built or pulled never starts; every later symptom is a shadow of that.",
 		Source: "https://kubernetes.io/docs/concepts/containers/images/",
 		Causes: check.Alike(check.From(check.Pods), "image-failed", "not-pulled"),

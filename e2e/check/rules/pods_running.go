@@ -43,7 +43,7 @@ func lastWords(log []string) (line string, why crash, found bool) {
 
 func podsRunning() check.Check {
 	return check.Check{
-		ID: "pods/running", Title: "runs every replica without a restart", Rung: check.Pods, Level: check.Required, Scenario: "formation",
+		ID: "pods/running", Title: "runs every replica without restarts", Rung: check.Pods, Level: check.Required, Scenario: "formation",
 		Why:    "A node that crashes or never starts cannot be a member; one that restarts comes back as another node.",
 		Source: "https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/",
 		Causes: stopped(),

@@ -8,9 +8,9 @@ import (
 	"meshproof.dev/meshproof/e2e/view"
 )
 
-func recoveryNewIncarnation() check.Check {
+func recoveryNewCreation() check.Check {
 	return check.Check{
-		ID: "recovery/new-incarnation", Title: "is another incarnation where a replacement takes over a name", Rung: check.Recovery, Level: check.Required, Scenario: "recovery",
+		ID: "recovery/new-creation", Title: "uses a new creation when a replacement reuses a node name", Rung: check.Recovery, Level: check.Required, Scenario: "recovery",
 		Why:    "Peers tell the old node from the new one of the same name by its creation alone. With the same creation, references and pids of the dead node point into the living one.",
 		Source: "https://www.erlang.org/doc/apps/erts/erl_dist_protocol.html#register-a-node-in-epmd",
 		Causes: map[string][]string{"same-creation": nil},
@@ -21,7 +21,7 @@ func recoveryNewIncarnation() check.Check {
 			}
 			var all []check.Finding
 			for _, n := range d.Newcomers {
-				all = append(all, incarnation(d, n))
+				all = append(all, judgeCreation(d, n))
 			}
 			if len(all) == 0 {
 				return []check.Finding{{Subject: check.OnPod(d.Victim), Outcome: check.Unseen, Message: "no pod took the place of " + d.Victim.Name}}
@@ -31,7 +31,7 @@ func recoveryNewIncarnation() check.Check {
 	}
 }
 
-func incarnation(d evidence.Deletion, n *view.Pod) check.Finding {
+func judgeCreation(d evidence.Deletion, n *view.Pod) check.Finding {
 	f := check.Finding{Subject: check.OnPod(n), Of: []check.Subject{check.OnPod(d.Victim)}, Outcome: check.Pass}
 	was, now := creation(d.Victim), creation(n)
 	switch {
@@ -50,7 +50,7 @@ func incarnation(d evidence.Deletion, n *view.Pod) check.Finding {
 	return f
 }
 
-// creation is what the pod's node last said of its incarnation, 0 where it did not.
+// creation is the creation that the pod's node last reported, 0 where it did not report one.
 func creation(p *view.Pod) uint32 {
 	for i := len(p.Nodes) - 1; i >= 0; i-- {
 		if c := p.Nodes[i].Nodes.Creation; c != 0 {
