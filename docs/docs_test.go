@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"sigs.k8s.io/yaml"
+
+	"meshproof.dev/meshproof/e2e/check/rules"
 )
 
 const module = "meshproof.dev/meshproof/"
@@ -173,5 +175,31 @@ func TestPagesNameFilesThatExist(t *testing.T) {
 	}
 	if named < 40 {
 		t.Errorf("only %d files are named: this test does not find them", named)
+	}
+}
+
+// A line of the console: the verdict, the check, its title, and for some how long it took.
+var printed = regexp.MustCompile(`(?m)^ +(?:ok|FAIL|UNKNOWN|skip|blocked|advice|waived) +([a-z]+/[a-z0-9-]+) +(.+?)(?: \([0-9.]+ m?s\))?$`)
+
+// What the pages show of the console are checks that exist, with their titles, in the order in which they are printed.
+func TestSamplesShowTheChecks(t *testing.T) {
+	titles, place := map[string]string{}, map[string]int{}
+	for i, c := range rules.All() {
+		titles[c.ID], place[c.ID] = c.Title, i
+	}
+	for name, least := range map[string]int{"../README.md": 20, "your-own-app.md": 3} {
+		lines, last := printed.FindAllStringSubmatch(page(t, name), -1), -1
+		if len(lines) < least {
+			t.Errorf("docs/%s: only %d lines of the console are found", name, len(lines))
+		}
+		for _, m := range lines {
+			if id, title := m[1], m[2]; title != titles[id] {
+				t.Errorf("docs/%s shows %s with the title %q; it is %q", name, id, title, titles[id])
+			}
+			if name == "../README.md" && place[m[1]] <= last {
+				t.Errorf("docs/%s shows %s too late", name, m[1])
+			}
+			last = place[m[1]]
+		}
 	}
 }
