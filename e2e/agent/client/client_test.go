@@ -74,7 +74,7 @@ func (h *fakeAgent) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 }
 
 func fault(n int) recording.Event {
-	return recording.Event{Fault: &recording.Fault{What: fmt.Sprint(n)}}
+	return recording.Event{ObserverError: &recording.ObserverError{What: fmt.Sprint(n)}}
 }
 
 func TestStreamIsResumed(t *testing.T) {
@@ -93,7 +93,7 @@ func TestStreamIsResumed(t *testing.T) {
 		short, stop := context.WithCancel(ctx)
 		defer stop()
 		err := c.Stream(short, &at, func(why string) { losses = append(losses, why) }, func(l agent.Line) {
-			if got = append(got, l.Event.Fault.What); len(got) == n {
+			if got = append(got, l.Event.ObserverError.What); len(got) == n {
 				h.mu.Lock()
 				defer h.mu.Unlock()
 				h.srv.CloseClientConnections()

@@ -30,7 +30,7 @@ func KeepsAsking(v *view.View, p *view.Pod, from, to time.Duration) check.Findin
 	f.At = last
 	switch heard := len(view.Between(p.Asked, from, to)); {
 	case silent > limit:
-		f.Outcome, f.Code, f.At = check.Fail, "not-asking", to
+		f.Outcome, f.Code, f.From, f.At = check.Fail, "not-asking", max(from, last, 1), to
 		f.Message = fmt.Sprintf("%s has asked DNS nothing about Service %s for %.0f s, at most %.0f s are allowed (three of its intervals, or a minute): its discovery has ended", NodeOrPod(p), v.Profile.Service, silent.Seconds(), limit.Seconds())
 		f.Remedy = "supervise the process that looks for peers, and let it look again after it has found them"
 		f.Try = fmt.Sprintf("kubectl -n %s logs %s, around the first %.0f s of the node", v.Header.Namespace, p.Name, limit.Seconds())

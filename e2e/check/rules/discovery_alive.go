@@ -7,12 +7,14 @@ import (
 
 	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/check/evidence"
+	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/view"
 )
 
 func discoveryAlive() check.Check {
 	return check.Check{
 		ID: "discovery/alive", Title: "keeps discovering peers after the mesh has formed", Rung: check.Discovery, Level: check.Required, Scenario: "formation",
+		Reads:  []recording.Kind{recording.KindPod, recording.KindAsked},
 		Why:    "A discovery that died after its first round is invisible for as long as nothing changes: the next pod that is replaced stays alone. Whether a pod still asks is seen on its own interface.",
 		Source: "https://hexdocs.pm/libcluster/readme.html",
 		Causes: map[string][]string{"not-asking": {"recovery/pod-delete", "recovery/full-again"}, "asks": nil},
@@ -60,13 +62,13 @@ func asksDNS(v *view.View, pods []*view.Pod) bool {
 func asksNobody(v *view.View, pods []*view.Pod) []check.Finding {
 	var all []check.Finding
 	for _, p := range pods {
-		a := evidence.AskedBy(p)
+		a := evidence.LookupsOf(p)
 		if !a.Heard {
 			all = append(all, check.Finding{Subject: check.OnPod(p), Outcome: check.Unseen, Message: "nobody listened to what " + p.Name + " asks DNS for"})
 		}
 		for _, name := range a.Names() {
 			if hosts := evidence.HostLabels(name); len(hosts) > 0 && hosts[0] == v.Profile.Service {
-				f := check.Finding{Subject: check.OnPod(p)}
+				f := check.Finding{Subject: check.OnPod(p), At: a.Last}
 				f.Fail("asks", fmt.Sprintf("%s asks DNS for %s, and the profile promises that nobody is asked for peers (expect.discovery: none)", evidence.NodeOrPod(p), name),
 					"leave expect.discovery out of the profile, or let the nodes connect to those of their own list only", evidence.Tally(a.Questions[name]))
 				all = append(all, f)

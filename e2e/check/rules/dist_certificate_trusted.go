@@ -14,17 +14,10 @@ import (
 	"meshproof.dev/meshproof/e2e/view"
 )
 
-// renewals are what helps, by what is wrong with a certificate.
-var renewals = map[string]string{
-	"ended":     "renew it; nodes read the files again by themselves (ssl_pem_cache_clean, 2 minutes), and use what is there for their next link",
-	"not-begun": "see whose clock is wrong: the node's, or that of who signed it",
-	"untrusted": "give all nodes certificates of one authority, and that authority as cacertfile",
-	"one-sided": "let the authority sign for both extended key usages, serverAuth and clientAuth",
-}
-
 func distCertificateTrusted() check.Check {
 	return check.Check{
 		ID: "dist/certificate-trusted", Title: "presents certificates that are valid, trusted, and usable as client and server", Rung: check.Dist, Level: check.Required, Scenario: "formation",
+		Reads:  []recording.Kind{recording.KindPod, recording.KindCertificate},
 		Why:    "Links that are there hold on when a certificate ends; none is made any more. The next pod that is replaced, or the next moment without network, is the end of the cluster. A node is client and server, and some authorities sign for servers only.",
 		Source: "https://www.erlang.org/doc/apps/ssl/ssl_distribution.html",
 		Causes: check.Alike(check.NeedsMesh("dist/certificate-names-host", "handshake/*"), slices.Collect(maps.Keys(renewals))...),
@@ -52,6 +45,14 @@ func distCertificateTrusted() check.Check {
 			})
 		},
 	}
+}
+
+// renewals are what helps, by what is wrong with a certificate.
+var renewals = map[string]string{
+	"ended":     "renew it; nodes read the files again by themselves (ssl_pem_cache_clean, 2 minutes), and use what is there for their next link",
+	"not-begun": "see whose clock is wrong: the node's, or that of who signed it",
+	"untrusted": "give all nodes certificates of one authority, and that authority as cacertfile",
+	"one-sided": "let the authority sign for both extended key usages, serverAuth and clientAuth",
 }
 
 // distrust is why a peer that looks would not trust what a node shows, "" where it would: as a server and as a client.

@@ -13,11 +13,12 @@ import (
 func distPortReachable() check.Check {
 	return check.Check{
 		ID: "dist/port-reachable", Title: "has a distribution port on each node that every peer can reach", Rung: check.Dist, Level: check.Required, Scenario: "formation",
+		Reads:  []recording.Kind{recording.KindPod, recording.KindDist},
 		Why:    "Every pair of nodes holds a connection of its own, and either may have to make it: each must be reachable from each. An accepted connection is not enough, a sidecar accepts for dead peers too.",
 		Source: "https://www.erlang.org/doc/apps/erts/erl_dist_protocol.html#distribution-handshake",
 		Causes: check.Alike(check.NeedsListener(), append(evidence.UnreachedCodes(), "loopback-only")...),
 		Judge: func(v *view.View) []check.Finding {
-			return evidence.EachPair(v, func(q *view.Pod) []view.Dial { return q.ToDist }, dialled)
+			return check.EachPair(v, func(q *view.Pod) []view.Dial { return q.ToDist }, dialled)
 		},
 	}
 }

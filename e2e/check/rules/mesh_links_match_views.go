@@ -15,6 +15,7 @@ import (
 func meshLinksMatchViews() check.Check {
 	return check.Check{
 		ID: "mesh/links-match-views", Title: "has a TCP connection for every peer in nodes(), and no other", Rung: check.Mesh, Level: check.Required, Scenario: "formation",
+		Reads:  []recording.Kind{recording.KindPod, recording.KindNodes, recording.KindSockets},
 		Why:    "nodes() is what the VM believes; the kernel's socket table is what there is. A name without a connection is a peer that hears nothing.",
 		Source: "https://man7.org/linux/man-pages/man7/sock_diag.7.html",
 		Causes: check.Alike(check.NeedsMesh(), "name-without-link", "link-without-name"),
@@ -144,7 +145,7 @@ func (w *wiring) withoutLink(i int, p *view.Pod) []check.Finding {
 		if since <= differs || w.linkedSince(looks[k].T, j, i) {
 			continue
 		}
-		all = append(all, check.Finding{Subject: check.OnPair(p, q), Of: []check.Subject{check.OnPair(q, p)}, Outcome: check.Fail, Code: "name-without-link", At: looks[last].T,
+		all = append(all, check.Finding{Subject: check.OnPair(p, q), Of: []check.Subject{check.OnPair(q, p)}, Outcome: check.Fail, Code: "name-without-link", From: looks[k].T, At: looks[last].T,
 			Message: fmt.Sprintf("%s is in nodes() of %s, and no connection between %s and %s has been in the socket tables for %.1f s", q.Node(), evidence.NodeOrPod(p), p.Name, q.Name, since.Seconds()),
 			Remedy:  "the VM has not noticed the end of a connection: look for what answers in the peer's place, and at net_ticktime",
 			Try:     fmt.Sprintf("kubectl -n %s exec %s -- cat /proc/net/tcp /proc/net/tcp6", w.v.Header.Namespace, p.Name)})
@@ -184,7 +185,7 @@ func (w *wiring) withoutName(i int, p *view.Pod) []check.Finding {
 			continue
 		}
 		q := w.pods[j]
-		all = append(all, check.Finding{Subject: check.OnPair(p, q), Of: []check.Subject{check.OnPair(q, p)}, Outcome: check.Fail, Code: "link-without-name", At: looks[last].T,
+		all = append(all, check.Finding{Subject: check.OnPair(p, q), Of: []check.Subject{check.OnPair(q, p)}, Outcome: check.Fail, Code: "link-without-name", From: looks[k].T, At: looks[last].T,
 			Message: fmt.Sprintf("the connection %s - %s between %s and %s has been there for %.1f s, and %s is not in nodes() of %s", l.Local, l.Remote, p.Name, q.Name, since.Seconds(), evidence.NodeOrPod(q), evidence.NodeOrPod(p)),
 			Remedy:  "a handshake that never ended, or a peer that was dropped on one side: look for the other node's name in the logs of both",
 			Try:     fmt.Sprintf("kubectl -n %s logs %s", w.v.Header.Namespace, p.Name)})

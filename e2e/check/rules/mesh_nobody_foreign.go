@@ -5,12 +5,14 @@ import (
 
 	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/check/evidence"
+	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/view"
 )
 
 func meshNobodyForeign() check.Check {
 	return check.Check{
 		ID: "mesh/nobody-foreign", Title: "has no foreign node in the mesh", Rung: check.Mesh, Level: check.Required, Scenario: "formation",
+		Reads:  []recording.Kind{recording.KindPod, recording.KindNodes},
 		Why:    "Whoever shares the cookie and is found once is in the cluster with all rights: another application behind the same Service becomes part of this one.",
 		Source: "https://www.erlang.org/doc/system/distributed.html#security",
 		Causes: check.Alike(check.NeedsMesh(), "foreign-node", "not-alone"),
@@ -29,7 +31,7 @@ func meshNobodyForeign() check.Check {
 }
 
 func foreigners(v *view.View, p *view.Pod, m *check.Snapshot, l check.NodeView) check.Finding {
-	// Where the mesh is no longer full at the end, the roll is about an earlier moment; a stranger may have come since.
+	// Where the mesh is no longer full at the end, the snapshot is of an earlier moment; a stranger may have come since.
 	if n, t, _ := check.ViewAt(p, v.End()); n != nil && len(l.Foreign) == 0 {
 		if _, foreign := v.Others(n.Visible, t); len(foreign) > 0 {
 			l = check.NodeView{Nodes: n, T: t, Foreign: foreign}

@@ -5,12 +5,14 @@ import (
 
 	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/check/evidence"
+	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/view"
 )
 
 func probeHidden() check.Check {
 	return check.Check{
 		ID: "probe/hidden", Title: "harness: no node counts the probe as a peer", Rung: check.Probe, Level: check.Required, Scenario: "formation",
+		Reads:  []recording.Kind{recording.KindPod, recording.KindNodes},
 		Why:    "A visible probe takes part in global's partition handling: one that comes and goes can tear the mesh that it looks at. What was seen then is the harness's own doing.",
 		Source: "https://www.erlang.org/doc/apps/erts/erl_dist_protocol.html#distribution-flags (DFLAG_PUBLISHED)",
 		Causes: map[string][]string{"probe-visible": nil},

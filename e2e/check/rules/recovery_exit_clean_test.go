@@ -36,6 +36,7 @@ func TestRecoveryExitClean(t *testing.T) {
 		{"not seen to end", func(s *rt.Story) {
 			s.Drop(func(e recording.Event) bool { return e.Process != nil && e.Process.Exited || isEnd(e) })
 		}, []want{{pod(0), check.Unseen, "", []string{"not seen to end"}}}},
+		{"the API server never told of it", func(s *rt.Story) { s.Drop(isPod(0)) }, []want{{"pod *", check.Unseen, "", []string{"with which exit code was not seen"}}}},
 		{"the exit code was not seen", noCode, []want{{pod(0), check.Unseen, "", []string{"with which exit code was not seen"}}}},
 		{"the exit code was not seen, and it ended in time", all(grace(15), noCode), nil},
 		{"the exit code was not seen, and it took all its grace", all(grace(2), noCode), []want{{pod(0), check.Unseen, "", []string{"grace of 2 s"}}}},

@@ -249,3 +249,16 @@ func TestAnErrorIsReportedWithoutItsConsequences(t *testing.T) {
 		t.Errorf("two errors: %v", err)
 	}
 }
+
+// The watch of the API server is cut for one way of breaking the harness only.
+func TestWatchIsCutWhereTheMutantSaysSo(t *testing.T) {
+	for sabotage, cut := range map[string]time.Duration{"": 0, profile.StreamCut: 0, profile.WatchCut: cutFor} {
+		w := &workload.Workload{Mutant: &profile.Mutant{Spec: profile.MutantSpec{Harness: sabotage}}}
+		if got := WatchCut(w); got != cut {
+			t.Errorf("%q cuts the watch for %s, want %s", sabotage, got, cut)
+		}
+		if OwnAgents(w) != (sabotage == profile.StreamCut) {
+			t.Errorf("%q needs agents of its own: %v", sabotage, OwnAgents(w))
+		}
+	}
+}

@@ -21,8 +21,8 @@ import (
 // sabotageEnv tells an agent that was built with the tag sabotage what it is to do wrong.
 const sabotageEnv = "MESHPROOF_SABOTAGE"
 
-// cutFor is how long nothing gets through to an agent whose stream is cut: longer than the harness waits for a sign of
-// life.
+// cutFor is how long nothing gets through to an agent whose stream is cut, or how long the API server is not watched: longer
+// than the harness waits for a sign of life.
 const cutFor = 5 * time.Second
 
 // whileFull reports whether the harness is broken while it observes a full mesh.
@@ -56,6 +56,14 @@ func DeployAgents(ctx context.Context, client kubernetes.Interface, namespace st
 		return fmt.Errorf("agent: %w", err)
 	}
 	return nil
+}
+
+// WatchCut is for how long the API server is not to be watched when a pod is deleted, 0 where the harness is not broken so.
+func WatchCut(w *workload.Workload) time.Duration {
+	if sabotageOf(w) == profile.WatchCut {
+		return cutFor
+	}
+	return 0
 }
 
 // ExecPod is the name of the pod that a console command is run in: one that does not exist, where the harness must fail to run
