@@ -78,7 +78,7 @@ func All() []check.Check {
 		meshStable(),
 		discoveryAlive(),
 		recoveryExitClean(),
-		recoveryNewIncarnation(),
+		recoveryNewCreation(),
 		recoveryPodDelete(),
 		recoveryContainerKill(),
 		recoveryStaleNameGone(),

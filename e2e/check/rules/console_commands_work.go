@@ -11,7 +11,7 @@ import (
 
 func consoleCommandsWork() check.Check {
 	return check.Check{
-		ID: "console/commands-work", Title: "answers its own command line in a running container", Rung: check.Console, Level: check.Required, Scenario: "console",
+		ID: "console/commands-work", Title: "runs its console commands successfully in a running container", Rung: check.Console, Level: check.Required, Scenario: "console",
 		Why:    "ping, eval and a remote console are how an operator looks into a node. They need the name and the cookie that the VM really got, and die with eaddrinuse where the distribution port is pinned by ERL_FLAGS.",
 		Source: "https://github.com/erlware/relx/blob/main/priv/templates/extended_bin",
 		Causes: map[string][]string{"command-failed": nil},

@@ -13,7 +13,7 @@ import (
 
 func discoveryAlive() check.Check {
 	return check.Check{
-		ID: "discovery/alive", Title: "goes on asking for its peers while the mesh is full", Rung: check.Discovery, Level: check.Required, Scenario: "formation",
+		ID: "discovery/alive", Title: "keeps discovering peers after the mesh has formed", Rung: check.Discovery, Level: check.Required, Scenario: "formation",
 		Reads:  []recording.Kind{recording.KindPod, recording.KindAsked},
 		Why:    "A discovery that died after its first round is invisible for as long as nothing changes: the next pod that is replaced stays alone. Whether a pod still asks is seen on its own interface.",
 		Source: "https://hexdocs.pm/libcluster/readme.html",

@@ -15,7 +15,7 @@ import (
 
 func distCertificateNamesHost() check.Check {
 	return check.Check{
-		ID: "dist/certificate-names-host", Title: "shows a certificate that names the host of its node's name", Rung: check.Dist, Level: check.Required, Scenario: "formation",
+		ID: "dist/certificate-names-host", Title: "presents a certificate that contains the host of the node name", Rung: check.Dist, Level: check.Required, Scenario: "formation",
 		Reads:  []recording.Kind{recording.KindPod, recording.KindCertificate},
 		Why:    "The node that dials NAME@HOST asks for HOST among the certificate's DNS names (verify_peer, the default since OTP 26). One that names the Service, or has a wildcard, is no match for a pod's own name.",
 		Source: "https://www.erlang.org/doc/apps/public_key/public_key.html#pkix_verify_hostname/3",

@@ -16,7 +16,7 @@ import (
 
 func distCertificateTrusted() check.Check {
 	return check.Check{
-		ID: "dist/certificate-trusted", Title: "shows certificates that are in force, signed by its authority, and made for both ends", Rung: check.Dist, Level: check.Required, Scenario: "formation",
+		ID: "dist/certificate-trusted", Title: "presents certificates that are valid, trusted, and usable as client and server", Rung: check.Dist, Level: check.Required, Scenario: "formation",
 		Reads:  []recording.Kind{recording.KindPod, recording.KindCertificate},
 		Why:    "Links that are there hold on when a certificate ends; none is made any more. The next pod that is replaced, or the next moment without network, is the end of the cluster. A node is client and server, and some authorities sign for servers only.",
 		Source: "https://www.erlang.org/doc/apps/ssl/ssl_distribution.html",

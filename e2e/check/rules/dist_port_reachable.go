@@ -12,7 +12,7 @@ import (
 
 func distPortReachable() check.Check {
 	return check.Check{
-		ID: "dist/port-reachable", Title: "speaks the distribution protocol to every peer", Rung: check.Dist, Level: check.Required, Scenario: "formation",
+		ID: "dist/port-reachable", Title: "has a distribution port on each node that every peer can reach", Rung: check.Dist, Level: check.Required, Scenario: "formation",
 		Reads:  []recording.Kind{recording.KindPod, recording.KindDist},
 		Why:    "Every pair of nodes holds a connection of its own, and either may have to make it: each must be reachable from each. An accepted connection is not enough, a sidecar accepts for dead peers too.",
 		Source: "https://www.erlang.org/doc/apps/erts/erl_dist_protocol.html#distribution-handshake",

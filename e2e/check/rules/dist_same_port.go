@@ -11,7 +11,7 @@ import (
 
 func distSamePort() check.Check {
 	return check.Check{
-		ID: "dist/same-port", Title: "uses one distribution port on all nodes that have no epmd", Rung: check.Dist, Level: check.Required, Scenario: "formation",
+		ID: "dist/same-port", Title: "uses the same distribution port on all nodes that have no epmd", Rung: check.Dist, Level: check.Required, Scenario: "formation",
 		Reads:  []recording.Kind{recording.KindPod, recording.KindVM},
 		Why:    "Without epmd a node takes its own port for that of its peers: one that listens elsewhere is dialled in vain and dials in vain.",
 		Source: "https://www.erlang.org/doc/apps/kernel/kernel_app.html (erl_epmd_node_listen_port)",

@@ -12,7 +12,7 @@ import (
 
 func distTLSEverywhere() check.Check {
 	return check.Check{
-		ID: "dist/tls-everywhere", Title: "speaks distribution over TLS on every node, or on none", Rung: check.Dist, Level: check.Required, Scenario: "formation",
+		ID: "dist/tls-everywhere", Title: "uses TLS for distribution on all nodes or on none", Rung: check.Dist, Level: check.Required, Scenario: "formation",
 		Reads:  []recording.Kind{recording.KindPod, recording.KindVM},
 		Why:    "A node that begins with a TLS handshake and one that begins with its name end each other's connections, and neither says why: the one waits for bytes that do not come, the other logs an alert.",
 		Source: "https://www.erlang.org/doc/apps/ssl/ssl_distribution.html",

@@ -14,7 +14,7 @@ import (
 
 func dnsARecordsMatchPods() check.Check {
 	return check.Check{
-		ID: "dns/a-records-match-pods", Title: "lists exactly its ready pods in DNS, asked from every pod", Rung: check.DNS, Level: check.Required, Scenario: "formation",
+		ID: "dns/a-records-match-pods", Title: "publishes exactly its ready pods as A records, as seen from every pod", Rung: check.DNS, Level: check.Required, Scenario: "formation",
 		Reads:  []recording.Kind{recording.KindPod, recording.KindDNS},
 		Why:    "Discovery connects to what DNS answers: a missing address is a peer that is never looked for, a foreign one is a connection to somebody else.",
 		Source: "https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/#a-aaaa-records",

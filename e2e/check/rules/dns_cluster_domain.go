@@ -13,7 +13,7 @@ import (
 
 func dnsClusterDomain() check.Check {
 	return check.Check{
-		ID: "dns/cluster-domain", Title: "looks for its peers in the cluster's own domain", Rung: check.DNS, Level: check.Required, Scenario: "formation",
+		ID: "dns/cluster-domain", Title: "queries names in the cluster's own domain", Rung: check.DNS, Level: check.Required, Scenario: "formation",
 		Reads:  []recording.Kind{recording.KindPod, recording.KindResolver, recording.KindAsked},
 		Why:    "The domain is cluster.local in most clusters, not in all. A name with another one does not exist, however well the Service is.",
 		Source: "https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/",

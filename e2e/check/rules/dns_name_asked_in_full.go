@@ -12,7 +12,7 @@ import (
 
 func dnsNameAskedInFull() check.Check {
 	return check.Check{
-		ID: "dns/name-asked-in-full", Title: "asks DNS for its Service by the whole name", Rung: check.DNS, Level: check.Latent, Scenario: "formation",
+		ID: "dns/name-asked-in-full", Title: "queries its Service by the fully qualified name", Rung: check.DNS, Level: check.Latent, Scenario: "formation",
 		Reads:  []recording.Kind{recording.KindPod, recording.KindResolver, recording.KindAsked},
 		Why:    "inet_res:lookup does not go through the search list of resolv.conf: it asks for a short name as it is, gets nothing, and says so to nobody.",
 		Source: "https://github.com/phoenixframework/dns_cluster/issues/10",

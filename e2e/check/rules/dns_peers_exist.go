@@ -13,7 +13,7 @@ import (
 
 func dnsPeersExist() check.Check {
 	return check.Check{
-		ID: "dns/peers-exist", Title: "asks DNS for peers that exist", Rung: check.DNS, Level: check.Required, Scenario: "formation",
+		ID: "dns/peers-exist", Title: "queries DNS for peers that exist", Rung: check.DNS, Level: check.Required, Scenario: "formation",
 		Reads:  []recording.Kind{recording.KindPod, recording.KindResolver, recording.KindAsked},
 		Why:    "Whoever asks for names that nobody has finds nobody, and mostly says nothing: pods of another namespace in a list, a Service that a chart's release or a prefix of kustomize's has renamed, a port that it does not name. The record _PORT._tcp.SERVICE is there for the Service's port of that name only.",
 		Source: "https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/#srv-records",

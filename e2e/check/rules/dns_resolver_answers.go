@@ -12,7 +12,7 @@ import (
 
 func dnsResolverAnswers() check.Check {
 	return check.Check{
-		ID: "dns/resolver-answers", Title: "gets answers from the resolver of every pod", Rung: check.DNS, Level: check.Required, Scenario: "formation",
+		ID: "dns/resolver-answers", Title: "gets answers from the DNS resolver in every pod", Rung: check.DNS, Level: check.Required, Scenario: "formation",
 		Reads:  []recording.Kind{recording.KindPod, recording.KindDNS},
 		Why:    "A node asks the server in its pod's resolv.conf. Where that one is out of reach, discovery finds nobody, and each question may stop net_kernel for seconds.",
 		Source: "https://kubernetes.io/docs/tasks/administer-cluster/dns-debugging-resolution/",

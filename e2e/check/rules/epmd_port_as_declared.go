@@ -12,7 +12,7 @@ import (
 
 func epmdPortAsDeclared() check.Check {
 	return check.Check{
-		ID: "epmd/port-as-declared", Title: "registers its node at the declared distribution port", Rung: check.EPMD, Level: check.Latent, Scenario: "formation",
+		ID: "epmd/port-as-declared", Title: "registers the declared distribution port", Rung: check.EPMD, Level: check.Latent, Scenario: "formation",
 		Reads:  []recording.Kind{recording.KindPod, recording.KindEPMD},
 		Why:    "A port that is not pinned changes at every start: it works until a NetworkPolicy, a firewall or a mesh opens only the declared one.",
 		Source: "https://www.erlang.org/doc/apps/kernel/kernel_app.html (inet_dist_listen_min, inet_dist_listen_max)",

@@ -13,7 +13,7 @@ import (
 
 func epmdRegistrationType() check.Check {
 	return check.Check{
-		ID: "epmd/registration-type", Title: "registers its nodes as visible ones", Rung: check.EPMD, Level: check.Latent, Scenario: "formation",
+		ID: "epmd/registration-type", Title: "registers its nodes as visible nodes", Rung: check.EPMD, Level: check.Latent, Scenario: "formation",
 		Reads:  []recording.Kind{recording.KindPod, recording.KindRegistration},
 		Why:    "A node started with -hidden is in nobody's nodes(), takes no part in global and is introduced to no third node: each of its links has to be asked for.",
 		Source: "https://www.erlang.org/doc/system/distributed.html#hidden-nodes",

@@ -13,7 +13,7 @@ import (
 
 func handshakeAcceptorPrompt() check.Check {
 	return check.Check{
-		ID: "handshake/acceptor-prompt", Title: "answers a handshake at once", Rung: check.Handshake, Level: check.Latent, Scenario: "formation",
+		ID: "handshake/acceptor-prompt", Title: "answers distribution handshakes without delay", Rung: check.Handshake, Level: check.Latent, Scenario: "formation",
 		Reads:  []recording.Kind{recording.KindPod, recording.KindDist},
 		Why:    "net_kernel resolves the names of peers itself, one after the other: names that cannot be resolved hold it up for seconds each, and with it every handshake, until healthy peers give up (net_setuptime).",
 		Source: "https://www.erlang.org/doc/apps/kernel/kernel_app.html (net_setuptime)",

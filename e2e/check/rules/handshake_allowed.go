@@ -13,7 +13,7 @@ import (
 
 func handshakeAllowed() check.Check {
 	return check.Check{
-		ID: "handshake/allowed", Title: "turns nobody away before the cookie is asked for", Rung: check.Handshake, Level: check.Required, Scenario: "formation",
+		ID: "handshake/allowed", Title: "does not reject peers before cookie authentication", Rung: check.Handshake, Level: check.Required, Scenario: "formation",
 		Reads:  []recording.Kind{recording.KindPod, recording.KindDist},
 		Why:    "A node that was given a list by net_kernel:allow/1, or that demands a flag which its peer lacks, answers not_allowed: the peer sees no more than a failed connection.",
 		Source: "https://www.erlang.org/doc/apps/kernel/net_kernel.html#allow/1",

@@ -13,7 +13,7 @@ import (
 
 func handshakeFlags() check.Check {
 	return check.Check{
-		ID: "handshake/flags", Title: "has on every node the flags that its peers demand", Rung: check.Handshake, Level: check.Required, Scenario: "formation",
+		ID: "handshake/flags", Title: "supports the distribution flags that its peers require", Rung: check.Handshake, Level: check.Required, Scenario: "formation",
 		Reads:  []recording.Kind{recording.KindPod, recording.KindDist},
 		Why:    "A node turns away a peer that lacks a mandatory distribution flag. OTP 26 and later demand more than OTP 25: a node of OTP 23, or one that only pretends to be a node, is refused by them.",
 		Source: "https://www.erlang.org/doc/apps/erts/erl_dist_protocol.html#distribution-flags",

@@ -15,7 +15,7 @@ import (
 
 func handshakeNameAsAddressed() check.Check {
 	return check.Check{
-		ID: "handshake/name-as-addressed", Title: "calls every node by an address of its own pod", Rung: check.Handshake, Level: check.Required, Scenario: "formation",
+		ID: "handshake/name-as-addressed", Title: "names each node by an address of its own pod", Rung: check.Handshake, Level: check.Required, Scenario: "formation",
 		Reads:  []recording.Kind{recording.KindPod, recording.KindDist},
 		Why:    "A peer connects to NAME@HOST by dialling HOST, and hangs up on a node that answers with another name. The host part has to be the pod's address, or a name that leads to it.",
 		Source: "https://www.erlang.org/doc/apps/erts/erl_dist_protocol.html#distribution-handshake",

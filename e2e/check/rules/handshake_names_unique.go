@@ -12,7 +12,7 @@ import (
 
 func handshakeNamesUnique() check.Check {
 	return check.Check{
-		ID: "handshake/names-unique", Title: "gives every node a name of its own", Rung: check.Handshake, Level: check.Required, Scenario: "formation",
+		ID: "handshake/names-unique", Title: "has no two nodes with the same name", Rung: check.Handshake, Level: check.Required, Scenario: "formation",
 		Reads:  []recording.Kind{recording.KindPod, recording.KindDist},
 		Why:    "Nodes know each other by name: two with the same one take each other for a reconnect of the same node, and neither connects to the other (\"name seems to be in use\").",
 		Source: "https://www.erlang.org/doc/system/distributed.html#nodes",

@@ -11,7 +11,7 @@ import (
 
 func handshakeWrongCookieRefused() check.Check {
 	return check.Check{
-		ID: "handshake/wrong-cookie-refused", Title: "refuses a cookie that is not its own", Rung: check.Handshake, Level: check.Required, Scenario: "formation",
+		ID: "handshake/wrong-cookie-refused", Title: "rejects a wrong cookie", Rung: check.Handshake, Level: check.Required, Scenario: "formation",
 		Reads:  []recording.Kind{recording.KindPod, recording.KindCookie},
 		Why:    "The cookie is all that stands between the distribution port and any code run in the node. One that lets a made-up cookie pass lets everybody in.",
 		Source: "https://www.erlang.org/doc/system/distributed.html#security",

@@ -12,7 +12,7 @@ import (
 
 func imageAvailable() check.Check {
 	return check.Check{
-		ID: "image/available", Title: "has its images on the nodes", Rung: check.Image, Level: check.Required, Scenario: "formation",
+		ID: "image/available", Title: "has its images available on the nodes", Rung: check.Image, Level: check.Required, Scenario: "formation",
 		Reads:  []recording.Kind{recording.KindPod},
 		Why:    "A pod whose image cannot be built or pulled never starts; every later symptom is a shadow of that.",
 		Source: "https://kubernetes.io/docs/concepts/containers/images/",

@@ -14,7 +14,7 @@ import (
 
 func manifestAPICurrent() check.Check {
 	return check.Check{
-		ID: "manifest/api-current", Title: "uses APIs that Kubernetes still has", Rung: check.Manifest, Level: check.Advice, Scenario: "formation",
+		ID: "manifest/api-current", Title: "uses API versions that current Kubernetes serves", Rung: check.Manifest, Level: check.Advice, Scenario: "formation",
 		Why:    "A removed API version is refused by the next cluster; the Endpoints API is deprecated since 1.33 and holds no more than 1,000 addresses.",
 		Source: "https://kubernetes.io/docs/reference/using-api/deprecation-guide/",
 		Causes: map[string][]string{"removed": nil, "deprecated": nil},

@@ -13,7 +13,7 @@ import (
 
 func manifestCookieFileMode() check.Check {
 	return check.Check{
-		ID: "manifest/cookie-file-mode", Title: "mounts its cookie file for the owner alone", Rung: check.Manifest, Level: check.Latent, Scenario: "formation",
+		ID: "manifest/cookie-file-mode", Title: "mounts the cookie file readable by its owner only", Rung: check.Manifest, Level: check.Latent, Scenario: "formation",
 		Why:    "The VM refuses a .erlang.cookie that others may read and does not start. Secrets are mounted with mode 0644, and fsGroup makes a file group-readable whatever its mode is.",
 		Source: "https://github.com/erlang/otp/blob/master/lib/kernel/src/auth.erl (check_attributes)",
 		Causes: check.Alike(check.From(check.DNS, "pods/*", "vm/*"), "too-open", "fs-group"),

@@ -14,7 +14,7 @@ import (
 
 func manifestCookieReachesVM() check.Check {
 	return check.Check{
-		ID: "manifest/cookie-reaches-vm", Title: "gives the VM the cookie, and not only its command line tool", Rung: check.Manifest, Level: check.Latent, Scenario: "formation",
+		ID: "manifest/cookie-reaches-vm", Title: "passes the cookie to the VM, not only to the command line tool", Rung: check.Manifest, Level: check.Latent, Scenario: "formation",
 		Why:    "relx's start script uses RELX_COOKIE for ping, rpc and remote_console only: a node in the foreground takes its cookie from vm.args, and from a random file where there is none.",
 		Source: "https://github.com/erlware/relx/blob/main/priv/templates/extended_bin",
 		Causes: map[string][]string{"tool-only": check.NeedsMesh("handshake/*")},

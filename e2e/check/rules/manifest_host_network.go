@@ -11,7 +11,7 @@ import (
 
 func manifestHostNetwork() check.Check {
 	return check.Check{
-		ID: "manifest/host-network", Title: "has a network of its own in each pod", Rung: check.Manifest, Level: check.Latent, Scenario: "formation",
+		ID: "manifest/host-network", Title: "does not use the host network", Rung: check.Manifest, Level: check.Latent, Scenario: "formation",
 		Why:    "Pods in their host's network share its epmd and its ports: the second on a host cannot take the distribution port, and the node's epmd is open to whoever reaches the host.",
 		Source: "https://kubernetes.io/docs/concepts/security/pod-security-standards/#baseline",
 		Causes: map[string][]string{"shared": check.From(check.DNS, "pods/*")},

@@ -12,7 +12,7 @@ import (
 
 func manifestHostResolves() check.Check {
 	return check.Check{
-		ID: "manifest/host-resolves", Title: "names its nodes by hosts that their peers can reach", Rung: check.Manifest, Level: check.Required, Scenario: "formation",
+		ID: "manifest/host-resolves", Title: "uses node names whose host part its peers can reach", Rung: check.Manifest, Level: check.Required, Scenario: "formation",
 		Why:    "A peer of NAME@HOST dials HOST. DNS has a pod's own name only below the Service that governs its StatefulSet: POD.SERVICE.NAMESPACE.svc. A Deployment's pods have none, and a machine's address is not the pod's.",
 		Source: "https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/#pods",
 		Causes: check.Alike(check.From(check.DNS, "pods/*", "vm/*"), "not-in-dns", "other-service", "alone", "of-the-machine"),

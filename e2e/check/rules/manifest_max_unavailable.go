@@ -13,7 +13,7 @@ import (
 
 func manifestMaxUnavailable() check.Check {
 	return check.Check{
-		ID: "manifest/max-unavailable", Title: "keeps nodes alive during a rolling update", Rung: check.Manifest, Level: check.Latent, Scenario: "formation",
+		ID: "manifest/max-unavailable", Title: "keeps nodes running during a rolling update", Rung: check.Manifest, Level: check.Latent, Scenario: "formation",
 		Why:    "Where an update may take all pods at once, nothing is left that a new node could join: what lives only in the cluster's memory is lost at every deploy.",
 		Source: "https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#max-unavailable",
 		Causes: map[string][]string{"all-at-once": nil},

@@ -12,7 +12,7 @@ import (
 
 func manifestNamePerPod() check.Check {
 	return check.Check{
-		ID: "manifest/name-per-pod", Title: "gives each pod a node name of its own", Rung: check.Manifest, Level: check.Required, Scenario: "formation",
+		ID: "manifest/name-per-pod", Title: "gives each pod its own node name", Rung: check.Manifest, Level: check.Required, Scenario: "formation",
 		Why:    "Nodes of one name are one node to their peers: a connection to the second ends the one to the first, and a name with a fixed host leads all dials to the same place.",
 		Source: "https://kubernetes.io/docs/tasks/inject-data-application/environment-variable-expose-pod-information/",
 		Causes: check.Alike(check.From(check.EPMD), "same-name", "fixed-address"),

@@ -16,7 +16,7 @@ import (
 
 func manifestNetworkPolicyAdmitsPeers() check.Check {
 	return check.Check{
-		ID: "manifest/network-policy-admits-peers", Title: "lets its peers and DNS through its NetworkPolicies", Rung: check.Manifest, Level: check.Required, Scenario: "formation",
+		ID: "manifest/network-policy-admits-peers", Title: "allows traffic between peers and to DNS in its NetworkPolicies", Rung: check.Manifest, Level: check.Required, Scenario: "formation",
 		Why:    "A policy that selects a pod forbids all that it does not list. Peers need epmd's port and the distribution port of each other, and DNS to find each other.",
 		Source: "https://kubernetes.io/docs/concepts/services-networking/network-policies/",
 		Causes: map[string][]string{

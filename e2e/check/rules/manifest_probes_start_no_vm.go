@@ -15,7 +15,7 @@ import (
 
 func manifestProbesStartNoVM() check.Check {
 	return check.Check{
-		ID: "manifest/probes-start-no-vm", Title: "probes its pods without starting a VM for it", Rung: check.Manifest, Level: check.Advice, Scenario: "formation",
+		ID: "manifest/probes-start-no-vm", Title: "uses probes that do not start a VM", Rung: check.Manifest, Level: check.Advice, Scenario: "formation",
 		Why:    "Each call of bin/NAME ping starts a VM that connects to the node: on a busy machine it misses the probe's timeout, and Kubernetes restarts a node that is well.",
 		Source: "https://github.com/helm/charts/issues/3855",
 		Causes: map[string][]string{"starts-vm": nil},

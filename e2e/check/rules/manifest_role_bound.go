@@ -14,7 +14,7 @@ import (
 
 func manifestRoleBound() check.Check {
 	return check.Check{
-		ID: "manifest/role-bound", Title: "gives the role that reads its peers to the account of its pods", Rung: check.Manifest, Level: check.Required, Scenario: "formation",
+		ID: "manifest/role-bound", Title: "binds the role for peer discovery to the service account of its pods", Rung: check.Manifest, Level: check.Required, Scenario: "formation",
 		Why:    "A role gives nothing to anybody until it is bound. Without that the API server answers 403 to each look for peers, and each node stays alone.",
 		Source: "https://kubernetes.io/docs/reference/access-authn-authz/rbac/#rolebinding-and-clusterrolebinding",
 		Causes: check.Alike(check.NeedsLinks(), "unbound", "other-account"),

@@ -14,7 +14,7 @@ import (
 
 func manifestVariablesSet() check.Check {
 	return check.Check{
-		ID: "manifest/variables-set", Title: "sets the variables that its command lines use", Rung: check.Manifest, Level: check.Required, Scenario: "formation",
+		ID: "manifest/variables-set", Title: "defines every variable that its command lines use", Rung: check.Manifest, Level: check.Required, Scenario: "formation",
 		Why:    "Kubernetes leaves $(NAME) as it is when the container has no such variable, and a start script makes nothing of ${NAME}: a node called shop@ does not start, or is somebody else.",
 		Source: "https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables/",
 		Causes: check.Alike(check.From(check.DNS, "pods/*", "vm/*"), "left-as-is", "unset"),

@@ -11,7 +11,7 @@ import (
 
 func meshAutoConnect() check.Check {
 	return check.Check{
-		ID: "mesh/auto-connect", Title: "lets its nodes connect by themselves, and again", Rung: check.Mesh, Level: check.Latent, Scenario: "formation",
+		ID: "mesh/auto-connect", Title: "lets nodes connect and reconnect automatically", Rung: check.Mesh, Level: check.Latent, Scenario: "formation",
 		Reads:  []recording.Kind{recording.KindPod, recording.KindKernel},
 		Why:    "With dist_auto_connect once a peer that was lost is never connected again until its node restarts; with never, each connection waits for somebody to make it.",
 		Source: "https://www.erlang.org/doc/apps/kernel/kernel_app.html (dist_auto_connect)",

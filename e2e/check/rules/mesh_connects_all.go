@@ -11,7 +11,7 @@ import (
 
 func meshConnectsAll() check.Check {
 	return check.Check{
-		ID: "mesh/connects-all", Title: "completes the mesh from any one link", Rung: check.Mesh, Level: check.Latent, Scenario: "formation",
+		ID: "mesh/connects-all", Title: "connects each node to every node that its peers know (connect_all)", Rung: check.Mesh, Level: check.Latent, Scenario: "formation",
 		Reads:  []recording.Kind{recording.KindPod, recording.KindKernel},
 		Why:    "With connect_all false a node connects to those only that its discovery names; the mesh has a hole wherever one round missed a peer.",
 		Source: "https://www.erlang.org/doc/apps/kernel/kernel_app.html (connect_all)",

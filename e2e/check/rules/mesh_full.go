@@ -12,7 +12,7 @@ import (
 
 func meshFull() check.Check {
 	return check.Check{
-		ID: "mesh/full", Title: "sees every node from every node", Rung: check.Mesh, Level: check.Required, Scenario: "formation",
+		ID: "mesh/full", Title: "forms a full mesh: every node sees every other node", Rung: check.Mesh, Level: check.Required, Scenario: "formation",
 		Reads:  []recording.Kind{recording.KindPod, recording.KindNodes},
 		Why:    "nodes() on one node says nothing about the others: links are made by either side and lost by either side. Only all views together are the mesh.",
 		Source: "https://www.erlang.org/doc/system/distributed.html#node-connections",

@@ -12,7 +12,7 @@ import (
 
 func meshLinksAlive() check.Check {
 	return check.Check{
-		ID: "mesh/links-alive", Title: "hears something on every link within the time of its ticks", Rung: check.Mesh, Level: check.Required, Scenario: "formation",
+		ID: "mesh/links-alive", Title: "receives data on every link within its tick interval", Rung: check.Mesh, Level: check.Required, Scenario: "formation",
 		Reads:  []recording.Kind{recording.KindPod, recording.KindSockets, recording.KindKernel},
 		Why:    "A link whose packets are dropped stays in nodes() until net_ticktime runs out, a minute by default, while every message on it is lost. The kernel knows at once how long it has heard nothing.",
 		Source: "https://www.erlang.org/doc/apps/kernel/kernel_app.html (net_ticktime, net_tickintensity)",

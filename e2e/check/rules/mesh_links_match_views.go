@@ -14,7 +14,7 @@ import (
 
 func meshLinksMatchViews() check.Check {
 	return check.Check{
-		ID: "mesh/links-match-views", Title: "holds a connection for every name in its views, and no other", Rung: check.Mesh, Level: check.Required, Scenario: "formation",
+		ID: "mesh/links-match-views", Title: "has a TCP connection for every peer in nodes(), and no other", Rung: check.Mesh, Level: check.Required, Scenario: "formation",
 		Reads:  []recording.Kind{recording.KindPod, recording.KindNodes, recording.KindSockets},
 		Why:    "nodes() is what the VM believes; the kernel's socket table is what there is. A name without a connection is a peer that hears nothing.",
 		Source: "https://man7.org/linux/man-pages/man7/sock_diag.7.html",

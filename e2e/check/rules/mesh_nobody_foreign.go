@@ -11,7 +11,7 @@ import (
 
 func meshNobodyForeign() check.Check {
 	return check.Check{
-		ID: "mesh/nobody-foreign", Title: "has nobody in the mesh who does not belong there", Rung: check.Mesh, Level: check.Required, Scenario: "formation",
+		ID: "mesh/nobody-foreign", Title: "has no foreign node in the mesh", Rung: check.Mesh, Level: check.Required, Scenario: "formation",
 		Reads:  []recording.Kind{recording.KindPod, recording.KindNodes},
 		Why:    "Whoever shares the cookie and is found once is in the cluster with all rights: another application behind the same Service becomes part of this one.",
 		Source: "https://www.erlang.org/doc/system/distributed.html#security",

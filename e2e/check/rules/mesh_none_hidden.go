@@ -11,7 +11,7 @@ import (
 
 func meshNoneHidden() check.Check {
 	return check.Check{
-		ID: "mesh/none-hidden", Title: "has no member that only nodes(hidden) shows", Rung: check.Mesh, Level: check.Latent, Scenario: "formation",
+		ID: "mesh/none-hidden", Title: "has no member that is connected only as a hidden node", Rung: check.Mesh, Level: check.Latent, Scenario: "formation",
 		Reads:  []recording.Kind{recording.KindPod, recording.KindNodes},
 		Why:    "A member behind a hidden link is connected and yet not in nodes(): process groups, global and libraries that walk nodes() pass it over.",
 		Source: "https://www.erlang.org/doc/system/distributed.html#hidden-nodes",

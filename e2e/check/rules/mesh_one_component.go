@@ -11,7 +11,7 @@ import (
 
 func meshOneComponent() check.Check {
 	return check.Check{
-		ID: "mesh/one-component", Title: "is one cluster, not several", Rung: check.Mesh, Level: check.Required, Scenario: "formation",
+		ID: "mesh/one-component", Title: "forms one cluster, not several", Rung: check.Mesh, Level: check.Required, Scenario: "formation",
 		Reads:  []recording.Kind{recording.KindPod, recording.KindNodes},
 		Why:    "Nodes that start at the same time and find nobody may each found a cluster of their own. Each looks healthy from inside, and they never meet.",
 		Source: "https://github.com/rabbitmq/rabbitmq-server/issues/13043",

@@ -11,7 +11,7 @@ import (
 
 func meshOTPSpread() check.Check {
 	return check.Check{
-		ID: "mesh/otp-spread", Title: "runs OTP releases that are made for each other", Rung: check.Mesh, Level: check.Latent, Scenario: "formation",
+		ID: "mesh/otp-spread", Title: "runs OTP releases that are compatible with each other", Rung: check.Mesh, Level: check.Latent, Scenario: "formation",
 		Reads:  []recording.Kind{recording.KindPod, recording.KindNodes},
 		Why:    "OTP promises that a node talks to those up to two releases older. Further apart they may connect, and nobody has tested what they say to each other.",
 		Source: "https://www.erlang.org/doc/system/distributed.html (compatibility of nodes), https://github.com/erlang/otp/issues/10337",

@@ -9,7 +9,7 @@ import (
 
 func meshPartitionsPreventedSame() check.Check {
 	return check.Check{
-		ID: "mesh/partitions-prevented-same", Title: "handles overlapping partitions alike everywhere", Rung: check.Mesh, Level: check.Latent, Scenario: "formation",
+		ID: "mesh/partitions-prevented-same", Title: "uses the same prevent_overlapping_partitions setting on all nodes", Rung: check.Mesh, Level: check.Latent, Scenario: "formation",
 		Reads:  []recording.Kind{recording.KindPod, recording.KindKernel},
 		Why:    "When one link is lost, nodes that prevent overlapping partitions drop both ends and the others drop none: they end with views that no two of them share.",
 		Source: "https://www.erlang.org/doc/apps/kernel/kernel_app.html (prevent_overlapping_partitions)",

@@ -14,7 +14,7 @@ import (
 
 func meshStable() check.Check {
 	return check.Check{
-		ID: "mesh/stable", Title: "keeps the full mesh while nothing happens", Rung: check.Mesh, Level: check.Required, Scenario: "formation",
+		ID: "mesh/stable", Title: "keeps the full mesh while nothing changes", Rung: check.Mesh, Level: check.Required, Scenario: "formation",
 		Reads:  []recording.Kind{recording.KindPod, recording.KindNodes},
 		Why:    "A mesh that tears itself apart and heals (an address that comes and goes in DNS, overlapping partitions) looks full at every second glance.",
 		Source: "https://www.erlang.org/doc/apps/kernel/kernel_app.html (prevent_overlapping_partitions)",

@@ -11,7 +11,7 @@ import (
 
 func meshTicktimeSame() check.Check {
 	return check.Check{
-		ID: "mesh/ticktime-same", Title: "has one net_ticktime everywhere", Rung: check.Mesh, Level: check.Latent, Scenario: "formation",
+		ID: "mesh/ticktime-same", Title: "uses the same net_ticktime on all nodes", Rung: check.Mesh, Level: check.Latent, Scenario: "formation",
 		Reads:  []recording.Kind{recording.KindPod, recording.KindKernel},
 		Why:    "A node with a shorter tick time than its peer ends their connection while the peer is silent by right; with a longer one it believes in the dead for longer than all others.",
 		Source: "https://www.erlang.org/doc/apps/kernel/kernel_app.html (net_ticktime)",

@@ -12,7 +12,7 @@ import (
 
 func podsReady() check.Check {
 	return check.Check{
-		ID: "pods/ready", Title: "gets every pod Ready", Rung: check.Pods, Level: check.Required, Scenario: "formation",
+		ID: "pods/ready", Title: "has every pod Ready", Rung: check.Pods, Level: check.Required, Scenario: "formation",
 		Reads:  []recording.Kind{recording.KindPod},
 		Why:    "A headless Service lists only Ready pods unless it publishes the others too: a pod that is not Ready may be invisible to its peers.",
 		Source: "https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/#a-aaaa-records",

@@ -11,7 +11,7 @@ import (
 
 func probeHidden() check.Check {
 	return check.Check{
-		ID: "probe/hidden", Title: "is looked at by a probe that no node counts as a peer", Rung: check.Probe, Level: check.Required, Scenario: "formation",
+		ID: "probe/hidden", Title: "harness: no node counts the probe as a peer", Rung: check.Probe, Level: check.Required, Scenario: "formation",
 		Reads:  []recording.Kind{recording.KindPod, recording.KindNodes},
 		Why:    "A visible probe takes part in global's partition handling: one that comes and goes can tear the mesh that it looks at. What was seen then is the harness's own doing.",
 		Source: "https://www.erlang.org/doc/apps/erts/erl_dist_protocol.html#distribution-flags (DFLAG_PUBLISHED)",

@@ -12,7 +12,7 @@ import (
 
 func probeOwnAddress() check.Check {
 	return check.Check{
-		ID: "probe/own-address", Title: "is looked at from each pod's own address", Rung: check.Probe, Level: check.Required, Scenario: "formation",
+		ID: "probe/own-address", Title: "harness: probes originate from each pod's own IP", Rung: check.Probe, Level: check.Required, Scenario: "formation",
 		Reads:  []recording.Kind{recording.KindPod, recording.KindNodes},
 		Why:    "A dial from another network namespace meets other rules than the peer's would: it proves nothing about the pod that it should have come from.",
 		Source: "https://man7.org/linux/man-pages/man7/network_namespaces.7.html",

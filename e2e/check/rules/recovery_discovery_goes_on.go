@@ -11,7 +11,7 @@ import (
 
 func recoveryDiscoveryGoesOn() check.Check {
 	return check.Check{
-		ID: "recovery/discovery-goes-on", Title: "goes on asking for its peers after one of them has died", Rung: check.Recovery, Level: check.Latent, Scenario: "recovery",
+		ID: "recovery/discovery-goes-on", Title: "keeps discovering peers after one of them has died", Rung: check.Recovery, Level: check.Latent, Scenario: "recovery",
 		Reads:  []recording.Kind{recording.KindAsked},
 		Why:    "A loop that ends when a peer cannot be reached any more is not missed the first time: the replacement finds the others by its own. The second one that is replaced beside it finds nobody who looks for it.",
 		Source: "https://hexdocs.pm/libcluster/readme.html",

@@ -13,7 +13,7 @@ import (
 
 func recoveryExitClean() check.Check {
 	return check.Check{
-		ID: "recovery/exit-clean", Title: "ends at SIGTERM, before it is killed", Rung: check.Recovery, Level: check.Latent, Scenario: "recovery",
+		ID: "recovery/exit-clean", Title: "shuts down on SIGTERM within its grace period", Rung: check.Recovery, Level: check.Latent, Scenario: "recovery",
 		Reads:  []recording.Kind{recording.KindPod, recording.KindProcess},
 		Why:    "Where the signal does not reach the VM (a shell is process 1), it is killed when its grace is over: nothing is handed over, nothing closed, and every rollout waits for that time.",
 		Source: "https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination",

@@ -9,7 +9,7 @@ import (
 
 func recoveryFullAgain() check.Check {
 	return check.Check{
-		ID: "recovery/full-again", Title: "is a full mesh again after a pod was replaced", Rung: check.Recovery, Level: check.Required, Scenario: "recovery",
+		ID: "recovery/full-again", Title: "forms a full mesh again after a pod was replaced", Rung: check.Recovery, Level: check.Required, Scenario: "recovery",
 		Reads:  []recording.Kind{recording.KindPod, recording.KindNodes},
 		Why:    "A replacement that joins is half of it: nodes that nobody touched can lose each other over it, and not find back.",
 		Source: "https://www.erlang.org/doc/apps/kernel/kernel_app.html (prevent_overlapping_partitions)",

@@ -13,7 +13,7 @@ import (
 
 func recoveryStaleNameGone() check.Check {
 	return check.Check{
-		ID: "recovery/stale-name-gone", Title: "forgets a pod that has left, in every view and in DNS", Rung: check.Recovery, Level: check.Required, Scenario: "recovery",
+		ID: "recovery/stale-name-gone", Title: "removes a deleted pod from every node's view and from DNS", Rung: check.Recovery, Level: check.Required, Scenario: "recovery",
 		Reads:  []recording.Kind{recording.KindPod, recording.KindProcess, recording.KindNodes, recording.KindDNS},
 		Why:    "A name that stays in nodes() is a peer that messages are sent to and lost; an address that stays in DNS is one that discovery dials in vain, or somebody else's tomorrow.",
 		Source: "https://github.com/bitwalker/libcluster/issues/202",

@@ -11,7 +11,7 @@ import (
 
 func recoverySurvivorsKeepLinks() check.Check {
 	return check.Check{
-		ID: "recovery/survivors-keep-links", Title: "keeps the links between the untouched nodes", Rung: check.Recovery, Level: check.Required, Scenario: "recovery",
+		ID: "recovery/survivors-keep-links", Title: "keeps the links between nodes that were not touched", Rung: check.Recovery, Level: check.Required, Scenario: "recovery",
 		Reads:  []recording.Kind{recording.KindSockets},
 		Why:    "A discovery that disconnects what leaves DNS, or a global that prevents overlapping partitions, tears healthy links for milliseconds at every deploy. Polling never sees it; the TCP 4-tuple remembers.",
 		Source: "https://www.erlang.org/doc/apps/kernel/kernel_app.html (prevent_overlapping_partitions)",

@@ -13,7 +13,7 @@ import (
 
 func rolloutHandsOver() check.Check {
 	return check.Check{
-		ID: "rollout/hands-over", Title: "lets its next version join the cluster of the old one", Rung: check.Rollout, Level: check.Required, Scenario: "rollout",
+		ID: "rollout/hands-over", Title: "lets new pods join the cluster before the last old pod leaves", Rung: check.Rollout, Level: check.Required, Scenario: "rollout",
 		Reads: []recording.Kind{recording.KindPod, recording.KindNodes},
 		Why: "What lives only in the memory of the cluster (sessions, registries, Mnesia's ram_copies) outlives a deploy only where a new node has joined before the last old one leaves. " +
 			"Otherwise the new version founds a cluster of its own, and nobody sees an error.",

@@ -12,7 +12,7 @@ import (
 
 func rolloutKeepsLinks() check.Check {
 	return check.Check{
-		ID: "rollout/keeps-links", Title: "keeps the links between nodes that stay while others are replaced", Rung: check.Rollout, Level: check.Required, Scenario: "rollout",
+		ID: "rollout/keeps-links", Title: "keeps the links between remaining nodes during a rolling update", Rung: check.Rollout, Level: check.Required, Scenario: "rollout",
 		Reads: []recording.Kind{recording.KindPod, recording.KindSockets},
 		Why: "At every deploy all nodes leave, one after the other. Where discovery disconnects them itself, or global cuts off whom another node has lost, nodes that were to stay lose each other, too: " +
 			"processes are declared dead that live, and name conflicts kill one of two.",

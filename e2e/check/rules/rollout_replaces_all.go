@@ -11,7 +11,7 @@ import (
 
 func rolloutReplacesAll() check.Check {
 	return check.Check{
-		ID: "rollout/replaces-all", Title: "is brought to its next version, and is a full mesh again", Rung: check.Rollout, Level: check.Required, Scenario: "rollout",
+		ID: "rollout/replaces-all", Title: "completes the rolling update and forms a full mesh again", Rung: check.Rollout, Level: check.Required, Scenario: "rollout",
 		Reads:  []recording.Kind{recording.KindPod, recording.KindNodes},
 		Why:    "A rolling update goes on only when the new pod is Ready: where readiness waits for something that the old version does not give, it stands still with two versions in one cluster.",
 		Source: "https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#failed-deployment",

@@ -11,7 +11,7 @@ import (
 
 func serviceHeadless() check.Check {
 	return check.Check{
-		ID: "service/headless", Title: "has a headless Service", Rung: check.Service, Level: check.Required, Scenario: "formation", Static: true,
+		ID: "service/headless", Title: "uses a headless Service for discovery", Rung: check.Service, Level: check.Required, Scenario: "formation", Static: true,
 		Reads:  []recording.Kind{recording.KindService},
 		Why:    "Only a headless Service resolves to its pods. One with a cluster IP resolves to that address: every node would ask for itself or for one peer, under a name that no node has.",
 		Source: "https://kubernetes.io/docs/concepts/services-networking/service/#headless-services",

@@ -13,7 +13,7 @@ import (
 
 func serviceOneApplication() check.Check {
 	return check.Check{
-		ID: "service/one-application", Title: "has a Service that selects this application only", Rung: check.Service, Level: check.Latent, Scenario: "formation", Static: true,
+		ID: "service/one-application", Title: "has a Service that selects only this application", Rung: check.Service, Level: check.Latent, Scenario: "formation", Static: true,
 		Why:    "Every address behind the Service is taken for a peer. A pod of a Job or of another application there is dialled in each round, and never answers as a node.",
 		Source: "https://github.com/mrluc/peerage/issues/18",
 		Causes: map[string][]string{"job": check.NeedsMesh("dns/*", "epmd/*"), "two-applications": check.From(check.DNS)},

@@ -12,7 +12,7 @@ import (
 
 func servicePublishesNotReady() check.Check {
 	return check.Check{
-		ID: "service/publishes-not-ready", Title: "has its pods' names in DNS before they are ready", Rung: check.Service, Level: check.Advice, Scenario: "formation", Static: true,
+		ID: "service/publishes-not-ready", Title: "publishes DNS records for pods that are not ready", Rung: check.Service, Level: check.Advice, Scenario: "formation", Static: true,
 		Why:    "Nodes that are named after their pods' DNS names reach each other only by them. Where a pod gets its name when it is ready, and is ready when it has peers, all wait for each other.",
 		Source: "https://github.com/vernemq/docker-vernemq/issues/265",
 		Causes: map[string][]string{"hidden-until-ready": check.NeedsMesh("dns/*", "discovery/*")},

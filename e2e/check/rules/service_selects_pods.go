@@ -15,7 +15,7 @@ import (
 
 func serviceSelectsPods() check.Check {
 	return check.Check{
-		ID: "service/selects-pods", Title: "has a Service whose selector fits its pods", Rung: check.Service, Level: check.Required, Scenario: "formation", Static: true,
+		ID: "service/selects-pods", Title: "has a Service whose selector matches its pods", Rung: check.Service, Level: check.Required, Scenario: "formation", Static: true,
 		Reads:  []recording.Kind{recording.KindPod, recording.KindService},
 		Why:    "A Service finds its pods by their labels alone. One letter off, and its name has no address: every node looks for peers in an empty list, without an error.",
 		Source: "https://kubernetes.io/docs/concepts/services-networking/service/#services-in-kubernetes",

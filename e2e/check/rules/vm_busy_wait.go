@@ -17,7 +17,7 @@ import (
 
 func vmBusyWait() check.Check {
 	return check.Check{
-		ID: "vm/busy-wait", Title: "does not spin its schedulers under a CPU limit", Rung: check.VM, Level: check.Advice, Scenario: "formation",
+		ID: "vm/busy-wait", Title: "does not busy-wait in its schedulers under a CPU limit", Rung: check.VM, Level: check.Advice, Scenario: "formation",
 		Reads:  []recording.Kind{recording.KindPod, recording.KindVM},
 		Why:    "Schedulers spin for a while before they sleep. Under a CPU limit that time is taken from the work, and a throttled node misses its ticks.",
 		Source: "https://www.erlang.org/doc/apps/erts/erl_cmd.html (+sbwt)",

@@ -11,7 +11,7 @@ import (
 
 func vmDistributed() check.Check {
 	return check.Check{
-		ID: "vm/distributed", Title: "runs a distributed VM", Rung: check.VM, Level: check.Required, Scenario: "formation",
+		ID: "vm/distributed", Title: "starts the VM with distribution enabled", Rung: check.VM, Level: check.Required, Scenario: "formation",
 		Reads:  []recording.Kind{recording.KindPod, recording.KindVM},
 		Why:    "A VM that was started without a name has no distribution at all: it opens no port, and epmd does not know it. That looks like a closed port, and is none.",
 		Source: "https://www.erlang.org/doc/system/distributed.html#nodes",

@@ -12,7 +12,7 @@ import (
 
 func vmEPMDPortSame() check.Check {
 	return check.Check{
-		ID: "vm/epmd-port-same", Title: "uses one epmd port everywhere", Rung: check.VM, Level: check.Required, Scenario: "formation",
+		ID: "vm/epmd-port-same", Title: "uses the same epmd port on all nodes", Rung: check.VM, Level: check.Required, Scenario: "formation",
 		Reads:  []recording.Kind{recording.KindPod, recording.KindVM},
 		Why:    "A node looks for its peers' epmd at the port that its own has. One with another ERL_EPMD_PORT finds nobody, and nobody finds it.",
 		Source: "https://www.erlang.org/doc/apps/erts/epmd_cmd.html#environment-variables",

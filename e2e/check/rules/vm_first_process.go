@@ -11,7 +11,7 @@ import (
 
 func vmFirstProcess() check.Check {
 	return check.Check{
-		ID: "vm/first-process", Title: "gets the signals that Kubernetes sends", Rung: check.VM, Level: check.Advice, Scenario: "formation",
+		ID: "vm/first-process", Title: "delivers SIGTERM to the VM", Rung: check.VM, Level: check.Advice, Scenario: "formation",
 		Reads:  []recording.Kind{recording.KindPod, recording.KindVM},
 		Why:    "SIGTERM goes to the container's first process. A shell or a script there does not pass it on, unless it has a trap for it: the node never leaves its cluster, and is killed when the grace period is over.",
 		Source: "https://www.erlang.org/doc/apps/kernel/kernel_app.html#os-signal-event-handler",

@@ -11,7 +11,7 @@ import (
 
 func vmHidden() check.Check {
 	return check.Check{
-		ID: "vm/hidden", Title: "shows its nodes to each other", Rung: check.VM, Level: check.Required, Scenario: "formation",
+		ID: "vm/hidden", Title: "does not start its members as hidden nodes", Rung: check.VM, Level: check.Required, Scenario: "formation",
 		Reads:  []recording.Kind{recording.KindPod, recording.KindVM},
 		Why:    "A hidden node is in nobody's nodes() and is left out of global and pg: to its peers it is not there, though they are connected.",
 		Source: "https://www.erlang.org/doc/system/distributed.html#hidden-nodes",

@@ -11,7 +11,7 @@ import (
 
 func vmLongNames() check.Check {
 	return check.Check{
-		ID: "vm/long-names", Title: "uses long node names everywhere", Rung: check.VM, Level: check.Required, Scenario: "formation",
+		ID: "vm/long-names", Title: "uses long node names on all nodes", Rung: check.VM, Level: check.Required, Scenario: "formation",
 		Reads:  []recording.Kind{recording.KindPod, recording.KindVM},
 		Why:    "A node with a short name refuses every peer whose host has a dot in it, and an address has three: long and short names never connect.",
 		Source: "https://www.erlang.org/doc/system/distributed.html#nodes",

@@ -12,7 +12,7 @@ import (
 
 func vmNameComplete() check.Check {
 	return check.Check{
-		ID: "vm/name-complete", Title: "starts its VM with a whole node name", Rung: check.VM, Level: check.Required, Scenario: "formation",
+		ID: "vm/name-complete", Title: "starts the VM with a complete node name", Rung: check.VM, Level: check.Required, Scenario: "formation",
 		Reads:  []recording.Kind{recording.KindPod, recording.KindVM},
 		Why:    "A start script puts nothing in the place of a variable that is not set: the VM is told -name shop@ and stops, or takes a name that no peer looks for.",
 		Source: "https://www.erlang.org/doc/apps/erts/erl_cmd.html (-name)",

@@ -58,7 +58,7 @@ func WithoutMutant() map[string]map[string][]string {
 			"handshake/cookie-accepted":      {"handshake-broken"},
 			"handshake/wrong-cookie-refused": {"any-cookie"},
 			"mesh/links-match-views":         {"link-without-name", "name-without-link"},
-			"recovery/new-incarnation":       {"same-creation"},
+			"recovery/new-creation":          {"same-creation"},
 			"recovery/container-kill":        {"same-creation"},
 		},
 		"it takes a second Erlang/OTP release among the pods": {

@@ -128,7 +128,7 @@ this reason: a mutant that runs on a cluster (%s), or the trial of a recording a
 		fmt.Fprintf(w, "| [%s](#%s) | %s | %s | %s | %s | %s |\n", e.ID, strings.ReplaceAll(e.ID, "/", ""), e.Rung, e.Level, e.Scenario, lint, cell(e.Title))
 	}
 	for i, e := range all {
-		fmt.Fprintf(w, "\n## %s\n\nThe workload %s.\n\n*Why:* %s\n\n*Source:* %s\n\n| diagnosis | explains | killer |\n|---|---|---|\n", e.ID, e.Title, e.Why, e.Source)
+		fmt.Fprintf(w, "\n## %s\n\n%s.\n\n*Why:* %s\n\n*Source:* %s\n\n| diagnosis | explains | killer |\n|---|---|---|\n", e.ID, sentence(e), e.Why, e.Source)
 		for _, d := range e.Diagnoses {
 			killer := "recording: trial in e2e/check/rules"
 			switch {
@@ -140,6 +140,14 @@ this reason: a mutant that runs on a cluster (%s), or the trial of a recording a
 			fmt.Fprintf(w, "| %s | %s | %s |\n", d.Code, strings.Join(compact(d.Explains, all[i+1:]), ", "), cell(killer))
 		}
 	}
+}
+
+// sentence is the title with its subject, which is the workload, except where the check is about the harness itself.
+func sentence(e entry) string {
+	if e.Rung == check.Probe {
+		return strings.ToUpper(e.Title[:1]) + e.Title[1:]
+	}
+	return "The workload " + e.Title
 }
 
 // compact is explains with "dist/*" for all checks of that name that come after the one that explains.

@@ -8,9 +8,9 @@ import (
 	rt "meshproof.dev/meshproof/e2e/recording/recordingtest"
 )
 
-func TestRecoveryNewIncarnation(t *testing.T) {
+func TestRecoveryNewCreation(t *testing.T) {
 	const was = 1700000000
-	try(t, "recovery/new-incarnation", []trial{
+	try(t, "recovery/new-creation", []trial{
 		noDeletion(),
 		{"a name of its own", func(*rt.Story) {}, []want{{pod(3), check.NotApplicable, "", []string{rt.Node(3)}}}},
 		{"another creation", sameName(was + 7), []want{{pod(3), check.Pass, "", nil}}},

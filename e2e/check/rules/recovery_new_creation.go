@@ -10,9 +10,9 @@ import (
 	"meshproof.dev/meshproof/e2e/view"
 )
 
-func recoveryNewIncarnation() check.Check {
+func recoveryNewCreation() check.Check {
 	return check.Check{
-		ID: "recovery/new-incarnation", Title: "is another incarnation where a replacement takes over a name", Rung: check.Recovery, Level: check.Required, Scenario: "recovery",
+		ID: "recovery/new-creation", Title: "uses a new creation when a replacement reuses a node name", Rung: check.Recovery, Level: check.Required, Scenario: "recovery",
 		Reads:  []recording.Kind{recording.KindPod, recording.KindNodes},
 		Why:    "Peers tell the old node from the new one of the same name by its creation alone. With the same creation, references and pids of the dead node point into the living one.",
 		Source: "https://www.erlang.org/doc/apps/erts/erl_dist_protocol.html#register-a-node-in-epmd",
@@ -24,7 +24,7 @@ func recoveryNewIncarnation() check.Check {
 			}
 			var all []check.Finding
 			for _, n := range d.Newcomers {
-				all = append(all, incarnation(d, n))
+				all = append(all, judgeCreation(d, n))
 			}
 			if len(all) == 0 {
 				return []check.Finding{{Subject: check.OnPod(d.Victim), Outcome: check.Unseen, Message: "no pod took the place of " + d.Victim.Name}}
@@ -34,7 +34,7 @@ func recoveryNewIncarnation() check.Check {
 	}
 }
 
-func incarnation(d evidence.Deletion, n *view.Pod) check.Finding {
+func judgeCreation(d evidence.Deletion, n *view.Pod) check.Finding {
 	f := check.Finding{Subject: check.OnPod(n), Of: []check.Subject{check.OnPod(d.Victim)}, Outcome: check.Pass}
 	was, _ := creation(d.Victim)
 	now, at := creation(n)
@@ -55,7 +55,7 @@ func incarnation(d evidence.Deletion, n *view.Pod) check.Finding {
 	return f
 }
 
-// creation is what the pod's node last said of its incarnation, and when; 0 where it did not.
+// creation is the creation that the pod's node last reported, and when; 0 where it did not report one.
 func creation(p *view.Pod) (uint32, time.Duration) {
 	for i := len(p.Nodes) - 1; i >= 0; i-- {
 		if c := p.Nodes[i].Nodes.Creation; c != 0 {
