@@ -83,7 +83,7 @@ func TestTheOnlyHeadlessServiceIsTheOneAskedFor(t *testing.T) {
 		"two":               {service("s", "{clusterIP: None, selector: {app: aa}}") + service("t", "{clusterIP: None, selector: {app: bb}}"), ""},
 		"one that is right": {service("s", "{clusterIP: None, selector: {app: aa}}") + service("t", "{selector: {app: a}}"), "t"},
 	} {
-		r, err := Resolve(p, []byte(deployment+c.manifests))
+		r, err := resolve(p, deployment+c.manifests)
 		if err != nil || r.Service != c.want {
 			t.Errorf("%s: Service %q (%v), want %q", name, r.Service, err, c.want)
 		}

@@ -15,6 +15,7 @@ import (
 
 	agentclient "meshproof.dev/meshproof/e2e/agent/client"
 	"meshproof.dev/meshproof/e2e/engine"
+	"meshproof.dev/meshproof/e2e/manifest"
 	"meshproof.dev/meshproof/e2e/observe"
 	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/run/environment"
@@ -45,7 +46,11 @@ func newBench(ctx context.Context, o *environment.Options, w *workload.Workload)
 	if b.work, err = os.MkdirTemp("", "meshproof-bench"); err != nil {
 		return nil, err
 	}
-	y, err := w.Render("bench", map[string]string{w.Profile.Spec.Images[0].Name: images.App.Ref})
+	objects, err := w.Render("bench", map[string]string{w.Profile.Spec.Images[0].Name: images.App.Ref})
+	if err != nil {
+		return nil, err
+	}
+	y, err := objects.YAML()
 	if err != nil {
 		return nil, err
 	}
@@ -108,11 +113,15 @@ func (b *bencher) views(ctx context.Context, rounds int) (viewTimes, error) {
 	if err != nil {
 		return v, err
 	}
+	objects, err := manifest.Parse(b.manifests, y)
+	if err != nil {
+		return v, err
+	}
 	a, err := workload.NewApplier(c.Config, ns, "bench", true)
 	if err != nil {
 		return v, err
 	}
-	if err = a.Apply(ctx, y, b.w.Resolved.Budgets.Requires.D()); err != nil {
+	if err = a.Apply(ctx, objects, b.w.Resolved.Budgets.Requires.D()); err != nil {
 		return v, err
 	}
 	ref := b.w.Profile.Spec.Cookie.SecretKeyRef

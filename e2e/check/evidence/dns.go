@@ -11,16 +11,16 @@ import (
 	"meshproof.dev/meshproof/e2e/view"
 )
 
-// Inquiries are the names that a pod was seen asking for, over the whole recording.
-type Inquiries struct {
+// Lookups are the names that a pod was seen asking for, over the whole recording.
+type Lookups struct {
 	Questions map[string]recording.Question // by name; of types that ask for peers
 	Heard     bool                          // somebody listened
 	Last      time.Duration                 // when it was last seen asking for one of them
 }
 
-// AskedBy are the names that p was seen asking for.
-func AskedBy(p *view.Pod) Inquiries {
-	a := Inquiries{Questions: map[string]recording.Question{}, Heard: len(p.Asked) > 0}
+// LookupsOf are the names that p was seen asking for.
+func LookupsOf(p *view.Pod) Lookups {
+	a := Lookups{Questions: map[string]recording.Question{}, Heard: len(p.Asked) > 0}
 	for _, e := range p.Asked {
 		for _, q := range e.Asked.Questions {
 			if q.Type != "A" && q.Type != "AAAA" && q.Type != "SRV" {
@@ -42,7 +42,7 @@ func AskedBy(p *view.Pod) Inquiries {
 }
 
 // Names are the names asked for, sorted.
-func (a Inquiries) Names() []string {
+func (a Lookups) Names() []string {
 	var all []string
 	for name := range a.Questions {
 		all = append(all, name)
@@ -51,8 +51,8 @@ func (a Inquiries) Names() []string {
 	return all
 }
 
-// Fruitless reports whether the name was answered, and never with a record.
-func Fruitless(q recording.Question) bool {
+// NoRecord reports whether the name was answered, and never with a record.
+func NoRecord(q recording.Question) bool {
 	answers := 0
 	for _, n := range q.RCodes {
 		answers += n
@@ -62,13 +62,13 @@ func Fruitless(q recording.Question) bool {
 
 // EachAsking judges what each member was seen asking DNS for. The finding is a pass until judge makes something else of
 // it.
-func EachAsking(v *view.View, judge func(p *view.Pod, a Inquiries, f *check.Finding)) []check.Finding {
+func EachAsking(v *view.View, judge func(p *view.Pod, a Lookups, f *check.Finding)) []check.Finding {
 	if v.Profile.Service == "" {
 		return []check.Finding{{Subject: check.OnService(v), Outcome: check.NotApplicable, Message: "there is no Service whose name could be asked for"}}
 	}
 	return check.EachPod(v, func(p *view.Pod) check.Finding {
 		f := check.Finding{Subject: check.OnPod(p), Of: append(check.Images(v), check.OnService(v)), Outcome: check.Pass}
-		a := AskedBy(p)
+		a := LookupsOf(p)
 		can, known := v.Can(p, "af_packet")
 		switch {
 		case known && !can:
@@ -122,7 +122,7 @@ func HostLabels(name string) []string {
 
 // DecidingAnswer is the one that decides among those that p got in the window; without one f says so.
 func DecidingAnswer(p *view.Pod, from, to time.Duration, f *check.Finding) *recording.Event {
-	e := Decisive(view.Between(p.DNS, from, to), func(e recording.Event) (recording.Outcome, bool) { return e.DNS.Outcome, true })
+	e := check.Decisive(view.Between(p.DNS, from, to), func(e recording.Event) (recording.Outcome, bool) { return e.DNS.Outcome, true })
 	if e == nil {
 		f.Outcome, f.Message = check.Unseen, fmt.Sprintf("no question was asked from %s between %.1f s and %.1f s", p.Name, from.Seconds(), to.Seconds())
 	}

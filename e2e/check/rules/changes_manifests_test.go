@@ -63,10 +63,22 @@ func quoted(s string) string {
 	return string(b)
 }
 
-// object adds one to the manifests.
+// object adds one to the manifests; what every object has is put into the JSON where it does not have it.
 func object(kind, name, manifest string) func(s *rt.Story) {
+	var o map[string]any
+	if err := json.Unmarshal([]byte(manifest), &o); err != nil {
+		panic(err)
+	}
+	o["kind"] = kind
+	if o["metadata"] == nil {
+		o["metadata"] = map[string]any{"name": name}
+	}
+	b, err := json.Marshal(o)
+	if err != nil {
+		panic(err)
+	}
 	return func(s *rt.Story) {
-		s.Add(recording.Event{T: rt.Applied - 5*time.Millisecond, By: "run", Object: &recording.Object{Kind: kind, Name: name, Manifest: json.RawMessage(manifest)}})
+		s.Add(recording.Event{T: rt.Applied - 5*time.Millisecond, By: "run", Object: &recording.Object{Kind: kind, Name: name, Manifest: b}})
 	}
 }
 
@@ -121,8 +133,8 @@ func fails(code string, says ...string) []want {
 // unreadable are the manifests that say nothing of the profile's workload.
 func unreadable() []trial {
 	return []trial{manifestsNotRecorded(),
-		trial{"cannot be read", rewrite("Deployment", `"replicas":3`, `"replicas":"three"`), []want{{whole, check.Unseen, "", []string{"Deployment/derl"}}}},
-		trial{"others only", func(s *rt.Story) { edit(s, func(p *profile.Resolved) { p.Workloads[0].Name = "other" }) }, []want{{whole, check.Unseen, "", []string{"not among"}}}}}
+		{"cannot be read", rewrite("Deployment", `"replicas":3`, `"replicas":"three"`), []want{{whole, check.Unseen, "", []string{"Deployment/derl"}}}},
+		{"others only", func(s *rt.Story) { edit(s, func(p *profile.Resolved) { p.Workloads[0].Name = "other" }) }, []want{{whole, check.Unseen, "", []string{"not among"}}}}}
 }
 
 // refused is a story in which no node takes the profile's cookie.
@@ -136,6 +148,7 @@ func kinds(kind string) func(s *rt.Story) {
 		s.Change(func(e recording.Event) bool { return e.Object != nil && e.Object.Kind == "Deployment" }, func(e *recording.Event) {
 			o := *e.Object
 			o.Kind = kind
+			o.Manifest = json.RawMessage(strings.Replace(string(o.Manifest), `"kind":"Deployment"`, `"kind":"`+kind+`"`, 1))
 			e.Object = &o
 		})
 		edit(s, func(p *profile.Resolved) { p.Workloads[0].Kind = kind })

@@ -62,7 +62,7 @@ func asksDNS(v *view.View, pods []*view.Pod) bool {
 func asksNobody(v *view.View, pods []*view.Pod) []check.Finding {
 	var all []check.Finding
 	for _, p := range pods {
-		a := evidence.AskedBy(p)
+		a := evidence.LookupsOf(p)
 		if !a.Heard {
 			all = append(all, check.Finding{Subject: check.OnPod(p), Outcome: check.Unseen, Message: "nobody listened to what " + p.Name + " asks DNS for"})
 		}

@@ -14,14 +14,6 @@ import (
 	"meshproof.dev/meshproof/e2e/view"
 )
 
-// renewals are what helps, by what is wrong with a certificate.
-var renewals = map[string]string{
-	"ended":     "renew it; nodes read the files again by themselves (ssl_pem_cache_clean, 2 minutes), and use what is there for their next link",
-	"not-begun": "see whose clock is wrong: the node's, or that of who signed it",
-	"untrusted": "give all nodes certificates of one authority, and that authority as cacertfile",
-	"one-sided": "let the authority sign for both extended key usages, serverAuth and clientAuth",
-}
-
 func distCertificateTrusted() check.Check {
 	return check.Check{
 		ID: "dist/certificate-trusted", Title: "shows certificates that are in force, signed by its authority, and made for both ends", Rung: check.Dist, Level: check.Required, Scenario: "formation",
@@ -53,6 +45,14 @@ func distCertificateTrusted() check.Check {
 			})
 		},
 	}
+}
+
+// renewals are what helps, by what is wrong with a certificate.
+var renewals = map[string]string{
+	"ended":     "renew it; nodes read the files again by themselves (ssl_pem_cache_clean, 2 minutes), and use what is there for their next link",
+	"not-begun": "see whose clock is wrong: the node's, or that of who signed it",
+	"untrusted": "give all nodes certificates of one authority, and that authority as cacertfile",
+	"one-sided": "let the authority sign for both extended key usages, serverAuth and clientAuth",
 }
 
 // distrust is why a peer that looks would not trust what a node shows, "" where it would: as a server and as a client.

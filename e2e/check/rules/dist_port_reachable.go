@@ -18,7 +18,7 @@ func distPortReachable() check.Check {
 		Source: "https://www.erlang.org/doc/apps/erts/erl_dist_protocol.html#distribution-handshake",
 		Causes: check.Alike(check.NeedsListener(), append(evidence.UnreachedCodes(), "loopback-only")...),
 		Judge: func(v *view.View) []check.Finding {
-			return evidence.EachPair(v, func(q *view.Pod) []view.Dial { return q.ToDist }, dialled)
+			return check.EachPair(v, func(q *view.Pod) []view.Dial { return q.ToDist }, dialled)
 		},
 	}
 }

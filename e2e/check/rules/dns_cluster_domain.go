@@ -19,7 +19,7 @@ func dnsClusterDomain() check.Check {
 		Source: "https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/",
 		Causes: map[string][]string{"wrong-domain": check.NeedsMesh("dns/*", "discovery/*")},
 		Judge: func(v *view.View) []check.Finding {
-			return evidence.EachAsking(v, func(p *view.Pod, a evidence.Inquiries, f *check.Finding) {
+			return evidence.EachAsking(v, func(p *view.Pod, a evidence.Lookups, f *check.Finding) {
 				own := evidence.Domain(p)
 				if own == "" {
 					f.Outcome, f.Message = check.Unseen, "the resolv.conf of "+p.Name+" was not seen"
@@ -31,7 +31,7 @@ func dnsClusterDomain() check.Check {
 					_, other, ours := strings.Cut(name, v.Profile.Service+"."+v.Header.Namespace+".svc.")
 					// A resolver that goes through the search list puts each of its domains behind a name that has one already.
 					walked := slices.ContainsFunc(search, func(s string) bool { return other == s || strings.HasSuffix(other, "."+s) })
-					if ours && !walked && q.RCodes["NXDOMAIN"] > 0 && evidence.Fruitless(q) {
+					if ours && !walked && q.RCodes["NXDOMAIN"] > 0 && evidence.NoRecord(q) {
 						f.Fail("wrong-domain", fmt.Sprintf("%s asks for %s, which does not exist: the cluster's domain is %s, not %s", p.Name, name, own, other),
 							"set the discovery's name to "+v.Profile.Service+"."+v.Header.Namespace+".svc."+own, evidence.Tally(q), "resolv.conf: search "+strings.Join(search, " "))
 						f.Try = fmt.Sprintf("kubectl -n %s exec %s -- cat /etc/resolv.conf", v.Header.Namespace, p.Name)

@@ -18,7 +18,7 @@ func dnsNameAskedInFull() check.Check {
 		Source: "https://github.com/phoenixframework/dns_cluster/issues/10",
 		Causes: map[string][]string{"short-name": check.NeedsMesh("dns/*", "discovery/*")},
 		Judge: func(v *view.View) []check.Finding {
-			return evidence.EachAsking(v, func(p *view.Pod, a evidence.Inquiries, f *check.Finding) {
+			return evidence.EachAsking(v, func(p *view.Pod, a evidence.Lookups, f *check.Finding) {
 				full := evidence.FullName(v, p)
 				if full == "" {
 					f.Outcome, f.Message = check.Unseen, "the resolv.conf of "+p.Name+" was not seen"
@@ -29,7 +29,7 @@ func dnsNameAskedInFull() check.Check {
 					return
 				}
 				for _, name := range a.Names() {
-					if q := a.Questions[name]; strings.HasPrefix(full, name+".") && evidence.Fruitless(q) {
+					if q := a.Questions[name]; strings.HasPrefix(full, name+".") && evidence.NoRecord(q) {
 						f.Fail("short-name", fmt.Sprintf("%s asks for %s as it is and gets nothing; the Service's whole name is %s", p.Name, name, full),
 							"have the discovery ask for "+full+", or use inet_res:getbyname, which goes through the search list", evidence.Tally(q))
 						f.Try = fmt.Sprintf("kubectl -n %s exec %s -- getent ahostsv4 %s", v.Header.Namespace, p.Name, full)

@@ -27,14 +27,14 @@ func dnsPeersExist() check.Check {
 			if len(pods) > 0 && !ready {
 				return []check.Finding{{Subject: check.OnWorkload(v), Of: check.Everything(v), Outcome: check.Unseen, Message: "no pod is Ready: whose name should there be"}}
 			}
-			return evidence.EachAsking(v, func(p *view.Pod, a evidence.Inquiries, f *check.Finding) { peersExist(v, p, hosts, a, f) })
+			return evidence.EachAsking(v, func(p *view.Pod, a evidence.Lookups, f *check.Finding) { peersExist(v, p, hosts, a, f) })
 		},
 	}
 }
 
 // peersExist looks at the names that are meant for peers: they have the Service's name in them, or begin with a pod's. One that
 // exists is enough, since lists may be longer than a workload is. Where the mesh is full nobody asks: something else finds the peers.
-func peersExist(v *view.View, p *view.Pod, hosts map[string]bool, a evidence.Inquiries, f *check.Finding) {
+func peersExist(v *view.View, p *view.Pod, hosts map[string]bool, a evidence.Lookups, f *check.Finding) {
 	own := evidence.Domain(p)
 	if own == "" {
 		f.Outcome, f.Message = check.Unseen, "the resolv.conf of "+p.Name+" was not seen"
@@ -49,11 +49,11 @@ func peersExist(v *view.View, p *view.Pod, hosts map[string]bool, a evidence.Inq
 		labels := strings.Split(name, ".")
 		meant := slices.Contains(labels, v.Profile.Service) || hosts[labels[0]]
 		switch {
-		case !meant && otherService(name, v.Header.Namespace+".svc."+own) && q.RCodes["NXDOMAIN"] > 0 && evidence.Fruitless(q):
+		case !meant && otherService(name, v.Header.Namespace+".svc."+own) && q.RCodes["NXDOMAIN"] > 0 && evidence.NoRecord(q):
 			others = append(others, q)
-		case name == evidence.FullName(v, p) && evidence.Fruitless(q): // it had no address while none of its pods was Ready
+		case name == evidence.FullName(v, p) && evidence.NoRecord(q): // it had no address while none of its pods was Ready
 		case !meant, !strings.HasSuffix(name, ".svc."+own), walked(name, p.Resolver().Search), name == strings.ToLower(evidence.HostOf(p)):
-		case !evidence.Fruitless(q):
+		case !evidence.NoRecord(q):
 			return
 		default:
 			lost = append(lost, q)

@@ -26,7 +26,7 @@ func epmdNameRegistered() check.Check {
 
 func nameRegistered(v *view.View, p *view.Pod, from, to time.Duration) check.Finding {
 	f := check.Finding{Subject: check.OnPod(p), Outcome: check.Pass, Try: evidence.ShowNames(v, p)}
-	if l, gone := evidence.Lapsed(p); gone {
+	if l, gone := evidence.RegistrationLost(p); gone {
 		f.Outcome, f.Code, f.At = check.Fail, "registration-lost", l.Now.T
 		f.Message = fmt.Sprintf("epmd on %s listed %s until %.1f s and does so no more, though the node lives: ", l.Now.EPMD.Addr, l.Name, l.Last.Seconds())
 		if l.Closed {

@@ -20,13 +20,13 @@ func epmdReachable() check.Check {
 			if v.EPMDLess() {
 				return evidence.WithoutEPMD(v)
 			}
-			return evidence.EachPair(v, func(q *view.Pod) []view.Dial { return q.ToEPMD }, askedEPMD)
+			return check.EachPair(v, func(q *view.Pod) []view.Dial { return q.ToEPMD }, askedEPMD)
 		},
 	}
 }
 
 func askedEPMD(q *view.Pod, _ []view.Dial) func(p *view.Pod, d *view.Dial) check.Finding {
-	l, gone := evidence.Lapsed(q)
+	l, gone := evidence.RegistrationLost(q)
 	return func(p *view.Pod, d *view.Dial) check.Finding {
 		f := check.Finding{Subject: check.OnPair(p, q)}
 		switch {

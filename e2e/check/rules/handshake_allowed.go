@@ -23,7 +23,7 @@ func handshakeAllowed() check.Check {
 }
 
 func allowed(v *view.View, p *view.Pod, from, to time.Duration) check.Finding {
-	e := evidence.Decisive(view.Between(p.Dist, from, to), func(e recording.Event) (recording.Outcome, bool) {
+	e := check.Decisive(view.Between(p.Dist, from, to), func(e recording.Event) (recording.Outcome, bool) {
 		return e.Dist.Outcome, e.Dist.Outcome == recording.OK || e.Dist.Outcome == evidence.NotAllowed
 	})
 	if e == nil {

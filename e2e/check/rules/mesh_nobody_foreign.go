@@ -31,7 +31,7 @@ func meshNobodyForeign() check.Check {
 }
 
 func foreigners(v *view.View, p *view.Pod, m *check.Snapshot, l check.NodeView) check.Finding {
-	// Where the mesh is no longer full at the end, the roll is about an earlier moment; a stranger may have come since.
+	// Where the mesh is no longer full at the end, the snapshot is of an earlier moment; a stranger may have come since.
 	if n, t, _ := check.ViewAt(p, v.End()); n != nil && len(l.Foreign) == 0 {
 		if _, foreign := v.Others(n.Visible, t); len(foreign) > 0 {
 			l = check.NodeView{Nodes: n, T: t, Foreign: foreign}

@@ -1,12 +1,12 @@
 package rules
 
 import (
-	"encoding/json"
 	"fmt"
 	"time"
 
 	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/check/evidence"
+	"meshproof.dev/meshproof/e2e/check/objects"
 	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/view"
 )
@@ -88,26 +88,15 @@ func lastEnd(v *view.View, p *view.Pod) (recording.Container, bool) {
 // graceOf is the time that the manifests give a pod between SIGTERM and SIGKILL, the longest where workloads differ. said is
 // false where no manifest of a workload was recorded.
 func graceOf(v *view.View) (grace time.Duration, said bool) {
-	for _, w := range v.Profile.Workloads {
-		for _, o := range v.Objects(w.Kind) {
-			var m struct {
-				Spec struct {
-					Template struct {
-						Spec struct {
-							Grace *int64 `json:"terminationGracePeriodSeconds"`
-						} `json:"spec"`
-					} `json:"template"`
-				} `json:"spec"`
-			}
-			if o.Name != w.Name || json.Unmarshal(o.Manifest, &m) != nil {
-				continue
-			}
-			g := defaultGrace
-			if s := m.Spec.Template.Spec.Grace; s != nil {
-				g = time.Duration(*s) * time.Second
-			}
-			grace, said = max(grace, g), true
+	for _, w := range objects.Read(v).Members {
+		if w.Err != nil {
+			continue
 		}
+		g := defaultGrace
+		if s := w.Pod().TerminationGracePeriodSeconds; s != nil {
+			g = time.Duration(*s) * time.Second
+		}
+		grace, said = max(grace, g), true
 	}
 	if !said {
 		grace = defaultGrace

@@ -49,15 +49,15 @@ func headlessAsWritten(v *view.View) []check.Finding {
 		return blind
 	}
 	f := check.Finding{Subject: check.OnService(v), Outcome: check.Pass}
-	s := m.Named(v.Profile.Service)
+	s := m.Service("", v.Profile.Service)
 	switch {
 	case s == nil:
 		f.Skip(fmt.Sprintf("Service %s is not among the manifests", v.Profile.Service))
-	case s.Spec.ClusterIP == "None":
-	case !m.Asked(s.Metadata.Name):
-		f.Skip(fmt.Sprintf("Service %s is not headless, and nothing in the manifests asks DNS for it", s.Metadata.Name))
+	case s.Headless():
+	case !m.Asked(s.Name):
+		f.Skip(fmt.Sprintf("Service %s is not headless, and nothing in the manifests asks DNS for it", s.Name))
 	default:
-		f.Fail("not-headless", fmt.Sprintf("Service %s gets a cluster IP: its name resolves to that one virtual address, not to the pods", s.Metadata.Name),
+		f.Fail("not-headless", fmt.Sprintf("Service %s gets a cluster IP: its name resolves to that one virtual address, not to the pods", s.Name),
 			"set spec.clusterIP: None (the field is immutable: delete the Service and create it again)")
 	}
 	return []check.Finding{f}

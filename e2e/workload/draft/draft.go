@@ -1,4 +1,9 @@
-package workload
+// Package draft writes profiles: for manifests in files, for what a command prints, for what runs in a namespace. It tells which
+// of the workloads are nodes of a cluster, where their cookie is, and what is only there for others.
+//
+// In: paths, a command, a cluster's REST configuration. Out: the text of a profile that [workload.Loader] takes, or an error that
+// says what stands in the way; workloads of plain manifests. It creates nothing in a cluster and gives no verdict.
+package draft
 
 import (
 	"cmp"
@@ -10,44 +15,44 @@ import (
 	"strings"
 	"time"
 
-	"gopkg.in/yaml.v3"
+	"go.yaml.in/yaml/v3"
+	corev1 "k8s.io/api/core/v1"
 
 	"meshproof.dev/meshproof/e2e/exitcode"
+	"meshproof.dev/meshproof/e2e/manifest"
 	"meshproof.dev/meshproof/e2e/profile"
+	"meshproof.dev/meshproof/e2e/workload"
 )
 
-// Draft writes a profile for the manifests at path, a file or a folder: what the manifests tell is left out, and what is
+// Profile writes a profile for the manifests at path, a file or a folder: what the manifests tell is left out, and what is
 // guessed has a comment that says from what. at is where the profile will stand: its paths are relative to that file's folder.
-// What stands in the way of a whole profile is an error of code Usage; what Draft gives has been read as lint reads it.
-func (l Loader) Draft(ctx context.Context, path, at string) (string, error) {
+// What stands in the way of a whole profile is an error of code Usage; what Profile gives has been read as lint reads it.
+func Profile(ctx context.Context, l workload.Loader, path, at string) (string, error) {
 	st, err := os.Stat(path)
 	if err != nil {
 		return "", exitcode.With(exitcode.Usage, fmt.Errorf("%s: there is no such file or folder", path))
 	}
 	d := &draft{dir: filepath.Dir(at)}
-	if err = d.read(ctx, path, st.IsDir(), l.limit()); err != nil {
+	if err = d.read(ctx, path, st.IsDir(), l.CommandLimit()); err != nil {
 		return "", exitcode.With(exitcode.Usage, err)
 	}
-	text, err := l.finish(ctx, d, path, at)
+	text, err := d.finish(ctx, l, path, at)
 	return text, exitcode.With(exitcode.Usage, err)
 }
 
-// DraftCommand is [Loader.Draft] for what a command prints that is run in the profile's folder.
-func (l Loader) DraftCommand(ctx context.Context, argv []string, at string) (string, error) {
+// Command is [Profile] for what a command prints that is run in the profile's folder.
+func Command(ctx context.Context, l workload.Loader, argv []string, at string) (string, error) {
 	d := &draft{dir: filepath.Dir(at), command: argv}
-	err := d.render(ctx, l.limit())
+	err := d.render(ctx, l.CommandLimit())
 	text := ""
 	if err == nil {
-		text, err = l.finish(ctx, d, d.dir, at)
+		text, err = d.finish(ctx, l, d.dir, at)
 	}
 	return text, exitcode.With(exitcode.Usage, err)
 }
 
-// limit is how long a command may run.
-func (l Loader) limit() time.Duration { return cmp.Or(l.Limit, commandLimit) }
-
 // finish writes the profile of what was read.
-func (l Loader) finish(ctx context.Context, d *draft, path, at string) (string, error) {
+func (d *draft) finish(ctx context.Context, l workload.Loader, path, at string) (string, error) {
 	d.why = map[string]string{}
 	if err := d.choose(); err != nil {
 		return "", err
@@ -61,7 +66,7 @@ func (l Loader) finish(ctx context.Context, d *draft, path, at string) (string, 
 	d.findTLS()
 	d.findBuild(path)
 	text := d.text()
-	_, err := l.understand(ctx, at, []byte(text))
+	_, err := l.Understand(ctx, at, []byte(text))
 	switch {
 	case err != nil && d.command != nil:
 		return "", fmt.Errorf("a profile of what is there would not be whole: %w. Another command may be given: meshproof init -- %s … with the values that it takes", err, strings.Join(d.command, " "))
@@ -77,19 +82,19 @@ type draft struct {
 	files   []drafted
 	whole   string   // the folder that is taken as a whole, "" where files are named
 	command []string // that prints the manifests, where files do not hold them
-	nodes   []map[string]any
-	others  []map[string]any // workloads that are not nodes
-	before  []string         // files that are required
-	cookie  [2]string        // Secret and key
-	tls     string           // Secret with the nodes' certificate, "" where their distribution is plain
+	nodes   []*manifest.Workload
+	others  []*manifest.Workload // those that are not nodes
+	before  []string             // files that are required
+	cookie  [2]string            // Secret and key
+	tls     string               // Secret with the nodes' certificate, "" where their distribution is plain
 	build   string
 	why     map[string]string // by key of the spec: from what it was guessed
 }
 
 // drafted is one file, or what a command printed, with its objects.
 type drafted struct {
-	source
-	objects []map[string]any
+	name    string
+	objects *manifest.Set
 }
 
 // read gathers the objects. What another program has to render, that program renders.
@@ -103,7 +108,7 @@ func (d *draft) read(ctx context.Context, path string, folder bool, limit time.D
 			return nil
 		}
 		var err error
-		if paths, err = manifestsOf(path, path); err != nil {
+		if paths, err = workload.Folder(path, path); err != nil {
 			return err
 		}
 		if d.whole = path; filepath.Clean(path) == filepath.Clean(d.dir) {
@@ -117,7 +122,7 @@ func (d *draft) read(ctx context.Context, path string, folder bool, limit time.D
 		if err != nil {
 			return err
 		}
-		if err = d.add(fileSource(p, data)); err != nil {
+		if err = d.add(manifest.FromFile(p, data)); err != nil {
 			return err
 		}
 	}
@@ -127,11 +132,13 @@ func (d *draft) read(ctx context.Context, path string, folder bool, limit time.D
 // render gathers the objects that the command prints.
 func (d *draft) render(ctx context.Context, limit time.Duration) error {
 	said := fmt.Sprintf("%q", strings.Join(d.command, " "))
-	data, err := output(ctx, d.dir, d.command, limit)
+	data, err := workload.Output(ctx, d.dir, d.command, limit)
 	if err != nil {
 		return fmt.Errorf("the command %s %w", said, err)
 	}
-	return d.add(fileSource("what "+said+" printed", data))
+	printed := manifest.FromFile("what "+said+" printed", data)
+	printed.Stream = true
+	return d.add(printed)
 }
 
 // renderer is the command for a folder that is not read as it is, nil for any other.
@@ -151,40 +158,42 @@ func (d *draft) renderer(path string) []string {
 	return nil
 }
 
-func (d *draft) add(s source) error {
-	all, err := parse(s)
+func (d *draft) add(in manifest.Input) error {
+	all, err := in.Parse()
 	if err != nil {
 		return err
 	}
-	if slices.ContainsFunc(all, func(m manifest) bool { return m.apiVersion == profile.APIVersion }) {
+	if slices.ContainsFunc(all.Documents, func(o *manifest.Document) bool { return o.APIVersion == profile.APIVersion }) {
 		d.whole = ""
 		return nil // an earlier profile of theirs
 	}
-	if s.data, _, err = installed(s.data); err != nil {
-		return fmt.Errorf("%s: %w", s.name, err)
-	}
-	docs, err := documents(s.data)
-	if err != nil {
-		return fmt.Errorf("%s: %w", s.name, err)
-	}
-	d.files = append(d.files, drafted{s, docs})
+	all, _ = workload.Installed(all)
+	d.files = append(d.files, drafted{in.Name, all})
 	return nil
+}
+
+// all are the objects of all files.
+func (d *draft) all() *manifest.Set {
+	all := &manifest.Set{}
+	for _, f := range d.files {
+		all = manifest.Join(all, f.objects)
+	}
+	return all
 }
 
 // choose tells the nodes from what they need.
 func (d *draft) choose() error {
-	var plain []map[string]any
+	var plain []*manifest.Workload
 	var have []string
-	for _, f := range d.files {
-		for _, o := range f.objects {
-			have = append(have, named(o))
-			switch {
-			case !profile.Runs(text(o["kind"])):
-			case erlang(o) != "":
-				d.nodes = append(d.nodes, o)
-			default:
-				plain = append(plain, o)
-			}
+	for _, o := range d.all().Documents {
+		have = append(have, o.String())
+		w := o.Workload()
+		switch {
+		case w == nil || !profile.Runs(o.Kind):
+		case erlang(w) != "":
+			d.nodes = append(d.nodes, w)
+		default:
+			plain = append(plain, w)
 		}
 	}
 	switch {
@@ -197,7 +206,7 @@ func (d *draft) choose() error {
 	default:
 		var names []string
 		for _, o := range plain {
-			names = append(names, named(o))
+			names = append(names, o.String())
 		}
 		return fmt.Errorf("which of %s is the application? Nothing in them speaks of Erlang (a port epmd or 4369, a variable such as RELEASE_COOKIE, -setcookie): give the file of the one that is meant", strings.Join(names, ", "))
 	}
@@ -208,12 +217,12 @@ func (d *draft) choose() error {
 func (d *draft) share() error {
 	for _, f := range d.files {
 		var node, other string
-		for _, o := range f.objects {
+		for _, o := range f.objects.Documents {
 			switch {
-			case among(d.nodes, o) || o["kind"] == "Service" && d.selectsAny(o, d.nodes):
-				node = named(o)
+			case among(d.nodes, o) || selectsAny(o, d.nodes):
+				node = o.String()
 			case d.isOther(o):
-				other = named(o)
+				other = o.String()
 			}
 		}
 		switch {
@@ -243,33 +252,22 @@ func (d *draft) apart() string {
 	return "let the command write files (" + strings.Join(d.command, " ") + into + "), and take the folder of the former; as for the latter"
 }
 
-// among reports whether an object is one of them.
-func among(all []map[string]any, o map[string]any) bool {
-	return slices.ContainsFunc(all, func(x map[string]any) bool { return named(x) == named(o) })
+// among reports whether an object is one of the workloads.
+func among(all []*manifest.Workload, o *manifest.Document) bool {
+	return slices.ContainsFunc(all, func(w *manifest.Workload) bool { return w.String() == o.String() })
 }
 
 // isOther reports whether an object is, or serves, what the nodes need: it has to be there before it.
-func (d *draft) isOther(o map[string]any) bool {
-	name := text(dict(o["metadata"])["name"])
-	if o["kind"] == "Service" && d.selectsAny(o, d.others) {
-		return true
-	}
-	return slices.ContainsFunc(d.others, func(w map[string]any) bool {
-		return named(w) == named(o) || o["kind"] != "Service" && o["kind"] != "Namespace" && mentions(w["spec"], name)
+func (d *draft) isOther(o *manifest.Document) bool {
+	return selectsAny(o, d.others) || slices.ContainsFunc(d.others, func(w *manifest.Workload) bool {
+		return w.String() == o.String() || o.Kind != "Service" && o.Kind != "Namespace" && mentions(w.Raw["spec"], o.Name)
 	})
 }
 
-func (d *draft) selectsAny(service map[string]any, among []map[string]any) bool {
-	sel := dict(dict(service["spec"])["selector"])
-	return len(sel) > 0 && slices.ContainsFunc(among, func(w map[string]any) bool {
-		labels := dict(dict(dict(dict(w["spec"])["template"])["metadata"])["labels"])
-		for k, v := range sel {
-			if labels[k] != v {
-				return false
-			}
-		}
-		return true
-	})
+// selectsAny reports whether an object is a Service that selects pods of one of the workloads.
+func selectsAny(o *manifest.Document, among []*manifest.Workload) bool {
+	s, is := o.Object.(*corev1.Service)
+	return is && slices.ContainsFunc(among, func(w *manifest.Workload) bool { return manifest.Covers(w.Labels(), s.Spec.Selector) })
 }
 
 // mentions reports whether a text is one of the values in v.

@@ -1,4 +1,4 @@
-package workload
+package draft
 
 import (
 	"path/filepath"
@@ -13,6 +13,7 @@ import (
 	fakeapi "sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	"meshproof.dev/meshproof/e2e/exitcode"
+	"meshproof.dev/meshproof/e2e/workload"
 )
 
 // What runs in a namespace becomes a profile, and no value of a Secret leaves it.
@@ -37,7 +38,7 @@ func TestExportOfANamespace(t *testing.T) {
 	if err := export(t.Context(), client.Client(api), "prod", dir); err != nil {
 		t.Fatal(err)
 	}
-	paths, err := manifestsOf(dir, dir)
+	paths, err := workload.Folder(dir, dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,20 +50,17 @@ func TestExportOfANamespace(t *testing.T) {
 		t.Errorf("written are %s", got)
 	}
 	at := filepath.Join(filepath.Dir(dir), "profile.yaml")
-	text, err := Loader{}.Draft(t.Context(), dir, at)
+	text, err := Profile(t.Context(), workload.Loader{}, dir, at)
 	if err != nil || !strings.Contains(text, "manifests: [manifests]") || !strings.Contains(text, "{name: shop, key: cookie}") {
 		t.Errorf("%v\n%s", err, text)
 	}
-	w, err := Loader{}.understand(t.Context(), at, []byte(text))
+	w, err := workload.Loader{}.Understand(t.Context(), at, []byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}
-	y, err := w.Render("ns", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	y := rendered(t, w)
 	for _, no := range []string{"realcookie", "realpassword", "cmVhbGNvb2tpZQ", "resourceVersion", "status:", "10.96.1.1", "30123", "uid:"} {
-		if strings.Contains(string(y), no) {
+		if strings.Contains(y, no) {
 			t.Errorf("%s is in\n%s", no, y)
 		}
 	}

@@ -1,9 +1,14 @@
-package workload
+package draft
 
 import (
 	"encoding/json"
 	"regexp"
 	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"meshproof.dev/meshproof/e2e/manifest"
+	"meshproof.dev/meshproof/e2e/workload"
 )
 
 // findTLS looks for the Secret with the nodes' certificate, where something says that their distribution goes over TLS: the one
@@ -27,39 +32,44 @@ var tlsProto = regexp.MustCompile(`\binet6?_tls\b`)
 
 // saysTLS reports whether that stands anywhere in a node's workload or in a ConfigMap.
 func (d *draft) saysTLS() bool {
-	return slices.ContainsFunc(slices.Concat(d.nodes, d.all("ConfigMap")), func(o map[string]any) bool {
-		j, err := json.Marshal(o)
+	objects := d.all().Of("ConfigMap")
+	for _, w := range d.nodes {
+		objects = append(objects, w.Document)
+	}
+	return slices.ContainsFunc(objects, func(o *manifest.Document) bool {
+		j, err := json.Marshal(o.Raw)
 		return err == nil && tlsProto.Match(j)
 	})
 }
 
 // givesKey reports whether the Secret is among the manifests with a private key, or asking for one, or cert-manager makes it.
 func (d *draft) givesKey(name string) bool {
-	for _, o := range d.all("Secret") {
-		if text(dict(o["metadata"])["name"]) == name {
-			_, coded := dict(o["data"])[keyPrivate]
-			_, plain := dict(o["stringData"])[keyPrivate]
-			_, asks := dict(dict(o["metadata"])["annotations"])[CertificateFor]
-			return coded || plain || asks
+	for _, o := range d.all().Of("Secret") {
+		if s, is := o.Object.(*corev1.Secret); is && o.Name == name {
+			_, asks := s.Annotations[workload.CertificateFor]
+			return asks || slices.Contains(manifest.Keys(s), workload.KeyPrivate)
 		}
 	}
-	return slices.ContainsFunc(d.all("Certificate"), func(o map[string]any) bool { return text(dict(o["spec"])["secretName"]) == name })
+	return slices.ContainsFunc(d.all().Of("Certificate"), func(o *manifest.Document) bool {
+		spec, _ := o.Raw["spec"].(map[string]any)
+		return spec["secretName"] == name
+	})
 }
 
 // mountedSecrets are those that the pods of a workload have as files.
-func mountedSecrets(o map[string]any) []string {
+func mountedSecrets(w *manifest.Workload) []string {
 	var all []string
-	add := func(s map[string]any, key string) {
-		if name := text(s[key]); name != "" {
-			all = append(all, name)
+	for _, v := range w.Pod().Volumes {
+		if v.Secret != nil {
+			all = append(all, v.Secret.SecretName)
 		}
-	}
-	volumes, _ := podSpec(o)["volumes"].([]any)
-	for _, v := range volumes {
-		add(dict(dict(v)["secret"]), "secretName")
-		sources, _ := dict(dict(v)["projected"])["sources"].([]any)
-		for _, s := range sources {
-			add(dict(dict(s)["secret"]), "name")
+		if v.Projected == nil {
+			continue
+		}
+		for _, s := range v.Projected.Sources {
+			if s.Secret != nil {
+				all = append(all, s.Secret.Name)
+			}
 		}
 	}
 	return all

@@ -1,9 +1,11 @@
-package workload
+package draft
 
 import (
 	"slices"
 	"strings"
 	"testing"
+
+	"meshproof.dev/meshproof/e2e/workload"
 )
 
 func service(name, app, more string) string {
@@ -36,7 +38,7 @@ func TestClusters(t *testing.T) {
 			strings.Replace(strings.Replace(renamed(shop, "third"), "{app: third}", "{app: shop, with: third}", 1), "image: shop", "image: third", 1) +
 			service("a", "shop", "") + strings.Replace(service("b", "x", ""), "{app: x}", "{with: third}", 1), []string{"shop worker third"}},
 	} {
-		ws, err := Loader{}.LoadPlain(t.Context(), Stdin, strings.NewReader(c.text))
+		ws, err := Plain(t.Context(), workload.Loader{}, workload.Stdin, strings.NewReader(c.text))
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -60,11 +62,11 @@ func TestClusters(t *testing.T) {
 
 // Web and worker are two Deployments of one cluster, by profile and without.
 func TestWebAndWorkerAreOneCluster(t *testing.T) {
-	_, w, _, err := LoadMutant("../../fixtures", "healthy-web-and-worker")
+	_, w, _, err := workload.LoadMutant("../../../fixtures", "healthy-web-and-worker")
 	if err != nil {
 		t.Fatal(err)
 	}
-	ws, err := Loader{}.LoadPlain(t.Context(), Stdin, strings.NewReader(rendered(t, w)))
+	ws, err := Plain(t.Context(), workload.Loader{}, workload.Stdin, strings.NewReader(rendered(t, w)))
 	if err != nil || len(ws) != 1 || len(ws[0].Resolved.Workloads) != 2 || ws[0].Resolved.Service != "derl" {
 		t.Errorf("%v, %d clusters", err, len(ws))
 	}
@@ -73,7 +75,7 @@ func TestWebAndWorkerAreOneCluster(t *testing.T) {
 // Where each has a headless Service for its users, too, discovery asks for the one that all are in.
 func TestDiscoveryAsksForTheServiceOfAll(t *testing.T) {
 	worker := strings.Replace(renamed(shop, "worker"), "{app: worker}", "{app: worker, cluster: one}", 1)
-	ws, err := Loader{}.LoadPlain(t.Context(), Stdin, strings.NewReader(strings.Replace(shop, "{app: shop}", "{app: shop, cluster: one}", 1)+"---\n"+worker+
+	ws, err := Plain(t.Context(), workload.Loader{}, workload.Stdin, strings.NewReader(strings.Replace(shop, "{app: shop}", "{app: shop, cluster: one}", 1)+"---\n"+worker+
 		service("for-users", "shop", headless)+service("workers", "worker", headless)+strings.Replace(service("all", "x", headless), "app: x", "cluster: one", 1)))
 	if err != nil || len(ws) != 1 {
 		t.Fatalf("%v, %d clusters", err, len(ws))
@@ -93,7 +95,7 @@ func TestRolesGoWithTheirAccounts(t *testing.T) {
 			"---\nkind: RoleBinding\napiVersion: rbac.authorization.k8s.io/v1\nmetadata: {name: " + name + "-bound}\nroleRef: {kind: Role, name: " + name + "}\nsubjects: [{kind: ServiceAccount, name: " + account + "}]\n"
 	}
 	broker := "---\n" + strings.Replace(renamed(shop, "worker"), "image: shop", "image: broker", 1)
-	ws, err := Loader{}.LoadPlain(t.Context(), Stdin, strings.NewReader(withAccount(shop, "mine")+withAccount(broker, "theirs")+
+	ws, err := Plain(t.Context(), workload.Loader{}, workload.Stdin, strings.NewReader(withAccount(shop, "mine")+withAccount(broker, "theirs")+
 		role("role-a", "mine")+role("role-b", "theirs")+role("role-c", "misspelt")+role("role-d", "default")))
 	if err != nil || len(ws) != 2 {
 		t.Fatalf("%v, %d clusters", err, len(ws))

@@ -1,4 +1,4 @@
-package workload
+package draft
 
 import (
 	"os"
@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"meshproof.dev/meshproof/e2e/exitcode"
+	"meshproof.dev/meshproof/e2e/workload"
 )
 
 const (
@@ -84,7 +85,7 @@ func TestDraft(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := tree(t, c.files)
 			at := filepath.Join(dir, "new.yaml")
-			got, err := Loader{}.Draft(t.Context(), filepath.Join(dir, c.path), at)
+			got, err := Profile(t.Context(), workload.Loader{}, filepath.Join(dir, c.path), at)
 			want := "apiVersion: meshproof.dev/v1alpha1\nkind: Profile\nmetadata: {name: shop}\nspec:\n" + c.want
 			if err != nil || got != want {
 				t.Errorf("%v\n%swanted\n%s", err, got, want)
@@ -96,7 +97,7 @@ func TestDraft(t *testing.T) {
 			if err = os.WriteFile(at, []byte(got), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			if w, err := Load("", at); err != nil || w.Resolved.Replicas() != 2 {
+			if w, err := workload.Load("", at); err != nil || w.Resolved.Replicas() != 2 {
 				t.Errorf("it is not taken: %v", err)
 			}
 		})
@@ -119,14 +120,14 @@ func TestDraftSaysWhatItLacks(t *testing.T) {
 		"two namespaces":     {shopApp + "---\n" + strings.Replace(shopService, "{name: shop}", "{name: shop, namespace: a}", 1) + "---\n" + strings.Replace(shopSecret, "{name: shop}", "{name: shop, namespace: b}", 1), "two namespaces"},
 	} {
 		dir := tree(t, map[string]string{"m.yaml": c.text})
-		got, err := Loader{}.Draft(t.Context(), filepath.Join(dir, "m.yaml"), filepath.Join(dir, "new.yaml"))
+		got, err := Profile(t.Context(), workload.Loader{}, filepath.Join(dir, "m.yaml"), filepath.Join(dir, "new.yaml"))
 		if err == nil || !strings.Contains(strings.ReplaceAll(err.Error(), dir+"/", ""), c.says) || exitcode.Of(err) != exitcode.Usage {
 			t.Errorf("%s: %v (%d), wanted one that says %q; it gave %q", name, err, exitcode.Of(err), c.says, got)
 		}
 	}
 	dir := tree(t, map[string]string{"inner/m.yaml": shopApp})
 	for path, says := range map[string]string{"nowhere": "there is no such file or folder", ".": "holds no *.yaml, *.yml or *.json; folders in it are not searched, name them, too"} {
-		if _, err := (Loader{}).Draft(t.Context(), filepath.Join(dir, path), filepath.Join(dir, "new.yaml")); err == nil || !strings.Contains(err.Error(), says) || exitcode.Of(err) != exitcode.Usage {
+		if _, err := Profile(t.Context(), workload.Loader{}, filepath.Join(dir, path), filepath.Join(dir, "new.yaml")); err == nil || !strings.Contains(err.Error(), says) || exitcode.Of(err) != exitcode.Usage {
 			t.Errorf("%s: %v", path, err)
 		}
 	}
@@ -164,7 +165,7 @@ func TestDraftOfWhatAProgramRenders(t *testing.T) {
 			}
 			t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
 			at := filepath.Join(dir, "new.yaml")
-			got, err := Loader{}.Draft(t.Context(), filepath.Join(dir, c.path), at)
+			got, err := Profile(t.Context(), workload.Loader{}, filepath.Join(dir, c.path), at)
 			if !strings.HasPrefix(c.want, "command") {
 				if err == nil || !strings.Contains(err.Error(), c.want) || exitcode.Of(err) != exitcode.Usage {
 					t.Errorf("%v (%d)\n%s", err, exitcode.Of(err), got)
@@ -177,9 +178,33 @@ func TestDraftOfWhatAProgramRenders(t *testing.T) {
 			if err = os.WriteFile(at, []byte(got), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			if w, err := Load("", at); err != nil || w.Resolved.Replicas() != 2 {
+			if w, err := workload.Load("", at); err != nil || w.Resolved.Replicas() != 2 {
 				t.Errorf("it is not taken: %v", err)
 			}
 		})
 	}
+}
+
+const profileText = `apiVersion: meshproof.dev/v1alpha1
+kind: Profile
+metadata: {name: x}
+spec:
+  manifests: [m.yaml]
+  cookie: {secretKeyRef: {name: s, key: k}}
+`
+
+// tree writes files, folders and all, into a new folder.
+func tree(t *testing.T, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range files {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
 }

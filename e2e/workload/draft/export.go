@@ -1,4 +1,4 @@
-package workload
+package draft
 
 import (
 	"context"
@@ -18,6 +18,7 @@ import (
 	sigsyaml "sigs.k8s.io/yaml"
 
 	"meshproof.dev/meshproof/e2e/exitcode"
+	"meshproof.dev/meshproof/e2e/workload"
 )
 
 // exported are the kinds that make up an application, in the order in which they are created.
@@ -97,7 +98,7 @@ func bare(o *unstructured.Unstructured) {
 		m["labels"] = l
 	}
 	notes := o.GetAnnotations()
-	for _, k := range append([]string{"deployment.kubernetes.io/revision"}, copies...) {
+	for _, k := range append([]string{"deployment.kubernetes.io/revision"}, workload.Copies...) {
 		delete(notes, k)
 	}
 	if len(notes) > 0 {
@@ -126,7 +127,7 @@ func bare(o *unstructured.Unstructured) {
 			if k == ".dockerconfigjson" {
 				values[k] = `{"auths":{}}` // the API server reads it
 			}
-			if isCookie.MatchString(k) {
+			if workload.SaysCookie(k) {
 				values[k] = rand.Text()
 			}
 		}
@@ -135,4 +136,9 @@ func bare(o *unstructured.Unstructured) {
 	case "ServiceAccount":
 		delete(o.Object, "secrets")
 	}
+}
+
+func dict(v any) map[string]any {
+	m, _ := v.(map[string]any)
+	return m
 }

@@ -1,17 +1,19 @@
-package workload
+package draft
 
 import (
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 
-	"gopkg.in/yaml.v3"
+	"go.yaml.in/yaml/v3"
+	corev1 "k8s.io/api/core/v1"
 
+	"meshproof.dev/meshproof/e2e/manifest"
 	"meshproof.dev/meshproof/e2e/profile"
+	"meshproof.dev/meshproof/e2e/workload"
 )
 
 var (
@@ -22,25 +24,15 @@ var (
 	erlangFlags = regexp.MustCompile(`(^|\s)-(setcookie|-cookie|name|sname|proto_dist|kernel)(\s|$)`)
 )
 
-// containers are those of a workload's pods.
-func containers(o map[string]any) []map[string]any {
-	var all []map[string]any
-	list, _ := podSpec(o)["containers"].([]any)
-	for _, c := range list {
-		all = append(all, dict(c))
-	}
-	return all
-}
-
 // erlang says what in a workload speaks of Erlang, "" where nothing does.
-func erlang(o map[string]any) string {
-	_, why := speaker(o)
+func erlang(w *manifest.Workload) string {
+	_, why := speaker(w)
 	return why
 }
 
 // speaker is the first container of a workload that speaks of Erlang, and by what; nil where none does.
-func speaker(o map[string]any) (container map[string]any, why string) {
-	for _, c := range containers(o) {
+func speaker(w *manifest.Workload) (container *manifest.Container, why string) {
+	for _, c := range w.Containers(manifest.Main) {
 		if why = speaks(c); why != "" {
 			return c, why
 		}
@@ -48,25 +40,20 @@ func speaker(o map[string]any) (container map[string]any, why string) {
 	return nil, ""
 }
 
-func speaks(c map[string]any) string {
-	ports, _ := c["ports"].([]any)
-	for _, p := range ports {
-		if dict(p)["name"] == "epmd" || fmt.Sprint(dict(p)["containerPort"]) == "4369" {
+func speaks(c *manifest.Container) string {
+	for _, p := range c.Ports {
+		if p.Name == "epmd" || p.ContainerPort == profile.DefaultEPMDPort {
 			return "it declares epmd's port"
 		}
 	}
-	env, _ := c["env"].([]any)
-	for _, e := range env {
-		if name := text(dict(e)["name"]); erlangs.MatchString(name) || isCookie.MatchString(name) {
-			return "it has the variable " + name
+	for _, e := range c.Env {
+		if erlangs.MatchString(e.Name) || workload.SaysCookie(e.Name) {
+			return "it has the variable " + e.Name
 		}
 	}
-	for _, key := range []string{"command", "args"} {
-		words, _ := c[key].([]any)
-		for _, w := range words {
-			if flag := erlangFlags.FindString(text(w)); flag != "" {
-				return "it has the argument " + strings.TrimSpace(flag)
-			}
+	for _, w := range slices.Concat(c.Command, c.Args) {
+		if flag := erlangFlags.FindString(w); flag != "" {
+			return "it has the argument " + strings.TrimSpace(flag)
 		}
 	}
 	return ""
@@ -76,41 +63,31 @@ func speaks(c map[string]any) string {
 // key of that name.
 func (d *draft) findCookie() error {
 	literal := ""
-	for _, o := range d.nodes {
-		for _, c := range containers(o) {
-			env, _ := c["env"].([]any)
-			for _, e := range env {
-				e := dict(e)
-				name := text(e["name"])
-				if !isCookie.MatchString(name) {
+	for _, w := range d.nodes {
+		for _, c := range w.Containers(manifest.Main) {
+			for _, e := range c.Env {
+				if !workload.SaysCookie(e.Name) {
 					continue
 				}
-				if ref := dict(dict(e["valueFrom"])["secretKeyRef"]); ref != nil {
-					d.cookie = [2]string{text(ref["name"]), text(ref["key"])}
-					d.why["cookie"] = "variable " + name + " of container " + text(c["name"])
+				if from := e.ValueFrom; from != nil && from.SecretKeyRef != nil {
+					d.cookie = [2]string{from.SecretKeyRef.Name, from.SecretKeyRef.Key}
+					d.why["cookie"] = "variable " + e.Name + " of container " + c.Name
 					return nil
 				}
-				if v := text(e["value"]); v != "" && !strings.HasPrefix(v, "$") {
-					literal = fmt.Sprintf("variable %s of %s has the cookie written out", name, named(o))
+				if e.Value != "" && !strings.HasPrefix(e.Value, "$") {
+					literal = fmt.Sprintf("variable %s of %s has the cookie written out", e.Name, w)
 				}
 			}
 		}
 	}
 	var secrets []string
-	for _, f := range d.files {
-		for _, o := range f.objects {
-			if o["kind"] != "Secret" {
-				continue
-			}
-			name := text(dict(o["metadata"])["name"])
-			keys := slices.Concat(slices.Collect(maps.Keys(dict(o["data"]))), slices.Collect(maps.Keys(dict(o["stringData"]))))
-			slices.Sort(keys)
-			secrets = append(secrets, fmt.Sprintf("%s (%s)", name, strings.Join(keys, ", ")))
-			for _, k := range keys {
-				if isCookie.MatchString(k) && d.cookie[0] == "" {
-					d.cookie = [2]string{name, k}
-					d.why["cookie"] = "guessed from the key's name"
-				}
+	for _, o := range d.all().Of("Secret") {
+		keys := keysOf(o)
+		secrets = append(secrets, fmt.Sprintf("%s (%s)", o.Name, strings.Join(keys, ", ")))
+		for _, k := range keys {
+			if workload.SaysCookie(k) && d.cookie[0] == "" {
+				d.cookie = [2]string{o.Name, k}
+				d.why["cookie"] = "guessed from the key's name"
 			}
 		}
 	}
@@ -122,7 +99,15 @@ func (d *draft) findCookie() error {
 		if len(secrets) > 0 {
 			found = "there is Secret " + strings.Join(secrets, ", Secret ")
 		}
-		return fmt.Errorf("where is the cookie of %s? No variable with cookie in its name takes it from a Secret, and no Secret has a key with cookie in it; %s. Without it no node can be asked for its view", named(d.nodes[0]), found)
+		return fmt.Errorf("where is the cookie of %s? No variable with cookie in its name takes it from a Secret, and no Secret has a key with cookie in it; %s. Without it no node can be asked for its view", d.nodes[0], found)
+	}
+	return nil
+}
+
+// keysOf are the keys of a Secret.
+func keysOf(o *manifest.Document) []string {
+	if s, is := o.Object.(*corev1.Secret); is {
+		return manifest.Keys(s)
 	}
 	return nil
 }
@@ -152,9 +137,9 @@ func (d *draft) findBuild(path string) {
 func (d *draft) images() []string {
 	var all []string
 	for _, o := range d.nodes {
-		for _, c := range containers(o) {
-			if im := text(c["image"]); im != "" && !slices.Contains(all, im) {
-				all = append(all, im)
+		for _, c := range o.Containers(manifest.Main) {
+			if c.Image != "" && !slices.Contains(all, c.Image) {
+				all = append(all, c.Image)
 			}
 		}
 	}
@@ -171,7 +156,7 @@ func (d *draft) text() string {
 		}
 		b.WriteByte('\n')
 	}
-	fmt.Fprintf(&b, "apiVersion: %s\nkind: Profile\nmetadata: {name: %s}\nspec:\n", profile.APIVersion, quoted(text(dict(d.nodes[0]["metadata"])["name"])))
+	fmt.Fprintf(&b, "apiVersion: %s\nkind: Profile\nmetadata: {name: %s}\nspec:\n", profile.APIVersion, quoted(d.nodes[0].Name))
 	var paths []string
 	for _, f := range d.files {
 		if !slices.Contains(d.before, f.name) {
@@ -194,7 +179,7 @@ func (d *draft) text() string {
 		line("requires", flow(before))
 	}
 	if d.build != "" {
-		name, _ := split(d.images()[0])
+		name, _ := workload.SplitImage(d.images()[0])
 		name, _, _ = strings.Cut(name, "@")
 		line("images", fmt.Sprintf("[{name: %s, build: %s}]", quoted(name), quoted(d.build)))
 	}
@@ -216,7 +201,7 @@ func flow(all []string) string {
 
 // quoted is a text as YAML takes it within brackets, with quotes where it needs them.
 func quoted(s string) string {
-	y, err := yaml.Marshal(&yaml.Node{Kind: yaml.SequenceNode, Style: yaml.FlowStyle, Content: []*yaml.Node{scalar(s)}})
+	y, err := yaml.Marshal(&yaml.Node{Kind: yaml.SequenceNode, Style: yaml.FlowStyle, Content: []*yaml.Node{{Kind: yaml.ScalarNode, Tag: "!!str", Value: s}}})
 	if err != nil {
 		return s
 	}
