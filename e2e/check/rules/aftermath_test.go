@@ -54,26 +54,26 @@ func aftermathTrials() map[string][]trial {
 		"recovery/exit-clean": {
 			noDeed,
 			{"killed when its grace was over", all(grace(1), ended(137, "Error")), []want{{pod(0), check.Fail, "killed-after-grace",
-				[]string{"container derl of " + rt.Name(0), "exit code 137", "1.0 s after the deletion, with a grace of 1 s", "process 1"}}}},
-			{"killed for another reason", ended(137, "OOMKilled"), []want{{pod(0), check.Fail, "killed", []string{"OOMKilled", "Kubernetes' default", "memory limit"}}}},
+				[]string{"container derl of " + rt.Name(0), "exit code 137", "1.0 s after the deletion, with a grace period of 1 s", "process 1"}}}},
+			{"killed for another reason", ended(137, "OOMKilled"), []want{{pod(0), check.Fail, "killed", []string{"OOMKilled", "the default of Kubernetes", "memory limit"}}}},
 			{"ended by the signal itself", all(grace(1), ended(143, "Error")), nil},
-			{"not seen to end", func(s *rt.Story) {
+			{"its exit was not seen", func(s *rt.Story) {
 				s.Drop(func(e recording.Event) bool { return e.Process != nil && e.Process.Exited || isEnd(e) })
-			}, []want{{pod(0), check.Unseen, "", []string{"not seen to end"}}}},
-			{"the exit code was not seen", noCode, []want{{pod(0), check.Unseen, "", []string{"with which exit code was not seen"}}}},
+			}, []want{{pod(0), check.Unseen, "", []string{"the exit of "}}}},
+			{"the exit code was not seen", noCode, []want{{pod(0), check.Unseen, "", []string{"its exit code is not known"}}}},
 			{"the exit code was not seen, and it ended in time", all(grace(15), noCode), nil},
-			{"the exit code was not seen, and it took all its grace", all(grace(2), noCode), []want{{pod(0), check.Unseen, "", []string{"grace of 2 s"}}}},
+			{"the exit code was not seen, and it took all its grace", all(grace(2), noCode), []want{{pod(0), check.Unseen, "", []string{"grace period of 2 s"}}}},
 		},
 		"recovery/new-creation": {
 			noDeed,
 			{"a name of its own", func(*rt.Story) {}, []want{{pod(3), check.NotApplicable, "", []string{rt.Node(3)}}}},
 			{"another creation", sameName(was + 7), []want{{pod(3), check.Pass, "", nil}}},
 			{"the same creation", sameName(was), []want{{pod(3), check.Fail, "same-creation", []string{rt.Node(0), "creation 1700000000", rt.Name(3), rt.Name(0)}}}},
-			{"the creation was not seen", sameName(0), []want{{pod(3), check.Unseen, "", []string{"not both seen"}}}},
+			{"the creation was not seen", sameName(0), []want{{pod(3), check.Unseen, "", []string{"not known both before and after"}}}},
 			{"the replacement was not heard", func(s *rt.Story) {
 				s.Drop(func(e recording.Event) bool { return isNodes(3, 0)(e) || toDist(3, 0)(e) })
 			}, []want{{pod(3), check.Unseen, "", []string{"not both known"}}}},
-			{"no replacement", func(s *rt.Story) { s.Drop(isPod(3)) }, []want{{pod(0), check.Unseen, "", []string{"no pod took the place"}}}},
+			{"no replacement", func(s *rt.Story) { s.Drop(isPod(3)) }, []want{{pod(0), check.Unseen, "", []string{"no pod replaced "}}}},
 		},
 		"recovery/full-again": {
 			noDeed,

@@ -35,7 +35,7 @@ func discoveryTrials() map[string][]trial {
 	return map[string][]trial{
 		"discovery/alive": {
 			{"dead after its first round", long(silent(1, 4*time.Second)), []want{{pod(1), check.Fail, "not-asking",
-				[]string{rt.Node(1), "nothing about Service derl for 7", "at most 60 s", "supervise"}}}},
+				[]string{rt.Node(1), "no DNS query for Service derl for 7", "the limit is 60 s", "supervise"}}}},
 			{"asks something else", long(func(s *rt.Story) {
 				s.Change(isAsked(1, 4*time.Second), func(e *recording.Event) { e.Asked.Questions[0].Name = "postgres.shop.svc.cluster.local" })
 			}), []want{{pod(1), check.Fail, "not-asking", nil}}},
@@ -47,13 +47,13 @@ func discoveryTrials() map[string][]trial {
 			{"a longer interval", long(func(s *rt.Story) {
 				silent(1, 4*time.Second)(s)
 				edit(s, func(p *profile.Resolved) { p.Interval = profile.Duration(30 * time.Second) })
-			}), []want{{pod(1), check.Unseen, "", []string{"may be silent for 90 s"}}}},
+			}), []want{{pod(1), check.Unseen, "", []string{"up to 90 s are allowed"}}}},
 			{"packets were lost", long(func(s *rt.Story) {
 				silent(1, 4*time.Second)(s)
 				s.Change(isAsked(1, 40*time.Second), func(e *recording.Event) { e.Asked.Lost = 3 })
-			}), []want{{pod(1), check.Unseen, "", []string{rt.Name(1), "asked for nothing in 3"}}}},
-			{"silent, and the recording is short", silent(1, rt.Full), []want{{pod(1), check.Unseen, "", []string{rt.Name(1), "may be silent for 60 s", "cache"}}}},
-			{"nobody listened", func(s *rt.Story) { s.Drop(isAsked(1, 0)) }, []want{{pod(1), check.Unseen, "", []string{"not listened to"}}}},
+			}), []want{{pod(1), check.Unseen, "", []string{rt.Name(1), "sent no DNS query in 3"}}}},
+			{"silent, and the recording is short", silent(1, rt.Full), []want{{pod(1), check.Unseen, "", []string{rt.Name(1), "up to 60 s are allowed", "cache"}}}},
+			{"the queries were not captured", func(s *rt.Story) { s.Drop(isAsked(1, 0)) }, []want{{pod(1), check.Unseen, "", []string{"not captured"}}}},
 			{"the agent cannot listen", func(s *rt.Story) {
 				s.Drop(func(e recording.Event) bool { return e.Asked != nil })
 				s.Change(func(e recording.Event) bool { return e.Start != nil && byAgent(e) }, func(e *recording.Event) { e.Start.Can = []string{"netns"} })
@@ -61,24 +61,24 @@ func discoveryTrials() map[string][]trial {
 			{"a name that a StatefulSet gives", func(s *rt.Story) {
 				s.Change(isAsked(1, 0), func(e *recording.Event) { e.Asked.Questions[0].Name = "derl-0." + rt.DNSName })
 			}, nil},
-			{"asks, and nobody was to be asked", toldFixed(func(*rt.Story) {}), []want{{"pod *", check.Fail, "asks", []string{"asks DNS for " + rt.DNSName, "expect.discovery: none", "list"}}}},
+			{"asks, and nobody was to be asked", toldFixed(func(*rt.Story) {}), []want{{"pod *", check.Fail, "asks", []string{"queries DNS for " + rt.DNSName, "expect.discovery: none", "list"}}}},
 			{"asks for names of pods that are written down", toldFixed(func(s *rt.Story) {
 				s.Change(func(e recording.Event) bool { return e.Asked != nil }, func(e *recording.Event) { e.Asked.Questions[0].Name = "derl-0." + rt.DNSName })
-			}), []want{{whole, check.NotApplicable, "", []string{"nobody was seen asking"}}}},
-			{"nobody listened whether somebody is asked", toldFixed(func(s *rt.Story) { s.Drop(func(e recording.Event) bool { return e.Asked != nil }) }), []want{{"pod *", check.Unseen, "", []string{"listened"}}}},
-			{"no Service", func(s *rt.Story) { edit(s, func(p *profile.Resolved) { p.Service = "" }) }, []want{{whole, check.NotApplicable, "", []string{"not find each other by DNS"}}}},
-			{"another discovery", other, []want{{whole, check.NotApplicable, "", []string{"not find each other by DNS"}}}},
+			}), []want{{whole, check.NotApplicable, "", []string{"no such DNS query was seen"}}}},
+			{"nobody listened whether somebody is asked", toldFixed(func(s *rt.Story) { s.Drop(func(e recording.Event) bool { return e.Asked != nil }) }), []want{{"pod *", check.Unseen, "", []string{"captured"}}}},
+			{"no Service", func(s *rt.Story) { edit(s, func(p *profile.Resolved) { p.Service = "" }) }, []want{{whole, check.NotApplicable, "", []string{"not discover each other by DNS"}}}},
+			{"another discovery", other, []want{{whole, check.NotApplicable, "", []string{"not discover each other by DNS"}}}},
 			{"no manifest says which discovery it is", func(s *rt.Story) {
 				other(s)
 				s.Drop(func(e recording.Event) bool { return e.Object != nil })
 			}, []want{{"pod *", check.Unseen, "", nil}}},
 		},
 		"recovery/discovery-goes-on": {
-			{"one does not", lasting(silent(1, rt.Exited)), []want{{pod(1), check.Fail, "not-asking", []string{rt.Node(1), "has asked DNS nothing about Service derl for 7", "its discovery has ended"}}}},
-			{"one does not, and the recording is short", silent(1, rt.Exited), []want{{pod(1), check.Unseen, "", []string{rt.Name(1), "may be silent for 60 s"}}}},
-			{"one never did", silent(1, 0), []want{{pod(1), check.NotApplicable, "", []string{"was not heard asking", "either"}}}},
+			{"one does not", lasting(silent(1, rt.Exited)), []want{{pod(1), check.Fail, "not-asking", []string{rt.Node(1), "has sent no DNS query for Service derl for 7", "its discovery has stopped"}}}},
+			{"one does not, and the recording is short", silent(1, rt.Exited), []want{{pod(1), check.Unseen, "", []string{rt.Name(1), "up to 60 s are allowed"}}}},
+			{"one never did", silent(1, 0), []want{{pod(1), check.NotApplicable, "", []string{"did not query DNS", "either"}}}},
 			{"its last question is older than the death", lasting(silent(1, rt.Exited+500*time.Millisecond)), []want{{pod(1), check.Fail, "not-asking", nil}}},
-			{"nobody listened", func(s *rt.Story) { s.Drop(isAsked(1, 0)) }, []want{{pod(1), check.Unseen, "", []string{"not listened to"}}}},
+			{"the queries were not captured", func(s *rt.Story) { s.Drop(isAsked(1, 0)) }, []want{{pod(1), check.Unseen, "", []string{"not captured"}}}},
 			{"no pod was deleted", func(s *rt.Story) { s.Drop(func(e recording.Event) bool { return e.Act != nil }) }, []want{{whole, check.Unseen, "", []string{"no pod was deleted"}}}},
 			{"no Service", func(s *rt.Story) { edit(s, func(p *profile.Resolved) { p.Service = "" }) }, []want{{whole, check.NotApplicable, "", []string{"no Service"}}}},
 			{"they look never", func(s *rt.Story) { edit(s, func(p *profile.Resolved) { p.Expect.Discovery = profile.LooksNever }) }, []want{{whole, check.NotApplicable, "", []string{"discovery: none"}}}},

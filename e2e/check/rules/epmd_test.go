@@ -67,8 +67,8 @@ func epmdTrials() map[string][]trial {
 			{"another name is registered", lists(2, 0, recording.Registered{Name: "helper", Port: 40001}), []want{{pod(2), check.Fail, "not-registered",
 				[]string{"lists 1 names, but not derl", "name helper at port 40001"}}}},
 			{"epmd was started anew under the node", lists(2, 9*time.Second), []want{{pod(2), check.Fail, "registration-lost",
-				[]string{"epmd on " + rt.IP(2) + ":4369 listed derl until 8.5", "the node lives", "started anew", "next pod", "restart " + rt.Name(2)}}}},
-			{"epmd was killed under the node", shut(2, 9*time.Second), []want{{pod(2), check.Fail, "registration-lost", []string{"derl until 8.5", "epmd has ended"}}}},
+				[]string{"epmd on " + rt.IP(2) + ":4369 listed derl until 8.5", "the node still runs", "was restarted", "next pod", "restart " + rt.Name(2)}}}},
+			{"epmd was killed under the node", shut(2, 9*time.Second), []want{{pod(2), check.Fail, "registration-lost", []string{"derl until 8.5", "epmd has stopped"}}}},
 			{"epmd was killed, and the node was not heard after", func(s *rt.Story) {
 				shut(2, 9*time.Second)(s)
 				s.Drop(func(e recording.Event) bool {
@@ -106,7 +106,7 @@ func epmdTrials() map[string][]trial {
 		"epmd/port-as-declared": {
 			noEPMD, dropped,
 			{"not pinned", lists(2, 0, recording.Registered{Name: "derl", Port: 38171}), []want{{pod(2), check.Fail, "port-unpinned",
-				[]string{"epmd on " + rt.IP(2) + ":4369 advertises port 38171 for derl, declared is 10000", "inet_dist_listen_min"}}}},
+				[]string{"epmd on " + rt.IP(2) + ":4369 advertises port 38171 for derl, but the manifests declare port 10000", "inet_dist_listen_min"}}}},
 			{"nothing is declared", func(s *rt.Story) { edit(s, func(p *profile.Resolved) { p.DistPort = 0 }) }, []want{{"pod *", check.NotApplicable, "", []string{"declare no distribution port"}}}},
 			{"no node is registered", lists(2, 0), []want{{pod(2), check.Unseen, "", []string{"does not list the node of " + rt.Name(2)}}}},
 			{"epmd refuses", shut(2, 0), []want{{pod(2), check.Unseen, "", []string{rt.Name(2)}}}},
@@ -117,14 +117,14 @@ func epmdTrials() map[string][]trial {
 			noEPMD,
 			{"bound to loopback", loopback("127.0.0.1:4369", "[::1]:4369"), []want{{"derl*", check.Fail, "loopback-only",
 				[]string{"epmd on " + rt.IP(2) + ":4369 refuses connections", "bound to 127.0.0.1:4369 and [::1]:4369 only", "ERL_EPMD_ADDRESS"}}}},
-			{"nobody listens", loopback(), []want{{"derl*", check.Fail, "refused", []string{"port 4369 is not open in " + rt.Name(2), "log of " + rt.Name(2)}}}},
-			{"something resets it", loopback("0.0.0.0:4369"), []want{{"derl*", check.Fail, "refused", []string{rt.Name(2) + " listens on 0.0.0.0:4369", "a rule on the way resets"}}}},
+			{"nobody listens", loopback(), []want{{"derl*", check.Fail, "refused", []string{"port 4369 is not open on any other address of " + rt.Name(2), "log of " + rt.Name(2)}}}},
+			{"something resets it", loopback("0.0.0.0:4369"), []want{{"derl*", check.Fail, "refused", []string{rt.Name(2) + " listens on 0.0.0.0:4369", "on the way rejects the connection"}}}},
 			{"it has ended under its node", shut(2, 9*time.Second), []want{{"derl*", check.NotApplicable, "", []string{"answered until 8.5", "registration"}}}},
 		},
 		"dist/same-port": {
 			{"one port without epmd", epmdless("10000", "10000", "10000"), []want{{"pod *", check.Pass, "", nil}}},
-			{"another port on one node", epmdless("10000", "10000", "10001"), []want{{pod(2), check.Fail, "other-port", []string{rt.Node(2) + " listens on port 10001", "they use 10000"}}}},
-			{"another port on all nodes", epmdless("10002", "10001", "10003"), []want{{pod(0), check.Fail, "other-port", []string{"they use 10001"}}, {pod(2), check.Fail, "other-port", nil}}},
+			{"another port on one node", epmdless("10000", "10000", "10001"), []want{{pod(2), check.Fail, "other-port", []string{rt.Node(2) + " listens on port 10001", "they use port 10000"}}}},
+			{"another port on all nodes", epmdless("10002", "10001", "10003"), []want{{pod(0), check.Fail, "other-port", []string{"they use port 10001"}}, {pod(2), check.Fail, "other-port", nil}}},
 			{"one command line was not seen", func(s *rt.Story) { epmdless("10000", "10000")(s); s.Drop(isVM(2)) }, []want{{pod(2), check.Unseen, "", []string{rt.Name(2), "command line"}}}},
 			{"the nodes of older releases", func(s *rt.Story) {
 				epmdless()(s)
@@ -132,7 +132,7 @@ func epmdTrials() map[string][]trial {
 					e.VM.Args = append(e.VM.Args, "-start_epmd", "false", "-erl_epmd_port", "10000")
 				})
 			}, []want{{"pod *", check.Pass, "", nil}}},
-			{"with epmd", func(*rt.Story) {}, []want{{whole, check.NotApplicable, "", []string{"epmd tells"}}}},
+			{"with epmd", func(*rt.Story) {}, []want{{whole, check.NotApplicable, "", []string{"use epmd, which tells"}}}},
 		},
 	}
 }

@@ -46,7 +46,7 @@ func calls(i int, name string) func(s *rt.Story) {
 }
 
 func handshakeTrials() map[string][]trial {
-	silent := trial{"the node was not heard", unheard(2), []want{{pod(2), check.Unseen, "", []string{rt.Name(2), "not heard"}}}}
+	silent := trial{"the node was not heard", unheard(2), []want{{pod(2), check.Unseen, "", []string{rt.Name(2), "did not answer a distribution handshake"}}}}
 	noAgent := trial{"no agent", func(s *rt.Story) { s.Drop(byAgent) }, []want{{"pod *", check.Unseen, "", nil}}}
 	turned := func(s *rt.Story) {
 		s.Change(toDist(2, 0), func(e *recording.Event) {
@@ -87,13 +87,13 @@ func handshakeTrials() map[string][]trial {
 			{"slow twice", slow(1800*time.Millisecond, recording.OK, 13*time.Second), nil},
 			{"slow, and epmd as well", both(slow(1800*time.Millisecond, recording.OK, 5*time.Second), func(s *rt.Story) {
 				s.Change(toEPMD(2, 10*time.Second), func(e *recording.Event) { e.EPMD.Took = 1500 * time.Millisecond })
-			}), []want{{pod(2), check.Unseen, "", []string{"epmd beside it up to 1.5 s"}}}},
+			}), []want{{pod(2), check.Unseen, "", []string{"its epmd also took up to 1.5 s"}}}},
 			{"slow under CPU pressure", both(slow(1800*time.Millisecond, recording.OK, 5*time.Second), pressure(900*time.Millisecond)), []want{{pod(2), check.Unseen, "", []string{"short of CPU", "0.9 s"}}}},
 			{"slower than CPU pressure explains", both(slow(1800*time.Millisecond, recording.OK, 5*time.Second), pressure(300*time.Millisecond)), []want{{pod(2), check.Fail, "acceptor-slow", nil}}},
 		},
 		"handshake/names-unique": {
 			silent, noAgent,
-			{"one name for two", calls(2, rt.Node(1)), []want{{pod(1), check.Fail, "same-name", []string{"2 pods, 1 name", rt.Name(1) + " and " + rt.Name(2), rt.Node(1)}}, {pod(2), check.Fail, "same-name", nil}}},
+			{"one name for two", calls(2, rt.Node(1)), []want{{pod(1), check.Fail, "same-name", []string{"2 pods have the same node name", rt.Name(1) + " and " + rt.Name(2), rt.Node(1)}}, {pod(2), check.Fail, "same-name", nil}}},
 		},
 		"handshake/name-as-addressed": {
 			silent, noAgent,
@@ -118,12 +118,12 @@ func handshakeTrials() map[string][]trial {
 		},
 		"handshake/wrong-cookie-refused": {
 			noAgent,
-			{"any cookie will do", isWrong(recording.OK), []want{{pod(2), check.Fail, "any-cookie", []string{rt.Node(2), "made up on the spot", rt.IP(2) + ":10000"}}}},
+			{"any cookie will do", isWrong(recording.OK), []want{{pod(2), check.Fail, "any-cookie", []string{rt.Node(2), "a random wrong cookie", rt.IP(2) + ":10000"}}}},
 			{"not tried", func(s *rt.Story) { s.Drop(isCookie(2, "wrong")) }, []want{{pod(2), check.Unseen, "", []string{rt.Name(2)}}}},
 			{"the handshake broke", isWrong("reset"), []want{{pod(2), check.Unseen, "", []string{"reset"}}}},
 			{"no cookie will do", func(s *rt.Story) {
 				s.Change(isCookie(2, "A"), func(e *recording.Event) { e.Cookie.Outcome = recording.Denied })
-			}, []want{{pod(2), check.Unseen, "", []string{"the control does not hold"}}}},
+			}, []want{{pod(2), check.Unseen, "", []string{"this proves nothing"}}}},
 		},
 	}
 }

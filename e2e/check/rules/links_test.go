@@ -51,7 +51,7 @@ func linkTrials() map[string][]trial {
 	const end = time.Hour
 	noViews := trial{"one view was not seen", func(s *rt.Story) { s.Drop(isNodes(2, 0)) }, []want{{pod(2), check.Unseen, "", []string{rt.Name(2)}}}}
 	probed := trial{"our own probe was visible", func(s *rt.Story) { visibleProbe(s, 1) }, []want{{whole, check.Unseen, "", []string{"our own probe"}}}}
-	noSockets := trial{"the sockets were not watched", func(s *rt.Story) { s.Drop(isSockets(2, 10*time.Second)) }, []want{{pod(2), check.Unseen, "", []string{rt.Name(2), "not watched"}}}}
+	noSockets := trial{"the sockets were not watched", func(s *rt.Story) { s.Drop(isSockets(2, 10*time.Second)) }, []want{{pod(2), check.Unseen, "", []string{rt.Name(2), "not read"}}}}
 	stranger := "other@10.244.9.9"
 	idle := func(d time.Duration) func(s *rt.Story) {
 		return onLink(0, 2, 0, func(l *recording.Link) { l.Idle = d })
@@ -79,7 +79,7 @@ func linkTrials() map[string][]trial {
 			probed, noViews,
 			{"a stranger in one view", func(s *rt.Story) {
 				s.Change(isNodes(1, 0), func(e *recording.Event) { e.Nodes.Visible = append(e.Nodes.Visible, stranger) })
-			}, []want{{pod(1), check.Fail, "foreign-node", []string{rt.Node(1), stranger, "a cookie and a Service of its own"}}}},
+			}, []want{{pod(1), check.Fail, "foreign-node", []string{rt.Node(1), stranger, "a separate cookie and a separate Service"}}}},
 			{"a stranger who comes when the mesh has long been full", func(s *rt.Story) {
 				s.Change(isNodes(1, 10*time.Second), func(e *recording.Event) { e.Nodes.Visible = append(e.Nodes.Visible, stranger) })
 			}, []want{{pod(1), check.Fail, "foreign-node", []string{rt.Node(1), stranger}}}},
@@ -91,7 +91,7 @@ func linkTrials() map[string][]trial {
 		"mesh/one-component": {
 			probed,
 			{"two clusters", apart, []want{{"group of " + rt.Name(3), check.Fail, "separate-clusters",
-				[]string{"2 separate clusters 14 s after", rt.Name(3) + " and " + rt.Name(4), "cluster 1: " + rt.Name(0) + ", " + rt.Name(1) + " and " + rt.Name(2), "logs " + rt.Name(3)}}}},
+				[]string{"2 disjoint clusters 14 s after", rt.Name(3) + " and " + rt.Name(4), "cluster 1: " + rt.Name(0) + ", " + rt.Name(1) + " and " + rt.Name(2), "logs " + rt.Name(3)}}}},
 			{"one view of another group was not seen", func(s *rt.Story) { apart(s); s.Drop(isNodes(4, 0)) }, []want{{"group of " + rt.Name(3), check.Unseen, "", []string{rt.Name(4), "not known"}}}},
 			{"one-sided views hang together", func(s *rt.Story) { blind(s, 0, 2, 0); blind(s, 1, 2, 0) }, nil},
 			{"one view was not seen, but others hold it", func(s *rt.Story) { s.Drop(isNodes(2, 0)) }, nil},
@@ -128,7 +128,7 @@ func linkTrials() map[string][]trial {
 		},
 		"mesh/links-alive": {
 			probed, noSockets,
-			{"silent for too long", idle(40 * time.Second), []want{{pair(0, 2), check.Fail, "no-data", []string{rt.Node(0) + " has heard nothing on its link with " + rt.Node(2) + " for 40.0 s",
+			{"silent for too long", idle(40 * time.Second), []want{{pair(0, 2), check.Fail, "no-data", []string{rt.Node(0) + " has received nothing on its link with " + rt.Node(2) + " for 40.0 s",
 				"every 15.0 s", "net_ticktime 60 s, intensity 4", rt.Ephemeral(2, 0)}}}},
 			{"silent for as long as may be", idle(30900 * time.Millisecond), nil},
 			{"silent under CPU pressure", func(s *rt.Story) {
@@ -144,7 +144,7 @@ func linkTrials() map[string][]trial {
 			{"the tick time is not known", noKernel(2), []want{{pair(0, 2), check.Unseen, "", []string{"net_ticktime of " + rt.Node(2)}}, {pair(1, 2), check.Unseen, "", nil}}},
 			{"no link at all", func(s *rt.Story) {
 				s.Change(isSockets(2, 0), func(e *recording.Event) { e.Sockets.Links = nil })
-			}, []want{{pod(2), check.Unseen, "", []string{rt.Name(2) + " holds no link"}}}},
+			}, []want{{pod(2), check.Unseen, "", []string{rt.Name(2) + " has no link"}}}},
 			{"no pod", func(s *rt.Story) { s.Drop(func(e recording.Event) bool { return e.Pod != nil }) }, []want{{whole, check.Unseen, "", nil}}},
 		},
 	}

@@ -47,7 +47,7 @@ func meshTrials() map[string][]trial {
 				// The mesh was full before the fourth pod left.
 				blind(s, 0, 2, 0)
 				s.Change(isNodes(0, 14*time.Second), func(e *recording.Event) { e.Nodes.Visible = append(e.Nodes.Visible, rt.Node(2)) })
-			}, []want{{pod(1), check.Fail, "stale-node", []string{rt.Node(1), rt.Node(3), "has left"}}}},
+			}, []want{{pod(1), check.Fail, "stale-node", []string{rt.Node(1), rt.Node(3), "whose pod is gone"}}}},
 			{"too few", func(s *rt.Story) { s.Drop(isPod(2)) }, []want{
 				{whole, check.Fail, "too-few", []string{"2 of 3"}}}},
 			{"the run ended before it was deployed", neverDeployed, []want{{whole, check.Unseen, "", []string{"the workload was not deployed"}}}},
@@ -71,12 +71,12 @@ func meshTrials() map[string][]trial {
 		},
 		"mesh/stable": {
 			{"falls apart for two looks", forget(1, 0, 12*time.Second, 12300*time.Millisecond), []want{{pod(1), check.Fail, "flapping",
-				[]string{rt.Node(1), "in 2 of 41 looks of the last 10 s", "misses " + rt.Node(0)}}}},
+				[]string{rt.Node(1), "in 2 of 41 observations in the last 10 s", "misses " + rt.Node(0)}}}},
 			{"a stranger for a moment", sees(1, stranger, 12*time.Second, 13*time.Second), []want{{pod(1), check.Fail, "flapping", []string{stranger}}}},
 			{"never full", func(s *rt.Story) { blind(s, 0, 2, 0) }, []want{{"pod *", check.Unseen, "", []string{"never full"}}}},
 			{"not watched for more than a second", func(s *rt.Story) {
 				s.Drop(func(e recording.Event) bool { return isNodes(1, 10*time.Second)(e) && e.T < 11500*time.Millisecond })
-			}, []want{{pod(1), check.Unseen, "", []string{rt.Name(1), "not watched for 1.8 s"}}}},
+			}, []want{{pod(1), check.Unseen, "", []string{rt.Name(1), "not observed for 1.8 s"}}}},
 			{"not answered for more than a second", unanswered(1, recording.Timeout, 10*time.Second, 11500*time.Millisecond), []want{{pod(1), check.Unseen, "", []string{rt.Name(1)}}}},
 			{"not watched at the end", func(s *rt.Story) { s.Drop(isNodes(1, rt.Formed-1500*time.Millisecond)) }, []want{{pod(1), check.Unseen, "", []string{rt.Name(1)}}}},
 			{"not watched for less than a second", func(s *rt.Story) {
@@ -106,21 +106,21 @@ func consoleTrials() map[string][]trial {
 		"console/commands-work": {
 			{"another answer", func(s *rt.Story) {
 				s.Change(isExec, func(e *recording.Event) { e.Exec.Code, e.Exec.Output = 1, "Node is not running!\n" })
-			}, []want{{"command ping", check.Fail, "command-failed", []string{rt.Name(0), "ends with 1", `"pong"`, "Node is not running!", "bin/derl ping"}}}},
+			}, []want{{"command ping", check.Fail, "command-failed", []string{rt.Name(0), "exits with code 1", `"pong"`, "Node is not running!", "bin/derl ping"}}}},
 			{"the right answer, and an error", func(s *rt.Story) {
 				s.Change(isExec, func(e *recording.Event) { e.Exec.Code, e.Exec.Output = 3, "a\nb\nc\nd\ne\npong\n" })
-			}, []want{{"command ping", check.Fail, "command-failed", []string{"ends with 3, though", "output: b", "output: pong"}}}},
+			}, []want{{"command ping", check.Fail, "command-failed", []string{"exits with code 3, although", "output: b", "output: pong"}}}},
 			{"no end", func(s *rt.Story) {
 				s.Change(isExec, func(e *recording.Event) {
 					e.Exec.Code, e.Exec.Output, e.Exec.Detail = -1, "", "still running after 1m0s"
 				})
-			}, []want{{"command ping", check.Fail, "command-failed", []string{"is still running after 1m0s and its output lacks"}}}},
+			}, []want{{"command ping", check.Fail, "command-failed", []string{"did not end: still running after 1m0s, and its output does not contain"}}}},
 			{"no end, and the right answer", func(s *rt.Story) {
 				s.Change(isExec, func(e *recording.Event) { e.Exec.Code, e.Exec.Detail = -1, "still running after 1m0s" })
 			}, nil},
 			{"no such program", func(s *rt.Story) {
 				s.Change(isExec, func(e *recording.Event) { e.Exec.Code, e.Exec.Output, e.Exec.Detail = 127, "", "stat /x: no such file" })
-			}, []want{{"command ping", check.Fail, "command-failed", []string{"ends with 127 (stat /x: no such file)"}}}},
+			}, []want{{"command ping", check.Fail, "command-failed", []string{"exits with code 127 (stat /x: no such file)"}}}},
 			{"could not be run", func(s *rt.Story) {
 				s.Change(isExec, func(e *recording.Event) {
 					e.Exec.Outcome, e.Exec.Output, e.Exec.Detail = recording.ProbeError, "", "the API server said 500"

@@ -22,7 +22,7 @@ func visibleProbe(s *rt.Story, i int) {
 func probeTrials() map[string][]trial {
 	return map[string][]trial{
 		"probe/hidden": {
-			{"visible for a moment", func(s *rt.Story) { visibleProbe(s, 1) }, []want{{pod(1), check.Unseen, "probe-visible", []string{rt.Node(1), ours, "no verdict about the mesh holds"}}}},
+			{"visible for a moment", func(s *rt.Story) { visibleProbe(s, 1) }, []want{{pod(1), check.Unseen, "probe-visible", []string{rt.Node(1), ours, "no verdict about the mesh is valid"}}}},
 			{"one node was never asked", func(s *rt.Story) { s.Drop(isNodes(2, 0)) }, []want{{pod(2), check.NotApplicable, "", []string{rt.Name(2)}}}},
 			{"a node that calls itself so", calls(2, "derl@127.0.0.1"), nil},
 			{"hidden, as it should be", func(s *rt.Story) {
@@ -52,7 +52,7 @@ func probeTrials() map[string][]trial {
 					e.Dist.Outcome, e.Dist.Detail = recording.ProbeError, rt.IP(1)+" is no address of the pod's network namespace: cannot assign requested address"
 				})
 			}, nil},
-			{"nothing was dialled", func(s *rt.Story) { s.Drop(byAgent) }, []want{{"pod *", check.NotApplicable, "", []string{"no agent looked from"}}}},
+			{"nothing was dialled", func(s *rt.Story) { s.Drop(byAgent) }, []want{{"pod *", check.NotApplicable, "", []string{"no agent sent a probe from"}}}},
 			{"an error of another kind", func(s *rt.Story) {
 				s.Change(isDist(1, 2), func(e *recording.Event) { e.Dist.Outcome, e.Dist.Detail = recording.ProbeError, "too many open files" })
 			}, nil},

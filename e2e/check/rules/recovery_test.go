@@ -67,7 +67,7 @@ func recoveryTrials() map[string][]trial {
 				[]string{"7 s after the deletion of " + rt.Name(0), rt.Node(1) + " does not see " + rt.Node(3), "[" + rt.Node(2) + "]", "logs " + rt.Name(1)}}}},
 			{"the replacement sees nobody", func(s *rt.Story) { blind(s, 3, 1, 0); blind(s, 3, 2, 0) }, []want{
 				{pair(3, 1), check.Fail, "replacement-alone", []string{rt.Node(3) + " does not see " + rt.Node(1)}}, {pair(3, 2), check.Fail, "replacement-alone", nil}}},
-			{"joined and lost again", func(s *rt.Story) { blind(s, 1, 3, 27*time.Second) }, []want{{pair(1, 3), check.Fail, "replacement-lost", []string{"was there 3.5 s after"}}}},
+			{"joined and lost again", func(s *rt.Story) { blind(s, 1, 3, 27*time.Second) }, []want{{pair(1, 3), check.Fail, "replacement-lost", []string{"saw it first 3.5 s after"}}}},
 			{"joined, lost and joined for good", func(s *rt.Story) {
 				s.Change(func(e recording.Event) bool { return isNodes(1, 26*time.Second)(e) && e.T < 27*time.Second }, func(e *recording.Event) {
 					e.Nodes.Visible = without(e.Nodes.Visible, rt.Node(3))
@@ -86,11 +86,11 @@ func recoveryTrials() map[string][]trial {
 		"recovery/stale-name-gone": {
 			noDeed, one, noOthers,
 			{"the name stays", func(s *rt.Story) { budget(s, 3*time.Second); lingers(s, time.Hour) }, []want{{pod(1), check.Fail, "stale-name",
-				[]string{rt.Node(0) + " in the view of " + rt.Node(1), "6.0 s after its container ended, 3s are allowed", "PID 1"}}}},
+				[]string{rt.Node(0) + " in the view of " + rt.Node(1), "6.0 s after its container exited, but at most 3s are allowed", "PID 1"}}}},
 			{"the name goes too late", func(s *rt.Story) { budget(s, 3*time.Second); lingers(s, 27*time.Second) }, []want{{pod(1), check.Fail, "stale-name", []string{"3.8 s"}}}},
 			{"the name goes in time", func(s *rt.Story) { budget(s, 3*time.Second); lingers(s, 25*time.Second) }, nil},
 			{"the address stays", func(s *rt.Story) { budget(s, 3*time.Second); listed(s, time.Hour) }, []want{{pod(1), check.Fail, "stale-address",
-				[]string{"address " + rt.IP(0) + " of " + rt.Name(0) + " in DNS, asked from " + rt.Name(1), "endpointslices"}}}},
+				[]string{"address " + rt.IP(0) + " of " + rt.Name(0) + " in DNS (queried from " + rt.Name(1), "endpointslices"}}}},
 			{"the recording is too short to tell", func(s *rt.Story) { lingers(s, time.Hour) }, []want{{pod(1), check.Unseen, "", []string{"budget of 15s"}}}},
 			{"the last look was just within the budget", func(s *rt.Story) {
 				budget(s, 5500*time.Millisecond)
@@ -101,16 +101,16 @@ func recoveryTrials() map[string][]trial {
 				budget(s, 3*time.Second)
 				lingers(s, 24*time.Second)
 				s.Drop(func(e recording.Event) bool { return isNodes(1, 24*time.Second)(e) && e.T < 28*time.Second })
-			}, []want{{pod(1), check.Unseen, "", []string{"nobody looked in between"}}}},
-			{"nobody looked", func(s *rt.Story) { s.Drop(isNodes(1, rt.Exited)) }, []want{{pod(1), check.Unseen, "", []string{"nobody looked for " + rt.Node(0)}}}},
+			}, []want{{pod(1), check.Unseen, "", []string{"nothing was observed in between"}}}},
+			{"nobody looked", func(s *rt.Story) { s.Drop(isNodes(1, rt.Exited)) }, []want{{pod(1), check.Unseen, "", []string{"nothing was observed about " + rt.Node(0)}}}},
 			{"DNS only fails", func(s *rt.Story) {
 				s.Change(isDNS(1, rt.Exited), func(e *recording.Event) { e.DNS.Addrs, e.DNS.RCode = nil, "SERVFAIL" })
-			}, []want{{pod(1), check.Unseen, "", []string{"nobody looked for address " + rt.IP(0)}}}},
+			}, []want{{pod(1), check.Unseen, "", []string{"nothing was observed about address " + rt.IP(0)}}}},
 			{"the end was not seen", func(s *rt.Story) {
 				s.Drop(func(e recording.Event) bool {
 					return e.Process != nil && e.Process.Exited || isPod(0)(e) && e.Pod.Gone
 				})
-			}, []want{{pod(0), check.Unseen, "", []string{rt.Name(0), "not seen to end"}}}},
+			}, []want{{pod(0), check.Unseen, "", []string{rt.Name(0), "the exit of "}}}},
 			{"the end was seen by the API server only", func(s *rt.Story) {
 				s.Drop(func(e recording.Event) bool { return e.Process != nil && e.Process.Exited })
 			}, nil},
@@ -123,13 +123,13 @@ func recoveryTrials() map[string][]trial {
 			}, []want{{"pod *", check.Unseen, "", []string{"node name of " + rt.Name(0) + " is not known"}}}},
 			{"no Service", func(s *rt.Story) { edit(s, func(p *profile.Resolved) { p.Service = "" }); listed(s, time.Hour) }, nil},
 			{"the replacement takes the name over", func(s *rt.Story) { budget(s, 3*time.Second); renamed(s) }, nil},
-			{"the replacement takes the name over before it was gone", func(s *rt.Story) { renamed(s); lingers(s, rt.Rejoined) }, []want{{pod(1), check.NotApplicable, "", []string{"the replacement's"}}}},
+			{"the replacement takes the name over before it was gone", func(s *rt.Story) { renamed(s); lingers(s, rt.Rejoined) }, []want{{pod(1), check.NotApplicable, "", []string{"the replacement has reused it"}}}},
 		},
 		"recovery/survivors-keep-links": {
 			noDeed, one,
 			{"nobody else was Ready", noOthers.change, []want{{whole, check.Unseen, "", nil}}},
 			{"replaced", func(s *rt.Story) { relink(s, 24*time.Second) }, []want{{pair(1, 2), check.Fail, "link-replaced",
-				[]string{rt.IP(1) + ":10000 - " + rt.Ephemeral(2, 1), rt.Name(1), rt.Name(2), "2.0 s after the deletion of " + rt.Name(0), "a new one took its place", swap(rt.Ephemeral(2, 1))}}}},
+				[]string{rt.IP(1) + ":10000 - " + rt.Ephemeral(2, 1), rt.Name(1), rt.Name(2), "2.0 s after the deletion of " + rt.Name(0), "a new connection replaced it", swap(rt.Ephemeral(2, 1))}}}},
 			{"lost", func(s *rt.Story) {
 				s.Change(isSockets(1, 24*time.Second), func(e *recording.Event) { e.Sockets.Links = nil })
 			}, []want{{pair(1, 2), check.Fail, "link-lost", []string{rt.Ephemeral(2, 1), "2.0 s"}}}},

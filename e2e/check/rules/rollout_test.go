@@ -68,8 +68,8 @@ func rolloutTrials() map[string][]trial {
 		"rollout/keeps-links": {
 			noDeed, elsewhere,
 			{"two of the old version lose each other", func(s *rt.Story) { lost(s, 1, 2, rt.Began+time.Second, end) }, []want{{pair(1, 2), check.Fail, "link-lost",
-				[]string{rt.IP(1) + ":10000 - " + rt.Ephemeral(2, 1), "1.0 s after the rollout had begun"}}}},
-			{"two of the old version find back in time", func(s *rt.Story) { replaced(s, 1, 2, rt.Began+400*time.Millisecond) }, []want{{pair(1, 2), check.Fail, "link-lost", []string{"0.5 s after", "a new one took its place"}}}},
+				[]string{rt.IP(1) + ":10000 - " + rt.Ephemeral(2, 1), "1.0 s after the rollout started"}}}},
+			{"two of the old version find back in time", func(s *rt.Story) { replaced(s, 1, 2, rt.Began+400*time.Millisecond) }, []want{{pair(1, 2), check.Fail, "link-lost", []string{"0.5 s after", "a new connection replaced it"}}}},
 			{"two of the new version lose each other, and find back", func(s *rt.Story) { replaced(s, 3, 4, 27*time.Second) }, []want{{pair(3, 4), check.Fail, "link-lost", []string{"5.0 s after", ":51234"}}}},
 			{"one of the new version loses one of the old", func(s *rt.Story) {
 				later(s, 2, 2*time.Second)
@@ -85,40 +85,40 @@ func rolloutTrials() map[string][]trial {
 				alter(s, 3, 4, 0, 25*time.Second, func(l *recording.Link) { l.Remote = rt.IP(4) + ":55555" })
 			}, nil},
 			{"one of the new version is not watched", func(s *rt.Story) { s.Drop(isSockets(3, 0)) }, []want{
-				{pair(3, 4), check.Unseen, "", []string{"the sockets of " + rt.Name(3)}}, {pair(3, 5), check.Unseen, "", nil}}},
+				{pair(3, 4), check.Unseen, "", []string{"the socket table of " + rt.Name(3)}}, {pair(3, 5), check.Unseen, "", nil}}},
 			{"one of the new version is not watched at the end", func(s *rt.Story) { s.Drop(isSockets(3, end-2500*time.Millisecond)) }, []want{
-				{pair(3, 4), check.Unseen, "", []string{rt.Name(3) + " were not watched in the last 2."}}, {pair(3, 5), check.Unseen, "", nil}}},
-			{"one replica", func(s *rt.Story) { s.Events = rt.Rollout(1).Events }, []want{{whole, check.NotApplicable, "", []string{"no two pods were there for 2s together"}}}},
+				{pair(3, 4), check.Unseen, "", []string{rt.Name(3) + " was not read in the last 2."}}, {pair(3, 5), check.Unseen, "", nil}}},
+			{"one replica", func(s *rt.Story) { s.Events = rt.Rollout(1).Events }, []want{{whole, check.NotApplicable, "", []string{"no two pods had a link for 2s"}}}},
 		},
 		"rollout/replaces-all": {
 			noDeed, elsewhere,
 			{"an old pod stays", func(s *rt.Story) { stays(s); notReady(s) }, []want{
-				{pod(2), check.Fail, "stuck", []string{"7 s after the rollout had begun", rt.Name(2) + " of the old version is still there", rt.Name(5) + " of the new one is Running and not Ready: containers with unready"}}}},
+				{pod(2), check.Fail, "stuck", []string{"7 s after the rollout started", rt.Name(2) + " of the old version still exists", rt.Name(5) + " of the new version is Running and not Ready: containers with unready"}}}},
 			{"the image of the new version cannot be pulled", func(s *rt.Story) {
 				stays(s)
 				notReady(s)
 				s.Change(isPod(5), func(e *recording.Event) {
 					e.Pod.Containers = []recording.Container{{Name: "derl", State: "waiting", Reason: "ImagePullBackOff", Message: "Back-off pulling image"}}
 				})
-			}, []want{{pod(2), check.Fail, "stuck", []string{rt.Name(5) + " of the new one is Running and not Ready: its container derl is waiting (ImagePullBackOff): Back-off pulling image"}}}},
+			}, []want{{pod(2), check.Fail, "stuck", []string{rt.Name(5) + " of the new version is Running and not Ready: its container derl is waiting (ImagePullBackOff): Back-off pulling image"}}}},
 			{"an old pod does not end", func(s *rt.Story) {
 				stays(s)
 				s.Change(func(e recording.Event) bool { return isPod(2)(e) && e.T > rt.Began+3*time.Second }, func(e *recording.Event) { e.Pod.Deleting = true })
-			}, []want{{pod(2), check.Fail, "stuck", []string{"was told to end and has not ended"}}}},
+			}, []want{{pod(2), check.Fail, "stuck", []string{"is terminating but has not exited"}}}},
 			{"no new pod", func(s *rt.Story) {
 				stays(s)
 				s.Drop(func(e recording.Event) bool { return isPod(3)(e) || isPod(4)(e) || isPod(5)(e) })
-			}, []want{{pod(2), check.Fail, "stuck", []string{"no pod of the new one was made"}}}},
+			}, []want{{pod(2), check.Fail, "stuck", []string{"no pod of the new version was created"}}}},
 			{"no new pod is Ready", func(s *rt.Story) {
 				s.Change(func(e recording.Event) bool { return isPod(3)(e) || isPod(4)(e) || isPod(5)(e) }, func(e *recording.Event) { e.Pod.Ready = false })
-			}, []want{{whole, check.Fail, "stuck", []string{"none of the new is Ready"}}}},
+			}, []want{{whole, check.Fail, "stuck", []string{"none of the new version is Ready"}}}},
 			{"one does not see the other", func(s *rt.Story) { blind(s, 3, 5, 0) }, []want{
-				{pair(3, 5), check.Fail, "not-in-view", []string{"7 s after the rollout had begun, " + rt.Node(3) + " does not see " + rt.Node(5)}}}},
+				{pair(3, 5), check.Fail, "not-in-view", []string{"7 s after the rollout started, " + rt.Node(3) + " does not see " + rt.Node(5)}}}},
 			{"one is not seen at the end", func(s *rt.Story) { s.Drop(isNodes(4, end-4*time.Second)) }, []want{{pod(4), check.Unseen, "", []string{rt.Name(4)}}}},
 		},
 		"rollout/hands-over": {
 			noDeed, elsewhere,
-			{"the new version keeps to itself", strangers, []want{{whole, check.Fail, "founded-anew", []string{rt.Name(2) + ", the last pod of the old version, ended", rt.Node(3) + " was up for", "neither saw the other", "same cookie"}}}},
+			{"the new version keeps to itself", strangers, []want{{whole, check.Fail, "founded-anew", []string{"the last pod of the old version, " + rt.Name(2) + ", exited", rt.Node(3) + " ran at the same time for", "neither saw the other", "same cookie"}}}},
 			{"the new version comes when the old has gone", func(s *rt.Story) {
 				strangers(s)
 				s.Drop(func(e recording.Event) bool {
@@ -127,7 +127,7 @@ func rolloutTrials() map[string][]trial {
 				s.Change(func(e recording.Event) bool {
 					return (isPod(3)(e) || isPod(4)(e) || isPod(5)(e)) && e.T < rt.Began+4300*time.Millisecond
 				}, func(e *recording.Event) { e.Pod.Ready = false })
-			}, []want{{whole, check.Fail, "founded-anew", []string{"none was up yet", "maxUnavailable: 1"}}}},
+			}, []want{{whole, check.Fail, "founded-anew", []string{"no new node had started yet", "maxUnavailable: 1"}}}},
 			{"an old node alone saw a new one", func(s *rt.Story) {
 				strangers(s)
 				s.Change(func(e recording.Event) bool { return isNodes(2, rt.Began+2*time.Second)(e) }, func(e *recording.Event) { e.Nodes.Visible = append(e.Nodes.Visible, rt.Node(3)) })
@@ -136,7 +136,7 @@ func rolloutTrials() map[string][]trial {
 				strangers(s)
 				s.Drop(func(e recording.Event) bool { return isNodes(3, 0)(e) && e.T < rt.Began+4*time.Second })
 			}, []want{{whole, check.Unseen, "", []string{rt.Name(3), "while both versions"}}}},
-			{"an old one is still there", func(s *rt.Story) { strangers(s); stays(s) }, []want{{whole, check.Unseen, "", []string{rt.Name(2), "still there"}}}},
+			{"an old one is still there", func(s *rt.Story) { strangers(s); stays(s) }, []want{{whole, check.Unseen, "", []string{rt.Name(2), "still exists"}}}},
 			{"no new pod", func(s *rt.Story) {
 				strangers(s)
 				s.Drop(func(e recording.Event) bool { return isPod(3)(e) || isPod(4)(e) || isPod(5)(e) })

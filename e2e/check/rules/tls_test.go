@@ -91,11 +91,11 @@ func both(all ...func(s *rt.Story)) func(s *rt.Story) {
 }
 
 func tlsTrials() map[string][]trial {
-	none := []want{{whole, check.NotApplicable, "", []string{"no node speaks distribution over TLS"}}}
+	none := []want{{whole, check.NotApplicable, "", []string{"no node uses TLS for distribution"}}}
 	passes := []want{{"pod *", check.Pass, "", nil}}
 	plain := func(*rt.Story) {}
 	hidden := both(overTLS(nil, 0, 1, 2), func(s *rt.Story) { s.Drop(func(e recording.Event) bool { return e.Certificate != nil }) })
-	unspoken := []want{{"pod *", check.Unseen, "", []string{"speaks distribution over TLS, and nothing was seen", "spec.tls.secret"}}}
+	unspoken := []want{{"pod *", check.Unseen, "", []string{"uses TLS for distribution, and its certificate was not seen", "spec.tls.secret"}}}
 	one := func(change func(c *x509.Certificate) *signer) func(s *rt.Story) {
 		return overTLS(func(i int, c *x509.Certificate) *signer {
 			if i != 2 {
@@ -123,8 +123,8 @@ func tlsTrials() map[string][]trial {
 		"dist/tls-everywhere": {
 			{"none", plain, none},
 			{"all", overTLS(nil, 0, 1, 2), passes},
-			{"one does not", overTLS(nil, 0, 1), []want{{pod(2), check.Fail, "mixed", []string{rt.Name(2) + " speaks distribution without TLS", rt.Name(0) + " and " + rt.Name(1) + " speak it over TLS", "give all nodes the same -proto_dist"}}}},
-			{"one alone", overTLS(nil, 2), []want{{pod(2), check.Fail, "mixed", []string{"speaks distribution over TLS", "-proto_dist inet_tls"}}}},
+			{"one does not", overTLS(nil, 0, 1), []want{{pod(2), check.Fail, "mixed", []string{rt.Name(2) + " uses distribution without TLS", rt.Name(0) + " and " + rt.Name(1) + " use it over TLS", "give all nodes the same -proto_dist"}}}},
+			{"one alone", overTLS(nil, 2), []want{{pod(2), check.Fail, "mixed", []string{"uses distribution over TLS", "-proto_dist inet_tls"}}}},
 			{"one command line was not seen", both(overTLS(nil, 0, 1), func(s *rt.Story) {
 				s.Drop(func(e recording.Event) bool { return e.VM != nil && e.VM.Pod == rt.UID(2) || toDist(2, 0)(e) })
 			}), []want{{pod(2), check.Unseen, "", []string{rt.Name(2)}}}},
@@ -136,22 +136,22 @@ func tlsTrials() map[string][]trial {
 		"dist/certificate-trusted": {
 			{"none", plain, none},
 			{"all", overTLS(nil, 0, 1, 2), passes},
-			{"one speaks plainly", overTLS(nil, 0, 1), []want{{pod(2), check.NotApplicable, "", []string{"plain"}}, {"pod *", check.Pass, "", nil}}},
+			{"one speaks plainly", overTLS(nil, 0, 1), []want{{pod(2), check.NotApplicable, "", []string{"without TLS"}}, {"pod *", check.Pass, "", nil}}},
 			{"it was not seen", hidden, unspoken},
-			{"it has ended", both(ended, lonely), fails("ended", rt.Name(2), "it ended at 2026-01-02T03:04:04Z")},
+			{"it has ended", both(ended, lonely), fails("ended", rt.Name(2), "it expired at 2026-01-02T03:04:04Z")},
 			{"it has not begun", both(one(func(c *x509.Certificate) *signer {
 				c.NotBefore = rt.Start().Add(30 * time.Second)
 				return authority()
-			}), lonely), fails("not-begun", rt.Name(2), "it begins at 2026-01-02T03:04:35Z")},
+			}), lonely), fails("not-begun", rt.Name(2), "it is valid only from 2026-01-02T03:04:35Z")},
 			{"another authority", both(one(func(*x509.Certificate) *signer { return stranger() }), lonely), fails("untrusted", rt.Name(2), "unknown authority", "issuer CN=authority")},
 			{"for servers only", both(one(func(c *x509.Certificate) *signer {
 				c.ExtKeyUsage = c.ExtKeyUsage[:1]
 				return authority()
-			}), lonely), fails("one-sided", "not made for the part of a client")},
+			}), lonely), fails("one-sided", "not be used as a client")},
 			{"for clients only", both(one(func(c *x509.Certificate) *signer {
 				c.ExtKeyUsage = c.ExtKeyUsage[1:]
 				return authority()
-			}), lonely), fails("one-sided", "not made for the part of a server")},
+			}), lonely), fails("one-sided", "not be used as a server")},
 			// The pod of the highest number dials all others: nobody was seen to take its certificate.
 			{"it has ended, and dials", ended, fails("ended")},
 			{"it has ended, and nobody minds", overTLS(func(i int, c *x509.Certificate) *signer {
@@ -170,17 +170,17 @@ func tlsTrials() map[string][]trial {
 			{"it was not seen", hidden, unspoken},
 			{"it cannot be read", both(overTLS(nil, 0, 1, 2), func(s *rt.Story) {
 				s.Change(func(e recording.Event) bool { return e.Certificate != nil && e.Certificate.Pod == rt.UID(2) }, func(e *recording.Event) { e.Certificate.Chain = [][]byte{{1, 2}} })
-			}), []want{{pod(2), check.Unseen, "", []string{"cannot be read"}}}},
+			}), []want{{pod(2), check.Unseen, "", []string{"cannot be parsed"}}}},
 			{"nothing was shown", both(overTLS(nil, 0, 1, 2), func(s *rt.Story) {
 				s.Change(func(e recording.Event) bool { return e.Certificate != nil && e.Certificate.Pod == rt.UID(2) }, func(e *recording.Event) { e.Certificate.Chain = nil })
-			}), []want{{pod(2), check.Unseen, "", []string{"cannot be read: it is none"}}}},
-			{"it names the Service", both(service, lonely), fails("host-not-named", host(2), "it names "+rt.Service+"."+rt.Namespace+".svc", "make the certificate for "+host(2))},
-			{"it names nobody", both(all(), lonely), []want{{"pod *", check.Fail, "host-not-named", []string{"names no host"}}}},
+			}), []want{{pod(2), check.Unseen, "", []string{"cannot be parsed: the chain is empty"}}}},
+			{"it names the Service", both(service, lonely), fails("host-not-named", host(2), "DNS names in the certificate: "+rt.Service+"."+rt.Namespace+".svc", "subject alternative names include "+host(2))},
+			{"it names nobody", both(all(), lonely), []want{{"pod *", check.Fail, "host-not-named", []string{"has no DNS name"}}}},
 			{"it names the Service, and the pod dials", service, fails("host-not-named")},
 			{"a wildcard, and no link", both(all("*."+rt.Service+"."+rt.Namespace+".svc.cluster.local"), lonely), []want{{"pod *", check.Fail, "wildcard-only", []string{"customize_hostname_check"}}}},
 			{"a wildcard, and links", all("*." + rt.Service + "." + rt.Namespace + ".svc.cluster.local"), passes},
 			{"in capitals", all(host(0), host(1), "DERL"+host(2)[4:]), passes},
-			{"the node's name was not heard", both(overTLS(nil, 0, 1, 2), unheard(2)), []want{{pod(2), check.Unseen, "", []string{"was not heard"}}}},
+			{"the node's name was not heard", both(overTLS(nil, 0, 1, 2), unheard(2)), []want{{pod(2), check.Unseen, "", []string{"is not known"}}}},
 		},
 	}
 }

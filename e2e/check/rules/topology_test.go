@@ -56,9 +56,9 @@ func topologyTrials() map[string][]trial {
 		"mesh/one-component": {none, {"a star", star, nil}},
 		"recovery/full-again": {none, {"a star", star, nil}, {"the replacement is not in the star again", func(s *rt.Story) { star(s); parted(s, rt.Deleted, func(i, j int) bool { return i < 3 && j < 3 }) }, []want{
 			{pair(1, 3), check.Fail, "not-in-view", nil}, {pair(2, 3), check.Fail, "not-in-view", nil}, {pair(3, 1), check.Fail, "not-in-view", nil}, {pair(3, 2), check.Fail, "not-in-view", nil}}}},
-		"recovery/pod-delete": {none, {"a star", star, nil}, {"the replacement is in no star", func(s *rt.Story) { star(s); parted(s, rt.Deleted, func(i, j int) bool { return i < 3 && j < 3 }) }, []want{{pod(3), check.Fail, "replacement-alone", []string{rt.Node(3), "in no cluster with a node that was there before"}}}},
+		"recovery/pod-delete": {none, {"a star", star, nil}, {"the replacement is in no star", func(s *rt.Story) { star(s); parted(s, rt.Deleted, func(i, j int) bool { return i < 3 && j < 3 }) }, []want{{pod(3), check.Fail, "replacement-alone", []string{rt.Node(3), "not in a cluster with any of the remaining nodes"}}}},
 			{"the replacement's view was not seen", func(s *rt.Story) { star(s); s.Drop(isNodes(3, 0)) }, []want{{pod(3), check.Unseen, "", nil}}}},
-		"recovery/survivors-keep-links": {{"no two had a link", alone, []want{{whole, check.NotApplicable, "", []string{"no two of the nodes"}}}}, {"a star", star, nil}},
+		"recovery/survivors-keep-links": {{"no two had a link", alone, []want{{whole, check.NotApplicable, "", []string{"no two of the untouched nodes"}}}}, {"a star", star, nil}},
 		"mesh/stable": {
 			{"a star", star, nil}, none,
 			{"a star that falls in two for a moment", func(s *rt.Story) {
@@ -74,7 +74,7 @@ func topologyTrials() map[string][]trial {
 			{"two that are meant to be alone are connected", func(s *rt.Story) {
 				means(s, profile.NoMesh)
 				parted(s, 0, func(i, j int) bool { return i+j == 1 })
-			}, []want{{pod(0), check.Fail, "not-alone", []string{rt.Node(0) + " sees " + rt.Node(1), "expect.topology: none"}}, {pod(1), check.Fail, "not-alone", nil}}},
+			}, []want{{pod(0), check.Fail, "not-alone", []string{"nodes() of " + rt.Node(0) + " contains " + rt.Node(1), "expect.topology: none"}}, {pod(1), check.Fail, "not-alone", nil}}},
 		},
 	}
 }

@@ -69,7 +69,7 @@ func vmTrials() map[string][]trial {
 	spins := vm(1, func(m *recording.VM) { m.Args = slices.DeleteFunc(m.Args, func(a string) bool { return a == "-sbwt" }) })
 	tried := map[string][]trial{
 		"vm/distributed": {
-			{"no name", undistributed, []want{{pod(2), check.Fail, "not-distributed", []string{rt.Name(2), "-name derl@${POD_IP}", "-n " + rt.Namespace}}}},
+			{"no name", undistributed, []want{{pod(2), check.Fail, "not-distributed", []string{rt.Name(2), "-name NAME@${POD_IP}", "-n " + rt.Namespace}}}},
 			{"told not to be", all(undistributed, vm(2, func(m *recording.VM) { m.Env = map[string]string{"RELEASE_DISTRIBUTION": "none"} })),
 				[]want{{pod(2), check.Fail, "not-distributed", []string{"RELEASE_DISTRIBUTION is none", "RELEASE_DISTRIBUTION=name"}}}},
 			{"named by its own code", vm(2, drop("-name")), nil},
@@ -79,7 +79,7 @@ func vmTrials() map[string][]trial {
 			{"no host", vm(1, named("derl@")), []want{{pod(1), check.Fail, "no-host", []string{"-name derl@", "host part is empty", "status.podIP"}}}},
 			{"a placeholder", vm(1, named("derl@${POD_IP}")), []want{{pod(1), check.Fail, "placeholder", []string{"derl@${POD_IP}"}}}},
 			{"Kubernetes' own placeholder", vm(1, named("derl@$(POD_IP)")), []want{{pod(1), check.Fail, "placeholder", nil}}},
-			{"nothing", vm(1, named("-proto_dist")), []want{{pod(1), check.Fail, "empty", []string{"-name and no name"}}}},
+			{"nothing", vm(1, named("-proto_dist")), []want{{pod(1), check.Fail, "empty", []string{"-name, but no name follows"}}}},
 			{"no name at all", undistributed, []want{{pod(2), check.NotApplicable, "", []string{"no name at all"}}}},
 			{"named by its own code", vm(2, drop("-name")), nil},
 		},
@@ -92,7 +92,7 @@ func vmTrials() map[string][]trial {
 			{"no name", undistributed, []want{{pod(2), check.NotApplicable, "", []string{"no name"}}}},
 		},
 		"vm/cookie-flag": {
-			{"misspelt", vm(1, instead("-setcookie", "-cookie")), []want{{pod(1), check.Fail, "misspelt", []string{"-cookie (cookie)", "-setcookie ${COOKIE}"}}}},
+			{"misspelt", vm(1, instead("-setcookie", "-cookie")), []want{{pod(1), check.Fail, "misspelt", []string{"-cookie (cookie)", "-setcookie instead of -cookie"}}}},
 			{"both", vm(1, func(m *recording.VM) { m.Args = append(m.Args, "-cookie", "(cookie)") }), nil},
 			{"neither: a cookie file", vm(1, drop("-setcookie")), nil},
 		},
@@ -131,7 +131,7 @@ func vmTrials() map[string][]trial {
 			trial{"no agent can look", func(s *rt.Story) {
 				s.Drop(func(e recording.Event) bool { return e.VM != nil })
 				s.Change(func(e recording.Event) bool { return e.Start != nil && e.Start.Node != "" }, func(e *recording.Event) { e.Start.Can = []string{"netns"} })
-			}, []want{{"pod *", check.Unseen, "", []string{"cannot look into processes"}}}},
+			}, []want{{"pod *", check.Unseen, "", []string{"cannot read processes"}}}},
 			trial{"no pod", func(s *rt.Story) { s.Drop(func(e recording.Event) bool { return e.Pod != nil }) }, []want{{whole, check.Unseen, "", nil}}})
 	}
 	return tried
@@ -164,16 +164,16 @@ func settingTrials() map[string][]trial {
 	}
 	for id := range tried {
 		tried[id] = append(tried[id],
-			trial{"not heard", func(s *rt.Story) {
+			trial{"the node does not answer", func(s *rt.Story) {
 				s.Drop(func(e recording.Event) bool { return e.Kernel != nil && e.Kernel.Pod == rt.UID(1) })
 			}, []want{{pod(1), check.Unseen, "", []string{rt.Name(1)}}}},
 			trial{"refused", kernel(1, func(k *recording.Kernel) { k.Outcome = recording.Denied }), []want{{pod(1), check.Unseen, "", []string{rt.Name(1)}}}})
 	}
 	tried["mesh/otp-spread"] = []trial{
-		{"three apart", otp(1, "25"), []want{{whole, check.Fail, "too-far", []string{"OTP 25 to 28", "OTP 26 at least", rt.Name(1) + " runs OTP 25"}}}},
+		{"three apart", otp(1, "25"), []want{{whole, check.Fail, "too-far", []string{"OTP 25 to 28", "OTP 26 or later", rt.Name(1) + " runs OTP 25"}}}},
 		{"two apart", otp(1, "26"), nil},
 		{"one did not tell", otp(1, ""), nil},
-		{"not heard", func(s *rt.Story) { s.Drop(func(e recording.Event) bool { return e.Nodes != nil }) }, []want{{whole, check.Unseen, "", []string{"no node told"}}}},
+		{"the node does not answer", func(s *rt.Story) { s.Drop(func(e recording.Event) bool { return e.Nodes != nil }) }, []want{{whole, check.Unseen, "", []string{"no node reported"}}}},
 	}
 	return tried
 }
@@ -203,13 +203,13 @@ func askedTrials() map[string][]trial {
 	one := func(code string, says ...string) []want { return []want{{pod(1), check.Fail, code, says}} }
 	tried := map[string][]trial{
 		"dns/name-asked-in-full": {
-			{"one label", asks(1, nothing(rt.Service)), one("short-name", "asks for derl as it is", rt.DNSName, "12 × NXDOMAIN")},
-			{"without the domain", asks(1, nothing(ns+".svc")), one("short-name", ns+".svc as it is")},
+			{"one label", asks(1, nothing(rt.Service)), one("short-name", "queries the short name derl and", rt.DNSName, "12 × NXDOMAIN")},
+			{"without the domain", asks(1, nothing(ns+".svc")), one("short-name", ns+".svc and gets no address")},
 			{"one label, answered with nothing", asks(1, empty), one("short-name", "of them empty")},
 			{"through the search list", asks(1, nothing(ns+"."+rt.DNSName), nothing(ns), found(rt.DNSName)), nil},
 			{"through the search list, in vain", asks(1, nothing(rt.DNSName), nothing(rt.Service)), nil},
 			{"other names", asks(1, nothing("shop.example")), nil},
-			{"other types", asks(1, recording.Question{Name: rt.Service, Type: "TXT", Count: 1, RCodes: map[string]int{"NXDOMAIN": 1}}), []want{{pod(1), check.NotApplicable, "", []string{"was not seen asking"}}}},
+			{"other types", asks(1, recording.Question{Name: rt.Service, Type: "TXT", Count: 1, RCodes: map[string]int{"NXDOMAIN": 1}}), []want{{pod(1), check.NotApplicable, "", []string{"sent no DNS query"}}}},
 			{"unanswered", asks(1, recording.Question{Name: rt.Service, Type: "A", Count: 1}), nil},
 		},
 		"dns/cluster-domain": {
@@ -224,10 +224,10 @@ func askedTrials() map[string][]trial {
 	const svc = ".svc.cluster.local"
 	tried["dns/peers-exist"] = []trial{
 		{"pods of another namespace", lone(nothing("derl-0.derl.default.svc.cluster.local"), nothing("derl-1.derl.default.svc.cluster.local")),
-			one("no-such-name", "asks for derl-0.derl.default.svc.cluster.local", "for nothing that does", "namespace "+rt.Namespace, "derl-1.derl.default", "12 × NXDOMAIN")},
+			one("no-such-name", "queries derl-0.derl.default.svc.cluster.local", "no peer name that exists", "namespace "+rt.Namespace, "derl-1.derl.default", "12 × NXDOMAIN")},
 		{"another Service, and a pod's name", lone(nothing(rt.Name(2) + ".other." + rt.Namespace + ".svc.cluster.local")), one("no-such-name", rt.Name(2)+".other")},
-		{"a port without a name", lone(srv), one("no-such-port", "Service derl has no port that is called dist", "epmd 4369", "_dist._tcp")},
-		{"a Service of another name", lone(nothing("drel." + rt.Namespace + svc)), one("no-such-service", "asks for drel."+rt.Namespace+svc, "selects the nodes, derl in namespace "+rt.Namespace, "12 × NXDOMAIN", "ask for "+rt.DNSName)},
+		{"a port without a name", lone(srv), one("no-such-port", "Service derl has no port with the name dist", "epmd 4369", "_dist._tcp")},
+		{"a Service of another name", lone(nothing("drel." + rt.Namespace + svc)), one("no-such-service", "queries drel."+rt.Namespace+svc, "selects the nodes, derl in namespace "+rt.Namespace, "12 × NXDOMAIN", "with the name "+rt.DNSName)},
 		{"a Service of another name, by SRV", lone(nothing("_dist._tcp.drel." + rt.Namespace + svc)), one("no-such-service", "_dist._tcp.drel")},
 		{"a Service of another name that is there", lone(found("redis." + rt.Namespace + svc)), nil},
 		{"another Service, and the right one, too early", lone(nothing("redis."+rt.Namespace+svc), nothing(rt.DNSName)), nil},
@@ -248,11 +248,11 @@ func askedTrials() map[string][]trial {
 	}
 	for id := range tried {
 		tried[id] = append(tried[id],
-			trial{"nobody listened", func(s *rt.Story) { s.Drop(isAsked(1)) }, []want{{pod(1), check.Unseen, "", []string{"nobody listened"}}}},
+			trial{"the queries were not captured", func(s *rt.Story) { s.Drop(isAsked(1)) }, []want{{pod(1), check.Unseen, "", []string{"were not captured"}}}},
 			trial{"the agent cannot", func(s *rt.Story) {
 				s.Change(func(e recording.Event) bool { return e.Start != nil && e.Start.Node != "" }, func(e *recording.Event) { e.Start.Can = []string{"netns"} })
 			}, []want{{"pod *", check.Unseen, "", []string{"af_packet"}}}},
-			trial{"nothing was asked", asks(1), []want{{pod(1), check.NotApplicable, "", []string{"was not seen asking"}}}},
+			trial{"nothing was asked", asks(1), []want{{pod(1), check.NotApplicable, "", []string{"sent no DNS query"}}}},
 			trial{"no resolv.conf", func(s *rt.Story) {
 				s.Drop(func(e recording.Event) bool { return e.Resolver != nil && e.Resolver.Pod == rt.UID(1) })
 			},
@@ -266,7 +266,7 @@ func askedTrials() map[string][]trial {
 		{"SERVFAIL", resolver(recording.OK, "SERVFAIL"), one("servfail", "SERVFAIL", "getent")},
 		{"REFUSED", resolver(recording.OK, "REFUSED"), one("declined", "gets REFUSED", "dnsPolicy")},
 		{"NXDOMAIN is an answer", resolver(recording.OK, "NXDOMAIN"), nil},
-		{"not asked", func(s *rt.Story) { s.Drop(isDNS(1, 0)) }, []want{{pod(1), check.Unseen, "", []string{"no question"}}}},
+		{"not asked", func(s *rt.Story) { s.Drop(isDNS(1, 0)) }, []want{{pod(1), check.Unseen, "", []string{"no DNS query"}}}},
 		{"our own errors only", resolver(recording.ProbeError, ""), []want{{pod(1), check.Unseen, "", nil}}},
 		{"no Service", func(s *rt.Story) { edit(s, func(p *profile.Resolved) { p.Service = "" }) }, []want{{"service (none)", check.NotApplicable, "", nil}}},
 	}
