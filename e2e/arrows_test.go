@@ -41,6 +41,8 @@ func ours(names ...string) (paths []string) {
 
 var arrows = []arrow{
 	{"e2e/recording", pure, "a recording is read where there is no cluster"},
+	{"e2e/manifest", pure, "manifests are given as bytes; asking a cluster or running a command is e2e/workload's"},
+	{"e2e/manifest", []string{module}, "everybody shares this model, so it rests on nobody"},
 	{"e2e/profile", pure, "decoding and inference work on given bytes; reading clusters and running commands is e2e/workload's"},
 	{"e2e/view", pure, "a view is a pure fold of a recording"},
 	{"e2e/check/rules", pure, "a check is a pure function of a view"},

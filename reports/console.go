@@ -171,7 +171,9 @@ func explain(w io.Writer, r judge.Result) {
 		}
 		fmt.Fprintf(w, "           %s\n", s.Message)
 		for _, l := range s.Seen {
-			fmt.Fprintf(w, "             seen: %s\n", l)
+			if l != "" {
+				fmt.Fprintf(w, "             seen: %s\n", l)
+			}
 		}
 		if s.Remedy != "" {
 			fmt.Fprintf(w, "             remedy: %s\n", s.Remedy)

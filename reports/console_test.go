@@ -30,7 +30,7 @@ func blockedRun() *Run {
 	return r
 }
 
-func TestWhatARedBlocksIsOneLine(t *testing.T) {
+func TestBlockedChecksAreOneLine(t *testing.T) {
 	r := blockedRun()
 	for _, several := range []bool{false, true} {
 		profiles := r.Profiles
@@ -47,7 +47,7 @@ func TestWhatARedBlocksIsOneLine(t *testing.T) {
 	}
 }
 
-func TestVerboseListsWhatIsBlocked(t *testing.T) {
+func TestVerboseListsBlockedChecks(t *testing.T) {
 	var b bytes.Buffer
 	Console{W: &b, Verbose: true}.Profiles(blockedRun().Profiles)
 	s := b.String()

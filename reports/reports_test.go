@@ -168,9 +168,12 @@ func TestConsoleSaysCauseRemedyAndFirstBrokenRung(t *testing.T) {
 // A pod's last words may be a picture, or move the cursor.
 func TestEvidenceDoesNotSteerTheTerminal(t *testing.T) {
 	r := run(judge.Fail)
-	r.Profiles[0].Results[0].Subjects[0].Seen = []string{"\x1b[31mred\x1b[0m, ring\x07, \u009b2J\tand ü"}
+	r.Profiles[0].Results[0].Subjects[0].Seen = []string{"", "\x1b[31mred\x1b[0m, ring\x07, \u009b2J\tand ü"}
 	var b bytes.Buffer
 	Console{W: &b}.Profile(r.Profiles[0])
+	if strings.Contains(b.String(), "seen: \n") {
+		t.Errorf("evidence without words is printed:\n%s", b.String())
+	}
 	if want := "seen: ·[31mred·[0m, ring·, ·2J\tand ü\n"; !strings.Contains(b.String(), want) {
 		t.Errorf("%q is not in\n%q", want, b.String())
 	}

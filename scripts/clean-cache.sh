@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# clean-cache.sh DIR: removes what meshproof built and downloaded under its cache directory DIR and says how much that
-# was. state/ stays: it tells which clusters are ours, and `make clean` needs that.
+# clean-cache.sh DIR: removes the files that meshproof built and downloaded in its cache directory DIR, and prints their
+# size. state/ is kept: it lists our clusters, which `make clean` needs.
 set -euo pipefail
 
 dir=${1:?usage: clean-cache.sh DIR}
-[ "${dir##*/}" = meshproof ] || { echo "clean-cache: $dir does not end in /meshproof, left alone" >&2; exit 64; }
-[ -d "$dir" ] || { echo "nothing to remove: there is no $dir"; exit 0; }
+[ "${dir##*/}" = meshproof ] || { echo "clean-cache: $dir does not end in /meshproof; nothing was removed" >&2; exit 64; }
+[ -d "$dir" ] || { echo "nothing to remove: $dir does not exist"; exit 0; }
 
 shopt -s nullglob dotglob
 entries=()

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# fuzz.sh [TIME]: runs every fuzz test of the module for TIME (default 30s) each. The first crash ends it; the go
-# command then leaves the input in the package's testdata/fuzz, where it stays a test case.
+# fuzz.sh [TIME]: runs every fuzz test of the module for TIME (default 30s) each. It stops at the first crash; the go
+# command then writes the input to the package's testdata/fuzz, where it becomes a test case.
 set -euo pipefail
 
 time=${1:-30s}
@@ -13,4 +13,4 @@ while read -r package; do
   done
 done < <(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -r -n1 dirname | sort -u)
 echo "$ran fuzz tests ran for $time each"
-((ran > 0)) || { echo "fuzz: there is no fuzz test" >&2; exit 1; }
+((ran > 0)) || { echo "fuzz: no fuzz test found" >&2; exit 1; }

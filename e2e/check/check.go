@@ -64,5 +64,8 @@ type Check struct {
 	// Causes lists, for each diagnosis code of this check, the checks whose failing or unobserved subjects it is
 	// able to explain.
 	Causes map[string][]string
-	Judge  func(v *view.View) []Finding
+	// Reads lists the kinds of events that decide the check, but for what the run itself did. Where one of their observers was
+	// blind meanwhile, the finding is Unseen ([WithCoverage]).
+	Reads []recording.Kind
+	Judge func(v *view.View) []Finding
 }

@@ -3,6 +3,8 @@ package check
 import (
 	"fmt"
 	"time"
+
+	"meshproof.dev/meshproof/e2e/recording"
 )
 
 // Outcome is what was found about one subject.
@@ -29,6 +31,9 @@ type Finding struct {
 	Try     string        `json:"try,omitempty"`  // a command with which the reader can see it for themselves
 	Took    time.Duration `json:"took,omitempty"` // how long it took until the requirement was met
 	At      time.Duration `json:"at,omitempty"`   // when the deciding evidence was seen
+
+	From  time.Duration    `json:"-"` // where it takes all that was seen from then to At to decide: a loss, a silence
+	Reads []recording.Kind `json:"-"` // what decided this finding, where that is not all that the check reads
 }
 
 // VerbS is the ending of a verb after n subjects: "one accepts", "two accept".

@@ -51,6 +51,15 @@ func newSnapshot(v *view.View) *Snapshot {
 	return m
 }
 
+// Youngest is when the last of the views was seen.
+func (m *Snapshot) Youngest() time.Duration {
+	t := time.Duration(0)
+	for _, n := range m.Views {
+		t = max(t, n.T)
+	}
+	return t
+}
+
 // ViewAt is the view of p's node at t, or why it is not known.
 func ViewAt(p *view.Pod, t time.Duration) (*recording.Nodes, time.Duration, string) {
 	seen := view.Between(p.Nodes, max(0, t-Fresh), t)

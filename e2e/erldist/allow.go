@@ -2,18 +2,18 @@ package erldist
 
 import "errors"
 
-// ErrForbidden is the cause of a call that is not in the table of reads. Nothing was sent.
-var ErrForbidden = errors.New("not one of the reads that this client may ask for")
+// ErrForbidden is the cause if a call is not in the table of allowed calls. Nothing was sent.
+var ErrForbidden = errors.New("not in the table of allowed calls")
 
-// read is a function that a node may be asked for, with the values that each of its arguments may have.
+// read is an allowed call, with the allowed values of each argument.
 type read struct {
 	module, function Atom
 	args             [][]Atom
 }
 
-// reads is all that a node is ever asked. To be here, a function must change nothing, connect to nobody, resolve no name,
-// and give away no secret: so there is no net_adm, no global, no erl_epmd:names (it resolves the host's name), no
-// init:get_arguments (it shows -setcookie), no application:get_all_env, no erlang:get_cookie.
+// reads are all calls that are ever sent to a node. A function in the table must change nothing, connect to no other node,
+// resolve no name and reveal no secret. So there is no net_adm, no global, no erl_epmd:names (it resolves the host's name),
+// no init:get_arguments (it returns -setcookie), no application:get_all_env, no erlang:get_cookie.
 var reads = []read{
 	{"erlang", "node", nil},
 	{"erlang", "nodes", nil},
@@ -33,18 +33,18 @@ var reads = []read{
 	}}},
 }
 
-// Allowed reports whether [Conn.Call] sends this call: module, function and the value of each argument are looked up in a
-// fixed table of reads.
+// Allowed reports whether [Conn.Call] sends this call: module, function and the value of each argument must be in a fixed
+// table.
 func Allowed(module, function string, args ...Term) bool {
 	for _, r := range reads {
-		if r.module == Atom(module) && r.function == Atom(function) && r.takes(args) {
+		if r.module == Atom(module) && r.function == Atom(function) && r.allows(args) {
 			return true
 		}
 	}
 	return false
 }
 
-func (r read) takes(args []Term) bool {
+func (r read) allows(args []Term) bool {
 	if len(args) != len(r.args) {
 		return false
 	}

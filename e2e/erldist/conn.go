@@ -11,18 +11,18 @@ import (
 	"time"
 )
 
-// Options of a connection; the zero value is the default of each.
+// Options of a connection. The zero value of each option is its default.
 type Options struct {
-	// Tick is the interval at which this side sends a tick, besides answering each of the peer's. 0 is 15 s, a quarter of the
-	// default net_ticktime; a negative one sends none.
+	// Tick is the interval at which this side sends ticks, in addition to answering each tick of the peer. 0 is 15 s, a
+	// quarter of the default net_ticktime; a negative value sends none.
 	Tick time.Duration
-	// Silence ends the connection, with outcome Silent, when nothing arrives for so long. A node that has nothing to
-	// say sends a tick every net_ticktime / net_tickintensity (15 s by default). 0 waits for ever.
+	// Silence ends the connection, with outcome Silent, if nothing arrives for that time. An idle node sends a tick every
+	// net_ticktime / net_tickintensity (15 s by default). 0 waits for ever.
 	Silence time.Duration
-	// MaxFrame bounds one message of the peer, in bytes. A longer one ends the connection, with outcome Malformed. 0 is 1 MiB: the
-	// names of some twenty thousand nodes.
+	// MaxFrame limits one message of the peer, in bytes. A longer one ends the connection, with outcome Malformed. 0 is 1
+	// MiB: the names of some twenty thousand nodes.
 	MaxFrame int
-	// Drain is how long Close waits for replies that are outstanding. 0 is 1 s.
+	// Drain is how long Close waits for outstanding replies. 0 is 1 s.
 	Drain time.Duration
 }
 
@@ -40,30 +40,30 @@ func (o Options) withDefaults() Options {
 }
 
 const (
-	// writeBudget bounds one write: a frame of ours fits any socket buffer, so that a peer that lets it wait is stuck.
-	writeBudget = 2 * time.Second
-	// maxOutstanding bounds the calls for which no reply has come, those that were given up included.
+	// writeTimeout limits one write. Our frames fit into any socket buffer, so if a write blocks, the peer is stuck.
+	writeTimeout = 2 * time.Second
+	// maxOutstanding limits the calls without a reply, including those whose context has ended.
 	maxOutstanding = 64
 )
 
-// Conn is a connection to a node as a hidden node. It is safe for concurrent use. Calls may overlap: each has a process
-// identifier of its own, so that a late reply is never taken for another's.
+// Conn is a connection to a node as a hidden node. It is safe for concurrent use. Calls may overlap: each has its own
+// process identifier, so that a late reply cannot be taken for the reply of another call.
 type Conn struct {
-	// Peer is what the node said of itself in the handshake.
+	// Peer is what the node reported in the handshake.
 	Peer Peer
 
 	addr string
-	c    net.Conn // nil where the handshake failed
+	c    net.Conn // nil if the handshake failed
 	o    Options
-	wmu  sync.Mutex // frames are written whole
+	wmu  sync.Mutex // held while a frame is written
 	work sync.WaitGroup
 
 	mu      sync.Mutex
 	last    uint32                // number of the last call
-	waiting map[uint32]chan reply // by number: no reply yet
+	waiting map[uint32]chan reply // by number: calls without a reply
 	closing bool
 	err     error         // why the connection ended
-	drained chan struct{} // closed when there is nothing waiting any more and Close has been called
+	drained chan struct{} // closed when Close was called and no call waits for a reply
 	done    chan struct{}
 }
 
@@ -72,7 +72,7 @@ type reply struct {
 	err    error
 }
 
-var errHungUp = errors.New("this side has hung up")
+var errClosed = errors.New("this side has closed the connection")
 
 func failedConn(p Peer, addr string, err error) *Conn {
 	c := &Conn{Peer: p, addr: addr, err: err, closing: true, done: make(chan struct{})}
@@ -100,7 +100,7 @@ func newConn(x *exchange, p Peer, o Options) (*Conn, error) {
 // Done is closed when the connection has ended, by either side.
 func (c *Conn) Done() <-chan struct{} { return c.done }
 
-// Err tells why the connection ended, as an [*Error]; nil as long as it lasts.
+// Err is the reason why the connection ended, as an [*Error]; nil while it is open.
 func (c *Conn) Err() error {
 	select {
 	case <-c.done:
@@ -112,9 +112,9 @@ func (c *Conn) Err() error {
 	}
 }
 
-// Close hangs up once no reply is outstanding, or after the drain time: a peer that answers to nobody connects back to
-// the name it gave us. New calls fail at once. The error tells that a reply was still outstanding; the connection is
-// closed in any case.
+// Close closes the connection when no reply is outstanding, or after the drain time: a peer that still has to reply would
+// connect to the name that it has given us. New calls fail at once. The error says that replies were still outstanding;
+// the connection is closed in any case.
 func (c *Conn) Close() error {
 	if c.c == nil {
 		return nil
@@ -136,15 +136,15 @@ func (c *Conn) Close() error {
 	alive := c.err == nil
 	outstanding = len(c.waiting)
 	c.mu.Unlock()
-	c.end(&Error{Step: StageLink, Outcome: Failed, Addr: c.addr, Err: errHungUp})
+	c.end(&Error{Step: StageLink, Outcome: Failed, Addr: c.addr, Err: errClosed})
 	c.work.Wait()
 	if alive && outstanding > 0 {
-		return &Error{Step: StageLink, Outcome: Silent, Addr: c.addr, Detail: fmt.Sprintf("hung up with %d replies outstanding after %s", outstanding, c.o.Drain)}
+		return &Error{Step: StageLink, Outcome: Silent, Addr: c.addr, Detail: fmt.Sprintf("closed the connection with %d replies outstanding after %s", outstanding, c.o.Drain)}
 	}
 	return nil
 }
 
-// end closes the connection and keeps the first reason; reading then ends.
+// end closes the connection, which ends read, and keeps the first reason.
 func (c *Conn) end(why *Error) {
 	c.mu.Lock()
 	if c.err == nil {
@@ -154,7 +154,8 @@ func (c *Conn) end(why *Error) {
 	_ = c.c.Close()
 }
 
-// read takes frames until the connection ends. Whatever is no reply to a call is dropped: nobody may make us act.
+// read reads frames until the connection ends. It drops any message that is not a reply to a call, so that a peer cannot
+// make this side act.
 func (c *Conn) read() {
 	defer close(c.done)
 	r := bufio.NewReader(c.c)
@@ -163,10 +164,10 @@ func (c *Conn) read() {
 		if err == nil && len(m) == 0 {
 			err = c.write(tick)
 		} else if err == nil {
-			err = c.take(m)
+			err = c.deliver(m)
 		}
 		if err != nil {
-			c.end(c.reason(err))
+			c.end(c.linkError(err))
 			return
 		}
 	}
@@ -181,21 +182,21 @@ func (c *Conn) frame(r *bufio.Reader) ([]byte, error) {
 	return readFrame(r, c.o.MaxFrame)
 }
 
-func (c *Conn) reason(err error) *Error {
+func (c *Conn) linkError(err error) *Error {
 	e := &Error{Step: StageLink, Outcome: Classify(err, StageLink), Addr: c.addr, Err: err}
 	switch e.Outcome {
 	case Closed:
-		e.Detail, e.Err = "the peer hung up", nil
+		e.Detail, e.Err = "the peer closed the connection", nil
 	case Silent:
-		if errors.Is(err, os.ErrDeadlineExceeded) { // else the kernel or write tells
-			e.Detail, e.Err = fmt.Sprintf("nothing came for %s, not even a tick", c.o.Silence), nil
+		if errors.Is(err, os.ErrDeadlineExceeded) { // otherwise the error comes from the kernel or from write
+			e.Detail, e.Err = fmt.Sprintf("no data for %s, not even a tick", c.o.Silence), nil
 		}
 	}
 	return e
 }
 
-// take gives a reply to the call that waits for it.
-func (c *Conn) take(m []byte) error {
+// deliver passes a reply to the call that waits for it.
+func (c *Conn) deliver(m []byte) error {
 	p, err := parseFrame(m)
 	if err != nil {
 		return err
@@ -210,7 +211,7 @@ func (c *Conn) take(m []byte) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if waiting, found := c.waiting[p.to.ID]; found {
-		waiting <- reply{result, err} // it has room for one
+		waiting <- reply{result, err} // the channel has a buffer for one
 		delete(c.waiting, p.to.ID)
 		if c.closing && len(c.waiting) == 0 {
 			close(c.drained)
@@ -219,7 +220,7 @@ func (c *Conn) take(m []byte) error {
 	return nil
 }
 
-// tick keeps the peer from thinking that we are gone.
+// tick sends ticks, so that the peer does not take this side for dead.
 func (c *Conn) tick() {
 	t := time.NewTicker(c.o.Tick)
 	defer t.Stop()
@@ -229,33 +230,33 @@ func (c *Conn) tick() {
 			return
 		case <-t.C:
 			if err := c.write(tick); err != nil {
-				c.end(c.reason(err))
+				c.end(c.linkError(err))
 				return
 			}
 		}
 	}
 }
 
-// write sends a whole frame. After an error the connection is of no more use, because half a frame may have been sent:
-// so no context of a call has a say here, only the budget.
+// write sends a complete frame. After an error the connection must end, because half a frame may have been sent. So the
+// context of a call does not apply here, only writeTimeout does.
 func (c *Conn) write(frame []byte) error {
 	c.wmu.Lock()
 	defer c.wmu.Unlock()
-	if err := c.c.SetWriteDeadline(time.Now().Add(writeBudget)); err != nil {
+	if err := c.c.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
 		return err
 	}
 	_, err := c.c.Write(frame)
 	if err != nil && isTimeout(err) {
-		return &protocolError{Silent, fmt.Sprintf("the peer has taken no bytes for %s", writeBudget)}
+		return &protocolError{Silent, fmt.Sprintf("the peer has read no bytes for %s", writeTimeout)}
 	}
 	return err
 }
 
-// Call asks the node for Module:Function(Args) and waits for the result. Only the reads of a fixed table are sent (see
-// [Allowed]); others fail with [ErrForbidden]. A call whose context ends leaves the connection in order; its
-// reply, when it comes, is dropped. Only a peer that reads nothing can hold a call longer than its context, for 2 s;
-// then the connection ends. A context without a deadline gets one of 10 s. Errors are [*Error], with outcome
-// BadRPC where the node could not run the call.
+// Call calls Module:Function(Args) on the node and waits for the result. Only calls of a fixed table are sent (see
+// [Allowed]); others fail with [ErrForbidden]. A call whose context ends leaves the connection usable; its reply is
+// dropped when it arrives. Only a peer that reads nothing can delay a call beyond its context, by 2 s; then the connection
+// ends. A context without a deadline gets one of 10 s. Errors are [*Error], with outcome BadRPC if the node could not run
+// the call.
 func (c *Conn) Call(ctx context.Context, module, function string, args ...Term) (Term, error) {
 	name := module + ":" + function
 	fail := func(o Outcome, detail string, err error) (Term, error) {
@@ -264,39 +265,39 @@ func (c *Conn) Call(ctx context.Context, module, function string, args ...Term) 
 	if !Allowed(module, function, args...) {
 		return nil, &Error{Step: StageCall, Outcome: Failed, Addr: c.addr, Detail: name + text(Tuple(args)), Err: ErrForbidden}
 	}
-	ctx, cancel := budget(ctx)
+	ctx, cancel := withDefaultDeadline(ctx)
 	defer cancel()
 	began := time.Now()
 	if ctx.Err() != nil {
-		return fail(Failed, "not asked", context.Cause(ctx))
+		return fail(Failed, "not sent", context.Cause(ctx))
 	}
-	number, replied, err := c.register()
+	number, replied, err := c.newCall()
 	if err != nil {
-		return fail(OutcomeOf(err), "not asked", what(err))
+		return fail(OutcomeOf(err), "not sent", causeOf(err))
 	}
 	self := Pid{Node: Atom(c.Peer.Self), ID: number, Creation: c.Peer.creation}
 	if err := c.write(callFrame(self, Atom(module), Atom(function), args)); err != nil {
-		c.end(c.reason(err))
+		c.end(c.linkError(err))
 		<-c.done
-		return fail(OutcomeOf(c.Err()), "could not be asked", what(c.Err()))
+		return fail(OutcomeOf(c.Err()), "could not be sent", causeOf(c.Err()))
 	}
 	var r reply
 	select {
 	case r = <-replied:
 	case <-c.done:
 		select {
-		case r = <-replied: // it came just before the end
+		case r = <-replied: // it arrived just before the end
 		default:
-			return fail(OutcomeOf(c.Err()), "no reply", what(c.Err()))
+			return fail(OutcomeOf(c.Err()), "no reply", causeOf(c.Err()))
 		}
 	case <-ctx.Done():
 		if errors.Is(ctx.Err(), context.Canceled) {
-			return fail(Failed, "given up", context.Cause(ctx))
+			return fail(Failed, "cancelled", context.Cause(ctx))
 		}
-		return fail(Silent, fmt.Sprintf("no reply in %s", time.Since(began).Round(time.Millisecond)), nil)
+		return fail(Silent, fmt.Sprintf("no reply within %s", time.Since(began).Round(time.Millisecond)), nil)
 	}
 	if r.err != nil {
-		return fail(Malformed, "the reply", r.err)
+		return fail(Malformed, "cannot parse the reply", r.err)
 	}
 	if t, bad := r.result.(Tuple); bad && len(t) == 2 && t[0] == Term(Atom("badrpc")) {
 		return fail(BadRPC, "badrpc "+text(t[1]), nil)
@@ -304,8 +305,8 @@ func (c *Conn) Call(ctx context.Context, module, function string, args ...Term) 
 	return r.result, nil
 }
 
-// what gives an error of this connection without the address and the step, for another one's text that has them.
-func what(err error) error {
+// causeOf is an error of this connection without address and step, for the text of another error that has them.
+func causeOf(err error) error {
 	var e *Error
 	switch {
 	case !errors.As(err, &e):
@@ -318,17 +319,17 @@ func what(err error) error {
 	return fmt.Errorf("%s: %w", e.Detail, e.Err)
 }
 
-// register gives a call its number. Numbers begin at 1 and may come again after four thousand million calls.
-func (c *Conn) register() (uint32, <-chan reply, error) {
+// newCall assigns a number to a call. Numbers start at 1 and are reused after four thousand million calls.
+func (c *Conn) newCall() (uint32, <-chan reply, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
 	case c.err != nil:
 		return 0, nil, c.err
 	case c.closing:
-		return 0, nil, errHungUp
+		return 0, nil, errClosed
 	case len(c.waiting) >= maxOutstanding:
-		return 0, nil, &Error{Step: StageCall, Outcome: Silent, Addr: c.addr, Detail: fmt.Sprintf("%d calls have got no reply", len(c.waiting))}
+		return 0, nil, &Error{Step: StageCall, Outcome: Silent, Addr: c.addr, Detail: fmt.Sprintf("%d calls have no reply yet", len(c.waiting))}
 	}
 	c.last++
 	replied := make(chan reply, 1)

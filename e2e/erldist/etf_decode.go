@@ -37,22 +37,22 @@ const (
 	tagV4Port        = 120
 )
 
-// Limits bound what a peer can make us hold. A term has a byte at least, so that there are never more elements than
-// bytes, however large the lengths that a peer names and however deep it nests them. A limit of 0 allows nothing.
+// Limits limit the memory that a peer's message can take. A term has at least one byte, so there are never more elements
+// than bytes, however large the lengths and however deep the nesting in the message. A limit of 0 allows nothing.
 type Limits struct {
 	Depth    int // of nested terms
-	Elements int // terms in all, the characters of a string and the members of each container included
+	Elements int // terms in total, including the characters of strings and the elements of containers
 	Integer  int // bytes of one integer
 }
 
-// DefaultLimits hold the names of a mesh of more than a hundred thousand nodes.
+// DefaultLimits are enough for the names of a mesh of more than a hundred thousand nodes.
 func DefaultLimits() Limits { return Limits{Depth: 64, Elements: 1 << 17, Integer: 1 << 10} }
 
-// Decode reads the version byte and one term, and gives what comes after it. The term keeps nothing of b. Compressed
+// Decode decodes the version byte and one term, and returns the bytes after it. The term does not refer to b. Compressed
 // terms, atom cache references, old floats and other tags that a node does not send to this client are errors.
 func Decode(b []byte, limits Limits) (t Term, rest []byte, err error) {
 	if len(b) == 0 || b[0] != tagVersion {
-		return nil, nil, malformed("a term begins with %d", tagVersion)
+		return nil, nil, malformed("the term does not start with %d", tagVersion)
 	}
 	d := decoder{b: b[1:], left: min(limits.Elements, len(b)-1), limits: limits}
 	t = d.term(0)
@@ -62,10 +62,10 @@ func Decode(b []byte, limits Limits) (t Term, rest []byte, err error) {
 	return t, d.b, nil
 }
 
-// decoder reads terms; the first error sticks, and from then on nothing is read.
+// decoder reads terms. After the first error, which it keeps, it reads nothing.
 type decoder struct {
 	b      []byte
-	left   int // elements that may still come; those of a container are taken off before room is made for them
+	left   int // allowed further elements; those of a container are subtracted before memory is allocated for them
 	limits Limits
 	err    error
 }
@@ -78,10 +78,10 @@ func (d *decoder) fail(format string, args ...any) Term {
 	return nil
 }
 
-// take gives the next n bytes, or nil and an error.
+// take returns the next n bytes, or nil and an error.
 func (d *decoder) take(n int) []byte {
 	if n < 0 || n > len(d.b) {
-		d.fail("%d bytes of a term are due, %d are left", n, len(d.b))
+		d.fail("the term needs %d more bytes, %d are left", n, len(d.b))
 		return nil
 	}
 	b := d.b[:n]
@@ -114,13 +114,13 @@ func (d *decoder) term(depth int) Term {
 }
 
 func (d *decoder) tooMany() Term {
-	return d.fail("a term of more elements than bytes, or than %d", d.limits.Elements)
+	return d.fail("the term has more elements than bytes, or more than %d", d.limits.Elements)
 }
 
-// counted reads one term that has been taken off what is left.
+// counted reads one term that has already been subtracted from left.
 func (d *decoder) counted(depth int) Term {
 	if depth > d.limits.Depth {
-		return d.fail("a term of more than %d levels", d.limits.Depth)
+		return d.fail("the term has more than %d levels", d.limits.Depth)
 	}
 	tag := d.u8()
 	if d.err != nil {
@@ -163,7 +163,7 @@ func (d *decoder) counted(depth int) Term {
 	return d.identifier(tag, depth)
 }
 
-// identifier reads what is made of a node name and numbers, and funs.
+// identifier reads pids, ports, references and funs.
 func (d *decoder) identifier(tag, depth int) Term {
 	switch tag {
 	case tagNewPid:
@@ -182,7 +182,7 @@ func (d *decoder) identifier(tag, depth int) Term {
 		return d.export(depth)
 	case tagNewFun:
 		n := d.size()
-		if n < 4 { // the length counts itself
+		if n < 4 { // the length includes itself
 			return d.fail("a fun of %d bytes", n)
 		}
 		return Fun(clone(d.take(n - 4)))
@@ -190,7 +190,7 @@ func (d *decoder) identifier(tag, depth int) Term {
 	return d.fail("a term with tag %d", tag)
 }
 
-// clone copies, and keeps nil apart from nothing: a binary of no bytes is not nil.
+// clone copies b; the result is never nil, also for an empty binary.
 func clone(b []byte) []byte { return append(make([]byte, 0, len(b)), b...) }
 
 func (d *decoder) atom(tag int) Term {
@@ -248,9 +248,9 @@ func (d *decoder) bits() Term {
 	case bits == 8 || n == 0 && bits == 0:
 		return Binary(b)
 	case n == 0 || bits == 0 || bits > 8:
-		return d.fail("a bit string of %d bytes with %d bits in the last", n, bits)
+		return d.fail("a bit string of %d bytes with %d bits in the last byte", n, bits)
 	}
-	b[n-1] &= 0xff << (8 - bits) // what lies beyond does not count
+	b[n-1] &= 0xff << (8 - bits) // the other bits are not used
 	return BitString{Bytes: b, Bits: byte(bits)}
 }
 
@@ -270,7 +270,7 @@ func (d *decoder) list(depth int) Term {
 		return ImproperList{append(elements, v.Elements...), v.Tail}
 	}
 	if len(elements) == 0 {
-		return d.fail("a list of no elements that does not end in []")
+		return d.fail("an empty list that does not end in []")
 	}
 	return ImproperList{elements, tail}
 }
@@ -331,7 +331,7 @@ func (d *decoder) terms(n, depth int) []Term {
 // big reads an integer of n bytes, least significant first, after its sign.
 func (d *decoder) big(n int) Term {
 	if n > d.limits.Integer {
-		return d.fail("an integer of %d bytes, %d are allowed", n, d.limits.Integer)
+		return d.fail("an integer of %d bytes, the limit is %d", n, d.limits.Integer)
 	}
 	negative := d.u8() != 0
 	b := clone(d.take(n))

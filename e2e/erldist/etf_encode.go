@@ -12,8 +12,8 @@ import (
 // maxAtom is the number of characters that an atom may have.
 const maxAtom = 255
 
-// Encode gives the version byte and the term, in the forms that OTP 23 and later read. Another Go type than those of [Term],
-// and what no Erlang term can be (a long atom, NaN), is an error.
+// Encode returns the version byte and the term, in the forms that OTP 23 and later read. A Go type that is not listed at
+// [Term], and a value that is not a valid Erlang term (a long atom, NaN), is an error.
 func Encode(t Term) ([]byte, error) {
 	b, err := appendTerm([]byte{tagVersion}, t, 0)
 	if err != nil {
@@ -22,7 +22,7 @@ func Encode(t Term) ([]byte, error) {
 	return b, nil
 }
 
-// encode is for terms that this package makes itself of checked parts.
+// encode is for terms that this package makes of checked parts.
 func encode(t Term) []byte {
 	b, err := Encode(t)
 	if err != nil {
@@ -33,7 +33,7 @@ func encode(t Term) []byte {
 
 func appendTerm(b []byte, t Term, depth int) ([]byte, error) {
 	if depth > 2*DefaultLimits().Depth {
-		return nil, fmt.Errorf("a term of more than %d levels", 2*DefaultLimits().Depth)
+		return nil, fmt.Errorf("the term has more than %d levels", 2*DefaultLimits().Depth)
 	}
 	switch v := t.(type) {
 	case int:
@@ -42,12 +42,12 @@ func appendTerm(b []byte, t Term, depth int) ([]byte, error) {
 		return appendInt(b, v), nil
 	case *big.Int:
 		if v == nil {
-			return nil, errors.New("an integer that is nil")
+			return nil, errors.New("the integer is nil")
 		}
 		return appendBig(b, v), nil
 	case float64:
 		if math.IsNaN(v) || math.IsInf(v, 0) {
-			return nil, fmt.Errorf("%v is no Erlang float", v)
+			return nil, fmt.Errorf("%v is not an Erlang float", v)
 		}
 		return binary.BigEndian.AppendUint64(append(b, tagNewFloat), math.Float64bits(v)), nil
 	case Atom:
@@ -103,7 +103,7 @@ func appendIdentifier(b []byte, t Term, depth int) ([]byte, error) {
 	case Fun:
 		return append(appendSize(append(b, tagNewFun), 4+len(v)), v...), nil
 	}
-	return nil, fmt.Errorf("a %T is no Erlang term", t)
+	return nil, fmt.Errorf("a %T is not an Erlang term", t)
 }
 
 func appendSize(b []byte, n int) []byte { return binary.BigEndian.AppendUint32(b, uint32(n)) }
@@ -127,7 +127,7 @@ func appendTerms(b []byte, all []Term, depth int) ([]byte, error) {
 	return b, nil
 }
 
-// appendList writes a list that has elements as LIST_EXT, also one of characters: STRING_EXT is only shorter.
+// appendList writes a list with elements as LIST_EXT, also a list of characters: STRING_EXT would only be shorter.
 func appendList(b []byte, elements []Term, tail Term, depth int) ([]byte, error) {
 	if len(elements) == 0 {
 		return append(b, tagNil), nil

@@ -10,7 +10,7 @@ import (
 	"meshproof.dev/meshproof/e2e/erldist"
 )
 
-// A SYN that nobody answers: the backlog of a listener that accepts nothing is full.
+// A SYN without an answer: the backlog of a listener that accepts no connection is full.
 func TestNoAnswerToTheSYN(t *testing.T) {
 	t.Parallel()
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
@@ -32,7 +32,7 @@ func TestNoAnswerToTheSYN(t *testing.T) {
 	addr := fmt.Sprintf("127.0.0.1:%d", in4.Port)
 	for range 10 {
 		if c, err := dial(within(t, 100*time.Millisecond), "tcp", addr); err == nil {
-			defer c.Close() // it is to fill the backlog until the end of the test
+			defer c.Close() // it must fill the backlog until the end of the test
 			continue
 		}
 		_, err := erldist.Challenge(within(t, 200*time.Millisecond), dial, addr)

@@ -6,13 +6,13 @@ import (
 	"strings"
 )
 
-// Flags is the set of distribution flags with which a node describes what it can do. The set of a connection is what
-// both ends have. Source: erl_dist_protocol, "Distribution Flags", and erts/emulator/beam/dist.h.
+// Flags is a node's set of distribution flags: the features that it supports. A connection has the flags that both sides
+// have. Source: erl_dist_protocol, "Distribution Flags", and erts/emulator/beam/dist.h.
 type Flags uint64
 
 // The flags that matter to this package or to a diagnosis.
 const (
-	FlagPublished           Flags = 1 << 0 // a visible node; a peer does not set it towards a hidden one such as this client
+	FlagPublished           Flags = 1 << 0 // a visible node; a peer does not set it for a hidden node such as this client
 	FlagExtendedReferences  Flags = 1 << 2
 	FlagFunTags             Flags = 1 << 4
 	FlagNewFunTags          Flags = 1 << 7
@@ -25,21 +25,21 @@ const (
 	FlagBigCreation         Flags = 1 << 18
 	FlagHandshake23         Flags = 1 << 24
 	FlagUnlinkID            Flags = 1 << 25
-	FlagMandatory25Digest   Flags = 1 << 26 // stands for the set that OTP 25 demands; the protocol guide gives a wrong bit (36)
-	FlagNameMe              Flags = 1 << 33 // the sender has only a host part and asks the receiver for its name (OTP 23)
+	FlagMandatory25Digest   Flags = 1 << 26 // stands for the flags that OTP 25 requires; the protocol guide has a wrong bit (36)
+	FlagNameMe              Flags = 1 << 33 // the sender has only a host part and requests a name from the receiver (OTP 23)
 	FlagV4NC                Flags = 1 << 34 // 64-bit pids and ports
 	flagDistHeaderAtomCache Flags = 1 << 13
 	flagFragments           Flags = 1 << 23
 )
 
-// mandatoryFlags is all that OTP 26 and later demand: 0x403070F94. OTP 25 demands less and takes it.
+// mandatoryFlags are the flags that OTP 26 and later require: 0x403070F94. OTP 25 requires fewer and accepts these.
 const mandatoryFlags = FlagExtendedReferences | FlagFunTags | FlagNewFunTags | FlagExtendedPidsPorts | FlagExportPtrTag |
 	FlagBitBinaries | FlagNewFloats | FlagUTF8Atoms | FlagMapTag | FlagBigCreation | FlagHandshake23 | FlagUnlinkID | FlagV4NC
 
-// ourFlags makes a hidden node with plain pass-through frames, to be named by its peer. It never holds FlagPublished: a
-// visible probe that comes and goes takes part in global's partition handling and can break the mesh it looks at.
-// It holds neither a distribution header nor fragments, which are optional and need state, nor monitors and
-// spawn requests: so a call from the peer to this client fails there at once (notsup) instead of hanging.
+// ourFlags are the flags of a hidden node that gets its name from the peer and uses plain pass-through frames. They never
+// contain FlagPublished: a visible probe that connects and disconnects takes part in global's partition handling and can
+// break the mesh that it observes. They contain neither the distribution header nor fragments, which are optional and need
+// state, nor monitors and spawn requests: so a call from the peer to this client fails at once (notsup) instead of hanging.
 const ourFlags = mandatoryFlags | FlagNameMe
 
 var flagNames = [64]string{
@@ -50,7 +50,7 @@ var flagNames = [64]string{
 	24: "HANDSHAKE_23", 25: "UNLINK_ID", 26: "MANDATORY_25_DIGEST", 32: "SPAWN", 33: "NAME_ME", 34: "V4_NC", 35: "ALIAS", 37: "ALTACT_SIG",
 }
 
-// String lists the flags by OTP's names, lowest bit first; a bit without a known name shows as its number.
+// String lists the flags by OTP's names, lowest bit first; an unknown bit is shown as its number.
 func (f Flags) String() string {
 	var names []string
 	for rest := uint64(f); rest != 0; rest &= rest - 1 {

@@ -7,15 +7,15 @@ import (
 	"io"
 )
 
-// passThrough begins a frame of a connection without distribution header: a control term and, after it, perhaps a
-// message.
+// passThrough is the first byte of a frame on a connection without distribution header. A control term and an optional
+// message follow.
 const passThrough = 112
 
-// Control messages that this client sends or takes: the first element of the control tuple.
+// Control messages that this client sends or accepts: the first element of the control tuple.
 const (
 	opSend         = 2  // {2, Unused, To}
 	opRegSend      = 6  // {6, From, Unused, ToName}
-	opSendTT       = 12 // as 2 and 22, with a trace token
+	opSendTT       = 12 // this one and 23: as 2 and 22, with a trace token
 	opSendSender   = 22 // {22, From, To}
 	opSendSenderTT = 23
 )
@@ -23,7 +23,7 @@ const (
 // tick is the empty frame.
 var tick = []byte{0, 0, 0, 0}
 
-// readFrame reads a length of four bytes and a frame; a tick has no bytes.
+// readFrame reads a length of four bytes and a frame; a tick is an empty frame.
 func readFrame(r io.Reader, limit int) ([]byte, error) {
 	var l [4]byte
 	if _, err := io.ReadFull(r, l[:]); err != nil {
@@ -31,9 +31,9 @@ func readFrame(r io.Reader, limit int) ([]byte, error) {
 	}
 	n := binary.BigEndian.Uint32(l[:])
 	if int64(n) > int64(limit) {
-		return nil, malformed("a frame of %d bytes, %d are allowed", n, limit)
+		return nil, malformed("the peer announced a frame of %d bytes, the limit is %d", n, limit)
 	}
-	// Room is made as bytes come, not as they are promised.
+	// Memory is allocated for received bytes, not for the announced length.
 	var m bytes.Buffer
 	_, err := io.CopyN(&m, r, int64(n))
 	if errors.Is(err, io.EOF) {
@@ -42,22 +42,22 @@ func readFrame(r io.Reader, limit int) ([]byte, error) {
 	return m.Bytes(), err
 }
 
-// packet is a frame that is taken apart as far as its control term.
+// packet is a frame with a parsed control term.
 type packet struct {
 	op      int64
 	to      Pid    // the receiver of a SEND of any kind
 	message []byte // not yet decoded
 }
 
-// isSend reports whether the packet carries a message to a process.
+// isSend reports whether the packet has a message to a process.
 func (p packet) isSend() bool {
 	return p.op == opSend || p.op == opSendTT || p.op == opSendSender || p.op == opSendSenderTT
 }
 
-// parseFrame takes apart a frame that is no tick.
+// parseFrame parses a frame that is not a tick.
 func parseFrame(m []byte) (packet, error) {
 	if len(m) == 0 || m[0] != passThrough {
-		return packet{}, malformed("a frame begins with %d, this one of %d bytes does not", passThrough, len(m))
+		return packet{}, malformed("a frame of %d bytes does not start with %d", len(m), passThrough)
 	}
 	control, rest, err := Decode(m[1:], DefaultLimits())
 	if err != nil {
@@ -82,7 +82,7 @@ func parseFrame(m []byte) (packet, error) {
 	return p, nil
 }
 
-// parseReply reads rex's answer, {rex, Result}. ok is false for another message.
+// parseReply parses rex's answer, {rex, Result}. ok is false for any other message.
 func parseReply(message []byte) (result Term, ok bool, err error) {
 	t, _, err := Decode(message, DefaultLimits())
 	if err != nil {
@@ -95,7 +95,7 @@ func parseReply(message []byte) (result Term, ok bool, err error) {
 	return reply[1], true, nil
 }
 
-// callFrame asks the process rex for M:F(Args); the answer goes to from. The form is the one of hidden C nodes
+// callFrame is a request to the process rex to call M:F(Args) and to answer to from. It has the form of hidden C nodes
 // (rpc:handle_info).
 func callFrame(from Pid, m, f Atom, args []Term) []byte {
 	frame := append([]byte{0, 0, 0, 0, passThrough}, encode(Tuple{int64(opRegSend), from, Atom(""), Atom("rex")})...)

@@ -10,11 +10,11 @@ import (
 	"unicode/utf8"
 )
 
-// Every parser of bytes from the network: it must not panic, must refuse with a protocolError, and what it takes must be
-// within the limits that the rest of the program counts on.
+// For every parser of bytes from the network: it must not panic, its errors must be a protocolError, and its results must be
+// within the limits on which the rest of the program relies.
 
-// refused reports whether the parser refused, and holds the kind of its error.
-func refused(t *testing.T, err error) bool {
+// rejected reports whether the parser returned an error, and checks the type of the error.
+func rejected(t *testing.T, err error) bool {
 	t.Helper()
 	var seen *protocolError
 	if err != nil && !errors.As(err, &seen) {
@@ -30,9 +30,9 @@ func FuzzNames(f *testing.F) {
 	f.Add([]byte("HTTP/1.1 400 Bad Request\r\n"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		names, err := parseNames(b)
-		if refused(t, err) {
+		if rejected(t, err) {
 			if names != nil {
-				t.Errorf("names %v beside the error %v", names, err)
+				t.Errorf("names %v together with the error %v", names, err)
 			}
 			return
 		}
@@ -56,9 +56,9 @@ func FuzzPort2(f *testing.F) {
 	f.Add(vector("77 00 2710 4d 00 0006 0006 ffff 61"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		r, err := parsePort2(b)
-		if refused(t, err) {
+		if rejected(t, err) {
 			if !reflect.DeepEqual(r, Registration{}) {
-				t.Errorf("%+v beside the error %v", r, err)
+				t.Errorf("%+v together with the error %v", r, err)
 			}
 			return
 		}
@@ -75,16 +75,16 @@ func FuzzStatus(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		p, err := parseStatus(b)
-		if refused(t, err) {
+		if rejected(t, err) {
 			if p != (Peer{}) {
-				t.Errorf("%+v beside the error %v", p, err)
+				t.Errorf("%+v together with the error %v", p, err)
 			}
 			return
 		}
 		if p.Self != "" && (p.Status != "named:"+p.Self || !isNodeName(p.Self)) || p.Self == "" && p.Status != string(b[1:]) {
 			t.Errorf("%q is read as %+v", b, p)
 		}
-		// The name goes into every call.
+		// The name is part of every call.
 		if _, err := Encode(Pid{Node: Atom(p.Self)}); err != nil {
 			t.Errorf("the name %q cannot be used: %v", p.Self, err)
 		}
@@ -99,9 +99,9 @@ func FuzzChallenge(f *testing.F) {
 		kept := Peer{Self: "kept", Status: "kept", creation: 7}
 		p := kept
 		_, err := parseChallenge(b, &p)
-		if refused(t, err) {
+		if rejected(t, err) {
 			if p != kept {
-				t.Errorf("%+v beside the error %v", p, err)
+				t.Errorf("%+v together with the error %v", p, err)
 			}
 			return
 		}
@@ -125,7 +125,7 @@ func FuzzMessage(f *testing.F) {
 				t.Errorf("a message of %d bytes, %d due, out of %d", len(m), due, len(b))
 			}
 			if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-				refused(t, err)
+				rejected(t, err)
 			}
 		}
 	})
@@ -143,9 +143,9 @@ func FuzzTerm(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		v, rest, err := Decode(b, DefaultLimits())
-		if refused(t, err) {
+		if rejected(t, err) {
 			if v != nil || rest != nil {
-				t.Errorf("%#v and %d bytes beside the error %v", v, len(rest), err)
+				t.Errorf("%#v and %d bytes together with the error %v", v, len(rest), err)
 			}
 			return
 		}
@@ -166,7 +166,7 @@ func FuzzTerm(f *testing.F) {
 	})
 }
 
-// size counts a term and all in it.
+// size counts a term and all its elements.
 func size(v Term) int {
 	n := 1
 	var in []Term
@@ -188,7 +188,7 @@ func size(v Term) int {
 	return n
 }
 
-// FuzzFrame feeds the reader of frames, and what it takes to the parsers of frames and of rex's replies.
+// FuzzFrame feeds the reader of frames, and its results to the parsers of frames and of rex's replies.
 func FuzzFrame(f *testing.F) {
 	to := "58 77 01 61 00000001 00000000 00000003"
 	reply := vector("70", "83 68 03 61 02 77 00", to, "83 68 02", "77 03", ascii("rex"), "6c 00000001", "77 03", ascii("b@h"), "6a")
@@ -204,18 +204,18 @@ func FuzzFrame(f *testing.F) {
 			t.Errorf("a frame of %d bytes out of %d", len(m), len(b))
 		}
 		if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-			refused(t, err)
+			rejected(t, err)
 		}
 		for _, m := range [][]byte{m, b} {
 			p, err := parseFrame(m)
-			if refused(t, err) {
+			if rejected(t, err) {
 				continue
 			}
 			if len(p.message) >= len(m) || !p.isSend() && p.to != (Pid{}) {
 				t.Errorf("%q is read as %+v", m, p)
 			}
 			result, ok, err := parseReply(p.message)
-			if refused(t, err) && ok || !ok && result != nil {
+			if rejected(t, err) && ok || !ok && result != nil {
 				t.Errorf("%q is a reply (%t): %#v, %v", p.message, ok, result, err)
 			}
 		}

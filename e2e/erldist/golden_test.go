@@ -13,7 +13,7 @@ import (
 )
 
 // The vectors are written by hand from erl_dist_protocol ("EPMD Protocol", "Distribution Handshake", "Protocol between
-// Connected Nodes") and erl_ext_dist, a field a line.
+// Connected Nodes") and erl_ext_dist, one field per line.
 
 func vector(fields ...string) []byte {
 	b, err := hex.DecodeString(strings.ReplaceAll(strings.Join(fields, ""), " ", ""))
@@ -170,7 +170,7 @@ func TestChallengeMessage(t *testing.T) {
 		t.Errorf("%#x %+v %v, want %+v", challenge, p, err, want)
 	}
 	if _, err := parseChallenge(append(m, 1, 2), &p); err != nil {
-		t.Errorf("bytes after the name are to be passed over: %v", err)
+		t.Errorf("bytes after the name must be ignored: %v", err)
 	}
 	old := slices.Clone(m)
 	old[0] = 'n'
@@ -293,7 +293,7 @@ func TestMessageReader(t *testing.T) {
 		{"0801", "", nil}, // 2049
 		{"", "", io.EOF},
 		{"00", "", io.ErrUnexpectedEOF},
-		{"0003", "", io.ErrUnexpectedEOF}, // not EOF: to hang up here is no statement about the cookie
+		{"0003", "", io.ErrUnexpectedEOF}, // not EOF: closing the connection here says nothing about the cookie
 		{"0003 736f", "", io.ErrUnexpectedEOF},
 	} {
 		got, err := readMessage(bytes.NewReader(vector(c.bytes)), 2, func(int) {})

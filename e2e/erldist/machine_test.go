@@ -25,7 +25,7 @@ func within(tb testing.TB, d time.Duration) context.Context {
 	return ctx
 }
 
-// until asks again until ok says so.
+// until retries until ok returns true.
 func until(tb testing.TB, d time.Duration, ok func() bool) bool {
 	tb.Helper()
 	for end := time.Now().Add(d); !ok(); time.Sleep(10 * time.Millisecond) {
@@ -43,7 +43,7 @@ type machine struct {
 	port      int
 }
 
-// startMachine starts an epmd of the test's own. The test is skipped where no erl is installed.
+// startMachine starts a separate epmd for the test. The test is skipped if erl is not installed.
 func startMachine(tb testing.TB) *machine {
 	tb.Helper()
 	m := &machine{}
@@ -54,7 +54,7 @@ func startMachine(tb testing.TB) *machine {
 	if err != nil {
 		tb.Skipf("no Erlang on this machine (%v; Debian: apt-get install erlang-base): only fake nodes were talked to", err)
 	}
-	// The port is free a moment before epmd takes it; another process can be quicker.
+	// Between finding a free port and epmd's start another process can take the port.
 	for range 3 {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
@@ -80,7 +80,7 @@ func startMachine(tb testing.TB) *machine {
 	return nil
 }
 
-// start runs a program until the end of the test; output gives what it has printed so far.
+// start runs a program until the end of the test; output returns what it has printed so far.
 func start(tb testing.TB, env []string, program string, args ...string) (output func() string) {
 	tb.Helper()
 	var out locked
@@ -138,7 +138,7 @@ func (m *machine) start(tb testing.TB, name string, extra ...string) func() node
 			n.addr = net.JoinHostPort("127.0.0.1", strconv.Itoa(r.Port))
 			return err == nil && strings.Contains(log(), "it is up")
 		}) {
-			tb.Fatalf("%s did not start in 20 s; it said: %s", name, log())
+			tb.Fatalf("%s did not start within 20 s; its output: %s", name, log())
 		}
 		return n
 	}

@@ -10,8 +10,7 @@ import (
 	"meshproof.dev/meshproof/e2e/erldist/erldisttest"
 )
 
-// BenchmarkMatrix is one look at who sees whom among a hundred nodes, over connections that last: each is asked for its view
-// of the other 99.
+// BenchmarkMatrix reads the views of a hundred nodes over existing connections: each returns its view of the other 99.
 func BenchmarkMatrix(b *testing.B) {
 	const n = 100
 	names := make([]string, n)

@@ -9,105 +9,106 @@ import (
 	"syscall"
 )
 
-// Outcome says in a word how an attempt to talk to a peer ended. The words are written into recordings: they are an
-// interface, not a wording.
+// Outcome is the result of an attempt to talk to a peer. Its values are written into recordings, so they must not change.
 type Outcome string
 
-// The outcomes. Those after a dial tell how far packets get; those after it tell what answers.
+// The outcomes. Those of a dial show how far packets get, the others show what answers.
 const (
-	// OK means that the peer said what it should.
+	// OK means that the peer answered as expected.
 	OK Outcome = "ok"
 
 	// Refused means that the SYN was answered by a reset, or by an ICMP port unreachable (the default of iptables'
 	// REJECT): nothing listens on that address.
 	Refused Outcome = "refused"
-	// Rejected means that a rule forbids the connection and says so: an ICMPv6 "administratively prohibited", a route of
-	// type prohibit, or a local rule (EACCES, EPERM). Linux reports the IPv4 ICMP "prohibited" like a missing route
+	// Rejected means that a rule forbids the connection and reports it: an ICMPv6 "administratively prohibited", a route
+	// of type prohibit, or a local rule (EACCES, EPERM). Linux reports the IPv4 ICMP "prohibited" like a missing route
 	// (measured: EHOSTUNREACH for host and admin, ENETUNREACH for net), so that it counts as Unreachable.
 	Rejected Outcome = "rejected"
-	// Unreachable means that there is no route, that the address does not answer on its link, or that an IPv4 ICMP
-	// error of the kind unreachable or prohibited came back.
+	// Unreachable means that there is no route, that the address does not answer on its link, or that an IPv4 ICMP error
+	// "unreachable" or "prohibited" was received.
 	Unreachable Outcome = "unreachable"
-	// Timeout means that nothing answered the SYN in time: packets are dropped on the way, or the listener's backlog is full.
+	// Timeout means that there was no answer to the SYN in time: packets are dropped on the way, or the listener's backlog
+	// is full.
 	Timeout Outcome = "timeout"
 
-	// Silent means that a connection was accepted and that what was due did not come in time: a proxy that accepts
-	// for a dead peer, something else on the port, or a node too busy to answer.
+	// Silent means that a connection was accepted, but the expected data did not arrive in time: a proxy that accepts for
+	// a dead peer, another program on the port, or a node that is too busy to answer.
 	Silent Outcome = "silent"
-	// ClosedBeforeStatus means that the peer hung up on our name without a byte: a TLS listener or a proxy may do so, and a
-	// node that is going down.
+	// ClosedBeforeStatus means that the peer closed the connection after our name without sending a byte. A TLS listener,
+	// a proxy, or a node that is shutting down may do so.
 	ClosedBeforeStatus Outcome = "closed-before-status"
-	// ClosedAfterReply means that the peer hung up in good order on our answer to its challenge, which is how a node
-	// shows that its cookie is another (dist_util:recv_challenge_reply). A link that breaks there is Reset or Silent.
+	// ClosedAfterReply means that the peer closed the connection normally after our answer to its challenge. A node does so
+	// if it has another cookie (dist_util:recv_challenge_reply). A link that breaks at that point is Reset or Silent.
 	ClosedAfterReply Outcome = "closed-after-reply"
-	// Closed means that the peer hung up at any other point: epmd without an answer, a node in the middle of a message or
-	// while a call was under way.
+	// Closed means that the peer closed the connection at any other point: epmd without an answer, a node in the middle of
+	// a message or during a call.
 	Closed Outcome = "closed"
-	// Reset means that an accepted connection was torn down by a reset.
+	// Reset means that an accepted connection was closed by a reset.
 	Reset Outcome = "reset"
 
-	// NotAllowed is the status not_allowed: the peer admits only certain nodes (net_kernel:allow/1), or misses a flag.
+	// NotAllowed is the status not_allowed: the peer accepts only certain nodes (net_kernel:allow/1), or this client lacks
+	// a flag.
 	NotAllowed Outcome = "not-allowed"
-	// Nok is the status nok: the peer is just connecting to a node of our name. See [Outcome.Again].
+	// Nok is the status nok: the peer is already connecting to a node with our name. See [Outcome.Transient].
 	Nok Outcome = "nok"
-	// Alive is the status alive: the peer thinks that it is connected to a node of our name, and asks whether that
-	// connection may be dropped. This client always says no. See [Outcome.Again].
+	// Alive is the status alive: the peer has a connection to a node with our name, and asks whether it may drop that
+	// connection. This client always answers no. See [Outcome.Transient].
 	Alive Outcome = "alive"
-	// WrongDigest means that the peer took our cookie and did not prove that it has it: it is no honest node.
+	// WrongDigest means that the peer accepted our cookie and did not prove that it has the same: it is not a real node.
 	WrongDigest Outcome = "wrong-digest"
-	// TLSAlert means that the answer has the shape of a TLS record: plain distribution is not spoken there (-proto_dist).
+	// TLSAlert means that the answer is a TLS record: the listener does not accept plain distribution (-proto_dist).
 	TLSAlert Outcome = "tls-alert"
-	// TLSRefused means that the peer ended a TLS connection with an alert: it does not take our certificate, say.
+	// TLSRefused means that the peer ended a TLS connection with an alert, for example because it rejects our certificate.
 	TLSRefused Outcome = "tls-refused"
-	// NotTLS means that the answer to our side of a TLS handshake is none: TLS is not spoken there.
+	// NotTLS means that the answer to our TLS handshake is not TLS: the listener does not use TLS.
 	NotTLS Outcome = "not-tls"
-	// Malformed means bytes that are not the protocol's, or more of them than the limits allow.
+	// Malformed means that the received bytes are not of the protocol, or more than the limits allow.
 	Malformed Outcome = "malformed"
 
-	// NotRegistered means that epmd answered and does not know the name.
+	// NotRegistered means that epmd answered and the name is not registered.
 	NotRegistered Outcome = "not-registered"
-	// BadRPC means that the node answered a call with badrpc: it could not run it.
+	// BadRPC means that the node answered a call with badrpc: it could not run the call.
 	BadRPC Outcome = "badrpc"
 
-	// Failed means that our own side failed or gave up (a cancelled context, a forbidden call): nothing was learnt
+	// Failed means that our own side failed or was cancelled (a cancelled context, a forbidden call): nothing is known
 	// about the peer.
 	Failed Outcome = "error"
 )
 
-// Denied is another name of [ClosedAfterReply], for callers to whom only the cookie matters.
+// Denied is another name of [ClosedAfterReply], for callers that are only interested in the cookie.
 const Denied = ClosedAfterReply
 
-// Again reports whether the outcome says nothing about the peer but that this moment was a bad one (nok, alive): ask
-// again, and call it unknown when it stays so.
-func (o Outcome) Again() bool { return o == Nok || o == Alive }
+// Transient reports whether the outcome only means that the peer was busy with another connection of our name (nok, alive):
+// the caller should retry, and take the result as unknown if it stays.
+func (o Outcome) Transient() bool { return o == Nok || o == Alive }
 
-// Stage is the step of an attempt at which it ended.
+// Stage is the step at which an attempt ended.
 type Stage string
 
 // The stages, in the order in which a connection goes through them.
 const (
 	StageDial      Stage = "dialling"
-	StageTLS       Stage = "beginning TLS"           // on a connection, before anything is said on it
-	StageEPMD      Stage = "asking epmd"             // sending a request and reading the answer
-	StageName      Stage = "sending our name"        //
+	StageTLS       Stage = "TLS handshake"
+	StageEPMD      Stage = "querying epmd" // sending a request and reading the answer
+	StageName      Stage = "sending our name"
 	StageStatus    Stage = "reading the status"      // the peer's first message
-	StageChallenge Stage = "reading the challenge"   // its second: who it is
+	StageChallenge Stage = "reading the challenge"   // the peer's second message: who it is
 	StageReply     Stage = "answering the challenge" // our proof of the cookie
 	StageAck       Stage = "waiting for the peer's proof"
-	StageCall      Stage = "calling"         // one call on a connection
-	StageLink      Stage = "being connected" // between calls: why a connection ended
+	StageCall      Stage = "calling"    // one call on a connection
+	StageLink      Stage = "connection" // between calls: why a connection ended
 )
 
-// Error is an attempt that did not end well.
+// Error is the error of an attempt.
 type Error struct {
 	Step    Stage
 	Outcome Outcome
-	Addr    string // that was dialled, "10.0.0.7:4369"
-	Detail  string // what was seen, a clause without address: "closed after 0 bytes"
-	Err     error  // the cause, nil where Detail says all; it never holds a cookie, challenge or digest
+	Addr    string // the dialled address, "10.0.0.7:4369"
+	Detail  string // the observation, without address: "closed after 0 bytes"
+	Err     error  // the cause, nil if Detail is enough; it never contains a cookie, challenge or digest
 }
 
-// Error is a sentence that starts with the address: "10.1.2.3:4369: asking epmd: closed after 0 bytes".
+// Error starts with the address: "10.1.2.3:4369: querying epmd: closed after 0 bytes".
 func (e *Error) Error() string {
 	s := e.Addr + ": " + string(e.Step) + ": "
 	switch {
@@ -119,10 +120,10 @@ func (e *Error) Error() string {
 	return s + e.Detail + ": " + e.Err.Error()
 }
 
-// Unwrap gives the cause.
+// Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// OutcomeOf gives the outcome that err carries: OK for nil, Failed for an error of another kind.
+// OutcomeOf returns the outcome of err: OK for nil, Failed for an error that is not an [*Error].
 func OutcomeOf(err error) Outcome {
 	var e *Error
 	switch {
@@ -134,11 +135,11 @@ func OutcomeOf(err error) Outcome {
 	return Failed
 }
 
-// DialOutcome classifies the error of a plain connection, for callers that speak another protocol over it.
+// DialOutcome classifies the error of a plain connection, for callers that use another protocol.
 func DialOutcome(err error) Outcome { return Classify(err, StageDial) }
 
-// Classify gives the outcome of an error that occurred at a stage: an [*Error] (or one that wraps it) keeps its own, the rest
-// is derived from what the operating system or the context said. It is the one place where that is decided.
+// Classify returns the outcome of an error at a stage. An [*Error] (or an error that wraps one) keeps its outcome; other
+// outcomes are derived from the error of the operating system or the context. All outcomes are decided here.
 func Classify(err error, stage Stage) Outcome {
 	var own *Error
 	var seen *protocolError
@@ -173,7 +174,7 @@ func Classify(err error, stage Stage) Outcome {
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return Reset
 	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
-		// The kernel has given up an established connection because of an ICMP error or a lost neighbour.
+		// The kernel has ended an established connection because of an ICMP error or a lost neighbour.
 		return Unreachable
 	case isTimeout(err):
 		return Silent
@@ -197,7 +198,7 @@ func classifyDial(err error) Outcome {
 	return Failed
 }
 
-// isTimeout knows a passed deadline, however it is dressed: by the kernel, a connection, or a context.
+// isTimeout reports whether a deadline has passed: of the kernel, of a connection, or of a context.
 func isTimeout(err error) bool {
 	var n net.Error
 	return errors.Is(err, syscall.ETIMEDOUT) || errors.Is(err, os.ErrDeadlineExceeded) ||

@@ -19,7 +19,7 @@ import (
 
 const secret = "QZYXSECRETCOOKIE"
 
-// secrets are the ways in which the cookie, the fake node's challenge, or what proves the one to the other could be written.
+// secrets are the forms in which the cookie, the fake node's challenge or the digest could appear in a text.
 func secrets() []string {
 	d := erldisttest.Digest(secret, erldisttest.Challenge)
 	return []string{
@@ -28,39 +28,39 @@ func secrets() []string {
 	}
 }
 
-// short is the patience of the tests with fakes that do not answer, patient that of the others: on a busy machine a fake
-// may take long, and a lost SYN costs a second.
+// short is the timeout of tests with fakes that do not answer, long that of the others: on a busy machine a fake may take
+// long, and a lost SYN costs a second.
 const (
-	short   = 250 * time.Millisecond
-	patient = 5 * time.Second
+	short = 250 * time.Millisecond
+	long  = 5 * time.Second
 )
 
-// patience is short where nothing is to come.
-func patience(o erldist.Outcome) time.Duration {
+// timeoutFor is short if no answer is expected.
+func timeoutFor(o erldist.Outcome) time.Duration {
 	if o == erldist.Silent {
 		return short
 	}
-	return patient
+	return long
 }
 
 func TestEachBehaviourHasItsOutcome(t *testing.T) {
 	t.Parallel()
 	type o = erldist.Outcome
 	for _, c := range []struct {
-		do        erldisttest.Do
+		do        erldisttest.Behaviour
 		challenge o // of Challenge
 		whole     o // of Connect and some calls
 		says      string
 	}{
 		{erldisttest.OK, erldist.OK, erldist.OK, ""},
-		{erldisttest.Babbles, erldist.OK, erldist.OK, ""},
-		{erldisttest.SilentAfterAccept, erldist.Silent, erldist.Silent, "reading the status: connected, and 0 bytes came in "},
-		{erldisttest.Drips, erldist.Silent, erldist.Silent, " of 2050 bytes came in "},
+		{erldisttest.SendsOtherMessages, erldist.OK, erldist.OK, ""},
+		{erldisttest.SilentAfterAccept, erldist.Silent, erldist.Silent, "reading the status: connected, but received only 0 bytes within "},
+		{erldisttest.ByteByByte, erldist.Silent, erldist.Silent, " of 2050 bytes within "},
 		{erldisttest.ClosesBeforeStatus, erldist.ClosedBeforeStatus, erldist.ClosedBeforeStatus, "closed after 0 bytes"},
 		{erldisttest.ResetsBeforeStatus, erldist.Reset, erldist.Reset, "reset after 0 bytes"},
 		{erldisttest.CutOff, erldist.Closed, erldist.Closed, "closed after 5 of 11 bytes"},
 		{erldisttest.TLSAlert, erldist.TLSAlert, erldist.TLSAlert, "a TLS alert"},
-		{erldisttest.HTTP, erldist.Malformed, erldist.Malformed, `it begins with "HT"`},
+		{erldisttest.HTTP, erldist.Malformed, erldist.Malformed, `it starts with "HT"`},
 		{erldisttest.LongMessage, erldist.Malformed, erldist.Malformed, "a message of 65535 bytes"},
 		{erldisttest.NoStatus, erldist.Malformed, erldist.Malformed, `status "never"`},
 		{erldisttest.Nok, erldist.Nok, erldist.Nok, "status nok"},
@@ -69,47 +69,47 @@ func TestEachBehaviourHasItsOutcome(t *testing.T) {
 		{erldisttest.PlainOK, erldist.OK, erldist.Malformed, "OTP 23 or later"},
 		{erldisttest.OKSimultaneous, erldist.OK, erldist.Malformed, "OTP 23 or later"},
 		{erldisttest.ClosesBeforeProof, erldist.Closed, erldist.Closed, "reading the challenge: closed after 0 bytes"},
-		{erldisttest.SilentAfterStatus, erldist.Silent, erldist.Silent, "reading the challenge: connected, and 0 bytes came"},
+		{erldisttest.SilentAfterStatus, erldist.Silent, erldist.Silent, "reading the challenge: connected, but received only 0 bytes"},
 		{erldisttest.OldChallenge, erldist.Malformed, erldist.Malformed, "version 5"},
-		{erldisttest.BadChallenge, erldist.Malformed, erldist.Malformed, "this message has 18"},
-		{erldisttest.Stalls, erldist.OK, erldist.Silent, "waiting for the peer's proof: connected, and 0 bytes"},
+		{erldisttest.BadChallenge, erldist.Malformed, erldist.Malformed, "the challenge has 18 bytes"},
+		{erldisttest.SilentAfterChallenge, erldist.OK, erldist.Silent, "waiting for the peer's proof: connected, but received only 0 bytes"},
 		{erldisttest.ClosesAfterReply, erldist.OK, erldist.ClosedAfterReply, "another cookie"},
 		{erldisttest.ResetsAfterReply, erldist.OK, erldist.Reset, "reset"},
 		{erldisttest.CutOffAfterReply, erldist.OK, erldist.Closed, "closed after 3 of 19 bytes"},
 		{erldisttest.WrongDigest, erldist.OK, erldist.WrongDigest, "did not prove"},
-		{erldisttest.NoDigest, erldist.OK, erldist.Malformed, "this message has 3"},
+		{erldisttest.NoDigest, erldist.OK, erldist.Malformed, "the peer's proof has 3 bytes"},
 		{erldisttest.LongFrame, erldist.OK, erldist.Malformed, "a frame of 2147483647 bytes"},
-		{erldisttest.GarbageFrame, erldist.OK, erldist.Malformed, "a frame begins with 112"},
+		{erldisttest.GarbageFrame, erldist.OK, erldist.Malformed, "does not start with 112"},
 		{erldisttest.GarbageTerm, erldist.OK, erldist.Malformed, "a term with tag 82"},
-		{erldisttest.DripsFrame, erldist.OK, erldist.Silent, "no reply in "},
-		{erldisttest.SilentOnCall, erldist.OK, erldist.Silent, "erlang:system_info: no reply in "},
-		{erldisttest.ClosesOnCall, erldist.OK, erldist.Closed, "the peer hung up"},
-		{erldisttest.SilentAfterConnect, erldist.OK, erldist.Silent, "no reply in "},
+		{erldisttest.ReplyByteByByte, erldist.OK, erldist.Silent, "no reply within "},
+		{erldisttest.SilentOnCall, erldist.OK, erldist.Silent, "erlang:system_info: no reply within "},
+		{erldisttest.ClosesOnCall, erldist.OK, erldist.Closed, "the peer closed the connection"},
+		{erldisttest.SilentAfterConnect, erldist.OK, erldist.Silent, "no reply within "},
 		{erldisttest.BadRPC, erldist.OK, erldist.BadRPC, "badrpc 'nodedown'"},
 	} {
 		t.Run(string(c.do), func(t *testing.T) {
 			t.Parallel()
-			n := erldisttest.Node{Name: "a@10.0.0.7", Cookie: secret, Creation: 42, Do: c.do, Nodes: func() (visible, hidden []string) {
+			n := erldisttest.Node{Name: "a@10.0.0.7", Cookie: secret, Creation: 42, Behaviour: c.do, Nodes: func() (visible, hidden []string) {
 				return []string{"b@10.0.0.8", "c@10.0.0.9"}, []string{"remsh@10.0.0.7"}
 			}}
 			s := n.Start(t)
 			addr := s.Addr
 			began := time.Now()
-			p, err := erldist.Challenge(within(t, patience(c.challenge)), dial, addr)
+			p, err := erldist.Challenge(within(t, timeoutFor(c.challenge)), dial, addr)
 			check(t, "challenge", began, err, c.challenge)
 			if c.challenge == erldist.OK && (p.Name != n.Name || p.Creation != 42) {
-				t.Errorf("the peer says it is %+v", p)
+				t.Errorf("the peer is %+v", p)
 			}
 			began = time.Now()
-			nodes, err := ask(within(t, patience(c.whole)), addr, secret)
+			nodes, err := query(within(t, timeoutFor(c.whole)), addr, secret)
 			check(t, "handshake and calls", began, err, c.whole)
 			if c.whole == erldist.OK && strings.Join(nodes, " ") != "b@10.0.0.8 c@10.0.0.9" {
 				t.Errorf("nodes() = %v", nodes)
 			}
 			if err != nil && !strings.Contains(err.Error(), c.says) {
-				t.Errorf("the error does not say %q: %v", c.says, err)
+				t.Errorf("the error lacks %q: %v", c.says, err)
 			}
-			// A fake that reads nothing does not see that we hang up.
+			// A fake that reads nothing does not notice that we disconnect.
 			if c.do != erldisttest.SilentAfterConnect && !until(t, time.Second, func() bool { return s.Seen().Open == 0 }) {
 				t.Errorf("%d connections are left open", s.Seen().Open)
 			}
@@ -120,19 +120,19 @@ func TestEachBehaviourHasItsOutcome(t *testing.T) {
 func TestAnotherCookie(t *testing.T) {
 	t.Parallel()
 	addr := erldisttest.Node{Name: "a@10.0.0.7", Cookie: "theirs", Creation: 1}.Start(t).Addr
-	c, err := erldist.Connect(within(t, patient), dial, addr, erldist.NewCookie([]byte(secret)))
+	c, err := erldist.Connect(within(t, long), dial, addr, erldist.NewCookie([]byte(secret)))
 	check(t, "handshake", time.Now(), err, erldist.ClosedAfterReply)
 	if c.Peer.Name != "a@10.0.0.7" || c.Peer.Creation != 1 {
-		t.Errorf("what the peer said before the proof is lost: %+v", c.Peer)
+		t.Errorf("what the peer sent before the proof is lost: %+v", c.Peer)
 	}
-	// Such a Conn is good for nothing else, and harmless.
-	if _, err := c.Nodes(within(t, patient)); erldist.OutcomeOf(err) != erldist.ClosedAfterReply {
-		t.Errorf("a call on a connection that is none: %v", err)
+	// Calls on such a Conn fail, and it can be closed.
+	if _, err := c.Nodes(within(t, long)); erldist.OutcomeOf(err) != erldist.ClosedAfterReply {
+		t.Errorf("a call on a failed connection: %v", err)
 	}
 	select {
 	case <-c.Done():
 	default:
-		t.Error("a connection that is none is not done")
+		t.Error("Done of a failed connection is not closed")
 	}
 	if err := errors.Join(c.Close(), c.Close()); err != nil {
 		t.Error(err)
@@ -141,18 +141,18 @@ func TestAnotherCookie(t *testing.T) {
 
 func TestAliveIsNeverAnsweredByTrue(t *testing.T) {
 	t.Parallel()
-	s := erldisttest.Node{Name: "a@10.0.0.7", Cookie: secret, Do: erldisttest.Alive}.Start(t)
-	_, err := erldist.Connect(within(t, patient), dial, s.Addr, erldist.NewCookie([]byte(secret)))
+	s := erldisttest.Node{Name: "a@10.0.0.7", Cookie: secret, Behaviour: erldisttest.Alive}.Start(t)
+	_, err := erldist.Connect(within(t, long), dial, s.Addr, erldist.NewCookie([]byte(secret)))
 	check(t, "connect", time.Now(), err, erldist.Alive)
 	if !until(t, time.Second, func() bool { return len(s.Seen().Answers) == 1 }) || s.Seen().Answers[0] != "sfalse" {
-		t.Errorf("alive was answered by %q", s.Seen().Answers)
+		t.Errorf("the answers to status alive were %q", s.Seen().Answers)
 	}
-	if !erldist.Alive.Again() || !erldist.Nok.Again() || erldist.Silent.Again() {
-		t.Error("alive and nok, and only they, mean again")
+	if !erldist.Alive.Transient() || !erldist.Nok.Transient() || erldist.Silent.Transient() {
+		t.Error("only alive and nok are transient")
 	}
 }
 
-// check holds the outcome, the deadline with some room for a busy machine, and that no secret is in the text.
+// check checks the outcome, the deadline (with some reserve for a busy machine), and that the text contains no secret.
 func check(t *testing.T, what string, began time.Time, err error, want erldist.Outcome) {
 	t.Helper()
 	if got := erldist.OutcomeOf(err); got != want {
@@ -166,17 +166,17 @@ func check(t *testing.T, what string, began time.Time, err error, want erldist.O
 	}
 	for _, s := range secrets() {
 		if text := fmt.Sprintf("%v %+v %#v", err, err, err); strings.Contains(text, s) {
-			t.Errorf("%s: the error holds %q: %s", what, s, text)
+			t.Errorf("%s: the error contains %q: %s", what, s, text)
 		}
 	}
 	var e *erldist.Error
 	if !errors.As(err, &e) || e.Addr == "" || e.Step == "" || !strings.HasPrefix(err.Error(), e.Addr) {
-		t.Errorf("%s: the error does not tell where and when: %#v", what, err)
+		t.Errorf("%s: the error lacks the address or the step: %#v", what, err)
 	}
 }
 
-// ask connects and asks a few things.
-func ask(ctx context.Context, addr, cookie string) ([]string, error) {
+// query connects and makes some calls.
+func query(ctx context.Context, addr, cookie string) ([]string, error) {
 	h, err := erldist.Begin(ctx, dial, addr)
 	if err != nil {
 		return nil, err
@@ -205,43 +205,43 @@ func TestEPMDOutcomes(t *testing.T) {
 	t.Parallel()
 	two := []erldisttest.Registered{{Name: "derl", Port: 10000}, {Name: "rem", Port: 43210, Hidden: true, Extra: []byte("x")}}
 	for _, c := range []struct {
-		do          erldisttest.Do
+		do          erldisttest.Behaviour
 		nodes       []erldisttest.Registered
 		names, port erldist.Outcome
 		says        string
 	}{
 		{erldisttest.OK, two, erldist.OK, erldist.OK, ""},
-		{erldisttest.OK, nil, erldist.OK, erldist.NotRegistered, "does not know"},
-		{erldisttest.SilentAfterAccept, two, erldist.Silent, erldist.Silent, "asking epmd: connected, and 0 bytes came in"},
-		{erldisttest.ClosesBeforeStatus, two, erldist.Closed, erldist.Closed, "asking epmd: closed after 0 bytes"},
+		{erldisttest.OK, nil, erldist.OK, erldist.NotRegistered, "is not registered with epmd"},
+		{erldisttest.SilentAfterAccept, two, erldist.Silent, erldist.Silent, "querying epmd: connected, but received only 0 bytes within"},
+		{erldisttest.ClosesBeforeStatus, two, erldist.Closed, erldist.Closed, "querying epmd: closed after 0 bytes"},
 		{erldisttest.ResetsBeforeStatus, two, erldist.Reset, erldist.Reset, "reset after 0 bytes"},
 		{erldisttest.TLSAlert, two, erldist.TLSAlert, erldist.TLSAlert, "a TLS alert"},
 		{erldisttest.HTTP, two, erldist.Malformed, erldist.Malformed, ""},
-		{erldisttest.Drips, two, erldist.Silent, erldist.Silent, " bytes came in "},
+		{erldisttest.ByteByByte, two, erldist.Silent, erldist.Silent, " bytes within "},
 		{erldisttest.LongMessage, two, erldist.Malformed, erldist.Malformed, "more than "},
 		{erldisttest.CutOff, two, erldist.Malformed, erldist.Malformed, ""},
 	} {
 		t.Run(fmt.Sprint(c.do, len(c.nodes)), func(t *testing.T) {
 			t.Parallel()
-			addr := erldisttest.EPMD{Do: c.do, Nodes: c.nodes}.Start(t).Addr
+			addr := erldisttest.EPMD{Behaviour: c.do, Nodes: c.nodes}.Start(t).Addr
 			began := time.Now()
-			names, err := erldist.Names(within(t, patience(c.names)), dial, addr)
+			names, err := erldist.Names(within(t, timeoutFor(c.names)), dial, addr)
 			check(t, "names", began, err, c.names)
 			if c.names == erldist.OK && (len(names) != len(c.nodes) || len(names) == 2 && names[1] != erldist.Name{Name: "derl", Port: 10000}) {
 				t.Errorf("names %v, want %v", names, c.nodes)
 			}
 			began = time.Now()
-			r, err := erldist.Port(within(t, patience(c.port)), dial, addr, "rem")
+			r, err := erldist.Port(within(t, timeoutFor(c.port)), dial, addr, "rem")
 			check(t, "port", began, err, c.port)
 			if c.port == erldist.OK && (r.Port != 43210 || r.Type != erldist.HiddenNode || r.Name != "rem" || string(r.Extra) != "x" || r.Highest != 6 || r.Lowest != 6) {
 				t.Errorf("port of rem: %+v", r)
 			}
 			if err != nil && !strings.Contains(err.Error(), c.says) {
-				t.Errorf("the error does not say %q: %v", c.says, err)
+				t.Errorf("the error lacks %q: %v", c.says, err)
 			}
 		})
 	}
-	_, err := erldist.Port(within(t, patient), dial, "127.0.0.1:1", "derl@10.0.0.7")
+	_, err := erldist.Port(within(t, long), dial, "127.0.0.1:1", "derl@10.0.0.7")
 	check(t, "port of a whole node name", time.Now(), err, erldist.Failed)
 }
 
@@ -253,7 +253,7 @@ func TestDialOutcomes(t *testing.T) {
 	}
 	closed := l.Addr().String()
 	_ = l.Close()
-	_, err = erldist.Challenge(within(t, patient), dial, closed)
+	_, err = erldist.Challenge(within(t, long), dial, closed)
 	check(t, "a closed port", time.Now(), err, erldist.Refused)
 
 	for _, c := range []struct {
@@ -280,7 +280,7 @@ func TestDialOutcomes(t *testing.T) {
 		_, err = erldist.Connect(context.Background(), failing, "10.0.0.7:4370", erldist.NewCookie([]byte(secret)))
 		check(t, "connect, "+c.err.Error(), time.Now(), err, c.want)
 		if !errors.Is(err, c.err) {
-			t.Errorf("the cause %v is lost in %v", c.err, err)
+			t.Errorf("the error %[2]v does not wrap its cause %[1]v", c.err, err)
 		}
 		if got := erldist.DialOutcome(c.err); got != c.want {
 			t.Errorf("DialOutcome(%v) = %s, want %s", c.err, got, c.want)
@@ -323,19 +323,19 @@ func TestClassifyKnowsTheStage(t *testing.T) {
 	}
 }
 
-// A caller that gives up has learnt nothing: that is no silence of the peer.
-func TestGivingUpIsNoOutcomeOfThePeer(t *testing.T) {
+// If the caller cancels, nothing is known about the peer: the outcome is not Silent.
+func TestCancellingIsNoOutcomeOfThePeer(t *testing.T) {
 	t.Parallel()
-	for _, do := range []erldisttest.Do{erldisttest.SilentAfterAccept, erldisttest.Stalls, erldisttest.SilentOnCall} {
-		addr := erldisttest.Node{Name: "a@10.0.0.7", Cookie: secret, Do: do}.Start(t).Addr
+	for _, do := range []erldisttest.Behaviour{erldisttest.SilentAfterAccept, erldisttest.SilentAfterChallenge, erldisttest.SilentOnCall} {
+		addr := erldisttest.Node{Name: "a@10.0.0.7", Cookie: secret, Behaviour: do}.Start(t).Addr
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		time.AfterFunc(50*time.Millisecond, cancel)
 		began := time.Now()
-		_, err := ask(ctx, addr, secret)
+		_, err := query(ctx, addr, secret)
 		check(t, string(do), began, err, erldist.Failed)
 	}
-	addr := erldisttest.EPMD{Do: erldisttest.SilentAfterAccept}.Start(t).Addr
-	// A dialer may have words of its own for that.
+	addr := erldisttest.EPMD{Behaviour: erldisttest.SilentAfterAccept}.Start(t).Addr
+	// A dialer may return another error when it is cancelled.
 	late := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		<-ctx.Done()
 		return nil, os.ErrDeadlineExceeded

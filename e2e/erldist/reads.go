@@ -5,24 +5,19 @@ import (
 	"time"
 )
 
-// Nodes is erlang:nodes(): the visible nodes that this one believes to be connected to. This client is hidden, and so is
-// never among them; it is not taken out, so that a client that shows itself is seen to.
+// Nodes is erlang:nodes(): the visible nodes to which the node considers itself connected. This client is hidden, so it must
+// not be among them. It is not filtered out, so that a client that is visible by mistake is noticed.
 func (c *Conn) Nodes(ctx context.Context) ([]string, error) { return c.names(ctx, nil) }
 
 // HiddenNodes is erlang:nodes(hidden), without this client itself. Other probes and remote consoles are in it.
 func (c *Conn) HiddenNodes(ctx context.Context) ([]string, error) {
-	return c.names(ctx, c.others, Atom("hidden"))
+	return c.names(ctx, c.isOther, Atom("hidden"))
 }
 
-// ConnectedNodes is erlang:nodes(connected), visible and hidden, without this client itself.
-func (c *Conn) ConnectedNodes(ctx context.Context) ([]string, error) {
-	return c.names(ctx, c.others, Atom("connected"))
-}
+// isOther reports whether the name is not this client's name.
+func (c *Conn) isOther(name string) bool { return name != c.Peer.Self }
 
-// others reports whether the name is anybody's but this client's.
-func (c *Conn) others(name string) bool { return name != c.Peer.Self }
-
-// names asks for nodes and keeps those that wanted takes; nil takes all.
+// names returns the nodes for which wanted returns true; nil: all.
 func (c *Conn) names(ctx context.Context, wanted func(string) bool, args ...Term) ([]string, error) {
 	t, err := c.Call(ctx, "erlang", "nodes", args...)
 	if err != nil {
@@ -57,8 +52,8 @@ func (c *Conn) OTPRelease(ctx context.Context) (string, error) {
 	return "", c.unexpected("otp_release", t)
 }
 
-// NetTickTime is net_kernel:get_net_ticktime(): after about that time without a sign of life (75 to 125 per cent of it) the
-// node takes a link for lost. While it is being changed, it is the value to come.
+// NetTickTime is net_kernel:get_net_ticktime(): after 75 to 125 per cent of that time without data, the node takes a link
+// for lost. While the value is being changed, it is the new value.
 func (c *Conn) NetTickTime(ctx context.Context) (time.Duration, error) {
 	t, err := c.Call(ctx, "net_kernel", "get_net_ticktime")
 	if err != nil {
@@ -74,8 +69,8 @@ func (c *Conn) NetTickTime(ctx context.Context) (time.Duration, error) {
 	return time.Duration(seconds) * time.Second, nil
 }
 
-// KernelEnv is application:get_env(kernel, Key), for the keys of the table of reads (see [Allowed]). set is false where the
-// node has no such parameter.
+// KernelEnv is application:get_env(kernel, Key), for the keys of the table of allowed calls (see [Allowed]). set is false if
+// the parameter is not set.
 func (c *Conn) KernelEnv(ctx context.Context, key string) (value Term, set bool, err error) {
 	t, err := c.Call(ctx, "application", "get_env", Atom("kernel"), Atom(key))
 	if err != nil {
@@ -91,5 +86,5 @@ func (c *Conn) KernelEnv(ctx context.Context, key string) (value Term, set bool,
 }
 
 func (c *Conn) unexpected(what string, t Term) error {
-	return &Error{Step: StageCall, Outcome: Malformed, Addr: c.addr, Detail: what + " is " + text(t)}
+	return &Error{Step: StageCall, Outcome: Malformed, Addr: c.addr, Detail: what + ": unexpected result " + text(t)}
 }

@@ -21,10 +21,10 @@ func TestRealNodes(t *testing.T) {
 	a, b := startedA(), startedB()
 	mesh := connect(t, a.addr)
 	if !until(t, 10*time.Second, func() bool {
-		nodes, err := mesh.Nodes(within(t, patient))
+		nodes, err := mesh.Nodes(within(t, long))
 		return err == nil && len(nodes) == 1
 	}) {
-		t.Fatalf("a and b did not connect; b said: %s", b.log())
+		t.Fatalf("a and b did not connect; output of b: %s", b.log())
 	}
 	t.Run("epmd", func(t *testing.T) { realEPMD(t, m, a) })
 	t.Run("challenge leaves no log", func(t *testing.T) { realChallenge(t, a) })
@@ -36,18 +36,18 @@ func TestRealNodes(t *testing.T) {
 }
 
 func realEPMD(t *testing.T, m *machine, a node) {
-	names, err := erldist.Names(within(t, patient), dial, m.addr)
+	names, err := erldist.Names(within(t, long), dial, m.addr)
 	if err != nil || len(names) != 2 {
 		t.Errorf("names: %v, %v; want a and b", names, err)
 	}
-	r, err := erldist.Port(within(t, patient), dial, m.addr, "a")
+	r, err := erldist.Port(within(t, long), dial, m.addr, "a")
 	if err != nil || net.JoinHostPort("127.0.0.1", strconv.Itoa(r.Port)) != a.addr || r.Type != erldist.NormalNode ||
 		r.Protocol != 0 || r.Highest != 6 || r.Name != "a" {
 		t.Errorf("port of a: %+v, %v", r, err)
 	}
-	_, err = erldist.Port(within(t, patient), dial, m.addr, "nobody")
+	_, err = erldist.Port(within(t, long), dial, m.addr, "nobody")
 	if erldist.OutcomeOf(err) != erldist.NotRegistered {
-		t.Errorf("port of nobody: %v", err)
+		t.Errorf("port of a name that is not registered: %v", err)
 	}
 }
 
@@ -55,12 +55,12 @@ func realChallenge(t *testing.T, a node) {
 	time.Sleep(100 * time.Millisecond) // reports of the start
 	before := a.log()
 	for range 3 {
-		p, err := erldist.Challenge(within(t, patient), dial, a.addr)
+		p, err := erldist.Challenge(within(t, long), dial, a.addr)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if p.Name != a.name || p.Creation == 0 || !strings.HasPrefix(p.Status, "named:") || !strings.HasSuffix(p.Self, "@127.0.0.1") {
-			t.Errorf("the challenge says %+v", p)
+			t.Errorf("the challenge has %+v", p)
 		}
 		if missing := (erldist.FlagHandshake23 | erldist.FlagBigCreation) &^ erldist.Flags(p.Flags); missing != 0 {
 			t.Errorf("the peer lacks %s", missing)
@@ -68,7 +68,7 @@ func realChallenge(t *testing.T, a node) {
 	}
 	time.Sleep(300 * time.Millisecond)
 	if after := a.log(); after != before {
-		t.Errorf("reading the challenge and hanging up was logged: %s", after[len(before):])
+		t.Errorf("reading the challenge and disconnecting was logged: %s", after[len(before):])
 	}
 }
 
@@ -101,7 +101,7 @@ func realReads(t *testing.T, a, b node) {
 		}
 		creation, err := c.Call(ctx, "erlang", "system_info", erldist.Atom("creation"))
 		if err != nil || creation != erldist.Term(int64(c.Peer.Creation)) {
-			t.Errorf("%s: creation = %v, %v; the challenge said %d", n.it.name, creation, err, c.Peer.Creation)
+			t.Errorf("%s: creation = %v, %v; the challenge had %d", n.it.name, creation, err, c.Peer.Creation)
 		}
 		if _, err = c.Call(ctx, "net_kernel", "get_state"); err != nil && otp >= "25" {
 			t.Errorf("%s: get_state: %v", n.it.name, err)
@@ -118,17 +118,17 @@ func realReads(t *testing.T, a, b node) {
 
 func realWrongCookie(t *testing.T, a node) {
 	before := len(a.log())
-	c, err := erldist.Connect(within(t, patient), dial, a.addr, erldist.NewCookie([]byte("guess")))
+	c, err := erldist.Connect(within(t, long), dial, a.addr, erldist.NewCookie([]byte("guess")))
 	if erldist.OutcomeOf(err) != erldist.ClosedAfterReply {
 		t.Errorf("a wrong cookie: %v, want %s", err, erldist.ClosedAfterReply)
 	}
 	if c.Peer.Name != a.name || c.Peer.Creation == 0 {
-		t.Errorf("a wrong cookie: the peer said before that it is %+v", c.Peer)
+		t.Errorf("a wrong cookie: the peer is %+v", c.Peer)
 	}
 	if err != nil && strings.Contains(err.Error(), "guess") {
-		t.Errorf("the error holds the cookie: %v", err)
+		t.Errorf("the error contains the cookie: %v", err)
 	}
-	// The control of the test that nothing is logged: what is logged can be seen.
+	// The control for the test that nothing is logged: a wrong cookie is logged.
 	if !until(t, 3*time.Second, func() bool {
 		return strings.Contains(a.log()[before:], "rejected") || strings.Contains(a.log()[before:], "disallowed")
 	}) {
@@ -176,11 +176,11 @@ func realConcurrent(t *testing.T, a, b node, mesh *erldist.Conn) {
 		hidden, err := mesh.HiddenNodes(ctx)
 		return err == nil && len(hidden) == 0
 	}) {
-		t.Error("probes that hung up are still in nodes(hidden)")
+		t.Error("probes that have disconnected are still in nodes(hidden)")
 	}
 }
 
-// realReconnects looks for atoms that probes leave behind: a node gives them names from a pool of its own.
+// realReconnects checks that probes leave no atoms: a node gives them names from its own pool.
 func realReconnects(t *testing.T, b node) {
 	ctx := within(t, 10*time.Second)
 	watch := connect(t, b.addr)
@@ -209,8 +209,8 @@ func realReconnects(t *testing.T, b node) {
 			}
 		}
 	}
-	round() // loads the modules that it takes, and fills the pool of names
-	// The node's own atoms may still grow in a round; a probe's would in each.
+	round() // loads the needed modules and fills the pool of names
+	// The node's own atoms may grow in some rounds; atoms of probes would grow in each round.
 	least := int64(1 << 40)
 	for range 3 {
 		before := atoms()
@@ -218,7 +218,7 @@ func realReconnects(t *testing.T, b node) {
 		least = min(least, atoms()-before)
 	}
 	if least > 0 {
-		t.Errorf("25 connections and 25 challenges one after the other leave %d atoms", least)
+		t.Errorf("25 connections and 25 challenges in sequence leave %d atoms", least)
 	}
 }
 

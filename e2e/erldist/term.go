@@ -9,18 +9,19 @@ import (
 
 // Term is an Erlang term. Its Go types are
 //
-//	int64 or *big.Int   an integer; *big.Int only for what int64 cannot hold
+//	int64 or *big.Int   an integer; *big.Int only if it does not fit into int64
 //	float64             finite
 //	Atom                UTF-8, 255 characters at most
 //	Binary              a binary
-//	BitString           a binary whose last byte is not whole
+//	BitString           a binary whose last byte is incomplete
 //	Tuple, List, Map    of Terms; an Erlang string is a List of int64, see [Text]
 //	ImproperList        [a | b]
 //	Pid, PortID, Ref    identifiers
 //	Export              fun M:F/A
-//	Fun                 any other fun, not looked into
+//	Fun                 any other fun, not decoded
 //
-// [Encode] also takes int. Maps apart, a term has one Go value whatever its form on the wire: reflect.DeepEqual compares.
+// [Encode] also accepts int. Except for maps, a term has one Go value for all its forms on the wire, so terms can be
+// compared with reflect.DeepEqual.
 type Term any
 
 type (
@@ -30,23 +31,23 @@ type (
 	Binary []byte
 	// Tuple is a tuple.
 	Tuple []Term
-	// List is a proper list; nil and the empty one are both [].
+	// List is a proper list; nil and the empty List are both [].
 	List []Term
 )
 
-// BitString is a bit string that is no binary: of the last byte only the Bits (1 to 7) highest bits count.
+// BitString is a bit string that is not a binary: only the Bits (1 to 7) highest bits of the last byte are used.
 type BitString struct {
 	Bytes []byte
 	Bits  byte
 }
 
-// ImproperList is a list that does not end in []: at least one element, and a tail that is no list.
+// ImproperList is a list that does not end in []: at least one element, and a tail that is not a list.
 type ImproperList struct {
 	Elements []Term
 	Tail     Term
 }
 
-// Map is a map as a list of pairs, in the order in which they came.
+// Map is a map as a list of pairs, in the order on the wire.
 type Map []Pair
 
 // Pair is an entry of a [Map].
@@ -80,10 +81,10 @@ type Export struct {
 	Arity            byte
 }
 
-// Fun is a fun that is no Export, as its bytes after the length (NEW_FUN_EXT). They may belong to no other term.
+// Fun is a fun that is not an Export, as its bytes after the length (NEW_FUN_EXT).
 type Fun []byte
 
-// Text reads an Erlang string: a List of characters, or a Binary of UTF-8.
+// Text converts an Erlang string: a List of characters, or a Binary of UTF-8.
 func Text(t Term) (s string, ok bool) {
 	switch v := t.(type) {
 	case Binary:
@@ -102,10 +103,10 @@ func Text(t Term) (s string, ok bool) {
 	return "", false
 }
 
-// maxText bounds what a term may put into an error message.
+// maxText limits the text of a term in an error message.
 const maxText = 200
 
-// text gives a term in about Erlang's own form for an error message, cut after maxText bytes.
+// text is a term in nearly Erlang's syntax for an error message, cut off after maxText bytes.
 func text(t Term) string {
 	var b strings.Builder
 	write(&b, t)
@@ -141,7 +142,7 @@ func write(b *strings.Builder, t Term) {
 		}
 		writeAll(b, "[", v, "]")
 	default:
-		// The rest is rare in what a node says to a read.
+		// Other types are rare in results of the allowed calls.
 		fmt.Fprintf(b, "a %T", t)
 	}
 }

@@ -32,7 +32,7 @@ func TestTerms(t *testing.T) {
 		{"6a", List(nil)}, {"6c 00000000 6a", List(nil)},
 		{"6d 00000001 ff", Binary{255}},
 		{"6d 00000000", Binary{}},
-		{"4d 00000001 03 ff", BitString{[]byte{0xe0}, 3}}, // what lies behind the third bit does not count
+		{"4d 00000001 03 ff", BitString{[]byte{0xe0}, 3}}, // the bits after the third are not used
 		{"4d 00000001 08 ff", Binary{255}},
 		{"68 02 61 01 6a", Tuple{int64(1), List(nil)}},
 		{"68 00", Tuple{}},
@@ -71,7 +71,7 @@ func TestTerms(t *testing.T) {
 	}
 }
 
-// The forms that are written are the ones of the documents.
+// Terms are encoded in the forms of the documentation.
 func TestEncode(t *testing.T) {
 	long := strings.Repeat("é", 255) // 510 bytes
 	for _, c := range []struct {
@@ -90,7 +90,7 @@ func TestEncode(t *testing.T) {
 		{Atom(long), "76 01fe" + ascii(long)},
 		{Binary("ab"), "6d 00000002 6162"},
 		{Tuple{}, "68 00"},
-		{Tuple(make([]Term, 256)), ""}, // nil is no term
+		{Tuple(make([]Term, 256)), ""}, // nil is not a term
 		{List{}, "6a"},
 		{List{int64(1)}, "6c 00000001 61 01 6a"},
 		{ImproperList{[]Term{1}, 2}, "6c 00000001 61 01 61 02"},
@@ -119,11 +119,11 @@ func TestEncode(t *testing.T) {
 		deep = List{deep}
 	}
 	if _, err := Encode(deep); err == nil {
-		t.Error("a term of 200 levels is written")
+		t.Error("a term of 200 levels is encoded")
 	}
 }
 
-func TestTermsThatAreNone(t *testing.T) {
+func TestInvalidTerms(t *testing.T) {
 	for _, bad := range []string{
 		"", "82 61 01", // no version byte
 		"83 50 00000001 00",                            // compressed
@@ -137,7 +137,7 @@ func TestTermsThatAreNone(t *testing.T) {
 		"83 69 ffffffff", "83 6c 7fffffff", "83 74 40000000", "83 74 ffffffff", "83 6d ffffffff", "83 6f ffffffff", "83 70 ffffffff", "83 70 00000000",
 	} {
 		if v, _, err := Decode(vector(bad), DefaultLimits()); outcome(err) != Malformed || v != nil {
-			t.Errorf("%s is read as %#v, %v", bad, v, err)
+			t.Errorf("%s is decoded as %#v, %v", bad, v, err)
 		}
 	}
 }
@@ -165,8 +165,8 @@ func TestLimitsOfTerms(t *testing.T) {
 	}
 }
 
-// Short input must not buy much memory, however large the sizes that it names and however deep it nests them.
-func TestDecodeAllocatesNoMoreThanTheInputWarrants(t *testing.T) {
+// Short input must not make the decoder allocate much memory, however large its sizes and however deep its nesting.
+func TestDecodeAllocatesInProportionToTheInput(t *testing.T) {
 	deep := bytes.Repeat(vector("6c 0000ffff"), DefaultLimits().Depth-1) // each claims 65535 elements
 	input := slices.Concat([]byte{131}, deep, bytes.Repeat([]byte{106}, 1<<16))
 	if got := allocated(func() { _, _, _ = Decode(input, DefaultLimits()) }); got > 40*uint64(len(input)) {

@@ -8,18 +8,19 @@ import (
 	"time"
 )
 
-// Shown is what a peer showed for itself in a TLS handshake.
-type Shown struct {
+// TLSPeer is what a peer sent in a TLS handshake.
+type TLSPeer struct {
 	Version string   // "TLS 1.2"
-	Chain   [][]byte // its certificates in DER, its own first; nobody has verified them
+	Chain   [][]byte // its certificates in DER, its own first; they are not verified
 }
 
-// OverTLS gives a way to dial nodes that were started with -proto_dist inet_tls: as dial does, and then TLS, with own as this
-// side's certificate. The peer's is not judged: whoever looks wants to hear the node whatever it shows, and to say what is wrong
-// with that. It goes to seen, which may be nil, also where the peer then refuses ours. Errors are [*Error].
-func OverTLS(dial Dialer, own tls.Certificate, seen func(Shown)) Dialer {
+// OverTLS returns a Dialer for nodes that were started with -proto_dist inet_tls: it dials and then uses TLS, with own as
+// this side's certificate. It does not verify the peer's certificate, because a probe must be able to talk to a node with a
+// wrong certificate, too. The certificate is passed to seen, which may be nil, even if the peer then rejects ours. Errors
+// are [*Error].
+func OverTLS(dial Dialer, own tls.Certificate, seen func(TLSPeer)) Dialer {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
-		ctx, cancel := budget(ctx)
+		ctx, cancel := withDefaultDeadline(ctx)
 		defer cancel()
 		c, err := dial(ctx, network, addr)
 		if err != nil {
@@ -28,11 +29,11 @@ func OverTLS(dial Dialer, own tls.Certificate, seen func(Shown)) Dialer {
 		over := tls.Client(c, &tls.Config{
 			MinVersion:         tls.VersionTLS12,
 			InsecureSkipVerify: true, //nolint:gosec // see above
-			// Whatever authorities the peer asks for: it is the peer who refuses it.
+			// Send it whatever authorities the peer requests: the peer decides whether to reject it.
 			GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &own, nil },
 			VerifyConnection: func(s tls.ConnectionState) error {
 				if seen != nil {
-					seen(shown(s))
+					seen(tlsPeer(s))
 				}
 				return nil
 			},
@@ -41,14 +42,14 @@ func OverTLS(dial Dialer, own tls.Certificate, seen func(Shown)) Dialer {
 		if err := over.HandshakeContext(ctx); err != nil {
 			_ = c.Close()
 			if errors.Is(ctx.Err(), context.Canceled) {
-				return nil, givenUp(ctx, StageTLS, addr)
+				return nil, cancelled(ctx, StageTLS, addr)
 			}
 			e := &Error{Step: StageTLS, Outcome: Classify(err, StageTLS), Addr: addr, Err: err}
 			switch e.Outcome {
 			case Closed:
-				e.Detail, e.Err = "closed in the middle of the TLS handshake", nil
+				e.Detail, e.Err = "closed during the TLS handshake", nil
 			case Silent:
-				e.Detail, e.Err = "connected, and no whole TLS handshake came in "+time.Since(began).Round(time.Millisecond).String(), nil
+				e.Detail, e.Err = "connected, but the TLS handshake was not finished within "+time.Since(began).Round(time.Millisecond).String(), nil
 			}
 			return nil, e
 		}
@@ -56,22 +57,22 @@ func OverTLS(dial Dialer, own tls.Certificate, seen func(Shown)) Dialer {
 	}
 }
 
-func shown(s tls.ConnectionState) Shown {
-	p := Shown{Version: tls.VersionName(s.Version)}
+func tlsPeer(s tls.ConnectionState) TLSPeer {
+	p := TLSPeer{Version: tls.VersionName(s.Version)}
 	for _, c := range s.PeerCertificates {
 		p.Chain = append(p.Chain, c.Raw)
 	}
 	return p
 }
 
-// wide reports whether the exchange is over TLS.
-func (x *exchange) wide() bool {
+// overTLS reports whether the exchange is over TLS.
+func (x *exchange) overTLS() bool {
 	_, is := x.c.(*tls.Conn)
 	return is
 }
 
-// classifyTLS knows the errors of a TLS connection of ours. An alert of the peer may come long after its handshake: of TLS 1.3
-// our certificate is looked at only then.
+// classifyTLS classifies the errors of a TLS connection. An alert of the peer may arrive after the handshake: with TLS 1.3
+// the peer checks our certificate only then.
 func classifyTLS(err error) (Outcome, bool) {
 	var record tls.RecordHeaderError
 	var op *net.OpError

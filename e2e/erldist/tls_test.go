@@ -14,7 +14,7 @@ import (
 	"meshproof.dev/meshproof/e2e/erldist/erldisttest"
 )
 
-// Over TLS all is as without, whatever version is spoken, and what the node showed is told.
+// Over TLS everything works as without it, with each version, and the node's certificate is returned.
 func TestOverTLS(t *testing.T) {
 	ours, theirs := erldisttest.Certificate(t), erldisttest.Certificate(t, "a.example")
 	trusted := x509.NewCertPool()
@@ -24,8 +24,8 @@ func TestOverTLS(t *testing.T) {
 			n := erldisttest.Node{Name: "a@a.example", Cookie: realCookie, Creation: 5, TLS: &tls.Config{MaxVersion: version, Certificates: []tls.Certificate{theirs},
 				ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: trusted}, Nodes: func() ([]string, []string) { return []string{"b@b.example"}, nil }}
 			s := n.Start(t)
-			var showed []erldist.Shown
-			over := erldist.OverTLS(dial, ours, func(p erldist.Shown) { showed = append(showed, p) })
+			var showed []erldist.TLSPeer
+			over := erldist.OverTLS(dial, ours, func(p erldist.TLSPeer) { showed = append(showed, p) })
 			p, err := erldist.Challenge(within(t, 5*time.Second), over, s.Addr)
 			if err != nil || p.Name != n.Name || p.Creation != 5 {
 				t.Errorf("the challenge: %+v, %v", p, err)
@@ -42,7 +42,7 @@ func TestOverTLS(t *testing.T) {
 				t.Error(err)
 			}
 			if len(showed) != 2 || showed[1].Version != tls.VersionName(version) || len(showed[1].Chain) != 1 || string(showed[1].Chain[0]) != string(theirs.Certificate[0]) {
-				t.Errorf("it showed %+v", showed)
+				t.Errorf("the certificates are %+v", showed)
 			}
 			_, err = erldist.Connect(within(t, 5*time.Second), over, s.Addr, erldist.NewCookie([]byte("another")))
 			if erldist.OutcomeOf(err) != erldist.Denied {
@@ -52,7 +52,7 @@ func TestOverTLS(t *testing.T) {
 	}
 }
 
-// What stands in the way of TLS has a name of its own, and a sentence.
+// Each failure of TLS has its own outcome and message.
 func TestOverTLSFailing(t *testing.T) {
 	ours, theirs := erldisttest.Certificate(t), erldisttest.Certificate(t, "a.example")
 	shows := func(version uint16) *tls.Config {
@@ -64,22 +64,22 @@ func TestOverTLSFailing(t *testing.T) {
 		says  string
 		shown int
 	}{
-		"our certificate is refused, TLS 1.2": {erldisttest.Node{TLS: shows(tls.VersionTLS12)}, erldist.TLSRefused, "beginning TLS: remote error: tls: ", 1},
-		"our certificate is refused, TLS 1.3": {erldisttest.Node{TLS: shows(tls.VersionTLS13)}, erldist.TLSRefused, "remote error: tls: ", 1},
-		"an old version":                      {erldisttest.Node{TLS: &tls.Config{MaxVersion: tls.VersionTLS11, MinVersion: tls.VersionTLS10, Certificates: []tls.Certificate{theirs}}}, erldist.TLSRefused, "protocol version", 0},
-		"a node without TLS":                  {erldisttest.Node{Do: erldisttest.SilentAfterAccept}, erldist.Silent, "beginning TLS: connected, and no whole TLS handshake came in ", 0},
+		"our certificate is rejected, TLS 1.2": {erldisttest.Node{TLS: shows(tls.VersionTLS12)}, erldist.TLSRefused, "TLS handshake: remote error: tls: ", 1},
+		"our certificate is rejected, TLS 1.3": {erldisttest.Node{TLS: shows(tls.VersionTLS13)}, erldist.TLSRefused, "remote error: tls: ", 1},
+		"an old version":                       {erldisttest.Node{TLS: &tls.Config{MaxVersion: tls.VersionTLS11, MinVersion: tls.VersionTLS10, Certificates: []tls.Certificate{theirs}}}, erldist.TLSRefused, "protocol version", 0},
+		"a node without TLS":                   {erldisttest.Node{Behaviour: erldisttest.SilentAfterAccept}, erldist.Silent, "TLS handshake: connected, but the TLS handshake was not finished within ", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := x.n.Start(t)
 			seen := 0
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
-			_, err := erldist.Challenge(ctx, erldist.OverTLS(dial, ours, func(erldist.Shown) { seen++ }), s.Addr)
+			_, err := erldist.Challenge(ctx, erldist.OverTLS(dial, ours, func(erldist.TLSPeer) { seen++ }), s.Addr)
 			if erldist.OutcomeOf(err) != x.want || !strings.HasPrefix(err.Error(), s.Addr+": ") || !strings.Contains(err.Error(), x.says) {
 				t.Errorf("%s, %v; want %s and %q", erldist.OutcomeOf(err), err, x.want, x.says)
 			}
 			if seen != x.shown {
-				t.Errorf("it was shown %d certificates", seen)
+				t.Errorf("%d certificates were returned", seen)
 			}
 		})
 	}

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// piped is a Conn whose other end the test holds. Nothing is buffered between them.
+// piped is a Conn whose other end belongs to the test. Nothing is buffered between them.
 func piped(t *testing.T) (*Conn, net.Conn) {
 	t.Helper()
 	here, there := net.Pipe()
@@ -21,8 +21,8 @@ func piped(t *testing.T) (*Conn, net.Conn) {
 	return c, there
 }
 
-// A call whose time is over while it is being sent must not leave half a frame, nor end the connection for the others.
-func TestCallWithoutTimeKeepsTheConnection(t *testing.T) {
+// A call whose context ends while it is being sent must neither leave half a frame nor end the connection of other calls.
+func TestCallThatTimesOutKeepsTheConnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, there := piped(t)
 		go func() {
@@ -31,7 +31,7 @@ func TestCallWithoutTimeKeepsTheConnection(t *testing.T) {
 		}()
 		ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
 		defer cancel()
-		if _, err := c.Nodes(ctx); OutcomeOf(err) != Silent || !strings.Contains(err.Error(), "no reply in") {
+		if _, err := c.Nodes(ctx); OutcomeOf(err) != Silent || !strings.Contains(err.Error(), "no reply within") {
 			t.Errorf("a call of 1 ms: %v", err)
 		}
 		if err := c.Err(); err != nil {
@@ -47,10 +47,10 @@ func TestPeerThatReadsNothingIsDropped(t *testing.T) {
 		c, there := piped(t)
 		began := time.Now()
 		_, err := c.Nodes(context.Background())
-		if OutcomeOf(err) != Silent || !strings.Contains(err.Error(), "has taken no bytes for 2s") {
+		if OutcomeOf(err) != Silent || !strings.Contains(err.Error(), "has read no bytes for 2s") {
 			t.Errorf("a call: %v", err)
 		}
-		if took := time.Since(began); took != writeBudget {
+		if took := time.Since(began); took != writeTimeout {
 			t.Errorf("it took %s", took)
 		}
 		if OutcomeOf(c.Err()) != Silent {

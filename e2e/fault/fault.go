@@ -196,6 +196,6 @@ func (i *Injector) act(do, pod, detail string) {
 
 // void records that the scenario did not take its course and, for people, what went wrong on our side.
 func (i *Injector) void(pod, why string) {
-	i.record(recording.Event{Fault: &recording.Fault{Pod: pod, What: why}})
+	i.record(recording.Event{ObserverError: &recording.ObserverError{Pod: pod, What: why}})
 	i.act(Void, pod, why)
 }

@@ -51,8 +51,8 @@ func newScene() *scene {
 		if e.Act != nil {
 			s.acts = append(s.acts, e.Act.Do+" "+e.Act.Pod)
 		}
-		if e.Fault != nil {
-			s.faults = append(s.faults, e.Fault.What)
+		if e.ObserverError != nil {
+			s.faults = append(s.faults, e.ObserverError.What)
 		}
 	})
 	s.i.now = func() time.Time { return s.now }

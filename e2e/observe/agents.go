@@ -15,25 +15,27 @@ import (
 type fleet struct {
 	mu        sync.Mutex
 	followers map[string]context.CancelFunc // by the agent pod's name
-	nodes     map[string]*nodeSight
+	nodes     map[string]*nodeState
 }
 
-// nodeSight is what is known of a node through its agents, one after the other.
-type nodeSight struct {
+// nodeState is what is known of a node through its agents, one after the other.
+type nodeState struct {
 	pod  string        // what became of its agent pod, for a person
 	live bool          // a stream is open
 	seen bool          // anything came from it, ever
-	last time.Duration // when the last of that was observed
+	last time.Duration // when the last of that was observed; before that, since when something is expected
+
+	blind *recording.Gap // was recorded, and is not over
 }
 
 func newFleet() *fleet {
-	return &fleet{followers: map[string]context.CancelFunc{}, nodes: map[string]*nodeSight{}}
+	return &fleet{followers: map[string]context.CancelFunc{}, nodes: map[string]*nodeState{}}
 }
 
 // node is what is known of a node; the fleet's lock is held.
-func (f *fleet) node(name string) *nodeSight {
+func (f *fleet) node(name string, now time.Duration) *nodeState {
 	if f.nodes[name] == nil {
-		f.nodes[name] = &nodeSight{pod: "no agent pod is there"}
+		f.nodes[name] = &nodeState{pod: "no agent pod is there", last: now}
 	}
 	return f.nodes[name]
 }
@@ -44,7 +46,7 @@ func (o *Observer) agent(ctx context.Context, p *corev1.Pod, gone bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if p.Spec.NodeName != "" {
-		f.node(p.Spec.NodeName).pod = agentState(p, gone)
+		f.node(p.Spec.NodeName, o.Now()).pod = agentState(p, gone)
 	}
 	end, followed := f.followers[p.Name]
 	switch {
@@ -72,10 +74,10 @@ func agentState(p *corev1.Pod, gone bool) string {
 	return s
 }
 
-// missAgents tells of nodes with pods of the workload from which no agent reports: once, and again when the reason is
-// another. What happens there is not seen.
-func (o *Observer) missAgents(ctx context.Context) {
-	since, told := map[string]time.Duration{}, map[string]string{}
+// reportMissingAgents records that nodes with pods of the workload are not seen, because nothing comes from their agent, and, where no
+// agent reports, why: once, and again when the reason is another.
+func (o *Observer) reportMissingAgents(ctx context.Context) {
+	reported := map[string]string{}
 	tick := time.NewTicker(o.pace.miss / 6)
 	defer tick.Stop()
 	for {
@@ -85,30 +87,56 @@ func (o *Observer) missAgents(ctx context.Context) {
 		case <-tick.C:
 		}
 		for _, name := range o.plans.nodes() {
-			why, live := o.fleet.look(name)
-			from, missed := since[name]
-			switch {
-			case live:
-				delete(since, name)
-				delete(told, name)
-			case !missed:
-				since[name] = o.Now()
-			case o.Now()-from > o.pace.miss && told[name] != why:
-				told[name] = why
-				what := "no agent reports from node " + name + ": " + why
-				o.Sink(recording.Event{T: o.Now(), By: by(name), Fault: &recording.Fault{What: what}})
-				o.Log(what)
+			gap, why := o.fleet.miss(name, o.Now(), o.pace.miss)
+			if gap != nil {
+				o.Sink(recording.Event{T: o.Now(), By: recording.ByAgent(name), Gap: gap})
+			}
+			if why == "" {
+				delete(reported, name)
+				continue
+			}
+			if reported[name] != why {
+				reported[name] = why
+				o.Sink(recording.Event{T: o.Now(), By: recording.ByAgent(name), ObserverError: &recording.ObserverError{What: why}})
+				o.Log(why)
 			}
 		}
 	}
 }
 
-func (f *fleet) look(node string) (why string, live bool) {
+// miss says why no agent reports from the node, "" where one does or nothing came only for a moment. The gap is to be
+// recorded: nothing has come for long, and it is not over. It is nil where it was recorded before.
+func (f *fleet) miss(node string, now, patience time.Duration) (gap *recording.Gap, why string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	n := f.node(node)
-	return n.pod, n.live
+	n := f.node(node, now)
+	if now-n.last <= patience {
+		return nil, ""
+	}
+	lost := "nothing comes from the agent"
+	if !n.live {
+		why = "no agent reports from node " + node + ": " + n.pod
+		lost = why
+	}
+	if n.blind == nil {
+		n.blind = &recording.Gap{From: n.last, Why: lost}
+		gap = n.blind
+	}
+	return gap, why
 }
 
-// by names an agent as the observer of what it reports.
-func by(node string) string { return "agent/" + node }
+// blind are the gaps that are not over now, at the end of all observation, by node.
+func (f *fleet) blind(now time.Duration) map[string]recording.Gap {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	gaps := map[string]recording.Gap{}
+	for name, n := range f.nodes {
+		switch {
+		case n.blind != nil:
+			gaps[name] = recording.Gap{From: n.blind.From, To: now, Why: n.blind.Why}
+		case !n.live:
+			gaps[name] = recording.Gap{From: n.last, To: now, Why: "there was no connection to the agent at the end: " + n.pod}
+		}
+	}
+	return gaps
+}

@@ -40,6 +40,7 @@ type api struct {
 	news    chan struct{}
 	cut     chan struct{} // closed to end all watches
 	silent  bool
+	refused map[string]bool   // resources that nobody may watch now
 	logs    map[string]string // by pod
 }
 
@@ -123,6 +124,13 @@ func (a *api) hush(silent bool) {
 	a.silent = silent
 }
 
+// refuse lets nobody watch a resource.
+func (a *api) refuse(resource string, refuse bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.refused = map[string]bool{resource: refuse}
+}
+
 func (a *api) serve(w http.ResponseWriter, r *http.Request) {
 	parts := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
 	ns, resource := "", parts[len(parts)-1]
@@ -132,13 +140,15 @@ func (a *api) serve(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	a.mu.Lock()
-	silent, log := a.silent, a.logs[parts[len(parts)-2]]
+	silent, refused, log := a.silent, a.refused[resource], a.logs[parts[len(parts)-2]]
 	a.mu.Unlock()
 	switch {
 	case silent:
 		<-r.Context().Done()
 	case resource == "log":
 		_, _ = fmt.Fprint(w, log)
+	case refused && r.URL.Query().Get("watch") != "":
+		w.WriteHeader(http.StatusServiceUnavailable)
 	case r.URL.Query().Get("watch") != "":
 		a.watch(w, r, ns, resource)
 	default:

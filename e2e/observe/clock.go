@@ -11,7 +11,7 @@ import (
 // good crystals stay below 50).
 const drift = 200e-6
 
-// estimate is how an agent's clock lies to ours, as far as is known. Safe for concurrent use.
+// estimate is how an agent's clock compares with ours, as far as is known. Safe for concurrent use.
 type estimate struct {
 	mu    sync.Mutex
 	clock recording.Clock

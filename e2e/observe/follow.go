@@ -10,18 +10,18 @@ import (
 	"meshproof.dev/meshproof/e2e/recording"
 )
 
-// tellEvery is how often the same trouble is told.
-const tellEvery = 5 * time.Second
+// repeatAfter is how soon the same error is recorded again.
+const repeatAfter = 5 * time.Second
 
-// follower brings the plan to one agent and its lines to the sink.
+// follower sends the plan to one agent and its lines to the sink.
 type follower struct {
 	o      *Observer
 	node   string
 	client *agentclient.Client
 	at     agentclient.Cursor
 	clock  estimate
-	plan   chan struct{} // there is a reason to bring it now
-	hole   string        // why lines are missing before the next one
+	plan   chan struct{} // there is a reason to send it now
+	lost   string        // why lines are missing before the next one
 }
 
 func (o *Observer) newFollower(node, pod string) *follower {
@@ -33,36 +33,30 @@ func (f *follower) run(ctx context.Context) {
 	news, end := f.o.plans.subscribe()
 	defer end()
 	f.plan = news
-	began := f.o.Now()
-	if sight := f.sight(func(*nodeSight) {}); sight.seen {
-		f.hole = "another agent reported from this node before"
+	if state := f.update(func(*nodeState) {}); state.seen {
+		f.lost = "another agent reported from this node before"
 	}
-	defer func() {
-		// Whoever reads the recording must not take the silence at its end for peace.
-		if s := f.sight(func(s *nodeSight) { s.live = false }); !s.live {
-			f.event(f.o.Now(), recording.Event{Gap: &recording.Gap{From: max(began, s.last), To: f.o.Now(), Why: "there was no connection to the agent at the end"}})
-		}
-	}()
+	defer f.update(func(s *nodeState) { s.live = false })
 	f.o.wg.Go(func() { f.keepPlan(ctx) })
-	var said teller
+	var errs throttle
 	for ctx.Err() == nil {
 		err := f.follow(ctx)
 		if ctx.Err() != nil {
 			return
 		}
-		f.sight(func(s *nodeSight) { s.live = false })
-		if said.news(err.Error()) {
-			f.event(f.o.Now(), recording.Event{Fault: &recording.Fault{What: err.Error()}})
+		f.update(func(s *nodeState) { s.live = false })
+		if errs.due(err.Error()) {
+			f.event(f.o.Now(), recording.Event{ObserverError: &recording.ObserverError{What: err.Error()}})
 		}
 		pause(ctx, f.o.pace.retry)
 	}
 }
 
-// sight changes what is known of the node and gives what it was before.
-func (f *follower) sight(change func(*nodeSight)) nodeSight {
+// update changes what is known of the node and gives what it was before.
+func (f *follower) update(change func(*nodeState)) nodeState {
 	f.o.fleet.mu.Lock()
 	defer f.o.fleet.mu.Unlock()
-	s := f.o.fleet.node(f.node)
+	s := f.o.fleet.node(f.node, f.o.Now())
 	before := *s
 	change(s)
 	return before
@@ -83,17 +77,14 @@ func (f *follower) follow(ctx context.Context) error {
 	measuring, stop := context.WithCancel(ctx)
 	defer stop()
 	f.o.wg.Go(func() { f.keepClock(measuring) })
-	return f.client.Stream(ctx, &f.at, func(why string) { f.hole = why }, f.line)
+	return f.client.Stream(ctx, &f.at, func(why string) { f.lost = why }, f.line)
 }
 
-// line takes one line. What lies between it and the last one before a hole is a gap.
+// line takes one line. Where lines were lost before it, the time since the last one is a gap.
 func (f *follower) line(l agent.Line) {
 	t := f.clock.ours(l.Boot)
-	before := f.sight(func(s *nodeSight) { s.live, s.seen, s.last = true, true, max(s.last, t) })
-	if f.hole != "" {
-		f.event(f.o.Now(), recording.Event{Gap: &recording.Gap{From: max(0, before.last), To: max(0, t), Why: f.hole}})
-		f.hole = ""
-	}
+	before := f.update(func(s *nodeState) { s.live, s.seen, s.last, s.blind = true, true, max(s.last, t), nil })
+	f.gap(before, t)
 	switch {
 	case l.Event.Process != nil:
 		f.o.plans.process(l.Event.Process)
@@ -105,8 +96,29 @@ func (f *follower) line(l agent.Line) {
 	}
 }
 
+// gap records what was not seen before a line of that time, and that a silence is over.
+func (f *follower) gap(before nodeState, t time.Duration) {
+	g := recording.Gap{From: max(0, before.last), Why: f.lost}
+	if before.blind != nil {
+		g.From = before.blind.From
+	}
+	switch {
+	case f.lost != "":
+		g.To = t
+	case before.blind == nil:
+		return
+	case !before.seen:
+		g.To, g.Why = t, before.blind.Why
+	default:
+		g.Why = "nothing was lost: the agent had kept what it saw"
+	}
+	g.To = max(1, g.From, g.To)
+	f.event(f.o.Now(), recording.Event{Gap: &g})
+	f.lost = ""
+}
+
 func (f *follower) event(t time.Duration, e recording.Event) {
-	e.T, e.By = t, by(f.node)
+	e.T, e.By = t, recording.ByAgent(f.node)
 	f.o.Sink(e)
 }
 
@@ -119,21 +131,21 @@ func (f *follower) measure(ctx context.Context) error {
 	return err
 }
 
-// keepClock measures again now and then. A measurement that fails is no trouble: the stream reports whether the agent lives.
+// keepClock measures again now and then. A measurement that fails does not matter: the stream shows whether the agent lives.
 func (f *follower) keepClock(ctx context.Context) {
 	for pause(ctx, f.o.pace.clock) {
 		_ = f.measure(ctx)
 	}
 }
 
-// keepPlan brings the plan when it has changed, and now and then in case the agent was started anew.
+// keepPlan sends the plan when it has changed, and now and then in case the agent was started anew.
 func (f *follower) keepPlan(ctx context.Context) {
 	tick := time.NewTicker(f.o.pace.plan)
 	defer tick.Stop()
-	var said teller
+	var errs throttle
 	for {
-		if err := f.client.SetPlan(ctx, f.o.plans.current()); err != nil && ctx.Err() == nil && said.news(err.Error()) {
-			f.event(f.o.Now(), recording.Event{Fault: &recording.Fault{What: fmt.Sprintf("bringing the plan: %v", err)}})
+		if err := f.client.SetPlan(ctx, f.o.plans.current()); err != nil && ctx.Err() == nil && errs.due(err.Error()) {
+			f.event(f.o.Now(), recording.Event{ObserverError: &recording.ObserverError{What: fmt.Sprintf("bringing the plan: %v", err)}})
 		}
 		select {
 		case <-ctx.Done():
@@ -144,21 +156,21 @@ func (f *follower) keepPlan(ctx context.Context) {
 	}
 }
 
-// teller keeps the same trouble from being told over and over.
-type teller struct {
+// throttle keeps the same error from being recorded over and over.
+type throttle struct {
 	what string
 	at   time.Time
 }
 
-func (t *teller) news(what string) bool {
-	if what == t.what && time.Since(t.at) < tellEvery {
+func (t *throttle) due(what string) bool {
+	if what == t.what && time.Since(t.at) < repeatAfter {
 		return false
 	}
 	t.what, t.at = what, time.Now()
 	return true
 }
 
-// pause waits, and says whether to go on.
+// pause waits, and reports whether to go on.
 func pause(ctx context.Context, d time.Duration) bool {
 	select {
 	case <-ctx.Done():

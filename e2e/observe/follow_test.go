@@ -154,18 +154,18 @@ func TestNodeWithoutAgentIsTold(t *testing.T) {
 	o, s, h := observed(t, a)
 	begin(t, o)
 	missing := func(e recording.Event) bool {
-		return e.Fault != nil && strings.Contains(e.Fault.What, "no agent reports from node n1")
+		return e.ObserverError != nil && strings.Contains(e.ObserverError.What, "no agent reports from node n1")
 	}
 	a.put("ADDED", pod("a", placed("n1", "10.0.0.1")))
 	e := s.wait("that no agent is there", missing)
-	if e.By != "agent/n1" || !strings.Contains(e.Fault.What, "no agent pod is there") {
-		t.Errorf("fault %+v by %s", e.Fault, e.By)
+	if e.By != "agent/n1" || !strings.Contains(e.ObserverError.What, "no agent pod is there") {
+		t.Errorf("observer error %+v by %s", e.ObserverError, e.By)
 	}
 	p := agentPod("agent-1", "n1", corev1.PodPending)
 	p.Status.ContainerStatuses = []corev1.ContainerStatus{{State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ErrImageNeverPull"}}}}
 	a.put("ADDED", p)
 	s.wait("why", func(e recording.Event) bool {
-		return missing(e) && strings.Contains(e.Fault.What, "agent-1 is Pending, ErrImageNeverPull")
+		return missing(e) && strings.Contains(e.ObserverError.What, "agent-1 is Pending, ErrImageNeverPull")
 	})
 	x := h.start(t, "agent-1", "n1", behind(o, 0))
 	a.put("MODIFIED", agentPod("agent-1", "n1", corev1.PodRunning))
@@ -187,15 +187,71 @@ func TestDeadAgentAtTheEndIsAGap(t *testing.T) {
 	x.ring.Add(saw(1), x.boot())
 	last := s.wait("a line", isSaw(1)).T
 	x.stop()
-	s.wait("the trouble", func(e recording.Event) bool { return e.Fault != nil && strings.Contains(e.Fault.What, "agent-1") })
+	s.wait("the trouble", func(e recording.Event) bool {
+		return e.ObserverError != nil && strings.Contains(e.ObserverError.What, "agent-1")
+	})
 	time.Sleep(100 * time.Millisecond)
 	o.Stop()
 	gap := s.wait("the gap", agentGap).Gap
 	if gap.From > last+80*time.Millisecond || gap.To < gap.From+100*time.Millisecond {
 		t.Errorf("gap %+v after the last line at %s", gap, last)
 	}
-	if n := s.count(func(e recording.Event) bool { return e.Fault != nil }); n > 4 {
+	if n := s.count(func(e recording.Event) bool { return e.ObserverError != nil }); n > 4 {
 		t.Errorf("the same trouble was told %d times: %s", n, s.text())
+	}
+}
+
+// An agent from which nothing comes for long is told to be blind while that lasts. It was not, where it kept what it saw.
+func TestSilentAgentIsAGapWhileItLasts(t *testing.T) {
+	for name, lost := range map[string]bool{"and had kept its lines": false, "and was started anew": true} {
+		t.Run(name, func(t *testing.T) {
+			a := newAPI(t)
+			o, s, h := observed(t, a)
+			begin(t, o)
+			x := h.start(t, "agent-1", "n1", behind(o, 0))
+			a.put("ADDED", pod("a", placed("n1", "10.0.0.1")))
+			a.put("ADDED", agentPod("agent-1", "n1", corev1.PodRunning))
+			x.ring.Add(saw(1), x.boot())
+			last := s.wait("a line", isSaw(1)).T
+			if lost {
+				x.stop()
+			}
+			open := s.wait("that nothing comes", func(e recording.Event) bool { return agentGap(e) && e.Gap.To == 0 }).Gap
+			if (open.From - last).Abs() > 5*time.Millisecond {
+				t.Errorf("gap %+v; the last line is of %s", open, last)
+			}
+			if lost {
+				x = h.start(t, "agent-1", "n1", behind(o, 0))
+			}
+			x.ring.Add(saw(2), x.boot())
+			next := s.wait("the next line", isSaw(2)).T
+			gap := s.wait("the end of the gap", func(e recording.Event) bool { return agentGap(e) && e.Gap.To != 0 }).Gap
+			want := gap.From
+			if lost {
+				want = next
+			}
+			if gap.From != open.From || (gap.To-want).Abs() > 5*time.Millisecond {
+				t.Errorf("gap %+v after %+v; the next line is of %s", gap, open, next)
+			}
+		})
+	}
+}
+
+// An agent that goes for good leaves a gap to the end, though its stream was never broken.
+func TestAgentThatIsRemovedLeavesAGap(t *testing.T) {
+	a := newAPI(t)
+	o, s, h := observed(t, a)
+	begin(t, o)
+	x := h.start(t, "agent-1", "n1", behind(o, 0))
+	a.put("ADDED", agentPod("agent-1", "n1", corev1.PodRunning))
+	x.ring.Add(saw(1), x.boot())
+	last := s.wait("a line", isSaw(1)).T
+	a.put("DELETED", agentPod("agent-1", "n1", corev1.PodRunning))
+	time.Sleep(200 * time.Millisecond)
+	o.Stop()
+	gap := s.wait("the gap", agentGap).Gap
+	if (gap.From-last).Abs() > 5*time.Millisecond || gap.To < last+200*time.Millisecond || !strings.Contains(gap.Why, "was removed") {
+		t.Errorf("gap %+v after the last line at %s", gap, last)
 	}
 }
 
@@ -208,7 +264,7 @@ func TestCookieNeverComesOut(t *testing.T) {
 	a.put("ADDED", agentPod("agent-1", "n1", corev1.PodRunning))
 	a.put("ADDED", pod("a", placed("n1", "not an address"))) // the agent refuses such a plan
 	s.wait("the refusal", func(e recording.Event) bool {
-		return e.Fault != nil && strings.Contains(e.Fault.What, "bringing the plan")
+		return e.ObserverError != nil && strings.Contains(e.ObserverError.What, "bringing the plan")
 	})
 	x.ring.Add(saw(1), x.boot())
 	s.wait("a line", isSaw(1))

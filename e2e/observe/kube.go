@@ -19,29 +19,29 @@ import (
 func (o *Observer) watchKube(ctx context.Context) error {
 	core, discovery := o.Client.CoreV1().RESTClient(), o.Client.DiscoveryV1().RESTClient()
 	kinds := []*kind{
-		newKind("pods", core, o.Namespace, "", func(x runtime.Object, gone bool) {
+		newKind("pods", recording.KindPod, core, o.Namespace, "", func(x runtime.Object, gone bool) {
 			if p, ok := x.(*corev1.Pod); ok {
 				o.pod(ctx, p, gone)
 			}
 		}),
-		newKind("services", core, o.Namespace, "", func(x runtime.Object, gone bool) {
+		newKind("services", recording.KindService, core, o.Namespace, "", func(x runtime.Object, gone bool) {
 			if s, ok := x.(*corev1.Service); ok {
 				o.kube(recording.Event{Service: serviceOf(s, gone)})
 			}
 		}),
-		newKind("endpointslices", discovery, o.Namespace, "", func(x runtime.Object, gone bool) {
+		newKind("endpointslices", recording.KindSlice, discovery, o.Namespace, "", func(x runtime.Object, gone bool) {
 			if s, ok := x.(*discoveryv1.EndpointSlice); ok {
 				o.kube(recording.Event{Slice: sliceOf(s, gone)})
 			}
 		}),
-		newKind("events", core, o.Namespace, "", func(x runtime.Object, gone bool) {
+		newKind("events", recording.KindNotice, core, o.Namespace, "", func(x runtime.Object, gone bool) {
 			if e, ok := x.(*corev1.Event); ok && !gone {
 				o.kube(recording.Event{Notice: &recording.Notice{Object: e.InvolvedObject.Kind + "/" + e.InvolvedObject.Name, Type: e.Type, Reason: e.Reason, Message: o.redact.text(e.Message)}})
 			}
 		}),
 	}
 	if o.AgentNamespace != "" {
-		kinds = append(kinds, newKind("pods", core, o.AgentNamespace, agentclient.Label, func(x runtime.Object, gone bool) {
+		kinds = append(kinds, newKind("pods", "", core, o.AgentNamespace, agentclient.Label, func(x runtime.Object, gone bool) {
 			if p, ok := x.(*corev1.Pod); ok {
 				o.agent(ctx, p, gone)
 			}
@@ -71,23 +71,26 @@ func (o *Observer) pod(ctx context.Context, p *corev1.Pod, gone bool) {
 	if owned {
 		o.plans.pod(r)
 	}
-	o.tellPod(r)
+	o.recordPod(r)
 	if owned && !gone {
 		o.readLogs(ctx, r)
 	}
 }
 
 // beat says at each interval that the API server is there to be watched: it answers on the connection that the watches
-// use, too. While it does not, nothing is said, and afterwards how long that was.
+// use, too. While it does not, that is recorded once, and afterwards how long it was.
 func (o *Observer) beat(ctx context.Context, pods *cache.ListWatch) {
 	every := o.pace.beat
 	good, why := o.Now(), ""
-	blind := func() {
+	blind := func(to time.Duration) {
+		o.kube(recording.Event{Gap: &recording.Gap{From: good, To: to, Why: "the API server did not answer: " + why}})
+	}
+	end := func() {
 		if why != "" {
-			o.kube(recording.Event{Gap: &recording.Gap{From: good, To: o.Now(), Why: "the API server did not answer: " + why}})
+			blind(o.Now())
 		}
 	}
-	defer blind()
+	defer end()
 	for due := o.Now() + every; ; due = max(due+every, o.Now()) {
 		select {
 		case <-ctx.Done():
@@ -100,10 +103,13 @@ func (o *Observer) beat(ctx context.Context, pods *cache.ListWatch) {
 			return
 		}
 		if err != nil {
-			why = err.Error()
+			first := why == ""
+			if why = err.Error(); first {
+				blind(0)
+			}
 			continue
 		}
-		blind()
+		end()
 		good, why = o.Now(), ""
 		o.kube(recording.Event{Beat: &recording.Beat{Late: late}})
 	}

@@ -15,7 +15,8 @@ func isPod(name string, is func(*recording.Pod) bool) func(recording.Event) bool
 	return func(e recording.Event) bool { return e.Pod != nil && e.Pod.Name == name && (is == nil || is(e.Pod)) }
 }
 
-func isGap(e recording.Event) bool  { return e.Gap != nil && e.By == "kube" }
+func isGap(e recording.Event) bool  { return e.Gap != nil && e.By == "kube" && e.Gap.To != 0 }
+func isOpen(e recording.Event) bool { return e.Gap != nil && e.By == "kube" && e.Gap.To == 0 }
 func isBeat(e recording.Event) bool { return e.Beat != nil && e.By == "kube" }
 
 func TestWatches(t *testing.T) {
@@ -92,8 +93,63 @@ func TestForgottenWatchIsAGap(t *testing.T) {
 	s.wait("the end of what went unseen", isPod("goes", func(p *recording.Pod) bool { return p.Gone }))
 	came := s.wait("what came unseen", isPod("comes", nil))
 	gap := s.wait("the gap of the pods", func(e recording.Event) bool { return isGap(e) && strings.Contains(e.Gap.Why, "pods in namespace app") })
-	if g := gap.Gap; g.From < cut || g.From > cut+100*time.Millisecond || g.To < came.T {
+	if g := gap.Gap; g.Of != recording.KindPod || g.From < cut || g.From > cut+100*time.Millisecond || g.To < came.T {
 		t.Errorf("gap %+v; the watches were cut at %s and caught up at %s", g, cut, came.T)
+	}
+	a.put("ADDED", pod("after", nil))
+	s.wait("news after the gap", isPod("after", nil))
+}
+
+// A watch that cannot be taken up for long is a gap, which is told while it lasts, even where nothing was missed in the end.
+func TestWatchThatStaysAwayIsAGap(t *testing.T) {
+	a := newAPI(t)
+	o, s, _ := observed(t, a)
+	begin(t, o)
+	a.put("ADDED", pod("a", nil))
+	s.wait("a", isPod("a", nil))
+	of := func(kind recording.Kind, is func(recording.Event) bool) func(recording.Event) bool {
+		return func(e recording.Event) bool { return is(e) && e.Gap.Of == kind }
+	}
+	cut := o.Now()
+	a.refuse("pods", true)
+	a.interrupt()
+	open := s.wait("the gap while it lasts", of(recording.KindPod, isOpen)).Gap
+	a.put("DELETED", pod("a", nil))
+	a.refuse("pods", false)
+	gone := s.wait("its end", isPod("a", func(p *recording.Pod) bool { return p.Gone }))
+	gap := s.wait("the gap", of(recording.KindPod, isGap)).Gap
+	if gap.From != open.From || gap.From < cut || gap.From > cut+100*time.Millisecond || gap.To > gone.T || !strings.Contains(gap.Why, "pods in namespace app") {
+		t.Errorf("gap %+v, told as %+v; the watch was cut at %s and brought what it missed at %s", gap, open, cut, gone.T)
+	}
+	if n := s.count(of(recording.KindService, isGap)) + s.count(of("", isGap)); n > 0 {
+		t.Errorf("%d gaps of what was watched all the time: %s", n, s.text())
+	}
+}
+
+// What happens while the watches are cut on purpose is lost, as in a long outage, and a gap of each kind says so.
+func TestCutWatchesAreAGap(t *testing.T) {
+	a := newAPI(t)
+	o, s, _ := observed(t, a)
+	begin(t, o)
+	a.put("ADDED", pod("goes", nil))
+	s.wait("it", isPod("goes", nil))
+	cut := o.Now()
+	const lasts = 400 * time.Millisecond
+	o.CutWatches(lasts)
+	time.Sleep(50 * time.Millisecond)
+	a.put("MODIFIED", pod("goes", placed("n1", "10.0.0.1")))
+	a.put("DELETED", pod("goes", placed("n1", "10.0.0.1")))
+	a.put("ADDED", pod("comes", nil))
+	gone := s.wait("its end", isPod("goes", func(p *recording.Pod) bool { return p.Gone }))
+	came := s.wait("what came", isPod("comes", nil))
+	for _, kind := range []recording.Kind{recording.KindPod, recording.KindService, recording.KindSlice, recording.KindNotice} {
+		g := s.wait("the gap", func(e recording.Event) bool { return isGap(e) && e.Gap.Of == kind }).Gap
+		if g.From < cut || g.From > cut+50*time.Millisecond || g.To < cut+lasts || !strings.Contains(g.Why, "cut on purpose") {
+			t.Errorf("gap %+v; the watches were cut at %s for %s", g, cut, lasts)
+		}
+	}
+	if gone.T < cut+lasts || came.T < cut+lasts || gone.Pod.IP != "" {
+		t.Errorf("%+v at %s and %s at %s were seen though the watches were cut at %s for %s", gone.Pod, gone.T, came.Pod.Name, came.T, cut, lasts)
 	}
 	a.put("ADDED", pod("after", nil))
 	s.wait("news after the gap", isPod("after", nil))
@@ -112,9 +168,13 @@ func TestSilentAPIServerIsAGap(t *testing.T) {
 	if n := s.count(isBeat) - before; n > 0 {
 		t.Errorf("%d beats while the API server was silent", n)
 	}
+	open := s.wait("that it does not answer now", isOpen).Gap
 	a.hush(false)
 	to := o.Now()
 	gap := s.wait("the gap", isGap).Gap
+	if gap.From != open.From || s.count(isOpen) != 1 {
+		t.Errorf("gap %+v is not the end of %+v, told %d times", gap, open, s.count(isOpen))
+	}
 	if gap.From > from+50*time.Millisecond || gap.To < to || !strings.Contains(gap.Why, "no answer in 100ms") {
 		t.Errorf("gap %+v; the API server was silent from %s to %s", gap, from, to)
 	}

@@ -24,16 +24,16 @@ const (
 	logBudget = 5 * time.Second
 )
 
-// podBook keeps the youngest state of each pod, and the log lines that belong to it. Its lock is held while a pod is
-// told, so that no older state is ever told after a younger one.
-type podBook struct {
+// podIndex keeps the youngest state of each pod, and the log lines that belong to it. Its lock is held while a pod is
+// recorded, so that no older state is ever recorded after a younger one.
+type podIndex struct {
 	mu     sync.Mutex
 	latest map[string]*recording.Pod
 	logs   map[string][]string // by logKey; nil while they are read
 }
 
-func newPodBook() *podBook {
-	return &podBook{latest: map[string]*recording.Pod{}, logs: map[string][]string{}}
+func newPodIndex() *podIndex {
+	return &podIndex{latest: map[string]*recording.Pod{}, logs: map[string][]string{}}
 }
 
 // logKey names one end of one container.
@@ -41,14 +41,14 @@ func logKey(uid string, c recording.Container) string {
 	return fmt.Sprintf("%s/%s/%d/%t", uid, c.Name, c.Restarts, c.State == "running")
 }
 
-// tellPod records a pod's state with the logs that are known.
-func (o *Observer) tellPod(r *recording.Pod) {
+// recordPod records a pod's state with the logs that are known.
+func (o *Observer) recordPod(r *recording.Pod) {
 	o.pods.mu.Lock()
 	defer o.pods.mu.Unlock()
-	o.tellLocked(r)
+	o.recordLocked(r)
 }
 
-func (o *Observer) tellLocked(r *recording.Pod) {
+func (o *Observer) recordLocked(r *recording.Pod) {
 	if o.pods.latest[r.UID] = r; r.Gone {
 		delete(o.pods.latest, r.UID)
 	}
@@ -73,8 +73,8 @@ func unwell(c recording.Container) bool {
 	}
 }
 
-// readLogs fetches the last lines of the pod's containers that are not well, once for each end of one, and tells the pod
-// again with them. Before the cookie is known it does nothing: what the lines might hold could not be taken out.
+// readLogs fetches the last lines of the pod's containers that are not well, once for each end of one, and records the
+// pod again with them. Before the cookie is known it does nothing: what the lines might hold could not be taken out.
 func (o *Observer) readLogs(ctx context.Context, r *recording.Pod) {
 	if r.Deleting || !o.redact.ready() {
 		return
@@ -100,9 +100,9 @@ func (o *Observer) readLog(ctx context.Context, r *recording.Pod, c recording.Co
 	defer o.pods.mu.Unlock()
 	o.pods.logs[key] = lines
 	if now := o.pods.latest[r.UID]; now != nil {
-		more := *now // what was told is the sink's
+		more := *now // what was recorded is the sink's
 		more.Containers = slices.Clone(now.Containers)
-		o.tellLocked(&more)
+		o.recordLocked(&more)
 	}
 }
 
@@ -111,7 +111,7 @@ func (o *Observer) readLog(ctx context.Context, r *recording.Pod, c recording.Co
 func (o *Observer) Epilogue(ctx context.Context, redact func(string) string) {
 	list, err := o.Client.CoreV1().Pods(o.Namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
-		o.kube(recording.Event{Fault: &recording.Fault{What: "listing the pods at the end: " + err.Error()}})
+		o.kube(recording.Event{ObserverError: &recording.ObserverError{What: "listing the pods at the end: " + err.Error()}})
 		return
 	}
 	for i := range list.Items {

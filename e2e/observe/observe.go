@@ -2,7 +2,7 @@
 // what is seen from inside the pods.
 //
 // In: a cluster's REST configuration, a namespace, agents. Out: events given to a sink, with times on the harness's
-// clock. It gives no verdict; what it could not see it records as a gap or a fault.
+// clock. It gives no verdict; what it could not see it records as a gap or an error of its own.
 package observe
 
 import (
@@ -45,8 +45,9 @@ type Observer struct {
 	connect func(pod string) *agentclient.Client
 	plans   *plans
 	fleet   *fleet
-	pods    *podBook
+	pods    *podIndex
 	pace    pace
+	outage  outage
 }
 
 // pace is how often things are done; tests are in more of a hurry.
@@ -54,9 +55,9 @@ type pace struct {
 	beat  time.Duration // the API server is asked for a sign of life, which must come within the same time
 	again time.Duration // a watch that ended is taken up again
 	clock time.Duration // an agent's clock is measured
-	plan  time.Duration // an agent is brought its plan, in case it was started anew
+	plan  time.Duration // an agent is sent its plan, in case it was started anew
 	retry time.Duration // a lost connection to an agent is made again
-	miss  time.Duration // a node with pods of the workload may be without an agent before that is told
+	miss  time.Duration // a node with pods of the workload may be without a sign of life of its agent before that is recorded
 }
 
 // Start begins to observe. Agents are followed as soon as they run; until SetCookie they have nothing to do. An error
@@ -76,7 +77,7 @@ func newObserver(o Options) *Observer {
 	if o.Log == nil {
 		o.Log = func(string) {}
 	}
-	return &Observer{Options: o, redact: redactor{more: o.Redact}, plans: newPlans(o), fleet: newFleet(), pods: newPodBook(),
+	return &Observer{Options: o, redact: redactor{more: o.Redact}, plans: newPlans(o), fleet: newFleet(), pods: newPodIndex(), outage: outage{cut: make(chan struct{})},
 		pace: pace{beat: time.Second, again: 100 * time.Millisecond, clock: 10 * time.Second, plan: time.Second, retry: 200 * time.Millisecond, miss: 3 * time.Second}}
 }
 
@@ -87,7 +88,7 @@ func (o *Observer) start(ctx context.Context) error {
 		return err
 	}
 	if o.AgentNamespace != "" {
-		o.wg.Go(func() { o.missAgents(ctx) })
+		o.wg.Go(func() { o.reportMissingAgents(ctx) })
 	}
 	return nil
 }
@@ -99,18 +100,23 @@ func (o *Observer) SetCookie(cookie []byte) {
 	o.plans.setCookie(cookie)
 }
 
-// SetIdentity gives the agents what they need to speak to nodes over TLS. It comes before the cookie: until then nobody is
-// spoken to. Its key is the owner's to take out of text ([Options.Redact]).
+// SetIdentity gives the agents what they need to speak to nodes over TLS. It comes before the cookie: until then no node
+// is dialled. Its key is the owner's to take out of text ([Options.Redact]).
 func (o *Observer) SetIdentity(i *agent.Identity) { o.plans.setIdentity(i) }
 
 // Stop ends all observation and waits for it. No event comes after it.
 func (o *Observer) Stop() {
+	// The silence at the end of the recording must not look like health.
+	gaps := o.fleet.blind(o.Now())
 	o.cancel()
 	o.wg.Wait()
+	for node, gap := range gaps {
+		o.Sink(recording.Event{T: o.Now(), By: recording.ByAgent(node), Gap: &gap})
+	}
 }
 
 // kube records what the API server's side has to say.
 func (o *Observer) kube(e recording.Event) {
-	e.T, e.By = o.Now(), "kube"
+	e.T, e.By = o.Now(), recording.ByKube
 	o.Sink(e)
 }

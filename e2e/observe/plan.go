@@ -11,11 +11,11 @@ import (
 	"meshproof.dev/meshproof/e2e/recording"
 )
 
-// A pod that the API server has removed stays in the plan until its VM has ended and for linger after: its end is part
-// of the story. One whose VM never ends in our sight (the node died) leaves after patience.
+// A pod that the API server has removed stays in the plan until its VM has ended and for linger after: its end has to be
+// seen. One whose VM is never seen to end (the node died) leaves after maxLinger.
 const (
-	linger   = 2 * time.Second
-	patience = 60 * time.Second
+	linger    = 2 * time.Second
+	maxLinger = 60 * time.Second
 )
 
 // plans keeps what the agents are to observe. Safe for concurrent use.
@@ -24,7 +24,7 @@ type plans struct {
 	now     func() time.Duration
 	base    agent.Plan // without pods
 	targets map[string]*target
-	poke    map[chan struct{}]bool // those who bring plans to agents
+	waiting map[chan struct{}]bool // those who send plans to agents
 }
 
 // target is one pod of the plan.
@@ -39,7 +39,7 @@ type target struct {
 
 func newPlans(o Options) *plans {
 	return &plans{
-		now: o.Now, targets: map[string]*target{}, poke: map[chan struct{}]bool{},
+		now: o.Now, targets: map[string]*target{}, waiting: map[chan struct{}]bool{},
 		base: agent.Plan{DNSName: o.DNSName, EPMDPort: o.EPMDPort, DistPort: o.DistPort, Control: !o.NoControl, Every: o.Every},
 	}
 }
@@ -58,7 +58,7 @@ func (p *plans) setIdentity(i *agent.Identity) {
 	p.wake()
 }
 
-// vm takes note of how a pod's node is to be spoken to.
+// vm notes how a pod's node is to be dialled.
 func (p *plans) vm(r *recording.VM) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -114,7 +114,7 @@ func (t *target) ended(now time.Duration) bool {
 	case !t.left:
 		return false
 	case t.vm:
-		return now > t.leftAt+patience
+		return now > t.leftAt+maxLinger
 	default:
 		return now > max(t.leftAt, t.exitAt)+linger
 	}
@@ -160,16 +160,16 @@ func (p *plans) subscribe() (news chan struct{}, end func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	news = make(chan struct{}, 1)
-	p.poke[news] = true
+	p.waiting[news] = true
 	return news, func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		delete(p.poke, news)
+		delete(p.waiting, news)
 	}
 }
 
 func (p *plans) wake() {
-	for c := range p.poke {
+	for c := range p.waiting {
 		nudge(c)
 	}
 }

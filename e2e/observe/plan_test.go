@@ -85,7 +85,7 @@ func TestPlan(t *testing.T) {
 	has("c=10.0.0.3")
 	p.pod(&recording.Pod{UID: "d", IP: "10.0.0.4", Node: "n1", Phase: "Failed"})
 	has("c=10.0.0.3")
-	now += patience
+	now += maxLinger
 	has("")
 }
 

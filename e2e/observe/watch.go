@@ -20,22 +20,23 @@ import (
 // kind is one kind of object that is watched in one namespace.
 type kind struct {
 	name    string
+	of      recording.Kind // what its objects are recorded as; "" for what is not recorded
 	lw      *cache.ListWatch
-	tell    func(o runtime.Object, gone bool)
-	known   map[types.UID]runtime.Object // what was told and has not gone
+	record  func(o runtime.Object, gone bool)
+	known   map[types.UID]runtime.Object // what was recorded and has not gone
 	version string                       // from which a watch goes on; "" when only a list helps
 	missed  bool                         // it was listed anew since the last watch: what came and went is not known
 }
 
-func newKind(resource string, c cache.Getter, namespace, labels string, tell func(runtime.Object, bool)) *kind {
+func newKind(resource string, of recording.Kind, c cache.Getter, namespace, labels string, record func(runtime.Object, bool)) *kind {
 	lw := cache.NewFilteredListWatchFromClient(c, resource, namespace, func(o *metav1.ListOptions) {
 		o.LabelSelector = labels
 	})
 	name := resource + " in namespace " + namespace
-	return &kind{name: name, lw: lw, tell: tell, known: map[types.UID]runtime.Object{}}
+	return &kind{name: name, of: of, lw: lw, record: record, known: map[types.UID]runtime.Object{}}
 }
 
-// relist tells what is there now and what is there no longer. A watch goes on from here.
+// relist records what is there now and what is there no longer. A watch goes on from here.
 func (k *kind) relist(ctx context.Context) error {
 	l, err := k.lw.ListWithContext(ctx, metav1.ListOptions{})
 	if err != nil {
@@ -54,52 +55,71 @@ func (k *kind) relist(ctx context.Context) error {
 	for _, x := range items {
 		if m, err := meta.Accessor(x); err == nil {
 			delete(before, m.GetUID())
-			k.told(x, m, false)
+			k.keep(x, m, false)
 		}
 	}
 	for _, x := range before {
-		k.tell(x, true)
+		k.record(x, true)
 	}
 	k.version = list.GetResourceVersion()
 	return nil
 }
 
-func (k *kind) told(x runtime.Object, m metav1.Object, gone bool) {
+func (k *kind) keep(x runtime.Object, m metav1.Object, gone bool) {
 	if k.known[m.GetUID()] = x; gone {
 		delete(k.known, m.GetUID())
 	}
-	k.tell(x, gone)
+	k.record(x, gone)
 }
 
+// tolerable is how long a watch may be interrupted before that is recorded, where nothing was missed.
+const tolerable = time.Second
+
 // watchKind follows one kind until the context ends. A watch that ends is taken up where it stopped: nothing is lost, but
-// what happens in between is stamped late. Where that is not possible all is listed anew. Both are told as a gap,
-// unless it was short and nothing can have been missed.
+// what happens in between is stamped late. Where that is not possible all is listed anew. Both are recorded as a gap,
+// unless it was short and nothing can have been missed. A gap that lasts is recorded while it does.
 func (o *Observer) watchKind(ctx context.Context, k *kind) {
-	broke, why := o.Now(), error(nil)
-	gap := func() {
-		o.kube(recording.Event{Gap: &recording.Gap{From: broke, To: o.Now(), Why: fmt.Sprintf("the watch of %s was interrupted: %v", k.name, why)}})
+	var gap *recording.Gap // since the watch ended
+	open := false          // it was recorded as not over
+	end := func() {
+		if gap != nil && (k.missed || open || o.Now()-gap.From > tolerable) {
+			o.gap(k, recording.Gap{From: gap.From, To: o.Now(), Why: gap.Why})
+		}
+		gap, open, k.missed = nil, false, false
 	}
 	for {
-		w, err := k.begin(ctx)
+		cut, until := o.outage.state()
+		var w watch.Interface
+		broke, err := o.Now(), errCut
+		if broke >= until {
+			w, err = k.begin(ctx)
+		}
 		if err == nil {
-			if why != nil && (k.missed || o.Now()-broke > time.Second) {
-				gap()
-			}
-			why, k.missed = nil, false
-			err = k.follow(ctx, w)
+			end()
+			err = k.follow(ctx, w, cut)
 			broke = o.Now()
 		}
 		if ctx.Err() != nil {
-			if why != nil {
-				gap()
-			}
+			end()
 			return
 		}
-		why = err
-		select {
-		case <-ctx.Done():
-		case <-time.After(o.pace.again):
+		if gap == nil {
+			gap = &recording.Gap{From: broke}
 		}
+		gap.Why = fmt.Sprintf("the watch of %s was interrupted: %v", k.name, err)
+		if !open && o.Now()-gap.From > tolerable {
+			open = true
+			o.gap(k, *gap)
+		}
+		pause(ctx, o.pace.again)
+	}
+}
+
+// gap records that one kind was not seen. The watch of the agents' pods is none that is recorded: what an agent saw, and what
+// not, its own lines say.
+func (o *Observer) gap(k *kind, g recording.Gap) {
+	if g.Of = k.of; k.of != "" {
+		o.kube(recording.Event{Gap: &g})
 	}
 }
 
@@ -120,13 +140,16 @@ func (k *kind) begin(ctx context.Context) (watch.Interface, error) {
 
 func expired(err error) bool { return apierrors.IsResourceExpired(err) || apierrors.IsGone(err) }
 
-// follow tells what the watch brings until it ends.
-func (k *kind) follow(ctx context.Context, w watch.Interface) error {
+// follow records what the watch brings until it ends.
+func (k *kind) follow(ctx context.Context, w watch.Interface, cut <-chan struct{}) error {
 	defer w.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
+		case <-cut:
+			k.version = ""
+			return errCut
 		case e, open := <-w.ResultChan():
 			if !open {
 				return errors.New("the stream ended")
@@ -140,7 +163,7 @@ func (k *kind) follow(ctx context.Context, w watch.Interface) error {
 				return err
 			}
 			if k.version = m.GetResourceVersion(); e.Type != watch.Bookmark {
-				k.told(e.Object, m, e.Type == watch.Deleted)
+				k.keep(e.Object, m, e.Type == watch.Deleted)
 			}
 		}
 	}

@@ -6,39 +6,29 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"meshproof.dev/meshproof/e2e/manifest"
 )
 
 // Fits is an error when the profile names something that its manifests do not have, or when what they have cannot be a
 // cluster. r is what [Resolve] made of both; rollout are the manifests of the next version, requires those that are applied
-// before, where there are any. where gives the place of an object in the files, "FILE:LINE", or "" where it is not known.
-func (p *Profile) Fits(r *Resolved, manifests, rollout, requires []byte, where func(kind, name string) string) error {
-	objects, err := decodeObjects(manifests)
-	if err != nil {
+// before, where there are any (nil: none).
+func (p *Profile) Fits(r *Resolved, objects, rollout, requires *manifest.Set) error {
+	if err := p.cookie(manifest.Join(objects, requires)); err != nil {
 		return err
 	}
-	next, err := decodeObjects(rollout)
-	if err != nil {
+	if err := p.tls(manifest.Join(objects, requires)); err != nil {
 		return err
 	}
-	before, err := decodeObjects(requires)
-	if err != nil {
+	if err := p.images(manifest.Join(objects, rollout, requires)); err != nil {
 		return err
 	}
-	if err = p.cookie(slices.Concat(objects, before)); err != nil {
-		return err
-	}
-	if err = p.tls(slices.Concat(objects, before)); err != nil {
-		return err
-	}
-	if err = p.images(slices.Concat(objects, next, before)); err != nil {
-		return err
-	}
-	for _, o := range objects {
-		if err = ports(o); err != nil {
-			return at(where(o.Kind, o.Metadata.Name), err)
+	for _, w := range objects.Workloads() {
+		if err := ports(w); err != nil {
+			return at(w.At(), err)
 		}
 	}
-	return at(where(r.Workloads[0].Kind, r.Workloads[0].Name), r.enough())
+	return at(objects.Find(r.Workloads[0].Kind, "", r.Workloads[0].Name).At(), r.enough())
 }
 
 func at(place string, err error) error {
@@ -49,21 +39,19 @@ func at(place string, err error) error {
 }
 
 // cookie looks for the Secret and the key that hold the cookie.
-func (p *Profile) cookie(objects []object) error {
+func (p *Profile) cookie(objects *manifest.Set) error {
 	ref := p.Spec.Cookie.SecretKeyRef
 	var secrets, have []string
 	found := false
-	for _, o := range objects {
-		if o.Kind != "Secret" {
-			continue
-		}
-		secrets = append(secrets, o.Metadata.Name)
-		if o.Metadata.Name != ref.Name {
+	for _, o := range objects.Of("Secret") {
+		secrets = append(secrets, o.Name)
+		if o.Name != ref.Name {
 			continue
 		}
 		found = true
-		data, _ := o.raw["data"].(map[string]any)
-		plain, _ := o.raw["stringData"].(map[string]any)
+		// As they are written: what is not base64 has no typed form.
+		data, _ := o.Raw["data"].(map[string]any)
+		plain, _ := o.Raw["stringData"].(map[string]any)
 		coded, _ := data[ref.Key].(string)
 		raw, err := base64.StdEncoding.DecodeString(coded)
 		if err != nil {
@@ -87,14 +75,14 @@ func (p *Profile) cookie(objects []object) error {
 }
 
 // tls looks for whatever could be or make the Secret with the certificate: the Secret, or an object that is no pod's and names it.
-func (p *Profile) tls(objects []object) error {
+func (p *Profile) tls(objects *manifest.Set) error {
 	name := p.Spec.TLS.Secret
 	var secrets []string
-	for _, o := range objects {
+	for _, o := range objects.Documents {
 		if o.Kind == "Secret" {
-			secrets = append(secrets, o.Metadata.Name)
+			secrets = append(secrets, o.Name)
 		}
-		if o.Kind == "Secret" && o.Metadata.Name == name || o.Kind != "Secret" && o.Spec.Template == nil && holds(o.raw, name) {
+		if o.Kind == "Secret" && o.Name == name || o.Kind != "Secret" && o.Workload() == nil && holds(o.Raw, name) {
 			return nil
 		}
 	}
@@ -122,10 +110,10 @@ func holds(v any, text string) bool {
 }
 
 // images looks for containers that have the images of the profile: one that no container has would be made for nobody.
-func (p *Profile) images(objects []object) error {
+func (p *Profile) images(objects *manifest.Set) error {
 	var all []string
-	for _, o := range objects {
-		all = append(all, imagesOf(o.raw)...)
+	for _, o := range objects.Documents {
+		all = append(all, imagesOf(o.Raw)...)
 	}
 	slices.Sort(all)
 	all = slices.Compact(all)
@@ -177,14 +165,11 @@ func imagesOf(v any) []string {
 	return all
 }
 
-func ports(o object) error {
-	if o.Spec.Template == nil {
-		return nil
-	}
-	for _, c := range o.Spec.Template.Spec.Containers {
+func ports(w *manifest.Workload) error {
+	for _, c := range w.Containers(manifest.Main) {
 		for _, p := range c.Ports {
 			if p.ContainerPort < 1 || p.ContainerPort > 65535 {
-				return fmt.Errorf("%s declares containerPort %d (%s); a port is 1 to 65535", o, p.ContainerPort, filled(p.Name, "no name"))
+				return fmt.Errorf("%s declares containerPort %d (%s); a port is 1 to 65535", w, p.ContainerPort, filled(p.Name, "no name"))
 			}
 		}
 	}

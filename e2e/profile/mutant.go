@@ -124,6 +124,7 @@ func (d Injection) Packets() bool { return d.Do == DropIn || d.Do == DropDNS || 
 const (
 	ObserverKilled = "observer-killed" // the agent is deleted while the mesh is watched, and none takes its place
 	StreamCut      = "stream-cut"      // for some seconds nothing gets through to the agent
+	WatchCut       = "watch-cut"       // for some seconds the API server is not watched, from the deletion of a pod on
 	ExecFails      = "exec-fails"      // no command can be run
 	Toothless      = "toothless"       // the injections' faults are put in place and stop nothing
 	ProbeVisible   = "probe-visible"   // the agent's probe joins the mesh
@@ -131,7 +132,7 @@ const (
 )
 
 // Sabotages are the words that Harness knows.
-var Sabotages = []string{ObserverKilled, StreamCut, ExecFails, Toothless, ProbeVisible, WrongNamespace}
+var Sabotages = []string{ObserverKilled, StreamCut, WatchCut, ExecFails, Toothless, ProbeVisible, WrongNamespace}
 
 // InAgent reports whether the sabotage is built into an agent of its own (build tag sabotage).
 func InAgent(sabotage string) bool { return sabotage == ProbeVisible || sabotage == WrongNamespace }
@@ -189,6 +190,8 @@ func (s *MutantSpec) check() error {
 		return errors.New("spec.expect is empty: nothing would have to notice it")
 	case s.Harness != "" && len(s.Unknown) == 0:
 		return errors.New("spec.unknown is empty: what a broken harness saw must not all be believed")
+	case s.Harness == WatchCut && len(s.Scenarios) > 0 && !slices.Contains(s.Scenarios, "recovery"):
+		return errors.New("spec.scenarios lacks recovery: without it no pod is deleted, and no watch is cut")
 	case s.Harness == Toothless && len(s.Injections) == 0:
 		return errors.New("spec.injections is empty: there is no fault that could be toothless")
 	}

@@ -32,6 +32,8 @@ func TestMutantMustBreakSomethingAndSayWhatNoticesIt(t *testing.T) {
 		"no such harness":               {"  harness: exec-fail\n  unknown: [a/b]\n", "there are observer-killed"},
 		"a harness that may pass":       {"  harness: exec-fails\n", "spec.unknown is empty"},
 		"toothless without a fault":     {"  harness: toothless\n  unknown: [a/b]\n", "could be toothless"},
+		"a watch cut in a recovery":     {"  harness: watch-cut\n  unknown: [a/b]\n  scenarios: [formation, recovery]\n", ""},
+		"a watch cut in no recovery":    {"  harness: watch-cut\n  unknown: [a/b]\n  scenarios: [formation]\n", "lacks recovery"},
 		"healthy and broken":            {"  healthy: true\n  break: {patches: [p.yaml]}\n", "breaks nothing"},
 		"healthy and nothing odd":       {"  healthy: true\n", "nothing odd"},
 		"by the next version":           {"  rollout: [p.yaml]\n" + killer, ""},
@@ -81,7 +83,7 @@ func TestTheOnlyHeadlessServiceIsTheOneAskedFor(t *testing.T) {
 		"two":               {service("s", "{clusterIP: None, selector: {app: aa}}") + service("t", "{clusterIP: None, selector: {app: bb}}"), ""},
 		"one that is right": {service("s", "{clusterIP: None, selector: {app: aa}}") + service("t", "{selector: {app: a}}"), "t"},
 	} {
-		r, err := Resolve(p, []byte(deployment+c.manifests))
+		r, err := resolve(p, deployment+c.manifests)
 		if err != nil || r.Service != c.want {
 			t.Errorf("%s: Service %q (%v), want %q", name, r.Service, err, c.want)
 		}

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+
+	"meshproof.dev/meshproof/e2e/manifest"
 )
 
 // serviceName is the name of a Service in DNS with its namespace written out, "shop.prod.svc": the Service, which may be a
@@ -18,13 +20,13 @@ type answer struct{ namespace, by string }
 // carry, else what the names of their Services in their own texts say. The profile moves what the manifests carry, and cannot
 // move a name in a text: two different answers are an error, since nodes would look for their peers where none are. A Service
 // that is not among the manifests says nothing: a database in a namespace of its own is nobody's peer.
-func (p *Profile) namespace(objects []object) (string, error) {
+func (p *Profile) namespace(objects *manifest.Set) (string, error) {
 	var carried, all []answer
-	for _, o := range objects {
+	for _, o := range objects.Documents {
 		if o.Kind == "Namespace" {
-			carried = append(carried, answer{o.Metadata.Name, o.String() + " is among the manifests"})
+			carried = append(carried, answer{o.Name, o.String() + " is among the manifests"})
 		}
-		if ns := o.Metadata.Namespace; ns != "" {
+		if ns := o.Namespace; ns != "" {
 			carried = append(carried, answer{ns, fmt.Sprintf("%s is in %q", o, ns)})
 		}
 	}
@@ -49,16 +51,14 @@ func (p *Profile) namespace(objects []object) (string, error) {
 }
 
 // named are the namespaces in the names of the objects' own Services, wherever such a name stands in them.
-func named(objects []object) []answer {
+func named(objects *manifest.Set) []answer {
 	services := map[string]bool{}
-	for _, o := range objects {
-		if o.Kind == "Service" {
-			services[o.Metadata.Name] = true
-		}
+	for _, o := range objects.Of("Service") {
+		services[o.Name] = true
 	}
 	var all []answer
-	for _, o := range objects {
-		eachText(o.raw, func(s string) {
+	for _, o := range objects.Documents {
+		eachText(o.Raw, func(s string) {
 			for _, m := range serviceName.FindAllStringSubmatch(s, -1) {
 				if services[m[1]] || !dnsLabel.MatchString(m[1]) {
 					all = append(all, answer{m[2], fmt.Sprintf("%s asks for %s.%s.svc", o, m[1], m[2])})

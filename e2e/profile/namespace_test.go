@@ -46,7 +46,7 @@ func TestNamespaceIsSaidCarriedNamedOrLeftToUs(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r, err := Resolve(p, []byte(c.manifests))
+		r, err := resolve(p, c.manifests)
 		if c.err != "" {
 			if err == nil || !strings.Contains(err.Error(), c.err) || !strings.HasPrefix(err.Error(), "p.yaml:") {
 				t.Errorf("%s: error %v, want one that says %s", name, err, c.err)
@@ -72,7 +72,7 @@ func TestAutoscalerTellsTheReplicas(t *testing.T) {
 	}
 	const scaler = "---\nkind: HorizontalPodAutoscaler\nmetadata: {name: h}\nspec: {scaleTargetRef: {kind: Deployment, name: d}, minReplicas: 4}\n"
 	for spec, want := range map[string]int{"template: {}": 4, "template: {}, replicas: 2": 2} {
-		r, err := Resolve(p, []byte("kind: Deployment\nmetadata: {name: d}\nspec: {"+spec+"}\n"+scaler))
+		r, err := resolve(p, "kind: Deployment\nmetadata: {name: d}\nspec: {"+spec+"}\n"+scaler)
 		if err != nil || r.Replicas() != want {
 			t.Errorf("%s: %v, %v; want %d", spec, r, err, want)
 		}

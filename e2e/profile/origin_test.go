@@ -13,7 +13,7 @@ func settings(t *testing.T, text string) map[string]Setting {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := Resolve(p, []byte(manifests))
+	r, err := resolve(p, manifests)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +96,7 @@ func TestMutantsBudgetIsSaid(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := Resolve(p, []byte(manifests))
+	r, err := resolve(p, manifests)
 	if err != nil {
 		t.Fatal(err)
 	}

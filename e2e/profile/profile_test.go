@@ -41,7 +41,7 @@ func TestResolveInfersFromManifests(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := Resolve(p, []byte(manifests))
+	r, err := resolve(p, manifests)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +81,7 @@ func TestDiscoveryAsksForTheHeadlessService(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := Resolve(p, []byte(strings.Replace(manifests, "app: other", "app: shop", 1)))
+	r, err := resolve(p, strings.Replace(manifests, "app: other", "app: shop", 1))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +95,7 @@ func TestHoldIsThreeRoundsOfDiscovery(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := Resolve(p, []byte(manifests))
+	r, err := resolve(p, manifests)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,10 +131,10 @@ func TestManifestsWithoutWorkload(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Resolve(p, []byte("kind: ConfigMap\nmetadata: {name: x}\n")); err == nil || !strings.Contains(err.Error(), "nothing would run") {
+	if _, err := resolve(p, "kind: ConfigMap\nmetadata: {name: x}\n"); err == nil || !strings.Contains(err.Error(), "nothing would run") {
 		t.Errorf("error %v", err)
 	}
-	if _, err := Resolve(p, []byte("kind: [")); err == nil || !strings.Contains(err.Error(), "object 1") {
+	if _, err := resolve(p, "kind: ["); err == nil || !strings.Contains(err.Error(), "object 1") {
 		t.Errorf("error %v", err)
 	}
 }

@@ -1,18 +1,16 @@
 package profile
 
 import (
-	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"sort"
 	"strconv"
 	"strings"
 	"time"
 
-	"gopkg.in/yaml.v3"
+	"meshproof.dev/meshproof/e2e/manifest"
 )
 
 // Defaults of what a profile may leave out.
@@ -71,7 +69,7 @@ func (r *Resolved) Replicas() int {
 // are not enough: pods of a Job, or of another application, may carry the same.
 func (r *Resolved) Owns(labels map[string]string, owner string) bool {
 	for _, w := range r.Workloads {
-		if covers(labels, w.Labels) && w.made(owner) {
+		if manifest.Covers(labels, w.Labels) && w.made(owner) {
 			return true
 		}
 	}
@@ -93,52 +91,9 @@ func (w Workload) made(owner string) bool {
 	return true
 }
 
-// object is the part of a manifest that inference looks at. Unknown fields are the API server's to judge.
-type object struct {
-	Kind     string `yaml:"kind"`
-	Metadata struct {
-		Name      string `yaml:"name"`
-		Namespace string `yaml:"namespace"`
-	} `yaml:"metadata"`
-	Spec struct {
-		Replicas *int           `yaml:"replicas"`
-		Selector map[string]any `yaml:"selector"`
-		Ports    []port         `yaml:"ports"`
-		Template *podTemplate   `yaml:"template"`
-		Extra    map[string]any `yaml:",inline"`
-	} `yaml:"spec"`
-
-	raw map[string]any // all of it
-}
-
-func (o object) String() string { return o.Kind + " " + o.Metadata.Name }
-
-type port struct {
-	Name          string `yaml:"name"`
-	Port          int    `yaml:"port"`
-	ContainerPort int    `yaml:"containerPort"`
-}
-
-type podTemplate struct {
-	Metadata struct {
-		Labels map[string]string `yaml:"labels"`
-	} `yaml:"metadata"`
-	Spec struct {
-		Containers []struct {
-			Image string `yaml:"image"`
-			Ports []port `yaml:"ports"`
-			Env   []struct {
-				Name  string `yaml:"name"`
-				Value string `yaml:"value"`
-			} `yaml:"env"`
-		} `yaml:"containers"`
-	} `yaml:"spec"`
-}
-
-// Resolve puts the profile and its rendered manifests (one YAML stream) together.
-func Resolve(p *Profile, manifests []byte) (*Resolved, error) {
-	objects, err := decodeObjects(manifests)
-	if err != nil {
+// Resolve puts the profile and its rendered manifests together.
+func Resolve(p *Profile, objects *manifest.Set) (*Resolved, error) {
+	if err := wellTyped(objects); err != nil {
 		return nil, err
 	}
 	or := func(d Duration, def time.Duration) Duration {
@@ -167,17 +122,20 @@ func Resolve(p *Profile, manifests []byte) (*Resolved, error) {
 	if r.Expect.Discovery == "" {
 		r.Expect.Discovery = LooksOn
 	}
-	for _, o := range objects {
-		r.addWorkload(o, objects)
+	for _, w := range objects.Workloads() {
+		r.addWorkload(w, objects)
 	}
 	if len(r.Workloads) == 0 {
 		return nil, fmt.Errorf("%s: no %s is among the manifests, so that nothing would run; there is %s", p.At("spec", p.source()), Runners, names(objects))
 	}
+	var err error
 	if r.Namespace, err = p.namespace(objects); err != nil {
 		return nil, err
 	}
-	for _, o := range objects {
-		r.addService(o)
+	for _, s := range objects.Services() {
+		if r.selectedBy(s) {
+			r.Services = append(r.Services, s.Name)
+		}
 	}
 	r.Service = r.asked(objects)
 	return r, nil
@@ -185,16 +143,16 @@ func Resolve(p *Profile, manifests []byte) (*Resolved, error) {
 
 // asked is the Service that discovery asks for: of those that select the workloads' pods the first headless one, since a cluster
 // IP in front of them is for their users, and rather one that selects the pods of them all; else the first.
-func (r *Resolved) asked(objects []object) string {
+func (r *Resolved) asked(objects *manifest.Set) string {
 	first := ""
-	for _, o := range objects {
-		if o.Kind != "Service" || o.Spec.Extra["clusterIP"] != "None" || !slices.Contains(r.Services, o.Metadata.Name) {
+	for _, s := range objects.Services() {
+		if !s.Headless() || !slices.Contains(r.Services, s.Name) {
 			continue
 		}
-		if !slices.ContainsFunc(r.Workloads, func(w Workload) bool { return !covers(w.Labels, o.selector()) }) {
-			return o.Metadata.Name
+		if !slices.ContainsFunc(r.Workloads, func(w Workload) bool { return !s.Selects(w.Labels) }) {
+			return s.Name
 		}
-		first = cmp.Or(first, o.Metadata.Name)
+		first = cmp.Or(first, s.Name)
 	}
 	if first != "" {
 		return first
@@ -207,16 +165,16 @@ func (r *Resolved) asked(objects []object) string {
 
 // soleHeadless is the one headless Service of the manifests, "" where there are none or several: what else would discovery
 // ask for? That its selector matches no pod of the workload is a mistake to be found, no reason not to look at it.
-func soleHeadless(objects []object) string {
+func soleHeadless(objects *manifest.Set) string {
 	name := ""
-	for _, o := range objects {
-		if o.Kind != "Service" || o.Spec.Extra["clusterIP"] != "None" {
+	for _, s := range objects.Services() {
+		if !s.Headless() {
 			continue
 		}
 		if name != "" {
 			return ""
 		}
-		name = o.Metadata.Name
+		name = s.Name
 	}
 	return name
 }
@@ -230,9 +188,9 @@ func (p *Profile) source() string {
 }
 
 // names lists objects for a message, the first few of them.
-func names(objects []object) string {
+func names(objects *manifest.Set) string {
 	var all []string
-	for _, o := range objects {
+	for _, o := range objects.Documents {
 		all = append(all, o.String())
 	}
 	return few(all)
@@ -257,23 +215,15 @@ func Runs(kind string) bool {
 	return slices.Contains([]string{"Deployment", "StatefulSet", "ReplicaSet", "DaemonSet"}, kind)
 }
 
-func (r *Resolved) addWorkload(o object, all []object) {
-	if !Runs(o.Kind) || o.Spec.Template == nil {
+func (r *Resolved) addWorkload(w *manifest.Workload, all *manifest.Set) {
+	if !Runs(w.Kind) {
 		return
 	}
-	w := Workload{Kind: o.Kind, Name: o.Metadata.Name, Replicas: 1, Labels: o.Spec.Template.Metadata.Labels}
-	switch n := scaled(o, all); {
-	case o.Kind == "DaemonSet":
-		w.Replicas = r.Nodes // a pod on each
-	case o.Spec.Replicas != nil:
-		w.Replicas = *o.Spec.Replicas
-	case n > 0:
-		w.Replicas = n
-	}
-	for _, c := range o.Spec.Template.Spec.Containers {
-		w.Images = append(w.Images, c.Image)
+	one := Workload{Kind: w.Kind, Name: w.Name, Replicas: all.Count(w, r.Nodes), Labels: w.Labels()}
+	for _, c := range w.Containers(manifest.Main) {
+		one.Images = append(one.Images, c.Image)
 		for _, p := range c.Ports {
-			r.declare(p.Name, p.ContainerPort)
+			r.declare(p.Name, int(p.ContainerPort))
 		}
 		for _, e := range c.Env {
 			// A release that is given this starts its VM without epmd (relx, extended_bin).
@@ -282,19 +232,7 @@ func (r *Resolved) addWorkload(o object, all []object) {
 			}
 		}
 	}
-	r.Workloads = append(r.Workloads, w)
-}
-
-// scaled is the least number of replicas to which an autoscaler takes o, 0 where there is none.
-func scaled(o object, all []object) int {
-	for _, s := range all {
-		ref, _ := s.Spec.Extra["scaleTargetRef"].(map[string]any)
-		if s.Kind == "HorizontalPodAutoscaler" && ref["kind"] == o.Kind && ref["name"] == o.Metadata.Name {
-			n, _ := s.Spec.Extra["minReplicas"].(int)
-			return n
-		}
-	}
-	return 0
+	r.Workloads = append(r.Workloads, one)
 }
 
 // declare takes a port's name for its meaning: "dist" or "erl-dist" is what inet_dist_listen_min/max must say.
@@ -304,58 +242,28 @@ func (r *Resolved) declare(name string, number int) {
 	}
 }
 
-func (r *Resolved) addService(o object) {
-	if o.Kind != "Service" || len(o.Spec.Selector) == 0 {
-		return
-	}
-	if slices.ContainsFunc(r.Workloads, func(w Workload) bool { return covers(w.Labels, o.selector()) }) {
-		r.Services = append(r.Services, o.Metadata.Name)
-	}
+// selectedBy reports whether a Service selects pods of one of the workloads.
+func (r *Resolved) selectedBy(s *manifest.Service) bool {
+	return slices.ContainsFunc(r.Workloads, func(w Workload) bool { return s.Selects(w.Labels) })
 }
 
-// selector is what a Service asks of pods.
-func (o object) selector() map[string]string {
-	sel := map[string]string{}
-	for k, v := range o.Spec.Selector {
-		sel[k] = fmt.Sprint(v)
-	}
-	return sel
-}
-
-// covers reports whether labels hold everything that want asks for.
-func covers(labels, want map[string]string) bool {
-	for k, v := range want {
-		if labels[k] != v {
-			return false
+// wellTyped is an error when what inference reads is not of the type that the API has for it. Of what else is wrong with an
+// object the API server says more.
+func wellTyped(objects *manifest.Set) error {
+	for n, d := range objects.Documents {
+		if d.Err != nil && (Runs(d.Kind) || d.Kind == "Service" || d.Kind == "HorizontalPodAutoscaler") {
+			var field *manifest.FieldError
+			place := d.At()
+			if errors.As(d.Err, &field) {
+				place = d.At(field.Path...)
+			}
+			if place == "" {
+				return fmt.Errorf("object %d of the manifests (%s): %w", n+1, d, d.Err)
+			}
+			return fmt.Errorf("%s: %s: %w", place, d, d.Err)
 		}
 	}
-	return len(want) > 0
-}
-
-func decodeObjects(manifests []byte) ([]object, error) {
-	var all []object
-	d := yaml.NewDecoder(bytes.NewReader(manifests))
-	for n := 1; ; n++ {
-		var o object
-		var doc yaml.Node
-		err := d.Decode(&doc)
-		if errors.Is(err, io.EOF) {
-			return all, nil
-		}
-		if err == nil {
-			err = doc.Decode(&o.raw)
-		}
-		if err == nil {
-			err = doc.Decode(&o)
-		}
-		if err != nil {
-			meta, _ := o.raw["metadata"].(map[string]any)
-			return nil, fmt.Errorf("object %d of the manifests (%v %v): %s", n, o.raw["kind"], meta["name"], yamlLine.ReplaceAllString(strings.TrimPrefix(err.Error(), "yaml: "), ""))
-		}
-		if o.Kind != "" {
-			all = append(all, o)
-		}
-	}
+	return nil
 }
 
 // Images lists the images that the workloads name, sorted, each once.

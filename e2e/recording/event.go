@@ -2,6 +2,7 @@ package recording
 
 import (
 	"encoding/json"
+	"fmt"
 	"reflect"
 	"strings"
 	"time"
@@ -44,7 +45,8 @@ type Event struct {
 	Nodes   *Nodes   `json:"nodes,omitempty"`
 	Sockets *Sockets `json:"sockets,omitempty"`
 	Exec    *Exec    `json:"exec,omitempty"`
-	Fault   *Fault   `json:"fault,omitempty"`
+
+	ObserverError *ObserverError `json:"observerError,omitempty"`
 
 	Object       *Object       `json:"object,omitempty"`
 	VM           *VM           `json:"vm,omitempty"`
@@ -84,21 +86,26 @@ type Beat struct {
 }
 
 // Gap says that an observer was blind from From to To (harness clock): a lost connection, a ring
-// buffer that overran. What happened in between is unknown, not healthy.
+// buffer that overran. What happened in between is unknown, not healthy. A gap that lasts is written without its end
+// first; the one with the end has the same From and Of. It ends where it began if nothing was lost after all.
 type Gap struct {
 	From time.Duration `json:"from"`
-	To   time.Duration `json:"to"`
+	To   time.Duration `json:"to,omitempty"` // 0: it is not over yet
+	Of   Kind          `json:"of,omitempty"` // the only kind that could not be seen; "" for all that the observer sees
 	Why  string        `json:"why"`
 }
 
-// Clock is how an agent's clock lies to the harness's: harness = boot + Offset, give or take Bound.
+// id tells the gaps of an observer apart: a gap and its end have the same one.
+func (g *Gap) id(by string) string { return fmt.Sprintf("%s/%s/%d", by, g.Of, g.From) }
+
+// Clock is how an agent's clock compares with the harness's: harness = boot + Offset, give or take Bound.
 // Two times whose difference is within the bound are the same time.
 type Clock struct {
 	Offset time.Duration `json:"offset"`
 	Bound  time.Duration `json:"bound"`
 }
 
-// Act is something that the scenario did to the workload, and when: the disturbance a recovery is counted from.
+// Act is something that the scenario did to the workload, and when: the injection a recovery is counted from.
 type Act struct {
 	Do     string `json:"do"`            // "delete-pod"
 	Pod    string `json:"pod,omitempty"` // UID

@@ -135,8 +135,8 @@ type Exec struct {
 	Took    time.Duration `json:"took"`
 }
 
-// Fault is something that went wrong on our own side and concerns one pod or the whole observer.
-type Fault struct {
+// ObserverError is something that went wrong on our own side. It concerns one pod or the whole observer.
+type ObserverError struct {
 	Pod  string `json:"pod,omitempty"`
 	What string `json:"what"`
 }

@@ -8,6 +8,7 @@ import (
 
 	"k8s.io/client-go/kubernetes"
 
+	"meshproof.dev/meshproof/e2e/manifest"
 	"meshproof.dev/meshproof/e2e/observe"
 	"meshproof.dev/meshproof/e2e/profile"
 	"meshproof.dev/meshproof/e2e/recording"
@@ -85,11 +86,7 @@ func (d *deployment) Apply(ctx context.Context) error {
 	if err = recordObjects(d.recorder, y, d.redactor); err != nil {
 		return err
 	}
-	missing, err := d.workload.Notes()
-	if err != nil {
-		return err
-	}
-	d.note(missing...)
+	d.note(d.workload.Notes()...)
 	if err = d.require(ctx); err != nil {
 		return fmt.Errorf("what the profile requires: %w", err)
 	}
@@ -112,8 +109,8 @@ func (d *deployment) Apply(ctx context.Context) error {
 }
 
 // issue fills the Secrets that ask for a certificate.
-func (d *deployment) issue(manifests []byte) ([]byte, error) {
-	issued, made, err := d.workload.Issue(manifests, d.namespace, time.Now())
+func (d *deployment) issue(objects *manifest.Set) (*manifest.Set, error) {
+	issued, made, err := d.workload.Issue(objects, d.namespace, time.Now())
 	for _, i := range made {
 		d.redactor.GuardKey(i.Key, i.Certificate)
 	}
@@ -138,7 +135,7 @@ func (d *deployment) identity(ctx context.Context) error {
 // require creates what the application needs beside itself, and waits until it is ready.
 func (d *deployment) require(ctx context.Context) error {
 	y, err := d.workload.RenderRequires(d.environment.Refs(d.workload))
-	if err != nil || len(y) == 0 {
+	if err != nil || len(y.Documents) == 0 {
 		return err
 	}
 	if y, err = d.issue(y); err != nil {
@@ -158,6 +155,10 @@ func (d *deployment) require(ctx context.Context) error {
 
 // DeletePod deletes a pod as kubectl does.
 func (d *deployment) DeletePod(ctx context.Context, name string) error {
+	if cut := injection.WatchCut(d.workload); cut > 0 {
+		d.observer.CutWatches(cut)
+		d.recorder.Did(recording.Act{Do: profile.WatchCut, Detail: cut.String()})
+	}
 	return workload.DeletePod(ctx, d.client, d.namespace, name)
 }
 
@@ -199,7 +200,7 @@ func (d *deployment) note(lines ...string) {
 }
 
 // recordObjects records the objects that are to be created, without what is secret in them.
-func recordObjects(rec *scenario.Recorder, manifests []byte, redactor *secrets.Redactor) error {
+func recordObjects(rec *scenario.Recorder, manifests *manifest.Set, redactor *secrets.Redactor) error {
 	objects, err := workload.Objects(manifests, redactor)
 	if err != nil {
 		return err

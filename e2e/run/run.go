@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	agentclient "meshproof.dev/meshproof/e2e/agent/client"
 	"meshproof.dev/meshproof/e2e/exitcode"
 	"meshproof.dev/meshproof/e2e/judge"
 	"meshproof.dev/meshproof/e2e/recording/secrets"
@@ -164,7 +165,7 @@ func (s *Session) attempt(ctx context.Context, r *reports.Run) (err error) {
 	describe(&r.Provenance, e)
 	if e.Cluster != nil {
 		defer e.RemoveAgents()
-		if err = e.DeployAgents(ctx, filepath.Base(s.Dir), slices.ContainsFunc(s.workloads, injection.NeedsFaults)); err != nil {
+		if err = e.DeployAgents(ctx, filepath.Base(s.Dir), agentclient.Rights{Faults: slices.ContainsFunc(s.workloads, injection.NeedsFaults)}); err != nil {
 			return err
 		}
 	}

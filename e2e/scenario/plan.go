@@ -3,6 +3,7 @@ package scenario
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"meshproof.dev/meshproof/e2e/profile"
 )
@@ -48,9 +49,13 @@ func (p Plan) Omits(s Scenario) (why string) {
 
 // Check is an error where a name is not that of a scenario.
 func Check(names []Name) error {
+	var all []string
+	for _, n := range Names() {
+		all = append(all, string(n))
+	}
 	for _, n := range names {
-		if !slices.Contains(Names(), n) {
-			return fmt.Errorf("there is no scenario %q; there are %v", n, Names())
+		if !slices.Contains(all, string(n)) {
+			return fmt.Errorf("there is no scenario %q; there are %s", n, strings.Join(all, ", "))
 		}
 	}
 	return nil

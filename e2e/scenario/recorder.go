@@ -67,7 +67,7 @@ func (r *Recorder) End() (*view.View, error) {
 // Sink takes one event from an observer.
 func (r *Recorder) Sink(e recording.Event) {
 	r.mu.Lock()
-	if k := stateKey(e); k != "" {
+	if k := e.State(); k != "" {
 		if _, known := r.state[k]; !known {
 			r.keys = append(r.keys, k)
 		}
@@ -84,38 +84,9 @@ func (r *Recorder) Sink(e recording.Event) {
 	}
 }
 
-// stateKey names the thing whose state the event gives; events that are about one moment have none.
-func stateKey(e recording.Event) string {
-	switch {
-	case e.Start != nil:
-		return "start/" + e.By
-	case e.Clock != nil:
-		return "clock/" + e.By
-	case e.Image != nil:
-		return "image/" + e.Image.Name
-	case e.Service != nil:
-		return "service/" + e.Service.Name
-	case e.Slice != nil:
-		return "slice/" + e.Slice.Name
-	case e.Pod != nil:
-		return "pod/" + e.Pod.UID
-	case e.Process != nil:
-		return "process/" + e.Process.Pod
-	case e.Object != nil:
-		return "object/" + e.Object.Kind + "/" + e.Object.Name
-	case e.VM != nil:
-		return "vm/" + e.VM.Pod
-	case e.Resolver != nil:
-		return "resolver/" + e.Resolver.Pod
-	case e.Kernel != nil && e.Kernel.Outcome == recording.OK:
-		return "kernel/" + e.Kernel.Pod
-	}
-	return ""
-}
-
 // Did records a disturbance of the run.
 func (r *Recorder) Did(a recording.Act) {
-	r.Sink(recording.Event{T: r.Now(), By: "run", Act: &a})
+	r.Sink(recording.Event{T: r.Now(), By: recording.ByRun, Act: &a})
 }
 
 // Ask lets ask read the view of the scenario under way; no event is added to it meanwhile.
@@ -167,9 +138,14 @@ func (env *Env) await(ctx context.Context, budget time.Duration, holds func(v *v
 	}
 	if missing != "" {
 		env.Log(fmt.Sprintf("the budget of %s is spent; last seen: %s", budget, missing))
+		// What is not watched at the end is not known: a moment more may show it.
+		_, err = env.Until(ctx, watchAgain, (*view.View).Watched)
 	}
-	return nil
+	return err
 }
+
+// watchAgain is how much longer a scenario lasts at most, where its pods are not watched at its end.
+const watchAgain = 5 * time.Second
 
 // baseline is how long a healthy mesh is watched before it is disturbed: long enough for the links that last
 // to be told from those that come and go.

@@ -173,6 +173,29 @@ func TestRecoveryDeletesOneMember(t *testing.T) {
 	}
 }
 
+// A scenario whose budget is spent while its pods are not watched waits a moment for them to be watched again: what is not
+// watched at the end is not known.
+func TestScenarioDoesNotEndWhileItsPodsAreNotWatched(t *testing.T) {
+	s, _ := staged(t, rt.Formation(3), rt.Deleted, func(recording.Event) bool { return true })
+	s.env.Profile.Budgets.Recovery = profile.Duration(100 * time.Millisecond)
+	lost := s.env.Now()
+	s.follow = []recording.Event{{T: lost, By: recording.ByKube, Gap: &recording.Gap{From: lost - 1, Of: recording.KindPod, Why: "the watch was cut"}}}
+	back := make(chan struct{})
+	time.AfterFunc(400*time.Millisecond, func() {
+		close(back)
+		now := s.env.Now()
+		s.env.Sink(recording.Event{T: now, By: recording.ByKube, Gap: &recording.Gap{From: lost - 1, To: now, Of: recording.KindPod, Why: "the watch was cut"}})
+	})
+	if err := named(t, "recovery").Run(t.Context(), s.env); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-back:
+	default:
+		t.Error("the scenario ended while its pods were not watched")
+	}
+}
+
 // A mesh that is not full is not disturbed: nothing could be learnt from it.
 func TestWhatIsNotHealthyIsLeftAlone(t *testing.T) {
 	for _, name := range []Name{"recovery", "rollout"} {

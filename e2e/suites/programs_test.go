@@ -122,13 +122,15 @@ func TestScenariosOfTheRegistryAreRun(t *testing.T) {
 
 // A -timeout must leave time for every scenario that is recorded, the rollout and the console, too.
 func TestTheEstimateHasEveryScenario(t *testing.T) {
-	of := func(p profile.Resolved) time.Duration { return estimate([]*workload.Workload{{Resolved: &p}}) }
+	of := func(p profile.Resolved, named ...scenario.Name) time.Duration {
+		return estimate([]*workload.Workload{{Resolved: &p}}, named)
+	}
 	p := profile.Resolved{Workloads: []profile.Workload{{Replicas: 3}}, Budgets: profile.Budgets{Formation: profile.Duration(time.Minute), Recovery: profile.Duration(time.Minute)}}
 	plain := of(p)
 	p.Rollout = []string{"Deployment/derl"}
 	rolled := of(p)
 	p.Console = []profile.Command{{Name: "ping"}}
-	if spoken := of(p); plain < 8*time.Minute || rolled < plain+3*time.Minute || spoken <= rolled {
+	if spoken := of(p); plain < 8*time.Minute || rolled < plain+3*time.Minute || spoken <= rolled || of(p, "recovery") != plain {
 		t.Errorf("estimated are %s, with a rollout %s, with console commands %s", plain, rolled, spoken)
 	}
 }

@@ -132,8 +132,8 @@ func begin(ctx context.Context, v *options.Values) (*suiteState, error) {
 	if err != nil {
 		return nil, err
 	}
-	if limit := timeout(); limit > 0 && limit < estimate(ws) {
-		return nil, exitcode.With(exitcode.Usage, fmt.Errorf("-timeout leaves %s, the profiles may take %s", limit, estimate(ws)))
+	if limit := timeout(); limit > 0 && limit < estimate(ws, v.Scenarios) {
+		return nil, exitcode.With(exitcode.Usage, fmt.Errorf("-timeout leaves %s, the profiles may take %s", limit, estimate(ws, v.Scenarios)))
 	}
 	gomega.RegisterFailHandler(ginkgo.Fail)
 	for _, w := range ws {
@@ -170,10 +170,10 @@ func quiet(reporter *types.ReporterConfig) {
 }
 
 // estimate is the longest time that the profiles can take after their images are made, one after the other.
-func estimate(ws []*workload.Workload) time.Duration {
+func estimate(ws []*workload.Workload, named []scenario.Name) time.Duration {
 	d := 5 * time.Minute
 	for _, w := range ws {
-		for _, s := range (scenario.Plan{Profile: w.Resolved, Judged: scenario.Names()}).Scenarios() {
+		for _, s := range (scenario.Plan{Profile: w.Resolved, Judged: scenario.Names(), Named: named}).Scenarios() {
 			d += s.Limit(w.Resolved)
 		}
 	}

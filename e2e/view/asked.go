@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// patienceToHear is how much longer than the profile's interval a pod is listened to before it counts as one that does not ask
-// DNS for its peers: what it asks is told once a second.
-const patienceToHear = 2 * time.Second
+// listenGrace is how much longer than the profile's interval a pod is listened to before it counts as one that does not ask
+// DNS for its peers: its questions are recorded once a second.
+const listenGrace = 2 * time.Second
 
 // LastAsked is when the pod was last seen to ask DNS for a name that has the Service's in it, 0 for never, and for how long of
 // the time since then it was listened to without a loss. Only what was heard wholly from from to to counts.
@@ -39,21 +39,21 @@ func (v *View) Heard() bool {
 	}
 	for _, p := range v.Expected(v.end) {
 		last, silent := p.LastAsked(v.Profile.Service, 0, v.end)
-		if last == 0 && len(p.Asked) > 0 && silent < v.Profile.Interval.D()+patienceToHear {
+		if last == 0 && len(p.Asked) > 0 && silent < v.Profile.Interval.D()+listenGrace {
 			return false
 		}
 	}
 	return true
 }
 
-// silentMember names the first member that asked for its peers before a disturbance and was not heard asking since a peer of it has ended, ""
-// for none.
-func (v *View) silentMember(disturbance, exit time.Duration) string {
+// silentMember names the first member that asked for its peers before the injection and was not heard asking since its peer has
+// ended, "" for none.
+func (v *View) silentMember(injected, exit time.Duration) string {
 	if v.Profile.Service == "" || !v.LooksOn() {
 		return ""
 	}
 	for _, p := range v.Expected(v.end) {
-		if before, _ := p.LastAsked(v.Profile.Service, 0, disturbance); before == 0 {
+		if before, _ := p.LastAsked(v.Profile.Service, 0, injected); before == 0 {
 			continue
 		}
 		if since, _ := p.LastAsked(v.Profile.Service, exit, v.end); since == 0 {

@@ -8,7 +8,7 @@ import (
 )
 
 // Dial is a dial to a pod in brief. A thousand nodes make a million of them, and checks go through all: what tells a good
-// one is here, side by side, and for the rest there is the event.
+// one from a bad one is here, side by side, and the rest is in the event.
 type Dial struct {
 	T, Took time.Duration
 	From    int  // the number of the pod that dialled

@@ -52,7 +52,7 @@ func Groups(pods []*Pod, seen [][]bool) [][]*Pod {
 
 // apart says, where one component is meant, that the members were several at t by their youngest views, or "".
 func (r *Membership) apart(t time.Duration) string {
-	if r.meant != profile.OneComponent {
+	if r.topology != profile.OneComponent {
 		return ""
 	}
 	seen := make([][]bool, len(r.Expected))

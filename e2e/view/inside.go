@@ -80,7 +80,7 @@ func (v *View) Can(p *Pod, ability string) (can, known bool) {
 	if len(p.states) == 0 {
 		return false, false
 	}
-	s, known := v.starts["agent/"+p.Last().Node]
+	s, known := v.starts[recording.ByAgent(p.Last().Node)]
 	return known && slices.Contains(s.Can, ability), known
 }
 

@@ -7,8 +7,8 @@ import (
 	"meshproof.dev/meshproof/e2e/recording"
 )
 
-// patience is how long a pod whose node answers may take to get Ready before it counts as one that never does.
-const patience = 10 * time.Second
+// readyGrace is how long a pod whose node answers may take to become Ready before it counts as one that never does.
+const readyGrace = 10 * time.Second
 
 // Expected are the pods that have to be in the mesh at t: Ready and not on their way out. Where those are fewer than there have to
 // be, a pod counts, too, whose containers run and whose node has answered, and that did not get Ready long after and never
@@ -38,7 +38,7 @@ func (v *View) runningNotReady(p *Pod, t time.Duration) bool {
 
 // neverReady reports whether the pod's node has answered for long and the pod was not Ready once.
 func (v *View) neverReady(p *Pod) bool {
-	return p.answers(v.end-patience) && !slices.ContainsFunc(p.states, func(e recording.Event) bool { return e.Pod.Ready })
+	return p.answers(v.end-readyGrace) && !slices.ContainsFunc(p.states, func(e recording.Event) bool { return e.Pod.Ready })
 }
 
 func runs(s *recording.Pod) bool {
@@ -50,7 +50,7 @@ func runs(s *recording.Pod) bool {
 	return len(s.Containers) > 0
 }
 
-// answers reports whether the pod's node had told its view by t.
+// answers reports whether the pod's node had answered by t.
 func (p *Pod) answers(t time.Duration) bool {
 	return slices.ContainsFunc(Between(p.Nodes, 0, t), func(e recording.Event) bool { return e.Nodes.Outcome == recording.OK })
 }

@@ -8,18 +8,18 @@ import (
 	"meshproof.dev/meshproof/e2e/profile"
 )
 
-// Membership is the roll call at one moment: who has to be in the mesh, and whose the names are that a node may see. One call
-// serves for the views of all nodes.
+// Membership says, for one moment, who is expected in the mesh and whose the names are that a node may see. One serves for the
+// views of all nodes.
 type Membership struct {
 	Expected []*Pod
 
-	meant   profile.Topology
-	named   map[string]nameOwner
-	unnamed []*Pod
-	until   time.Duration // the next end of a VM, from when on a name may be a stale one
+	topology profile.Topology
+	named    map[string]nameOwner
+	unnamed  []*Pod
+	until    time.Duration // the next end of a VM, from when on a name may be a stale one
 }
 
-// nameOwner is what a name is worth: whose it is among the Expected, and whether it is a living pod's.
+// nameOwner says whose a node name is among the Expected, and whether pods of that name run or have ended.
 type nameOwner struct {
 	must         []int
 	living, dead bool
@@ -28,12 +28,12 @@ type nameOwner struct {
 // never is later than any recording.
 const never = time.Duration(1<<63 - 1)
 
-// Membership makes the roll call of those who have to be there at t.
+// Membership is that of the pods must, who are expected, at t.
 func (v *View) Membership(must []*Pod, t time.Duration) *Membership {
-	r := &Membership{Expected: must, meant: v.Profile.Expect.Topology, named: make(map[string]nameOwner, len(v.reported)), until: never}
+	r := &Membership{Expected: must, topology: v.Profile.Expect.Topology, named: make(map[string]nameOwner, len(v.reported)), until: never}
 	for _, p := range v.Pods() {
 		n := p.Node()
-		at, gone := p.Exited()
+		at, gone := v.overFor(p)
 		if n == "" {
 			r.unnamed = append(r.unnamed, p)
 			continue
@@ -82,7 +82,7 @@ func (r *Membership) Look(visible []string) (seen []bool, stale, foreign []strin
 	return seen, stale, foreign
 }
 
-// unnamedOf reports whether a name is that of a pod that has not told its own yet, and marks it as seen.
+// unnamedOf reports whether a name is that of a pod whose node name is not known yet, and marks it as seen.
 func (r *Membership) unnamedOf(name string, seen []bool) bool {
 	i := slices.IndexFunc(r.unnamed, func(p *Pod) bool { return p.Is(name) })
 	if i < 0 {
@@ -103,25 +103,25 @@ func (r *Membership) console(name string) bool {
 	return false
 }
 
-// Memberships gives the roll call at any time from from to to, for looks at one mesh over a while. It makes a new one only where
-// a pod has left in between.
+// Memberships gives the membership at any time from from to to, for many looks at one mesh. It makes a new one only where a pod
+// has left in between.
 func (v *View) Memberships(must []*Pod, from, to time.Duration) func(t time.Duration) *Membership {
-	var turns []time.Duration
+	var changes []time.Duration
 	for _, p := range v.Pods() {
-		at, gone := p.Exited()
+		at, gone := v.overFor(p)
 		if !gone {
 			continue
 		}
-		turns = append(turns, at)
+		changes = append(changes, at)
 		for _, e := range Between(p.states, from, to) {
-			turns = append(turns, e.T)
+			changes = append(changes, e.T)
 		}
 	}
-	slices.Sort(turns)
+	slices.Sort(changes)
 	made := map[int]*Membership{}
 	return func(t time.Duration) *Membership {
-		i, there := slices.BinarySearch(turns, t)
-		for there && i < len(turns) && turns[i] == t {
+		i, there := slices.BinarySearch(changes, t)
+		for there && i < len(changes) && changes[i] == t {
 			i++
 		}
 		if made[i] == nil {

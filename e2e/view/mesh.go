@@ -17,7 +17,7 @@ type Mesh struct {
 	Since time.Duration // if full: since when without a break, as far as it was covered
 	Why   []string      // if not full: what is missing, one clause each
 
-	meant profile.Topology
+	topology profile.Topology
 }
 
 // String says what there is, or why it is not what was meant.
@@ -25,16 +25,16 @@ func (m Mesh) String() string {
 	switch {
 	case !m.Full:
 		return strings.Join(m.Why, "; ")
-	case m.meant == profile.OneComponent:
+	case m.topology == profile.OneComponent:
 		return "one cluster"
-	case m.meant == profile.NoMesh:
+	case m.topology == profile.NoMesh:
 		return "no cluster, as is meant"
 	default:
 		return "full mesh"
 	}
 }
 
-// Mesh judges nobody; it reports whether at t every member's own view held what the profile's topology asks for, nothing of a
+// Mesh gives no verdict; it reports whether at t every member's own view held what the profile's topology asks for, nothing of a
 // pod that has left and nobody foreign, and since when that has been so without a gap. A full mesh asks for every other member
 // in every view, one component for some way from each to each, and no mesh for no member in any view.
 func (v *View) Mesh(t time.Duration) Mesh {
@@ -48,7 +48,7 @@ func (v *View) Mesh(t time.Duration) Mesh {
 
 func (v *View) meshAt(t time.Duration) Mesh {
 	r := v.Membership(v.Expected(t), t)
-	m := Mesh{Why: v.lacks(r, t), meant: r.meant}
+	m := Mesh{Why: v.lacks(r, t), topology: r.topology}
 	if m.Full = len(m.Why) == 0; m.Full {
 		for i, p := range r.Expected {
 			m.Since = max(m.Since, p.changed(t), r.since(i, t))
@@ -152,7 +152,7 @@ func (r *Membership) members(p *Pod, seen []bool) []string {
 			missed = append(missed, n)
 		}
 	}
-	switch r.meant {
+	switch r.topology {
 	case profile.NoMesh:
 		for _, n := range met {
 			all = append(all, "sees "+n+" and is meant to be alone")
@@ -176,9 +176,13 @@ func (v *View) Others(visible []string, t time.Duration) (stale, foreign []strin
 	return stale, foreign
 }
 
-// Held reports whether the mesh is full now and has been for d, covered without a gap.
+// Held reports whether the mesh is full now and has been for d, covered without a gap. Where it is not known now which pods
+// there are, it is not known to be full.
 func (v *View) Held(d time.Duration) (bool, Mesh) {
 	m := v.Mesh(v.end)
+	if watched, why := v.Watched(); !watched {
+		m.Full, m.Why = false, slices.Concat(m.Why, []string{why})
+	}
 	return m.Full && v.end-m.Since >= d, m
 }
 

@@ -29,7 +29,7 @@ func answers(v *view.View) string {
 	}
 	for _, p := range v.Pods() {
 		exit, gone := p.Exited()
-		fmt.Fprintln(&b, p.Name, p.First, p.IP(), p.Node(), p.DistPorts(), p.Last().Phase, exit, gone, len(p.Nodes), len(p.Sockets), len(p.DNS), len(p.Cookies))
+		fmt.Fprintln(&b, p.Name, p.First, p.IP(), p.Node(), p.Last().Phase, exit, gone, len(p.Nodes), len(p.Sockets), len(p.DNS), len(p.Cookies))
 	}
 	first, ok := v.FirstFull(0)
 	svc, there := v.Service()

@@ -60,20 +60,31 @@ func (p *Pod) changed(t time.Duration) time.Duration {
 //
 // What restarted has not ended: only the end that nothing came after counts.
 func (p *Pod) Exited() (time.Duration, bool) {
+	at, _, is := p.exit()
+	return at, is
+}
+
+// ExitSeenBy is the observer that saw the end of the pod's VM, "" where it did not end.
+func (p *Pod) ExitSeenBy() string {
+	_, by, _ := p.exit()
+	return by
+}
+
+// exit is Exited, and who saw it.
+func (p *Pod) exit() (at time.Duration, by string, is bool) {
 	if n := len(p.process); n > 0 && p.process[n-1].Process.Exited {
-		return p.process[n-1].T, true
+		return p.process[n-1].T, p.process[n-1].By, true
 	}
-	at, is := time.Duration(0), false
 	for _, e := range slices.Backward(p.states) {
 		if !e.Pod.Gone && !ended(e.Pod) {
 			break
 		}
-		at, is = e.T, true
+		at, by, is = e.T, e.By, true
 	}
-	return at, is
+	return at, by, is
 }
 
-// Ends is when the pod was told to end or its VM ended, whichever was seen first from t on; ok is false where neither was.
+// Ends is when the pod was deleted or its VM ended, whichever was seen first from t on; ok is false where neither was.
 func (p *Pod) Ends(t time.Duration) (at time.Duration, ok bool) {
 	if p.Leaving(t) {
 		return t, true
@@ -125,7 +136,7 @@ func (p *Pod) Node() string {
 	return ""
 }
 
-// Is reports whether a name in somebody's nodes() is this pod's node. A pod that has not told its name yet is known by
+// Is reports whether a name in somebody's nodes() is this pod's node. A pod whose node name is not known yet is known by
 // its address, which is the host part of the names of most releases on Kubernetes.
 func (p *Pod) Is(name string) bool {
 	if n := p.Node(); n != "" {
@@ -133,21 +144,6 @@ func (p *Pod) Is(name string) bool {
 	}
 	ip := p.IP()
 	return ip != "" && strings.HasSuffix(name, "@"+ip)
-}
-
-// DistPorts are the ports that epmd gave for the pod's nodes, each once, in the order they were seen.
-func (p *Pod) DistPorts() []int {
-	seen := map[int]bool{}
-	var ports []int
-	for _, e := range p.EPMD {
-		for _, n := range e.EPMD.Names {
-			if !seen[n.Port] {
-				seen[n.Port] = true
-				ports = append(ports, n.Port)
-			}
-		}
-	}
-	return ports
 }
 
 // Covered reports whether the pod's own view was seen from from to to without a silence longer than MaxGap, and

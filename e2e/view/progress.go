@@ -7,12 +7,12 @@ import (
 	"meshproof.dev/meshproof/e2e/recording"
 )
 
-// after is how long a mesh that has recovered is watched on, so that one that falls apart at once is seen to.
-const after = 2 * time.Second
+// stableFor is how long a mesh that has recovered has to stay full before the scenario ends.
+const stableFor = 2 * time.Second
 
-// Starting reports whether the cluster is still at work on the pods' start, and on what: until then their application has had
-// no time to do anything. A container that waits for anything else than its own creation (an image that cannot be pulled, a
-// crash) is past that.
+// Starting reports whether the cluster is still creating the pods' containers, and which: until then the application has had no
+// time to do anything. A container that waits for anything but its own creation (an image that cannot be pulled, a crash) is
+// past that.
 func (v *View) Starting() (bool, string) {
 	var pods []*Pod
 	for _, p := range v.Pods() {
@@ -40,8 +40,8 @@ func (v *View) Starting() (bool, string) {
 	return false, ""
 }
 
-// Booted reports whether the pods have done most of the work of their start: their containers run, and all are Ready or one of
-// them has failed already. If not, it says what is missing.
+// Booted reports whether the pods have started: their containers run, and all are Ready or one has failed already. If not, it
+// says what is missing.
 func (v *View) Booted() (bool, string) {
 	if starting, what := v.Starting(); starting {
 		return false, what
@@ -61,16 +61,14 @@ func (v *View) Booted() (bool, string) {
 	return true, ""
 }
 
-// Formed reports whether formation has come to its end: the mesh has held for the profile's time, and every probe has had
-// its say about every member. If not, it says what is missing.
+// Formed reports whether formation is complete: the mesh has held for the profile's time, and every probe has reported about
+// every member. If not, it says what is missing.
 func (v *View) Formed() (bool, string) {
 	held, m := v.Held(v.Profile.Hold.D())
 	switch {
 	case held:
-		if why := v.unprobed(m.Since); why != "" {
-			return false, why
-		}
-		return true, ""
+		why := v.unprobed(m.Since)
+		return why == "", why
 	case m.Full:
 		return false, fmt.Sprintf("full mesh for %.0f of %s", (v.end - m.Since).Seconds(), v.Profile.Hold)
 	default:
@@ -136,9 +134,9 @@ func (v *View) LinksWatched(d time.Duration) bool {
 	return true
 }
 
-// Recovered reports whether the story of a deleted pod has come to its end: its VM has ended, it is out of every
-// survivor's view and DNS, a full mesh has held since, and those who look for their peers were seen to go on. If not, it says
-// what is missing.
+// Recovered reports whether the recovery from the deletion of a pod is complete: its VM has ended, it is out of every
+// survivor's view and DNS, a full mesh has held since, and nodes that discover peers went on doing so. If not, it says what is
+// missing.
 func (v *View) Recovered() (bool, string) {
 	act, ok := v.Act("delete-pod")
 	if !ok {
@@ -159,7 +157,7 @@ func (v *View) Recovered() (bool, string) {
 		return false, lacks
 	}
 	for _, p := range v.Expected(v.end) {
-		if why := v.lists(p, victim, exit); why != "" {
+		if why := v.stillListed(p, victim, exit); why != "" {
 			return false, why
 		}
 	}
@@ -169,20 +167,20 @@ func (v *View) Recovered() (bool, string) {
 	return true, ""
 }
 
-// fullAgain reports whether the mesh has been full for long enough since a disturbance at that time, or what is missing.
-func (v *View) fullAgain(disturbance time.Duration) (bool, string) {
-	held, m := v.Held(after)
+// fullAgain reports whether the mesh has been full for long enough since an injection at that time, or what is missing.
+func (v *View) fullAgain(injected time.Duration) (bool, string) {
+	held, m := v.Held(stableFor)
 	switch {
 	case !m.Full:
 		return false, m.String()
-	case !held || v.end-max(m.Since, disturbance) < after:
-		return false, fmt.Sprintf("full mesh again for %.1f of %s", (v.end - m.Since).Seconds(), after)
+	case !held || v.end-max(m.Since, injected) < stableFor:
+		return false, fmt.Sprintf("full mesh again for %.1f of %s", (v.end - m.Since).Seconds(), stableFor)
 	}
 	return true, ""
 }
 
-// lists says why p's youngest DNS answer since exit does not show that the victim's address is gone.
-func (v *View) lists(p, victim *Pod, exit time.Duration) string {
+// stillListed says why p's youngest DNS answer since exit does not show that the victim's address is gone.
+func (v *View) stillListed(p, victim *Pod, exit time.Duration) string {
 	if v.Profile.Service == "" {
 		return ""
 	}

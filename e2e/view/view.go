@@ -33,6 +33,9 @@ type View struct {
 	starts   map[string]recording.Start
 	objects  []recording.Event
 	beats    map[string][]recording.Event
+	clocks   map[string][]recording.Event
+	gaps     map[string][]recording.Event // by observer
+	errors   []recording.Event
 	numbers  map[string]int // of pods, by UID
 	memo     memo
 }
@@ -68,7 +71,8 @@ type Pod struct {
 
 // New begins a view with a recording's header.
 func New(h recording.Header) (*View, error) {
-	v := &View{Header: h, pods: map[string]*Pod{}, others: map[string]string{}, services: map[string][]recording.Event{}, starts: map[string]recording.Start{}, beats: map[string][]recording.Event{}, numbers: map[string]int{}}
+	v := &View{Header: h, pods: map[string]*Pod{}, others: map[string]string{}, services: map[string][]recording.Event{}, starts: map[string]recording.Start{},
+		beats: map[string][]recording.Event{}, clocks: map[string][]recording.Event{}, gaps: map[string][]recording.Event{}, numbers: map[string]int{}}
 	if err := json.Unmarshal(h.Profile, &v.Profile); err != nil {
 		return nil, fmt.Errorf("the header's profile: %w", err)
 	}
@@ -95,79 +99,95 @@ func Load(path string) (*View, error) {
 func (v *View) Apply(e recording.Event) {
 	v.end = max(v.end, e.T)
 	v.memo.forget()
-	switch {
-	case e.Start != nil:
+	switch e.Kind() {
+	case recording.KindStart:
 		v.starts[e.By] = *e.Start
-	case e.Act != nil:
-		v.acts = insert(v.acts, e)
-	case e.Image != nil:
-		v.images = insert(v.images, e)
-	case e.Notice != nil:
-		v.notices = insert(v.notices, e)
-	case e.Exec != nil:
-		v.execs = insert(v.execs, e)
-	case e.Beat != nil:
+	case recording.KindBeat:
 		v.beats[e.By] = insert(v.beats[e.By], e)
-	case e.Object != nil:
+	case recording.KindGap:
+		v.applyGap(e)
+	case recording.KindClock:
+		v.clocks[e.By] = insert(v.clocks[e.By], e)
+	case recording.KindObserverError:
+		v.errors = insert(v.errors, e)
+	case recording.KindAct:
+		v.acts = insert(v.acts, e)
+	case recording.KindImage:
+		v.images = insert(v.images, e)
+	case recording.KindNotice:
+		v.notices = insert(v.notices, e)
+	case recording.KindExec:
+		v.execs = insert(v.execs, e)
+	case recording.KindObject:
 		v.objects = insert(v.objects, e)
-	case e.Service != nil:
+	case recording.KindService:
 		v.services[e.Service.Name] = insert(v.services[e.Service.Name], e)
-	case e.Pod != nil:
+	case recording.KindSlice: // for people only
+	case recording.KindPod:
 		v.applyPod(e)
-	case e.Process != nil:
-		p := v.pod(e.Process.Pod)
-		p.process = insert(p.process, e)
-	case e.DNS != nil:
-		p := v.pod(e.DNS.Pod)
-		p.DNS = insert(p.DNS, e)
-	case e.EPMD != nil:
-		p := v.pod(e.EPMD.To)
-		p.EPMD = insert(p.EPMD, e)
-		p.ToEPMD = insertDial(p.ToEPMD, Dial{T: e.T, Took: e.EPMD.Took, From: v.number(e.EPMD.From), Good: e.EPMD.Outcome == recording.OK, EPMD: e.EPMD})
-		p.learnPorts(e.EPMD)
-	case e.Dist != nil:
-		p := v.pod(e.Dist.To)
-		p.Dist = insert(p.Dist, e)
-		p.ToDist = insertDial(p.ToDist, Dial{T: e.T, Took: e.Dist.Took, From: v.number(e.Dist.From), Good: e.Dist.Outcome == recording.OK, Dist: e.Dist})
-	case e.Cookie != nil:
-		p := v.pod(e.Cookie.Pod)
-		p.Cookies = insert(p.Cookies, e)
-	case e.Nodes != nil:
-		p := v.pod(e.Nodes.Pod)
-		p.Nodes = insert(p.Nodes, e)
-		p.learnLocal(e.Nodes)
-	case e.Sockets != nil:
-		p := v.pod(e.Sockets.Pod)
-		p.Sockets = insert(p.Sockets, e)
 	default:
-		v.applyInside(e)
+		v.applyLook(e)
 	}
 }
 
-// applyInside adds what the agent reads in a pod beside the matrix.
-func (v *View) applyInside(e recording.Event) {
+// applyLook adds what an agent saw in a pod.
+func (v *View) applyLook(e recording.Event) {
+	uid := e.PodUID()
+	if uid == "" {
+		return
+	}
+	p := v.pod(uid)
+	list := p.looks(e.Kind())
+	if list == nil {
+		return
+	}
+	*list = insert(*list, e)
 	switch {
+	case e.EPMD != nil:
+		p.ToEPMD = insertDial(p.ToEPMD, Dial{T: e.T, Took: e.EPMD.Took, From: v.number(e.FromUID()), Good: e.EPMD.Outcome == recording.OK, EPMD: e.EPMD})
+		p.learnPorts(e.EPMD)
+	case e.Dist != nil:
+		p.ToDist = insertDial(p.ToDist, Dial{T: e.T, Took: e.Dist.Took, From: v.number(e.FromUID()), Good: e.Dist.Outcome == recording.OK, Dist: e.Dist})
+	case e.Nodes != nil:
+		p.learnLocal(e.Nodes)
 	case e.VM != nil:
-		p := v.pod(e.VM.Pod)
-		p.VMs = insert(p.VMs, e)
 		if n := p.FixedPort(); n > 0 {
 			p.declared = uint16(n)
 		}
-	case e.Resolver != nil:
-		p := v.pod(e.Resolver.Pod)
-		p.Resolvers = insert(p.Resolvers, e)
-	case e.Asked != nil:
-		p := v.pod(e.Asked.Pod)
-		p.Asked = insert(p.Asked, e)
-	case e.Registration != nil:
-		p := v.pod(e.Registration.Pod)
-		p.Registrations = insert(p.Registrations, e)
-	case e.Kernel != nil:
-		p := v.pod(e.Kernel.Pod)
-		p.Kernels = insert(p.Kernels, e)
-	case e.Certificate != nil:
-		p := v.pod(e.Certificate.Pod)
-		p.Certificates = insert(p.Certificates, e)
+	}
+}
+
+// looks is the list that holds what is seen of the pod of one kind, nil where there is none.
+func (p *Pod) looks(k recording.Kind) *[]recording.Event {
+	switch k {
+	case recording.KindProcess:
+		return &p.process
+	case recording.KindDNS:
+		return &p.DNS
+	case recording.KindEPMD:
+		return &p.EPMD
+	case recording.KindDist:
+		return &p.Dist
+	case recording.KindCookie:
+		return &p.Cookies
+	case recording.KindNodes:
+		return &p.Nodes
+	case recording.KindSockets:
+		return &p.Sockets
+	case recording.KindVM:
+		return &p.VMs
+	case recording.KindResolver:
+		return &p.Resolvers
+	case recording.KindAsked:
+		return &p.Asked
+	case recording.KindRegistration:
+		return &p.Registrations
+	case recording.KindKernel:
+		return &p.Kernels
+	case recording.KindCertificate:
+		return &p.Certificates
+	default:
+		return nil
 	}
 }
 
@@ -291,6 +311,6 @@ func (v *View) Act(do string) (recording.Event, bool) {
 
 // KubeSeen reports whether the API server was watched at all: without it, that no pod was reported means nothing.
 func (v *View) KubeSeen() bool {
-	_, ok := v.starts["kube"]
+	_, ok := v.starts[recording.ByKube]
 	return ok
 }

@@ -1,7 +1,7 @@
 package view
 
-// Void says why the scenario is not the story that it was meant to be: a fault that did not bite, or one whose lease was
-// lost. What such a recording shows proves nothing. "" for a scenario that is sound.
+// Void says why the scenario did not run as planned: an injected fault had no effect, or its lease was lost. Such a recording
+// proves nothing. "" for a scenario that ran as planned.
 func (v *View) Void() string {
 	for _, e := range v.acts {
 		if e.Act.Do == "void" {

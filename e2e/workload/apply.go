@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/e2e-framework/klient/wait"
 
 	"meshproof.dev/meshproof/e2e/exitcode"
+	"meshproof.dev/meshproof/e2e/manifest"
 )
 
 // Applier creates objects, remembers them, and removes what does not go with a namespace of ours. It never changes or
@@ -46,20 +47,17 @@ func NewApplier(cfg *rest.Config, namespace, run string, made bool) (*Applier, e
 // warning. CRDs are the first, wherever they stand, and are awaited for at most the budget: the others may be of their kinds.
 // Beyond that the order is kept. An object of a kind that a CRD would have to define and none does is skipped. An object that is
 // there already is an error: it is somebody's.
-func (a *Applier) Apply(ctx context.Context, manifests []byte, budget time.Duration) error {
-	docs, err := documents(manifests)
-	if err != nil {
-		return exitcode.With(exitcode.Usage, fmt.Errorf("the rendered manifests: %w", err))
-	}
-	var kinds, others []map[string]any
-	for _, d := range docs {
-		if d["kind"] == crd {
+func (a *Applier) Apply(ctx context.Context, objects *manifest.Set, budget time.Duration) error {
+	var kinds, others []*manifest.Document
+	for _, d := range objects.Documents {
+		if d.Kind == crd {
 			kinds = append(kinds, d)
 		} else {
 			others = append(others, d)
 		}
 	}
-	if err = a.createAll(ctx, kinds); err == nil && len(kinds) > 0 {
+	err := a.createAll(ctx, kinds)
+	if err == nil && len(kinds) > 0 {
 		err = a.Await(ctx, budget)
 	}
 	if err != nil {
@@ -68,18 +66,9 @@ func (a *Applier) Apply(ctx context.Context, manifests []byte, budget time.Durat
 	return a.createAll(ctx, others)
 }
 
-func (a *Applier) createAll(ctx context.Context, docs []map[string]any) error {
-	for _, d := range docs {
-		// Through JSON, since objects of the API know whole numbers and YAML's decoder made others of them.
-		var o unstructured.Unstructured
-		j, err := json.Marshal(d)
-		if err == nil {
-			err = o.UnmarshalJSON(j)
-		}
-		if err == nil {
-			err = a.create(ctx, &o)
-		}
-		if err != nil {
+func (a *Applier) createAll(ctx context.Context, all []*manifest.Document) error {
+	for _, d := range all {
+		if err := a.create(ctx, &unstructured.Unstructured{Object: d.Copy()}); err != nil {
 			return err
 		}
 	}

@@ -58,7 +58,7 @@ const clusterRole = "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole
 
 func TestAppliedIsRemovedUnlessItGoesWithANamespace(t *testing.T) {
 	a := applier(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "ns"}}, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "default"}})
-	err := a.Apply(t.Context(), []byte(`
+	err := a.Apply(t.Context(), parsed(t, `
 apiVersion: v1
 kind: Namespace
 metadata: {name: ns, labels: {pod-security.kubernetes.io/enforce: baseline}}
@@ -87,8 +87,9 @@ metadata: {name: shop}
 	if o := get(t, a, "v1", "Namespace", "", "ns"); o.GetLabels()["pod-security.kubernetes.io/enforce"] != "baseline" {
 		t.Errorf("our namespace has not what the manifests want on it: %v", o.GetLabels())
 	}
-	if o := get(t, a, "v1", "ServiceAccount", "ns", "default"); len(secretNames(o.Object["imagePullSecrets"])) != 1 {
-		t.Errorf("what the cluster makes in each namespace has not what the manifests want: %v", o)
+	account := get(t, a, "v1", "ServiceAccount", "ns", "default")
+	if names, is := account.Object["imagePullSecrets"].([]any); !is || len(names) != 1 {
+		t.Errorf("what the cluster makes in each namespace has not what the manifests want: %v", account)
 	}
 	if o := get(t, a, "rbac.authorization.k8s.io/v1", "ClusterRole", "", "shop"); o == nil || o.GetLabels()[Label] != "r1" {
 		t.Errorf("what outlives our namespace does not say whose it is: %v", o)
@@ -121,7 +122,7 @@ metadata: {name: shop}
 func TestWhatIsSomebodysIsNeverTouched(t *testing.T) {
 	role := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": map[string]any{"name": "shop", "labels": map[string]any{"whose": "theirs"}}}}
 	a := applier(role)
-	err := a.Apply(t.Context(), []byte(clusterRole), time.Second)
+	err := a.Apply(t.Context(), parsed(t, clusterRole), time.Second)
 	want := "clusterrole shop is there already: it is not ours, and it was not changed. Take a cluster without it, or give it another name in the manifests"
 	if err == nil || err.Error() != want || exitcode.Of(err) != exitcode.Unavailable {
 		t.Errorf("%v (%d)", err, exitcode.Of(err))
@@ -167,7 +168,7 @@ kind: CustomResourceDefinition
 metadata: {name: widgets.example.org}
 spec: {group: example.org, names: {kind: Widget}, versions: [{name: v1, served: true}, {name: v0, served: false}]}
 `
-	err := a.Apply(t.Context(), []byte(text), 100*time.Millisecond)
+	err := a.Apply(t.Context(), parsed(t, text), 100*time.Millisecond)
 	if err == nil || !strings.Contains(err.Error(), "customresourcedefinition widgets.example.org: not established") {
 		t.Errorf("not awaited: %v", err)
 	}
@@ -175,7 +176,7 @@ spec: {group: example.org, names: {kind: Widget}, versions: [{name: v1, served: 
 		t.Fatal(err)
 	}
 	a.made, looks = nil, 0
-	if err = a.Apply(t.Context(), []byte(text), 10*time.Second); err != nil {
+	if err = a.Apply(t.Context(), parsed(t, text), 10*time.Second); err != nil {
 		t.Fatal(err)
 	}
 	if o := get(t, a, "example.org/v1", "Widget", "ns", "one"); o == nil || len(a.Skipped) > 0 || looks != 3 {
@@ -201,7 +202,7 @@ func TestTheAPIServerIsToldToBeStrict(t *testing.T) {
 			return c.Patch(ctx, o, patch, opts...)
 		},
 	})
-	err := a.Apply(t.Context(), []byte("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\n---\napiVersion: v1\nkind: ServiceAccount\nmetadata: {name: default}\n"), time.Second)
+	err := a.Apply(t.Context(), parsed(t, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\n---\napiVersion: v1\nkind: ServiceAccount\nmetadata: {name: default}\n"), time.Second)
 	if err != nil || told["create c"] != "Strict" || told["patch default"] != "Strict" {
 		t.Errorf("%v, %v", told, err)
 	}
@@ -210,7 +211,7 @@ func TestTheAPIServerIsToldToBeStrict(t *testing.T) {
 // A kind of Kubernetes' own that this one does not know is no CRD that is missing: without it nothing would run.
 func TestAKindOfKubernetesIsNotSkipped(t *testing.T) {
 	a := applier()
-	err := a.Apply(t.Context(), []byte("apiVersion: extensions/v1beta1\nkind: Deployment\nmetadata: {name: shop}\n"), time.Second)
+	err := a.Apply(t.Context(), parsed(t, "apiVersion: extensions/v1beta1\nkind: Deployment\nmetadata: {name: shop}\n"), time.Second)
 	if err == nil || !strings.Contains(err.Error(), "deployment shop: this Kubernetes does not know Deployment of extensions/v1beta1") || len(a.Skipped) > 0 {
 		t.Errorf("%v, skipped %v", err, a.Skipped)
 	}
@@ -254,7 +255,7 @@ func TestAwaitTellsWhatIsNotAtWork(t *testing.T) {
 		Name: "db", State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ContainerCreating"}},
 	}}}}
 	a := applier(pod)
-	if err := a.Apply(t.Context(), []byte("apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: db}\nspec: {replicas: 2}\n"), time.Second); err != nil {
+	if err := a.Apply(t.Context(), parsed(t, "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: db}\nspec: {replicas: 2}\n"), time.Second); err != nil {
 		t.Fatal(err)
 	}
 	err := a.Await(t.Context(), 300*time.Millisecond)

@@ -1,7 +1,6 @@
 package workload
 
 import (
-	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -15,12 +14,12 @@ import (
 	"strings"
 	"time"
 
-	"gopkg.in/yaml.v3"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/kubernetes"
 
 	"meshproof.dev/meshproof/e2e/agent"
 	"meshproof.dev/meshproof/e2e/exitcode"
+	"meshproof.dev/meshproof/e2e/manifest"
 )
 
 // The annotations with which a Secret of the manifests asks for a certificate that the run makes. It then holds ca.crt, tls.crt
@@ -32,11 +31,11 @@ const (
 	CertificateEnds = "meshproof.dev/certificate-ends"
 )
 
-// Keys of a Secret that holds a certificate.
+// Keys of a Secret that holds a certificate; KeyPrivate is that of its private key.
 const (
 	keyAuthority   = "ca.crt"
 	keyCertificate = "tls.crt"
-	keyPrivate     = "tls.key"
+	KeyPrivate     = "tls.key"
 )
 
 // certificateLife is long enough for any run.
@@ -44,56 +43,71 @@ const certificateLife = 24 * time.Hour
 
 // Issue fills the Secrets that ask for a certificate. Each has an authority of its own, whose key is forgotten at once: two that
 // ask are two clusters that do not trust each other. made is what they got, for whoever guards secrets.
-func (w *Workload) Issue(manifests []byte, namespace string, now time.Time) (issued []byte, made []*agent.Identity, err error) {
-	issued, err = w.eachRequest(manifests, func(o *yaml.Node, names string, life time.Duration) error {
-		i, wrong := issue(hosts(strings.ReplaceAll(names, "$(NAMESPACE)", namespace)), now, life)
+func (w *Workload) Issue(all *manifest.Set, namespace string, now time.Time) (issued *manifest.Set, made []*agent.Identity, err error) {
+	issued = &manifest.Set{}
+	for _, d := range all.Documents {
+		asked, wrong := asksFor(d)
 		if wrong != nil {
-			return wrong
+			return nil, made, wrong
+		}
+		if asked == nil {
+			issued.Documents = append(issued.Documents, d)
+			continue
+		}
+		i, wrong := issue(hosts(strings.ReplaceAll(asked.names, "$(NAMESPACE)", namespace)), now, asked.life)
+		if wrong != nil {
+			return nil, made, refused(d, wrong)
 		}
 		made = append(made, i)
-		fill(o, map[string][]byte{keyAuthority: i.Roots, keyCertificate: i.Certificate, keyPrivate: i.Key})
-		return nil
-	})
-	return issued, made, err
+		issued.Documents = append(issued.Documents, d.With(filled(d, map[string][]byte{keyAuthority: i.Roots, keyCertificate: i.Certificate, KeyPrivate: i.Key})))
+	}
+	return issued, made, nil
 }
 
 // asksWell is an error where a Secret asks for a certificate that nobody can make.
-func (w *Workload) asksWell(manifests []byte) error {
-	_, err := w.eachRequest(manifests, func(*yaml.Node, string, time.Duration) error { return nil })
-	return err
+func asksWell(all *manifest.Set) error {
+	for _, d := range all.Documents {
+		if _, err := asksFor(d); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// eachRequest goes through the Secrets that ask for a certificate, which do may change. What is wrong with what one asks for is
-// an error, with its place.
-func (w *Workload) eachRequest(manifests []byte, do func(secret *yaml.Node, names string, life time.Duration) error) (changed []byte, err error) {
-	if !bytes.Contains(manifests, []byte(CertificateFor)) {
-		return manifests, nil
+// request is a certificate that a Secret asks for.
+type request struct {
+	names string
+	life  time.Duration
+}
+
+// asksFor is the certificate that an object asks for, nil where it asks for none. What is wrong with the request is an error with
+// its place.
+func asksFor(d *manifest.Document) (*request, error) {
+	names, asks := annotation(d.Raw, CertificateFor)
+	if !asks || d.Kind != "Secret" {
+		return nil, nil
 	}
-	var wrong error
-	changed, err = edited(manifests, func(o *yaml.Node) {
-		asked := under(o, "metadata", "annotations", CertificateFor)
-		if asked == nil || value(o, "kind") != "Secret" || wrong != nil {
-			return
-		}
-		life, e := lifeOf(o)
-		if e == nil && len(hosts(asked.Value)) == 0 {
-			e = fmt.Errorf("annotation %s names no host; DNS names are needed, with commas between them", CertificateFor)
-		}
-		if e == nil {
-			e = do(o, asked.Value, life)
-		}
-		if e != nil {
-			name := value(o, "metadata", "name")
-			wrong = fmt.Errorf("the certificate of Secret %s: %w", name, e)
-			if place := w.places["Secret/"+name]; place != "" {
-				wrong = fmt.Errorf("%s: %w", place, wrong)
-			}
-		}
-	})
-	if wrong != nil {
-		return nil, exitcode.With(exitcode.Usage, wrong)
+	if len(hosts(names)) == 0 {
+		return nil, refused(d, fmt.Errorf("annotation %s names no host; DNS names are needed, with commas between them", CertificateFor))
 	}
-	return changed, err
+	r := &request{names, certificateLife}
+	if ends, there := annotation(d.Raw, CertificateEnds); there {
+		life, err := time.ParseDuration(ends)
+		if err != nil {
+			return nil, refused(d, fmt.Errorf("annotation %s is %q; a duration from now such as 24h or -1h is needed", CertificateEnds, ends))
+		}
+		r.life = life
+	}
+	return r, nil
+}
+
+// refused is the error about a certificate that is not made.
+func refused(d *manifest.Document, err error) error {
+	err = fmt.Errorf("the certificate of %s: %w", d, err)
+	if place := d.At(); place != "" {
+		err = fmt.Errorf("%s: %w", place, err)
+	}
+	return exitcode.With(exitcode.Usage, err)
 }
 
 // hosts are the names of a list.
@@ -101,25 +115,12 @@ func hosts(names string) []string {
 	return strings.FieldsFunc(names, func(r rune) bool { return strings.ContainsRune(", \n", r) })
 }
 
-// lifeOf is how long the certificate of a Secret is to be in force from now on.
-func lifeOf(secret *yaml.Node) (time.Duration, error) {
-	ends := under(secret, "metadata", "annotations", CertificateEnds)
-	if ends == nil {
-		return certificateLife, nil
-	}
-	life, err := time.ParseDuration(ends.Value)
-	if err != nil {
-		return 0, fmt.Errorf("annotation %s is %q; a duration from now such as 24h or -1h is needed", CertificateEnds, ends.Value)
-	}
-	return life, nil
-}
-
 // Identity reads the Secret with which nodes are spoken to over TLS, and waits for one that something in the cluster makes. Its
 // key is the caller's to guard; no error holds it.
 func Identity(ctx context.Context, client kubernetes.Interface, namespace, name string, budget time.Duration) (*agent.Identity, error) {
 	values, failed := map[string][]byte{}, error(nil)
 	err := await(ctx, budget, func(ctx context.Context) (bool, string) {
-		for _, key := range []string{keyAuthority, keyCertificate, keyPrivate} {
+		for _, key := range []string{keyAuthority, keyCertificate, KeyPrivate} {
 			if values[key], failed = Secret(ctx, client, namespace, name, key); failed != nil {
 				return !apierrors.IsNotFound(failed), failed.Error()
 			}
@@ -132,27 +133,25 @@ func Identity(ctx context.Context, client kubernetes.Interface, namespace, name 
 	if err != nil {
 		return nil, err
 	}
-	i := &agent.Identity{Certificate: values[keyCertificate], Key: values[keyPrivate], Roots: values[keyAuthority]}
+	i := &agent.Identity{Certificate: values[keyCertificate], Key: values[KeyPrivate], Roots: values[keyAuthority]}
 	if _, err = i.Pair(); err != nil {
 		err = exitcode.With(exitcode.Usage, fmt.Errorf("secret %s: %w", name, err))
 	}
 	return i, err
 }
 
-// fill sets the texts of a Secret.
-func fill(secret *yaml.Node, values map[string][]byte) {
-	data := under(secret, "stringData")
+// filled is a Secret with these texts.
+func filled(secret *manifest.Document, values map[string][]byte) map[string]any {
+	o := secret.Copy()
+	data := dict(o["stringData"])
 	if data == nil {
-		data = &yaml.Node{Kind: yaml.MappingNode}
-		secret.Content = append(secret.Content, scalar("stringData"), data)
+		data = map[string]any{}
+		o["stringData"] = data
 	}
-	for _, k := range sortedKeys(values) {
-		if there := under(data, k); there != nil {
-			*there = *scalar(string(values[k]))
-			continue
-		}
-		data.Content = append(data.Content, scalar(k), scalar(string(values[k])))
+	for k, v := range values {
+		data[k] = string(v)
 	}
+	return o
 }
 
 // issue makes an authority and a certificate for both ends of a connection: a node is server and client.

@@ -37,20 +37,17 @@ metadata: {name: no-secret, annotations: {meshproof.dev/certificate-for: y.examp
 // A Secret that asks gets a certificate for its names that its own authority has signed, for both ends of a connection.
 func TestIssue(t *testing.T) {
 	now := time.Now()
-	y, made, err := new(Workload).Issue([]byte(asking), "prod", now)
+	y, made, err := new(Workload).Issue(parsed(t, asking), "prod", now)
 	if err != nil || len(made) != 2 {
 		t.Fatal(made, err)
 	}
-	docs, err := documents(y)
-	if err != nil {
-		t.Fatal(err)
-	}
-	data := dict(docs[0]["stringData"])
-	if data[keyPrivate] != string(made[0].Key) || data[keyCertificate] != string(made[0].Certificate) || data[keyAuthority] != string(made[0].Roots) {
+	docs := y.Documents
+	data := dict(docs[0].Raw["stringData"])
+	if data[KeyPrivate] != string(made[0].Key) || data[keyCertificate] != string(made[0].Certificate) || data[keyAuthority] != string(made[0].Roots) {
 		t.Errorf("the Secret holds %v", data)
 	}
-	if held := dict(docs[1]["stringData"]); held["kept"] != "1" || held[keyPrivate] != string(made[1].Key) || docs[2]["stringData"] != nil {
-		t.Errorf("%v, %v", docs[1], docs[2])
+	if held := dict(docs[1].Raw["stringData"]); held["kept"] != "1" || held[KeyPrivate] != string(made[1].Key) || docs[2].Raw["stringData"] != nil {
+		t.Errorf("%v, %v", docs[1].Raw, docs[2].Raw)
 	}
 	leaf := func(i int) *x509.Certificate {
 		b, _ := pem.Decode(made[i].Certificate)
@@ -80,14 +77,14 @@ func TestIssue(t *testing.T) {
 
 // The Secret that the profile names is read; what is wrong with it is said, and its key is not.
 func TestIdentityOfASecret(t *testing.T) {
-	_, made, err := new(Workload).Issue([]byte(asking), "prod", time.Now())
+	_, made, err := new(Workload).Issue(parsed(t, asking), "prod", time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
 	secret := func(data map[string][]byte) *corev1.Secret {
 		return &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "prod", Name: "shop-tls"}, Data: data}
 	}
-	good := map[string][]byte{keyAuthority: made[0].Roots, keyCertificate: made[0].Certificate, keyPrivate: made[0].Key}
+	good := map[string][]byte{keyAuthority: made[0].Roots, keyCertificate: made[0].Certificate, KeyPrivate: made[0].Key}
 	i, err := Identity(t.Context(), fake.NewClientset(secret(good)), "prod", "shop-tls", time.Second)
 	if err != nil || string(i.Key) != string(made[0].Key) {
 		t.Error(err)
@@ -99,8 +96,8 @@ func TestIdentityOfASecret(t *testing.T) {
 		code int
 	}{
 		"a key is missing":   {map[string][]byte{keyAuthority: made[0].Roots, keyCertificate: made[0].Certificate}, `spec.tls names: secret shop-tls has no key "tls.key", or nothing under it; keys there: ca.crt, tls.crt`, exitcode.Usage},
-		"another's key":      {map[string][]byte{keyAuthority: made[0].Roots, keyCertificate: made[0].Certificate, keyPrivate: made[1].Key}, "secret shop-tls: tls: private key does not match public key", exitcode.Usage},
-		"it is no key":       {map[string][]byte{keyAuthority: made[0].Roots, keyCertificate: made[0].Certificate, keyPrivate: []byte("SECRET")}, "secret shop-tls: tls: failed to find any PEM data in key input", exitcode.Usage},
+		"another's key":      {map[string][]byte{keyAuthority: made[0].Roots, keyCertificate: made[0].Certificate, KeyPrivate: made[1].Key}, "secret shop-tls: tls: private key does not match public key", exitcode.Usage},
+		"it is no key":       {map[string][]byte{keyAuthority: made[0].Roots, keyCertificate: made[0].Certificate, KeyPrivate: []byte("SECRET")}, "secret shop-tls: tls: failed to find any PEM data in key input", exitcode.Usage},
 		"no Secret is there": {nil, `spec.tls names after 300ms; last seen: secrets "shop-tls" not found`, exitcode.Internal},
 	} {
 		client := fake.NewClientset()

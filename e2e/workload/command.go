@@ -27,9 +27,9 @@ var (
 	errMuch = errors.New("printed too much")
 )
 
-// output runs a command in dir, without a shell, and gives what it prints. It has a process group of its own, of which
-// nothing is left when output returns. The error goes on after "the command X …".
-func output(ctx context.Context, dir string, argv []string, limit time.Duration) ([]byte, error) {
+// Output runs a command in dir, without a shell, and gives what it prints. It has a process group of its own, of which
+// nothing is left when Output returns. The error goes on after "the command X …".
+func Output(ctx context.Context, dir string, argv []string, limit time.Duration) ([]byte, error) {
 	within, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	slow := time.AfterFunc(limit, func() { cancel(errSlow) })

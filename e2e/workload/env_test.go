@@ -32,10 +32,7 @@ metadata: {name: j}
 spec: {template: {spec: {containers: [{name: c, image: i}]}}}
 `,
 	}))
-	y, err := w.Render("ns", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	y := yamlOf(t)(w.Render("ns", nil))
 	want := `      - env:
         - name: ERL_DIST_PORT
           value: "9200"
@@ -57,7 +54,7 @@ spec: {template: {spec: {containers: [{name: c, image: i}]}}}
         image: i
         name: d
 `
-	if !strings.Contains(string(y), want) || strings.Count(string(y), "LEVEL") != 3 {
+	if !strings.Contains(y, want) || strings.Count(y, "LEVEL") != 3 {
 		t.Errorf("rendered\n%s\nand wanted in it\n%s", y, want)
 	}
 	// What a variable tells is told by the profile's, too.

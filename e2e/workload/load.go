@@ -7,6 +7,7 @@
 package workload
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 	"time"
 
 	"meshproof.dev/meshproof/e2e/exitcode"
+	"meshproof.dev/meshproof/e2e/manifest"
 	"meshproof.dev/meshproof/e2e/profile"
 	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/recording/secrets"
@@ -30,13 +32,17 @@ type Workload struct {
 	Mutant    *profile.Mutant // what is wrong with it; nil where nothing is
 	File      string          // the profile itself, for messages
 	Scenarios []string        // those that are recorded, where it is not all of them
-	sources   []source
-	requires  []source          // applied before the others; no pods of theirs are nodes
-	places    map[string]string // "KIND/NAME" → "FILE:LINE" of both
-	shape     []change
-	rollout   []change // on top of the shape: the next version
-	cookies   [][]byte
-	notes     []string // what was decided about manifests without a profile, and what of any is not to be created
+
+	from     inputs
+	rendered rendered
+	notes    []string // what was decided about manifests without a profile, and what of any is not to be created
+}
+
+// rendered are a workload's objects without namespace and images: nobody changes them.
+type rendered struct {
+	now    *manifest.Set
+	next   *manifest.Set // the next version; nil where there is none
+	before *manifest.Set // what is required
 }
 
 // Guard lets known guard the cookies that stand in Secrets among the manifests: the one that the profile names, and others
@@ -47,7 +53,7 @@ func (w *Workload) Guard(known *secrets.Redactor) error {
 		return err
 	}
 	known.Public(string(public))
-	for _, c := range w.cookies {
+	for _, c := range cookies(manifest.Join(w.rendered.now, w.rendered.before), w.Profile.Spec.Cookie.SecretKeyRef.Key) {
 		known.Guard(c)
 	}
 	return nil
@@ -58,6 +64,7 @@ type change struct {
 	profile.Kustomize
 	replicas []replica
 	files    map[string][]byte
+	objects  map[string]*manifest.Set // of each file
 }
 
 // Loader reads profiles. Its zero value knows no fixtures.
@@ -107,11 +114,11 @@ func (l Loader) load(ctx context.Context, nameOrPath string) (*Workload, error) 
 	if err != nil {
 		return nil, fmt.Errorf("profile: %w", err)
 	}
-	return l.understand(ctx, path, data)
+	return l.Understand(ctx, path, data)
 }
 
-// understand makes a workload of a profile's text that stands, or may stand, at path.
-func (l Loader) understand(ctx context.Context, path string, data []byte) (*Workload, error) {
+// Understand makes a workload of a profile's text that stands, or may stand, at path.
+func (l Loader) Understand(ctx context.Context, path string, data []byte) (*Workload, error) {
 	p, err := profile.Decode(path, data)
 	if err != nil {
 		return nil, err
@@ -122,51 +129,50 @@ func (l Loader) understand(ctx context.Context, path string, data []byte) (*Work
 		}
 	}
 	w := &Workload{Profile: p, Dir: filepath.Dir(path), File: path}
-	if err = w.gather(ctx, l.limit()); err != nil {
+	if err = w.gather(ctx, l.CommandLimit()); err != nil {
 		return nil, err
 	}
 	if err = w.nextVersion(w.Dir, p.Spec.Rollout, func(i int) string { return p.At("spec", "rollout", i) }); err != nil {
 		return nil, err
 	}
-	y, next, before, err := w.resolve()
-	if err != nil {
+	if err = w.resolve(); err != nil {
 		return nil, err
 	}
 	// A mutant's changes are not asked whether they belong together: they break things.
-	return w, p.Fits(w.Resolved, y, next, before, func(kind, name string) string { return w.places[kind+"/"+name] })
+	return w, p.Fits(w.Resolved, w.rendered.now, w.rendered.next, w.rendered.before)
 }
 
+// CommandLimit is how long a profile's command may run.
+func (l Loader) CommandLimit() time.Duration { return cmp.Or(l.Limit, commandLimit) }
+
 // resolve renders once without namespace and images, to learn what the manifests say, those of the next version, and those
-// of what is required. It gives all three.
-func (w *Workload) resolve() (y, next, before []byte, err error) {
-	if y, err = w.Render("", nil); err != nil {
-		return nil, nil, nil, err
+// of what is required.
+func (w *Workload) resolve() error {
+	var r rendered
+	var err error
+	if r.now, err = w.variant(w.from.shape, "", nil); err != nil {
+		return err
 	}
-	if before, err = w.RenderRequires(nil); err != nil {
-		return nil, nil, nil, err
+	if r.before, err = w.RenderRequires(nil); err != nil {
+		return err
 	}
-	w.cookies = nil
-	for _, stream := range [][]byte{y, before} {
-		if err = w.asksWell(stream); err != nil {
-			return nil, nil, nil, err
+	for _, s := range []*manifest.Set{r.now, r.before} {
+		if err = asksWell(s); err != nil {
+			return err
 		}
-		var found [][]byte
-		if found, err = cookies(stream, w.Profile.Spec.Cookie.SecretKeyRef.Key); err != nil {
-			return nil, nil, nil, err
-		}
-		w.cookies = append(w.cookies, found...)
 	}
-	if w.Resolved, err = profile.Resolve(w.Profile, y); err != nil {
-		return nil, nil, nil, err
+	if w.Resolved, err = profile.Resolve(w.Profile, r.now); err != nil {
+		return err
 	}
-	if next, err = w.renderRollout("", nil); err != nil {
-		return nil, nil, nil, err
+	if r.next, err = w.renderRollout("", nil); err != nil {
+		return err
 	}
-	rolls, err := w.rolls(y, next)
+	rolls, err := w.rolls(r.now, r.next)
 	for _, r := range rolls {
 		w.Resolved.Rollout = append(w.Resolved.Rollout, r.Kind+"/"+r.Name)
 	}
-	return y, next, before, err
+	w.rendered = r
+	return err
 }
 
 func locate(fixtures, nameOrPath string) (string, error) {
@@ -221,7 +227,7 @@ func LoadMutant(fixtures, name string) (m *profile.Mutant, broken, reversed *Wor
 		if e != nil {
 			return nil, e
 		}
-		w.shape = changes
+		w.from.shape = changes
 		if label == m.Metadata.Name {
 			if e = w.nextVersion(dir, m.Spec.Rollout, func(int) string { return path }); e != nil {
 				return nil, e
@@ -231,14 +237,18 @@ func LoadMutant(fixtures, name string) (m *profile.Mutant, broken, reversed *Wor
 				if wrong != nil {
 					return nil, wrong
 				}
-				w.requires = append(w.requires, fileSource(filepath.Join(dir, f), data))
+				more, wrong := read(manifest.FromFile(filepath.Join(dir, f), data))
+				if wrong != nil {
+					return nil, wrong
+				}
+				w.from.requires = append(w.from.requires, more)
 			}
 		}
 		if m.Spec.Replicas > 0 {
 			fewer := change{replicas: []replica{{w.Resolved.Workloads[0].Name, m.Spec.Replicas}}}
-			w.shape = append([]change{fewer}, changes...)
+			w.from.shape = append([]change{fewer}, changes...)
 		}
-		if _, _, _, e = w.resolve(); e != nil {
+		if e = w.resolve(); e != nil {
 			return nil, fmt.Errorf("%s: %w", path, e)
 		}
 		w.Resolved.Mutant, w.Scenarios = label, m.Spec.Scenarios
@@ -275,13 +285,13 @@ func LoadMutant(fixtures, name string) (m *profile.Mutant, broken, reversed *Wor
 }
 
 func readChange(dir string, k profile.Kustomize) (change, error) {
-	c := change{Kustomize: k, files: map[string][]byte{}}
+	c := change{Kustomize: k, files: map[string][]byte{}, objects: map[string]*manifest.Set{}}
 	for _, f := range append(append([]string{}, k.Resources...), k.Patches...) {
 		data, err := os.ReadFile(filepath.Join(dir, f))
 		if err != nil {
 			return c, err
 		}
-		if _, err = parse(fileSource(filepath.Join(dir, f), data)); err != nil {
+		if c.objects[f], err = manifest.Parse(filepath.Join(dir, f), data); err != nil {
 			return c, err
 		}
 		c.files[f] = data

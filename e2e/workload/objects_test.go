@@ -2,9 +2,11 @@ package workload
 
 import (
 	"encoding/json"
+	"path/filepath"
 	"strings"
 	"testing"
 
+	"meshproof.dev/meshproof/e2e/manifest"
 	"meshproof.dev/meshproof/e2e/recording/secrets"
 )
 
@@ -51,7 +53,7 @@ spec:
 func TestObjectsHoldNoCookie(t *testing.T) {
 	var known secrets.Redactor
 	known.Guard([]byte("TOPSECRET"))
-	objects, err := Objects([]byte(leaky), &known)
+	objects, err := Objects(parsed(t, leaky), &known)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,19 +85,9 @@ func TestObjectsHoldNoCookie(t *testing.T) {
 	}
 }
 
-func TestObjectsOfBrokenYAML(t *testing.T) {
-	if _, err := Objects([]byte("kind: A\n---\nkind: [\n"), new(secrets.Redactor)); err == nil || !strings.Contains(err.Error(), "object 2 of the manifests") {
-		t.Errorf("error %v", err)
-	}
-}
-
 func TestCookiesOfTheManifests(t *testing.T) {
-	got, err := cookies([]byte(leaky), "raw")
-	if err != nil {
-		t.Fatal(err)
-	}
 	var all []string
-	for _, c := range got {
+	for _, c := range cookies(parsed(t, leaky), "raw") {
 		all = append(all, string(c))
 	}
 	if strings.Join(all, " ") != "TOPSECRET TOPSECRET\n" {
@@ -121,13 +113,78 @@ func TestObjectsWhoseNameIsTheCookie(t *testing.T) {
 	var known secrets.Redactor
 	known.Public(`{"workloads":[{"name":"derl"}]}`)
 	known.Guard([]byte("derl"))
-	objects, err := Objects([]byte(manifests), &known)
+	objects, err := Objects(parsed(t, manifests), &known)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{`"image":"derl"`, `-name derl@${POD_IP}\n-setcookie (cookie)`} {
 		if !strings.Contains(string(objects[1].Manifest)+string(objects[2].Manifest), want) {
 			t.Errorf("%s is not in the objects: %s %s", want, objects[1].Manifest, objects[2].Manifest)
+		}
+	}
+}
+
+// What is concealed can be read as what it is: binaryData is base64.
+func TestObjectsAreOfTheirTypes(t *testing.T) {
+	objects, err := Objects(parsed(t, leaky+"---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: binary}\nbinaryData: {.erlang.cookie: Q09PS0lF}\n"), new(secrets.Redactor))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range objects {
+		if d, err := manifest.FromRecording(o.Manifest, o.File, o.Lines); err != nil || d.Err != nil || strings.Contains(string(o.Manifest), "Q09PS0lF") {
+			t.Errorf("%s %s: %v, %v: %s", o.Kind, o.Name, err, d.Err, o.Manifest)
+		}
+	}
+}
+
+// What is recorded of an object says where its fields stand in the files, whatever was rendered of them.
+func TestObjectsNameTheirPlaces(t *testing.T) {
+	dir := tree(t, map[string]string{
+		"profile.yaml": profileText + "  env: {LEVEL: \"8\"}\n",
+		"m.yaml":       "# the application\n" + deployment("x", "app: x") + "---\n" + secretText,
+	})
+	rendered, err := mustLoad(t, dir).Render("ns", map[string]string{"i": "localhost/i:abc"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	objects, err := Objects(rendered, new(secrets.Redactor))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range objects {
+		d, err := manifest.FromRecording(o.Manifest, o.File, o.Lines)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for field, line := range map[string]int{"Deployment replicas": 6, "Deployment template": 7, "Secret replicas": 11} {
+			if kind, name, _ := strings.Cut(field, " "); kind == o.Kind {
+				want := manifest.Position{File: filepath.Join(dir, "m.yaml"), Line: line}
+				if got := d.Position("spec", name); got != want {
+					t.Errorf("%s stands at %s, want %s", field, got, want)
+				}
+			}
+		}
+	}
+}
+
+// Of what a command printed there is no file to name, but for the templates that helm names; their lines nobody knows.
+func TestObjectsOfACommand(t *testing.T) {
+	dir := tree(t, map[string]string{
+		"profile.yaml": strings.Replace(profileText, "manifests: [m.yaml]", "command: [cat, out.yaml]", 1),
+		"out.yaml":     "---\n# Source: shop/templates/app.yaml\n" + deployment("x", "app: x") + "---\n" + secretText,
+	})
+	rendered, err := mustLoad(t, dir).Render("", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	objects, err := Objects(rendered, new(secrets.Redactor))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range objects {
+		want := map[string]string{"Deployment": "shop/templates/app.yaml"}[o.Kind]
+		if o.File != want || o.Lines != nil {
+			t.Errorf("%s %s: file %q, lines %v; want file %q and no lines", o.Kind, o.Name, o.File, o.Lines, want)
 		}
 	}
 }

@@ -3,90 +3,12 @@ package workload
 import (
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
-
-	"meshproof.dev/meshproof/e2e/exitcode"
 )
-
-const (
-	shop = `apiVersion: apps/v1
-kind: StatefulSet
-metadata: {name: shop}
-spec:
-  serviceName: shop
-  template:
-    metadata: {labels: {app: shop}}
-    spec: {containers: [{name: shop, image: shop, env: [{name: RELEASE_COOKIE, value: x}]}]}
-`
-	postgres = `apiVersion: apps/v1
-kind: Deployment
-metadata: {name: db}
-spec:
-  template:
-    metadata: {labels: {app: db}}
-    spec: {containers: [{name: db, image: postgres}]}
-`
-)
-
-// Manifests alone say which workload is meant, and each note from what that was told.
-func TestPlainManifests(t *testing.T) {
-	for name, c := range map[string]struct {
-		text   string
-		nodes  int
-		says   string
-		refuse string
-	}{
-		"one that speaks of Erlang": {shop + "---\n" + postgres, 1, "StatefulSet shop is taken for the nodes: it has the variable RELEASE_COOKIE", ""},
-		"the rest":                  {shop + "---\n" + postgres, 1, "Deployment db is left out", ""},
-		"two of one release":        {shop + "---\n" + renamed(shop, "worker"), 2, "StatefulSet worker is taken", ""},
-		"a script that starts iex":  {strings.Replace(postgres, "image: postgres", `image: x, args: [-c, "exec iex --cookie $C -S mix"]`, 1), 1, "it has the argument --cookie", ""},
-		"the only one":              {postgres, 1, "it is the only workload there is", ""},
-		"none of several":           {postgres + "---\n" + renamed(postgres, "web"), 0, "", "which of Deployment db, Deployment web"},
-		"one replica":               {strings.Replace(shop, "spec:", "spec:\n  replicas: 1", 1), 1, "one replica is no cluster", ""},
-		"a ReplicaSet":              {strings.Replace(shop, "StatefulSet", "ReplicaSet", 1), 1, "ReplicaSet shop is taken", ""},
-		"no workload":               {"apiVersion: v1\nkind: Secret\nmetadata: {name: a}\n", 0, "", "no Deployment, StatefulSet, ReplicaSet or DaemonSet is there, so that nothing would run; there is Secret a"},
-		"nothing":                   {"", 0, "", "no object is in it"},
-		"a template":                {"kind: Deployment\nmetadata: {name: {{ .Name }}}\n", 0, "", "line 2 of the standard input"},
-		"text":                      {"hello", 0, "", "not a Kubernetes object but text"},
-	} {
-		ws, err := Loader{}.LoadPlain(t.Context(), Stdin, strings.NewReader(c.text))
-		if c.refuse != "" {
-			if err == nil || !strings.Contains(err.Error(), c.refuse) || exitcode.Of(err) != exitcode.Usage {
-				t.Errorf("%s: %v, code %d", name, err, exitcode.Of(err))
-			}
-			continue
-		}
-		if err != nil || len(ws) != 1 || len(ws[0].Resolved.Workloads) != c.nodes || !strings.Contains(notes(t, ws[0]), c.says) {
-			t.Errorf("%s: %v, %d clusters", name, err, len(ws))
-		}
-	}
-}
-
-func renamed(manifest, name string) string {
-	return strings.NewReplacer("name: shop", "name: "+name, "app: shop", "app: "+name, "serviceName: shop", "serviceName: "+name, "name: db", "name: "+name).Replace(manifest)
-}
-
-func notes(t *testing.T, w *Workload) string {
-	t.Helper()
-	all, err := w.Notes()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return strings.Join(all, "\n")
-}
-
-// A DaemonSet has a pod on each node of Kubernetes, which may be many, whatever the manifests say.
-func TestADaemonSetIsACluster(t *testing.T) {
-	ws, err := Loader{}.LoadPlain(t.Context(), Stdin, strings.NewReader(strings.Replace(shop, "StatefulSet", "DaemonSet", 1)))
-	if err != nil || len(ws) != 1 || ws[0].Resolved.Replicas() < 2 || strings.Contains(notes(t, ws[0]), "one replica") {
-		t.Errorf("%v, %d workloads", err, len(ws))
-	}
-}
 
 func TestWhatIsPlain(t *testing.T) {
 	dir := t.TempDir()
-	for name, text := range map[string]string{"shop.yaml": shop, "mine.yaml": "kind: Profile\n", "typo.yaml": "apiVersion: meshproof.dev/v2\n"} {
+	for name, text := range map[string]string{"shop.yaml": deployment("shop", "app: shop"), "mine.yaml": "kind: Profile\n", "typo.yaml": "apiVersion: meshproof.dev/v2\n"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -100,24 +22,4 @@ func TestWhatIsPlain(t *testing.T) {
 			t.Errorf("%s is plain: %t", path, got)
 		}
 	}
-}
-
-// What is there for others than the nodes is not the cluster's.
-func TestPlainManifestsLeaveOutWhatIsForOthers(t *testing.T) {
-	ws, err := Loader{}.LoadPlain(t.Context(), Stdin, strings.NewReader(shop+"---\n"+postgres+service("db", "db", "")+service("web", "typo", "")))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if y := rendered(t, ws[0]); strings.Contains(y, "name: db") || !strings.Contains(y, "name: web") {
-		t.Errorf("rendered are\n%s", y)
-	}
-}
-
-func rendered(t *testing.T, w *Workload) string {
-	t.Helper()
-	y, err := w.Render("", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(y)
 }

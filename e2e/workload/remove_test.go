@@ -17,7 +17,7 @@ func TestClaimsGoWithTheirStatefulSet(t *testing.T) {
 	}
 	a := applier(claim("data-db-0", 0), claim("data-db-1", time.Minute), claim("data-db-2", -time.Minute), claim("data-db-big-0", time.Minute), claim("other-db-0", time.Minute))
 	a.Namespace, a.ours = "default", map[string]bool{"default": false}
-	if err := a.Apply(t.Context(), []byte("apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: db}\nspec: {volumeClaimTemplates: [{metadata: {name: data}}]}\n"), time.Second); err != nil {
+	if err := a.Apply(t.Context(), parsed(t, "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: db}\nspec: {volumeClaimTemplates: [{metadata: {name: data}}]}\n"), time.Second); err != nil {
 		t.Fatal(err)
 	}
 	a.made[0].SetCreationTimestamp(metav1.NewTime(began))

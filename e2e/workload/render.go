@@ -3,12 +3,15 @@ package workload
 import (
 	"fmt"
 	"path"
+	"slices"
 	"sort"
 	"strings"
 
-	"gopkg.in/yaml.v3"
+	"go.yaml.in/yaml/v3"
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
+
+	"meshproof.dev/meshproof/e2e/manifest"
 )
 
 // kustomization is the part of kustomize's own file that we write.
@@ -36,43 +39,48 @@ type image struct {
 	NewTag  string `yaml:"newTag,omitempty"`
 }
 
-// Render gives the manifests as one YAML stream: the profile's, with its variables, changed by the mutant's layers, in the
-// namespace (none when empty), with the images that the manifests name replaced by what was made available for them.
-func (w *Workload) Render(namespace string, images map[string]string) ([]byte, error) {
-	return w.variant(w.shape, namespace, images)
+// Render gives the manifests: the profile's, with its variables, changed by the mutant's layers, in the namespace (none when
+// empty), with the images that the manifests name replaced by what was made available for them. The objects have the places of
+// those in the files that they were made from.
+func (w *Workload) Render(namespace string, images map[string]string) (*manifest.Set, error) {
+	if namespace == "" && len(images) == 0 && w.rendered.now != nil {
+		return w.rendered.now, nil
+	}
+	return w.variant(w.from.shape, namespace, images)
 }
 
 // variant is what the profile deploys with these changes. A mutant's come after the profile's variables: they may break one.
-func (w *Workload) variant(changes []change, namespace string, images map[string]string) ([]byte, error) {
-	sources := w.sources
+func (w *Workload) variant(changes []change, namespace string, images map[string]string) (*manifest.Set, error) {
+	sources := w.from.objects
 	if len(w.Profile.Spec.Env) > 0 {
-		plain, err := w.render(sources, nil, "", nil) // opens lists of objects
-		if err == nil {
-			plain, err = withEnv(plain, w.Profile.Spec.Env)
-		}
+		plain, err := w.render(sources, nil, "", nil)
 		if err != nil {
 			return nil, err
 		}
-		sources = []source{{data: plain}}
+		y, err := withEnv(plain, w.Profile.Spec.Env).YAML()
+		if err != nil {
+			return nil, err
+		}
+		sources = []source{{Input: manifest.Rendered(y)}}
 	}
 	return w.render(sources, changes, namespace, images)
 }
 
-// RenderRequires gives what the profile requires as one YAML stream. What names a namespace keeps it: it may belong elsewhere.
-// It is empty when nothing is required.
-func (w *Workload) RenderRequires(images map[string]string) ([]byte, error) {
-	if len(w.requires) == 0 {
-		return nil, nil
+// RenderRequires gives what the profile requires. What names a namespace keeps it: it may belong elsewhere. It is empty when
+// nothing is required.
+func (w *Workload) RenderRequires(images map[string]string) (*manifest.Set, error) {
+	if len(w.from.requires) == 0 {
+		return &manifest.Set{}, nil
 	}
-	return w.render(w.requires, nil, "", images)
+	return w.render(w.from.requires, nil, "", images)
 }
 
-func (w *Workload) render(sources []source, changes []change, namespace string, images map[string]string) ([]byte, error) {
+func (w *Workload) render(sources []source, changes []change, namespace string, images map[string]string) (*manifest.Set, error) {
 	fs := filesys.MakeFsInMemory()
 	// kustomize reads files below its own folder only, and the profile's may be anywhere: here they have other names.
 	files := map[string][]byte{}
 	for i, s := range sources {
-		files[fmt.Sprintf("%04d.yaml", i)] = s.data
+		files[fmt.Sprintf("%04d.yaml", i)] = s.Data
 	}
 	top, err := w.layer(fs, "base", kustomization{Resources: sortedKeys(files)}, files)
 	if err != nil {
@@ -89,7 +97,7 @@ func (w *Workload) render(sources []source, changes []change, namespace string, 
 	}
 	k := kustomization{Resources: []string{"../" + top}, Namespace: namespace}
 	for _, name := range sortedKeys(images) {
-		ref, tag := split(images[name])
+		ref, tag := SplitImage(images[name])
 		k.Images = append(k.Images, image{name, ref, tag})
 	}
 	if top, err = w.layer(fs, "top", k, nil); err != nil {
@@ -99,11 +107,42 @@ func (w *Workload) render(sources []source, changes []change, namespace string, 
 	if err != nil {
 		return nil, fmt.Errorf("rendering the manifests of %s: %w", w.Profile.Metadata.Name, err)
 	}
-	y, err := m.AsYaml()
-	if err != nil {
-		return nil, err
+	all := &manifest.Set{}
+	places := w.places(changes)
+	for _, r := range m.Resources() {
+		j, err := r.MarshalJSON()
+		if err != nil {
+			return nil, err
+		}
+		d, err := manifest.FromJSON(j)
+		if err != nil {
+			return nil, err
+		}
+		if from := places[d.String()]; from != nil {
+			d.Locate(from)
+		}
+		all.Documents = append(all.Documents, d)
 	}
-	return present(y, images)
+	return present(all, images), nil
+}
+
+// places are the objects in the files, by kind and name, from which rendered ones are made.
+func (w *Workload) places(changes []change) map[string]*manifest.Document {
+	all := map[string]*manifest.Document{}
+	add := func(s *manifest.Set) {
+		for _, d := range s.Documents {
+			all[d.String()] = d
+		}
+	}
+	for _, s := range slices.Concat(w.from.requires, w.from.objects) {
+		add(s.objects)
+	}
+	for _, c := range changes {
+		for _, f := range c.Resources {
+			add(c.objects[f])
+		}
+	}
+	return all
 }
 
 func (w *Workload) layer(fs filesys.FileSystem, name string, k kustomization, files map[string][]byte) (string, error) {
@@ -122,8 +161,8 @@ func (w *Workload) layer(fs filesys.FileSystem, name string, k kustomization, fi
 	return name, nil
 }
 
-// split takes the tag off an image reference; a colon before the last slash is a registry's port.
-func split(ref string) (name, tag string) {
+// SplitImage takes the tag off an image reference; a colon before the last slash is a registry's port.
+func SplitImage(ref string) (name, tag string) {
 	if i := strings.LastIndexByte(ref, ':'); i > strings.LastIndexByte(ref, '/') {
 		return ref[:i], ref[i+1:]
 	}

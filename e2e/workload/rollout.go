@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 
+	"meshproof.dev/meshproof/e2e/manifest"
 	"meshproof.dev/meshproof/e2e/profile"
 )
 
@@ -29,24 +30,24 @@ func (w *Workload) nextVersion(dir string, patches []string, at func(i int) stri
 		if err != nil {
 			return fmt.Errorf("%s: rollout: %w", at(i), err)
 		}
-		w.rollout = append(w.rollout, c)
+		w.from.rollout = append(w.from.rollout, c)
 	}
 	return nil
 }
 
-// renderRollout gives the manifests of the next version as [Workload.Render] gives those of the first. It is empty where there
+// renderRollout gives the manifests of the next version as [Workload.Render] gives those of the first. It is nil where there
 // is none.
-func (w *Workload) renderRollout(namespace string, images map[string]string) ([]byte, error) {
-	if len(w.rollout) == 0 {
+func (w *Workload) renderRollout(namespace string, images map[string]string) (*manifest.Set, error) {
+	if len(w.from.rollout) == 0 {
 		return nil, nil
 	}
-	return w.variant(slices.Concat(w.shape, w.rollout), namespace, images)
+	return w.variant(slices.Concat(w.from.shape, w.from.rollout), namespace, images)
 }
 
 // Rolls are the workloads that the next version gives other pods, none where there is no next version. It is an error when a
 // next version changes no pods, or anything else than pod templates: that would not be brought to the cluster.
 func (w *Workload) Rolls(namespace string, images map[string]string) ([]Roll, error) {
-	if len(w.rollout) == 0 {
+	if len(w.from.rollout) == 0 {
 		return nil, nil
 	}
 	now, err := w.Render(namespace, images)
@@ -60,48 +61,35 @@ func (w *Workload) Rolls(namespace string, images map[string]string) ([]Roll, er
 	return w.rolls(now, next)
 }
 
-// rolls compares the rendered manifests of two versions; next is empty where there is none.
-func (w *Workload) rolls(now, next []byte) ([]Roll, error) {
-	if len(next) == 0 {
+// rolls compares the rendered manifests of two versions; next is nil where there is none.
+func (w *Workload) rolls(now, next *manifest.Set) ([]Roll, error) {
+	if next == nil {
 		return nil, nil
 	}
-	was, err := documents(now)
-	if err != nil {
-		return nil, err
-	}
-	will, err := documents(next)
-	if err != nil {
-		return nil, err
-	}
-	old := map[string]map[string]any{}
-	for _, o := range was {
-		old[named(o)] = o
+	old := map[string]*manifest.Document{}
+	for _, d := range now.Documents {
+		old[d.String()] = d
 	}
 	var all []Roll
-	for _, o := range will {
-		before, kind := old[named(o)], text(o["kind"])
-		if reflect.DeepEqual(before, o) {
+	for _, d := range next.Documents {
+		before := old[d.String()]
+		if before != nil && reflect.DeepEqual(before.Raw, d.Raw) {
 			continue
 		}
-		template := dict(o["spec"])["template"]
-		spec := dict(before["spec"])
-		if kind != "Deployment" && kind != "StatefulSet" || spec == nil {
-			return nil, fmt.Errorf("%s: the rollout changes %s: only pod templates of Deployments and StatefulSets are rolled out", w.Profile.At("spec", "rollout"), named(o))
+		if d.Kind != "Deployment" && d.Kind != "StatefulSet" || before == nil || dict(before.Raw["spec"]) == nil {
+			return nil, fmt.Errorf("%s: the rollout changes %s: only pod templates of Deployments and StatefulSets are rolled out", w.Profile.At("spec", "rollout"), d)
 		}
-		spec["template"] = template
-		if !reflect.DeepEqual(before, o) {
-			return nil, fmt.Errorf("%s: the rollout changes more of %s than its pod template, which is all that is rolled out", w.Profile.At("spec", "rollout"), named(o))
+		template, changed := dict(d.Raw["spec"])["template"], before.Copy()
+		dict(changed["spec"])["template"] = template
+		if !reflect.DeepEqual(changed, d.Raw) {
+			return nil, fmt.Errorf("%s: the rollout changes more of %s than its pod template, which is all that is rolled out", w.Profile.At("spec", "rollout"), d)
 		}
-		all = append(all, Roll{kind, text(dict(o["metadata"])["name"]), template})
+		all = append(all, Roll{d.Kind, d.Name, template})
 	}
 	if len(all) == 0 {
 		return nil, fmt.Errorf("%s: the rollout changes nothing, so that no pod would be replaced", w.Profile.At("spec", "rollout"))
 	}
 	return all, nil
-}
-
-func named(o map[string]any) string {
-	return text(o["kind"]) + " " + text(dict(o["metadata"])["name"])
 }
 
 // Begin gives the workload its new template; what follows is its controller's work.

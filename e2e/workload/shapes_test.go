@@ -59,7 +59,11 @@ func TestAShapeIsAppliedBeforeTheBreak(t *testing.T) {
 		t.Fatal(err)
 	}
 	for w, hidden := range map[*Workload]bool{broken: true, reversed: false} {
-		y, err := w.Render("", nil)
+		objects, err := w.Render("", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		y, err := objects.YAML()
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,68 +1,57 @@
 package workload
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
-	"gopkg.in/yaml.v3"
-
+	"meshproof.dev/meshproof/e2e/manifest"
 	"meshproof.dev/meshproof/e2e/profile"
 )
 
-// source is text that holds manifests: a file, or what a command printed.
+// source is text that holds manifests, and its objects.
 type source struct {
-	name string             // names all of it in messages
-	line func(n int) string // names one line of it
-	data []byte
+	manifest.Input
+	objects *manifest.Set
 }
 
-func fileSource(path string, data []byte) source {
-	return source{path, func(n int) string { return fmt.Sprintf("%s:%d", path, n) }, data}
+// read reads the objects of a source.
+func read(in manifest.Input) (source, error) {
+	objects, err := in.Parse()
+	return source{in, objects}, err
 }
 
-// manifest is what there is to say about one object before anything is rendered.
-type manifest struct {
-	apiVersion, kind, namespace, name string
-	at                                string // "FILE:LINE"
+// inputs are what a workload is made of: all that was read, and nothing that was rendered.
+type inputs struct {
+	objects  []source
+	requires []source // applied before the others; no pods of theirs are nodes
+	shape    []change // of a mutant
+	rollout  []change // on top of the shape: the next version
 }
 
-// id is what no two objects may have in common: the API server would refuse the second.
-func (m manifest) id() string {
-	group, _, grouped := strings.Cut(m.apiVersion, "/")
-	if !grouped {
-		group = ""
-	}
-	return group + " " + m.kind + " " + m.namespace + " " + m.name
-}
-
-// gather reads all that the profile wants applied, and tells where each object stands.
+// gather reads all that the profile wants applied.
 func (w *Workload) gather(ctx context.Context, limit time.Duration) error {
 	var err error
 	if argv := w.Profile.Spec.Command; len(argv) > 0 {
 		var s source
 		if s, err = w.printed(ctx, argv, limit); err == nil {
-			w.sources = []source{s}
+			w.from.objects = []source{s}
 		}
 	} else {
-		w.sources, err = w.files("manifests", w.Profile.Spec.Manifests)
+		w.from.objects, err = w.files("manifests", w.Profile.Spec.Manifests)
 	}
 	if err != nil {
 		return err
 	}
-	if w.requires, err = w.files("requires", w.Profile.Spec.Requires); err != nil {
+	if w.from.requires, err = w.files("requires", w.Profile.Spec.Requires); err != nil {
 		return err
 	}
-	w.places = map[string]string{}
-	first := map[string]string{}
-	for _, all := range [][]source{w.sources, w.requires} {
+	first := map[string]*manifest.Document{}
+	for _, all := range [][]source{w.from.objects, w.from.requires} {
 		for i := range all {
 			if err = w.index(&all[i], first); err != nil {
 				return err
@@ -72,40 +61,46 @@ func (w *Workload) gather(ctx context.Context, limit time.Duration) error {
 	return nil
 }
 
-// index tells where each object of a source stands, and takes out of it what is not to be created. first has the objects of all
-// sources so far.
-func (w *Workload) index(s *source, first map[string]string) error {
-	all, err := parse(*s)
-	if err != nil {
-		return err
-	}
-	for _, m := range all {
-		if err = m.whole(); err != nil {
+// index looks at each object of a source, and takes out of it what is not to be created. first has the objects of all sources
+// so far.
+func (w *Workload) index(s *source, first map[string]*manifest.Document) error {
+	for _, d := range s.objects.Documents {
+		if err := whole(d); err != nil {
 			return err
 		}
-		if at, twice := first[m.id()]; twice && !strings.HasSuffix(m.kind, "List") {
-			return fmt.Errorf("%s: %s %s is there twice, first at %s: leave one of them", m.at, m.kind, m.name, at)
+		if before := first[id(d)]; before != nil {
+			return fmt.Errorf("%s: %s is there twice, first at %s: leave one of them", d.At(), d, before.At())
 		}
-		first[m.id()] = m.at
-		w.places[m.kind+"/"+m.name] = m.at
+		first[id(d)] = d
 	}
-	var left []string
-	if s.data, left, err = installed(s.data); err != nil {
-		return fmt.Errorf("%s: %w", s.name, err)
+	objects, left := Installed(s.objects)
+	if len(left) == 0 {
+		return nil // as it was written
 	}
-	w.notes = append(w.notes, left...)
-	return nil
+	w.notes, s.objects = append(w.notes, left...), objects
+	var err error
+	s.Data, err = objects.YAML()
+	return err
+}
+
+// id is what no two objects may have in common: the API server would refuse the second.
+func id(d *manifest.Document) string {
+	group, _, grouped := strings.Cut(d.APIVersion, "/")
+	if !grouped {
+		group = ""
+	}
+	return group + " " + d.Kind + " " + d.Namespace + " " + d.Name
 }
 
 // printed is what the profile's command prints.
 func (w *Workload) printed(ctx context.Context, argv []string, limit time.Duration) (source, error) {
-	at, name := w.Profile.At("spec", "command"), fmt.Sprintf("%q", start(strings.Join(argv, " ")))
-	data, err := output(ctx, w.Dir, argv, limit)
+	at, name := w.Profile.At("spec", "command"), fmt.Sprintf("%q", manifest.Start(strings.Join(argv, " ")))
+	data, err := Output(ctx, w.Dir, argv, limit)
 	if err != nil {
 		return source{}, fmt.Errorf("%s: the command %s %w", at, name, err)
 	}
 	what := fmt.Sprintf("%s: what the command %s printed", at, name)
-	return source{what, func(n int) string { return fmt.Sprintf("%s, line %d", what, n) }, data}, nil
+	return read(manifest.Input{Name: what, Line: func(n int) string { return fmt.Sprintf("%s, line %d", what, n) }, Data: data, Stream: true})
 }
 
 // files reads the files that the patterns under that key of the spec name, each once, sorted.
@@ -127,7 +122,11 @@ func (w *Workload) files(key string, patterns []string) ([]source, error) {
 	}
 	var all []source
 	for _, path := range sortedKeys(texts) {
-		all = append(all, fileSource(path, texts[path]))
+		s, err := read(manifest.FromFile(path, texts[path]))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, s)
 	}
 	return all, nil
 }
@@ -139,7 +138,7 @@ func (w *Workload) match(pattern string) ([]string, error) {
 		path = filepath.Join(w.Dir, path)
 	}
 	if st, err := os.Stat(path); err == nil && st.IsDir() {
-		return manifestsOf(path, pattern)
+		return Folder(path, pattern)
 	}
 	if strings.Contains(pattern, "**") {
 		return nil, fmt.Errorf("%q: ** is not known here; name each folder, or its files with one *", pattern)
@@ -195,8 +194,8 @@ func isManifest(name string) bool {
 	return slices.Contains([]string{".yaml", ".yml", ".json"}, filepath.Ext(name))
 }
 
-// manifestsOf lists a folder's manifests. Folders in it are left out, as kubectl does: they may hold something else.
-func manifestsOf(dir, pattern string) ([]string, error) {
+// Folder lists a folder's manifests; pattern is what the reader calls it. Folders in it are left out, as kubectl does: they may hold something else.
+func Folder(dir, pattern string) ([]string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, err
@@ -235,63 +234,15 @@ func notForUs(path string) error {
 	return nil
 }
 
-// parse reports whether a source is YAML and every document of it an object, and lists them.
-func parse(s source) ([]manifest, error) {
-	var all []manifest
-	d := yaml.NewDecoder(bytes.NewReader(s.data))
-	for n := 0; ; n++ {
-		var doc yaml.Node
-		err := d.Decode(&doc)
-		if errors.Is(err, io.EOF) {
-			if n == 0 {
-				return nil, fmt.Errorf("%s: no object is in it", s.name)
-			}
-			return all, nil
-		}
-		if err != nil {
-			return nil, profile.YAMLError(s.name, s.line, s.data, err)
-		}
-		root := doc.Content[0]
-		at := s.line(root.Line)
-		switch {
-		case root.Kind == yaml.ScalarNode && root.ShortTag() == "!!null":
-			continue
-		case root.Kind == yaml.SequenceNode:
-			return nil, fmt.Errorf("%s: this is not a Kubernetes object but a list: write its items as documents, with --- between them", at)
-		case root.Kind != yaml.MappingNode:
-			return nil, fmt.Errorf("%s: this is not a Kubernetes object but text: %q", at, start(root.Value))
-		}
-		var o map[string]any
-		if err = doc.Decode(&o); err != nil {
-			return nil, profile.YAMLError(s.name, s.line, s.data, err)
-		}
-		meta := dict(o["metadata"])
-		m := manifest{text(o["apiVersion"]), text(o["kind"]), text(meta["namespace"]), text(meta["name"]), at}
-		if m.kind == "" {
-			return nil, fmt.Errorf("%s: this is not a Kubernetes object: it has no kind", at)
-		}
-		all = append(all, m)
-	}
-}
-
 // whole is an error when an object has not even what every object needs.
-func (m manifest) whole() error {
+func whole(d *manifest.Document) error {
 	switch {
-	case m.kind == "Profile" && m.apiVersion == profile.APIVersion:
-		return fmt.Errorf("%s: this is a profile, no manifest: does a pattern match it, too?", m.at)
-	case m.apiVersion == "":
-		return fmt.Errorf("%s: this %s has no apiVersion", m.at, m.kind)
-	case m.name == "" && !strings.HasSuffix(m.kind, "List"):
-		return fmt.Errorf("%s: this %s has no metadata.name", m.at, m.kind)
+	case d.Kind == "Profile" && d.APIVersion == profile.APIVersion:
+		return fmt.Errorf("%s: this is a profile, no manifest: does a pattern match it, too?", d.At())
+	case d.APIVersion == "":
+		return fmt.Errorf("%s: this %s has no apiVersion", d.At(), d.Kind)
+	case d.Name == "":
+		return fmt.Errorf("%s: this %s has no metadata.name", d.At(), d.Kind)
 	}
 	return nil
-}
-
-// start is the beginning of a text that may be long.
-func start(s string) string {
-	s, _, _ = strings.Cut(strings.TrimSpace(s), "\n")
-	if r := []rune(s); len(r) > 60 {
-		return string(r[:60]) + "…"
-	}
-	return s
 }

@@ -73,13 +73,10 @@ func TestManifestsOfFoldersPatternsAndFiles(t *testing.T) {
 		"app/deploy/notes.txt":      "not: [read",
 		"app/deploy/deeper/bad.yml": "not: [read",
 	})
-	y, err := mustLoad(t, filepath.Join(dir, "app", "mesh")).Render("", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	y := yamlOf(t)(mustLoad(t, filepath.Join(dir, "app", "mesh")).Render("", nil))
 	for _, want := range []string{"kind: Deployment", "name: json", "kind: Secret"} {
-		if strings.Count(string(y), want) != 1 {
-			t.Errorf("%s is %d times in\n%s", want, strings.Count(string(y), want), y)
+		if strings.Count(y, want) != 1 {
+			t.Errorf("%s is %d times in\n%s", want, strings.Count(y, want), y)
 		}
 	}
 }
@@ -101,19 +98,19 @@ func TestRequiredObjectsStandApart(t *testing.T) {
 		// The cookie may be there, too: it is applied, and guarded, all the same.
 		"before/db.yaml": secretText + "---\n" + deployment("db", "app: db"),
 	}))
-	y, err := w.RenderRequires(map[string]string{"i": "y:1"})
-	if err != nil || strings.Count(string(y), "image: y:1") != 1 || strings.Contains(string(y), "namespace:") {
-		t.Errorf("required: %v\n%s", err, y)
+	y := yamlOf(t)(w.RenderRequires(map[string]string{"i": "y:1"}))
+	if strings.Count(y, "image: y:1") != 1 || strings.Contains(y, "namespace:") {
+		t.Errorf("required:\n%s", y)
 	}
-	if y, err = w.Render("", nil); err != nil || strings.Contains(string(y), "db") || w.Resolved.Replicas() != 2 {
-		t.Errorf("%d replicas, %v\n%s", w.Resolved.Replicas(), err, y)
+	if y = yamlOf(t)(w.Render("", nil)); strings.Contains(y, "db") || w.Resolved.Replicas() != 2 {
+		t.Errorf("%d replicas\n%s", w.Resolved.Replicas(), y)
 	}
 	var known secrets.Redactor
-	if err = w.Guard(&known); err != nil || known.Text("a topsecretcookie") != "a (cookie)" {
+	if err := w.Guard(&known); err != nil || known.Text("a topsecretcookie") != "a (cookie)" {
 		t.Errorf("%q, %v", known.Text("a topsecretcookie"), err)
 	}
-	if y, err = mustLoad(t, filepath.Join(fixtures, "profiles", "dns-a")).RenderRequires(nil); err != nil || len(y) != 0 {
-		t.Errorf("nothing is required, and there is %q (%v)", y, err)
+	if y = yamlOf(t)(mustLoad(t, filepath.Join(fixtures, "profiles", "dns-a")).RenderRequires(nil)); y != "" {
+		t.Errorf("nothing is required, and there is %q", y)
 	}
 }
 
@@ -141,7 +138,7 @@ func TestCommandEndsWithItsChildren(t *testing.T) {
 		"is killed":              {"sleep 600 >/dev/null 2>&1 & echo $! > pid; kill -9 $$", time.Minute, "failed: signal: killed"},
 	} {
 		dir := t.TempDir()
-		out, err := output(t.Context(), dir, []string{"sh", "-c", c.script}, c.limit)
+		out, err := Output(t.Context(), dir, []string{"sh", "-c", c.script}, c.limit)
 		if c.says == "" && (err != nil || string(out) != "a: b\n") || c.says != "" && (err == nil || !strings.Contains(err.Error(), c.says)) {
 			t.Errorf("%s: %q, error %v, want one that says %q", name, out, err, c.says)
 		}

@@ -59,12 +59,9 @@ func TestRenderReplacesNamespaceAndImages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	y, err := w.Render("ns-1", map[string]string{"meshproof/derl": "localhost:5000/x/derl:abc"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	y := yamlOf(t)(w.Render("ns-1", map[string]string{"meshproof/derl": "localhost:5000/x/derl:abc"}))
 	for _, want := range []string{"namespace: ns-1", "image: localhost:5000/x/derl:abc", "clusterIP: None"} {
-		if !strings.Contains(string(y), want) {
+		if !strings.Contains(y, want) {
 			t.Errorf("%q is not in the rendered manifests:\n%s", want, y)
 		}
 	}
@@ -78,9 +75,9 @@ func TestTheProfileMovesManifestsToItsNamespace(t *testing.T) {
 		"m.yaml": strings.ReplaceAll(secretText+"---\n"+deployment("x", "app: x")+"---\n"+serviceText, "metadata: {name", "metadata: {namespace: prod, name") +
 			"---\napiVersion: v1\nkind: Namespace\nmetadata: {name: prod}\n",
 	}))
-	y, err := w.Render(w.Resolved.Namespace, nil)
-	if err != nil || strings.Contains(string(y), "prod") || strings.Count(string(y), "namespace: shop-test\n") != 3 || !strings.Contains(string(y), "kind: Namespace\nmetadata:\n  name: shop-test\n") {
-		t.Errorf("%v\n%s", err, y)
+	y := yamlOf(t)(w.Render(w.Resolved.Namespace, nil))
+	if strings.Contains(y, "prod") || strings.Count(y, "namespace: shop-test\n") != 3 || !strings.Contains(y, "kind: Namespace\nmetadata:\n  name: shop-test\n") {
+		t.Error(y)
 	}
 }
 
@@ -100,15 +97,9 @@ func TestMutantsDifferFromTheirReverse(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		a, err := broken.Render("", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		b, err := reversed.Render("", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if same := string(a) == string(b); same != (m.Spec.Break.Empty() && (!m.Spec.Healthy || m.Spec.Shape.Empty())) {
+		a := yamlOf(t)(broken.Render("", nil))
+		b := yamlOf(t)(reversed.Render("", nil))
+		if same := a == b; same != (m.Spec.Break.Empty() && (!m.Spec.Healthy || m.Spec.Shape.Empty())) {
 			t.Errorf("%s: its manifests are those of its reverse: %v", name, same)
 		}
 		if !m.Spec.Healthy && broken.Resolved.Replicas() != reversed.Resolved.Replicas() {
@@ -130,12 +121,9 @@ func TestFewerReplicasAreReversedTogether(t *testing.T) {
 	if a.Resolved.Replicas() != 2 || ra.Resolved.Replicas() != 2 || ra.Name() != rb.Name() {
 		t.Errorf("%d and %d replicas, %q and %q", a.Resolved.Replicas(), ra.Resolved.Replicas(), ra.Name(), rb.Name())
 	}
-	y, err := ra.Render("", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if z, err := rb.Render("", nil); err != nil || string(y) != string(z) {
-		t.Errorf("they differ: %v", err)
+	y := yamlOf(t)(ra.Render("", nil))
+	if z := yamlOf(t)(rb.Render("", nil)); y != z {
+		t.Error("they differ")
 	}
 }
 

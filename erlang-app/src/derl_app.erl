@@ -1,4 +1,4 @@
-%% Starts the application, or says in one line what is wrong with its configuration.
+%% Starts the application, or logs in one line what is wrong with its configuration.
 -module(derl_app).
 -behaviour(application).
 -include_lib("kernel/include/logger.hrl").

@@ -2,16 +2,16 @@
 -module(derl_config).
 -export([read/1]).
 
--type config() :: #{method := module(),                 % the method of discovery, and
-                    settings := term(),                 % what it made of its part of the environment
-                    interval := pos_integer(),          % milliseconds from one round of discovery to the next
-                    round_limit := pos_integer(),       % milliseconds after which a round is given up
+-type config() :: #{method := module(),                 % the discovery method
+                    settings := term(),                 % the method's own settings, from its configure/1
+                    interval := pos_integer(),          % milliseconds between two discovery rounds
+                    round_limit := pos_integer(),       % timeout of a round in milliseconds
                     ready_port := inet:port_number()}.
 -export_type([config/0]).
 
 -define(HOUR, 3600000).
 
-%% An error is a sentence for whoever set the variable.
+%% An error is a sentence for the person who set the variable.
 -spec read([{atom(), term()}]) -> {ok, config()} | {error, string()}.
 read(Env) ->
     try
@@ -36,7 +36,7 @@ whole(Key, Variable, Min, Max, Env, Default) ->
     Given = proplists:get_value(Key, Env, Default),
     case number(Given) of
         N when is_integer(N), N >= Min, N =< Max -> N;
-        _ -> throw({bad, io_lib:format("~s is ~0tp, which is no whole number from ~b to ~b", [Variable, Given, Min, Max])})
+        _ -> throw({bad, io_lib:format("~s is ~0tp, which is not a whole number from ~b to ~b", [Variable, Given, Min, Max])})
     end.
 
 -spec number(term()) -> integer() | none.

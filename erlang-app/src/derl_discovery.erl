@@ -1,17 +1,17 @@
-%% What a method of discovery is: it names the nodes that ought to be there. It neither connects nor remembers; it may
-%% fail, crash or hang, and the poller goes on.
+%% The behaviour of a discovery method: it returns the names of the expected nodes. It neither connects nor keeps state. It
+%% may fail, crash or hang; the poller continues.
 -module(derl_discovery).
 -export([method/1, names/1, node_name/1]).
 
-%% Takes its settings out of the application's environment. An error is a sentence; the node does not start then.
+%% Reads the method's settings from the application's environment. With an error, a sentence, the node does not start.
 -callback configure([{atom(), term()}]) -> {ok, Settings :: term()} | {error, iolist()}.
 
-%% One round. The node itself may be among those named. Failures are of methods that this one asks in its turn, each with
-%% its name, where others of them answered.
+%% One round. The result may contain the node itself. A method that calls other methods returns Failures if only some of
+%% them failed, each with its name.
 -callback find(Settings :: term()) ->
     {ok, [node()]} | {ok, [node()], Failures :: [{string(), Reason :: term()}]} | {error, Reason :: term()}.
 
-%% A new method is a new module and a line here.
+%% A new method needs a new module and a line here.
 -define(METHODS, [{"dns-a", derl_discovery_dns_a},
                   {"dns-srv", derl_discovery_dns_srv},
                   {"hosts-file", derl_discovery_hosts_file},
@@ -19,7 +19,7 @@
                   {"none", derl_discovery_none},
                   {"static", derl_discovery_static}]).
 
-%% Mistakes that people make, each a method of its own: what finds them must be shown to find them.
+%% Common mistakes, each as a method: meshproof's checks are tested against them.
 -define(FAULTY, [{"faulty-dies", derl_faulty_dies},
                  {"faulty-disconnects", derl_faulty_disconnects},
                  {"faulty-first", derl_faulty_first},
@@ -27,7 +27,7 @@
                  {"faulty-once", derl_faulty_once},
                  {"faulty-satisfied", derl_faulty_satisfied}]).
 
-%% The module for what DISCOVERY says: a method, or several with commas between them. A module may be given itself.
+%% The module for the value of DISCOVERY: a method, or several methods with commas between them. A module stands for itself.
 -spec method(string() | module()) -> {ok, module()} | {error, iolist()}.
 method(Module) when is_atom(Module) -> {ok, Module};
 method(Given) ->
@@ -35,7 +35,7 @@ method(Given) ->
         [Name] ->
             case lists:keyfind(Name, 1, ?METHODS ++ ?FAULTY) of
                 {_, Module} -> {ok, Module};
-                false -> {error, io_lib:format("DISCOVERY is \"~ts\", which is no method of discovery; there is: ~ts",
+                false -> {error, io_lib:format("DISCOVERY is \"~ts\", which is not a discovery method; the methods are: ~ts",
                                                [Name, lists:join(", ", [N || {N, _} <- ?METHODS])])}
             end;
         _ -> {ok, derl_discovery_chain}
@@ -44,7 +44,7 @@ method(Given) ->
 -spec names(string()) -> [string()].
 names(Given) -> [string:trim(Name) || Name <- string:split(Given, ",", all)].
 
-%% Node names are made as in vm.args.src: of the pod's address, or of its name in DNS.
+%% Node names as in vm.args.src: with the pod's address, or with its name in DNS.
 -spec node_name(inet:ip_address() | string()) -> node().
 node_name(Address) when is_tuple(Address) -> node_name(inet:ntoa(Address));
 node_name(Host) -> list_to_atom("derl@" ++ Host).

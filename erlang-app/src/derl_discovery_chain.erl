@@ -1,6 +1,6 @@
-%% Several methods, asked in their order in every round. Each runs in a process of its own and has its own share of the
-%% round's time, so that one that fails, crashes or hangs never stops the next. Found is what any of them finds; the round
-%% has failed only if all of them have.
+%% Several methods, called in order in every round. Each runs in a separate process and has its share of the round's time,
+%% so that a method that fails, crashes or hangs does not stop the next one. The result is what any of them finds. The round
+%% fails only if all of them fail.
 -module(derl_discovery_chain).
 -behaviour(derl_discovery).
 -export([configure/1, find/1]).
@@ -8,8 +8,8 @@
 -type link() :: {string(), module(), Settings :: term()}.
 -type answer() :: {ok, [node()]} | {error, term()}.
 
-%% discovery is the list of methods; each takes its own settings out of the same environment. One share more than there are
-%% methods, so that the round ends in time even if all of them hang.
+%% discovery is the list of methods; each reads its own settings from the same environment. The time is divided by one more
+%% than the number of methods, so that the round ends in time even if all of them hang.
 -spec configure([{atom(), term()}]) -> {ok, {pos_integer(), [link()]}} | {error, iolist()}.
 configure(Env) ->
     Names = derl_discovery:names(proplists:get_value(discovery, Env)),
@@ -28,7 +28,7 @@ links([Name | Names], Env, Share, Links) ->
         {error, What} -> {error, What}
     end.
 
-%% The process that asks is this round's own, so that it may trap exits.
+%% Each round has a separate process, so it may trap exits here.
 -spec find({pos_integer(), [link()]}) -> {ok, [node()], [{string(), term()}]} | {error, [{string(), term()}]}.
 find({Share, Links}) ->
     _ = process_flag(trap_exit, true),
@@ -38,8 +38,8 @@ find({Share, Links}) ->
         Failures -> {ok, lists:usort(lists:append([Nodes || {_, {ok, Nodes}} <- Answers])), Failures}
     end.
 
-%% Linked, so that a method that hangs ends with the round when the poller gives that up. What is caught is not logged by
-%% the VM in each round.
+%% Linked, so that a method that hangs ends together with the round. The exception is caught, so that the VM does not log a
+%% crash in each round.
 -spec ask(module(), term(), pos_integer()) -> answer().
 ask(Module, Settings, Share) ->
     Pid = spawn_link(fun() ->

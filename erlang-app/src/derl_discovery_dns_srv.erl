@@ -1,6 +1,6 @@
-%% The SRV records of the headless Service's port that is named dist. Their targets are the pods' own names, so that the
-%% nodes are derl@POD.SERVICE.NAMESPACE.svc.DOMAIN. Only a StatefulSet's pods have such names; for others the target is made
-%% of the address (10-244-0-7.SERVICE...), which no node calls itself. The port in the record is not used: epmd tells it.
+%% The SRV records of the port named dist of the headless Service. Their targets are the pods' names, so the nodes are
+%% derl@POD.SERVICE.NAMESPACE.svc.DOMAIN. Only pods of a StatefulSet have such names; for other pods the target is made
+%% from the address (10-244-0-7.SERVICE...), which is in no node name. The port of the record is not used: it comes from epmd.
 -module(derl_discovery_dns_srv).
 -behaviour(derl_discovery).
 -export([configure/1, find/1]).

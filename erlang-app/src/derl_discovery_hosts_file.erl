@@ -1,31 +1,31 @@
-%% The hosts in .hosts.erlang, as net_adm:world does it: epmd on each host tells who is registered there, and whoever
-%% answers a ping is a node. So this method connects by itself, unlike all others; there is no world without a ping.
+%% The hosts in .hosts.erlang, as in net_adm:world: epmd on each host lists the registered names, and each name that answers
+%% a ping is a node. So this method, unlike all others, connects by itself: net_adm:world always pings.
 %%
-%% net_adm:world asks one host after the other and waits for each without a limit: one address that drops packets would
-%% hold back all hosts that stand behind it in the file. Hence a world of one host each, side by side.
+%% net_adm:world queries one host after the other, without a timeout: one address that drops packets would delay all hosts
+%% after it in the file. So net_adm:world_list is called for each host separately, at the same time.
 -module(derl_discovery_hosts_file).
 -behaviour(derl_discovery).
 -export([configure/1, find/1]).
 
--define(LIMIT, 3000). % milliseconds; a host that needs longer has its turn again in the next round
+-define(LIMIT, 3000). % milliseconds; a slower host is tried again in the next round
 
 -spec configure([{atom(), term()}]) -> {ok, pos_integer()}.
 configure(Env) -> {ok, proplists:get_value(hosts_limit_ms, Env, ?LIMIT)}.
 
-%% The file is read in each round: the current folder's, else that in HOME, else that of the release.
+%% The file is read in each round: from the current folder, else from HOME, else from the release.
 -spec find(pos_integer()) -> {ok, [node()]} | {error, term()}.
 find(Limit) ->
     case net_adm:host_file() of
         {error, Reason} -> {error, {hosts_file, Reason}};
         Hosts ->
             case worlds(Hosts, Limit) of
-                %% This node is in its own world: nobody at all is a fault, not an answer.
+                %% The result should contain at least this node, so an empty one is an error.
                 [] -> {error, {no_node_on, Hosts}};
                 Nodes -> {ok, Nodes}
             end
     end.
 
-%% The processes are linked to the one of this round, and end with it if they hang.
+%% The processes are linked to that of this round, so they end with it if they hang.
 -spec worlds([atom()], pos_integer()) -> [node()].
 worlds(Hosts, Limit) ->
     Self = self(),

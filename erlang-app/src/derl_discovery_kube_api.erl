@@ -1,8 +1,8 @@
-%% The EndpointSlices of a Service, from the Kubernetes API: derl@ADDRESS for each endpoint that is ready. The pod's
-%% ServiceAccount must be allowed to list endpointslices, and nothing else. An answer other than a list is an error and never
-%% nobody: what may not be read (403) says nothing about the peers.
+%% The EndpointSlices of a Service, from the Kubernetes API: derl@ADDRESS for each ready endpoint. The pod's ServiceAccount
+%% needs the right to list endpointslices, and no other. Any answer but a list is an error and not an empty result: a denied
+%% request (403) says nothing about the peers.
 %%
-%% Each round lists, and nothing is watched: a watch that ends unnoticed is a discovery that is dead.
+%% Each round makes a list request. There is no watch: if a watch ended unnoticed, discovery would stop.
 -module(derl_discovery_kube_api).
 -behaviour(derl_discovery).
 -export([configure/1, find/1]).
@@ -12,8 +12,8 @@
 -define(ACCOUNT, "/var/run/secrets/kubernetes.io/serviceaccount").
 -define(HTTP, [{connect_timeout, 2000}, {timeout, 3000}, {autoredirect, false}]).
 
-%% service is the Service's name. api and account say where the API server is and where the pod's identity lies, if not in
-%% the places that each pod knows.
+%% service is the Service's name. api and account override the address of the API server and the folder of the
+%% ServiceAccount's files.
 -spec configure([{atom(), term()}]) -> {ok, settings()} | {error, iolist()}.
 configure(Env) ->
     Service = string:trim(proplists:get_value(service, Env, "")),
@@ -26,7 +26,7 @@ configure(Env) ->
             {ok, #{service => Service, api => Api, account => proplists:get_value(account, Env, ?ACCOUNT)}}
     end.
 
-%% By its address, as all clients in pods do: that needs no DNS, and its certificate is for the address, too.
+%% The API server's address, as all clients in pods use it: it needs no DNS, and the certificate is also for the address.
 -spec api() -> string() | none.
 api() ->
     case {os:getenv("KUBERNETES_SERVICE_HOST", ""), os:getenv("KUBERNETES_SERVICE_PORT", "443")} of
@@ -38,7 +38,7 @@ api() ->
             end
     end.
 
-%% The token is read each time: it expires after an hour, and the kubelet puts another one in its place.
+%% The token is read each time: it expires after an hour, and the kubelet replaces the file.
 -spec find(settings()) -> {ok, [node()]} | {error, term()}.
 find(#{service := Service, api := Api, account := Account}) ->
     try
@@ -54,7 +54,7 @@ find(#{service := Service, api := Api, account := Account}) ->
         throw:Reason -> {error, Reason}
     end.
 
-%% The API server's certificate is for its address. httpc gives ssl the address as text, and ssl takes that for a name in DNS
+%% The API server's certificate is for its address. httpc passes the address as text to ssl, which takes it for a DNS name
 %% (seen with OTP 25: hostname_check_failed).
 -spec same({dns_id | ip | uri_id | srv_id | atom(), term()}, {atom(), term()}) -> boolean() | default.
 same({dns_id, Host}, {iPAddress, Address}) ->
@@ -65,7 +65,7 @@ same({dns_id, Host}, {iPAddress, Address}) ->
     end;
 same(_, _) -> default.
 
-%% In the release these applications are not started, because no other method needs them.
+%% The release does not start these applications, because no other method needs them.
 -spec started(atom()) -> ok.
 started(Application) ->
     {ok, _} = ok(application:ensure_all_started(Application)),
@@ -89,7 +89,7 @@ peers({ok, {{_, 200, _}, _, Body}}) ->
         _ -> throw(no_list)
     end;
 peers({ok, {{_, Code, Phrase}, _, Body}}) ->
-    %% A Status of the API says who may not do what.
+    %% The message of the API's Status says which right is missing.
     case decode(Body) of
         #{<<"message">> := Message} -> throw({http, Code, unicode:characters_to_list(Message)});
         _ -> throw({http, Code, Phrase})
@@ -98,8 +98,8 @@ peers({ok, {{_, Code, Phrase}, _, Body}}) ->
 -spec decode(binary()) -> derl_json:value().
 decode(Body) -> try derl_json:decode(Body) catch error:_ -> null end.
 
-%% A Service of two families has slices of both; nodes are named after the first address of their pod, which is the IPv4 one
-%% here as it is in dns-a. What is not said about an endpoint's readiness is yes; a slice may have no endpoints at all.
+%% A dual-stack Service has slices of both address families; node names have the IPv4 address, as in dns-a. An endpoint
+%% without the condition ready is ready; a slice may have no endpoints.
 -spec slice(derl_json:value()) -> [node()].
 slice(#{<<"addressType">> := <<"IPv4">>, <<"endpoints">> := Endpoints}) when is_list(Endpoints) ->
     [derl_discovery:node_name(binary_to_list(Address))

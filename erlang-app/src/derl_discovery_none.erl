@@ -1,4 +1,4 @@
-%% Looks for nobody, where somebody else does: kernel itself, with sync_nodes_optional in sys.config.
+%% Finds no nodes. For a release where kernel itself connects them, with sync_nodes_optional in sys.config.
 -module(derl_discovery_none).
 -behaviour(derl_discovery).
 -export([configure/1, find/1]).

@@ -1,10 +1,9 @@
-%% The nodes are known in advance. Nobody is asked: each round names the same ones, and the poller tries those that are not
-%% connected, for as long as it takes.
+%% The nodes are known in advance. Each round returns the same nodes, and the poller retries those that are not connected.
 -module(derl_discovery_static).
 -behaviour(derl_discovery).
 -export([configure/1, find/1]).
 
-%% What Kubernetes or the start script did not replace would be a host that nobody can be.
+%% A variable that neither Kubernetes nor the start script has replaced is not a valid host.
 -define(NODE, "^[^@\\s$]+@[^@\\s$]+$").
 
 -spec configure([{atom(), term()}]) -> {ok, [node()]} | {error, iolist()}.
@@ -13,7 +12,7 @@ configure(Env) ->
     case [N || N <- Names, re:run(N, ?NODE) =:= nomatch] of
         [] when Names =:= [] -> {error, "DISCOVERY_NODES is empty; it is a list of node names, with commas between them"};
         [] -> {ok, lists:usort([list_to_atom(N) || N <- Names])};
-        [Bad | _] -> {error, io_lib:format("DISCOVERY_NODES has ~0tp in it, which is no node name (NAME@HOST)", [Bad])}
+        [Bad | _] -> {error, io_lib:format("DISCOVERY_NODES contains ~0tp, which is not a node name (NAME@HOST)", [Bad])}
     end.
 
 -spec find([node()]) -> {ok, [node()]}.

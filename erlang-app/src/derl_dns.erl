@@ -1,16 +1,16 @@
-%% Questions to DNS about the headless Service, for the methods of discovery that ask it.
+%% DNS queries for the headless Service, for the discovery methods that use DNS.
 -module(derl_dns).
 -export([configure/1, records/3]).
 
 -type service() :: #{name := string(), options := [inet_res:res_option()]}.
 -export_type([service/0]).
 
-%% One question takes a millisecond in a healthy cluster. Two tries within LIMIT, so that a lost packet costs one second,
-%% and a DNS service that is just coming up is noticed soon.
+%% A query takes a millisecond in a healthy cluster. There are two attempts within LIMIT, so that a lost packet costs one
+%% second, and a DNS service that has just started is noticed soon.
 -define(OPTIONS, [{timeout, 1000}, {retry, 2}]).
 -define(LIMIT, 2000).
 
-%% dns_name is the Service's full name, with or without the final dot. resolver holds more options for inet_res.
+%% dns_name is the Service's full name, with or without the final dot. resolver has more options for inet_res.
 -spec configure([{atom(), term()}]) -> {ok, service()} | {error, iolist()}.
 configure(Env) ->
     Name = string:trim(string:trim(proplists:get_value(dns_name, Env, "")), trailing, "."),
@@ -18,18 +18,18 @@ configure(Env) ->
         [] ->
             {error, "DISCOVERY_NAME is empty; it is the full name of the headless Service (derl.NAMESPACE.svc.cluster.local)"};
         [_] ->
-            {error, ["DISCOVERY_NAME is ", Name, ", but inet_res:resolve knows no search list; "
-                     "it needs the full name (", Name, ".NAMESPACE.svc.cluster.local)"]};
+            {error, ["DISCOVERY_NAME is ", Name, ", but inet_res:resolve does not use the search list; "
+                     "set the full name (", Name, ".NAMESPACE.svc.cluster.local)"]};
         _ ->
             {ok, #{name => Name, options => proplists:get_value(resolver, Env, []) ++ ?OPTIONS}}
     end.
 
-%% The data of all records of that type. resolve asks each time (getbyname would answer from its cache for the record's
-%% TTL) and tells why it failed (lookup would give an empty list).
+%% The data of all records of that type. resolve sends a query each time (getbyname would use its cache for the record's
+%% TTL) and returns the reason of a failure (lookup would return an empty list).
 %%
-%% More than about 28 addresses do not fit into 512 bytes, nor do 7 SRV records; the server then says so, and inet_res asks
-%% again by TCP. Some releases of OTP call such an answer malformed instead (erlang/otp#11114; seen with Debian's 27.3.4.1):
-%% ask by TCP then.
+%% More than about 28 addresses do not fit into 512 bytes, nor do 7 SRV records. Then the server's answer is truncated, and
+%% inet_res retries over TCP. Some releases of OTP report such an answer as malformed instead (erlang/otp#11114; seen with
+%% Debian's 27.3.4.1): then the query is repeated over TCP here.
 -spec records(a | srv, string(), [inet_res:res_option()]) -> {ok, [term()]} | {error, term()}.
 records(Type, Name, Options) ->
     case resolve(Type, Name, Options) of

@@ -1,5 +1,5 @@
-%% Reads JSON as the module json of OTP 27 does: objects are maps with binary keys, null is the atom. Text that is no JSON is
-%% an exception. What OTP has is used where it has it; 25 and 26 have nothing.
+%% Decodes JSON as the module json of OTP 27 does: objects are maps with binary keys, null is the atom. Invalid JSON raises
+%% an exception. The module json is used from OTP 27 on; OTP 25 and 26 have none.
 -module(derl_json).
 -export([decode/1]).
 
@@ -75,7 +75,7 @@ escaped($r) -> $\r;
 escaped($t) -> $\t;
 escaped(C) when C =:= $"; C =:= $\\; C =:= $/ -> C.
 
-%% How many bytes from here may belong to a number; number/1 is the judge of them.
+%% The number of bytes from here that may belong to a number; number/1 checks them.
 -spec digits(binary(), non_neg_integer()) -> non_neg_integer().
 digits(Text, At) ->
     case Text of
@@ -94,7 +94,7 @@ number(Text) ->
             end
     end.
 
-%% Erlang wants a fraction where there is an exponent.
+%% Erlang needs a fraction before an exponent.
 -spec fraction(binary()) -> binary().
 fraction(Mantissa) ->
     case binary:match(Mantissa, <<".">>) of

@@ -1,10 +1,10 @@
-%% Connects to one peer. This may take net_setuptime (7 s) and more, so it runs in a process of its own.
+%% Connects to one peer. This may take net_setuptime (7 s) and more, so it runs in a separate process.
 -module(derl_peer).
 -export([connect/1]).
 
 -define(EPMD_TIMEOUT, 2000).
 
-%% On failure, tells what can be known from here, for the log.
+%% A failure has a reason for the log, as far as it can be found from here.
 -spec connect(node()) -> connected | {failed, string()}.
 connect(Node) ->
     case net_kernel:connect_node(Node) of
@@ -21,17 +21,17 @@ why(Node) ->
         {error, Reason} -> io_lib:format("its host ~ts cannot be resolved: ~0tp", [Host, Reason])
     end.
 
-%% Without epmd all nodes listen on one port, and that of a peer is what ours is.
+%% Without epmd all nodes listen on the same port, so a peer's port is our own.
 -spec why(string(), string(), {ok, [[string()]]} | error) -> iolist().
 why(_Name, _Host, {ok, [[Port]]}) ->
-    io_lib:format("connection or handshake failed on port ~ts (no route, nobody listens, or another cookie: see the peer's log)",
+    io_lib:format("connection or handshake failed on port ~ts (no route, no listener, or another cookie: see the peer's log)",
                   [Port]);
 why(Name, Host, _) ->
     case (net_kernel:epmd_module()):port_please(Name, Host, ?EPMD_TIMEOUT) of
         {port, Port, _Version} ->
-            io_lib:format("its epmd gives port ~b, but connection or handshake failed there "
-                          "(no route, nobody listens, or another cookie: see the peer's log)", [Port]);
-        noport -> ["its epmd knows no node ", Name];
-        {error, Reason} -> io_lib:format("its epmd cannot be asked: ~0tp", [Reason]);
-        Other -> io_lib:format("its epmd gave no answer: ~0tp", [Other])
+            io_lib:format("its epmd returned port ~b, but connection or handshake failed on that port "
+                          "(no route, no listener, or another cookie: see the peer's log)", [Port]);
+        noport -> ["no node is registered with its epmd as ", Name];
+        {error, Reason} -> io_lib:format("cannot query its epmd: ~0tp", [Reason]);
+        Other -> io_lib:format("its epmd did not answer: ~0tp", [Other])
     end.

@@ -1,9 +1,9 @@
-%% Looks for peers again and again, and connects to those that are missing.
+%% Runs discovery at an interval and connects to the nodes that are not connected.
 %%
-%% Nothing here waits: a round of discovery runs in a process of its own, and so does every connection attempt, because
-%% an address that drops packets holds net_kernel:connect_node for seconds, and one dead peer must delay neither the
-%% others nor the next round. Nobody is ever disconnected because of what discovery says: an error there is not a death,
-%% and neither is a name that is missing.
+%% This process never blocks: each discovery round and each connection attempt runs in a separate process. An address that
+%% drops packets blocks net_kernel:connect_node for seconds, and one dead peer must delay neither the other peers nor the
+%% next round. No node is ever disconnected because of a discovery result: neither an error nor a missing name means that a
+%% node is dead.
 -module(derl_poller).
 -behaviour(gen_server).
 -include_lib("kernel/include/logger.hrl").
@@ -13,7 +13,7 @@
 -record(state, {config :: derl_config:config(),
                 round = none :: none | pid(),
                 attempts = #{} :: #{pid() => node()},
-                %% What has been logged, so that each thing is said once and not in every round:
+                %% What has been logged, so that each message is logged once and not in every round:
                 found = none :: none | [node()],
                 failures = [] :: [term()],             % of discovery, since it last succeeded
                 parts = [] :: [{string(), term()}],    % of one method among several, since that one last succeeded
@@ -65,7 +65,7 @@ handle_info({nodedown, Node, Info}, State) ->
 handle_info(_Message, State) ->
     {noreply, State}.
 
-%% Starts a round, unless the last one still waits for its answer.
+%% Starts a round, unless the last one is still running.
 -spec look(#state{}) -> #state{}.
 look(#state{round = none, config = #{method := Method, settings := Settings, round_limit := Limit}} = State) ->
     {Pid, _} = apart(found, fun() -> Method:find(Settings) end),
@@ -73,8 +73,8 @@ look(#state{round = none, config = #{method := Method, settings := Settings, rou
     State#state{round = Pid};
 look(State) -> State.
 
-%% Runs F in a process that ends with {Tag, what F returned}. A crash becomes its exit reason too, and is not logged by
-%% the VM each time.
+%% Runs F in a process that exits with {Tag, Result of F}. A crash also becomes an exit reason, so that the VM does not log
+%% it each time.
 -spec apart(atom(), fun(() -> term())) -> {pid(), reference()}.
 apart(Tag, F) ->
     spawn_monitor(fun() ->
@@ -90,7 +90,7 @@ connect(Found, #state{attempts = Attempts} = State) ->
            end || Node <- missing(Found, node(), nodes(connected), maps:values(Attempts))],
     State#state{attempts = maps:merge(Attempts, maps:from_list(New))}.
 
-%% Whom to connect to: those found, but neither ourselves, nor who is there, nor who is being tried.
+%% The nodes to connect to: those found, without this node, connected nodes, and nodes with a running attempt.
 -spec missing([node()], node(), [node()], [node()]) -> [node()].
 missing(Found, Self, Connected, Tried) -> ((Found -- [Self]) -- Connected) -- Tried.
 

@@ -1,8 +1,8 @@
-%% Accepts connections and closes them, for a readiness probe of kind tcpSocket. It listens as soon as the application
-%% runs. Then distribution is up and epmd knows the node, for kernel starts before us and the VM stops where either fails.
+%% Accepts connections and closes them, for a readiness probe with tcpSocket. It listens as soon as the application runs.
+%% Then distribution is up and the node is registered with epmd: kernel starts first, and the VM stops if either fails.
 %%
-%% The other ports tell less: epmd answers seconds before the node does on a busy machine, because it is started first;
-%% and a probe of the distribution port would make it depend on how distribution is configured (TLS, its interface).
+%% Other ports are less suitable: epmd starts first and on a busy machine answers seconds before the node does. A probe of
+%% the distribution port would depend on the configuration of distribution (TLS, its interface).
 -module(derl_ready).
 -export([start_link/1, init/1]).
 
@@ -26,6 +26,6 @@ loop(Listener) ->
     case gen_tcp:accept(Listener) of
         {ok, Socket} -> gen_tcp:close(Socket);
         {error, closed} -> exit(listener_closed);
-        {error, _} -> timer:sleep(100) % the peer is gone already, or there are too many open files
+        {error, _} -> timer:sleep(100) % the client has disconnected already, or there are too many open files
     end,
     loop(Listener).

@@ -3,7 +3,7 @@
 
 -define(NAME, {dns_name, "derl.ns.svc.cluster.local"}).
 
-%% What sys.config makes of an environment in which only DISCOVERY_NAME is set.
+%% The application's environment from sys.config when only DISCOVERY_NAME is set.
 defaults_test() ->
     {ok, Config} = derl_config:read([{discovery, "dns-a"}, {interval_ms, "1000"}, {ready_port, "8080"}, ?NAME]),
     ?assertMatch(#{method := derl_discovery_dns_a, interval := 1000, ready_port := 8080}, Config).
@@ -18,11 +18,11 @@ ready_port_test_() ->
     [?_assertMatch({error, "READY_PORT is " ++ _}, derl_config:read([?NAME, {ready_port, P}])) || P <- ["", "http", "65536"]].
 
 unknown_method_test() ->
-    ?assertEqual({error, "DISCOVERY is \"dns\", which is no method of discovery; "
-                         "there is: dns-a, dns-srv, hosts-file, kube-api, none, static"},
+    ?assertEqual({error, "DISCOVERY is \"dns\", which is not a discovery method; "
+                         "the methods are: dns-a, dns-srv, hosts-file, kube-api, none, static"},
                  derl_config:read([?NAME, {discovery, "dns"}])).
 
-%% Several methods with commas between them are a chain, and each must be one, with settings that it can use.
+%% Several methods with commas between them are a chain. Each must be a known method with valid settings.
 chain_test_() ->
     Read = fun(Discovery) -> derl_config:read([?NAME, {nodes, "a@h"}, {discovery, Discovery}]) end,
     [?_assertMatch({ok, #{method := derl_discovery_static}}, Read(" static ")),
@@ -34,13 +34,13 @@ chain_test_() ->
      ?_assertMatch({error, "DISCOVERY is \"dns\", which" ++ _}, Read("static,dns")),
      ?_assertMatch({error, "DISCOVERY_SERVICE is empty" ++ _}, Read("static,kube-api"))].
 
-%% A name without a dot would be looked up as it is and never be found; the search list is not for inet_res:resolve.
+%% inet_res:resolve does not use the search list, so a name without a dot would never be found.
 name_test_() ->
     [?_assertMatch({error, "DISCOVERY_NAME is empty" ++ _}, derl_config:read([{dns_name, N}])) || N <- ["", ".", " "]]
     ++ [?_assertMatch({error, "DISCOVERY_NAME is derl, but" ++ _}, derl_config:read([{dns_name, N}])) || N <- ["derl", "derl."]]
     ++ [?_assertEqual(derl_config:read([?NAME]), derl_config:read([{dns_name, "derl.ns.svc.cluster.local."}]))].
 
-%% The application says it in one line and does not start.
+%% The application logs the error in one line and does not start.
 does_not_start_test() ->
     {ok, Log} = derl_test_log:start(),
     ok = application:load(derl),

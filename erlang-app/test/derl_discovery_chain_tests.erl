@@ -1,4 +1,4 @@
-%% A chain of methods that do what the test wants.
+%% A chain of methods whose behaviour the test sets.
 -module(derl_discovery_chain_tests).
 -include_lib("eunit/include/eunit.hrl").
 -behaviour(derl_discovery).
@@ -8,7 +8,7 @@ configure(_Env) -> {error, "not from the environment"}.
 
 find(F) -> F().
 
-%% One round, in a process of its own as the poller's rounds are; what it logs, too.
+%% One round in a separate process, as in the poller, and what it logs.
 ask(Methods, Share) ->
     {ok, Log} = derl_test_log:start(),
     {Pid, Ref} = spawn_monitor(fun() -> exit(derl_discovery_chain:find({Share, [{Name, ?MODULE, F} || {Name, F} <- Methods]})) end),
@@ -25,7 +25,7 @@ found(Nodes) -> fun() -> {ok, Nodes} end.
 unites_what_is_found_test() ->
     ?assertEqual({ok, [a@h, b@h, c@h], []}, ask([{"x", found([b@h, a@h])}, {"y", found([])}, {"z", found([c@h, a@h])}])).
 
-%% Whatever a method does, the next has its turn, and the VM logs nothing.
+%% Whatever a method does, the next method is called, and the VM logs nothing.
 goes_on_test_() ->
     [{Name, ?_assertEqual({ok, [a@h], [{Name, Reason}]}, ask([{Name, Bad}, {"good", found([a@h])}]))}
      || {Name, Reason, Bad} <- [{"fails", nxdomain, fun() -> {error, nxdomain} end},
@@ -45,7 +45,7 @@ fails_if_all_fail_test() ->
     ?assertEqual({error, [{"x", timeout}, {"y", {error, boom}}]},
                  ask([{"x", fun() -> {error, timeout} end}, {"y", fun() -> error(boom) end}])).
 
-%% The poller gives up a round by killing its process: the method that hangs must not stay behind.
+%% The poller ends a round by killing its process: a method that hangs must end, too.
 ends_with_its_round_test() ->
     Self = self(),
     Hangs = fun() -> Self ! {here, self()}, timer:sleep(infinity) end,

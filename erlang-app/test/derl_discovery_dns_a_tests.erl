@@ -13,12 +13,12 @@ find(Answer) ->
 names_are_built_from_addresses_test() ->
     ?assertEqual({ok, ['derl@10.0.0.1', 'derl@10.0.0.2']}, find([{10, 0, 0, 2}, {10, 0, 0, 1}, {10, 0, 0, 2}])).
 
-%% 60 addresses are more than 512 bytes: the server says so, and by TCP it gives them all.
+%% 60 addresses are more than 512 bytes: the answer over UDP is truncated, and the one over TCP has all of them.
 many_addresses_test() ->
     {ok, Nodes} = find([{10, 0, 0, N} || N <- lists:seq(1, 60)]),
     ?assertEqual(60, length(Nodes)).
 
-%% inet_res tries again after an error of the server, so these two take their time, side by side.
+%% inet_res retries after an error of the server, so these two tests are slow and run in parallel.
 errors_test_() ->
     {inparallel, [?_assertEqual({error, nxdomain}, find(nxdomain)),
                   ?_assertEqual({error, servfail}, find(servfail)),

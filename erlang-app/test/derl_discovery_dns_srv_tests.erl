@@ -15,11 +15,11 @@ names_are_the_targets_test() ->
     ?assertEqual({ok, ['derl@derl-0.derl.ns.svc.cluster.local', 'derl@derl-1.derl.ns.svc.cluster.local']},
                  find([target(1), target(0), target(1)])).
 
-%% Fewer of these than of addresses fit into 512 bytes: the rest comes by TCP.
+%% Fewer SRV records than addresses fit into 512 bytes: then the query is repeated over TCP.
 many_targets_test() ->
     {ok, Nodes} = find([target(N) || N <- lists:seq(1, 20)]),
     ?assertEqual(20, length(Nodes)).
 
-%% Records of another type are no answer, and an error is none either.
+%% Records of another type are ignored, and an error is returned.
 nothing_test_() ->
     {inparallel, [?_assertEqual({ok, []}, find([{10, 0, 0, 1}])), ?_assertEqual({error, nxdomain}, find(nxdomain))]}.

@@ -1,4 +1,4 @@
-%% Two real nodes that ask each other's host, with an epmd that is the test's own: the build's has other nodes, or is not there.
+%% Two real nodes that query each other's host, with a separate epmd: the build's epmd has other nodes, or does not run.
 -module(derl_discovery_hosts_file_tests).
 -include_lib("eunit/include/eunit.hrl").
 -export([find/1]).
@@ -16,19 +16,19 @@ hosts_file() ->
     [A, B] = Nodes = [Start(Address) || Address <- [{127, 0, 0, 2}, {127, 0, 0, 3}]],
     Find = fun(Text) -> peer:call(A, ?MODULE, find, [Text]) end,
 
-    %% What is wrong with the file is an error, and so is a world without even this node.
+    %% An invalid file is an error, and so is a result without even this node.
     ?assertEqual({error, {hosts_file, enoent}}, Find(none)),
     ?assertMatch({error, {hosts_file, {1, _, _}}}, Find("'unfinished\n")),
     ?assertEqual({error, {no_node_on, []}}, Find("")),
     ?assertEqual({error, {no_node_on, ['127.0.0.8']}}, Find("'127.0.0.8'.\n")),
 
-    %% Hosts that do not answer keep nobody from those that stand behind them; who is found is connected, too.
+    %% Hosts that do not answer do not delay the hosts after them in the file; found nodes are also connected.
     ?assertEqual({ok, ['derl@127.0.0.2', 'derl@127.0.0.3']}, Find("'127.0.0.9'.\n'127.0.0.8'.\n'127.0.0.2'.\n'127.0.0.3'.\n")),
     ?assertEqual(['derl@127.0.0.3'], peer:call(A, erlang, nodes, [])),
     ?assertEqual(['derl@127.0.0.2'], peer:call(B, erlang, nodes, [])),
     lists:foreach(fun peer:stop/1, Nodes).
 
-%% One round on this node, with that file in its home.
+%% One round on this node, with that file in its HOME.
 find(Text) ->
     {ok, [[Home]]} = init:get_argument(home),
     File = filename:join(Home, ".hosts.erlang"),

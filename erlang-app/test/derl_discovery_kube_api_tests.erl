@@ -1,4 +1,4 @@
-%% A small API server: real TLS with a CA that is made here and thrown away, on a free port.
+%% A small API server: real TLS with a temporary CA, on a free port.
 -module(derl_discovery_kube_api_tests).
 -include_lib("eunit/include/eunit.hrl").
 
@@ -34,7 +34,7 @@ certificates() ->
     Address = {'Extension', {2, 5, 29, 17}, false, [{iPAddress, <<127, 0, 0, 1>>}]},
     public_key:pkix_test_data(#{server_chain => Chain([Address]), client_chain => Chain([])}).
 
-%% What a pod finds of its ServiceAccount.
+%% The files of a pod's ServiceAccount.
 account(Folder, Token, #{client_config := Client}) ->
     Pem = public_key:pem_encode([{'Certificate', Der, not_encrypted} || Der <- proplists:get_value(cacerts, Client)]),
     [begin
@@ -43,7 +43,7 @@ account(Folder, Token, #{client_config := Client}) ->
          ok = file:write_file(File, Text)
      end || {Name, Text} <- [{"namespace", "ns"}, {"token", Token ++ "\n"}, {"ca.crt", Pem}]].
 
-%% One request per connection, answered by what the test has given before it connected.
+%% One request per connection. The answer is set before the client connects.
 serve(Listener, Answer) ->
     {ok, Transport} = ssl:transport_accept(Listener),
     Handshake = ssl:handshake(Transport, 1000),
@@ -102,14 +102,13 @@ reads_the_token_each_time(#{folder := Folder} = Context) ->
     {ok, []} = find(Context, fun({_, Headers}) -> Self ! Headers, {200, <<"{\"items\":[]}">>} end),
     ?assertEqual(<<"Bearer token-2">>, proplists:get_value('Authorization', receive H -> H end)).
 
-%% The token must reach nobody else.
+%% The token must be sent to no other server.
 trusts_its_own_ca_only(#{folder := Folder} = Context) ->
     Other = Folder ++ "_other",
     account(Other, "token-1", certificates()),
     ?assertMatch({error, {failed_connect, [_, {inet, _, {tls_alert, {unknown_ca, _}}}]}}, find(Context#{folder := Other}, none)).
 
-%% A certificate of its own CA, but for another address than the one that was dialled. The alert is not the same one in all
-%% releases of OTP.
+%% A certificate of the right CA, but for another address than the dialled one. The alert differs between OTP releases.
 verifies_the_address(#{port := Port} = Context) ->
     {error, {failed_connect, [_, {inet, _, {tls_alert, {_, Why}}}]}} = find(Context#{api := "https://127.0.0.2:" ++ integer_to_list(Port)}, none),
     ?assertMatch({match, _}, re:run(Why, "hostname_check_failed")).

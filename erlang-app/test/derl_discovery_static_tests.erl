@@ -13,6 +13,6 @@ names_test_() ->
 
 not_names_test_() ->
     [?_assertEqual("DISCOVERY_NODES is empty; it is a list of node names, with commas between them", find(Nodes)) || Nodes <- ["", " ", ","]]
-    ++ [?_assertEqual("DISCOVERY_NODES has " ++ Bad ++ " in it, which is no node name (NAME@HOST)", find(Nodes))
+    ++ [?_assertEqual("DISCOVERY_NODES contains " ++ Bad ++ ", which is not a node name (NAME@HOST)", find(Nodes))
         || {Nodes, Bad} <- [{"a@h,derl", "\"derl\""}, {"derl@", "\"derl@\""}, {"a@h@i", "\"a@h@i\""}, {"a@h b@h", "\"a@h b@h\""},
                             {"derl@derl-0.derl.$(NAMESPACE).svc", "\"derl@derl-0.derl.$(NAMESPACE).svc\""}]].

@@ -1,10 +1,10 @@
-%% Each faulty method makes its one mistake, and is right where the mistake does not matter.
+%% Each faulty method makes exactly one mistake, and works where the mistake does not matter.
 -module(derl_faulty_tests).
 -include_lib("eunit/include/eunit.hrl").
 
 -define(THREE, [{10, 0, 0, 1}, {10, 0, 0, 2}, {10, 0, 0, 3}]).
 
-%% Runs F with a way to change what DNS answers, a way to ask the method, and a way to count the questions.
+%% Runs F with functions to change the DNS answer, to call the method, and to count the DNS queries.
 with(Method, Name, F) ->
     {ok, Module} = derl_discovery:method(Method),
     _ = persistent_term:erase(Module),
@@ -41,7 +41,7 @@ satisfied_asks_until_there_is_somebody_test() ->
         ?assertEqual(2, Questions())
     end).
 
-%% The test's own VM is no node, so that who is known is put there.
+%% The test's VM is not a node, so the known nodes are set directly.
 dies_with_the_first_that_is_gone_test() ->
     full("faulty-dies", fun(Answer, Find, Questions) ->
         Answer(?THREE),

@@ -1,4 +1,4 @@
-%% Real nodes with a real DNS server: the whole application but for Kubernetes.
+%% Real nodes with a real DNS server: the whole application without Kubernetes.
 -module(derl_mesh_tests).
 -include_lib("eunit/include/eunit.hrl").
 
@@ -17,14 +17,14 @@ mesh() ->
     Dns = derl_test_dns:start([?A, ?B, ?C, ?SILENT]),
     [A, B, C] = Nodes = start([?A, ?B, ?C], Port, Dns),
 
-    %% A peer that takes connections and never says a word keeps nobody from the mesh, nor DNS from being asked again,
-    %% and each node tries it once at a time.
+    %% A peer that accepts connections and never answers delays neither the mesh nor the next DNS query, and each node has at
+    %% most one attempt to it at a time.
     full(Nodes),
     rounds(Dns, 6),
     ?assertEqual(3, waiting(Silent)),
     ok = gen_tcp:close(Silent),
 
-    %% Nobody is disconnected because of what DNS says: the links stay the very same ones.
+    %% No node is disconnected because of a DNS answer: the links stay the same.
     Links = links(Nodes),
     [begin
          ok = derl_test_dns:answer(Dns, Answer),
@@ -35,14 +35,14 @@ mesh() ->
     timer:sleep(500),
     ?assertEqual(Links, links(Nodes)),
 
-    %% A node goes, and another one comes to its address.
+    %% A node ends, and another one starts at its address.
     ok = derl_test_dns:answer(Dns, [?A, ?B, ?C]),
     stop(C),
     views([A, B], fun(_) -> 1 end),
     [C2] = start([?C], Port, Dns),
     full([A, B, C2]),
 
-    %% The poller is killed, and a new one mends a broken link.
+    %% The poller is killed, and its successor restores a broken link.
     Old = call(A, erlang, whereis, [derl_poller]),
     true = call(A, erlang, exit, [Old, kill]),
     true = call(A, erlang, disconnect_node, [name(?B)]),
@@ -74,7 +74,7 @@ call(Peer, M, F, A) -> peer:call(Peer, M, F, A).
 
 full(Peers) -> views(Peers, fun(All) -> length(All) - 1 end).
 
-%% Waits until each node sees as many others as Wanted says.
+%% Waits until each node is connected to the wanted number of other nodes.
 views(Peers, Wanted) -> views(Peers, Wanted(Peers), erlang:monotonic_time(millisecond) + ?BUDGET).
 
 views(Peers, N, Deadline) ->
@@ -87,10 +87,10 @@ views(Peers, N, Deadline) ->
         true -> timer:sleep(20), views(Peers, N, Deadline)
     end.
 
-%% What carries each link; a link that was lost and mended has another one.
+%% The controller of each link; it changes when a link is lost and established again.
 links(Peers) -> [lists:sort(call(P, erlang, system_info, [dist_ctrl])) || P <- Peers].
 
-%% Waits until DNS has been asked N times more.
+%% Waits for N more DNS queries.
 rounds(Dns, N) -> rounds(Dns, derl_test_dns:questions(Dns) + N, erlang:monotonic_time(millisecond) + ?BUDGET).
 
 rounds(Dns, Wanted, Deadline) ->
@@ -102,7 +102,7 @@ rounds(Dns, Wanted, Deadline) ->
         true -> timer:sleep(20), rounds(Dns, Wanted, Deadline)
     end.
 
-%% How many connections wait at a listener.
+%% The number of connections in the backlog of a listener.
 waiting(Listener) ->
     case gen_tcp:accept(Listener, 0) of
         {ok, _Socket} -> 1 + waiting(Listener);

@@ -1,4 +1,4 @@
-%% The poller with a method of discovery that does what the test wants. No distribution is needed here.
+%% The poller with a discovery method whose behaviour the test sets. No distribution is needed here.
 -module(derl_poller_tests).
 -include_lib("eunit/include/eunit.hrl").
 -behaviour(derl_discovery).
@@ -52,7 +52,7 @@ survives_crashes({Pid, Log}) ->
     goes_on(Pid),
     answer(fun() -> exit(kill) end),
     goes_on(Pid),
-    %% The VM's own report of a crash would come in every round.
+    %% The VM's own crash report would be logged in every round.
     ?assertEqual([], [L || "Error in process" ++ _ = L <- derl_test_log:lines(Log)]).
 
 survives_nonsense({Pid, _}) ->
@@ -81,7 +81,7 @@ alternate(none) ->
 alternate(Pid) ->
     receive {out, Pid} -> alternate(none); {in, Other} -> {both, Pid, Other} after 0 -> true end.
 
-%% Two errors take turns, then an answer, then an error again: four lines.
+%% Two alternating errors, then an answer, then an error again: four lines.
 says_each_thing_once({Pid, Log}) ->
     Answers = fun(F) -> answer(F), goes_on(Pid) end,
     Answers(fun() -> {error, case rounds() rem 2 of 0 -> timeout; 1 -> nxdomain end} end),
@@ -91,7 +91,7 @@ says_each_thing_once({Pid, Log}) ->
     ?assertEqual(4, length(Lines)),
     ?assertEqual("discovery finds 1: derl@10.0.0.1", lists:nth(3, Lines)).
 
-%% One of two methods fails in every round, works again, and fails again.
+%% One of two methods fails in some rounds, then works, and then fails again.
 says_once_which_method_fails({Pid, Log}) ->
     Answers = fun(Parts) -> answer(fun() -> {ok, ['derl@10.0.0.1'], Parts} end), goes_on(Pid) end,
     Answers([{"kube-api", forbidden}]),

@@ -1,7 +1,7 @@
 -module(derl_ready_tests).
 -include_lib("eunit/include/eunit.hrl").
 
-%% Far more probes than the backlog holds: each is taken and closed at once, and nothing is left open.
+%% Far more probes than the backlog: each connection is accepted and closed at once, and none is left open.
 accepts_and_closes_test() ->
     {ok, Pid} = derl_ready:start_link(0),
     {links, Links} = process_info(Pid, links),

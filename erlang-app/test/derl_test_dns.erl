@@ -1,4 +1,4 @@
-%% A DNS server on a free port of 127.0.0.1, UDP and TCP. What it answers to every question can be changed at any time:
+%% A DNS server on a free port of 127.0.0.1, UDP and TCP. Its answer to every query can be changed at any time:
 %% the addresses, the targets of SRV records, an error code of RFC 1035 (nxdomain is 3, servfail 2), or silence.
 -module(derl_test_dns).
 -export([start/1, answer/2, resolver/1, questions/1, stop/1]).
@@ -24,7 +24,7 @@ start(Answer) ->
 %% Answer :: [inet:ip4_address() | {srv, string()}] | nxdomain | servfail | silence.
 answer({Pid, _}, Answer) -> Pid ! {answer, Answer}, ok.
 
-%% How many questions have come by UDP.
+%% The number of queries received over UDP.
 questions({Pid, _}) ->
     Pid ! {questions, self()},
     receive {questions, N} -> N end.
@@ -60,7 +60,7 @@ tcp(Listener, Server) ->
     ok = gen_tcp:close(Socket),
     tcp(Listener, Server).
 
-%% Header (RFC 1035, 4.1.1), the question as it came, and one record per answer with a pointer to the question's name.
+%% Header (RFC 1035, 4.1.1), the question as received, and one record per answer with a pointer to the question's name.
 reply(Question, nxdomain) -> message(Question, 0, ?NXDOMAIN, []);
 reply(Question, servfail) -> message(Question, 0, ?SERVFAIL, []);
 reply(Question, Records) -> message(Question, 0, 0, Records).

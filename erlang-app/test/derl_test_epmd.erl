@@ -9,7 +9,7 @@ port_please(Name, Host, Timeout) -> erl_epmd:port_please(Name, Host, Timeout).
 listen_port_please(Name, Host) -> erl_epmd:listen_port_please(Name, Host).
 address_please(Name, Host, Family) -> erl_epmd:address_please(Name, Host, Family).
 
-%% Nobody listens on .8, and .9 drops what comes: the real one would wait for minutes.
+%% .8 has no listener, and .9 drops packets: the real epmd module would wait for minutes.
 names('127.0.0.8') -> {error, address};
 names('127.0.0.9') -> timer:sleep(infinity);
 names(_) -> {ok, [{"derl", element(2, erl_epmd:listen_port_please("derl", "127.0.0.1"))}]}.

@@ -1,4 +1,4 @@
-%% Keeps the messages that are logged between start and stop, in their order.
+%% Keeps the log messages between start and stop, in order.
 -module(derl_test_log).
 -export([start/0, lines/1, stop/1, log/2]).
 

@@ -1,5 +1,5 @@
-%% A real node on an address of the loopback network (Linux: all of 127.0.0.0/8). epmd is left out: all nodes listen on one
-%% port, each on its address. The tests speak to it through standard input and output, so that the mesh is theirs alone.
+%% A real node on an address of the loopback network (Linux: all of 127.0.0.0/8). There is no epmd: all nodes listen on the
+%% same port, each on its own address. The tests use stdin and stdout, so that they do not become part of the mesh.
 -module(derl_test_node).
 -export([start/3]).
 

@@ -15,6 +15,7 @@ import (
 
 	agentclient "meshproof.dev/meshproof/e2e/agent/client"
 	"meshproof.dev/meshproof/e2e/engine"
+	"meshproof.dev/meshproof/e2e/manifest"
 	"meshproof.dev/meshproof/e2e/observe"
 	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/run/environment"
@@ -24,7 +25,7 @@ import (
 	"meshproof.dev/meshproof/e2e/workload"
 )
 
-// bencher is what both sides of the comparison share.
+// bencher has what both sides of the comparison use.
 type bencher struct {
 	root, work            string
 	engine                *engine.Engine
@@ -35,7 +36,7 @@ type bencher struct {
 	kubernetes            string
 }
 
-// newBench makes the images (which warms the cache for both sides) and writes what the script needs into a folder.
+// newBench makes the images (which warms the cache for both sides) and writes the files for the script.
 func newBench(ctx context.Context, o *environment.Options, w *workload.Workload) (*bencher, error) {
 	images, err := environment.Images(ctx, o, w)
 	if err != nil {
@@ -45,7 +46,11 @@ func newBench(ctx context.Context, o *environment.Options, w *workload.Workload)
 	if b.work, err = os.MkdirTemp("", "meshproof-bench"); err != nil {
 		return nil, err
 	}
-	y, err := w.Render("bench", map[string]string{w.Profile.Spec.Images[0].Name: images.App.Ref})
+	objects, err := w.Render("bench", map[string]string{w.Profile.Spec.Images[0].Name: images.App.Ref})
+	if err != nil {
+		return nil, err
+	}
+	y, err := objects.YAML()
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +68,7 @@ func newBench(ctx context.Context, o *environment.Options, w *workload.Workload)
 // viewTimes are the times of full-mesh views.
 type viewTimes struct{ agent, eval, erlCall series }
 
-// views makes a cluster, deploys the app, and asks for its mesh in all three ways, in turns.
+// views creates a cluster, deploys the app, and reads its mesh alternately in all three ways.
 func (b *bencher) views(ctx context.Context, rounds int) (viewTimes, error) {
 	var v viewTimes
 	c, images, err := environment.Cluster(ctx, b.options, b.w)
@@ -86,7 +91,7 @@ func (b *bencher) views(ctx context.Context, rounds int) (viewTimes, error) {
 	if err = workload.CreateNamespace(ctx, client, ns, "bench", true); err != nil {
 		return v, err
 	}
-	if _, err = client.AppsV1().DaemonSets(ns).Create(ctx, agentclient.DaemonSet(ns, images.Agent.Ref, false), metav1.CreateOptions{}); err != nil {
+	if _, err = client.AppsV1().DaemonSets(ns).Create(ctx, agentclient.DaemonSet(ns, images.Agent.Ref, agentclient.Rights{}), metav1.CreateOptions{}); err != nil {
 		return v, err
 	}
 	rec := scenario.NewRecorder(time.Now())
@@ -108,11 +113,15 @@ func (b *bencher) views(ctx context.Context, rounds int) (viewTimes, error) {
 	if err != nil {
 		return v, err
 	}
+	objects, err := manifest.Parse(b.manifests, y)
+	if err != nil {
+		return v, err
+	}
 	a, err := workload.NewApplier(c.Config, ns, "bench", true)
 	if err != nil {
 		return v, err
 	}
-	if err = a.Apply(ctx, y, b.w.Resolved.Budgets.Requires.D()); err != nil {
+	if err = a.Apply(ctx, objects, b.w.Resolved.Budgets.Requires.D()); err != nil {
 		return v, err
 	}
 	ref := b.w.Profile.Spec.Cookie.SecretKeyRef
@@ -129,9 +138,9 @@ func (b *bencher) views(ctx context.Context, rounds int) (viewTimes, error) {
 		return v, err
 	}
 	if lacks != "" {
-		return v, fmt.Errorf("the mesh did not form in a minute; last seen: %s", lacks)
+		return v, fmt.Errorf("the mesh did not form within a minute; last state: %s", lacks)
 	}
-	// In turns, so that each side has the machine to itself and a busy moment hits both.
+	// Alternately, so that each side has the machine to itself and a busy moment affects both.
 	for range rounds {
 		p, err := b.script(ctx, "view.sh", []string{"1"}, "KUBECONFIG="+c.KubeconfigPath, "NAMESPACE="+ns)
 		if err != nil {
@@ -146,7 +155,7 @@ func (b *bencher) views(ctx context.Context, rounds int) (viewTimes, error) {
 	return v, nil
 }
 
-// asked collects how long the agent's questions took when it was its turn.
+// asked collects the durations of the agent's calls while it is measured.
 type asked struct {
 	mu        sync.Mutex
 	on        bool
@@ -171,7 +180,7 @@ func (a *asked) see(e recording.Event) {
 	}
 }
 
-// views puts the n-th answers of all pods together, one after the other, behind one round trip.
+// views adds the durations of the n-th answers of all pods and one round trip.
 func (a *asked) views() series {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -191,7 +200,7 @@ func (a *asked) views() series {
 	}
 }
 
-// machine names what the figures were taken on.
+// machine describes where the durations were measured.
 func (b *bencher) machine() string {
 	kernel, err := os.ReadFile("/proc/sys/kernel/osrelease")
 	if err != nil {

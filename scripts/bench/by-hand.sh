@@ -1,22 +1,22 @@
 #!/usr/bin/env bash
-# by-hand.sh: what `make e2e` does, done as one would at a prompt: make a kind cluster, apply the manifests, wait until
-# every pod names every other (kubectl exec … eval 'nodes().'), delete a pod, wait again, hold, delete the cluster.
-# The bench runs it beside `make e2e` with the same images and the same objects. It makes a kubeconfig of its own.
+# by-hand.sh: does what `make e2e` does, as a person would at a prompt: create a kind cluster, apply the manifests, wait
+# until every node lists all others (kubectl exec … eval 'nodes().'), delete a pod, wait again, hold, delete the cluster.
+# The bench compares it with `make e2e`, with the same images and objects. It uses a separate kubeconfig.
 #
-# Stdout: one line per phase, "NAME<tab>SECONDS", the last one "total". All else goes to stderr. Exits 0 only when the
-# mesh was seen full before and after the disturbance; the cluster is deleted in any case.
+# Stdout: one line per phase, "NAME<tab>SECONDS", the last one "total". Everything else goes to stderr. The exit code is 0
+# only if the mesh was complete before and after the deletion; the cluster is deleted in any case.
 #
 #   NODE_IMAGE      the node's image, in the engine's store                              (must be given)
 #   APP_IMAGES      archives to load into the node, space-separated paths               (must be given; may be empty)
 #   MANIFESTS       a file or folder for `kubectl apply -f`, images already named        (must be given)
-#   NAMESPACE       where the objects go                                                 (default; made if missing)
+#   NAMESPACE       namespace of the objects                                             (default; created if missing)
 #   SELECTOR        label selector of the pods                                           (app=derl)
-#   CONTAINER       the container to ask; empty: the pod's default                       ()
-#   REPLICAS        how many pods make the mesh                                          (3)
+#   CONTAINER       the container for kubectl exec; empty: the pod's default             ()
+#   REPLICAS        number of pods in the mesh                                           (3)
 #   EVAL            how to evaluate an Erlang expression inside the container            (/opt/derl/bin/derl eval)
 #   HOLD_FORMED     seconds to watch the formed mesh                                     (0)
 #   HOLD_RECOVERED  seconds to watch the recovered mesh                                  (10)
-#   BUDGET          seconds that a wait for the mesh may take                            (120)
+#   BUDGET          timeout of a wait for the mesh, in seconds                           (120)
 #   ENGINE          docker or podman; CONTAINERS_CONF is inherited                       (podman if docker is missing)
 #   KIND            the kind binary                                                      (built from go.mod's version)
 #   KIND_CONFIG     configuration for kind create cluster                                (none)
@@ -37,8 +37,8 @@ if [ -z "${ENGINE:-}" ]; then
 fi
 export KIND_EXPERIMENTAL_PROVIDER=$ENGINE
 
-# kind mounts /lib/modules into the node. Where the host has none, docker makes the folder and podman refuses: kind
-# then gets a podman that names an empty folder of ours, and the machine stays as it is.
+# kind mounts /lib/modules into the node. If the host has none, docker creates the folder and podman fails. Then kind uses a
+# wrapper of podman that mounts an empty folder instead, and the host is not changed.
 if [ "$ENGINE" = podman ] && [ ! -d /lib/modules ]; then
   mkdir -p "$work/bin" "$work/modules"
   cat >"$work/bin/podman" <<SHIM
@@ -83,18 +83,17 @@ k() { "$kubectl" -n "$namespace" "$@"; }
 
 pods() { k get pods -l "$selector" --field-selector=status.phase=Running -o jsonpath='{range .items[*]}{.metadata.name} {.metadata.deletionTimestamp}{"\n"}{end}' | awk 'NF == 1 { print $1 }'; }
 
-# True when the mesh is full: as many pods as there should be, and each names all the others. Leaves in $seen what
-# was seen.
+# True if the mesh is complete: the number of pods is right, and each node lists all others. Sets $seen to the observation.
 full() {
   local pod all count
   all=$(pods)
   count=$(wc -w <<<"$all")
-  seen="$count of $replicas pods run"
+  seen="$count of $replicas pods are running"
   [ "$count" = "$replicas" ] || return 1
   for pod in $all; do
     seen=$(k exec "$pod" ${CONTAINER:+-c "$CONTAINER"} -- "${eval_command[@]}" 'nodes().' 2>&1) || { seen="$pod: $seen"; return 1; }
     count=$(tr -cd @ <<<"$seen" | wc -c)
-    seen="$pod names $count others: $seen"
+    seen="$pod lists $count other nodes: $seen"
     [ "$count" = "$((replicas - 1))" ] || return 1
   done
 }
@@ -102,7 +101,7 @@ full() {
 wait_full() {
   local until=$((SECONDS + ${BUDGET:-120}))
   until full; do
-    ((SECONDS < until)) || { say "the mesh was not full within ${BUDGET:-120} s; seen last: $seen"; k get pods -o wide >&2; exit 1; }
+    ((SECONDS < until)) || { say "the mesh was not complete within ${BUDGET:-120} s; last state: $seen"; k get pods -o wide >&2; exit 1; }
     sleep 0.5
   done
 }
@@ -110,7 +109,7 @@ wait_full() {
 hold() { # seconds
   [ "$1" != 0 ] || return 0
   sleep "$1"
-  full || { say "the mesh did not stay full: $seen"; exit 1; }
+  full || { say "the mesh did not stay complete: $seen"; exit 1; }
 }
 
 made=yes
@@ -118,7 +117,7 @@ made=yes
 phase create
 
 if ! command -v "$kubectl" >/dev/null; then
-  # A user has kubectl; where there is none we take the node's, and do not count that.
+  # A user has kubectl. If it is missing, the node's kubectl is copied, and that time is not counted.
   "$ENGINE" cp "$node:$("$ENGINE" exec "$node" sh -c 'command -v kubectl')" "$work/kubectl"
   kubectl=$work/kubectl
   excluded=$(awk -v a="$last" -v b="$(now)" 'BEGIN { print b - a }')

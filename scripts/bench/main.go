@@ -1,7 +1,8 @@
-// Command bench measures, side by side in one run, what meshproof does against doing the same by hand: the whole
-// end-to-end run against by-hand.sh, and a full-mesh view through the agent against kubectl exec.
+// Command bench compares, in one run, meshproof with doing the same by hand: the whole end-to-end run with by-hand.sh, and
+// a full-mesh view through the agent with kubectl exec.
 //
-// In: the built e2e binary beside it (as `make bench` builds them). Out: one table, and exit code 1 when a goal is missed.
+// In: the built e2e binary in the same folder (`make bench` builds both). Out: one table, and exit code 1 if a goal is
+// missed.
 package main
 
 import (
@@ -23,7 +24,7 @@ import (
 	"meshproof.dev/meshproof/e2e/workload"
 )
 
-// Goals: not slower than by hand, and a view at least a hundred times quicker than eval.
+// Goals: not slower than by hand, and a view at least a hundred times faster than eval.
 const (
 	wholeGoal = 1.0
 	viewGoal  = 100.0
@@ -86,7 +87,7 @@ func bench(ctx context.Context, rounds int) (int, error) {
 	return b.table(whole, hand, v), nil
 }
 
-// whole runs the end-to-end suite as make does, and gives its wall time.
+// whole runs the end-to-end suite as make does, and returns its wall time.
 func (b *bencher) whole(ctx context.Context) (time.Duration, error) {
 	self, err := os.Executable()
 	if err != nil {

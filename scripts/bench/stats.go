@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// series are the times of one thing, measured several times.
+// series are the durations of repeated measurements.
 type series []time.Duration
 
-// median is the middle one of an odd number of times, the mean of the two middle ones of an even number; 0 of none.
+// median is the middle duration, or the mean of the two middle ones; 0 without measurements.
 func (s series) median() time.Duration {
 	if len(s) == 0 {
 		return 0
@@ -43,7 +43,7 @@ func short(d time.Duration) string {
 	return fmt.Sprintf("%.1f s", d.Seconds())
 }
 
-// ratio is how many times b goes into a.
+// ratio is the median of a divided by the median of b.
 func ratio(a, b series) float64 {
 	if b.median() == 0 {
 		return 0
@@ -51,7 +51,7 @@ func ratio(a, b series) float64 {
 	return float64(a.median()) / float64(b.median())
 }
 
-// phases reads the scripts' lines, "NAME<tab>SECONDS", several of one name among them.
+// phases parses the scripts' lines, "NAME<tab>SECONDS"; a name may occur several times.
 func phases(r io.Reader) (map[string]series, error) {
 	all := map[string]series{}
 	for in := bufio.NewScanner(r); in.Scan(); {

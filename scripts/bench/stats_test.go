@@ -27,6 +27,6 @@ func TestPhases(t *testing.T) {
 		t.Errorf("%v, %v", p, err)
 	}
 	if _, err := phases(strings.NewReader("something else\n")); err == nil {
-		t.Error("a line that is no phase was taken for one")
+		t.Error("a line that is not a phase was accepted")
 	}
 }

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# view.sh ROUNDS: how fast kubectl gets a full-mesh view, each pod's own nodes(), two ways: the release's eval, and
-# erl_call where the container has it. The pods are asked at the same time, the best that kubectl can do. The current
-# KUBECONFIG's context is used and nothing in the cluster is changed.
+# view.sh ROUNDS: measures how fast kubectl gets a full-mesh view, which is nodes() of each pod, in two ways: the release's
+# eval, and erl_call if the container has it. All pods are called at the same time, which is the fastest way with kubectl.
+# It uses the current context of KUBECONFIG and changes nothing in the cluster.
 #
-# Stdout: one line per round, "METHOD<tab>SECONDS". A round in which a pod does not name all the others is an error,
-# so that nothing is timed that gave no answer. A method that the image lacks is said on stderr and left out.
+# Stdout: one line per round, "METHOD<tab>SECONDS". A round in which a node does not list all others is an error, so that
+# only complete answers are measured. A method that the image lacks is skipped, with a message on stderr.
 #
 #   NAMESPACE  (default)   SELECTOR (app=derl)   CONTAINER ()   REPLICAS (3)   KUBECTL (kubectl)
 #   EVAL       how to evaluate an expression in the container   (/opt/derl/bin/derl eval)
-#   ERL_CALL   erl_call's path in the container                 (looked for)
+#   ERL_CALL   erl_call's path in the container                 (searched)
 #   NODE, COOKIE_ENV  for erl_call: the node's name, as the container's shell expands it, and the name of the
 #              environment variable with the cookie             (derl@$POD_IP, COOKIE)
 set -euo pipefail
@@ -31,7 +31,7 @@ in_pod() { # pod command...
 mapfile -t pods < <(k get pods -l "${SELECTOR:-app=derl}" --field-selector=status.phase=Running \
   -o jsonpath='{range .items[*]}{.metadata.name}{"\n"}{end}')
 if ((${#pods[@]} != replicas)); then
-  echo "view: ${#pods[@]} pods run, expected $replicas" >&2
+  echo "view: ${#pods[@]} pods are running, expected $replicas" >&2
   exit 1
 fi
 
@@ -45,12 +45,12 @@ round() { # method
     "by_$1" "$pod" >"$answers/$pod" 2>&1 &
     running+=($!)
   done
-  wait "${running[@]}" || true # what they answered decides
+  wait "${running[@]}" || true # the answers are checked below
   ended=$(date +%s.%N)
   for pod in "${pods[@]}"; do
     count=$(tr -cd @ <"$answers/$pod" | wc -c)
     if ((count != replicas - 1)); then
-      echo "view: $1 on $pod names $count others: $(tail -n 3 "$answers/$pod")" >&2
+      echo "view: $1 on $pod lists $count other nodes: $(tail -n 3 "$answers/$pod")" >&2
       exit 1
     fi
   done
@@ -62,8 +62,8 @@ erl_call=${ERL_CALL:-$(in_pod "${pods[0]}" sh -c 'command -v erl_call || find / 
 if [ -n "$erl_call" ]; then
   methods+=(erl_call)
 else
-  echo "view: the container has no erl_call, that method is left out" >&2
+  echo "view: the container has no erl_call; this method is skipped" >&2
 fi
-for ((i = 0; i < rounds; i++)); do # alternating, so that a busy moment hits both
+for ((i = 0; i < rounds; i++)); do # alternating, so that a busy moment affects both
   for method in "${methods[@]}"; do round "$method"; done
 done

@@ -1,10 +1,10 @@
-// Command gotally runs `go test -json` with the arguments it is given and tells what really ran.
+// Command gotally runs `go test -json` with its arguments and counts the tests that ran.
 //
-// In: arguments for go test. Out, on stdout: a line per package, the output of what failed, the reasons of what was
-// skipped, the slowest tests, and as the last line "N passed, N failed, N skipped". The counts come from the events of
-// the run, so a package served from Go's test cache counts as it did when it ran.
+// In: arguments for go test. Out, on stdout: a line per package, the output of failed tests, the reasons of skipped tests,
+// the slowest tests, and as the last line "N passed, N failed, N skipped". The counts come from the events of the run, so
+// a package from Go's test cache counts the same as when it ran.
 //
-// It exits 0 when at least one test ran and nothing failed, 1 otherwise, 130 after an interrupt.
+// The exit code is 0 if at least one test ran and none failed, 130 after an interrupt, otherwise 1.
 package main
 
 import (
@@ -29,8 +29,8 @@ func run(args []string) int {
 	start := time.Now()
 	cmd := exec.Command("go", append([]string{"test", "-json"}, args...)...)
 	cmd.Stderr = os.Stderr
-	// A process group of its own: make sends SIGTERM to its child only, and the go command does not pass signals on
-	// to the test binaries. One signal to the group stops them all, whoever sent it to us.
+	// A separate process group: make sends SIGTERM only to its child, and the go command does not pass signals on to the
+	// test binaries. One signal to the group stops them all.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {

@@ -29,8 +29,8 @@ type test struct {
 	action  string // pass, fail or skip; empty while it runs
 	elapsed float64
 	output  []string
-	up      *test // the test it is a subtest of
-	parent  bool  // has subtests, so it is counted only for what they do not say
+	up      *test // its parent test
+	parent  bool  // has subtests; then it is counted only if it fails or skips by itself
 }
 
 type pkg struct {
@@ -53,8 +53,8 @@ func (p *pkg) test(name string) *test {
 	return t
 }
 
-// parent is the nearest test that name is a subtest of, nil for a top-level test. A slash may be part of a subtest's
-// own name, so not every prefix is a test; those that are have begun before.
+// parent is the nearest parent test of name, nil for a top-level test. A subtest's own name may contain a slash, so not
+// every prefix is a test. A parent has always started before its subtest.
 func (p *pkg) parent(name string) *test {
 	for i := strings.LastIndexByte(name, '/'); i > 0; i = strings.LastIndexByte(name[:i], '/') {
 		if up, ok := p.tests[name[:i]]; ok {
@@ -64,8 +64,8 @@ func (p *pkg) parent(name string) *test {
 	return nil
 }
 
-// tally counts tests and says per package what happened. A test with subtests is not counted beside them, except when
-// it fails or skips although none of them does; a package that fails without a failing test counts as one failure.
+// tally counts tests and prints the result of each package. A test with subtests is counted only if it fails or skips
+// although none of its subtests does. A package that fails without a failed test counts as one failure.
 type tally struct {
 	out                     io.Writer
 	passed, failed, skipped int
@@ -87,7 +87,7 @@ func newTally(out io.Writer) *tally {
 	return &tally{out: out, pending: map[string]*pkg{}, builds: map[string][]string{}, skips: map[string][]string{}}
 }
 
-// read takes events until r ends. A line that is no event is shown as it is.
+// read reads events until r ends. A line that is not an event is printed unchanged.
 func (t *tally) read(r io.Reader) error {
 	br := bufio.NewReader(r)
 	for {
@@ -104,7 +104,7 @@ func (t *tally) read(r io.Reader) error {
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("reading the output of go test: %w", err)
+			return fmt.Errorf("read the output of go test: %w", err)
 		}
 	}
 }
@@ -143,11 +143,11 @@ func (t *tally) add(ev event) {
 	}
 }
 
-// conclude counts the tests of a package that has ended and prints its line.
+// conclude counts the tests of a finished package and prints its line.
 func (t *tally) conclude(name string, p *pkg, ev event) {
 	var passed, skipped int
 	var failed []*test
-	// Subtests come after their parent in order, so walking backwards a parent knows how they ended.
+	// Subtests come after their parent in order. In reverse order, the results of subtests are known before their parent.
 	childFailed, childSkipped := map[*test]bool{}, map[*test]bool{}
 	for i := len(p.order) - 1; i >= 0; i-- {
 		one := p.order[i]
@@ -210,7 +210,7 @@ func (t *tally) conclude(name string, p *pkg, ev event) {
 	t.show("--- package", p.output)
 }
 
-// show prints output under a heading, less the lines the go command frames it with.
+// show prints output under a heading, without the lines that the go command adds.
 func (t *tally) show(heading string, output []string) {
 	lines := meaningful(output)
 	if len(lines) == 0 {
@@ -222,9 +222,9 @@ func (t *tally) show(heading string, output []string) {
 	}
 }
 
-// finish prints the summary. runErr is how the go command ended: where no event explains it, it is one failure.
+// finish prints the summary. runErr is the error of the go command. If no event explains it, it counts as one failure.
 func (t *tally) finish(runErr error, interrupted bool, took time.Duration) {
-	for name, p := range t.pending { // the go command died before it said how these ended
+	for name, p := range t.pending { // the go command ended before it reported these packages
 		t.conclude(short(name), p, event{Action: "fail"})
 	}
 	t.showSkips()
@@ -236,12 +236,12 @@ func (t *tally) finish(runErr error, interrupted bool, took time.Duration) {
 	fmt.Fprintf(t.out, "\n%d packages in %.1f s, %d of them from Go's test cache\n", t.packages, took.Seconds(), t.cached)
 	switch {
 	case interrupted:
-		fmt.Fprintln(t.out, "interrupted: a test that was running counts as failed, one that had not begun is not counted")
+		fmt.Fprintln(t.out, "interrupted: running tests count as failed, tests that had not started are not counted")
 	case runErr != nil && t.failed == 0:
 		t.failed++
-		fmt.Fprintf(t.out, "go test ended with %v, and no test says why\n", runErr)
+		fmt.Fprintf(t.out, "go test failed: %v, but no test failed\n", runErr)
 	case t.passed+t.failed == 0:
-		fmt.Fprintln(t.out, "no test passed or failed: that proves nothing, so it is an error")
+		fmt.Fprintln(t.out, "no test ran: that proves nothing, so it is an error")
 	}
 	fmt.Fprintf(t.out, "%d passed, %d failed, %d skipped\n", t.passed, t.failed, t.skipped)
 }
@@ -258,7 +258,7 @@ func (t *tally) showSkips() {
 	}
 }
 
-// showSlow names up to five tests that took half a second or more in this run; from the cache nothing is slow.
+// showSlow lists up to five tests that took half a second or more in this run; cached results are not listed.
 func (t *tally) showSlow() {
 	sort.Slice(t.slow, func(i, j int) bool { return t.slow[i].seconds > t.slow[j].seconds })
 	for i, s := range t.slow {

@@ -22,7 +22,7 @@ func TestCounts(t *testing.T) {
 		says                    []string
 	}{
 		{
-			name: "a test with subtests is not counted beside them",
+			name: "a test with subtests is not counted in addition to them",
 			events: []string{
 				`{"Action":"run","Package":"p","Test":"A"}`, `{"Action":"pass","Package":"p","Test":"A/x"}`,
 				`{"Action":"pass","Package":"p","Test":"A/y"}`, `{"Action":"pass","Package":"p","Test":"A"}`, pass,
@@ -30,7 +30,7 @@ func TestCounts(t *testing.T) {
 			passed: 2,
 		},
 		{
-			name: "one failing subtest is one failure, and what its parents logged is shown",
+			name: "one failed subtest is one failure, and the output of its parents is shown",
 			events: []string{
 				`{"Action":"output","Package":"p","Test":"A","Output":"    a_test.go:3: from the parent\n"}`,
 				`{"Action":"run","Package":"p","Test":"A/x"}`,
@@ -51,7 +51,7 @@ func TestCounts(t *testing.T) {
 			passed: 1, failed: 1, skipped: 1,
 		},
 		{
-			name: "a slash in a subtest's name makes no further test",
+			name: "a slash in a subtest's name does not make another test",
 			events: []string{
 				`{"Action":"run","Package":"p","Test":"A"}`, `{"Action":"run","Package":"p","Test":"A/x/y"}`,
 				`{"Action":"fail","Package":"p","Test":"A/x/y"}`, `{"Action":"fail","Package":"p","Test":"A"}`, fail,
@@ -59,7 +59,7 @@ func TestCounts(t *testing.T) {
 			failed: 1, says: []string{"failed:\n  p A/x/y\n"},
 		},
 		{
-			name: "a skip gives its reason, which may break over output events",
+			name: "a skip shows its reason, which may be split over output events",
 			events: []string{
 				`{"Action":"output","Package":"p","Test":"A","Output":"=== RUN   A\n"}`,
 				`{"Action":"output","Package":"p","Test":"A","Output":"    a_test.go:12: no erl on"}`,
@@ -70,7 +70,7 @@ func TestCounts(t *testing.T) {
 			says: []string{"skipped:\n  no erl on PATH\n    p A\n"},
 		},
 		{
-			name: "a package that does not build is one failure with the compiler's words",
+			name: "a package that does not build is one failure with the compiler's output",
 			events: []string{
 				`{"Action":"build-output","ImportPath":"p [p.test]","Output":"p/p.go:3:1: undefined: x\n"}`,
 				`{"Action":"build-fail","ImportPath":"p [p.test]"}`,
@@ -80,7 +80,7 @@ func TestCounts(t *testing.T) {
 			failed: 1, says: []string{"undefined: x", "failed:\n  p\n"},
 		},
 		{
-			name: "a package that fails outside its tests is one failure, with what it said",
+			name: "a package that fails outside its tests is one failure, with its output",
 			events: []string{
 				`{"Action":"pass","Package":"p","Test":"A"}`,
 				`{"Action":"output","Package":"p","Output":"TestMain gave up\n"}`, fail,
@@ -88,7 +88,7 @@ func TestCounts(t *testing.T) {
 			passed: 1, failed: 1, says: []string{"TestMain gave up"},
 		},
 		{
-			name: "a test that never ended has failed, also when the go command died with it",
+			name: "a test that never ended has failed, also if the go command ended with it",
 			events: []string{
 				`{"Action":"run","Package":"p","Test":"A"}`,
 				`{"Action":"output","Package":"p","Test":"A","Output":"halfway\n"}`,
@@ -106,7 +106,7 @@ func TestCounts(t *testing.T) {
 			says:   []string{"proves nothing"},
 		},
 		{
-			name: "a cached package counts and is said to be cached",
+			name: "a cached package counts and is marked as cached",
 			events: []string{
 				`{"Action":"pass","Package":"p","Test":"A","Elapsed":9}`,
 				`{"Action":"output","Package":"p","Output":"ok  \tp\t(cached)\n"}`, pass,
@@ -114,7 +114,7 @@ func TestCounts(t *testing.T) {
 			passed: 1, says: []string{"1 passed, cached", "1 of them from Go's test cache"},
 		},
 		{
-			name:   "a line that is no event is shown",
+			name:   "a line that is not an event is shown",
 			events: []string{"go: downloading x", `{"Action":"pass","Package":"p","Test":"A"}`, pass},
 			passed: 1, says: []string{"go: downloading x\n"},
 		},
@@ -132,17 +132,17 @@ func TestCounts(t *testing.T) {
 			}
 			for _, s := range c.says {
 				if !strings.Contains(out.String(), s) {
-					t.Errorf("does not say %q", s)
+					t.Errorf("the output lacks %q", s)
 				}
 			}
 			if t.Failed() {
-				t.Logf("said:\n%s", out.String())
+				t.Logf("output:\n%s", out.String())
 			}
 		})
 	}
 }
 
-// The go command's own events, not our idea of them.
+// With real events of the go command.
 func TestRealRun(t *testing.T) {
 	dir := t.TempDir()
 	for name, text := range map[string]string{
@@ -180,10 +180,10 @@ func TestRealRun(t *testing.T) {
 		"failed:\n  a TestA/x\n  b TestP\n  c\n  d\n",
 	} {
 		if !strings.Contains(out.String(), s) {
-			t.Errorf("does not say %q", s)
+			t.Errorf("the output lacks %q", s)
 		}
 	}
 	if t.Failed() {
-		t.Logf("said:\n%s", out.String())
+		t.Logf("output:\n%s", out.String())
 	}
 }

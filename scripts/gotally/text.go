@@ -7,13 +7,13 @@ import (
 )
 
 var (
-	// What the testing package and the go command print around a test's own output.
+	// Lines that the testing package and the go command add to a test's output.
 	framing = regexp.MustCompile(`^(=== |\s*--- (PASS|FAIL|SKIP|BENCH): |FAIL$|PASS$|FAIL\t|ok  \t|exit status )`)
-	// t.Skip's line: the file and line it stands in, then the reason.
+	// The line of t.Skip: file and line, then the reason.
 	location = regexp.MustCompile(`^\s*[^\s:]+\.go:\d+: `)
 )
 
-// meaningful joins output, which may break anywhere in a line, and drops framing and surrounding blank lines.
+// meaningful joins output, which may be split anywhere in a line, and removes added lines and surrounding blank lines.
 func meaningful(output []string) []string {
 	var lines []string
 	for l := range strings.Lines(strings.Join(output, "")) {
@@ -31,7 +31,7 @@ func meaningful(output []string) []string {
 	return lines
 }
 
-// skipReason is the last thing a skipped test said.
+// skipReason is the last message of a skipped test.
 func skipReason(output []string) string {
 	lines := meaningful(output)
 	for i, l := range lines {

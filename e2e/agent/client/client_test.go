@@ -8,11 +8,13 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
@@ -72,7 +74,7 @@ func (h *fakeAgent) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 }
 
 func fault(n int) recording.Event {
-	return recording.Event{Fault: &recording.Fault{What: fmt.Sprint(n)}}
+	return recording.Event{ObserverError: &recording.ObserverError{What: fmt.Sprint(n)}}
 }
 
 func TestStreamIsResumed(t *testing.T) {
@@ -91,7 +93,7 @@ func TestStreamIsResumed(t *testing.T) {
 		short, stop := context.WithCancel(ctx)
 		defer stop()
 		err := c.Stream(short, &at, func(why string) { losses = append(losses, why) }, func(l agent.Line) {
-			if got = append(got, l.Event.Fault.What); len(got) == n {
+			if got = append(got, l.Event.ObserverError.What); len(got) == n {
 				h.mu.Lock()
 				defer h.mu.Unlock()
 				h.srv.CloseClientConnections()
@@ -214,7 +216,7 @@ func TestRejectedForward(t *testing.T) {
 }
 
 func TestDaemonSet(t *testing.T) {
-	d := DaemonSet("ns", "localhost/meshproof/agent:1", false)
+	d := DaemonSet("ns", "localhost/meshproof/agent:1", Rights{})
 	p := d.Spec.Template
 	if d.Namespace != "ns" || p.Labels[Label] != Name || d.Spec.Selector.MatchLabels[Label] != Name {
 		t.Errorf("labels: %+v", d.ObjectMeta)
@@ -231,5 +233,20 @@ func TestDaemonSet(t *testing.T) {
 		t.Error("the agent publishes a port")
 	case c.Env[0].Name != "NODE_NAME":
 		t.Error("the agent does not get its node's name")
+	}
+}
+
+// Agents may do what the run asks for, and nothing else.
+func TestRights(t *testing.T) {
+	for _, x := range []struct {
+		may  Rights
+		more []corev1.Capability
+	}{
+		{Rights{}, nil}, {Rights{Faults: true}, []corev1.Capability{"NET_ADMIN"}}, {Rights{Kill: true}, []corev1.Capability{"KILL"}},
+	} {
+		got := DaemonSet("ns", "image", x.may).Spec.Template.Spec.Containers[0].SecurityContext.Capabilities.Add
+		if want := append([]corev1.Capability{"SYS_ADMIN", "SYS_PTRACE", "NET_RAW"}, x.more...); !slices.Equal(got, want) {
+			t.Errorf("%+v: %v, want %v", x.may, got, want)
+		}
 	}
 }

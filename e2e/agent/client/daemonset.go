@@ -13,8 +13,14 @@ const (
 	Label = "meshproof.dev/agent"
 )
 
-// DaemonSet runs one agent on each node. With faults it gets the right to drop packets of pods.
-func DaemonSet(namespace, image string, faults bool) *appsv1.DaemonSet {
+// Rights are what agents may do beside observing. A run asks for those that it needs.
+type Rights struct {
+	Faults bool // drop packets of pods
+	Kill   bool // kill the VM of a pod
+}
+
+// DaemonSet runs one agent on each node.
+func DaemonSet(namespace, image string, may Rights) *appsv1.DaemonSet {
 	labels := map[string]string{Label: Name}
 	no, yes, grace := false, true, int64(1)
 	return &appsv1.DaemonSet{
@@ -36,7 +42,7 @@ func DaemonSet(namespace, image string, faults bool) *appsv1.DaemonSet {
 						Name: "agent", Image: image, ImagePullPolicy: corev1.PullIfNotPresent,
 						Env: []corev1.EnvVar{{Name: "NODE_NAME", ValueFrom: &corev1.EnvVarSource{FieldRef: &corev1.ObjectFieldSelector{FieldPath: "spec.nodeName"}}}},
 						SecurityContext: &corev1.SecurityContext{
-							Capabilities:           &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}, Add: capabilities(faults)},
+							Capabilities:           &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}, Add: capabilities(may)},
 							ReadOnlyRootFilesystem: &yes,
 							// AppArmor's profile for containers forbids access to other processes, whatever the capabilities.
 							AppArmorProfile: &corev1.AppArmorProfile{Type: corev1.AppArmorProfileTypeUnconfined},
@@ -58,14 +64,17 @@ func DaemonSet(namespace, image string, faults bool) *appsv1.DaemonSet {
 
 // capabilities are the capabilities that the agent needs. Each was removed once on a real cluster: without one of the first
 // two no pod is observed at all, without NET_RAW no DNS question is captured, without NET_ADMIN no fault can be injected.
-func capabilities(faults bool) []corev1.Capability {
+func capabilities(may Rights) []corev1.Capability {
 	all := []corev1.Capability{
 		"SYS_ADMIN",  // setns(2) into a pod's network namespace
 		"SYS_PTRACE", // ptrace(2), access mode checks: /proc/PID/ns, root and environ of another user's process
 		"NET_RAW",    // packet(7), to capture the DNS questions of a pod
 	}
-	if faults {
+	if may.Faults {
 		all = append(all, "NET_ADMIN") // nftables in the pod's namespace
+	}
+	if may.Kill {
+		all = append(all, "KILL") // kill(2), of another user's process
 	}
 	return all
 }

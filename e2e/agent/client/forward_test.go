@@ -117,7 +117,7 @@ func TestForward(t *testing.T) {
 	ring.Add(fault(0), 0)
 	for n := range 4 {
 		err = c.Stream(ctx, &at, func(why string) { t.Errorf("lost: %s", why) }, func(l agent.Line) {
-			if got = append(got, l.Event.Fault.What); len(got) == n+1 {
+			if got = append(got, l.Event.ObserverError.What); len(got) == n+1 {
 				if start, failed := c.Start(ctx); failed != nil || start.Node != "n1" {
 					t.Errorf("a call concurrent with the stream: %+v, %v", start, failed)
 				}

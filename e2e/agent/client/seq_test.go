@@ -49,7 +49,7 @@ func TestLinesMissingInTheMiddle(t *testing.T) {
 			if losses++; losses > 1 {
 				got = append(got, "lost")
 			}
-		}, func(l agent.Line) { got = append(got, l.Event.Fault.What) })
+		}, func(l agent.Line) { got = append(got, l.Event.ObserverError.What) })
 		if !slices.Equal(got, x.want) || losses != x.losses || !strings.Contains(err.Error(), x.says) {
 			t.Errorf("lines %v: got %v, %d losses, %v; want %v, %d, %q", x.seqs, got, losses, err, x.want, x.losses, x.says)
 		}

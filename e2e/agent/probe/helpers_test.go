@@ -101,7 +101,7 @@ func (s *eventLog) await(t *testing.T, what string, from int, as func(recording.
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, e := range s.events[max(from, len(s.events)-20):] {
-		t.Logf("%s: fault %+v nodes %+v cookie %+v process %+v", e.T, e.Fault, e.Nodes, e.Cookie, e.Process)
+		t.Logf("%s: observer error %+v nodes %+v cookie %+v process %+v", e.T, e.ObserverError, e.Nodes, e.Cookie, e.Process)
 	}
 	t.Fatalf("%s was not recorded within 10 s", what)
 	return recording.Event{}

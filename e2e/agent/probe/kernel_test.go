@@ -84,7 +84,7 @@ func TestReadKernel(t *testing.T) {
 		}
 	}
 	// After the connection has failed no more calls are made.
-	s := &fakeNode{dead: errors.New("hung up")}
+	s := &fakeNode{dead: errors.New("closed")}
 	if err := readKernel(t.Context(), s, &recording.Kernel{}); !errors.Is(err, s.dead) || s.asked != 1 {
 		t.Errorf("%v after %d calls", err, s.asked)
 	}

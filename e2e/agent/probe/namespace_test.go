@@ -26,15 +26,15 @@ func TestNothingIsObservedFromAnotherNamespace(t *testing.T) {
 	tree.put(pid, uidA)
 	o, s, _ := observe(t, tree.root)
 	o.SetPlan(agent.Plan{Pods: []agent.Pod{{UID: uidA, IP: "10.1.2.3", Node: "n1"}, {UID: uidB, IP: "127.0.0.1", Node: "n2"}}, EPMDPort: 4369, DistPort: 9100, Cookie: []byte(secret), DNSName: "x."})
-	e := s.await(t, "the reason why nothing is observed", 0, func(e recording.Event) bool { return e.Fault != nil })
-	if e.Fault.Pod != uidA || !strings.Contains(e.Fault.What, "10.1.2.3 is no address of the pod's network namespace") {
-		t.Errorf("fault %+v", e.Fault)
+	e := s.await(t, "the reason why nothing is observed", 0, func(e recording.Event) bool { return e.ObserverError != nil })
+	if e.ObserverError.Pod != uidA || !strings.Contains(e.ObserverError.What, "10.1.2.3 is no address of the pod's network namespace") {
+		t.Errorf("observer error %+v", e.ObserverError)
 	}
 	time.Sleep(400 * time.Millisecond)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, e := range s.events {
-		if e.Fault == nil {
+		if e.ObserverError == nil {
 			t.Errorf("observed from a namespace that is not the pod's: %+v", e)
 		}
 	}

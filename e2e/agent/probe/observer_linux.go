@@ -36,12 +36,12 @@ type Observer struct {
 	// Used by Run's goroutine only:
 	watched  map[string]*watch
 	stopping sync.WaitGroup
-	faults   map[recording.Fault]time.Time // recently reported errors, and when
+	recent   map[recording.ObserverError]time.Time // recently reported errors, and when
 }
 
 // New returns an observer of the pods on node. finder finds their processes.
 func New(finder *proc.Finder, node string, emit func(recording.Event)) *Observer {
-	return &Observer{fs: finder.FS(), finder: finder, node: node, emit: emit, conns: newOwnConns(), watched: map[string]*watch{}, faults: map[recording.Fault]time.Time{}, changed: make(chan struct{}, 1)}
+	return &Observer{fs: finder.FS(), finder: finder, node: node, emit: emit, conns: newOwnConns(), watched: map[string]*watch{}, recent: map[recording.ObserverError]time.Time{}, changed: make(chan struct{}, 1)}
 }
 
 // SetPlan replaces the plan. Pods that are no longer in it are released at once.
@@ -152,10 +152,10 @@ func (o *Observer) release(uid string) {
 
 // reportError records an error of the agent itself, the same error at most once a second.
 func (o *Observer) reportError(pod, what string) {
-	f := recording.Fault{Pod: pod, What: what}
-	maps.DeleteFunc(o.faults, func(_ recording.Fault, at time.Time) bool { return time.Since(at) > time.Second })
-	if _, told := o.faults[f]; !told {
-		o.faults[f] = time.Now()
-		o.emit(recording.Event{Fault: &f})
+	e := recording.ObserverError{Pod: pod, What: what}
+	maps.DeleteFunc(o.recent, func(_ recording.ObserverError, at time.Time) bool { return time.Since(at) > time.Second })
+	if _, told := o.recent[e]; !told {
+		o.recent[e] = time.Now()
+		o.emit(recording.Event{ObserverError: &e})
 	}
 }

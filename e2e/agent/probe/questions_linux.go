@@ -28,7 +28,7 @@ func (w *watch) countQuestions() {
 		err = w.readPackets(s)
 	}
 	if err != nil && w.ctx.Err() == nil {
-		w.emit(recording.Event{Fault: &recording.Fault{Pod: w.pod.UID, What: "cannot capture its DNS questions: " + err.Error()}})
+		w.emit(recording.Event{ObserverError: &recording.ObserverError{Pod: w.pod.UID, What: "cannot capture its DNS questions: " + err.Error()}})
 	}
 }
 

@@ -80,7 +80,7 @@ func TestNoQuestionsOfAPodWithHostNetwork(t *testing.T) {
 	time.Sleep(questionsEvery + questionsEvery/2)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if slices.ContainsFunc(s.events, func(e recording.Event) bool { return e.Asked != nil || e.Fault != nil }) {
+	if slices.ContainsFunc(s.events, func(e recording.Event) bool { return e.Asked != nil || e.ObserverError != nil }) {
 		t.Errorf("%+v", s.events)
 	}
 }

@@ -48,7 +48,7 @@ func (o *Observer) identity() identity {
 
 // distDialer dials the distribution of the node in that pod, over TLS if the node uses it. Without a certificate a TLS
 // node is not dialled at all: it would log an alert for each plain connection.
-func (w *watch) distDialer(uid string, seen func(erldist.Shown)) erldist.Dialer {
+func (w *watch) distDialer(uid string, seen func(erldist.TLSPeer)) erldist.Dialer {
 	plan, _ := w.current()
 	own := w.o.identity()
 	switch {
@@ -66,7 +66,7 @@ func (w *watch) distDialer(uid string, seen func(erldist.Shown)) erldist.Dialer 
 const maxChain = 32 << 10
 
 // recordCertificate records the certificate chain of the pod's node if it has changed.
-func (v *viewer) recordCertificate(addr string, s erldist.Shown) {
+func (v *viewer) recordCertificate(addr string, s erldist.TLSPeer) {
 	c := recording.Certificate{Pod: v.w.pod.UID, Addr: addr, Version: s.Version, Chain: s.Chain, Roots: v.w.o.identity().roots}
 	if len(bytes.Join(c.Chain, nil)) > maxChain {
 		c.Chain = c.Chain[:1]

@@ -76,7 +76,7 @@ func TestOverTLS(t *testing.T) {
 
 // Of a chain that is too long only the first certificate is recorded.
 func TestLongChain(t *testing.T) {
-	s := erldist.Shown{Version: "TLS 1.3", Chain: [][]byte{make([]byte, 100), make([]byte, maxChain)}}
+	s := erldist.TLSPeer{Version: "TLS 1.3", Chain: [][]byte{make([]byte, 100), make([]byte, maxChain)}}
 	var recorded []recording.Event
 	o := New(proc.NewFinder(proc.FS("")), "n1", func(e recording.Event) { recorded = append(recorded, e) })
 	v := &viewer{w: &watch{o: o, ctx: t.Context(), pod: agent.Pod{UID: uidA}}}

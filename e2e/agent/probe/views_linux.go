@@ -108,7 +108,7 @@ func (v *viewer) connect(ctx context.Context) (*erldist.Conn, erldist.Peer, erro
 	if err != nil {
 		return nil, erldist.Peer{}, err
 	}
-	dial := v.w.distDialer(v.w.pod.UID, func(s erldist.Shown) { v.recordCertificate(addr, s) })
+	dial := v.w.distDialer(v.w.pod.UID, func(s erldist.TLSPeer) { v.recordCertificate(addr, s) })
 	c, err := erldist.Connect(short, dial, addr, erldist.NewCookie(plan.Cookie))
 	p, o := c.Peer, recording.Outcome(erldist.OutcomeOf(err))
 	one := nodeID{p.Name, p.Creation}

@@ -182,7 +182,7 @@ func (w *watch) untilExit(fd int, p proc.Process) {
 		return
 	}
 	if err != nil {
-		w.emit(recording.Event{Fault: &recording.Fault{Pod: w.pod.UID, What: "cannot watch for the exit of a process: " + err.Error()}})
+		w.emit(recording.Event{ObserverError: &recording.ObserverError{Pod: w.pod.UID, What: "cannot watch for the exit of a process: " + err.Error()}})
 	} else {
 		w.emit(recording.Event{Process: &recording.Process{Pod: w.pod.UID, PID: p.PID, Name: p.Name, Exited: true}})
 	}

@@ -46,7 +46,7 @@ func openWithoutLinks(root int, name string) (int, error) {
 	for {
 		step, rest, more := strings.Cut(name, "/")
 		if step == ".." {
-			return -1, errors.New("the path contains ..")
+			return -1, errors.New("the path leads to a parent folder")
 		}
 		flags := openFlags | unix.O_NOFOLLOW
 		if more {

@@ -23,7 +23,7 @@ import (
 const secret = "QZYXSECRETCOOKIE"
 
 func fault(what string) recording.Event {
-	return recording.Event{Fault: &recording.Fault{What: what}}
+	return recording.Event{ObserverError: &recording.ObserverError{What: what}}
 }
 
 // planRecorder is an observer that only passes on the plans that it gets.
@@ -101,7 +101,7 @@ func TestStreamIsResumed(t *testing.T) {
 		ring.Add(fault(fmt.Sprint(i)), int64(i))
 	}
 	head, got := lines(t, url("stream?from=0"), 5)
-	if head.Lost != 0 || head.Run == "" || got[4].Seq != 4 || got[4].Boot != 4 || got[4].Event.Fault.What != "4" {
+	if head.Lost != 0 || head.Run == "" || got[4].Seq != 4 || got[4].Boot != 4 || got[4].Event.ObserverError.What != "4" {
 		t.Errorf("%+v %+v", head, got)
 	}
 	// A line that is added while a client waits is sent, too.
@@ -158,7 +158,7 @@ func TestManyStreamsAtOnce(t *testing.T) {
 	}
 	for range 8 {
 		for i, l := range <-done {
-			if l.Seq != uint64(i) || len(l.Event.Fault.What) != i {
+			if l.Seq != uint64(i) || len(l.Event.ObserverError.What) != i {
 				t.Fatalf("line %d is %+v", i, l)
 			}
 		}

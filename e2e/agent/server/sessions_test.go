@@ -34,7 +34,7 @@ func (c *observerCount) begin(emit func(recording.Event)) Observer {
 
 func (o *countedObserver) SetPlan(p agent.Plan) {
 	o.plans <- p
-	o.emit(recording.Event{Fault: &recording.Fault{What: p.DNSName}})
+	o.emit(recording.Event{ObserverError: &recording.ObserverError{What: p.DNSName}})
 }
 
 func (o *countedObserver) Run(ctx context.Context) {
@@ -73,7 +73,7 @@ func TestSessionsDoNotMix(t *testing.T) {
 	s.Emit(recording.Event{Beat: &recording.Beat{Late: 7}})
 	for _, name := range []string{"a", "b"} {
 		_, got := lines(t, srv.URL+"/v1/stream?session="+name+"&from=0", 2)
-		if got[0].Event.Fault.What != name+"." || got[1].Event.Beat == nil || got[1].Boot != 42 || got[1].Seq != 1 {
+		if got[0].Event.ObserverError.What != name+"." || got[1].Event.Beat == nil || got[1].Boot != 42 || got[1].Seq != 1 {
 			t.Errorf("session %s: %+v", name, got)
 		}
 	}

@@ -167,7 +167,7 @@ func TestOtherPacketsAreNotCounted(t *testing.T) {
 		"a question to the pod itself":  {ip(false, dnsA, podA, question), false},
 		"a question that comes in":      {ip(false, podA, dnsA, question), false},
 		"an answer that the pod gives":  {ip(false, dnsA, podA, answer), true},
-		"an answer nobody asked for":    {ip(false, dnsA, podA, answer), false},
+		"an answer without question":    {ip(false, dnsA, podA, answer), false},
 		"an answer sent to port 53":     {ip(false, podA, dnsA, answer), true},
 		"another port":                  {ip(false, podA, other, question), true},
 		"two questions":                 {ip(false, podA, dnsA, pack(t, two)), true},

@@ -11,15 +11,16 @@ import (
 	"meshproof.dev/meshproof/e2e/view"
 )
 
-// Inquiries are the DNS names that a pod queried, over the whole recording.
-type Inquiries struct {
+// Lookups are the DNS names that a pod queried, over the whole recording.
+type Lookups struct {
 	Questions map[string]recording.Question // by name; only the types that can find peers
 	Heard     bool                          // the queries were captured
+	Last      time.Duration                 // when it was last seen asking for one of them
 }
 
-// AskedBy are the DNS names that p queried.
-func AskedBy(p *view.Pod) Inquiries {
-	a := Inquiries{Questions: map[string]recording.Question{}, Heard: len(p.Asked) > 0}
+// LookupsOf are the DNS names that p queried.
+func LookupsOf(p *view.Pod) Lookups {
+	a := Lookups{Questions: map[string]recording.Question{}, Heard: len(p.Asked) > 0}
 	for _, e := range p.Asked {
 		for _, q := range e.Asked.Questions {
 			if q.Type != "A" && q.Type != "AAAA" && q.Type != "SRV" {
@@ -34,14 +35,14 @@ func AskedBy(p *view.Pod) Inquiries {
 			for code, n := range q.RCodes {
 				sum.RCodes[code] += n
 			}
-			a.Questions[q.Name] = sum
+			a.Questions[q.Name], a.Last = sum, e.T
 		}
 	}
 	return a
 }
 
 // Names are the queried names, sorted.
-func (a Inquiries) Names() []string {
+func (a Lookups) Names() []string {
 	var all []string
 	for name := range a.Questions {
 		all = append(all, name)
@@ -50,8 +51,8 @@ func (a Inquiries) Names() []string {
 	return all
 }
 
-// Fruitless reports whether the name was answered, but never with a record.
-func Fruitless(q recording.Question) bool {
+// NoRecord reports whether the name was answered, but never with a record.
+func NoRecord(q recording.Question) bool {
 	answers := 0
 	for _, n := range q.RCodes {
 		answers += n
@@ -60,13 +61,13 @@ func Fruitless(q recording.Question) bool {
 }
 
 // EachAsking judges the DNS queries of each member. The finding is a pass unless judge changes it.
-func EachAsking(v *view.View, judge func(p *view.Pod, a Inquiries, f *check.Finding)) []check.Finding {
+func EachAsking(v *view.View, judge func(p *view.Pod, a Lookups, f *check.Finding)) []check.Finding {
 	if v.Profile.Service == "" {
 		return []check.Finding{{Subject: check.OnService(v), Outcome: check.NotApplicable, Message: "the workload has no Service whose name could be queried"}}
 	}
 	return check.EachPod(v, func(p *view.Pod) check.Finding {
 		f := check.Finding{Subject: check.OnPod(p), Of: append(check.Images(v), check.OnService(v)), Outcome: check.Pass}
-		a := AskedBy(p)
+		a := LookupsOf(p)
 		can, known := v.Can(p, "af_packet")
 		switch {
 		case known && !can:
@@ -76,6 +77,7 @@ func EachAsking(v *view.View, judge func(p *view.Pod, a Inquiries, f *check.Find
 		case len(a.Questions) == 0:
 			f.Skip(p.Name + " sent no DNS query for a peer")
 		default:
+			f.At = a.Last
 			judge(p, a, &f)
 		}
 		return f
@@ -119,7 +121,7 @@ func HostLabels(name string) []string {
 
 // DecidingAnswer is the answer that decides (see Decisive) among those that p got in the window; without one, f says so.
 func DecidingAnswer(p *view.Pod, from, to time.Duration, f *check.Finding) *recording.Event {
-	e := Decisive(view.Between(p.DNS, from, to), func(e recording.Event) (recording.Outcome, bool) { return e.DNS.Outcome, true })
+	e := check.Decisive(view.Between(p.DNS, from, to), func(e recording.Event) (recording.Outcome, bool) { return e.DNS.Outcome, true })
 	if e == nil {
 		f.Outcome, f.Message = check.Unseen, fmt.Sprintf("no DNS query was sent from %s between %.1f s and %.1f s", p.Name, from.Seconds(), to.Seconds())
 	}

@@ -49,18 +49,18 @@ func HasName(a *recording.EPMD, name string) bool {
 	return slices.ContainsFunc(a.Names, func(r recording.Registered) bool { return r.Name == name })
 }
 
-// Lapse is a registration that epmd has lost although its node still runs.
-type Lapse struct {
+// LostRegistration is a registration that epmd has lost although its node still runs.
+type LostRegistration struct {
 	Name   string
 	Last   time.Duration // when epmd listed it for the last time
 	Now    recording.Event
 	Closed bool // epmd itself has stopped
 }
 
-// Lapsed finds whether the pod's node has lost its registration. A node registers once, when it starts: if epmd is
+// RegistrationLost finds whether the pod's node has lost its registration. A node registers once, when it starts: if epmd is
 // killed or restarted later, it does not know the node, and no new peer can find it.
-func Lapsed(p *view.Pod) (Lapse, bool) {
-	l := Lapse{Name: ShortName(p.Node())}
+func RegistrationLost(p *view.Pod) (LostRegistration, bool) {
+	l := LostRegistration{Name: ShortName(p.Node())}
 	listed := func(e recording.Event) bool { return e.EPMD.Outcome == recording.OK && HasName(e.EPMD, l.Name) }
 	i := len(p.EPMD) - 1
 	for i >= 0 && !listed(p.EPMD[i]) {
@@ -70,7 +70,7 @@ func Lapsed(p *view.Pod) (Lapse, bool) {
 		return l, false
 	}
 	l.Last = p.EPMD[i].T
-	now := Decisive(p.EPMD[i+1:], func(e recording.Event) (recording.Outcome, bool) { return e.EPMD.Outcome, true })
+	now := check.Decisive(p.EPMD[i+1:], func(e recording.Event) (recording.Outcome, bool) { return e.EPMD.Outcome, true })
 	if now == nil {
 		return l, false
 	}

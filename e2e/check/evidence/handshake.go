@@ -52,6 +52,20 @@ func Challenge(p *view.Pod, from, to time.Duration) *recording.Event {
 	return nil
 }
 
+// LastNamed is when the pod's node last said its name.
+func LastNamed(p *view.Pod) time.Duration {
+	t := time.Duration(0)
+	for _, list := range [][]recording.Event{p.Nodes, p.Dist, p.Cookies} {
+		for _, e := range slices.Backward(list) {
+			if e.Nodes != nil && e.Nodes.Node != "" || e.Dist != nil && e.Dist.Node != "" || e.Cookie != nil && e.Cookie.Node != "" {
+				t = max(t, e.T)
+				break
+			}
+		}
+	}
+	return t
+}
+
 // Unheard is the finding on a pod whose node sent no challenge.
 func Unheard(v *view.View, p *view.Pod) check.Finding {
 	return check.Finding{Subject: check.OnPod(p), Of: check.PairsTo(v, p), Outcome: check.Unseen, Message: "the node of " + p.Name + " did not answer a distribution handshake"}

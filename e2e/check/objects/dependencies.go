@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"meshproof.dev/meshproof/e2e/check"
+	"meshproof.dev/meshproof/e2e/manifest"
 	"meshproof.dev/meshproof/e2e/view"
 )
 
@@ -43,18 +44,17 @@ func newDependencies(v *view.View) *dependencies {
 	for _, o := range v.Objects("") {
 		d.all = append(d.all, check.OnObject(o.Kind, o.Name))
 	}
-	m := Decode(v)
-	for i := range m.Services {
-		d.all = append(d.all, check.Subject{Kind: "service", Name: m.Services[i].Metadata.Name})
+	m := Read(v)
+	for _, s := range m.Services() {
+		d.all = append(d.all, check.Subject{Kind: "service", Name: s.Name})
 	}
 	for _, p := range v.Pods() {
 		d.pods[p.Name] = []check.Subject{check.OnService(v)}
-		for i := range m.Workloads {
-			w := &m.Workloads[i]
-			if !Covers(p.Last().Labels, w.Labels()) {
+		for _, w := range m.Workloads() {
+			if !manifest.Covers(p.Last().Labels, w.Labels()) {
 				continue
 			}
-			d.pods[p.Name] = append(d.pods[p.Name], w.subject())
+			d.pods[p.Name] = append(d.pods[p.Name], check.OnObject(w.Kind, w.Name))
 			for _, name := range m.Means(w) {
 				d.pods[p.Name] = append(d.pods[p.Name], check.Subject{Kind: "service", Name: name})
 			}

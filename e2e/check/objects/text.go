@@ -1,105 +1,14 @@
 package objects
 
 import (
-	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
 
+	"meshproof.dev/meshproof/e2e/manifest"
 	"meshproof.dev/meshproof/e2e/recording"
 )
-
-// NameIn is the node name that a piece of text sets, and what stands before it.
-func NameIn(p Place) (name, how string) {
-	if strings.HasSuffix(p.Variable, "_NODE") || strings.HasSuffix(p.Variable, "NODE_NAME") || strings.HasSuffix(p.Variable, "NODENAME") {
-		return p.Text, p.Variable + "="
-	}
-	for _, option := range []string{"-name", "--name", "-sname", "--sname"} {
-		if value, is := recording.Flag(Words(p.Text), option); is {
-			return value, option + " "
-		}
-	}
-	return "", ""
-}
-
-// Container is one of a pod's, with what decides how its VM starts.
-type Container struct {
-	Name         string          `json:"name"`
-	Image        string          `json:"image"`
-	Command      []string        `json:"command"`
-	Args         []string        `json:"args"`
-	Env          []Variable      `json:"env"`
-	EnvFrom      []variables     `json:"envFrom"`
-	Ports        []containerPort `json:"ports"`
-	VolumeMounts []Mount         `json:"volumeMounts"`
-	Readiness    *Probe          `json:"readinessProbe"`
-	Liveness     *Probe          `json:"livenessProbe"`
-	Startup      *Probe          `json:"startupProbe"`
-	Resources    struct {
-		Limits map[string]any `json:"limits"`
-	} `json:"resources"`
-}
-
-type containerPort struct {
-	Name          string `json:"name"`
-	ContainerPort int    `json:"containerPort"`
-	HostPort      int    `json:"hostPort"`
-}
-
-// Variable is one of a container's environment variables.
-type Variable struct {
-	Name      string `json:"name"`
-	Value     string `json:"value"`
-	ValueFrom *struct {
-		FieldRef *struct {
-			FieldPath string `json:"fieldPath"`
-		} `json:"fieldRef"`
-		SecretKeyRef    *keyRef `json:"secretKeyRef"`
-		ConfigMapKeyRef *keyRef `json:"configMapKeyRef"`
-	} `json:"valueFrom"`
-}
-
-type keyRef struct {
-	Name string `json:"name"`
-	Key  string `json:"key"`
-}
-
-type variables struct {
-	Prefix       string  `json:"prefix"`
-	ConfigMapRef *keyRef `json:"configMapRef"`
-	SecretRef    *keyRef `json:"secretRef"`
-}
-
-// Mount is where a container has one of its pod's volumes.
-type Mount struct {
-	Name      string `json:"name"`
-	MountPath string `json:"mountPath"`
-	SubPath   string `json:"subPath"`
-}
-
-type volume struct {
-	Name   string `json:"name"`
-	Secret *struct {
-		SecretName  string `json:"secretName"`
-		DefaultMode *int   `json:"defaultMode"`
-		Items       []struct {
-			Key  string `json:"key"`
-			Path string `json:"path"`
-			Mode *int   `json:"mode"`
-		} `json:"items"`
-	} `json:"secret"`
-	ConfigMap *keyRef `json:"configMap"`
-}
-
-// Probe is how a container is probed.
-type Probe struct {
-	Exec *struct {
-		Command []string `json:"command"`
-	} `json:"exec"`
-	HTTPGet *struct {
-		Path string `json:"path"`
-	} `json:"httpGet"`
-}
 
 // Place is a piece of text in the manifests that reaches a VM's command line or may do so.
 type Place struct {
@@ -107,14 +16,13 @@ type Place struct {
 	Variable string // of an environment variable: its name
 	Config   bool   // a file of a ConfigMap
 	Text     string
-	In       *Container
+	In       *manifest.Container
 }
 
-// Places are all pieces of text that may hold flags of w's VMs.
-func (m *Manifests) Places(w *Workload) []Place {
+// Places are all pieces of text that may hold flags of w's VMs, as they are written: nothing in them is expanded.
+func (m *Manifests) Places(w *manifest.Workload) []Place {
 	var all []Place
-	for i := range w.Spec.Template.Spec.Containers {
-		c := &w.Spec.Template.Spec.Containers[i]
+	for _, c := range w.Containers(manifest.Main) {
 		of := " of container " + c.Name
 		if len(c.Command) > 0 {
 			all = append(all, Place{Where: "command" + of, Text: strings.Join(c.Command, " "), In: c})
@@ -122,40 +30,37 @@ func (m *Manifests) Places(w *Workload) []Place {
 		if len(c.Args) > 0 {
 			all = append(all, Place{Where: "args" + of, Text: strings.Join(c.Args, " "), In: c})
 		}
-		for _, e := range c.Env {
-			switch ref := e.ValueFrom; {
-			case ref == nil:
-				all = append(all, Place{Where: "env " + e.Name + of, Variable: e.Name, Text: e.Value, In: c})
-			case ref.ConfigMapKeyRef != nil:
-				if text, known := m.Configs[ref.ConfigMapKeyRef.Name][ref.ConfigMapKeyRef.Key]; known {
-					all = append(all, Place{Where: "env " + e.Name + of, Variable: e.Name, Text: text, In: c})
-				}
-			}
-		}
-		for _, from := range c.EnvFrom {
-			if from.ConfigMapRef == nil {
-				continue
-			}
-			for _, k := range Keys(m.Configs[from.ConfigMapRef.Name]) {
-				all = append(all, Place{Where: fmt.Sprintf("env %s%s of container %s, from ConfigMap %s", from.Prefix, k, c.Name, from.ConfigMapRef.Name),
-					Variable: from.Prefix + k, Text: m.Configs[from.ConfigMapRef.Name][k], In: c})
-			}
-		}
+		all = append(all, m.variables(w, c)...)
 		all = append(all, m.files(w, c)...)
 	}
 	return all
 }
 
-// files are those of ConfigMaps that the container mounts.
-func (m *Manifests) files(w *Workload, c *Container) []Place {
-	var all []Place
-	for _, vol := range w.Spec.Template.Spec.Volumes {
-		mounted := slices.ContainsFunc(c.VolumeMounts, func(x Mount) bool { return x.Name == vol.Name })
-		if vol.ConfigMap == nil || !mounted {
-			continue
+// variables are those that are written out, or come from a ConfigMap among the manifests: what env says first.
+func (m *Manifests) variables(w *manifest.Workload, c *manifest.Container) []Place {
+	var own, more []Place
+	for _, v := range m.Env(w, c).Variables {
+		at := Place{Where: "env " + v.Name + " of container " + c.Name, Variable: v.Name, Text: v.Written, In: c}
+		name, fromMap := strings.CutPrefix(v.From, "configMapRef ")
+		switch {
+		case v.Missing:
+		case v.From == "" || strings.HasPrefix(v.From, "configMapKeyRef "):
+			own = append(own, at)
+		case fromMap:
+			at.Where += ", from ConfigMap " + name
+			more = append(more, at)
 		}
-		for _, k := range Keys(m.Configs[vol.ConfigMap.Name]) {
-			all = append(all, Place{Where: k + " in ConfigMap " + vol.ConfigMap.Name, Config: true, Text: uncommented(m.Configs[vol.ConfigMap.Name][k]), In: c})
+	}
+	return append(own, more...)
+}
+
+// files are those of ConfigMaps that the container mounts.
+func (m *Manifests) files(w *manifest.Workload, c *manifest.Container) []Place {
+	var all []Place
+	for _, f := range m.Files(w, c) {
+		at := Place{Where: f.Key + " in ConfigMap " + f.Object, Config: true, Text: uncommented(f.Content), In: c}
+		if f.Kind == "ConfigMap" && !f.Missing && !slices.Contains(all, at) {
+			all = append(all, at)
 		}
 	}
 	return all
@@ -172,16 +77,6 @@ func uncommented(text string) string {
 	return strings.Join(kept, "\n")
 }
 
-// Keys are the keys of m, sorted.
-func Keys(m map[string]string) []string {
-	var all []string
-	for k := range m {
-		all = append(all, k)
-	}
-	slices.Sort(all)
-	return all
-}
-
 // Words are the words of a command line, without the quotes around them.
 func Words(text string) []string {
 	all := strings.Fields(text)
@@ -189,6 +84,19 @@ func Words(text string) []string {
 		all[i] = strings.Trim(all[i], `"'`)
 	}
 	return all
+}
+
+// NameIn is the node name that a piece of text sets, and what stands before it.
+func NameIn(p Place) (name, how string) {
+	if strings.HasSuffix(p.Variable, "_NODE") || strings.HasSuffix(p.Variable, "NODE_NAME") || strings.HasSuffix(p.Variable, "NODENAME") {
+		return p.Text, p.Variable + "="
+	}
+	for _, option := range []string{"-name", "--name", "-sname", "--sname"} {
+		if value, is := recording.Flag(Words(p.Text), option); is {
+			return value, option + " "
+		}
+	}
+	return "", ""
 }
 
 // Masked is a command line without the cookie in it.
@@ -202,20 +110,10 @@ func Masked(text string) string {
 	return strings.Join(all, " ")
 }
 
-// Env is the container's variable of that name, or nil.
-func (c *Container) Lookup(name string) *Variable {
-	for i := range c.Env {
-		if c.Env[i].Name == name {
-			return &c.Env[i]
-		}
-	}
-	return nil
-}
-
 // Reference is a variable in a text: $(NAME) is Kubernetes' to replace, ${NAME} a shell's or a start script's.
 var Reference = regexp.MustCompile(`\$\$?\([A-Z_][A-Z0-9_]*\)|\$\{[A-Z_][A-Z0-9_]*(:?-[^}]*)?\}`)
 
-// variable reports whether the text is anything but literal.
+// HasReference reports whether the text is anything but literal.
 func HasReference(text string) bool { return Reference.MatchString(text) }
 
 // inCluster is a Service's name in the long form that DNS has for it.
@@ -226,7 +124,7 @@ var byItself = regexp.MustCompile(`(?:^|[^.a-z0-9-])` + inCluster.String())
 
 // Asked reports whether one of the nodes' own texts holds that Service's name, and not only names of pods below it.
 func (m *Manifests) Asked(service string) bool {
-	return slices.ContainsFunc(m.Members(), func(w *Workload) bool {
+	return slices.ContainsFunc(m.Members, func(w *manifest.Workload) bool {
 		return slices.ContainsFunc(m.Places(w), func(p Place) bool {
 			return slices.ContainsFunc(byItself.FindAllStringSubmatch(p.Text, -1), func(found []string) bool { return found[1] == service })
 		})
@@ -234,10 +132,10 @@ func (m *Manifests) Asked(service string) bool {
 }
 
 // Means are the Services that w's text and its serviceName speak of, each once.
-func (m *Manifests) Means(w *Workload) []string {
+func (m *Manifests) Means(w *manifest.Workload) []string {
 	var all []string
-	if w.Kind == "StatefulSet" && w.Spec.ServiceName != "" {
-		all = append(all, w.Spec.ServiceName)
+	if w.Kind == "StatefulSet" && w.ServiceName != "" {
+		all = append(all, w.ServiceName)
 	}
 	for _, p := range m.Places(w) {
 		for _, found := range inCluster.FindAllStringSubmatch(p.Text, -1) {
@@ -251,7 +149,7 @@ func (m *Manifests) Means(w *Workload) []string {
 // LabelSet is a label set as YAML has it within braces.
 func LabelSet(labels map[string]string) string {
 	var all []string
-	for _, k := range Keys(labels) {
+	for _, k := range slices.Sorted(maps.Keys(labels)) {
 		all = append(all, k+": "+labels[k])
 	}
 	return strings.Join(all, ", ")

@@ -91,7 +91,7 @@ func All() []check.Check {
 	}
 	check.LinkCauses(all)
 	for i := range all {
-		all[i] = objects.WithDependencies(all[i])
+		all[i] = objects.WithDependencies(check.WithCoverage(all[i]))
 	}
 	return all
 }

@@ -12,7 +12,7 @@ import (
 func consoleCommandsWork() check.Check {
 	return check.Check{
 		ID: "console/commands-work", Title: "runs its console commands successfully in a running container", Rung: check.Console, Level: check.Required, Scenario: "console",
-		Why:    "ping, eval and a remote console are how an operator looks into a node. They need the name and the cookie that the VM really has, and fail with eaddrinuse if ERL_FLAGS pins the distribution port.",
+		Why:    "ping, eval and a remote console are how an operator inspects a node. They need the name and the cookie that the VM really has, and fail with eaddrinuse if ERL_FLAGS pins the distribution port.",
 		Source: "https://github.com/erlware/relx/blob/main/priv/templates/extended_bin",
 		Causes: map[string][]string{"command-failed": nil},
 		Judge: func(v *view.View) []check.Finding {

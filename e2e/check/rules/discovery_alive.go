@@ -7,12 +7,14 @@ import (
 
 	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/check/evidence"
+	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/view"
 )
 
 func discoveryAlive() check.Check {
 	return check.Check{
 		ID: "discovery/alive", Title: "keeps discovering peers after the mesh has formed", Rung: check.Discovery, Level: check.Required, Scenario: "formation",
+		Reads:  []recording.Kind{recording.KindPod, recording.KindAsked},
 		Why:    "If discovery stopped after its first round, nobody notices while nothing changes, but the next pod that is replaced stays alone. The DNS queries of a pod are captured on its own network interface.",
 		Source: "https://hexdocs.pm/libcluster/readme.html",
 		Causes: map[string][]string{"not-asking": {"recovery/pod-delete", "recovery/full-again"}, "asks": nil},
@@ -60,13 +62,13 @@ func discoversByDNS(v *view.View, pods []*view.Pod) bool {
 func discoversNobody(v *view.View, pods []*view.Pod) []check.Finding {
 	var all []check.Finding
 	for _, p := range pods {
-		a := evidence.AskedBy(p)
+		a := evidence.LookupsOf(p)
 		if !a.Heard {
 			all = append(all, check.Finding{Subject: check.OnPod(p), Outcome: check.Unseen, Message: "the DNS queries of " + p.Name + " were not captured"})
 		}
 		for _, name := range a.Names() {
 			if hosts := evidence.HostLabels(name); len(hosts) > 0 && hosts[0] == v.Profile.Service {
-				f := check.Finding{Subject: check.OnPod(p)}
+				f := check.Finding{Subject: check.OnPod(p), At: a.Last}
 				f.Fail("asks", fmt.Sprintf("%s queries DNS for %s, but the profile promises that nodes do not discover peers (expect.discovery: none)", evidence.NodeOrPod(p), name),
 					"remove expect.discovery from the profile, or configure the nodes to connect only to a fixed list of peers", evidence.Tally(a.Questions[name]))
 				all = append(all, f)

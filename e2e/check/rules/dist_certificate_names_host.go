@@ -16,7 +16,8 @@ import (
 func distCertificateNamesHost() check.Check {
 	return check.Check{
 		ID: "dist/certificate-names-host", Title: "presents a certificate that contains the host of the node name", Rung: check.Dist, Level: check.Required, Scenario: "formation",
-		Why:    "The node that dials NAME@HOST looks for HOST among the DNS names of the certificate (verify_peer, the default since OTP 26). A certificate for the Service's name, or with a wildcard, does not match the name of a pod.",
+		Reads:  []recording.Kind{recording.KindPod, recording.KindCertificate},
+		Why:    "The node that dials NAME@HOST searches for HOST among the DNS names of the certificate (verify_peer, the default since OTP 26). A certificate for the Service's name, or with a wildcard, does not match the name of a pod.",
 		Source: "https://www.erlang.org/doc/apps/public_key/public_key.html#pkix_verify_hostname/3",
 		Causes: check.Alike(check.NeedsMesh(), "host-not-named", "wildcard-only"),
 		Judge: func(v *view.View) []check.Finding {

@@ -14,17 +14,10 @@ import (
 	"meshproof.dev/meshproof/e2e/view"
 )
 
-// renewals are the remedies, by what is wrong with a certificate.
-var renewals = map[string]string{
-	"ended":     "renew the certificate; nodes read the files again within 2 minutes (ssl_pem_cache_clean) and use them for the next link",
-	"not-begun": "check the clock of the node and the clock of the machine that signed the certificate",
-	"untrusted": "give all nodes certificates of the same certificate authority (CA), and the certificate of this CA as cacertfile",
-	"one-sided": "issue the certificate with both extended key usages, serverAuth and clientAuth",
-}
-
 func distCertificateTrusted() check.Check {
 	return check.Check{
 		ID: "dist/certificate-trusted", Title: "presents certificates that are valid, trusted, and usable as client and server", Rung: check.Dist, Level: check.Required, Scenario: "formation",
+		Reads:  []recording.Kind{recording.KindPod, recording.KindCertificate},
 		Why:    "When a certificate expires, existing links stay, but no new link can be made: the next replaced pod or network failure breaks the cluster. A node is client and server, and some certificate authorities sign for servers only.",
 		Source: "https://www.erlang.org/doc/apps/ssl/ssl_distribution.html",
 		Causes: check.Alike(check.NeedsMesh("dist/certificate-names-host", "handshake/*"), slices.Collect(maps.Keys(renewals))...),
@@ -52,6 +45,14 @@ func distCertificateTrusted() check.Check {
 			})
 		},
 	}
+}
+
+// renewals are the remedies, by what is wrong with a certificate.
+var renewals = map[string]string{
+	"ended":     "renew the certificate; nodes read the files again within 2 minutes (ssl_pem_cache_clean) and use them for the next link",
+	"not-begun": "check the clock of the node and the clock of the machine that signed the certificate",
+	"untrusted": "give all nodes certificates of the same certificate authority (CA), and the certificate of this CA as cacertfile",
+	"one-sided": "issue the certificate with both extended key usages, serverAuth and clientAuth",
 }
 
 // distrust is why a peer that verifies the certificate would reject it, as that of a server or of a client, "" if it would not.

@@ -5,12 +5,14 @@ import (
 
 	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/check/evidence"
+	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/view"
 )
 
 func distSamePort() check.Check {
 	return check.Check{
 		ID: "dist/same-port", Title: "uses the same distribution port on all nodes that have no epmd", Rung: check.Dist, Level: check.Required, Scenario: "formation",
+		Reads:  []recording.Kind{recording.KindPod, recording.KindVM},
 		Why:    "Without epmd a node assumes that its peers use the same port as itself: a node with another port cannot reach its peers, and they cannot reach it.",
 		Source: "https://www.erlang.org/doc/apps/kernel/kernel_app.html (erl_epmd_node_listen_port)",
 		Causes: map[string][]string{"other-port": check.NeedsListener()},

@@ -2,15 +2,18 @@ package rules
 
 import (
 	"fmt"
+	"time"
 
 	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/check/evidence"
+	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/view"
 )
 
 func distTLSEverywhere() check.Check {
 	return check.Check{
 		ID: "dist/tls-everywhere", Title: "uses TLS for distribution on all nodes or on none", Rung: check.Dist, Level: check.Required, Scenario: "formation",
+		Reads:  []recording.Kind{recording.KindPod, recording.KindVM},
 		Why:    "A node with TLS and a node without it cannot connect: each closes the connection, and neither says why. One waits for bytes that do not come, the other logs a TLS alert.",
 		Source: "https://www.erlang.org/doc/apps/ssl/ssl_distribution.html",
 		Causes: map[string][]string{"mixed": check.NeedsListener()},
@@ -22,6 +25,7 @@ func distTLSEverywhere() check.Check {
 			}
 			return check.EachPod(v, func(p *view.Pod) check.Finding {
 				f := check.Finding{Subject: check.OnPod(p), Of: check.Images(v), Outcome: check.Pass}
+				f.At, f.Reads = spoke(p)
 				switch mine := transport(p); {
 				case mine == "":
 					f.Outcome, f.Message = check.Unseen, "whether "+p.Name+" uses TLS for distribution is not known"
@@ -37,6 +41,19 @@ func distTLSEverywhere() check.Check {
 			})
 		},
 	}
+}
+
+// spoke is when it was last seen how the pod's node speaks distribution, and by what ([view.Pod.OverTLS]).
+func spoke(p *view.Pod) (time.Duration, []recording.Kind) {
+	for _, seen := range []struct {
+		by   recording.Kind
+		list []recording.Event
+	}{{recording.KindVM, p.VMs}, {recording.KindCertificate, p.Certificates}, {recording.KindDist, p.Dist}} {
+		if n := len(seen.list); n > 0 && (seen.by != recording.KindVM || len(p.VM().Args) > 0) {
+			return seen.list[n-1].T, []recording.Kind{recording.KindPod, seen.by}
+		}
+	}
+	return 0, nil
 }
 
 // transport is how the pod's node transports distribution, "" if that is not known.

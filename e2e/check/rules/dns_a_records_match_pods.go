@@ -15,6 +15,7 @@ import (
 func dnsARecordsMatchPods() check.Check {
 	return check.Check{
 		ID: "dns/a-records-match-pods", Title: "publishes exactly its ready pods as A records, as seen from every pod", Rung: check.DNS, Level: check.Required, Scenario: "formation",
+		Reads:  []recording.Kind{recording.KindPod, recording.KindDNS},
 		Why:    "Discovery connects to the addresses that DNS returns: a missing address is a peer that is never found, a foreign address is a connection to another application.",
 		Source: "https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/#a-aaaa-records",
 		Causes: check.Alike(check.NeedsMesh(), "dns-nxdomain", "dns-empty", "dns-missing", "dns-foreign"),
@@ -37,7 +38,7 @@ func dnsARecordsMatchPods() check.Check {
 }
 
 // resolves judges the last answer that p got in the window. Earlier answers may lag behind the pods.
-func resolves(v *view.View, p *view.Pod, at func(t time.Duration) map[string]claim, from, to time.Duration) check.Finding {
+func resolves(v *view.View, p *view.Pod, at func(look recording.Event) map[string]claim, from, to time.Duration) check.Finding {
 	f := check.Finding{Subject: check.OnPod(p), Of: []check.Subject{check.OnService(v)}, Outcome: check.Pass}
 	e := evidence.DecidingAnswer(p, from, to, &f)
 	if e == nil {
@@ -47,7 +48,7 @@ func resolves(v *view.View, p *view.Pod, at func(t time.Duration) map[string]cla
 	f.At = e.T
 	f.Seen = []string{fmt.Sprintf("%s A %s at %s: %s %s", a.Name, "from "+p.Name, a.Server, a.RCode, strings.Join(check.FirstOf(a.Addrs, 32), " "))}
 	f.Try = fmt.Sprintf("kubectl -n %s exec %s -- getent ahostsv4 %s", v.Header.Namespace, p.Name, a.Name)
-	missing, foreign, early := compare(a.Addrs, at(e.T))
+	missing, foreign, early := compare(a.Addrs, at(*e))
 	switch {
 	case a.Outcome != recording.OK, a.RCode != "NOERROR" && a.RCode != "NXDOMAIN":
 		// Why there is no answer is what dns/resolver-answers judges.
@@ -103,30 +104,31 @@ const (
 	must               // of a pod that has been Ready for as long as DNS needs
 )
 
-// addressBook gives the addresses at any time, and keeps the last ones: many pods query at the same time.
-func addressBook(v *view.View) func(t time.Duration) map[string]claim {
-	var last time.Duration
+// addressBook gives the addresses at the time of a sample, and keeps the last ones: many pods query at the same time.
+func addressBook(v *view.View) func(look recording.Event) map[string]claim {
+	var last recording.Event
 	var book map[string]claim
-	return func(t time.Duration) map[string]claim {
-		if book == nil || t != last {
-			last, book = t, addresses(v, t)
+	return func(look recording.Event) map[string]claim {
+		if book == nil || look.T != last.T || look.By != last.By {
+			last, book = look, addresses(v, look.By, look.T)
 		}
 		return book
 	}
 }
 
-// addresses are those that DNS may list at t, each with what is expected of it. An address of a pod that is gone is
+// addresses are those that DNS may list at t by that observer's clock, each with what is expected of it. An address of a pod that is gone is
 // wrong only after the profile's budget for stale names, which recovery/stale-name-gone judges.
-func addresses(v *view.View, t time.Duration) map[string]claim {
+func addresses(v *view.View, by string, t time.Duration) map[string]claim {
+	late := skew + v.Slack(by, recording.ByKube, t)
 	all := make(map[string]claim, len(v.Pods()))
 	for _, p := range v.Pods() {
 		ip := p.IP()
-		if s := p.At(t - v.Profile.Budgets.StaleName.D()); ip == "" || p.First > t+skew || s != nil && s.Gone {
+		if s := p.At(t - v.Profile.Budgets.StaleName.D()); ip == "" || p.First > t+late || s != nil && s.Gone {
 			continue
 		}
 		c := may
-		if p.Ready(t) && p.Ready(t+skew) {
-			if c = young; p.ReadySince(t+skew) <= t-dnsLag {
+		if p.Ready(t) && p.Ready(t+late) {
+			if c = young; p.ReadySince(t+late) <= t-dnsLag {
 				c = must
 			}
 		}

@@ -14,6 +14,7 @@ import (
 func dnsPeersExist() check.Check {
 	return check.Check{
 		ID: "dns/peers-exist", Title: "queries DNS for peers that exist", Rung: check.DNS, Level: check.Required, Scenario: "formation",
+		Reads:  []recording.Kind{recording.KindPod, recording.KindResolver, recording.KindAsked},
 		Why:    "A node that queries names that do not exist finds no peer, and usually logs nothing. Causes: a list with pods of another namespace, a Service renamed by a Helm release or a kustomize prefix, a port name that the Service does not have. The record _PORT._tcp.SERVICE exists only for a Service port with that name.",
 		Source: "https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/#srv-records",
 		Causes: check.Alike(check.NeedsMesh("dns/*", "discovery/*"), "no-such-name", "no-such-port", "no-such-service"),
@@ -26,14 +27,14 @@ func dnsPeersExist() check.Check {
 			if len(pods) > 0 && !ready {
 				return []check.Finding{{Subject: check.OnWorkload(v), Of: check.Everything(v), Outcome: check.Unseen, Message: "no pod is Ready, so no peer records are expected"}}
 			}
-			return evidence.EachAsking(v, func(p *view.Pod, a evidence.Inquiries, f *check.Finding) { peersExist(v, p, hosts, a, f) })
+			return evidence.EachAsking(v, func(p *view.Pod, a evidence.Lookups, f *check.Finding) { peersExist(v, p, hosts, a, f) })
 		},
 	}
 }
 
 // peersExist judges the names that are meant for peers: they contain the Service's name, or begin with a pod's name. One that
 // exists is enough, since lists may be longer than the workload. If the mesh is full it passes: something else finds the peers.
-func peersExist(v *view.View, p *view.Pod, hosts map[string]bool, a evidence.Inquiries, f *check.Finding) {
+func peersExist(v *view.View, p *view.Pod, hosts map[string]bool, a evidence.Lookups, f *check.Finding) {
 	own := evidence.Domain(p)
 	if own == "" {
 		f.Outcome, f.Message = check.Unseen, "the resolv.conf of "+p.Name+" could not be read"
@@ -48,11 +49,11 @@ func peersExist(v *view.View, p *view.Pod, hosts map[string]bool, a evidence.Inq
 		labels := strings.Split(name, ".")
 		meant := slices.Contains(labels, v.Profile.Service) || hosts[labels[0]]
 		switch {
-		case !meant && otherService(name, v.Header.Namespace+".svc."+own) && q.RCodes["NXDOMAIN"] > 0 && evidence.Fruitless(q):
+		case !meant && otherService(name, v.Header.Namespace+".svc."+own) && q.RCodes["NXDOMAIN"] > 0 && evidence.NoRecord(q):
 			others = append(others, q)
-		case name == evidence.FullName(v, p) && evidence.Fruitless(q): // it had no address while none of its pods was Ready
+		case name == evidence.FullName(v, p) && evidence.NoRecord(q): // it had no address while none of its pods was Ready
 		case !meant, !strings.HasSuffix(name, ".svc."+own), walked(name, p.Resolver().Search), name == strings.ToLower(evidence.HostOf(p)):
-		case !evidence.Fruitless(q):
+		case !evidence.NoRecord(q):
 			return
 		default:
 			lost = append(lost, q)

@@ -13,6 +13,7 @@ import (
 func dnsResolverAnswers() check.Check {
 	return check.Check{
 		ID: "dns/resolver-answers", Title: "gets answers from the DNS resolver in every pod", Rung: check.DNS, Level: check.Required, Scenario: "formation",
+		Reads:  []recording.Kind{recording.KindPod, recording.KindDNS},
 		Why:    "A node queries the DNS server in its pod's resolv.conf. If it cannot be reached, discovery finds no peer, and each query may block net_kernel for seconds.",
 		Source: "https://kubernetes.io/docs/tasks/administer-cluster/dns-debugging-resolution/",
 		Causes: check.Alike(check.NeedsMesh("dns/*", "discovery/*"), "filtered", "refused", "unreachable", "servfail", "declined"),

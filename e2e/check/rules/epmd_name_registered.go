@@ -6,12 +6,14 @@ import (
 
 	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/check/evidence"
+	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/view"
 )
 
 func epmdNameRegistered() check.Check {
 	return check.Check{
 		ID: "epmd/name-registered", Title: "keeps every node registered with the epmd of its pod", Rung: check.EPMD, Level: check.Latent, Scenario: "formation",
+		Reads:  []recording.Kind{recording.KindPod, recording.KindEPMD},
 		Why:    "A node registers once, when it starts. Without its name in epmd no peer can find its port: existing links stay, but the next join or restart fails.",
 		Source: "https://www.erlang.org/doc/apps/erts/erl_dist_protocol.html#register-a-node-in-epmd",
 		Causes: map[string][]string{
@@ -24,7 +26,7 @@ func epmdNameRegistered() check.Check {
 
 func nameRegistered(v *view.View, p *view.Pod, from, to time.Duration) check.Finding {
 	f := check.Finding{Subject: check.OnPod(p), Outcome: check.Pass, Try: evidence.ShowNames(v, p)}
-	if l, gone := evidence.Lapsed(p); gone {
+	if l, gone := evidence.RegistrationLost(p); gone {
 		f.Outcome, f.Code, f.At = check.Fail, "registration-lost", l.Now.T
 		f.Message = fmt.Sprintf("epmd on %s listed %s until %.1f s and does not list it any more, although the node still runs: ", l.Now.EPMD.Addr, l.Name, l.Last.Seconds())
 		if l.Closed {

@@ -13,6 +13,7 @@ import (
 func epmdOneName() check.Check {
 	return check.Check{
 		ID: "epmd/one-name", Title: "registers one node per pod", Rung: check.EPMD, Level: check.Latent, Scenario: "formation",
+		Reads:  []recording.Kind{recording.KindPod, recording.KindEPMD},
 		Why:    "A second node in a pod (a helper VM, a start script that runs twice, two pods on the host's network) takes the port or the name that the application needs when it starts next.",
 		Source: "https://www.erlang.org/doc/apps/erts/epmd_cmd.html",
 		Causes: map[string][]string{"several-names": nil},

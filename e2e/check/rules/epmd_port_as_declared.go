@@ -6,12 +6,14 @@ import (
 
 	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/check/evidence"
+	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/view"
 )
 
 func epmdPortAsDeclared() check.Check {
 	return check.Check{
 		ID: "epmd/port-as-declared", Title: "registers the declared distribution port", Rung: check.EPMD, Level: check.Latent, Scenario: "formation",
+		Reads:  []recording.Kind{recording.KindPod, recording.KindEPMD},
 		Why:    "A port that is not pinned changes at every start: it works only until a NetworkPolicy, a firewall or a service mesh allows just the declared port.",
 		Source: "https://www.erlang.org/doc/apps/kernel/kernel_app.html (inet_dist_listen_min, inet_dist_listen_max)",
 		Causes: map[string][]string{"port-unpinned": nil},

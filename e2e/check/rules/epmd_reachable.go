@@ -12,6 +12,7 @@ import (
 func epmdReachable() check.Check {
 	return check.Check{
 		ID: "epmd/reachable", Title: "has an epmd in each pod that every peer can reach", Rung: check.EPMD, Level: check.Required, Scenario: "formation",
+		Reads:  []recording.Kind{recording.KindPod, recording.KindEPMD},
 		Why:    "A peer asks epmd on port 4369 for the distribution port before it can connect. Without an answer no peer can connect to that node.",
 		Source: "https://www.erlang.org/doc/apps/erts/erl_dist_protocol.html#epmd-protocol",
 		Causes: check.Alike(check.NeedsEPMD(), append(evidence.UnreachedCodes(), "loopback-only")...),
@@ -19,13 +20,13 @@ func epmdReachable() check.Check {
 			if v.EPMDLess() {
 				return evidence.WithoutEPMD(v)
 			}
-			return evidence.EachPair(v, func(q *view.Pod) []view.Dial { return q.ToEPMD }, epmdDialled)
+			return check.EachPair(v, func(q *view.Pod) []view.Dial { return q.ToEPMD }, epmdDialled)
 		},
 	}
 }
 
 func epmdDialled(q *view.Pod, _ []view.Dial) func(p *view.Pod, d *view.Dial) check.Finding {
-	l, gone := evidence.Lapsed(q)
+	l, gone := evidence.RegistrationLost(q)
 	return func(p *view.Pod, d *view.Dial) check.Finding {
 		f := check.Finding{Subject: check.OnPair(p, q)}
 		switch {

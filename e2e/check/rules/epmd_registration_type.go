@@ -14,6 +14,7 @@ import (
 func epmdRegistrationType() check.Check {
 	return check.Check{
 		ID: "epmd/registration-type", Title: "registers its nodes as visible nodes", Rung: check.EPMD, Level: check.Latent, Scenario: "formation",
+		Reads:  []recording.Kind{recording.KindPod, recording.KindRegistration},
 		Why:    "A node started with -hidden is not in the nodes() of its peers and takes no part in global. Peers do not tell other nodes about it, so each of its links has to be made explicitly.",
 		Source: "https://www.erlang.org/doc/system/distributed.html#hidden-nodes",
 		Causes: map[string][]string{"hidden": check.NeedsMesh()},

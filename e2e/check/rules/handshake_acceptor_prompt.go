@@ -14,6 +14,7 @@ import (
 func handshakeAcceptorPrompt() check.Check {
 	return check.Check{
 		ID: "handshake/acceptor-prompt", Title: "answers distribution handshakes without delay", Rung: check.Handshake, Level: check.Latent, Scenario: "formation",
+		Reads:  []recording.Kind{recording.KindPod, recording.KindDist},
 		Why:    "net_kernel resolves the names of peers itself, one after the other. A name that cannot be resolved blocks it, and every handshake, for seconds, until healthy peers give up (net_setuptime).",
 		Source: "https://www.erlang.org/doc/apps/kernel/kernel_app.html (net_setuptime)",
 		Causes: map[string][]string{"acceptor-slow": {"mesh/links-match-views", "mesh/stable"}},
@@ -29,9 +30,11 @@ const (
 
 func prompt(v *view.View, p *view.Pod, from, to time.Duration) check.Finding {
 	var slow, pressed []view.Dial // pressed: a lack of CPU may explain the delay
-	quick, heard, worst := 0, false, time.Duration(0)
+	quick, heard, worst := 0, time.Duration(0), time.Duration(0)
 	for _, d := range view.During(p.ToDist, from, to) {
-		heard = heard || d.Good
+		if d.Good {
+			heard = d.T
+		}
 		switch {
 		case d.Good && d.Took <= promptly:
 			quick++
@@ -42,10 +45,10 @@ func prompt(v *view.View, p *view.Pod, from, to time.Duration) check.Finding {
 			slow, worst = append(slow, d), max(worst, d.Took)
 		}
 	}
-	if !heard {
+	if heard == 0 {
 		return evidence.Unheard(v, p) // a node that never answers is not slow
 	}
-	f := check.Finding{Subject: check.OnPod(p), Outcome: check.Pass, At: to}
+	f := check.Finding{Subject: check.OnPod(p), Outcome: check.Pass, At: heard}
 	for _, d := range slices.Concat(slow, pressed) {
 		f.Seen = append(f.Seen, fmt.Sprintf("%.2f s: %s %s after %.1f s", d.T.Seconds(), d.Addr(), d.Outcome(), d.Took.Seconds()))
 	}

@@ -14,6 +14,7 @@ import (
 func handshakeAllowed() check.Check {
 	return check.Check{
 		ID: "handshake/allowed", Title: "does not reject peers before cookie authentication", Rung: check.Handshake, Level: check.Required, Scenario: "formation",
+		Reads:  []recording.Kind{recording.KindPod, recording.KindDist},
 		Why:    "A node with a list set by net_kernel:allow/1, or one that requires a flag which its peer lacks, answers not_allowed: the peer sees only a failed connection.",
 		Source: "https://www.erlang.org/doc/apps/kernel/net_kernel.html#allow/1",
 		Causes: map[string][]string{"not-allowed": check.NeedsMesh("handshake/*")},
@@ -22,7 +23,7 @@ func handshakeAllowed() check.Check {
 }
 
 func allowed(v *view.View, p *view.Pod, from, to time.Duration) check.Finding {
-	e := evidence.Decisive(view.Between(p.Dist, from, to), func(e recording.Event) (recording.Outcome, bool) {
+	e := check.Decisive(view.Between(p.Dist, from, to), func(e recording.Event) (recording.Outcome, bool) {
 		return e.Dist.Outcome, e.Dist.Outcome == recording.OK || e.Dist.Outcome == evidence.NotAllowed
 	})
 	if e == nil {

@@ -12,6 +12,7 @@ import (
 func handshakeCookieAccepted() check.Check {
 	return check.Check{
 		ID: "handshake/cookie-accepted", Title: "accepts the cookie of the profile on every node", Rung: check.Handshake, Level: check.Required, Scenario: "formation",
+		Reads:  []recording.Kind{recording.KindPod, recording.KindCookie},
 		Why:    "Nodes with different cookies close each other's connections during the handshake; nodes() stays empty, and only the node that refuses logs why.",
 		Source: "https://www.erlang.org/doc/system/distributed.html#security",
 		Causes: check.Alike(check.NeedsMesh("handshake/wrong-cookie-refused"), "cookie-refused", "handshake-broken"),

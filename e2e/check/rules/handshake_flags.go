@@ -7,12 +7,14 @@ import (
 
 	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/check/evidence"
+	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/view"
 )
 
 func handshakeFlags() check.Check {
 	return check.Check{
 		ID: "handshake/flags", Title: "supports the distribution flags that its peers require", Rung: check.Handshake, Level: check.Required, Scenario: "formation",
+		Reads:  []recording.Kind{recording.KindPod, recording.KindDist},
 		Why:    "A node rejects a peer that lacks a mandatory distribution flag. OTP 26 and later require more flags than OTP 25: they reject a node of OTP 23, or a program that only imitates a node.",
 		Source: "https://www.erlang.org/doc/apps/erts/erl_dist_protocol.html#distribution-flags",
 		Causes: map[string][]string{"flags-missing": check.NeedsMesh("handshake/cookie-accepted", "handshake/wrong-cookie-refused")},

@@ -9,12 +9,14 @@ import (
 
 	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/check/evidence"
+	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/view"
 )
 
 func handshakeNameAsAddressed() check.Check {
 	return check.Check{
 		ID: "handshake/name-as-addressed", Title: "names each node by an address of its own pod", Rung: check.Handshake, Level: check.Required, Scenario: "formation",
+		Reads:  []recording.Kind{recording.KindPod, recording.KindDist},
 		Why:    "A peer connects to NAME@HOST by dialling HOST, and closes the connection if the node answers with another name. The host part must be the pod's address, or a name that resolves to it.",
 		Source: "https://www.erlang.org/doc/apps/erts/erl_dist_protocol.html#distribution-handshake",
 		Causes: check.Alike(check.NeedsMesh(), "short-name", "other-host", "no-host"),
@@ -27,7 +29,7 @@ func addressed(v *view.View, p *view.Pod, from, to time.Duration) check.Finding 
 	if node == "" {
 		return evidence.Unheard(v, p)
 	}
-	f := check.Finding{Subject: check.OnPod(p), Outcome: check.Pass}
+	f := check.Finding{Subject: check.OnPod(p), Outcome: check.Pass, At: evidence.LastNamed(p)}
 	if e := evidence.Challenge(p, from, to); e != nil {
 		f.At = e.T
 		f.Seen = []string{fmt.Sprintf("%s reports node name %s in its challenge", e.Dist.Addr, node)}

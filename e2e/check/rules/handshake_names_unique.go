@@ -6,12 +6,14 @@ import (
 
 	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/check/evidence"
+	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/view"
 )
 
 func handshakeNamesUnique() check.Check {
 	return check.Check{
 		ID: "handshake/names-unique", Title: "has no two nodes with the same name", Rung: check.Handshake, Level: check.Required, Scenario: "formation",
+		Reads:  []recording.Kind{recording.KindPod, recording.KindDist},
 		Why:    "Nodes identify each other by name. Two nodes with the same name are taken for one node that reconnects, so they cannot connect to each other (\"name seems to be in use\").",
 		Source: "https://www.erlang.org/doc/system/distributed.html#nodes",
 		Causes: map[string][]string{"same-name": check.NeedsMesh("handshake/name-as-addressed")},
@@ -31,7 +33,7 @@ func unique(v *view.View, p *view.Pod, sameName []*view.Pod, from, to time.Durat
 	if p.Node() == "" {
 		return evidence.Unheard(v, p)
 	}
-	f := check.Finding{Subject: check.OnPod(p), Outcome: check.Pass}
+	f := check.Finding{Subject: check.OnPod(p), Outcome: check.Pass, At: evidence.LastNamed(p)}
 	if e := evidence.Challenge(p, from, to); e != nil {
 		f.At = e.T
 	}

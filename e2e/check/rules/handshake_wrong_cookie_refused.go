@@ -12,6 +12,7 @@ import (
 func handshakeWrongCookieRefused() check.Check {
 	return check.Check{
 		ID: "handshake/wrong-cookie-refused", Title: "rejects a wrong cookie", Rung: check.Handshake, Level: check.Required, Scenario: "formation",
+		Reads:  []recording.Kind{recording.KindPod, recording.KindCookie},
 		Why:    "The cookie is the only protection of the distribution port, through which any code can be run in the node. A node that accepts a made-up cookie accepts everybody.",
 		Source: "https://www.erlang.org/doc/system/distributed.html#security",
 		Causes: map[string][]string{"any-cookie": nil},

@@ -6,12 +6,14 @@ import (
 
 	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/check/evidence"
+	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/view"
 )
 
 func imageAvailable() check.Check {
 	return check.Check{
 		ID: "image/available", Title: "has its images available on the nodes", Rung: check.Image, Level: check.Required, Scenario: "formation",
+		Reads:  []recording.Kind{recording.KindPod},
 		Why:    "A pod whose image cannot be built or pulled never starts; all later symptoms follow from that.",
 		Source: "https://kubernetes.io/docs/concepts/containers/images/",
 		Causes: check.Alike(check.From(check.Pods), "image-failed", "not-pulled"),
@@ -20,7 +22,7 @@ func imageAvailable() check.Check {
 			for _, im := range v.Images() {
 				f := check.Finding{Subject: check.Subject{Kind: "image", Name: im.Name}, Outcome: check.Pass, Took: im.Took}
 				if im.Outcome == "failed" {
-					f.Outcome, f.Code = check.Fail, "image-failed"
+					f.Outcome, f.Code, f.Reads = check.Fail, "image-failed", []recording.Kind{recording.KindImage}
 					f.Message = "image " + im.Name + " could not be made available"
 					f.Seen = strings.Split(im.Detail, "\n")
 					f.Remedy = "correct the Dockerfile, the image reference or the archive that spec.images of the profile has for it"

@@ -1,12 +1,14 @@
 package rules
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 
+	rbacv1 "k8s.io/api/rbac/v1"
+
 	"meshproof.dev/meshproof/e2e/check"
-	"meshproof.dev/meshproof/e2e/recording"
+	"meshproof.dev/meshproof/e2e/check/objects"
+	"meshproof.dev/meshproof/e2e/manifest"
 	"meshproof.dev/meshproof/e2e/view"
 )
 
@@ -17,13 +19,12 @@ func manifestAPICurrent() check.Check {
 		Source: "https://kubernetes.io/docs/reference/using-api/deprecation-guide/",
 		Causes: map[string][]string{"removed": nil, "deprecated": nil},
 		Judge: func(v *view.View) []check.Finding {
-			objects := v.Objects("")
-			if len(objects) == 0 {
+			if len(v.Objects("")) == 0 {
 				return []check.Finding{{Subject: check.OnWorkload(v), Outcome: check.Unseen, Message: "the manifests were not recorded"}}
 			}
 			var all []check.Finding
-			for _, o := range objects {
-				all = append(all, current(o))
+			for _, d := range objects.Read(v).Documents {
+				all = append(all, current(d))
 			}
 			return all
 		},
@@ -37,25 +38,19 @@ var removed = map[string]string{
 	"networking.k8s.io/v1beta1": "networking.k8s.io/v1", "rbac.authorization.k8s.io/v1beta1": "rbac.authorization.k8s.io/v1", "discovery.k8s.io/v1beta1": "discovery.k8s.io/v1",
 }
 
-func current(o recording.Object) check.Finding {
-	f := check.Finding{Subject: check.OnObject(o.Kind, o.Name), Outcome: check.Pass}
-	var m struct {
-		APIVersion string `json:"apiVersion"`
-		Rules      []struct {
-			Resources []string `json:"resources"`
-		} `json:"rules"`
-	}
-	if err := json.Unmarshal(o.Manifest, &m); err != nil {
-		f.Outcome, f.Message = check.Unseen, fmt.Sprintf("%s/%s could not be read: %v", o.Kind, o.Name, err)
+func current(d *manifest.Document) check.Finding {
+	f := check.Finding{Subject: check.OnObject(d.Kind, d.Name), Outcome: check.Pass}
+	if now, is := removed[d.APIVersion]; is {
+		f.Fail("removed", fmt.Sprintf("%s is of %s, which Kubernetes no longer serves", d, d.APIVersion), "apiVersion: "+now)
 		return f
 	}
-	if now, is := removed[m.APIVersion]; is {
-		f.Fail("removed", fmt.Sprintf("%s %s is of %s, which Kubernetes no longer serves", o.Kind, o.Name, m.APIVersion), "apiVersion: "+now)
+	if d.Err != nil {
+		f.Outcome, f.Message = check.Unseen, fmt.Sprintf("%s/%s could not be read: %v", d.Kind, d.Name, d.Err)
 		return f
 	}
-	for _, r := range m.Rules {
-		if slices.Contains(r.Resources, "endpoints") {
-			f.Fail("deprecated", fmt.Sprintf("%s %s gives access to endpoints, an API that is deprecated since Kubernetes 1.33", o.Kind, o.Name),
+	for _, role := range (&manifest.Set{Documents: []*manifest.Document{d}}).Roles() {
+		if slices.ContainsFunc(role.Rules, func(r rbacv1.PolicyRule) bool { return slices.Contains(r.Resources, "endpoints") }) {
+			f.Fail("deprecated", fmt.Sprintf("%s gives access to endpoints, an API that is deprecated since Kubernetes 1.33", d),
 				"have the discovery read endpointslices (discovery.k8s.io), or the A records of a headless Service, which need no role")
 		}
 	}

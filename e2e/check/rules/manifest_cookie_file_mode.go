@@ -2,10 +2,11 @@ package rules
 
 import (
 	"fmt"
-	"strings"
+	"path"
 
 	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/check/objects"
+	"meshproof.dev/meshproof/e2e/manifest"
 	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/view"
 )
@@ -17,16 +18,16 @@ func manifestCookieFileMode() check.Check {
 		Source: "https://github.com/erlang/otp/blob/master/lib/kernel/src/auth.erl (check_attributes)",
 		Causes: check.Alike(check.From(check.DNS, "pods/*", "vm/*"), "too-open", "fs-group"),
 		Judge: func(v *view.View) []check.Finding {
-			return objects.EachWorkload(v, func(m *objects.Manifests, w *objects.Workload, f *check.Finding) {
+			return objects.EachWorkload(v, func(m *objects.Manifests, w *manifest.Workload, f *check.Finding) {
 				for _, p := range m.Places(w) {
 					if _, given := recording.Flag(objects.Words(p.Text), "-setcookie"); given {
 						return // then nobody reads the file
 					}
 				}
-				for _, c := range w.Spec.Template.Spec.Containers {
-					for _, at := range c.VolumeMounts {
-						if mode, is := cookieFileMode(w, at); is {
-							openTo(w, f, at, mode)
+				for _, c := range w.Containers(manifest.Main) {
+					for _, file := range m.Files(w, c) {
+						if file.Kind == "Secret" && path.Base(file.Path) == ".erlang.cookie" {
+							openTo(w, f, file)
 						}
 					}
 				}
@@ -35,38 +36,13 @@ func manifestCookieFileMode() check.Check {
 	}
 }
 
-func openTo(w *objects.Workload, f *check.Finding, at objects.Mount, mode int) {
+func openTo(w *manifest.Workload, f *check.Finding, file manifest.File) {
 	const remedy = "let an init container copy it to an emptyDir with mode 0400, or give the cookie by -setcookie"
+	security := w.Pod().SecurityContext
 	switch {
-	case mode&0o077 != 0:
-		f.Fail("too-open", fmt.Sprintf("%s mounts its cookie file %s with mode %04o, which others may read: a VM that reads it does not start", w, at.MountPath, mode), remedy)
-	case w.Spec.Template.Spec.SecurityContext.FSGroup != nil:
-		f.Fail("fs-group", fmt.Sprintf("%s mounts its cookie file %s with fsGroup %d, which makes it group-readable: a VM that reads it does not start", w, at.MountPath, *w.Spec.Template.Spec.SecurityContext.FSGroup), remedy)
+	case file.Mode&0o077 != 0:
+		f.Fail("too-open", fmt.Sprintf("%s mounts its cookie file %s with mode %04o, which others may read: a VM that reads it does not start", w, file.Path, file.Mode), remedy)
+	case security != nil && security.FSGroup != nil:
+		f.Fail("fs-group", fmt.Sprintf("%s mounts its cookie file %s with fsGroup %d, which makes it group-readable: a VM that reads it does not start", w, file.Path, *security.FSGroup), remedy)
 	}
-}
-
-// cookieFileMode is the mode of the cookie file that a mount brings, if it does.
-func cookieFileMode(w *objects.Workload, at objects.Mount) (mode int, is bool) {
-	const file = ".erlang.cookie"
-	for _, vol := range w.Spec.Template.Spec.Volumes {
-		if vol.Secret == nil || vol.Name != at.Name {
-			continue
-		}
-		mode = 0o644
-		if vol.Secret.DefaultMode != nil {
-			mode = *vol.Secret.DefaultMode
-		}
-		is = strings.HasSuffix(at.MountPath, "/"+file)
-		for _, item := range vol.Secret.Items {
-			if item.Path != file && item.Path != at.SubPath {
-				continue
-			}
-			is = is || item.Path == file
-			if item.Mode != nil {
-				mode = *item.Mode
-			}
-		}
-		return mode, is
-	}
-	return 0, false
 }

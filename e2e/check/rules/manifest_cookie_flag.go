@@ -5,6 +5,7 @@ import (
 
 	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/check/objects"
+	"meshproof.dev/meshproof/e2e/manifest"
 	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/view"
 )
@@ -16,7 +17,7 @@ func manifestCookieFlag() check.Check {
 		Source: "https://www.erlang.org/doc/apps/erts/erl_cmd.html (-cookie, -setcookie)",
 		Causes: map[string][]string{"misspelt": check.NeedsMesh("vm/cookie-flag", "handshake/*")},
 		Judge: func(v *view.View) []check.Finding {
-			return objects.EachWorkload(v, func(m *objects.Manifests, w *objects.Workload, f *check.Finding) {
+			return objects.EachWorkload(v, func(m *objects.Manifests, w *manifest.Workload, f *check.Finding) {
 				var wrong []string
 				for _, p := range m.Places(w) {
 					text := objects.Words(p.Text)

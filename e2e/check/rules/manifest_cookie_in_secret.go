@@ -6,6 +6,7 @@ import (
 
 	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/check/objects"
+	"meshproof.dev/meshproof/e2e/manifest"
 	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/view"
 )
@@ -17,7 +18,7 @@ func manifestCookieInSecret() check.Check {
 		Source: "https://kubernetes.io/docs/concepts/configuration/secret/",
 		Causes: map[string][]string{"literal": nil},
 		Judge: func(v *view.View) []check.Finding {
-			return objects.EachWorkload(v, func(m *objects.Manifests, w *objects.Workload, f *check.Finding) {
+			return objects.EachWorkload(v, func(m *objects.Manifests, w *manifest.Workload, f *check.Finding) {
 				var open []string
 				for _, p := range m.Places(w) {
 					value, is := recording.Flag(objects.Words(p.Text), "-setcookie")

@@ -2,10 +2,12 @@ package rules
 
 import (
 	"fmt"
+	"strings"
 
 	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/check/evidence"
 	"meshproof.dev/meshproof/e2e/check/objects"
+	"meshproof.dev/meshproof/e2e/manifest"
 	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/view"
 )
@@ -18,11 +20,10 @@ func manifestCookieReachesVM() check.Check {
 		Causes: map[string][]string{"tool-only": check.NeedsMesh("handshake/*")},
 		Judge: func(v *view.View) []check.Finding {
 			taken := len(evidence.AcceptingCookie(v)) > 0 && len(evidence.AcceptingCookie(v)) == len(check.Members(v))
-			return objects.EachWorkload(v, func(m *objects.Manifests, w *objects.Workload, f *check.Finding) {
-				for i := range w.Spec.Template.Spec.Containers {
-					c := &w.Spec.Template.Spec.Containers[i]
-					e := c.Lookup("RELX_COOKIE")
-					if e == nil || taken || cookieGiven(m, w, c, e) {
+			return objects.EachWorkload(v, func(m *objects.Manifests, w *manifest.Workload, f *check.Finding) {
+				for _, c := range w.Containers(manifest.Main) {
+					relx, has := m.Env(w, c).Lookup("RELX_COOKIE")
+					if !has || taken || cookieGiven(m, w, c, relx) {
 						continue
 					}
 					f.Fail("tool-only", fmt.Sprintf("container %s of %s has RELX_COOKIE, and nothing gives the same cookie to the VM", c.Name, w),
@@ -35,29 +36,28 @@ func manifestCookieReachesVM() check.Check {
 
 // cookieGiven reports whether something beside RELX_COOKIE may bring the cookie to the VM: another variable of the same
 // source, or a -setcookie anywhere.
-func cookieGiven(m *objects.Manifests, w *objects.Workload, c *objects.Container, relx *objects.Variable) bool {
+func cookieGiven(m *objects.Manifests, w *manifest.Workload, c *manifest.Container, relx manifest.Variable) bool {
 	for _, p := range m.Places(w) {
-		if _, is := recording.Flag(objects.Words(p.Text), "-setcookie"); is && p.In == c {
+		if _, is := recording.Flag(objects.Words(p.Text), "-setcookie"); is && p.In.Name == c.Name {
 			return true
 		}
 	}
-	for _, e := range c.Env {
-		if e.Name != relx.Name && source(e) == source(*relx) {
+	for _, e := range m.Env(w, c).Variables {
+		if e.Name != relx.Name && source(e) == source(relx) {
 			return true
 		}
 	}
 	return false
 }
 
-// source is where the variable's value comes from.
-func source(e objects.Variable) string {
+// source is where the variable's value comes from: its own text, or a key of an object. What comes from elsewhere is no two
+// variables' in common.
+func source(e manifest.Variable) string {
 	switch {
-	case e.ValueFrom == nil:
-		return "value " + e.Value
-	case e.ValueFrom.SecretKeyRef != nil:
-		return "secret " + e.ValueFrom.SecretKeyRef.Name + "/" + e.ValueFrom.SecretKeyRef.Key
-	case e.ValueFrom.ConfigMapKeyRef != nil:
-		return "config " + e.ValueFrom.ConfigMapKeyRef.Name + "/" + e.ValueFrom.ConfigMapKeyRef.Key
+	case e.From == "":
+		return "value " + e.Written
+	case strings.HasPrefix(e.From, "secretKeyRef "), strings.HasPrefix(e.From, "configMapKeyRef "):
+		return e.From
 	default:
 		return "other " + e.Name
 	}

@@ -5,6 +5,7 @@ import (
 
 	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/check/objects"
+	"meshproof.dev/meshproof/e2e/manifest"
 	"meshproof.dev/meshproof/e2e/view"
 )
 
@@ -17,13 +18,13 @@ func manifestGoverningService() check.Check {
 		Source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#stable-network-id",
 		Causes: check.Alike(check.From(check.Service), "no-name", "names-nothing"),
 		Judge: func(v *view.View) []check.Finding {
-			return objects.EachWorkload(v, func(m *objects.Manifests, w *objects.Workload, f *check.Finding) {
+			return objects.EachWorkload(v, func(m *objects.Manifests, w *manifest.Workload, f *check.Finding) {
 				if w.Kind != "StatefulSet" {
 					f.Skip(w.String() + " is no StatefulSet: its pods have no names in DNS")
 					return
 				}
-				name := w.Spec.ServiceName
-				s := m.Named(name)
+				name := w.ServiceName
+				s := m.Service(w.Namespace, name)
 				switch {
 				case s == nil && v.MeansNoMesh():
 					f.Skip("no Service governs " + w.String() + ", and the profile means each node to be alone")
@@ -41,8 +42,8 @@ func manifestGoverningService() check.Check {
 // instead names the Services that there are.
 func instead(m *objects.Manifests) string {
 	var names []string
-	for i := range m.Services {
-		names = append(names, m.Services[i].Metadata.Name)
+	for _, s := range m.Services() {
+		names = append(names, s.Name)
 	}
 	if len(names) == 0 {
 		return ""

@@ -5,6 +5,7 @@ import (
 
 	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/check/objects"
+	"meshproof.dev/meshproof/e2e/manifest"
 	"meshproof.dev/meshproof/e2e/view"
 )
 
@@ -15,8 +16,8 @@ func manifestHostNetwork() check.Check {
 		Source: "https://kubernetes.io/docs/concepts/security/pod-security-standards/#baseline",
 		Causes: map[string][]string{"shared": check.From(check.DNS, "pods/*")},
 		Judge: func(v *view.View) []check.Finding {
-			return objects.EachWorkload(v, func(_ *objects.Manifests, w *objects.Workload, f *check.Finding) {
-				if w.Spec.Template.Spec.HostNetwork {
+			return objects.EachWorkload(v, func(_ *objects.Manifests, w *manifest.Workload, f *check.Finding) {
+				if w.Pod().HostNetwork {
 					f.Fail("shared", fmt.Sprintf("the pods of %s use the network of their hosts: two on one host fight for port %d", w, v.Profile.EPMDPort), "remove hostNetwork: true")
 				}
 			})

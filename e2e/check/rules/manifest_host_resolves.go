@@ -6,6 +6,7 @@ import (
 
 	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/check/objects"
+	"meshproof.dev/meshproof/e2e/manifest"
 	"meshproof.dev/meshproof/e2e/view"
 )
 
@@ -16,14 +17,14 @@ func manifestHostResolves() check.Check {
 		Source: "https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/#pods",
 		Causes: check.Alike(check.From(check.DNS, "pods/*", "vm/*"), "not-in-dns", "other-service", "alone", "of-the-machine"),
 		Judge: func(v *view.View) []check.Finding {
-			return objects.EachWorkload(v, func(m *objects.Manifests, w *objects.Workload, f *check.Finding) {
-				if w.Spec.Template.Spec.HostNetwork {
+			return objects.EachWorkload(v, func(m *objects.Manifests, w *manifest.Workload, f *check.Finding) {
+				if w.Pod().HostNetwork {
 					f.Skip("the pods of " + w.String() + " have the machine's network: its names are theirs")
 					return
 				}
 				for _, p := range m.Places(w) {
 					name, _ := objects.NameIn(p)
-					if _, host, is := strings.Cut(filledIn(p.In, name, 0), "@"); is && host != "" {
+					if _, host, is := strings.Cut(filledIn(m.Env(w, p.In), name, 0), "@"); is && host != "" {
 						if unresolved(w, host, f); f.Outcome == check.Fail {
 							f.Message = fmt.Sprintf("%s of %s names the node %s: ", p.Where, w, name) + f.Message
 							return
@@ -44,23 +45,24 @@ const (
 )
 
 // filledIn is the text with the container's own variables in place of their references; what is not known stays a reference.
-func filledIn(c *objects.Container, text string, nested int) string {
+func filledIn(e *manifest.Env, text string, nested int) string {
 	return objects.Reference.ReplaceAllStringFunc(text, func(ref string) string {
-		e := c.Lookup(strings.Trim(ref, "$(){}"))
+		v, there := e.Lookup(strings.Trim(ref, "$(){}"))
+		field, isField := strings.CutPrefix(v.From, "fieldRef ")
 		switch {
-		case e == nil || nested == maxNests || strings.HasPrefix(ref, "$$"):
+		case !there || nested == maxNests || strings.HasPrefix(ref, "$$"):
 			return ref
-		case e.ValueFrom == nil:
-			return filledIn(c, e.Value, nested+1)
-		case e.ValueFrom.FieldRef != nil:
-			return "<" + e.ValueFrom.FieldRef.FieldPath + ">"
+		case isField:
+			return "<" + field + ">"
+		case v.From == "":
+			return filledIn(e, v.Written, nested+1)
 		}
 		return ref
 	})
 }
 
 // unresolved fails the finding where no peer can reach a pod of the workload by that host. What is not known is not judged.
-func unresolved(w *objects.Workload, host string, f *check.Finding) {
+func unresolved(w *manifest.Workload, host string, f *check.Finding) {
 	remedy := "take status.podIP for the host part, which every peer can dial"
 	below, isPod := strings.CutPrefix(host, aPod)
 	service, _, _ := strings.Cut(strings.TrimPrefix(below, "."), ".")
@@ -72,7 +74,7 @@ func unresolved(w *objects.Workload, host string, f *check.Finding) {
 		f.Fail("alone", "the pod's name alone is no host that other pods can resolve", remedy)
 	case w.Kind != "StatefulSet" && strings.Contains(below, ".svc"):
 		f.Fail("not-in-dns", fmt.Sprintf("the pods of a %s have no names in DNS below %s", w.Kind, strings.TrimPrefix(below, ".")), remedy+", or make it a StatefulSet")
-	case w.Kind == "StatefulSet" && w.Spec.ServiceName != "" && service != w.Spec.ServiceName && !strings.Contains(service, "<"):
-		f.Fail("other-service", fmt.Sprintf("the names of its pods are below Service %s (serviceName), not %s", w.Spec.ServiceName, service), "put "+w.Spec.ServiceName+" in the place of "+service)
+	case w.Kind == "StatefulSet" && w.ServiceName != "" && service != w.ServiceName && !strings.Contains(service, "<"):
+		f.Fail("other-service", fmt.Sprintf("the names of its pods are below Service %s (serviceName), not %s", w.ServiceName, service), "put "+w.ServiceName+" in the place of "+service)
 	}
 }

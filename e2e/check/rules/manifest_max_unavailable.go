@@ -2,11 +2,12 @@ package rules
 
 import (
 	"fmt"
-	"strconv"
-	"strings"
+
+	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/check/objects"
+	"meshproof.dev/meshproof/e2e/manifest"
 	"meshproof.dev/meshproof/e2e/view"
 )
 
@@ -17,9 +18,9 @@ func manifestMaxUnavailable() check.Check {
 		Source: "https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#max-unavailable",
 		Causes: map[string][]string{"all-at-once": nil},
 		Judge: func(v *view.View) []check.Finding {
-			return objects.EachWorkload(v, func(_ *objects.Manifests, w *objects.Workload, f *check.Finding) {
-				most, said := unavailableAtOnce(w)
-				if n := w.Replicas(); n > 1 && said != "" && most >= n {
+			return objects.EachWorkload(v, func(m *objects.Manifests, w *manifest.Workload, f *check.Finding) {
+				most, said := unavailableAtOnce(m, w)
+				if n := m.Replicas(w); n > 1 && said != "" && most >= n {
 					f.Fail("all-at-once", fmt.Sprintf("a rolling update of %s may take %d of its %d pods at once (maxUnavailable: %s)", w, min(most, n), n, said), "maxUnavailable: 1")
 				}
 			})
@@ -29,21 +30,14 @@ func manifestMaxUnavailable() check.Check {
 
 // unavailableAtOnce is how many pods a rolling update may take at once, and what the manifest says of it, "" where it is
 // silent. A Deployment rounds a percentage down, a StatefulSet up.
-func unavailableAtOnce(w *objects.Workload) (n int, said string) {
-	s, up := w.Spec.Strategy, 0
-	if w.Kind != "Deployment" {
-		s, up = w.Spec.UpdateStrategy, 99
-	}
-	switch m := s.RollingUpdate.MaxUnavailable.(type) {
-	case float64:
-		return int(m), strconv.Itoa(int(m))
-	case string:
-		percent, err := strconv.Atoi(strings.TrimSuffix(m, "%"))
-		if err != nil {
-			return 0, ""
-		}
-		return (w.Replicas()*percent + up) / 100, m
-	default:
+func unavailableAtOnce(m *objects.Manifests, w *manifest.Workload) (n int, said string) {
+	most := w.Update.MaxUnavailable
+	if most == nil {
 		return 0, ""
 	}
+	n, err := intstr.GetScaledValueFromIntOrPercent(most, m.Replicas(w), w.Kind != "Deployment")
+	if err != nil {
+		return 0, ""
+	}
+	return n, most.String()
 }

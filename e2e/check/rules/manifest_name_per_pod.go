@@ -6,6 +6,7 @@ import (
 
 	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/check/objects"
+	"meshproof.dev/meshproof/e2e/manifest"
 	"meshproof.dev/meshproof/e2e/view"
 )
 
@@ -16,19 +17,19 @@ func manifestNamePerPod() check.Check {
 		Source: "https://kubernetes.io/docs/tasks/inject-data-application/environment-variable-expose-pod-information/",
 		Causes: check.Alike(check.From(check.EPMD), "same-name", "fixed-address"),
 		Judge: func(v *view.View) []check.Finding {
-			return objects.EachWorkload(v, func(m *objects.Manifests, w *objects.Workload, f *check.Finding) {
-				if w.Replicas() < 2 {
+			return objects.EachWorkload(v, func(m *objects.Manifests, w *manifest.Workload, f *check.Finding) {
+				if m.Replicas(w) < 2 {
 					return
 				}
 				for _, p := range m.Places(w) {
 					value, how := objects.NameIn(p)
 					if host, literal := fixedHost(value); literal {
-						f.Fail("same-name", fmt.Sprintf("%s names the node %s in all %d pods of %s: the host part is always %s", p.Where, value, w.Replicas(), w, host),
+						f.Fail("same-name", fmt.Sprintf("%s names the node %s in all %d pods of %s: the host part is always %s", p.Where, value, m.Replicas(w), w, host),
 							"name: POD_IP, valueFrom: {fieldRef: {fieldPath: status.podIP}}, and "+how+strings.TrimSuffix(value, host)+"$(POD_IP)")
 						return
 					}
 					if perPod(p.Variable) && p.Text != "" && !objects.HasReference(p.Text) {
-						f.Fail("fixed-address", fmt.Sprintf("%s is %s in all %d pods of %s", p.Where, p.Text, w.Replicas(), w),
+						f.Fail("fixed-address", fmt.Sprintf("%s is %s in all %d pods of %s", p.Where, p.Text, m.Replicas(w), w),
 							"take it from the pod itself: valueFrom: {fieldRef: {fieldPath: status.podIP}} (metadata.name for a pod's name)")
 						return
 					}

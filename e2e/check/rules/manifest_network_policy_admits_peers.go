@@ -5,8 +5,12 @@ import (
 	"strconv"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+
 	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/check/objects"
+	"meshproof.dev/meshproof/e2e/manifest"
 	"meshproof.dev/meshproof/e2e/view"
 )
 
@@ -19,19 +23,19 @@ func manifestNetworkPolicyAdmitsPeers() check.Check {
 			"peers-closed": check.From(check.EPMD), "epmd-closed": check.From(check.EPMD), "dist-closed": check.From(check.Dist), "dns-closed": check.NeedsMesh("dns/*", "discovery/*"),
 		},
 		Judge: func(v *view.View) []check.Finding {
-			return objects.EachWorkload(v, func(m *objects.Manifests, w *objects.Workload, f *check.Finding) {
-				if len(m.Policies) == 0 {
+			return objects.EachWorkload(v, func(m *objects.Manifests, w *manifest.Workload, f *check.Finding) {
+				if len(m.Policies()) == 0 {
 					f.Skip("there is no NetworkPolicy among the manifests")
 					return
 				}
 				ports := needed(v, m, w)
-				for _, direction := range []string{"Ingress", "Egress"} {
+				for _, direction := range []networkingv1.PolicyType{networkingv1.PolicyTypeIngress, networkingv1.PolicyTypeEgress} {
 					names, rules := policiesOver(m, w, direction)
 					if len(names) == 0 || f.Outcome == check.Fail {
 						continue
 					}
 					closed(f, direction, w, names, shut(w, rules, ports), ports)
-					if f.Outcome == check.Pass && direction == "Egress" && !resolvable(w, rules) {
+					if f.Outcome == check.Pass && direction == networkingv1.PolicyTypeEgress && !resolvable(w, rules) {
 						f.Fail("dns-closed", fmt.Sprintf("NetworkPolicy %s lets no DNS question of %s out (port 53)%s", check.List(names), w, enforced),
 							"egress: [{ports: [{port: 53, protocol: UDP}, {port: 53, protocol: TCP}]}]")
 					}
@@ -53,7 +57,7 @@ type portOf struct {
 }
 
 // needed are the ports that peers use: without epmd only the distribution port, which then is known.
-func needed(v *view.View, m *objects.Manifests, w *objects.Workload) []portOf {
+func needed(v *view.View, m *objects.Manifests, w *manifest.Workload) []portOf {
 	dist := v.Profile.DistPort
 	for _, p := range m.Places(w) {
 		if n, err := strconv.Atoi(p.Text); p.Variable == "ERL_DIST_PORT" && err == nil {
@@ -68,29 +72,22 @@ func needed(v *view.View, m *objects.Manifests, w *objects.Workload) []portOf {
 }
 
 // policiesOver are the policies that restrict w's pods in that direction, and their rules.
-func policiesOver(m *objects.Manifests, w *objects.Workload, direction string) (names []string, rules []objects.PolicyRule) {
-	for i := range m.Policies {
-		p := &m.Policies[i]
-		if !p.Spec.PodSelector.Selects(w.Labels()) || !p.Restricts(direction) {
-			continue
-		}
-		names = append(names, p.Metadata.Name)
-		if direction == "Ingress" {
-			rules = append(rules, p.Spec.Ingress...)
-		} else {
-			rules = append(rules, p.Spec.Egress...)
+func policiesOver(m *objects.Manifests, w *manifest.Workload, direction networkingv1.PolicyType) (names []string, rules []manifest.PolicyRule) {
+	for _, p := range m.Policies() {
+		if selects, err := p.Selects(w); err == nil && selects && p.Restricts(direction) {
+			names, rules = append(names, p.Name), append(rules, p.Rules(direction)...)
 		}
 	}
 	return names, rules
 }
 
 // shut are the ports that no rule opens between pods of w.
-func shut(w *objects.Workload, rules []objects.PolicyRule, ports []portOf) []portOf {
+func shut(w *manifest.Workload, rules []manifest.PolicyRule, ports []portOf) []portOf {
 	var all []portOf
 	for _, p := range ports {
 		admitted := false
-		for i := range rules {
-			admitted = admitted || rules[i].Admits(w, p.number, "TCP")
+		for _, r := range rules {
+			admitted = admitted || r.ReachesPods(w.Labels()) && r.Opens(w, p.number, corev1.ProtocolTCP)
 		}
 		if !admitted {
 			all = append(all, p)
@@ -99,16 +96,16 @@ func shut(w *objects.Workload, rules []objects.PolicyRule, ports []portOf) []por
 	return all
 }
 
-func resolvable(w *objects.Workload, rules []objects.PolicyRule) bool {
-	for i := range rules {
-		if rules[i].Opens(w, 53, "UDP", "TCP") {
+func resolvable(w *manifest.Workload, rules []manifest.PolicyRule) bool {
+	for _, r := range rules {
+		if r.Opens(w, 53, corev1.ProtocolUDP, corev1.ProtocolTCP) {
 			return true
 		}
 	}
 	return false
 }
 
-func closed(f *check.Finding, direction string, w *objects.Workload, policies []string, shut, ports []portOf) {
+func closed(f *check.Finding, direction networkingv1.PolicyType, w *manifest.Workload, policies []string, shut, ports []portOf) {
 	if len(shut) == 0 {
 		return
 	}
@@ -119,7 +116,7 @@ func closed(f *check.Finding, direction string, w *objects.Workload, policies []
 	way := "admits no peer to"
 	peers := "[{podSelector: {matchLabels: {" + objects.LabelSet(w.Labels()) + "}}}], ports: ["
 	remedy := "ingress: [{from: " + peers
-	if direction == "Egress" {
+	if direction == networkingv1.PolicyTypeEgress {
 		way = "lets no pod out to"
 		remedy = "egress: [{to: " + peers
 	}

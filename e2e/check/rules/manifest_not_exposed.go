@@ -3,8 +3,12 @@ package rules
 import (
 	"fmt"
 
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+
 	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/check/objects"
+	"meshproof.dev/meshproof/e2e/manifest"
 	"meshproof.dev/meshproof/e2e/view"
 )
 
@@ -15,20 +19,19 @@ func manifestNotExposed() check.Check {
 		Source: "https://www.erlang.org/doc/system/distributed.html#security",
 		Causes: map[string][]string{"by-service": nil, "by-host-port": nil},
 		Judge: func(v *view.View) []check.Finding {
-			return objects.EachWorkload(v, func(m *objects.Manifests, w *objects.Workload, f *check.Finding) {
+			return objects.EachWorkload(v, func(m *objects.Manifests, w *manifest.Workload, f *check.Finding) {
 				if port := hostPort(w, v); port != 0 {
 					f.Fail("by-host-port", fmt.Sprintf("%s opens port %d on its hosts (hostPort)", w, port), "remove the hostPort: peers use the pods' own addresses")
 				}
-				for i := range m.Services {
-					s := &m.Services[i]
-					if s.Spec.Type != "LoadBalancer" && s.Spec.Type != "NodePort" || !objects.Covers(w.Labels(), s.Spec.Selector) {
+				for _, s := range m.Services() {
+					if s.Spec.Type != corev1.ServiceTypeLoadBalancer && s.Spec.Type != corev1.ServiceTypeNodePort || !s.Selects(w.Labels()) {
 						continue
 					}
 					for _, p := range s.Spec.Ports {
-						if port := objects.Target(w, p.Port, p.TargetPort); distribution(v, port) {
-							f.Fail("by-service", fmt.Sprintf("Service %s (%s) opens port %d of %s to the outside", s.Metadata.Name, s.Spec.Type, port, w),
+						if port := target(w, p); distribution(v, port) {
+							f.Fail("by-service", fmt.Sprintf("Service %s (%s) opens port %d of %s to the outside", s.Name, s.Spec.Type, port, w),
 								"take the port out of that Service; peers need a headless one only")
-							f.Try = objects.Kubectl(v, "get service "+s.Metadata.Name+" -o wide")
+							f.Try = objects.Kubectl(v, "get service "+s.Name+" -o wide")
 						}
 					}
 				}
@@ -42,11 +45,19 @@ func distribution(v *view.View, port int) bool {
 	return port != 0 && (port == v.Profile.EPMDPort || port == v.Profile.DistPort)
 }
 
-func hostPort(w *objects.Workload, v *view.View) int {
-	for _, c := range w.Spec.Template.Spec.Containers {
+// target is the container port behind a Service's port: the port itself where the Service names no other.
+func target(w *manifest.Workload, p corev1.ServicePort) int {
+	if p.TargetPort == (intstr.IntOrString{}) {
+		return int(p.Port)
+	}
+	return w.TargetPort(p.TargetPort)
+}
+
+func hostPort(w *manifest.Workload, v *view.View) int {
+	for _, c := range w.Containers(manifest.Main) {
 		for _, p := range c.Ports {
-			if p.HostPort != 0 && distribution(v, p.ContainerPort) {
-				return p.ContainerPort
+			if p.HostPort != 0 && distribution(v, int(p.ContainerPort)) {
+				return int(p.ContainerPort)
 			}
 		}
 	}

@@ -6,6 +6,7 @@ import (
 
 	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/check/objects"
+	"meshproof.dev/meshproof/e2e/manifest"
 	"meshproof.dev/meshproof/e2e/view"
 )
 
@@ -16,7 +17,7 @@ func manifestPortPinnedInFlags() check.Check {
 		Source: "https://www.erlang.org/doc/apps/erts/erl_cmd.html#environment-variables",
 		Causes: map[string][]string{"for-every-vm": {"console/*"}},
 		Judge: func(v *view.View) []check.Finding {
-			return objects.EachWorkload(v, func(m *objects.Manifests, w *objects.Workload, f *check.Finding) {
+			return objects.EachWorkload(v, func(m *objects.Manifests, w *manifest.Workload, f *check.Finding) {
 				for _, p := range m.Places(w) {
 					if !slices.Contains([]string{"ERL_FLAGS", "ERL_AFLAGS", "ERL_ZFLAGS", "ELIXIR_ERL_OPTIONS"}, p.Variable) {
 						continue

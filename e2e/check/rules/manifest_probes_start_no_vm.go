@@ -5,8 +5,11 @@ import (
 	"regexp"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/check/objects"
+	"meshproof.dev/meshproof/e2e/manifest"
 	"meshproof.dev/meshproof/e2e/view"
 )
 
@@ -17,13 +20,12 @@ func manifestProbesStartNoVM() check.Check {
 		Source: "https://github.com/helm/charts/issues/3855",
 		Causes: map[string][]string{"starts-vm": nil},
 		Judge: func(v *view.View) []check.Finding {
-			return objects.EachWorkload(v, func(_ *objects.Manifests, w *objects.Workload, f *check.Finding) {
-				for i := range w.Spec.Template.Spec.Containers {
-					c := &w.Spec.Template.Spec.Containers[i]
+			return objects.EachWorkload(v, func(_ *objects.Manifests, w *manifest.Workload, f *check.Finding) {
+				for _, c := range w.Containers(manifest.Main) {
 					for _, x := range []struct {
 						name string
-						p    *objects.Probe
-					}{{"readinessProbe", c.Readiness}, {"livenessProbe", c.Liveness}, {"startupProbe", c.Startup}} {
+						p    *corev1.Probe
+					}{{"readinessProbe", c.ReadinessProbe}, {"livenessProbe", c.LivenessProbe}, {"startupProbe", c.StartupProbe}} {
 						if x.p == nil || x.p.Exec == nil {
 							continue
 						}

@@ -1,13 +1,14 @@
 package rules
 
 import (
-	"cmp"
-	"encoding/json"
 	"fmt"
 	"slices"
 
+	rbacv1 "k8s.io/api/rbac/v1"
+
 	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/check/objects"
+	"meshproof.dev/meshproof/e2e/manifest"
 	"meshproof.dev/meshproof/e2e/view"
 )
 
@@ -18,8 +19,8 @@ func manifestRoleBound() check.Check {
 		Source: "https://kubernetes.io/docs/reference/access-authn-authz/rbac/#rolebinding-and-clusterrolebinding",
 		Causes: check.Alike(check.NeedsLinks(), "unbound", "other-account"),
 		Judge: func(v *view.View) []check.Finding {
-			r, bad := readRBAC(v)
-			return objects.EachWorkload(v, func(_ *objects.Manifests, w *objects.Workload, f *check.Finding) {
+			r, bad := readRBAC(objects.Read(v))
+			return objects.EachWorkload(v, func(_ *objects.Manifests, w *manifest.Workload, f *check.Finding) {
 				switch {
 				case bad != "":
 					f.Outcome, f.Message = check.Unseen, bad
@@ -40,51 +41,39 @@ type rbac struct {
 	any   map[string]bool     // roles that are bound to a user or a group
 }
 
-func readRBAC(v *view.View) (r rbac, bad string) {
+func readRBAC(m *objects.Manifests) (r rbac, bad string) {
 	r = rbac{bound: map[string][]string{}, any: map[string]bool{}}
-	for _, o := range v.Objects("") {
-		if !slices.Contains([]string{"Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding"}, o.Kind) {
-			continue
+	for _, d := range m.Of("Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding") {
+		if d.Err != nil {
+			return r, fmt.Sprintf("%s/%s could not be read: %v", d.Kind, d.Name, d.Err)
 		}
-		var m struct {
-			Rules []struct {
-				Resources []string `json:"resources"`
-			} `json:"rules"`
-			RoleRef struct {
-				Kind string `json:"kind"`
-				Name string `json:"name"`
-			} `json:"roleRef"`
-			Subjects []struct {
-				Kind string `json:"kind"`
-				Name string `json:"name"`
-			} `json:"subjects"`
-		}
-		if err := json.Unmarshal(o.Manifest, &m); err != nil {
-			return r, fmt.Sprintf("%s/%s could not be read: %v", o.Kind, o.Name, err)
-		}
-		role := m.RoleRef.Kind + " " + m.RoleRef.Name
-		for _, s := range m.Subjects {
-			if s.Kind == "ServiceAccount" {
+	}
+	for _, b := range m.Bindings() {
+		role := b.Role.Kind + " " + b.Role.Name
+		for _, s := range b.Subjects {
+			if s.Kind == rbacv1.ServiceAccountKind {
 				r.bound[role] = append(r.bound[role], s.Name)
 			} else {
 				r.any[role] = true
 			}
 		}
-		for _, rule := range m.Rules {
-			if slices.ContainsFunc(rule.Resources, func(s string) bool { return s == "pods" || s == "endpoints" || s == "endpointslices" }) {
-				r.roles = append(r.roles, o.Kind+" "+o.Name)
-				break
-			}
+	}
+	for _, role := range m.Roles() {
+		if slices.ContainsFunc(role.Rules, readsPeers) {
+			r.roles = append(r.roles, role.String())
 		}
 	}
 	return r, ""
 }
 
+func readsPeers(rule rbacv1.PolicyRule) bool {
+	return slices.ContainsFunc(rule.Resources, func(s string) bool { return s == "pods" || s == "endpoints" || s == "endpointslices" })
+}
+
 // judge passes a workload whose account one of the roles is bound to, and one that runs under no account of its own while the
 // roles are somebody's: they are for something else.
-func (r rbac) judge(w *objects.Workload, f *check.Finding) {
-	// A pod that names none runs as default.
-	account := cmp.Or(w.Spec.Template.Spec.ServiceAccount, w.Spec.Template.Spec.Account, "default")
+func (r rbac) judge(w *manifest.Workload, f *check.Finding) {
+	account := w.Account()
 	var bound []string
 	for _, role := range r.roles {
 		if r.any[role] || slices.Contains(r.bound[role], account) {

@@ -8,6 +8,7 @@ import (
 
 	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/check/objects"
+	"meshproof.dev/meshproof/e2e/manifest"
 	"meshproof.dev/meshproof/e2e/view"
 )
 
@@ -18,7 +19,7 @@ func manifestVariablesSet() check.Check {
 		Source: "https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables/",
 		Causes: check.Alike(check.From(check.DNS, "pods/*", "vm/*"), "left-as-is", "unset"),
 		Judge: func(v *view.View) []check.Finding {
-			return objects.EachWorkload(v, func(m *objects.Manifests, w *objects.Workload, f *check.Finding) {
+			return objects.EachWorkload(v, func(m *objects.Manifests, w *manifest.Workload, f *check.Finding) {
 				seen := environment(v, w)
 				for _, p := range m.Places(w) {
 					for _, ref := range objects.Reference.FindAllString(p.Text, -1) {
@@ -26,7 +27,10 @@ func manifestVariablesSet() check.Check {
 						kubes := strings.HasPrefix(ref, "$(")
 						switch {
 						case strings.HasPrefix(ref, "$$"), kubes && p.Config, strings.Contains(name, "-"): // escaped, not replaced, or with a default
-						case hasVariable(p.In, m, name), slices.Contains(seen, name), strings.Contains(p.Text, name+"="):
+						case kubes && definedBelow(m.Env(w, p.In), p.Variable, name):
+							f.Fail("left-as-is", fmt.Sprintf("%s of %s uses $(%s), which the container defines only after it: Kubernetes leaves it as it is", p.Where, w, name), "put "+name+" before "+p.Variable+" in the container's env")
+							return
+						case hasVariable(m.Env(w, p.In), name), slices.Contains(seen, name), strings.Contains(p.Text, name+"="):
 						case kubes && !serviceLink.MatchString(name):
 							f.Fail("left-as-is", fmt.Sprintf("%s of %s uses $(%s), which the container does not define: Kubernetes leaves it as it is", p.Where, w, name), define(name))
 							return
@@ -49,30 +53,23 @@ var (
 )
 
 // hasVariable reports whether the container defines the variable, or may: what a ConfigMap or Secret that is not among the manifests
-// holds is not known, nor what a Secret holds at all.
-func hasVariable(c *objects.Container, m *objects.Manifests, name string) bool {
-	if c.Lookup(name) != nil {
-		return true
-	}
-	for _, from := range c.EnvFrom {
-		if from.SecretRef != nil {
-			return true
-		}
-		if from.ConfigMapRef == nil {
-			continue
-		}
-		data, known := m.Configs[from.ConfigMapRef.Name]
-		if _, there := data[strings.TrimPrefix(name, from.Prefix)]; there || !known {
-			return true
-		}
-	}
-	return false
+// holds is not known.
+func hasVariable(e *manifest.Env, name string) bool {
+	_, defined := e.Lookup(name)
+	return defined || len(e.Unnamed()) > 0
+}
+
+// definedBelow reports whether a variable refers to one that env defines after it, which Kubernetes does not put in.
+func definedBelow(e *manifest.Env, variable, name string) bool {
+	v, _ := e.Lookup(variable)
+	_, defined := e.Lookup(name)
+	return defined && slices.Contains(v.Value.Unresolved, name)
 }
 
 // environment are the variables that were seen in a running VM of w.
-func environment(v *view.View, w *objects.Workload) []string {
+func environment(v *view.View, w *manifest.Workload) []string {
 	for _, p := range v.Pods() {
-		if vm := p.VM(); vm != nil && objects.Covers(p.Last().Labels, w.Labels()) {
+		if vm := p.VM(); vm != nil && manifest.Covers(p.Last().Labels, w.Labels()) {
 			return vm.Names
 		}
 	}

@@ -12,6 +12,7 @@ import (
 func meshAutoConnect() check.Check {
 	return check.Check{
 		ID: "mesh/auto-connect", Title: "lets nodes connect and reconnect automatically", Rung: check.Mesh, Level: check.Latent, Scenario: "formation",
+		Reads:  []recording.Kind{recording.KindPod, recording.KindKernel},
 		Why:    "With dist_auto_connect once, a lost peer is not connected again until one of the two nodes restarts; with never, each connection must be made explicitly.",
 		Source: "https://www.erlang.org/doc/apps/kernel/kernel_app.html (dist_auto_connect)",
 		Causes: check.Alike(check.NeedsLinks(), "once", "never"),

@@ -12,6 +12,7 @@ import (
 func meshConnectsAll() check.Check {
 	return check.Check{
 		ID: "mesh/connects-all", Title: "connects each node to every node that its peers know (connect_all)", Rung: check.Mesh, Level: check.Latent, Scenario: "formation",
+		Reads:  []recording.Kind{recording.KindPod, recording.KindKernel},
 		Why:    "With connect_all false, a node connects only to the peers that its own discovery finds; a link is missing wherever one round missed a peer.",
 		Source: "https://www.erlang.org/doc/apps/kernel/kernel_app.html (connect_all)",
 		Causes: map[string][]string{"partial": check.NeedsLinks()},

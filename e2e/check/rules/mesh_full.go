@@ -13,6 +13,7 @@ import (
 func meshFull() check.Check {
 	return check.Check{
 		ID: "mesh/full", Title: "forms a full mesh: every node sees every other node", Rung: check.Mesh, Level: check.Required, Scenario: "formation",
+		Reads:  []recording.Kind{recording.KindPod, recording.KindNodes},
 		Why:    "nodes() on one node says nothing about the others: either side can make a link, and either side can lose it. Only the views of all nodes together show the mesh.",
 		Source: "https://www.erlang.org/doc/system/distributed.html#node-connections",
 		Causes: check.Alike(check.NeedsMesh(), "not-in-view", "stale-node", "too-few"),
@@ -30,7 +31,7 @@ func judgeFull(v *view.View) []check.Finding {
 		return check.NothingSeen(v, "the workload was not deployed")
 	}
 	if want := v.Profile.Replicas(); len(m.Pods) < want {
-		all = append(all, check.Finding{Subject: check.OnWorkload(v), Of: check.Images(v), Outcome: check.Fail, Code: "too-few", Message: fmt.Sprintf("%d of %d nodes exist", len(m.Pods), want)})
+		all = append(all, check.Finding{Subject: check.OnWorkload(v), Of: check.Images(v), Outcome: check.Fail, Code: "too-few", At: v.End(), Reads: []recording.Kind{recording.KindPod}, Message: fmt.Sprintf("%d of %d nodes exist", len(m.Pods), want)})
 	}
 	groups := m.GroupOfEach()
 	for i := range m.Pods {

@@ -15,6 +15,7 @@ import (
 func meshLinksMatchViews() check.Check {
 	return check.Check{
 		ID: "mesh/links-match-views", Title: "has a TCP connection for every peer in nodes(), and no other", Rung: check.Mesh, Level: check.Required, Scenario: "formation",
+		Reads:  []recording.Kind{recording.KindPod, recording.KindNodes, recording.KindSockets},
 		Why:    "nodes() is what the VM assumes; the kernel's socket table shows the connections that exist. A name without a connection is a peer that receives nothing.",
 		Source: "https://man7.org/linux/man-pages/man7/sock_diag.7.html",
 		Causes: check.Alike(check.NeedsMesh(), "name-without-link", "link-without-name"),
@@ -144,7 +145,7 @@ func (w *wiring) withoutLink(i int, p *view.Pod) []check.Finding {
 		if since <= differs || w.linkedSince(looks[k].T, j, i) {
 			continue
 		}
-		all = append(all, check.Finding{Subject: check.OnPair(p, q), Of: []check.Subject{check.OnPair(q, p)}, Outcome: check.Fail, Code: "name-without-link", At: looks[last].T,
+		all = append(all, check.Finding{Subject: check.OnPair(p, q), Of: []check.Subject{check.OnPair(q, p)}, Outcome: check.Fail, Code: "name-without-link", From: looks[k].T, At: looks[last].T,
 			Message: fmt.Sprintf("%s is in nodes() of %s, but there has been no connection between %s and %s in the socket tables for %.1f s", q.Node(), evidence.NodeOrPod(p), p.Name, q.Name, since.Seconds()),
 			Remedy:  "the VM has not noticed that the connection ended: check net_ticktime, and whether something else (a sidecar proxy) answers in place of the peer",
 			Try:     fmt.Sprintf("kubectl -n %s exec %s -- cat /proc/net/tcp /proc/net/tcp6", w.v.Header.Namespace, p.Name)})
@@ -184,7 +185,7 @@ func (w *wiring) withoutName(i int, p *view.Pod) []check.Finding {
 			continue
 		}
 		q := w.pods[j]
-		all = append(all, check.Finding{Subject: check.OnPair(p, q), Of: []check.Subject{check.OnPair(q, p)}, Outcome: check.Fail, Code: "link-without-name", At: looks[last].T,
+		all = append(all, check.Finding{Subject: check.OnPair(p, q), Of: []check.Subject{check.OnPair(q, p)}, Outcome: check.Fail, Code: "link-without-name", From: looks[k].T, At: looks[last].T,
 			Message: fmt.Sprintf("the connection %s - %s between %s and %s has existed for %.1f s, but %s is not in nodes() of %s", l.Local, l.Remote, p.Name, q.Name, since.Seconds(), evidence.NodeOrPod(q), evidence.NodeOrPod(p)),
 			Remedy:  "the handshake was not completed, or one side dropped the peer: search the logs of both nodes for the name of the other",
 			Try:     fmt.Sprintf("kubectl -n %s logs %s", w.v.Header.Namespace, p.Name)})

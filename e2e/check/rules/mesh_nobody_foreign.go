@@ -5,12 +5,14 @@ import (
 
 	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/check/evidence"
+	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/view"
 )
 
 func meshNobodyForeign() check.Check {
 	return check.Check{
 		ID: "mesh/nobody-foreign", Title: "has no foreign node in the mesh", Rung: check.Mesh, Level: check.Required, Scenario: "formation",
+		Reads:  []recording.Kind{recording.KindPod, recording.KindNodes},
 		Why:    "A node that has the cookie and is discovered once is a full member of the cluster: another application behind the same Service becomes part of this one.",
 		Source: "https://www.erlang.org/doc/system/distributed.html#security",
 		Causes: check.Alike(check.NeedsMesh(), "foreign-node", "not-alone"),

@@ -5,12 +5,14 @@ import (
 
 	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/check/evidence"
+	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/view"
 )
 
 func meshNoneHidden() check.Check {
 	return check.Check{
 		ID: "mesh/none-hidden", Title: "has no member that is connected only as a hidden node", Rung: check.Mesh, Level: check.Latent, Scenario: "formation",
+		Reads:  []recording.Kind{recording.KindPod, recording.KindNodes},
 		Why:    "A member with a hidden link is connected but not in nodes(): process groups, global, and libraries that use nodes() ignore it.",
 		Source: "https://www.erlang.org/doc/system/distributed.html#hidden-nodes",
 		Causes: map[string][]string{"hidden-member": check.NeedsMesh()},

@@ -5,12 +5,14 @@ import (
 
 	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/check/evidence"
+	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/view"
 )
 
 func meshOneComponent() check.Check {
 	return check.Check{
 		ID: "mesh/one-component", Title: "forms one cluster, not several", Rung: check.Mesh, Level: check.Required, Scenario: "formation",
+		Reads:  []recording.Kind{recording.KindPod, recording.KindNodes},
 		Why:    "Nodes that start at the same time and find no peer may each form a separate cluster. Each cluster looks healthy from inside, and they never merge.",
 		Source: "https://github.com/rabbitmq/rabbitmq-server/issues/13043",
 		Causes: map[string][]string{"separate-clusters": check.NeedsMesh("discovery/alive")},
@@ -25,7 +27,7 @@ func oneComponent(v *view.View) []check.Finding {
 	}
 	groups := m.Groups()
 	if len(groups) == 1 {
-		f := check.Finding{Subject: check.OnWorkload(v), Outcome: check.Pass, At: m.At}
+		f := check.Finding{Subject: check.OnWorkload(v), Outcome: check.Pass, At: m.Youngest()}
 		if len(m.Pods) == 1 && m.Views[0].Nodes == nil {
 			f.Outcome, f.Message, f.Of = check.Unseen, m.Views[0].Why, []check.Subject{check.OnPod(m.Pods[0])}
 		}
@@ -46,7 +48,7 @@ func oneComponent(v *view.View) []check.Finding {
 
 // separate judges a group that has no connection to the largest one.
 func separate(v *view.View, m *check.Snapshot, groups [][]*view.Pod, g []*view.Pod, unseen map[*view.Pod]string) check.Finding {
-	f := check.Finding{Subject: check.OnGroup(g), Of: append([]check.Subject{check.OnService(v)}, check.Images(v)...), Outcome: check.Fail, Code: "separate-clusters", At: m.At}
+	f := check.Finding{Subject: check.OnGroup(g), Of: append([]check.Subject{check.OnService(v)}, check.Images(v)...), Outcome: check.Fail, Code: "separate-clusters", At: m.Youngest()}
 	between := g
 	if len(groups[0]) == len(g) {
 		between = append(between[:len(between):len(between)], groups[0]...)

@@ -5,12 +5,14 @@ import (
 	"strconv"
 
 	"meshproof.dev/meshproof/e2e/check"
+	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/view"
 )
 
 func meshOTPSpread() check.Check {
 	return check.Check{
 		ID: "mesh/otp-spread", Title: "runs OTP releases that are compatible with each other", Rung: check.Mesh, Level: check.Latent, Scenario: "formation",
+		Reads:  []recording.Kind{recording.KindPod, recording.KindNodes},
 		Why:    "OTP promises that a node can communicate with nodes that are up to two releases older. Nodes further apart may connect, but nobody has tested that they work together.",
 		Source: "https://www.erlang.org/doc/system/distributed.html (compatibility of nodes), https://github.com/erlang/otp/issues/10337",
 		Causes: map[string][]string{"too-far": check.NeedsLinks()},

@@ -15,6 +15,7 @@ import (
 func meshStable() check.Check {
 	return check.Check{
 		ID: "mesh/stable", Title: "keeps the full mesh while nothing changes", Rung: check.Mesh, Level: check.Required, Scenario: "formation",
+		Reads:  []recording.Kind{recording.KindPod, recording.KindNodes},
 		Why:    "A mesh that breaks and heals again and again (an address that comes and goes in DNS, overlapping partitions) looks full in many single observations.",
 		Source: "https://www.erlang.org/doc/apps/kernel/kernel_app.html (prevent_overlapping_partitions)",
 		Causes: map[string][]string{"flapping": check.NeedsMesh()},
@@ -36,7 +37,7 @@ func meshStable() check.Check {
 }
 
 func stable(p *view.Pod, rosters func(time.Duration) *view.Membership, from, to, hold time.Duration) check.Finding {
-	f := check.Finding{Subject: check.OnPod(p), Outcome: check.Pass, At: to, Took: to - from}
+	f := check.Finding{Subject: check.OnPod(p), Outcome: check.Pass, From: max(from, 1), At: to, Took: to - from}
 	var losses []string
 	looks := view.Between(p.Nodes, from, to)
 	for i, e := range looks {

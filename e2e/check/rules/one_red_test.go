@@ -198,35 +198,8 @@ func speechless(i int) func(s *rt.Story) {
 	})
 }
 
-// concerns reports whether the agent's event is about that pod.
-func concerns(e recording.Event, uid string) bool {
-	switch {
-	case e.Nodes != nil:
-		return e.Nodes.Pod == uid
-	case e.Sockets != nil:
-		return e.Sockets.Pod == uid
-	case e.DNS != nil:
-		return e.DNS.Pod == uid
-	case e.EPMD != nil:
-		return e.EPMD.To == uid || e.EPMD.From == uid
-	case e.Dist != nil:
-		return e.Dist.To == uid || e.Dist.From == uid
-	case e.Cookie != nil:
-		return e.Cookie.Pod == uid
-	case e.VM != nil:
-		return e.VM.Pod == uid
-	case e.Resolver != nil:
-		return e.Resolver.Pod == uid
-	case e.Asked != nil:
-		return e.Asked.Pod == uid
-	case e.Kernel != nil:
-		return e.Kernel.Pod == uid
-	case e.Registration != nil:
-		return e.Registration.Pod == uid
-	default:
-		return e.Process != nil && e.Process.Pod == uid
-	}
-}
+// concerns reports whether the agent's event is about that pod, or was made from it.
+func concerns(e recording.Event, uid string) bool { return e.PodUID() == uid || e.FromUID() == uid }
 
 // One fault is one red, whatever follows from it; two are two.
 func TestOneFaultIsOneRed(t *testing.T) {

@@ -6,12 +6,14 @@ import (
 
 	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/check/evidence"
+	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/view"
 )
 
 func podsReady() check.Check {
 	return check.Check{
 		ID: "pods/ready", Title: "has every pod Ready", Rung: check.Pods, Level: check.Required, Scenario: "formation",
+		Reads:  []recording.Kind{recording.KindPod},
 		Why:    "A headless Service lists only Ready pods unless it publishes the others too: peers may not find a pod that is not Ready.",
 		Source: "https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/#a-aaaa-records",
 		// While a pod starts, helper VMs may be registered with its epmd.

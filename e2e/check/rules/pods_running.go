@@ -6,44 +6,14 @@ import (
 
 	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/check/evidence"
+	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/view"
 )
-
-// crash is a known reason why a VM or its start script stops, and how to find it in the log.
-type crash struct {
-	code   string
-	words  []string // lower case; the line contains one of them
-	remedy string
-}
-
-// crashes are tried in this order: the first that matches a line of the log is the diagnosis.
-var crashes = []crash{
-	{"cookie-file", []string{"must be accessible by owner only"}, "mount the cookie file with mode 0400 and without fsGroup, or pass the cookie with -setcookie instead of a file"},
-	{"name-taken", []string{"seems to be in use by another erlang node"}, "give each pod a unique node name (NAME@$(POD_IP)), and do not start a second VM with the name of the node"},
-	{"bad-name", []string{"can't set long node name", "can't set short node name", "invalid node name", "invalid_node_name"}, "start the VM with a complete name, for example -name NAME@${POD_IP} with env {name: POD_IP, valueFrom: {fieldRef: {fieldPath: status.podIP}}}"},
-	{"port-taken", []string{"eaddrinuse", "address already in use"}, "find what else listens on that port in the pod's network namespace (hostNetwork, a second VM, inet_dist_listen_min in ERL_FLAGS)"},
-	{"epmd-unreachable", []string{"register/listen error: econnrefused", "no_reg_reply_from_epmd", "error_connecting_to_epmd", "[\"inet_tcp\",econnrefused]"}, "check that epmd can start in the container and is not bound to another address (ERL_EPMD_ADDRESS), or run without epmd (ERL_DIST_PORT)"},
-	{"wrong-architecture", []string{"exec format error"}, "build the image for the architecture of the Kubernetes nodes (docker buildx build --platform …)"},
-	{"read-only", []string{"read-only file system", ": cannot create "}, "mount an emptyDir at /tmp and set RELX_OUT_FILE_PATH=/tmp (RELEASE_TMP=/tmp): the start script writes vm.args and sys.config"},
-}
-
-// crashReason finds the line of a log that says why the VM did not start.
-func crashReason(log []string) (line string, why crash, found bool) {
-	for _, c := range crashes {
-		for _, l := range log {
-			for _, w := range c.words {
-				if strings.Contains(strings.ToLower(l), w) {
-					return l, c, true
-				}
-			}
-		}
-	}
-	return "", crash{}, false
-}
 
 func podsRunning() check.Check {
 	return check.Check{
 		ID: "pods/running", Title: "runs every replica without restarts", Rung: check.Pods, Level: check.Required, Scenario: "formation",
+		Reads:  []recording.Kind{recording.KindPod},
 		Why:    "A node that crashes or never starts cannot be a member. One that restarts is a new node for its peers (a new creation).",
 		Source: "https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/",
 		Causes: stopped(),
@@ -124,4 +94,36 @@ func workloadObjects(v *view.View) []string {
 		all = append(all, w.Kind+"/"+w.Name)
 	}
 	return all
+}
+
+// crash is a known reason why a VM or its start script stops, and how to find it in the log.
+type crash struct {
+	code   string
+	words  []string // lower case; the line contains one of them
+	remedy string
+}
+
+// crashes are tried in this order: the first that matches a line of the log is the diagnosis.
+var crashes = []crash{
+	{"cookie-file", []string{"must be accessible by owner only"}, "mount the cookie file with mode 0400 and without fsGroup, or pass the cookie with -setcookie instead of a file"},
+	{"name-taken", []string{"seems to be in use by another erlang node"}, "give each pod a unique node name (NAME@$(POD_IP)), and do not start a second VM with the name of the node"},
+	{"bad-name", []string{"can't set long node name", "can't set short node name", "invalid node name", "invalid_node_name"}, "start the VM with a complete name, for example -name NAME@${POD_IP} with env {name: POD_IP, valueFrom: {fieldRef: {fieldPath: status.podIP}}}"},
+	{"port-taken", []string{"eaddrinuse", "address already in use"}, "find what else listens on that port in the pod's network namespace (hostNetwork, a second VM, inet_dist_listen_min in ERL_FLAGS)"},
+	{"epmd-unreachable", []string{"register/listen error: econnrefused", "no_reg_reply_from_epmd", "error_connecting_to_epmd", "[\"inet_tcp\",econnrefused]"}, "check that epmd can start in the container and is not bound to another address (ERL_EPMD_ADDRESS), or run without epmd (ERL_DIST_PORT)"},
+	{"wrong-architecture", []string{"exec format error"}, "build the image for the architecture of the Kubernetes nodes (docker buildx build --platform …)"},
+	{"read-only", []string{"read-only file system", ": cannot create "}, "mount an emptyDir at /tmp and set RELX_OUT_FILE_PATH=/tmp (RELEASE_TMP=/tmp): the start script writes vm.args and sys.config"},
+}
+
+// crashReason finds the line of a log that says why the VM did not start.
+func crashReason(log []string) (line string, why crash, found bool) {
+	for _, c := range crashes {
+		for _, l := range log {
+			for _, w := range c.words {
+				if strings.Contains(strings.ToLower(l), w) {
+					return l, c, true
+				}
+			}
+		}
+	}
+	return "", crash{}, false
 }

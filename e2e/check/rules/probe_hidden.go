@@ -5,12 +5,14 @@ import (
 
 	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/check/evidence"
+	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/view"
 )
 
 func probeHidden() check.Check {
 	return check.Check{
 		ID: "probe/hidden", Title: "harness: no node counts the probe as a peer", Rung: check.Probe, Level: check.Required, Scenario: "formation",
+		Reads:  []recording.Kind{recording.KindPod, recording.KindNodes},
 		Why:    "A visible probe takes part in the partition handling of global: a probe that comes and goes can break the mesh that it observes. Then the harness itself causes what it sees.",
 		Source: "https://www.erlang.org/doc/apps/erts/erl_dist_protocol.html#distribution-flags (DFLAG_PUBLISHED)",
 		Causes: map[string][]string{"probe-visible": nil},

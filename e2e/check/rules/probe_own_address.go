@@ -13,6 +13,7 @@ import (
 func probeOwnAddress() check.Check {
 	return check.Check{
 		ID: "probe/own-address", Title: "harness: probes originate from each pod's own IP", Rung: check.Probe, Level: check.Required, Scenario: "formation",
+		Reads:  []recording.Kind{recording.KindPod, recording.KindNodes},
 		Why:    "A dial from another network namespace is subject to other firewall rules than a dial from the pod: it proves nothing about the pod.",
 		Source: "https://man7.org/linux/man-pages/man7/network_namespaces.7.html",
 		Causes: map[string][]string{"other-address": nil},
@@ -26,6 +27,12 @@ func probeOwnAddress() check.Check {
 					f.Message = fmt.Sprintf("a probe that should originate from %s at %s came from another address: %s", p.Name, p.IP(), detail)
 				case len(p.Nodes)+len(p.Sockets)+len(p.DNS) == 0:
 					f.Outcome, f.Message = check.NotApplicable, fmt.Sprintf("no agent sent a probe from %s", p.Name)
+				default:
+					for _, list := range [][]recording.Event{p.Nodes, p.Sockets, p.DNS} {
+						if n := len(list); n > 0 {
+							f.At = max(f.At, list[n-1].T)
+						}
+					}
 				}
 				return f
 			})

@@ -5,12 +5,14 @@ import (
 
 	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/check/evidence"
+	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/view"
 )
 
 func recoveryDiscoveryGoesOn() check.Check {
 	return check.Check{
 		ID: "recovery/discovery-goes-on", Title: "keeps discovering peers after one of them has died", Rung: check.Recovery, Level: check.Latent, Scenario: "recovery",
+		Reads:  []recording.Kind{recording.KindAsked},
 		Why:    "If discovery stops when a peer cannot be reached, nobody notices the first time: the replacement itself finds the others. When the next pod is replaced, no other node looks for it.",
 		Source: "https://hexdocs.pm/libcluster/readme.html",
 		Causes: map[string][]string{"not-asking": nil},
@@ -36,7 +38,7 @@ func recoveryDiscoveryGoesOn() check.Check {
 					all = append(all, check.Finding{Subject: check.OnPod(p), Outcome: check.NotApplicable, Message: fmt.Sprintf("%s did not query DNS for its peers before %s was deleted, either", p.Name, d.Victim.Name)})
 					continue
 				}
-				all = append(all, evidence.KeepsAsking(v, p, exit, v.End()))
+				all = append(all, evidence.KeepsAsking(v, p, exit+v.Slack(d.Victim.ExitSeenBy(), p.AgentOf(), exit), v.End()))
 			}
 			return all
 		},

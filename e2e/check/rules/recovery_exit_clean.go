@@ -1,12 +1,12 @@
 package rules
 
 import (
-	"encoding/json"
 	"fmt"
 	"time"
 
 	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/check/evidence"
+	"meshproof.dev/meshproof/e2e/check/objects"
 	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/view"
 )
@@ -14,6 +14,7 @@ import (
 func recoveryExitClean() check.Check {
 	return check.Check{
 		ID: "recovery/exit-clean", Title: "shuts down on SIGTERM within its grace period", Rung: check.Recovery, Level: check.Latent, Scenario: "recovery",
+		Reads:  []recording.Kind{recording.KindPod, recording.KindProcess},
 		Why:    "If the signal does not reach the VM (for example because a shell is process 1), the VM is killed when the grace period is over: it hands nothing over and closes no connection, and every rollout waits for that time.",
 		Source: "https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination",
 		Causes: map[string][]string{"killed-after-grace": nil, "killed": nil},
@@ -36,14 +37,14 @@ const defaultGrace = 30 * time.Second
 func exitOf(v *view.View, d evidence.Deletion) check.Finding {
 	f := check.Finding{Subject: check.OnPod(d.Victim), Outcome: check.Pass}
 	exit, gone := d.Victim.Exited()
-	c, known := lastEnd(d.Victim)
+	c, known := lastEnd(v, d.Victim)
 	grace, said := graceOf(v)
-	f.At, f.Took = exit, exit-d.Act.T
+	f.From, f.At, f.Took = max(d.Act.T, 1), exit, exit-d.Act.T
 	took := fmt.Sprintf("%.1f s after the deletion, with a grace period of %.0f s", f.Took.Seconds(), grace.Seconds())
 	if !said {
 		took += " (the default of Kubernetes; the manifests are not in this recording)"
 	}
-	late := f.Took >= grace-view.MaxGap
+	late := f.Took+v.Slack(recording.ByRun, d.Victim.ExitSeenBy(), exit) >= grace-view.MaxGap
 	switch {
 	case !gone:
 		return check.Finding{Subject: f.Subject, Outcome: check.Unseen, Message: fmt.Sprintf("the exit of %s was not seen", d.Victim.Name)}
@@ -69,10 +70,14 @@ func exitOf(v *view.View, d evidence.Deletion) check.Finding {
 }
 
 // lastEnd is how the victim's container ended, as the API server reported it last: of several containers, the one that was killed.
-func lastEnd(p *view.Pod) (recording.Container, bool) {
+func lastEnd(v *view.View, p *view.Pod) (recording.Container, bool) {
 	var end recording.Container
 	found := false
-	for _, c := range p.Last().Containers {
+	s := p.At(v.End())
+	if s == nil {
+		return end, false
+	}
+	for _, c := range s.Containers {
 		if c.State == "terminated" && (!found || c.ExitCode == killed) {
 			end, found = c, true
 		}
@@ -83,26 +88,15 @@ func lastEnd(p *view.Pod) (recording.Container, bool) {
 // graceOf is the time that the manifests give a pod between SIGTERM and SIGKILL, the longest if workloads differ. said is
 // false if no manifest of a workload was recorded.
 func graceOf(v *view.View) (grace time.Duration, said bool) {
-	for _, w := range v.Profile.Workloads {
-		for _, o := range v.Objects(w.Kind) {
-			var m struct {
-				Spec struct {
-					Template struct {
-						Spec struct {
-							Grace *int64 `json:"terminationGracePeriodSeconds"`
-						} `json:"spec"`
-					} `json:"template"`
-				} `json:"spec"`
-			}
-			if o.Name != w.Name || json.Unmarshal(o.Manifest, &m) != nil {
-				continue
-			}
-			g := defaultGrace
-			if s := m.Spec.Template.Spec.Grace; s != nil {
-				g = time.Duration(*s) * time.Second
-			}
-			grace, said = max(grace, g), true
+	for _, w := range objects.Read(v).Members {
+		if w.Err != nil {
+			continue
 		}
+		g := defaultGrace
+		if s := w.Pod().TerminationGracePeriodSeconds; s != nil {
+			g = time.Duration(*s) * time.Second
+		}
+		grace, said = max(grace, g), true
 	}
 	if !said {
 		grace = defaultGrace

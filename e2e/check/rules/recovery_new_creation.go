@@ -2,15 +2,18 @@ package rules
 
 import (
 	"fmt"
+	"time"
 
 	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/check/evidence"
+	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/view"
 )
 
 func recoveryNewCreation() check.Check {
 	return check.Check{
 		ID: "recovery/new-creation", Title: "uses a new creation when a replacement reuses a node name", Rung: check.Recovery, Level: check.Required, Scenario: "recovery",
+		Reads:  []recording.Kind{recording.KindPod, recording.KindNodes},
 		Why:    "Only the creation distinguishes a new node from an old one with the same name. With the same creation, pids and references of the dead node are valid on the new one.",
 		Source: "https://www.erlang.org/doc/apps/erts/erl_dist_protocol.html#register-a-node-in-epmd",
 		Causes: map[string][]string{"same-creation": nil},
@@ -33,7 +36,9 @@ func recoveryNewCreation() check.Check {
 
 func judgeCreation(d evidence.Deletion, n *view.Pod) check.Finding {
 	f := check.Finding{Subject: check.OnPod(n), Of: []check.Subject{check.OnPod(d.Victim)}, Outcome: check.Pass}
-	was, now := creation(d.Victim), creation(n)
+	was, _ := creation(d.Victim)
+	now, at := creation(n)
+	f.At = at
 	switch {
 	case d.Victim.Node() == "" || n.Node() == "":
 		f.Outcome, f.Message = check.Unseen, fmt.Sprintf("the node names of %s and %s are not both known", d.Victim.Name, n.Name)
@@ -50,17 +55,17 @@ func judgeCreation(d evidence.Deletion, n *view.Pod) check.Finding {
 	return f
 }
 
-// creation is the creation that the pod's node last reported, 0 where it did not report one.
-func creation(p *view.Pod) uint32 {
+// creation is the creation that the pod's node last reported, and when; 0 if it did not.
+func creation(p *view.Pod) (uint32, time.Duration) {
 	for i := len(p.Nodes) - 1; i >= 0; i-- {
 		if c := p.Nodes[i].Nodes.Creation; c != 0 {
-			return c
+			return c, p.Nodes[i].T
 		}
 	}
 	for i := len(p.Dist) - 1; i >= 0; i-- {
 		if d := p.Dist[i].Dist; d.Creation != 0 && d.Node == p.Node() {
-			return d.Creation
+			return d.Creation, p.Dist[i].T
 		}
 	}
-	return 0
+	return 0, 0
 }

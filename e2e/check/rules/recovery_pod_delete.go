@@ -15,6 +15,7 @@ import (
 func recoveryPodDelete() check.Check {
 	return check.Check{
 		ID: "recovery/pod-delete", Title: "takes the replacement of a deleted pod into the mesh", Rung: check.Recovery, Level: check.Required, Scenario: "recovery",
+		Reads:  []recording.Kind{recording.KindPod, recording.KindNodes},
 		Why:    "Pods are replaced at every rollout, drain and eviction. Discovery that runs only once, or that stops at the first dead address, leaves the replacement alone.",
 		Source: "https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-lifetime",
 		Causes: map[string][]string{"no-replacement": check.NeedsMesh(), "replacement-alone": {"recovery/full-again"}, "replacement-lost": {"recovery/full-again"}},
@@ -27,7 +28,7 @@ func recoveryPodDelete() check.Check {
 				return evidence.TooFewOthers(v, 1)
 			}
 			if len(d.Newcomers) == 0 {
-				return []check.Finding{{Subject: check.OnPod(d.Victim), Outcome: check.Fail, Code: "no-replacement",
+				return []check.Finding{{Subject: check.OnPod(d.Victim), Outcome: check.Fail, Code: "no-replacement", At: v.End(), Reads: []recording.Kind{recording.KindPod},
 					Message: fmt.Sprintf("%.0f s after %s was deleted there is no new pod", (v.End() - d.Act.T).Seconds(), d.Victim.Name)}}
 			}
 			if v.MeansOneComponent() {

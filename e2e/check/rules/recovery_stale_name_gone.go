@@ -14,6 +14,7 @@ import (
 func recoveryStaleNameGone() check.Check {
 	return check.Check{
 		ID: "recovery/stale-name-gone", Title: "removes a deleted pod from every node's view and from DNS", Rung: check.Recovery, Level: check.Required, Scenario: "recovery",
+		Reads:  []recording.Kind{recording.KindPod, recording.KindProcess, recording.KindNodes, recording.KindDNS},
 		Why:    "Messages to a name that stays in nodes() are lost. Discovery dials an address that stays in DNS in vain, and later the address may belong to another application.",
 		Source: "https://github.com/bitwalker/libcluster/issues/202",
 		Causes: map[string][]string{"stale-name": nil, "stale-address": nil},
@@ -44,6 +45,7 @@ func recoveryStaleNameGone() check.Check {
 // trace is what has to disappear of the victim: its name or its address.
 type trace struct {
 	code, what string
+	kind       recording.Kind // of the events that it is in
 	in         []recording.Event
 	until      time.Duration // from when on it belongs to a running pod again
 	look       func(recording.Event) (there, known bool)
@@ -55,8 +57,8 @@ func forgets(v *view.View, d evidence.Deletion, s *view.Pod, exit time.Duration)
 	if name == "" {
 		return check.Finding{Subject: check.OnPod(s), Outcome: check.Unseen, Message: fmt.Sprintf("the node name of %s is not known, so it could not be searched for", d.Victim.Name)}
 	}
-	return lastSeen(v, s, exit, trace{
-		code: "stale-name", what: fmt.Sprintf("%s in the view of %s", name, evidence.NodeOrPod(s)), in: s.Nodes,
+	return lastSeen(v, d, s, exit, trace{
+		code: "stale-name", what: fmt.Sprintf("%s in the view of %s", name, evidence.NodeOrPod(s)), kind: recording.KindNodes, in: s.Nodes,
 		until: reusedFrom(v, d, evidence.FirstHeard, func(n *view.Pod) bool { return n.Node() == name }),
 		look: func(e recording.Event) (there, known bool) {
 			return slices.Contains(e.Nodes.Visible, name), e.Nodes.Outcome == recording.OK
@@ -69,8 +71,8 @@ func unlisted(v *view.View, d evidence.Deletion, s *view.Pod, exit time.Duration
 	if ip == "" {
 		return check.Finding{Subject: check.OnPod(s), Outcome: check.Unseen, Message: fmt.Sprintf("the address of %s is not known, so it could not be searched for", d.Victim.Name)}
 	}
-	f := lastSeen(v, s, exit, trace{
-		code: "stale-address", what: fmt.Sprintf("address %s of %s in DNS (queried from %s)", ip, d.Victim.Name, s.Name), in: s.DNS,
+	f := lastSeen(v, d, s, exit, trace{
+		code: "stale-address", what: fmt.Sprintf("address %s of %s in DNS (queried from %s)", ip, d.Victim.Name, s.Name), kind: recording.KindDNS, in: s.DNS,
 		until: reusedFrom(v, d, reported, func(n *view.Pod) bool { return n.IP() == ip }),
 		look: func(e recording.Event) (there, known bool) {
 			answered := e.DNS.Outcome == recording.OK && (e.DNS.RCode == "NOERROR" || e.DNS.RCode == "NXDOMAIN")
@@ -96,9 +98,15 @@ func reusedFrom(v *view.View, d evidence.Deletion, since func(*view.Pod) time.Du
 func reported(p *view.Pod) time.Duration { return p.First }
 
 // lastSeen judges how long after the exit the trace was still present. Took is when it was first seen to be gone for good.
-func lastSeen(v *view.View, s *view.Pod, exit time.Duration, t trace) check.Finding {
-	f := check.Finding{Subject: check.OnPod(s), Outcome: check.Pass}
+func lastSeen(v *view.View, d evidence.Deletion, s *view.Pod, exit time.Duration, t trace) check.Finding {
+	exitBy := d.Victim.ExitSeenBy()
+	f := check.Finding{Subject: check.OnPod(s), Outcome: check.Pass, Reads: []recording.Kind{t.kind}}
+	if exitBy == recording.ByKube {
+		// It may have ended long before it was reported.
+		f.From, f.Reads = max(d.Act.T, 1), append(f.Reads, recording.KindPod)
+	}
 	budget := v.Profile.Budgets.StaleName.D()
+	slack := v.Slack(exitBy, s.AgentOf(), exit)
 	last, gone, looks := exit, exit, 0
 	clean := false
 	for _, e := range view.Between(t.in, exit, t.until) {
@@ -116,7 +124,7 @@ func lastSeen(v *view.View, s *view.Pod, exit time.Duration, t trace) check.Find
 	}
 	f.At, f.Took = gone, gone-exit
 	switch {
-	case last-exit > budget:
+	case last-exit > budget+slack:
 		f.Outcome, f.Code, f.At, f.Took = check.Fail, t.code, last, last-exit
 		f.Message = fmt.Sprintf("%s is still present %.1f s after its container exited, but at most %s are allowed", t.what, f.Took.Seconds(), budget)
 		f.Remedy = "make sure that SIGTERM reaches the VM (run it as PID 1): peers notice a node that ends without closing its connections only after net_ticktime"
@@ -132,7 +140,7 @@ func lastSeen(v *view.View, s *view.Pod, exit time.Duration, t trace) check.Find
 		f.Outcome, f.Message = check.Unseen, fmt.Sprintf("nothing was observed about %s after its container exited", t.what)
 	case !clean:
 		f.Outcome, f.Message = check.Unseen, fmt.Sprintf("%s is still present %.1f s after its container exited, but the recording ends before the budget of %s is over", t.what, (last-exit).Seconds(), budget)
-	case f.Took > budget:
+	case f.Took > budget+slack:
 		f.Outcome, f.Message = check.Unseen, fmt.Sprintf("%s was present %.1f s after its container exited, and gone after %.1f s; nothing was observed in between, when the budget of %s was over", t.what, (last-exit).Seconds(), f.Took.Seconds(), budget)
 	}
 	return f

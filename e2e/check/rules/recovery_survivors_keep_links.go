@@ -5,12 +5,14 @@ import (
 
 	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/check/evidence"
+	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/view"
 )
 
 func recoverySurvivorsKeepLinks() check.Check {
 	return check.Check{
 		ID: "recovery/survivors-keep-links", Title: "keeps the links between nodes that were not touched", Rung: check.Recovery, Level: check.Required, Scenario: "recovery",
+		Reads:  []recording.Kind{recording.KindSockets},
 		Why:    "Discovery that disconnects nodes which leave DNS, or global with prevent_overlapping_partitions, closes healthy links for milliseconds at every deploy. Polling never sees it, but the TCP 4-tuple of the link changes.",
 		Source: "https://www.erlang.org/doc/apps/kernel/kernel_app.html (prevent_overlapping_partitions)",
 		Causes: map[string][]string{"link-replaced": nil, "link-lost": {"recovery/full-again"}},

@@ -14,6 +14,7 @@ import (
 func rolloutHandsOver() check.Check {
 	return check.Check{
 		ID: "rollout/hands-over", Title: "lets new pods join the cluster before the last old pod leaves", Rung: check.Rollout, Level: check.Required, Scenario: "rollout",
+		Reads: []recording.Kind{recording.KindPod, recording.KindNodes},
 		Why: "Data that is only in the memory of the cluster (sessions, registries, Mnesia's ram_copies) survives a deploy only if a new node has joined before the last old node leaves. " +
 			"Otherwise the new version forms a separate, empty cluster, and nobody sees an error.",
 		Source: "https://kubernetes.io/docs/tutorials/kubernetes-basics/update/update-intro/",
@@ -24,7 +25,7 @@ func rolloutHandsOver() check.Check {
 
 func handsOver(v *view.View, r evidence.Rollout) []check.Finding {
 	f := check.Finding{Subject: check.OnWorkload(v), Of: check.Everything(v), Outcome: check.Pass}
-	if at, met := firstMet(r); met {
+	if at, met := firstMet(v, r); met {
 		f.At, f.Took = at, at-r.Began
 		return []check.Finding{f}
 	}
@@ -43,7 +44,7 @@ func handsOver(v *view.View, r evidence.Rollout) []check.Finding {
 			return []check.Finding{f}
 		}
 	}
-	f.Outcome, f.Code, f.At = check.Fail, "founded-anew", ended
+	f.Outcome, f.Code, f.From, f.At = check.Fail, "founded-anew", max(r.Began, 1), ended
 	f.Message = fmt.Sprintf("%s, the last pod of the old version, %s, exited, and no node of the new version had been in a cluster with a node of the old one: ", r.Since(ended), last.Name)
 	f.Try = fmt.Sprintf("kubectl -n %s get pods -w, while the rollout goes on", v.Header.Namespace)
 	if up, first := firstUp(r); first != nil && up < ended {
@@ -58,7 +59,7 @@ func handsOver(v *view.View, r evidence.Rollout) []check.Finding {
 
 // firstMet is when a node of the new version and one of the old were first in one cluster, by the view of either. A name belongs to
 // the pod that has it at that time: in a StatefulSet the new pod has the name of the old one.
-func firstMet(r evidence.Rollout) (at time.Duration, ever bool) {
+func firstMet(v *view.View, r evidence.Rollout) (at time.Duration, ever bool) {
 	saw := func(t time.Duration) {
 		if !ever || t < at {
 			at, ever = t, true
@@ -68,7 +69,7 @@ func firstMet(r evidence.Rollout) (at time.Duration, ever bool) {
 		for _, p := range r.Old {
 			end, gone := p.Exited()
 			for _, e := range n.Nodes {
-				if e.Nodes.Outcome == recording.OK && (!gone || e.T < end) && slices.ContainsFunc(e.Nodes.Visible, p.Is) {
+				if e.Nodes.Outcome == recording.OK && (!gone || e.T < end+v.Slack(p.ExitSeenBy(), n.AgentOf(), end)) && slices.ContainsFunc(e.Nodes.Visible, p.Is) {
 					saw(e.T)
 				}
 			}

@@ -13,6 +13,7 @@ import (
 func rolloutKeepsLinks() check.Check {
 	return check.Check{
 		ID: "rollout/keeps-links", Title: "keeps the links between remaining nodes during a rolling update", Rung: check.Rollout, Level: check.Required, Scenario: "rollout",
+		Reads: []recording.Kind{recording.KindPod, recording.KindSockets},
 		Why: "At every deploy all nodes leave, one after the other. If discovery disconnects them itself, or global disconnects nodes that another node has lost, the remaining nodes also lose each other: " +
 			"running processes are reported as dead, and name conflicts kill one of two processes.",
 		Source: "https://www.erlang.org/doc/apps/kernel/kernel_app.html (prevent_overlapping_partitions)",
@@ -26,7 +27,7 @@ func keepsLinks(v *view.View, r evidence.Rollout) []check.Finding {
 	pods := v.Pods()
 	for i, p := range pods {
 		for _, q := range pods[i+1:] {
-			if f, judged := keepsLink(r, p, q, v.End()); judged {
+			if f, judged := keepsLink(v, r, p, q); judged {
 				all = append(all, f)
 			}
 		}
@@ -41,11 +42,11 @@ func keepsLinks(v *view.View, r evidence.Rollout) []check.Finding {
 const notice = 500 * time.Millisecond
 
 // keepsLink judges the link that two pods had first while the rollout went on, up to when the first of them began to terminate.
-func keepsLink(r evidence.Rollout, p, q *view.Pod, end time.Duration) (f check.Finding, judged bool) {
-	from, to := max(0, r.Began-evidence.MinLinkAge, p.First, q.First), end
+func keepsLink(v *view.View, r evidence.Rollout, p, q *view.Pod) (f check.Finding, judged bool) {
+	from, to := max(0, r.Began-evidence.MinLinkAge, p.First, q.First), v.End()
 	for _, x := range []*view.Pod{p, q} {
 		if at, ends := x.Ends(from); ends {
-			to = min(to, at-notice)
+			to = min(to, at-notice-max(v.Slack(p.AgentOf(), recording.ByKube, at), v.Slack(p.AgentOf(), x.AgentOf(), at)))
 		}
 	}
 	for _, e := range view.Between(p.Sockets, from, to-evidence.MinLinkAge) {
@@ -54,8 +55,12 @@ func keepsLink(r evidence.Rollout, p, q *view.Pod, end time.Duration) (f check.F
 		}
 		if met := evidence.LastingLinks(p, q, e.T, e.T+evidence.MinLinkAge); len(met) > 0 {
 			f = evidence.LinkWindow{P: p, Q: q, From: e.T, To: to, Links: met, Disturbance: r.Began, What: "the rollout started"}.Kept()
-			if f.Outcome == check.Fail {
-				f.Code = "link-lost" // whether they reconnect before one of them terminates is chance
+			switch f.Outcome {
+			case check.Fail:
+				f.Code = "link-lost"  // whether they reconnect before one of them terminates is chance
+				f.From = max(from, 1) // one of them may have been told to end by then
+			case check.Pass:
+				f.Reads = []recording.Kind{recording.KindSockets}
 			}
 			return f, true
 		}

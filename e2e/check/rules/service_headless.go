@@ -5,12 +5,14 @@ import (
 
 	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/check/objects"
+	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/view"
 )
 
 func serviceHeadless() check.Check {
 	return check.Check{
 		ID: "service/headless", Title: "uses a headless Service for discovery", Rung: check.Service, Level: check.Required, Scenario: "formation", Static: true,
+		Reads:  []recording.Kind{recording.KindService},
 		Why:    "Only a headless Service resolves to its pods. One with a cluster IP resolves to that address: every node would ask for itself or for one peer, under a name that no node has.",
 		Source: "https://kubernetes.io/docs/concepts/services-networking/service/#headless-services",
 		Causes: check.Alike(check.NeedsMesh("dns/*", "discovery/*"), "not-headless", "no-service"),
@@ -47,15 +49,15 @@ func headlessAsWritten(v *view.View) []check.Finding {
 		return blind
 	}
 	f := check.Finding{Subject: check.OnService(v), Outcome: check.Pass}
-	s := m.Named(v.Profile.Service)
+	s := m.Service("", v.Profile.Service)
 	switch {
 	case s == nil:
 		f.Skip(fmt.Sprintf("Service %s is not among the manifests", v.Profile.Service))
-	case s.Spec.ClusterIP == "None":
-	case !m.Asked(s.Metadata.Name):
-		f.Skip(fmt.Sprintf("Service %s is not headless, and nothing in the manifests asks DNS for it", s.Metadata.Name))
+	case s.Headless():
+	case !m.Asked(s.Name):
+		f.Skip(fmt.Sprintf("Service %s is not headless, and nothing in the manifests asks DNS for it", s.Name))
 	default:
-		f.Fail("not-headless", fmt.Sprintf("Service %s gets a cluster IP: its name resolves to that one virtual address, not to the pods", s.Metadata.Name),
+		f.Fail("not-headless", fmt.Sprintf("Service %s gets a cluster IP: its name resolves to that one virtual address, not to the pods", s.Name),
 			"set spec.clusterIP: None (the field is immutable: delete the Service and create it again)")
 	}
 	return []check.Finding{f}

@@ -7,6 +7,7 @@ import (
 
 	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/check/objects"
+	"meshproof.dev/meshproof/e2e/manifest"
 	"meshproof.dev/meshproof/e2e/view"
 )
 
@@ -22,8 +23,8 @@ func serviceOneApplication() check.Check {
 				return blind
 			}
 			var all []check.Finding
-			for i := range m.Services {
-				if s := &m.Services[i]; m.Serves(s) {
+			for _, s := range m.Services() {
+				if m.Serves(s) {
 					all = append(all, oneApplication(m, v, s))
 				}
 			}
@@ -35,22 +36,21 @@ func serviceOneApplication() check.Check {
 	}
 }
 
-func oneApplication(m *objects.Manifests, v *view.View, s *objects.Service) check.Finding {
-	f := check.Finding{Subject: check.Subject{Kind: "service", Name: s.Metadata.Name}, Outcome: check.Pass}
+func oneApplication(m *objects.Manifests, v *view.View, s *manifest.Service) check.Finding {
+	f := check.Finding{Subject: check.Subject{Kind: "service", Name: s.Name}, Outcome: check.Pass}
 	f.Try = objects.Kubectl(v, "get pods -l "+strings.ReplaceAll(strings.ReplaceAll(objects.LabelSet(s.Spec.Selector), ": ", "="), ", ", ","))
-	var first *objects.Workload
-	for i := range m.Workloads {
-		w := &m.Workloads[i]
-		if !objects.Covers(w.Labels(), s.Spec.Selector) {
+	var first *manifest.Workload
+	for _, w := range m.Workloads() {
+		if !s.Selects(w.Labels()) {
 			continue
 		}
 		if w.Kind == "Job" || w.Kind == "CronJob" {
-			f.Fail("job", fmt.Sprintf("Service %s (selector %s) selects the pods of %s too, which are no nodes", s.Metadata.Name, objects.LabelSet(s.Spec.Selector), w),
+			f.Fail("job", fmt.Sprintf("Service %s (selector %s) selects the pods of %s too, which are no nodes", s.Name, objects.LabelSet(s.Spec.Selector), w),
 				"give the pods of "+w.String()+" other labels, or the nodes one more that the Service asks for")
 			return f
 		}
 		if first != nil && !shareImage(first, w) {
-			f.Fail("two-applications", fmt.Sprintf("Service %s (selector %s) selects the pods of %s and of %s, which run different images: %s, %s", s.Metadata.Name, objects.LabelSet(s.Spec.Selector), first, w, check.List(repositories(first)), check.List(repositories(w))),
+			f.Fail("two-applications", fmt.Sprintf("Service %s (selector %s) selects the pods of %s and of %s, which run different images: %s, %s", s.Name, objects.LabelSet(s.Spec.Selector), first, w, check.List(repositories(first)), check.List(repositories(w))),
 				"give each application a Service and a label of its own")
 			return f
 		}
@@ -63,15 +63,15 @@ func oneApplication(m *objects.Manifests, v *view.View, s *objects.Service) chec
 }
 
 // shareImage reports whether two workloads run an image of the same repository; its tag may differ, as a canary's does.
-func shareImage(a, b *objects.Workload) bool {
+func shareImage(a, b *manifest.Workload) bool {
 	of := repositories(a)
 	return slices.ContainsFunc(repositories(b), func(image string) bool { return slices.Contains(of, image) })
 }
 
 // repositories are the images of the workload's containers without tag and digest.
-func repositories(w *objects.Workload) []string {
+func repositories(w *manifest.Workload) []string {
 	var all []string
-	for _, c := range w.Spec.Template.Spec.Containers {
+	for _, c := range w.Containers(manifest.Main) {
 		image, _, _ := strings.Cut(c.Image, "@")
 		if i := strings.LastIndex(image, ":"); i > strings.LastIndex(image, "/") {
 			image = image[:i]

@@ -6,6 +6,7 @@ import (
 
 	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/check/objects"
+	"meshproof.dev/meshproof/e2e/manifest"
 	"meshproof.dev/meshproof/e2e/view"
 )
 
@@ -16,21 +17,20 @@ func servicePublishesNotReady() check.Check {
 		Source: "https://github.com/vernemq/docker-vernemq/issues/265",
 		Causes: map[string][]string{"hidden-until-ready": check.NeedsMesh("dns/*", "discovery/*")},
 		Judge: func(v *view.View) []check.Finding {
-			return objects.EachWorkload(v, func(m *objects.Manifests, w *objects.Workload, f *check.Finding) {
-				s := m.Named(w.Spec.ServiceName)
+			return objects.EachWorkload(v, func(m *objects.Manifests, w *manifest.Workload, f *check.Finding) {
+				s := m.Service(w.Namespace, w.ServiceName)
 				switch {
 				case w.Kind != "StatefulSet" || !namedByDNS(m, w):
 					f.Skip("the nodes of " + w.String() + " are not named after DNS names")
 				case s == nil:
 					f.Skip("no Service governs " + w.String())
-				case !s.Spec.PublishNotReady:
-					for i := range w.Spec.Template.Spec.Containers {
-						c := &w.Spec.Template.Spec.Containers[i]
-						if c.Readiness == nil || c.Readiness.Exec == nil && c.Readiness.HTTPGet == nil {
+				case !s.PublishesNotReady():
+					for _, c := range w.Containers(manifest.Main) {
+						if c.ReadinessProbe == nil || c.ReadinessProbe.Exec == nil && c.ReadinessProbe.HTTPGet == nil {
 							continue
 						}
-						f.Fail("hidden-until-ready", fmt.Sprintf("Service %s lists the pods of %s only when they are ready, and the readiness probe of container %s asks the application, which may wait for its peers", s.Metadata.Name, w, c.Name),
-							"in Service "+s.Metadata.Name+": publishNotReadyAddresses: true")
+						f.Fail("hidden-until-ready", fmt.Sprintf("Service %s lists the pods of %s only when they are ready, and the readiness probe of container %s asks the application, which may wait for its peers", s.Name, w, c.Name),
+							"in Service "+s.Name+": publishNotReadyAddresses: true")
 					}
 				}
 			})
@@ -39,7 +39,7 @@ func servicePublishesNotReady() check.Check {
 }
 
 // namedByDNS reports whether w's node names have a Service's name in them.
-func namedByDNS(m *objects.Manifests, w *objects.Workload) bool {
+func namedByDNS(m *objects.Manifests, w *manifest.Workload) bool {
 	for _, p := range m.Places(w) {
 		name, _ := objects.NameIn(p)
 		ofPod := strings.Contains(p.Text, "POD_NAME") || strings.Contains(p.Text, "HOSTNAME")

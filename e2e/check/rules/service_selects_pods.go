@@ -2,17 +2,21 @@ package rules
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/check/objects"
+	"meshproof.dev/meshproof/e2e/manifest"
+	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/view"
 )
 
 func serviceSelectsPods() check.Check {
 	return check.Check{
 		ID: "service/selects-pods", Title: "has a Service whose selector matches its pods", Rung: check.Service, Level: check.Required, Scenario: "formation", Static: true,
+		Reads:  []recording.Kind{recording.KindPod, recording.KindService},
 		Why:    "A Service finds its pods by their labels alone. One letter off, and its name has no address: every node looks for peers in an empty list, without an error.",
 		Source: "https://kubernetes.io/docs/concepts/services-networking/service/#services-in-kubernetes",
 		Causes: check.Alike(check.NeedsMesh("service/headless", "dns/*", "discovery/*"), "selects-nothing", "no-service"),
@@ -26,17 +30,16 @@ func serviceSelectsPods() check.Check {
 			}
 			var all []check.Finding
 			served := false
-			for i := range m.Services {
-				served = served || m.Serves(&m.Services[i])
+			for _, s := range m.Services() {
+				served = served || m.Serves(s)
 			}
-			for i := range m.Services {
-				s := &m.Services[i]
+			for _, s := range m.Services() {
 				switch {
 				case len(s.Spec.Selector) == 0: // its addresses come from elsewhere
 				case m.Serves(s):
-					all = append(all, check.Finding{Subject: check.Subject{Kind: "service", Name: s.Metadata.Name}, Outcome: check.Pass})
+					all = append(all, check.Finding{Subject: check.Subject{Kind: "service", Name: s.Name}, Outcome: check.Pass})
 				case selectsAny(m, s): // the pods of something else
-				case !served || meant(m, s.Metadata.Name):
+				case !served || meant(m, s.Name):
 					all = append(all, selectsNothing(v, m, s))
 				}
 			}
@@ -47,30 +50,30 @@ func serviceSelectsPods() check.Check {
 				return []check.Finding{{Subject: check.OnService(v), Outcome: check.NotApplicable, Message: "no Service selects the nodes' pods, and the profile means each node to be alone"}}
 			}
 			f := check.Finding{Subject: check.OnService(v)}
-			f.Fail("no-service", fmt.Sprintf("no Service among the manifests selects the pods of %s, whose labels are %s", m.Members()[0], objects.LabelSet(m.Members()[0].Labels())),
-				"add a Service with clusterIP: None and selector: {"+objects.LabelSet(m.Members()[0].Labels())+"}")
+			f.Fail("no-service", fmt.Sprintf("no Service among the manifests selects the pods of %s, whose labels are %s", m.Members[0], objects.LabelSet(m.Members[0].Labels())),
+				"add a Service with clusterIP: None and selector: {"+objects.LabelSet(m.Members[0].Labels())+"}")
 			return []check.Finding{f}
 		},
 	}
 }
 
-func selectsAny(m *objects.Manifests, s *objects.Service) bool {
-	return slices.ContainsFunc(m.Workloads, func(w objects.Workload) bool { return objects.Covers(w.Labels(), s.Spec.Selector) })
+func selectsAny(m *objects.Manifests, s *manifest.Service) bool {
+	return slices.ContainsFunc(m.Workloads(), func(w *manifest.Workload) bool { return s.Selects(w.Labels()) })
 }
 
 // meant reports whether one of the nodes' own texts speaks of that Service.
 func meant(m *objects.Manifests, name string) bool {
-	return slices.ContainsFunc(m.Members(), func(w *objects.Workload) bool { return slices.Contains(m.Means(w), name) })
+	return slices.ContainsFunc(m.Members, func(w *manifest.Workload) bool { return slices.Contains(m.Means(w), name) })
 }
 
-func selectsNothing(v *view.View, m *objects.Manifests, s *objects.Service) check.Finding {
-	name := s.Metadata.Name
+func selectsNothing(v *view.View, m *objects.Manifests, s *manifest.Service) check.Finding {
+	name := s.Name
 	f := check.Finding{Subject: check.Subject{Kind: "service", Name: name}}
 	if v.Profile.Service == "" {
 		f.Subject = check.OnService(v) // which is the subject of all that needs a Service
 	}
-	w := m.Members()[0]
-	for _, other := range m.Members() {
+	w := m.Members[0]
+	for _, other := range m.Members {
 		if slices.Contains(m.Means(other), name) {
 			w = other
 		}
@@ -91,7 +94,7 @@ func selectsRunning(v *view.View) []check.Finding {
 		return []check.Finding{f}
 	}
 	for _, p := range pods {
-		if labels := p.Last().Labels; len(s.Selector) > 0 && !objects.Covers(labels, s.Selector) {
+		if labels := p.Last().Labels; len(s.Selector) > 0 && !manifest.Covers(labels, s.Selector) {
 			f.Fail("selects-nothing", fmt.Sprintf("Service %s does not select %s: its selector is %s, the pod has %s (%s)", s.Name, p.Name, objects.LabelSet(s.Selector), objects.LabelSet(labels), differ(s.Selector, labels)),
 				fmt.Sprintf("mend the selector of Service %s", s.Name))
 			f.Try = objects.Kubectl(v, "get pods --show-labels")
@@ -103,7 +106,7 @@ func selectsRunning(v *view.View) []check.Finding {
 // differ says in which labels a selector is not fulfilled.
 func differ(selector, labels map[string]string) string {
 	var all []string
-	for _, k := range objects.Keys(selector) {
+	for _, k := range slices.Sorted(maps.Keys(selector)) {
 		switch value, there := labels[k]; {
 		case !there:
 			all = append(all, fmt.Sprintf("%s: %s vs nothing", k, selector[k]))

@@ -5,9 +5,12 @@ import (
 	"slices"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/check/evidence"
 	"meshproof.dev/meshproof/e2e/check/objects"
+	"meshproof.dev/meshproof/e2e/manifest"
 	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/view"
 )
@@ -15,15 +18,16 @@ import (
 func vmBusyWait() check.Check {
 	return check.Check{
 		ID: "vm/busy-wait", Title: "does not busy-wait in its schedulers under a CPU limit", Rung: check.VM, Level: check.Advice, Scenario: "formation",
+		Reads:  []recording.Kind{recording.KindPod, recording.KindVM},
 		Why:    "Schedulers busy-wait for a while before they sleep. Under a CPU limit, this uses up CPU time that the work needs, and a throttled node misses its ticks.",
 		Source: "https://www.erlang.org/doc/apps/erts/erl_cmd.html (+sbwt)",
 		Causes: map[string][]string{"spins": nil},
 		Judge: func(v *view.View) []check.Finding {
-			m := objects.Decode(v)
+			m := objects.Read(v)
 			return evidence.EachVM(v, func(p *view.Pod, vm *recording.VM, f *check.Finding) {
 				limit := ""
-				for _, w := range m.Members() {
-					if objects.Covers(p.Last().Labels, w.Labels()) {
+				for _, w := range m.Members {
+					if manifest.Covers(p.Last().Labels, w.Labels()) {
 						limit = cpuLimit(w)
 					}
 				}
@@ -39,10 +43,10 @@ func vmBusyWait() check.Check {
 }
 
 // cpuLimit is the first limit of the workload's containers, or "".
-func cpuLimit(w *objects.Workload) string {
-	for _, c := range w.Spec.Template.Spec.Containers {
-		if l := c.Resources.Limits["cpu"]; l != nil {
-			return fmt.Sprint(l)
+func cpuLimit(w *manifest.Workload) string {
+	for _, c := range w.Containers(manifest.Main) {
+		if l, there := c.Resources.Limits[corev1.ResourceCPU]; there {
+			return l.String()
 		}
 	}
 	return ""

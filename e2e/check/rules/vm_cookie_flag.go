@@ -12,6 +12,7 @@ import (
 func vmCookieFlag() check.Check {
 	return check.Check{
 		ID: "vm/cookie-flag", Title: "starts the VM with -setcookie, not -cookie", Rung: check.VM, Level: check.Required, Scenario: "formation",
+		Reads:  []recording.Kind{recording.KindPod, recording.KindVM},
 		Why:    "The VM ignores -cookie without a message and creates a random cookie in each container: every node refuses every other.",
 		Source: "https://www.erlang.org/doc/apps/erts/erl_cmd.html (-cookie, -setcookie)",
 		Causes: map[string][]string{"misspelt": check.NeedsMesh("handshake/*")},

@@ -12,6 +12,7 @@ import (
 func vmDistributed() check.Check {
 	return check.Check{
 		ID: "vm/distributed", Title: "starts the VM with distribution enabled", Rung: check.VM, Level: check.Required, Scenario: "formation",
+		Reads:  []recording.Kind{recording.KindPod, recording.KindVM},
 		Why:    "A VM that was started without a name has no distribution: it opens no distribution port, and epmd does not know it. From outside that looks like a blocked port.",
 		Source: "https://www.erlang.org/doc/system/distributed.html#nodes",
 		Causes: map[string][]string{"not-distributed": check.From(check.DNS, "vm/*", "pods/ready")},

@@ -12,6 +12,7 @@ import (
 func vmFirstProcess() check.Check {
 	return check.Check{
 		ID: "vm/first-process", Title: "delivers SIGTERM to the VM", Rung: check.VM, Level: check.Advice, Scenario: "formation",
+		Reads:  []recording.Kind{recording.KindPod, recording.KindVM},
 		Why:    "SIGTERM goes to the container's first process. A shell or a script there does not forward it, unless it has a trap for it: the node does not leave its cluster properly, and is killed when the grace period is over.",
 		Source: "https://www.erlang.org/doc/apps/kernel/kernel_app.html#os-signal-event-handler",
 		Causes: map[string][]string{"shell-first": nil},

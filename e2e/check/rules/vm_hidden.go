@@ -12,6 +12,7 @@ import (
 func vmHidden() check.Check {
 	return check.Check{
 		ID: "vm/hidden", Title: "does not start its members as hidden nodes", Rung: check.VM, Level: check.Required, Scenario: "formation",
+		Reads:  []recording.Kind{recording.KindPod, recording.KindVM},
 		Why:    "A hidden node is not in the nodes() of its peers and takes no part in global and pg: its peers ignore it, although they are connected.",
 		Source: "https://www.erlang.org/doc/system/distributed.html#hidden-nodes",
 		Causes: map[string][]string{"hidden": check.NeedsMesh("epmd/registration-type", "handshake/allowed", "handshake/acceptor-prompt", "handshake/name*", "handshake/flags", "handshake/wrong-cookie-refused")},

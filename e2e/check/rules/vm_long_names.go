@@ -12,6 +12,7 @@ import (
 func vmLongNames() check.Check {
 	return check.Check{
 		ID: "vm/long-names", Title: "uses long node names on all nodes", Rung: check.VM, Level: check.Required, Scenario: "formation",
+		Reads:  []recording.Kind{recording.KindPod, recording.KindVM},
 		Why:    "A node with a short name refuses every peer whose host part contains a dot, and an IP address contains three: nodes with long and with short names never connect.",
 		Source: "https://www.erlang.org/doc/system/distributed.html#nodes",
 		Causes: check.Alike(check.NeedsMesh("dist/*", "handshake/*", "discovery/*"), "short-among-long", "short-names"),

@@ -58,7 +58,7 @@ func run(ctx context.Context) error {
 	go beat(ctx, sessions.Emit)
 	go func() {
 		defer close(healed)
-		faults.Run(ctx, func(what string) { sessions.Emit(recording.Event{Fault: &recording.Fault{What: what}}) })
+		faults.Run(ctx, func(what string) { sessions.Emit(recording.Event{ObserverError: &recording.ObserverError{What: what}}) })
 	}()
 	api := server.Handler(abilities(node, proc.FS("/proc").NetNS(1)), sessions)
 	return server.Serve(ctx, l, server.WithKill(server.WithFaults(api, faults.Set), finder.Kill))

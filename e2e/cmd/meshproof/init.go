@@ -12,6 +12,7 @@ import (
 	"meshproof.dev/meshproof/e2e/exitcode"
 	"meshproof.dev/meshproof/e2e/target"
 	"meshproof.dev/meshproof/e2e/workload"
+	"meshproof.dev/meshproof/e2e/workload/draft"
 )
 
 func initCommand() *cobra.Command {
@@ -55,16 +56,16 @@ func initCommand() *cobra.Command {
 				return err
 			}
 			path = filepath.Join(filepath.Dir(at), "manifests")
-			if err = workload.Export(c.Context(), cluster.Config, *namespace, path); err != nil {
+			if err = draft.Export(c.Context(), cluster.Config, *namespace, path); err != nil {
 				return err
 			}
 			fmt.Fprintf(c.ErrOrStderr(), "%s: the manifests of namespace %s; Secrets have none of their values there\n", path, *namespace)
 		}
-		draft := func() (string, error) { return workload.Loader{}.Draft(c.Context(), path, at) }
+		write := func() (string, error) { return draft.Profile(c.Context(), workload.Loader{}, path, at) }
 		if command {
-			draft = func() (string, error) { return workload.Loader{}.DraftCommand(c.Context(), args, at) }
+			write = func() (string, error) { return draft.Command(c.Context(), workload.Loader{}, args, at) }
 		}
-		text, err := draft()
+		text, err := write()
 		if err != nil {
 			return err
 		}
@@ -72,13 +73,13 @@ func initCommand() *cobra.Command {
 			fmt.Fprint(c.OutOrStdout(), text)
 			return nil
 		}
-		return write(at, text)
+		return create(at, text)
 	}
 	return c
 }
 
-// write makes a new file. A file that exists stays as it is.
-func write(path, text string) error {
+// create makes a new file. A file that exists stays as it is.
+func create(path, text string) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
 		return exitcode.With(exitcode.Usage, err)

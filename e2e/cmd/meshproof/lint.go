@@ -19,6 +19,7 @@ import (
 	"meshproof.dev/meshproof/e2e/run"
 	"meshproof.dev/meshproof/e2e/view"
 	"meshproof.dev/meshproof/e2e/workload"
+	"meshproof.dev/meshproof/e2e/workload/draft"
 	"meshproof.dev/meshproof/reports"
 )
 
@@ -41,7 +42,7 @@ func lintCommand(code *int) *cobra.Command {
 		}
 		var ws []*workload.Workload
 		if l := loader(fixtures); l.Plain(*name) {
-			ws, err = l.LoadPlain(c.Context(), *name, c.InOrStdin())
+			ws, err = draft.Plain(c.Context(), l, *name, c.InOrStdin())
 		} else {
 			ws, err = l.LoadAll(c.Context(), []string{*name})
 		}
@@ -86,8 +87,8 @@ func lint(w *workload.Workload, checks []check.Check) (reports.Profile, error) {
 		}
 	}
 	p := reports.Profile{Profile: judge.Judge(w.Profile.Metadata.Name, scenarios, static), Mutant: w.Resolved.Mutant}
-	p.Notes, err = w.Notes()
-	return p, err
+	p.Notes = w.Notes()
+	return p, nil
 }
 
 func manifestsOnly(w *workload.Workload) (*view.View, error) {

@@ -90,7 +90,7 @@ func refused(out reports.Console, o run.Options, why error) int {
 
 func killMatrixCommand(code *int) *cobra.Command {
 	c := &cobra.Command{Use: "kill-matrix [MUTANT…]", Short: "prove that the checks can fail: run the broken variants"}
-	v := bind(c, "file")
+	v := bind(c, "file", "scenarios")
 	c.RunE = func(c *cobra.Command, mutants []string) error {
 		fixtures, err := run.Fixtures()
 		if err != nil {

@@ -26,8 +26,9 @@ func TestVersionOfALinkedProgram(t *testing.T) {
 	}
 	bin := filepath.Join(t.TempDir(), "meshproof")
 	build := exec.CommandContext(t.Context(), "go", "build", "-ldflags", "-X "+string(variable[1])+"=v9-8-gabc", "-o", bin, ".")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	said, err := build.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, said)
 	}
 	out, err := exec.CommandContext(t.Context(), bin, "version", "-o", "json").Output()
 	var v version.Info

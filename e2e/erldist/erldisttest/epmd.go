@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Registered is a node that an [EPMD] knows.
+// Registered is a node registered with an [EPMD].
 type Registered struct {
 	Name   string // before the @
 	Port   int
@@ -17,24 +17,24 @@ type Registered struct {
 	Extra  []byte
 }
 
-// EPMD is a fake epmd. Of the faults it knows those that are not about a handshake.
+// EPMD is a fake epmd. It supports the faults that do not concern a handshake.
 type EPMD struct {
-	Nodes []Registered
-	Delay time.Duration // before each answer
-	Do    Do
+	Nodes     []Registered
+	Delay     time.Duration // before each answer
+	Behaviour Behaviour
 }
 
-// Start begins to listen; the test ends it.
+// Start listens until the test ends.
 func (e EPMD) Start(t T) *Server {
 	t.Helper()
 	s, err := e.Listen()
 	return started(t, s, err)
 }
 
-// Listen begins to listen.
+// Listen listens until Close.
 func (e EPMD) Listen() (*Server, error) { return listen(e.serve) }
 
-// serve answers one request and hangs up, as epmd does.
+// serve answers one request and closes the connection, as epmd does.
 func (e EPMD) serve(s *Server, c net.Conn) {
 	request, err := message(c)
 	if err != nil || !s.sleep(e.Delay) {
@@ -47,11 +47,11 @@ func (e EPMD) serve(s *Server, c net.Conn) {
 	case len(request) > 1 && request[0] == 'z':
 		answer = e.port2(string(request[1:]))
 	default:
-		return // epmd hangs up on what it does not know
+		return // epmd closes the connection on an unknown request
 	}
-	switch e.Do {
+	switch e.Behaviour {
 	case SilentAfterAccept:
-		wait(c)
+		waitForClose(c)
 	case ClosesBeforeStatus:
 	case ResetsBeforeStatus:
 		reset(c)
@@ -59,7 +59,7 @@ func (e EPMD) serve(s *Server, c net.Conn) {
 		_, _ = c.Write(alert)
 	case HTTP:
 		_, _ = c.Write(http)
-	case Drips:
+	case ByteByByte:
 		s.drip(c, bytes.Repeat(answer, 100))
 	case LongMessage:
 		for _, err := c.Write(answer[:min(4, len(answer))]); err == nil; {
@@ -72,7 +72,7 @@ func (e EPMD) serve(s *Server, c net.Conn) {
 	}
 }
 
-// names is epmd's own port and a line for each node, the youngest first.
+// names is epmd's own port and a line for each node, the newest first.
 func (e EPMD) names(s *Server) []byte {
 	port := 0
 	if a, ok := s.l.Addr().(*net.TCPAddr); ok {
@@ -102,7 +102,7 @@ func (e EPMD) port2(name string) []byte {
 	return []byte{119, 1}
 }
 
-// message reads a length, of two bytes or over TLS of four, and as many bytes: a request to epmd, or a message of the handshake.
+// message reads a request to epmd or a message of the handshake, after a length of two bytes, over TLS of four.
 func message(r io.Reader) ([]byte, error) {
 	var l [4]byte
 	if _, err := io.ReadFull(r, l[4-width(r):]); err != nil {

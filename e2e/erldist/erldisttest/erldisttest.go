@@ -1,8 +1,8 @@
-// Package erldisttest has an epmd and nodes that answer as real ones do, or wrong in one chosen way.
+// Package erldisttest has a fake epmd and fake nodes that answer as real ones do, or with one chosen fault.
 //
-// In: how to behave. Out: real listeners on loopback. It is for tests and for simulations of a mesh. It imports the
-// standard library only and shares no code with package erldist, so that a mistake there is not made twice;
-// that it speaks as real nodes do is proved by erldist's tests against a real erl.
+// In: a behaviour. Out: real listeners on loopback. It is for tests and for simulations of a mesh. It imports the standard
+// library only and shares no code with package erldist, so that the same mistake is not made in both. erldist's tests
+// against a real erl show that real nodes behave the same.
 package erldisttest
 
 import (
@@ -13,79 +13,79 @@ import (
 	"time"
 )
 
-// Do is one way to behave.
-type Do string
+// Behaviour is how a fake epmd or node behaves.
+type Behaviour string
 
-// The ways. Those after OK are faults; what epmd and what a node can do of them is said there.
+// The behaviours. All but OK and SendsOtherMessages are faults. The first group is also for an [EPMD].
 const (
-	OK                 Do = "ok"
-	SilentAfterAccept  Do = "silent after accept"
-	ClosesBeforeStatus Do = "closes before status"
-	ResetsBeforeStatus Do = "resets before status"
-	TLSAlert           Do = "answers with a TLS alert"
-	HTTP               Do = "answers as an HTTP server"
-	Drips              Do = "one byte now and then, never a whole message"
-	LongMessage        Do = "announces or sends more than allowed"
-	CutOff             Do = "closes in the middle of its first message"
+	OK                 Behaviour = "ok"
+	SilentAfterAccept  Behaviour = "silent after accept"
+	ClosesBeforeStatus Behaviour = "closes before status"
+	ResetsBeforeStatus Behaviour = "resets before status"
+	TLSAlert           Behaviour = "answers with a TLS alert"
+	HTTP               Behaviour = "answers as an HTTP server"
+	ByteByByte         Behaviour = "one byte from time to time, never a complete message"
+	LongMessage        Behaviour = "announces or sends more than allowed"
+	CutOff             Behaviour = "closes in the middle of its first message"
 
-	Nok                Do = "status nok"
-	Alive              Do = "status alive"
-	NotAllowed         Do = "status not_allowed"
-	PlainOK            Do = "status ok, as if it were not asked for a name"
-	OKSimultaneous     Do = "status ok_simultaneous"
-	NoStatus           Do = "a status that there is not"
-	ClosesBeforeProof  Do = "status named:, then closes"
-	SilentAfterStatus  Do = "status named:, then nothing more"
-	OldChallenge       Do = "a challenge of handshake version 5"
-	BadChallenge       Do = "a challenge that is too short"
-	Stalls             Do = "challenge, then nothing more"
-	ClosesAfterReply   Do = "closes after the challenge reply"
-	ResetsAfterReply   Do = "resets after the challenge reply"
-	CutOffAfterReply   Do = "closes in the middle of its proof"
-	WrongDigest        Do = "answers with a wrong digest"
-	NoDigest           Do = "answers the challenge reply with another message"
-	LongFrame          Do = "answers a call with a frame that is announced as 2 GB"
-	GarbageFrame       Do = "answers a call with a frame that is none"
-	GarbageTerm        Do = "answers a call with a term that is none"
-	DripsFrame         Do = "answers a call byte by byte"
-	SilentOnCall       Do = "never answers a call"
-	SlowOnCall         Do = "answers each call after 100 ms, the second before the first"
-	BadRPC             Do = "answers a call with badrpc"
-	Babbles            Do = "sends ticks and foreign messages before each reply"
-	ClosesOnCall       Do = "hangs up when it is called"
-	SilentAfterConnect Do = "says nothing once connected, and reads nothing"
+	Nok                  Behaviour = "status nok"
+	Alive                Behaviour = "status alive"
+	NotAllowed           Behaviour = "status not_allowed"
+	PlainOK              Behaviour = "status ok, as if it were not asked for a name"
+	OKSimultaneous       Behaviour = "status ok_simultaneous"
+	NoStatus             Behaviour = "an unknown status"
+	ClosesBeforeProof    Behaviour = "status named:, then closes"
+	SilentAfterStatus    Behaviour = "status named:, then silence"
+	OldChallenge         Behaviour = "a challenge of handshake version 5"
+	BadChallenge         Behaviour = "a challenge that is too short"
+	SilentAfterChallenge Behaviour = "challenge, then silence"
+	ClosesAfterReply     Behaviour = "closes after the challenge reply"
+	ResetsAfterReply     Behaviour = "resets after the challenge reply"
+	CutOffAfterReply     Behaviour = "closes in the middle of its proof"
+	WrongDigest          Behaviour = "answers with a wrong digest"
+	NoDigest             Behaviour = "answers the challenge reply with another message"
+	LongFrame            Behaviour = "answers a call with a frame of an announced 2 GB"
+	GarbageFrame         Behaviour = "answers a call with an invalid frame"
+	GarbageTerm          Behaviour = "answers a call with an invalid term"
+	ReplyByteByByte      Behaviour = "answers a call byte by byte"
+	SilentOnCall         Behaviour = "never answers a call"
+	SlowOnCall           Behaviour = "answers each call after 100 ms, the second before the first"
+	BadRPC               Behaviour = "answers a call with badrpc"
+	SendsOtherMessages   Behaviour = "sends ticks and unrelated messages before each reply"
+	ClosesOnCall         Behaviour = "closes the connection on a call"
+	SilentAfterConnect   Behaviour = "sends and reads nothing after the handshake"
 )
 
-// T is what is used of a testing.TB.
+// T is the part of testing.TB that this package needs.
 type T interface {
 	Helper()
 	Fatal(args ...any)
 	Cleanup(f func())
 }
 
-// Server is a listener that serves each connection on a goroutine of its own.
+// Server is a listener that serves each connection on a separate goroutine.
 type Server struct {
 	Addr string // "127.0.0.1:40123"
 
 	l    net.Listener
-	stop chan struct{} // closed by Close: whoever sleeps wakes up
+	stop chan struct{} // closed by Close, which ends all sleeps
 	wg   sync.WaitGroup
 	mu   sync.Mutex
 	open map[net.Conn]bool
 	seen Seen
 }
 
-// Seen is what clients did.
+// Seen counts what clients did.
 type Seen struct {
 	Connections int
-	Open        int      // connections of which the end was not seen
+	Open        int      // connections that have not ended
 	Connected   int      // complete handshakes
 	Ticks       int      // empty frames
 	Calls       []string // in the form of "erlang:nodes"
-	Answers     []string // to the status alive
-	Gone        int      // connections that ended after the handshake, by either side
-	Orphans     int      // of those, the ones that ended before all calls were answered
-	TimedOut    int      // clients that were dropped because they did not tick
+	Answers     []string // answers to the status alive
+	Ended       int      // connections that ended after the handshake, by either side
+	Unanswered  int      // of those, the ones with a call that was not answered
+	TimedOut    int      // clients that were disconnected because they sent no ticks
 }
 
 func listen(serve func(*Server, net.Conn)) (*Server, error) {
@@ -145,7 +145,7 @@ func (s *Server) Close() {
 	s.wg.Wait()
 }
 
-// Seen tells what clients did so far.
+// Seen returns the current counts.
 func (s *Server) Seen() Seen {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -156,13 +156,13 @@ func (s *Server) Seen() Seen {
 	return seen
 }
 
-func (s *Server) note(f func(*Seen)) {
+func (s *Server) update(f func(*Seen)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	f(&s.seen)
 }
 
-// sleep ends early, and gives false, when the server is closed.
+// sleep returns false, before d is over, if the server is closed.
 func (s *Server) sleep(d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
@@ -174,10 +174,10 @@ func (s *Server) sleep(d time.Duration) bool {
 	}
 }
 
-// wait keeps a connection open until the other side hangs up.
-func wait(c net.Conn) { _, _ = io.Copy(io.Discard, c) }
+// waitForClose keeps a connection open until the client closes it.
+func waitForClose(c net.Conn) { _, _ = io.Copy(io.Discard, c) }
 
-// reset closes a connection with a reset instead of in good order.
+// reset closes a connection with a reset.
 func reset(c net.Conn) {
 	if tcp, ok := c.(*net.TCPConn); ok {
 		_ = tcp.SetLinger(0)
@@ -185,27 +185,27 @@ func reset(c net.Conn) {
 	_ = c.Close()
 }
 
-// drip sends b byte by byte, too slowly for anybody's patience, until the other side hangs up.
+// drip sends b byte by byte, slower than any client's timeout, until the client closes the connection.
 func (s *Server) drip(c net.Conn, b []byte) {
 	for i := range b {
 		if _, err := c.Write(b[i : i+1]); err != nil || !s.sleep(20*time.Millisecond) {
 			return
 		}
 	}
-	wait(c)
+	waitForClose(c)
 }
 
-// started gives what a fake's Start gives: a server that ends with the test.
+// started closes the server at the end of the test.
 func started(t T, s *Server, err error) *Server {
 	t.Helper()
 	if err != nil {
-		t.Fatal(errors.Join(errors.New("erldisttest: a fake cannot listen"), err))
+		t.Fatal(errors.Join(errors.New("erldisttest: the fake cannot listen"), err))
 	}
 	t.Cleanup(s.Close)
 	return s
 }
 
-// Bytes of protocols that are not the one that is spoken here.
+// Answers in other protocols.
 var (
 	alert = []byte{21, 3, 3, 0, 2, 2, 80} // TLS 1.2: an alert of 2 bytes, fatal, internal_error
 	http  = []byte("HTTP/1.1 400 Bad Request\r\n\r\n")

@@ -16,20 +16,20 @@ type link struct {
 	c     net.Conn
 	given string
 
-	mu    sync.Mutex // frames are written whole, and the numbers below
-	calls int
-	owed  int // calls without a reply
+	mu      sync.Mutex // held while a frame is written; guards the counts below
+	calls   int
+	pending int // calls without a reply
 }
 
-// serve takes frames until the client hangs up, or the behaviour says so.
+// serve reads frames until the client or the behaviour ends the connection.
 func (l *link) serve() {
-	defer l.s.note(func(seen *Seen) {
-		seen.Gone++
-		if l.owes() > 0 {
-			seen.Orphans++
+	defer l.s.update(func(seen *Seen) {
+		seen.Ended++
+		if l.pendingCalls() > 0 {
+			seen.Unanswered++
 		}
 	})
-	if l.n.Do == SilentAfterConnect {
+	if l.n.Behaviour == SilentAfterConnect {
 		<-l.s.stop
 		return
 	}
@@ -46,17 +46,17 @@ func (l *link) serve() {
 			return
 		}
 		if len(frame) == 0 {
-			l.s.note(func(seen *Seen) { seen.Ticks++ })
+			l.s.update(func(seen *Seen) { seen.Ticks++ })
 			continue
 		}
 		l.mu.Lock()
 		l.calls++
-		l.owed++
+		l.pending++
 		number := l.calls
 		l.mu.Unlock()
-		if l.n.Do == SlowOnCall {
+		if l.n.Behaviour == SlowOnCall {
 			helpers.Go(func() {
-				// The first is answered 150 ms after it, each other 100 ms after it.
+				// The first call is answered after 150 ms, the others after 100 ms.
 				wait := 100 * time.Millisecond
 				if number == 1 {
 					wait += wait / 2
@@ -71,10 +71,10 @@ func (l *link) serve() {
 	}
 }
 
-func (l *link) owes() int {
+func (l *link) pendingCalls() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.owed
+	return l.pending
 }
 
 func (l *link) tick(ended <-chan struct{}) {
@@ -97,7 +97,7 @@ func (l *link) read() ([]byte, error) {
 	var length [4]byte
 	if _, err := io.ReadFull(l.c, length[:]); err != nil {
 		if t, ok := err.(net.Error); ok && t.Timeout() {
-			l.s.note(func(seen *Seen) { seen.TimedOut++ })
+			l.s.update(func(seen *Seen) { seen.TimedOut++ })
 		}
 		return nil, err
 	}
@@ -109,18 +109,18 @@ func (l *link) read() ([]byte, error) {
 func (l *link) write(b []byte) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	_, _ = l.c.Write(b) // the client may have gone
+	_, _ = l.c.Write(b) // the client may have disconnected
 }
 
-// answer replies to a call; false hangs up.
+// answer replies to a call; false ends the connection.
 func (l *link) answer(frame []byte) bool {
 	from, call, arg, ok := parseCall(frame)
 	if !ok {
-		return false // a real node, too, ends a connection on which garbage comes
+		return false // a real node also ends a connection on an invalid frame
 	}
-	l.s.note(func(seen *Seen) { seen.Calls = append(seen.Calls, call) })
+	l.s.update(func(seen *Seen) { seen.Calls = append(seen.Calls, call) })
 	result := l.n.result(call, arg, l.given)
-	switch l.n.Do {
+	switch l.n.Behaviour {
 	case SilentOnCall:
 		return true
 	case ClosesOnCall:
@@ -129,20 +129,20 @@ func (l *link) answer(frame []byte) bool {
 		l.write([]byte{0x7f, 0xff, 0xff, 0xff, 112, 131})
 		return true
 	case GarbageFrame:
-		l.write([]byte{0, 0, 0, 3, 131, 68, 0}) // a distribution header, which was not agreed upon
+		l.write([]byte{0, 0, 0, 3, 131, 68, 0}) // a distribution header, which was not negotiated
 		return true
 	case GarbageTerm:
-		result = []byte{82, 0} // an atom cache reference, as little
+		result = []byte{82, 0} // an atom cache reference, which was not negotiated either
 	case BadRPC:
 		result = append([]byte{104, 2}, append(small("badrpc"), small("nodedown")...)...)
-	case Babbles:
-		l.babble(from)
+	case SendsOtherMessages:
+		l.sendOtherMessages(from)
 	}
 	l.mu.Lock()
-	l.owed--
+	l.pending--
 	l.mu.Unlock()
 	reply := framed(from, append([]byte{104, 2}, append(small("rex"), result...)...))
-	if l.n.Do == DripsFrame {
+	if l.n.Behaviour == ReplyByteByByte {
 		l.s.drip(l.c, reply)
 		return true
 	}
@@ -150,11 +150,11 @@ func (l *link) answer(frame []byte) bool {
 	return true
 }
 
-// babble sends what a client must pass over.
-func (l *link) babble(from []byte) {
+// sendOtherMessages sends messages that a client must ignore.
+func (l *link) sendOtherMessages(from []byte) {
 	stranger, elsewhere := bytes.Clone(from), bytes.Clone(from)
-	stranger[len(stranger)-9] ^= 0xff // another process,
-	elsewhere[3] ^= 1                 // and one of another node
+	stranger[len(stranger)-9] ^= 0xff // another process
+	elsewhere[3] ^= 1                 // a process of another node
 	for _, b := range [][]byte{
 		{0, 0, 0, 0}, // a tick
 		framed(from, append([]byte{104, 2}, append(small("else"), small("x")...)...)),    // {else, x}
@@ -168,8 +168,8 @@ func (l *link) babble(from []byte) {
 	}
 }
 
-// parseCall takes a REG_SEND to rex and its message, {From, {call, M, F, Args, user}}, apart as far as is needed: the bytes of
-// From, "M:F" and the last argument if that is an atom. It knows the forms of this client only.
+// parseCall parses a REG_SEND to rex and its message, {From, {call, M, F, Args, user}}, in the forms of this client only. It
+// returns the bytes of From, "M:F", and the last argument if that is an atom.
 func parseCall(b []byte) (from []byte, call, arg string, ok bool) {
 	b, ok = bytes.CutPrefix(b, []byte{112, 131, 104, 4, 97, 6, 88, 119})
 	if !ok || len(b) < 1 || len(b) < 1+int(b[0])+12 {

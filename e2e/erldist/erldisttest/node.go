@@ -14,77 +14,77 @@ import (
 
 // Node is a fake node of OTP 25 or later.
 type Node struct {
-	Name     string // "a@10.0.0.7"
-	Cookie   string
-	Creation uint32
-	Do       Do
+	Name      string // "a@10.0.0.7"
+	Cookie    string
+	Creation  uint32
+	Behaviour Behaviour
 
-	// Nodes tells what nodes() and nodes(hidden) say; nil stands for a node that is alone. Whoever asks is added to
-	// the hidden ones.
+	// Nodes returns the results of nodes() and nodes(hidden); nil: both are empty. The calling client is added to the
+	// hidden nodes.
 	Nodes func() (visible, hidden []string)
-	// Delay is how long the node takes for its status.
+	// Delay is the time before the node's status.
 	Delay time.Duration
 	// Tick is the interval of the node's ticks; 0 sends none.
 	Tick time.Duration
-	// TickTime drops a client from which nothing came for so long; 0 never does.
+	// TickTime disconnects a client that sends nothing for that time; 0 never does.
 	TickTime time.Duration
-	// TLS lets the node speak TLS, as with -proto_dist inet_tls.
+	// TLS makes the node use TLS, as with -proto_dist inet_tls.
 	TLS *tls.Config
 }
 
-// Challenge is what each Node asks; it must not be seen in any error of a client.
+// Challenge is the challenge of each Node. It must not appear in any error of a client.
 const Challenge uint32 = 0xDEADBEEF
 
-// flags are those of OTP 25 towards a hidden node, DFLAG_PUBLISHED taken off.
+// flags are those of OTP 25 for a hidden node, without DFLAG_PUBLISHED.
 const flags = 0xd07df7fbc
 
-// Start begins to listen; the test ends it.
+// Start listens until the test ends.
 func (n Node) Start(t T) *Server {
 	t.Helper()
 	s, err := n.Listen()
 	return started(t, s, err)
 }
 
-// Listen begins to listen.
+// Listen listens until Close.
 func (n Node) Listen() (*Server, error) {
 	var names atomic.Uint64
 	return listen(func(s *Server, c net.Conn) {
 		if n.TLS != nil {
 			c = tls.Server(c, n.TLS)
 		}
-		// The pool of names is the node's own. A real one uses a name again; here each is new.
+		// A real node reuses the names of its pool; here each name is new.
 		given := fmt.Sprintf("FAKE%d@127.0.0.1", names.Add(1))
 		if n.handshake(s, c, given) {
-			s.note(func(seen *Seen) { seen.Connected++ })
+			s.update(func(seen *Seen) { seen.Connected++ })
 			link := &link{n: n, s: s, c: c, given: given}
 			link.serve()
 		}
 	})
 }
 
-// handshake is true when the client is connected.
+// handshake reports whether the client is connected.
 func (n Node) handshake(s *Server, c net.Conn, given string) bool {
-	if n.Do == SilentAfterAccept {
-		wait(c)
+	if n.Behaviour == SilentAfterAccept {
+		waitForClose(c)
 		return false
 	}
 	name, err := message(c)
-	if err != nil || !n.hidden(name) || !s.sleep(n.Delay) {
+	if err != nil || !n.isHiddenNode(name) || !s.sleep(n.Delay) {
 		return false
 	}
 	return n.status(s, c, given) && n.prove(c)
 }
 
-// hidden holds what this fake demands of a name message: version 6, not published, asking for a name.
-func (n Node) hidden(m []byte) bool {
+// isHiddenNode reports whether a name message is as this fake requires it: version 6, not published, requesting a name.
+func (n Node) isHiddenNode(m []byte) bool {
 	const published, nameMe = 1, 1 << 33
 	return len(m) > 15 && m[0] == 'N' && binary.BigEndian.Uint64(m[1:])&(published|nameMe) == nameMe
 }
 
-// status says what a node says before the challenge; true when the handshake goes on.
+// status sends the node's status and reports whether the handshake continues.
 func (n Node) status(s *Server, c net.Conn, given string) bool {
-	words := map[Do]string{Nok: "nok", NotAllowed: "not_allowed", PlainOK: "ok", OKSimultaneous: "ok_simultaneous", NoStatus: "never"}
-	switch n.Do {
+	words := map[Behaviour]string{Nok: "nok", NotAllowed: "not_allowed", PlainOK: "ok", OKSimultaneous: "ok_simultaneous", NoStatus: "never"}
+	switch n.Behaviour {
 	case ClosesBeforeStatus:
 	case ResetsBeforeStatus:
 		reset(c)
@@ -94,57 +94,57 @@ func (n Node) status(s *Server, c net.Conn, given string) bool {
 		_, _ = c.Write(http)
 	case LongMessage:
 		_, _ = c.Write([]byte{0xff, 0xff, 's', 'o', 'k'})
-		wait(c)
-	case Drips:
+		waitForClose(c)
+	case ByteByByte:
 		s.drip(c, append([]byte{8, 0}, bytes.Repeat([]byte("s"), 2048)...))
 	case CutOff:
 		_, _ = c.Write([]byte{0, 9, 's', 'n', 'a'})
 	case Nok, NotAllowed, NoStatus:
-		say(c, []byte("s"+words[n.Do]))
-		wait(c)
+		send(c, []byte("s"+words[n.Behaviour]))
+		waitForClose(c)
 	case Alive:
-		say(c, []byte("salive"))
+		send(c, []byte("salive"))
 		answer, _ := message(c)
-		s.note(func(seen *Seen) { seen.Answers = append(seen.Answers, string(answer)) })
+		s.update(func(seen *Seen) { seen.Answers = append(seen.Answers, string(answer)) })
 	case PlainOK, OKSimultaneous:
-		say(c, []byte("s"+words[n.Do]))
+		send(c, []byte("s"+words[n.Behaviour]))
 		return true
 	default:
 		m := binary.BigEndian.AppendUint16([]byte("snamed:"), uint16(len(given)))
 		m = append(m, given...)
-		say(c, binary.BigEndian.AppendUint32(m, 7))
-		if n.Do == SilentAfterStatus {
-			wait(c)
+		send(c, binary.BigEndian.AppendUint32(m, 7))
+		if n.Behaviour == SilentAfterStatus {
+			waitForClose(c)
 		}
-		return n.Do != ClosesBeforeProof && n.Do != SilentAfterStatus
+		return n.Behaviour != ClosesBeforeProof && n.Behaviour != SilentAfterStatus
 	}
 	return false
 }
 
-// prove asks the challenge, checks the reply and answers the client's own.
+// prove sends the challenge, checks the reply and answers the client's challenge.
 func (n Node) prove(c net.Conn) bool {
 	m := binary.BigEndian.AppendUint64([]byte{'N'}, flags)
 	m = binary.BigEndian.AppendUint32(m, Challenge)
 	m = binary.BigEndian.AppendUint32(m, n.Creation)
 	m = binary.BigEndian.AppendUint16(m, uint16(len(n.Name)))
 	m = append(m, n.Name...)
-	switch n.Do {
+	switch n.Behaviour {
 	case OldChallenge:
 		m[0] = 'n'
 	case BadChallenge:
 		m = m[:18]
 	}
-	say(c, m)
-	if n.Do == Stalls {
-		wait(c)
+	send(c, m)
+	if n.Behaviour == SilentAfterChallenge {
+		waitForClose(c)
 		return false
 	}
 	reply, err := message(c)
 	if err != nil || len(reply) != 21 || reply[0] != 'r' || !bytes.Equal(reply[5:], Digest(n.Cookie, Challenge)) {
-		return false // this is how a real node says that the cookie is wrong
+		return false // a real node also closes the connection if the cookie is wrong
 	}
 	proof := append([]byte{'a'}, Digest(n.Cookie, binary.BigEndian.Uint32(reply[1:]))...)
-	switch n.Do {
+	switch n.Behaviour {
 	case ClosesAfterReply:
 		return false
 	case ResetsAfterReply:
@@ -158,22 +158,22 @@ func (n Node) prove(c net.Conn) bool {
 	case NoDigest:
 		proof = []byte("sok")
 	}
-	say(c, proof)
+	send(c, proof)
 	return true
 }
 
-// Digest is what proves a cookie: MD5 over it and the challenge in decimal.
+// Digest is the proof of a cookie: MD5 of the cookie and the challenge in decimal.
 func Digest(cookie string, challenge uint32) []byte {
 	d := md5.Sum(fmt.Appendf([]byte(cookie), "%d", challenge))
 	return d[:]
 }
 
-func say(c net.Conn, m []byte) {
+func send(c net.Conn, m []byte) {
 	b := append(binary.BigEndian.AppendUint32(nil, uint32(len(m))), m...)
-	_, _ = c.Write(b[4-width(c):]) // the client may have gone
+	_, _ = c.Write(b[4-width(c):]) // the client may have disconnected
 }
 
-// result is what a call gives, as a term.
+// result is the result of a call, as a term.
 func (n Node) result(call, arg, given string) []byte {
 	var visible, hidden []string
 	if n.Nodes != nil {

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// width is that of the length of a message of the handshake, in bytes.
+// width is the number of bytes of a handshake message's length.
 func width(c any) int {
 	if _, over := c.(*tls.Conn); over {
 		return 4
@@ -18,7 +18,7 @@ func width(c any) int {
 	return 2
 }
 
-// Certificate makes a certificate for an hour, good for both ends of a connection, that nobody has signed but itself.
+// Certificate makes a self-signed certificate that is valid for an hour and for both sides of a connection.
 func Certificate(t T, names ...string) tls.Certificate {
 	t.Helper()
 	hold := func(err error) {

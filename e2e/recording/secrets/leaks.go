@@ -15,16 +15,9 @@ import (
 	"strings"
 )
 
-// Leaks searches all files under dir, what is compressed among them too, and their names for the secret in all its forms.
+// Leaks searches all files under dir, what is compressed among them too, and their names for what is guarded in all its forms.
 // It returns a line for each file and form, "FILE: FORM", sorted; the value is in none of them. What could not be searched
 // to its end is an error: nobody knows what is in it.
-func Leaks(dir string, secret []byte) ([]string, error) {
-	var r Redactor
-	r.Guard(secret)
-	return r.Leaks(dir)
-}
-
-// Leaks searches all files under dir for what is guarded, as [Leaks] does.
 func (r *Redactor) Leaks(dir string) ([]string, error) {
 	s := r.search()
 	if len(s.forms) == 0 && len(s.near) == 0 {

@@ -113,7 +113,9 @@ func leaks(t *testing.T, files map[string][]byte, secret string) ([]string, erro
 			t.Fatal(err)
 		}
 	}
-	return Leaks(dir, []byte(secret))
+	var r Redactor
+	r.Guard([]byte(secret))
+	return r.Leaks(dir)
 }
 
 func TestEveryPlantedLeakIsFound(t *testing.T) {

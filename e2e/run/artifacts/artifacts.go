@@ -56,14 +56,14 @@ func (a *Artifacts) Close() {
 
 // See takes from the observers' events what is worth keeping.
 func (a *Artifacts) See(e recording.Event) {
-	switch {
-	case e.Notice != nil:
+	switch e.Kind() {
+	case recording.KindNotice:
 		n := e.Notice
 		line := a.redactor.Text(fmt.Sprintf("%9.3f %-8s %-40s %s: %s", e.T.Seconds(), n.Type, n.Object, n.Reason, n.Message))
 		a.mu.Lock()
 		_, _ = fmt.Fprintln(a.events, line)
 		a.mu.Unlock()
-	case e.Pod != nil:
+	case recording.KindPod:
 		for _, c := range e.Pod.Containers {
 			a.follow(e.Pod, c)
 		}

@@ -14,8 +14,8 @@ import (
 )
 
 // DeployAgents puts one agent on each node, in a namespace of their own. They serve all workloads of the run: thirty
-// workloads with agents of their own would be thirty privileged pods on a node. They can inject faults only where faults is set.
-func (e *Environment) DeployAgents(ctx context.Context, run string, faults bool) error {
+// workloads with agents of their own would be thirty privileged pods on a node. They may do no more than the run needs.
+func (e *Environment) DeployAgents(ctx context.Context, run string, may agentclient.Rights) error {
 	client, err := kubernetes.NewForConfig(e.Cluster.Config)
 	if err != nil {
 		return err
@@ -24,7 +24,7 @@ func (e *Environment) DeployAgents(ctx context.Context, run string, faults bool)
 	if err = workload.CreateNamespace(ctx, client, e.Agents, run, true); err != nil {
 		return err
 	}
-	if _, err = client.AppsV1().DaemonSets(e.Agents).Create(ctx, agentclient.DaemonSet(e.Agents, e.Agent.Ref, faults), metav1.CreateOptions{}); err != nil {
+	if _, err = client.AppsV1().DaemonSets(e.Agents).Create(ctx, agentclient.DaemonSet(e.Agents, e.Agent.Ref, may), metav1.CreateOptions{}); err != nil {
 		return fmt.Errorf("agent: %w", err)
 	}
 	return nil

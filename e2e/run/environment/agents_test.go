@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/rest"
 
+	agentclient "meshproof.dev/meshproof/e2e/agent/client"
 	"meshproof.dev/meshproof/e2e/image"
 	"meshproof.dev/meshproof/e2e/target"
 	"meshproof.dev/meshproof/e2e/workload"
@@ -77,7 +78,7 @@ func TestAgentsOfARun(t *testing.T) {
 			o := &Options{Log: func(s string) { said = append(said, s) }}
 			e := &Environment{options: o, Cluster: &target.Cluster{Owned: c.owned, Config: cfg}, Agent: image.Image{Ref: "localhost/agent:1"}}
 			e.Cluster.Keep(c.keep)
-			err := e.DeployAgents(t.Context(), "run-1", false)
+			err := e.DeployAgents(t.Context(), "run-1", agentclient.Rights{})
 			if (err == nil) != (c.refuse == "") {
 				t.Fatal(err)
 			}

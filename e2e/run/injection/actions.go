@@ -25,7 +25,7 @@ func (i *Injections) Start(ctx context.Context) (end func()) {
 		mu.Lock()
 		defer mu.Unlock()
 		if clients[node] == nil {
-			pod, err := i.agentPod(ctx, node)
+			pod, err := agentclient.Find(ctx, i.Client, i.Agents, node)
 			if err != nil {
 				return nil, err
 			}

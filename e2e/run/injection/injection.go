@@ -227,7 +227,7 @@ func wait(ctx context.Context, d time.Duration) error {
 
 // void records that the scenario is not what it should have been: what it shows proves nothing.
 func (i *Injections) void(pod, why string) {
-	i.Recorder.Sink(recording.Event{T: i.Recorder.Now(), By: "run", Fault: &recording.Fault{Pod: pod, What: why}})
+	i.Recorder.Sink(recording.Event{T: i.Recorder.Now(), By: recording.ByRun, ObserverError: &recording.ObserverError{Pod: pod, What: why}})
 	i.Recorder.Did(recording.Act{Do: fault.Void, Pod: pod, Detail: why})
 	i.Log(why)
 }

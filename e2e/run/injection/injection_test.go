@@ -202,7 +202,7 @@ func TestWhatIsNotInjectedIsAnError(t *testing.T) {
 func TestAnAgentIsKilledForGood(t *testing.T) {
 	s, _ := staged(t, profile.MutantSpec{Harness: profile.ObserverKilled})
 	labels := map[string]string{agentclient.Label: agentclient.Name}
-	client := fake.NewClientset(agentclient.DaemonSet("ns", "image", false), &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "agent-x", Labels: labels},
+	client := fake.NewClientset(agentclient.DaemonSet("ns", "image", agentclient.Rights{}), &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "agent-x", Labels: labels},
 		Spec: corev1.PodSpec{NodeName: s.one()[0].Last().Node}, Status: corev1.PodStatus{Phase: corev1.PodRunning}})
 	s.Client = client
 	if err := s.inject(t.Context(), t.Context().Done()); err != nil {
@@ -247,5 +247,18 @@ func TestAnErrorIsReportedWithoutItsConsequences(t *testing.T) {
 	err = s.Around(t.Context(), func() error { <-tried; return failed })
 	if err == nil || !strings.Contains(err.Error(), "no quota") || !strings.Contains(err.Error(), "observer-killed: agent on") {
 		t.Errorf("two errors: %v", err)
+	}
+}
+
+// The watch of the API server is cut for one way of breaking the harness only.
+func TestWatchIsCutWhereTheMutantSaysSo(t *testing.T) {
+	for sabotage, cut := range map[string]time.Duration{"": 0, profile.StreamCut: 0, profile.WatchCut: cutFor} {
+		w := &workload.Workload{Mutant: &profile.Mutant{Spec: profile.MutantSpec{Harness: sabotage}}}
+		if got := WatchCut(w); got != cut {
+			t.Errorf("%q cuts the watch for %s, want %s", sabotage, got, cut)
+		}
+		if OwnAgents(w) != (sabotage == profile.StreamCut) {
+			t.Errorf("%q needs agents of its own: %v", sabotage, OwnAgents(w))
+		}
 	}
 }

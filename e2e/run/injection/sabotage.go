@@ -21,8 +21,8 @@ import (
 // sabotageEnv tells an agent that was built with the tag sabotage what it is to do wrong.
 const sabotageEnv = "MESHPROOF_SABOTAGE"
 
-// cutFor is how long nothing gets through to an agent whose stream is cut: longer than the harness waits for a sign of
-// life.
+// cutFor is how long nothing gets through to an agent whose stream is cut, or how long the API server is not watched: longer
+// than the harness waits for a sign of life.
 const cutFor = 5 * time.Second
 
 // whileFull reports whether the harness is broken while it observes a full mesh.
@@ -46,7 +46,7 @@ func OwnAgents(w *workload.Workload) bool {
 // DeployAgents deploys the workload's own agents to its namespace: sabotaged ones where the mutant needs them, else good ones.
 func DeployAgents(ctx context.Context, client kubernetes.Interface, namespace string, w *workload.Workload, good, sabotaged string) error {
 	harness := sabotageOf(w)
-	d := agentclient.DaemonSet(namespace, good, true)
+	d := agentclient.DaemonSet(namespace, good, agentclient.Rights{Faults: true})
 	if profile.InAgent(harness) {
 		c := &d.Spec.Template.Spec.Containers[0]
 		c.Image = sabotaged
@@ -56,6 +56,14 @@ func DeployAgents(ctx context.Context, client kubernetes.Interface, namespace st
 		return fmt.Errorf("agent: %w", err)
 	}
 	return nil
+}
+
+// WatchCut is for how long the API server is not to be watched when a pod is deleted, 0 where the harness is not broken so.
+func WatchCut(w *workload.Workload) time.Duration {
+	if sabotageOf(w) == profile.WatchCut {
+		return cutFor
+	}
+	return 0
 }
 
 // ExecPod is the name of the pod that a console command is run in: one that does not exist, where the harness must fail to run
@@ -73,7 +81,7 @@ func (i *Injections) sabotage(ctx context.Context, how string) error {
 	if len(some) == 0 {
 		return errors.New("no pod was there whose observer could be disturbed")
 	}
-	pod, err := i.agentPod(ctx, some[0].Last().Node)
+	pod, err := agentclient.Find(ctx, i.Client, i.Agents, some[0].Last().Node)
 	if err != nil {
 		return err
 	}
@@ -113,18 +121,4 @@ func (i *Injections) cutStream(ctx context.Context, pod *corev1.Pod) error {
 		err = fmt.Errorf("%s has no effect: %s", rules[0].Rule, rules[0].Message)
 	}
 	return err
-}
-
-// agentPod is the agent that observes the workload on a node.
-func (i *Injections) agentPod(ctx context.Context, node string) (*corev1.Pod, error) {
-	pods, err := i.Client.CoreV1().Pods(i.Agents).List(ctx, metav1.ListOptions{LabelSelector: agentclient.Label})
-	if err != nil {
-		return nil, fmt.Errorf("agent on %s: %w", node, err)
-	}
-	for n := range pods.Items {
-		if p := &pods.Items[n]; p.Spec.NodeName == node && p.Status.Phase == corev1.PodRunning && p.DeletionTimestamp == nil {
-			return p, nil
-		}
-	}
-	return nil, fmt.Errorf("agent on %s: none runs among %d in %s", node, len(pods.Items), i.Agents)
 }

@@ -107,7 +107,11 @@ func workloads(fixtures string, only []string) (ws []*workload.Workload, reverse
 
 // fingerprint is all that decides what a run sees of a workload, but for its name.
 func fingerprint(w *workload.Workload) (string, error) {
-	y, err := w.Render("", nil)
+	objects, err := w.Render("", nil)
+	if err != nil {
+		return "", err
+	}
+	y, err := objects.YAML()
 	r := *w.Resolved
 	r.Mutant = ""
 	return fmt.Sprintf("%+v %s %s", r, w.Scenarios, y), err

@@ -13,6 +13,7 @@ import (
 
 	"meshproof.dev/meshproof/e2e/run"
 	"meshproof.dev/meshproof/e2e/run/environment"
+	"meshproof.dev/meshproof/e2e/scenario"
 )
 
 // Option is one thing that a user can say. A name that is empty means that it cannot be said there.
@@ -63,6 +64,8 @@ func All() []Option {
 			set: func(v *Values, s string) error { v.Context = s; return nil }},
 		{Flag: "kubeconfig", Suite: "kubeconfig", Kind: Text, Help: "kubeconfig file of the context (default: as kubectl finds it)",
 			set: func(v *Values, s string) error { v.Kubeconfig = s; return nil }},
+		{Flag: "scenarios", Suite: "scenarios", Kind: List, Help: "scenarios to record beside formation (default: all but those that run on request only)",
+			set: func(v *Values, s string) error { return scenarios(&v.Scenarios, s) }},
 		{Flag: "seed", Suite: "seed", Kind: Number, Help: "decides which pod is deleted (default: by chance; the report says it)",
 			set: func(v *Values, s string) (err error) { v.Seed, err = strconv.ParseInt(s, 10, 64); return err }},
 		{Flag: "pods", Kind: Number, Help: "how many pods may run at the same time (default: derived from CPU and memory)",
@@ -119,17 +122,29 @@ func (x *Value) Type() string { return string(x.kind) }
 func (x *Value) IsBoolFlag() bool { return x.kind == Switch }
 
 func profiles(to *[]string, s string) error {
-	var names []string
-	for name := range strings.SplitSeq(s, ",") {
-		if name = strings.TrimSpace(name); name != "" {
-			names = append(names, name)
-		}
-	}
-	if len(names) == 0 {
+	*to = list(s)
+	if len(*to) == 0 {
 		return errors.New("no profile is named: there is nothing to deploy")
 	}
-	*to = names
 	return nil
+}
+
+func scenarios(to *[]scenario.Name, s string) error {
+	*to = nil
+	for _, name := range list(s) {
+		*to = append(*to, scenario.Name(name))
+	}
+	return scenario.Check(*to)
+}
+
+// list takes apart what has commas.
+func list(s string) (all []string) {
+	for name := range strings.SplitSeq(s, ",") {
+		if name = strings.TrimSpace(name); name != "" {
+			all = append(all, name)
+		}
+	}
+	return all
 }
 
 func number(to *int, s string, low, high int) error {

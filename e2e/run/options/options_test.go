@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"meshproof.dev/meshproof/e2e/scenario"
 )
 
 func TestDeclaration(t *testing.T) {
@@ -44,22 +46,22 @@ func parsed(args ...string) (*Values, error) {
 	return &v, f.Parse(args)
 }
 
-func TestWhatIsSaidIsTaken(t *testing.T) {
+func TestFlagsSetTheOptions(t *testing.T) {
 	v, err := parsed()
 	if err != nil || !slices.Equal(v.Profiles, []string{"dns-a"}) || v.Nodes != 1 || v.Keep || v.Verbose {
 		t.Errorf("the defaults are %+v", v)
 	}
-	v, err = parsed(strings.Fields("--file a,b --file c --otp 29 --k8s 1.36 --nodes 3 --keep --context prod --kubeconfig k --seed 5 --pods 7 --verbose")...)
+	v, err = parsed(strings.Fields("--file a,b --file c --otp 29 --k8s 1.36 --nodes 3 --keep --context prod --kubeconfig k --scenarios recovery --scenarios console --seed 5 --pods 7 --verbose")...)
 	if err != nil || !slices.Equal(v.Profiles, []string{"a", "b", "c"}) || v.OTP != "29" || v.K8S != "1.36" || v.Nodes != 3 || !v.Keep || v.Context != "prod" ||
-		v.Kubeconfig != "k" || v.Seed != 5 || v.Pods != 7 || !v.Verbose {
+		v.Kubeconfig != "k" || !slices.Equal(v.Scenarios, []scenario.Name{"recovery", "console"}) || v.Seed != 5 || v.Pods != 7 || !v.Verbose {
 		t.Errorf("%v: %+v", err, v)
 	}
 }
 
-func TestWhatMakesNoSenseIsRefused(t *testing.T) {
+func TestBadValuesAreRefused(t *testing.T) {
 	for arg, says := range map[string]string{
 		"--nodes=-1": "it must be a number from 1 to 20", "--nodes=0": "from 1 to 20", "--nodes=21": "from 1 to 20", "--nodes=two": "it must be a number",
-		"--pods=-1": "from 0 to 1000", "--seed=x": "invalid syntax", "--keep=perhaps": "it must be 1 or 0", "--file=": "no profile is named", "--file=,": "no profile is named",
+		"--pods=-1": "from 0 to 1000", "--seed=x": "invalid syntax", "--scenarios=recovry": "there is no scenario \"recovry\"", "--keep=perhaps": "it must be 1 or 0", "--file=": "no profile is named", "--file=,": "no profile is named",
 	} {
 		if _, err := parsed(arg); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %v", arg, err)

@@ -1,5 +1,5 @@
-%% Faulty on purpose: ends with the first peer that is gone, as a loop does that takes it for granted that those it found stay.
-%% The mesh is whole, and so it is again when a replacement has come: that one looks for the others by its own loop.
+%% Faulty on purpose: discovery ends when the first peer is lost, like a loop that assumes that its peers never go away. The
+%% mesh is complete, and complete again when a replacement has started, because the replacement discovers the others.
 -module(derl_faulty_dies).
 -behaviour(derl_discovery).
 -export([configure/1, find/1]).
@@ -14,5 +14,5 @@ find(Settings) ->
         [] ->
             ok = persistent_term:put(?MODULE, nodes()),
             derl_discovery_dns_a:find(Settings);
-        _Gone -> {ok, []} % and Known stays, so that it never asks again
+        _Gone -> {ok, []} % Known does not change, so DNS is never queried again
     end.

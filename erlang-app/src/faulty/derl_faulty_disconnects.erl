@@ -1,5 +1,5 @@
-%% Faulty on purpose: disconnects whoever is connected and no longer named by DNS, as libcluster's DNS strategies do. A pod
-%% that is shutting down leaves DNS first: it is cut off, connects again, and tears at the mesh until its process ends.
+%% Faulty on purpose: disconnects nodes that are no longer in DNS, as libcluster's DNS strategies do. A pod that is shutting
+%% down leaves DNS first: it is disconnected, connects again, and disturbs the mesh until its process exits.
 -module(derl_faulty_disconnects).
 -behaviour(derl_discovery).
 -export([configure/1, find/1]).

@@ -1,5 +1,5 @@
-%% Faulty on purpose: names only the first address of the Service, as one does who thinks of a seed node. The mesh is whole
-%% only because nodes connect to the peers of their peers (connect_all).
+%% Faulty on purpose: returns only the first address of the Service, like a seed node. The mesh is complete only because
+%% nodes connect to the peers of their peers (connect_all).
 -module(derl_faulty_first).
 -behaviour(derl_discovery).
 -export([configure/1, find/1]).

@@ -1,5 +1,5 @@
-%% Faulty with a short name: inet_res:lookup knows no search list and turns every error into an empty answer. With the
-%% Service's full name it works.
+%% Faulty with a short name: inet_res:lookup does not use the search list and returns an empty list for every error. With
+%% the Service's full name it works.
 -module(derl_faulty_lookup).
 -behaviour(derl_discovery).
 -export([configure/1, find/1]).

@@ -1,5 +1,5 @@
-%% Faulty on purpose: asks DNS once, when the node starts, and lives on that answer. A node that starts before its peers
-%% are listed never looks for them again.
+%% Faulty on purpose: queries DNS once, when the node starts, and keeps that answer. A node that starts before its peers are
+%% in DNS never finds them.
 -module(derl_faulty_once).
 -behaviour(derl_discovery).
 -export([configure/1, find/1]).

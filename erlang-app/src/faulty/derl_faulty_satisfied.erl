@@ -1,5 +1,5 @@
-%% Faulty on purpose: stops asking DNS as soon as an answer has named somebody else. The mesh is full, and whoever comes
-%% later is not looked for: nobody sees it until then.
+%% Faulty on purpose: stops querying DNS as soon as an answer contains another node. The mesh is complete, but nodes that
+%% start later are not discovered. The fault is not visible until then.
 -module(derl_faulty_satisfied).
 -behaviour(derl_discovery).
 -export([configure/1, find/1]).

@@ -1,0 +1,58 @@
+package rules_test
+
+import (
+	"time"
+
+	"meshproof.dev/meshproof/e2e/check"
+	"meshproof.dev/meshproof/e2e/profile"
+	"meshproof.dev/meshproof/e2e/recording"
+	rt "meshproof.dev/meshproof/e2e/recording/recordingtest"
+)
+
+func isAskedSince(i int, from time.Duration) func(recording.Event) bool {
+	return func(e recording.Event) bool { return e.Asked != nil && e.Asked.Pod == rt.UID(i) && e.T >= from }
+}
+
+func asksNothing(i int, from time.Duration) func(s *rt.Story) {
+	return func(s *rt.Story) {
+		s.Change(isAskedSince(i, from), func(e *recording.Event) { e.Asked.Questions = nil })
+	}
+}
+
+// unheardQuestions are the stories in which it is not known what pod 1 asks for.
+func unheardQuestions() []trial {
+	return []trial{
+		{"nobody listened", func(s *rt.Story) {
+			s.Drop(func(e recording.Event) bool { return e.Asked != nil && e.Asked.Pod == rt.UID(1) })
+		}, []want{{pod(1), check.Unseen, "", []string{"were not captured"}}}},
+		{"the agent cannot", func(s *rt.Story) {
+			s.Change(func(e recording.Event) bool { return e.Start != nil && e.Start.Node != "" }, func(e *recording.Event) { e.Start.Can = []string{"netns"} })
+		}, []want{{"pod *", check.Unseen, "", []string{"af_packet"}}}},
+		{"nothing was asked", func(s *rt.Story) {
+			s.Change(func(e recording.Event) bool { return e.Asked != nil && e.Asked.Pod == rt.UID(1) }, func(e *recording.Event) { e.Asked.Questions = nil })
+		}, []want{{pod(1), check.NotApplicable, "", []string{"sent no DNS query"}}}},
+		{"no resolv.conf", func(s *rt.Story) {
+			s.Drop(func(e recording.Event) bool { return e.Resolver != nil && e.Resolver.Pod == rt.UID(1) })
+		},
+			[]want{{pod(1), check.Unseen, "", []string{"resolv.conf"}}}},
+		{"no Service", func(s *rt.Story) { edit(s, func(p *profile.Resolved) { p.Service = "" }) }, []want{{"service (none)", check.NotApplicable, "", nil}}},
+	}
+}
+
+func isAsked(i int) func(e recording.Event) bool {
+	return func(e recording.Event) bool { return e.Asked != nil && e.Asked.Pod == rt.UID(i) }
+}
+
+func asksFor(i int, q ...recording.Question) func(s *rt.Story) {
+	return func(s *rt.Story) { s.Change(isAsked(i), func(e *recording.Event) { e.Asked.Questions = q }) }
+}
+
+func nxdomain(name string) recording.Question {
+	return recording.Question{Name: name, Type: "A", Count: 1, RCodes: map[string]int{"NXDOMAIN": 1}}
+}
+
+func answered(name string) recording.Question {
+	return recording.Question{Name: name, Type: "A", Count: 1, RCodes: map[string]int{"NOERROR": 1}}
+}
+
+func pod1Fails(code string, says ...string) []want { return []want{{pod(1), check.Fail, code, says}} }

@@ -1,0 +1,24 @@
+package rules_test
+
+import (
+	"testing"
+
+	"meshproof.dev/meshproof/e2e/check"
+	rt "meshproof.dev/meshproof/e2e/recording/recordingtest"
+)
+
+func TestHandshakeNameAsAddressed(t *testing.T) {
+	fqdn := rt.Name(2) + "." + rt.Service + "." + rt.Namespace + ".svc.cluster.local"
+	try(t, "handshake/name-as-addressed", []trial{
+		nodeNotHeard(), noAgent(),
+		{"a short name", calls(2, "derl@"+rt.Name(2)), []want{{pod(2), check.Fail, "short-name", []string{"derl@" + rt.Name(2), "short host name", "-name derl@${POD_IP}"}}}},
+		{"an address of somebody else", calls(2, "derl@10.244.9.9"), []want{{pod(2), check.Fail, "other-host", []string{"derl@10.244.9.9", "the pod's address is " + rt.IP(2)}}}},
+		{"the loopback", calls(2, "derl@127.0.0.1"), []want{{pod(2), check.Fail, "other-host", []string{"derl@127.0.0.1"}}}},
+		{"a name of another pod", calls(2, "derl@other."+rt.Service+"."+rt.Namespace+".svc.cluster.local"), []want{{pod(2), check.Fail, "other-host", []string{"no name of the pod " + rt.Name(2)}}}},
+		{"nothing behind the @", calls(2, "derl@"), []want{{pod(2), check.Fail, "no-host", []string{`"derl@"`, "empty"}}}},
+		{"the name that a StatefulSet gives", calls(2, "derl@"+fqdn), nil},
+		{"the address with dashes, in a Service's zone", calls(2, "derl@10-244-0-4."+rt.Service+"."+rt.Namespace+".svc.cluster.local"), nil},
+		{"the address with dashes, in the pods' zone", calls(2, "derl@10-244-0-4."+rt.Namespace+".pod.cluster.local"), nil},
+		{"a name of another DNS", calls(2, "derl@two.shop.example"), []want{{pod(2), check.NotApplicable, "", []string{"derl@two.shop.example", "outside of the cluster's DNS"}}}},
+	})
+}

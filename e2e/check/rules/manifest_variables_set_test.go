@@ -1,0 +1,30 @@
+package rules_test
+
+import (
+	"slices"
+	"testing"
+
+	"meshproof.dev/meshproof/e2e/recording"
+	rt "meshproof.dev/meshproof/e2e/recording/recordingtest"
+)
+
+func TestManifestVariablesSet(t *testing.T) {
+	try(t, "manifest/variables-set", slices.Concat([]trial{
+		{"Kubernetes' own", literal("RELEASE_NODE", "derl@$(MY_IP)"), fails("left-as-is", "RELEASE_NODE", "$(MY_IP)", "status.podIP")},
+		{"a start script's", config("vm.args.src", "-name derl@${MY_POD}\n"), fails("unset", "vm.args.src", "${MY_POD}", "add MY_POD")},
+		{"defined after it is used", all(literal("WORD", "yes"), literal("X", "$(WORD)")), fails("left-as-is", "env X", "$(WORD)", "put WORD before X")},
+		{"defined before it is used", all(literal("X", "$(WORD)"), literal("WORD", "yes")), nil},
+		{"with a default", config("vm.args.src", "+P ${PROCESSES:-1000}\n-name derl@${POD_IP}\n"), nil},
+		{"the shell's own", args("sh", "-c", "IP=$(hostname -i); exec derl -name derl@${IP} -home ${HOME}"), nil},
+		{"escaped", args("echo", "$$(NOT_MINE)"), nil},
+		{"a Service's", literal("DATABASE", "$(POSTGRES_SERVICE_HOST):$(POSTGRES_PORT)"), nil},
+		{"from a ConfigMap that holds it", all(literal("X", "$(WORD)"), field(`"envFrom":[{"configMapRef":{"name":"words"}}]`),
+			object("ConfigMap", "words", `{"data":{"WORD":"yes"}}`)), nil},
+		{"from a ConfigMap that does not", all(literal("X", "$(WORD)"), field(`"envFrom":[{"configMapRef":{"name":"words"}}]`),
+			object("ConfigMap", "words", `{"data":{"OTHER":"yes"}}`)), fails("left-as-is", "$(WORD)")},
+		{"from a Secret, who knows", all(literal("X", "$(WORD)"), field(`"envFrom":[{"secretRef":{"name":"words"}}]`)), nil},
+		{"seen in the VM", all(literal("X", "${WORD}"), func(s *rt.Story) {
+			s.Change(func(e recording.Event) bool { return e.VM != nil }, func(e *recording.Event) { e.VM.Names = append(e.VM.Names, "WORD") })
+		}), nil},
+	}, unreadable()))
+}

@@ -1,0 +1,40 @@
+package rules_test
+
+import (
+	"testing"
+	"time"
+
+	"meshproof.dev/meshproof/e2e/check"
+	"meshproof.dev/meshproof/e2e/profile"
+	"meshproof.dev/meshproof/e2e/recording"
+	rt "meshproof.dev/meshproof/e2e/recording/recordingtest"
+)
+
+func TestServiceHeadless(t *testing.T) {
+	isService := func(e recording.Event) bool { return e.Service != nil }
+	// asWritten is all that lint has: manifests, one of which says something else.
+	asWritten := func(was, is string) func(s *rt.Story) {
+		return func(s *rt.Story) {
+			s.Drop(func(e recording.Event) bool { return e.Object == nil })
+			rewrite("Service", was, is)(s)
+		}
+	}
+	try(t, "service/headless", []trial{
+		{"cluster IP", func(s *rt.Story) {
+			s.Change(isService, func(e *recording.Event) { e.Service.ClusterIP = "10.96.7.7" })
+		}, []want{{svc, check.Fail, "not-headless", []string{"Service derl has cluster IP 10.96.7.7", "clusterIP: None", "-n " + rt.Namespace}}}},
+		{"none among the manifests", noService, []want{{"service (none)", check.Fail, "no-service", []string{"no Service"}}}},
+		{"none, and no cluster is meant", func(s *rt.Story) { noService(s); means(s, profile.NoMesh) }, []want{{"service (none)", check.NotApplicable, "", []string{"alone"}}}},
+		{"as written, a cluster IP", asWritten(`"clusterIP":"None",`, ``), []want{{svc, check.Fail, "not-headless", []string{"Service derl gets a cluster IP", "clusterIP: None"}}}},
+		{"as written, a cluster IP that nobody asks for", all(asWritten(`"clusterIP":"None",`, ``), rewrite("Deployment", `derl.$(NAMESPACE).svc.cluster.local`, `x`)),
+			[]want{{svc, check.NotApplicable, "", []string{"nothing in the manifests asks DNS"}}}},
+		{"as written, a pod below a cluster IP", all(asWritten(`"clusterIP":"None",`, ``), rewrite("Deployment", `derl.$(NAMESPACE).svc.cluster.local`, `$(POD_NAME).derl.$(NAMESPACE).svc.cluster.local`)),
+			[]want{{svc, check.NotApplicable, "", []string{"nothing in the manifests asks DNS"}}}},
+		{"as written, headless", asWritten(`"clusterIP"`, `"clusterIP"`), nil},
+		{"as written, elsewhere", asWritten(`"name":"derl"`, `"name":"other"`), []want{{svc, check.NotApplicable, "", []string{"Service derl is not among"}}}},
+		{"not reported", func(s *rt.Story) { s.Drop(isService) }, []want{{svc, check.Unseen, "", []string{"derl"}}}},
+		{"removed", func(s *rt.Story) {
+			s.Add(recording.Event{T: 9 * time.Second, By: "kube", Service: &recording.Service{Name: rt.Service, ClusterIP: "None", Gone: true}})
+		}, []want{{svc, check.Unseen, "", []string{"derl"}}}},
+	})
+}

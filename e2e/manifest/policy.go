@@ -1,0 +1,105 @@
+package manifest
+
+import (
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+)
+
+// NetworkPolicies: https://kubernetes.io/docs/concepts/services-networking/network-policies/
+
+// Policy is a NetworkPolicy.
+type Policy struct {
+	*Document
+	Spec networkingv1.NetworkPolicySpec
+}
+
+// PolicyRule is one rule of a policy, of either direction.
+type PolicyRule struct {
+	Peers []networkingv1.NetworkPolicyPeer // who may be at the other end; none: everybody
+	Ports []networkingv1.NetworkPolicyPort // none: all
+	Path  []any                            // of the rule in the document
+}
+
+// Policies are all NetworkPolicies of the set.
+func (s *Set) Policies() []*Policy {
+	var all []*Policy
+	for _, d := range s.Documents {
+		if o, is := d.Object.(*networkingv1.NetworkPolicy); is {
+			all = append(all, &Policy{d, o.Spec})
+		}
+	}
+	return all
+}
+
+// Selects reports whether the policy is for pods of the workload.
+func (p *Policy) Selects(w *Workload) (bool, error) {
+	if !SameNamespace(p.Namespace, w.Namespace) {
+		return false, nil
+	}
+	return Selects(&p.Spec.PodSelector, w.Labels())
+}
+
+// Restricts reports whether the policy has a say about that direction. One that does not list its types restricts Ingress, and
+// Egress where it has rules for it.
+func (p *Policy) Restricts(direction networkingv1.PolicyType) bool {
+	if len(p.Spec.PolicyTypes) == 0 {
+		return direction == networkingv1.PolicyTypeIngress || len(p.Spec.Egress) > 0
+	}
+	return slices.Contains(p.Spec.PolicyTypes, direction)
+}
+
+// Rules are the policy's rules for a direction.
+func (p *Policy) Rules(direction networkingv1.PolicyType) []PolicyRule {
+	var all []PolicyRule
+	if direction == networkingv1.PolicyTypeIngress {
+		for i, r := range p.Spec.Ingress {
+			all = append(all, PolicyRule{r.From, r.Ports, []any{"spec", "ingress", i}})
+		}
+		return all
+	}
+	for i, r := range p.Spec.Egress {
+		all = append(all, PolicyRule{r.To, r.Ports, []any{"spec", "egress", i}})
+	}
+	return all
+}
+
+// Opens reports whether the rule has the port under one of the protocols. The name of a port is that of one of w's pods.
+func (r PolicyRule) Opens(w *Workload, port int, protocols ...corev1.Protocol) bool {
+	for _, p := range r.Ports {
+		protocol := corev1.ProtocolTCP
+		if p.Protocol != nil {
+			protocol = *p.Protocol
+		}
+		if !slices.Contains(protocols, protocol) {
+			continue
+		}
+		if p.Port == nil {
+			return true
+		}
+		first := w.TargetPort(*p.Port)
+		last := first
+		if p.EndPort != nil {
+			last = int(*p.EndPort)
+		}
+		if first <= port && port <= last {
+			return true
+		}
+	}
+	return len(r.Ports) == 0
+}
+
+// ReachesPods reports whether pods with these labels may be at the rule's other end. Who is meant by addresses or by a namespace's
+// labels is not known from manifests: they are taken to fit.
+func (r PolicyRule) ReachesPods(have map[string]string) bool {
+	for _, p := range r.Peers {
+		if p.IPBlock != nil || p.PodSelector == nil {
+			return true
+		}
+		if is, err := Selects(p.PodSelector, have); is && err == nil {
+			return true
+		}
+	}
+	return len(r.Peers) == 0
+}

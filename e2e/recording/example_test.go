@@ -1,0 +1,42 @@
+package recording_test
+
+import (
+	"bytes"
+	"fmt"
+	"time"
+
+	"meshproof.dev/meshproof/e2e/recording"
+)
+
+// A recording is written event by event, and read the same way: here is what pod a could not reach.
+func ExampleRead() {
+	var file bytes.Buffer
+	w := recording.NewWriter(&file, recording.Header{Scenario: "formation", Namespace: "shop"})
+	w.Write(recording.Event{By: recording.ByKube, Start: &recording.Start{}})
+	w.Write(recording.Event{T: 2 * time.Second, By: recording.ByAgent("worker"), Dist: &recording.Dist{
+		From: "a", To: "b", Addr: "10.0.0.2:10000", Outcome: recording.Refused,
+	}})
+	if err := w.Close(); err != nil {
+		fmt.Println(err)
+	}
+
+	header, err := recording.Read(&file, func(e recording.Event) {
+		if e.Kind() == recording.KindDist {
+			fmt.Printf("after %s pod %s dialled pod %s: %s\n", e.T, e.FromUID(), e.PodUID(), e.Dist.Outcome)
+		}
+	})
+	fmt.Println(header.Scenario, err)
+	// Output:
+	// after 2s pod a dialled pod b: refused
+	// formation <nil>
+}
+
+// Kinds says what each kind of event is for.
+func ExampleKinds() {
+	for _, use := range recording.Kinds() {
+		if use.Kind == recording.KindGap {
+			fmt.Println(use.For)
+		}
+	}
+	// Output: when an observer was blind: what happened then is unknown
+}

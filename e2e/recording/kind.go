@@ -1,0 +1,201 @@
+package recording
+
+// Kind is what an event tells of: the name of the one field that is set in it, as the file has it.
+type Kind string
+
+// The kinds of events. [Kinds] says what each of them is for.
+const (
+	KindStart         Kind = "start"
+	KindBeat          Kind = "beat"
+	KindGap           Kind = "gap"
+	KindClock         Kind = "clock"
+	KindAct           Kind = "act"
+	KindImage         Kind = "image"
+	KindPod           Kind = "pod"
+	KindService       Kind = "service"
+	KindSlice         Kind = "slice"
+	KindNotice        Kind = "notice"
+	KindProcess       Kind = "process"
+	KindDNS           Kind = "dns"
+	KindEPMD          Kind = "epmd"
+	KindDist          Kind = "dist"
+	KindCookie        Kind = "cookie"
+	KindNodes         Kind = "nodes"
+	KindSockets       Kind = "sockets"
+	KindExec          Kind = "exec"
+	KindObserverError Kind = "observerError"
+	KindObject        Kind = "object"
+	KindVM            Kind = "vm"
+	KindResolver      Kind = "resolver"
+	KindAsked         Kind = "asked"
+	KindRegistration  Kind = "registration"
+	KindKernel        Kind = "kernel"
+	KindCertificate   Kind = "certificate"
+)
+
+// The observers that are no agents, as By names them.
+const (
+	ByRun  = "run"  // the run itself: what it did
+	ByKube = "kube" // the watch of the API server
+)
+
+// ByAgent names the agent of a node as an observer.
+func ByAgent(node string) string { return "agent/" + node }
+
+// Agents stands for all agents where it is said who writes a kind of event.
+const Agents = "agent"
+
+// Use says what the events of one kind are for, and who writes them.
+type Use struct {
+	Kind   Kind
+	By     string // ByRun, ByKube or Agents; "" where each observer writes them
+	For    string // what is learnt from them
+	Unread bool   // nothing that judges reads them yet
+}
+
+// Kinds are all kinds of events, in the order of the fields of [Event].
+func Kinds() []Use {
+	return []Use{
+		{KindStart, "", "who observed, and what an agent is able to see", false},
+		{KindBeat, "", "that an observer was alive, and how short of CPU it was", false},
+		{KindGap, "", "when an observer was blind: what happened then is unknown", false},
+		{KindClock, Agents, "how exactly an agent's times compare with those of others", false},
+		{KindAct, ByRun, "what the scenario did, and when: recovery is counted from it", false},
+		{KindImage, ByRun, "which images could be had", false},
+		{KindPod, ByKube, "which pods are expected in the mesh, where they are, and why they are not ready", false},
+		{KindService, ByKube, "what discovery can find", false},
+		{KindSlice, ByKube, "which addresses a Service has", true},
+		{KindNotice, ByKube, "what Kubernetes says about an object that does not start", false},
+		{KindProcess, Agents, "when a VM began and ended", false},
+		{KindDNS, Agents, "what a pod resolves", false},
+		{KindEPMD, Agents, "whether a pod reaches another's epmd, and what is registered there", false},
+		{KindDist, Agents, "whether a pod reaches another's distribution port, and who answers", false},
+		{KindCookie, Agents, "whether the cookie is accepted, and a wrong one is refused", false},
+		{KindNodes, Agents, "which nodes a node sees", false},
+		{KindSockets, Agents, "which links the kernel has, and what a pod listens on", false},
+		{KindExec, ByRun, "what a console command came to", false},
+		{KindObserverError, "", "what an observer could not do: why something was not seen", false},
+		{KindObject, ByRun, "the manifests", false},
+		{KindVM, Agents, "how a VM was started", false},
+		{KindResolver, Agents, "how a pod resolves names", false},
+		{KindAsked, Agents, "whether discovery goes on asking", false},
+		{KindRegistration, Agents, "how a node is registered with its own epmd", false},
+		{KindKernel, Agents, "what a node says of its own distribution", false},
+		{KindCertificate, Agents, "which certificate a node shows", false},
+	}
+}
+
+// WrittenBy is who writes events of the kind, as [Use] has it.
+func (k Kind) WrittenBy() string {
+	for _, use := range Kinds() {
+		if use.Kind == k {
+			return use.By
+		}
+	}
+	return ""
+}
+
+// Kind is the event's kind, "" where nothing is set.
+func (e *Event) Kind() Kind {
+	kind, _, _ := e.about()
+	return kind
+}
+
+// PodUID is the pod that the event is about: of a dial the one that is dialled. "" where it is about none.
+func (e *Event) PodUID() string {
+	_, pod, _ := e.about()
+	return pod
+}
+
+// FromUID is the pod that looked at PodUID: of a dial the one that dials. "" where nobody looked from another pod.
+func (e *Event) FromUID() string {
+	switch {
+	case e.EPMD != nil:
+		return e.EPMD.From
+	case e.Dist != nil:
+		return e.Dist.From
+	default:
+		return ""
+	}
+}
+
+// State names the thing whose state the event tells: the youngest event with that name is what is known of it, and
+// whoever begins a new recording begins it with that. "" for what only tells of a moment.
+func (e *Event) State() string {
+	kind, _, thing := e.about()
+	if thing == "" {
+		return ""
+	}
+	return string(kind) + "/" + thing
+}
+
+// about gives the kind, the pod that is looked at, and the thing whose state is told, if there is one.
+func (e *Event) about() (kind Kind, pod, thing string) {
+	switch {
+	case e.Nodes != nil:
+		return KindNodes, e.Nodes.Pod, ""
+	case e.Sockets != nil:
+		return KindSockets, e.Sockets.Pod, ""
+	case e.EPMD != nil:
+		return KindEPMD, e.EPMD.To, ""
+	case e.Dist != nil:
+		return KindDist, e.Dist.To, ""
+	case e.Cookie != nil:
+		return KindCookie, e.Cookie.Pod, ""
+	case e.DNS != nil:
+		return KindDNS, e.DNS.Pod, ""
+	case e.Asked != nil:
+		return KindAsked, e.Asked.Pod, ""
+	case e.Registration != nil:
+		return KindRegistration, e.Registration.Pod, ""
+	case e.Certificate != nil:
+		return KindCertificate, e.Certificate.Pod, ""
+	case e.Process != nil:
+		return KindProcess, e.Process.Pod, e.Process.Pod
+	case e.VM != nil:
+		return KindVM, e.VM.Pod, e.VM.Pod
+	case e.Resolver != nil:
+		return KindResolver, e.Resolver.Pod, e.Resolver.Pod
+	case e.Kernel != nil:
+		if e.Kernel.Outcome != OK {
+			return KindKernel, e.Kernel.Pod, ""
+		}
+		return KindKernel, e.Kernel.Pod, e.Kernel.Pod
+	default:
+		return e.aboutRun()
+	}
+}
+
+// aboutRun is about for what no agent looks at.
+func (e *Event) aboutRun() (kind Kind, pod, thing string) {
+	switch {
+	case e.Pod != nil:
+		return KindPod, e.Pod.UID, e.Pod.UID
+	case e.Service != nil:
+		return KindService, "", e.Service.Name
+	case e.Slice != nil:
+		return KindSlice, "", e.Slice.Name
+	case e.Notice != nil:
+		return KindNotice, "", ""
+	case e.Object != nil:
+		return KindObject, "", e.Object.Kind + "/" + e.Object.Name
+	case e.Image != nil:
+		return KindImage, "", e.Image.Name
+	case e.Act != nil:
+		return KindAct, e.Act.Pod, ""
+	case e.Exec != nil:
+		return KindExec, e.Exec.Pod, ""
+	case e.Start != nil:
+		return KindStart, "", e.By
+	case e.Beat != nil:
+		return KindBeat, "", ""
+	case e.Clock != nil:
+		return KindClock, "", e.By
+	case e.Gap != nil:
+		return KindGap, "", e.Gap.id(e.By)
+	case e.ObserverError != nil:
+		return KindObserverError, e.ObserverError.Pod, ""
+	default:
+		return "", "", ""
+	}
+}

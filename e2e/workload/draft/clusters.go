@@ -1,0 +1,118 @@
+package draft
+
+import (
+	"slices"
+	"strings"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+
+	"meshproof.dev/meshproof/e2e/manifest"
+	"meshproof.dev/meshproof/e2e/workload"
+)
+
+// clusters puts the nodes together that mean to be one cluster, those that come first first. Two workloads do where one Service
+// selects the pods of both, or where they run the same image: web and worker of one release, say. Not so where each has a headless
+// Service for itself, as two installations of the same broker have: that is where nodes look for their peers.
+func (d *draft) clusters() [][]*manifest.Workload {
+	place := make([]int, len(d.nodes)) // of the cluster that a node is put into
+	for i, o := range d.nodes {
+		place[i] = i
+		for j, other := range d.nodes[:i] {
+			if !d.together(o, other) {
+				continue
+			}
+			was := place[j]
+			for k := range d.nodes[:i] {
+				if place[k] == was {
+					place[k] = i
+				}
+			}
+		}
+	}
+	var all [][]*manifest.Workload
+	at := map[int]int{}
+	for i, o := range d.nodes {
+		if _, there := at[place[i]]; !there {
+			at[place[i]] = len(all)
+			all = append(all, nil)
+		}
+		all[at[place[i]]] = append(all[at[place[i]]], o)
+	}
+	return all
+}
+
+// together reports whether two workloads mean to be in one cluster.
+func (d *draft) together(a, b *manifest.Workload) bool {
+	if apart(a.Document, b.Document) {
+		return false
+	}
+	aHas, bHas := false, false
+	for _, s := range d.all().Services() {
+		ofA, ofB := s.Selects(a.Labels()), s.Selects(b.Labels())
+		if ofA && ofB {
+			return true
+		}
+		aHas, bHas = aHas || ofA && s.Headless(), bHas || ofB && s.Headless()
+	}
+	return (!aHas || !bHas) && nodeImage(a) != "" && nodeImage(a) == nodeImage(b)
+}
+
+// apart reports whether two objects are in different namespaces.
+func apart(a, b *manifest.Document) bool {
+	of := func(o *manifest.Document) string {
+		if o.Kind == "Namespace" {
+			return o.Name
+		}
+		return o.Namespace
+	}
+	return !manifest.SameNamespace(of(a), of(b))
+}
+
+// nodeImage is the image of the container that speaks of Erlang, without tag and digest; sidecars tell nothing.
+func nodeImage(w *manifest.Workload) string {
+	c, _ := speaker(w)
+	if c == nil {
+		return ""
+	}
+	ref, _, _ := strings.Cut(c.Image, "@")
+	name, _ := workload.SplitImage(ref)
+	return name
+}
+
+// theirs reports whether an object is there for other workloads and not for mine: one of them, a Service that selects their pods,
+// a role that is given to their accounts, anything in another namespace.
+func (d *draft) theirs(o *manifest.Document, mine, others []*manifest.Workload) bool {
+	if apart(o, mine[0].Document) {
+		return true
+	}
+	switch o.Kind {
+	case "Service":
+		return selectsAny(o, others) && !selectsAny(o, mine)
+	case "RoleBinding", "ClusterRoleBinding":
+		b := (&manifest.Set{Documents: []*manifest.Document{o}}).Bindings()
+		return len(b) == 1 && bound(b[0], others) && !bound(b[0], mine)
+	case "Role", "ClusterRole":
+		given := false
+		for _, b := range d.all().Bindings() {
+			if b.Role.Kind != o.Kind || b.Role.Name != o.Name {
+				continue
+			}
+			if !d.theirs(b.Document, mine, others) {
+				return false
+			}
+			given = true
+		}
+		return given
+	}
+	return among(others, o)
+}
+
+// bound reports whether a binding gives its role to the account of one of the workloads, by its name: what all accounts have is
+// there for nobody in particular.
+func bound(b *manifest.Binding, workloads []*manifest.Workload) bool {
+	return slices.ContainsFunc(workloads, func(w *manifest.Workload) bool {
+		return slices.ContainsFunc(b.Subjects, func(s rbacv1.Subject) bool {
+			return s.Kind == rbacv1.ServiceAccountKind && s.Name == w.Account()
+		})
+	})
+}

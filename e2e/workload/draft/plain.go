@@ -1,0 +1,91 @@
+package draft
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+
+	"meshproof.dev/meshproof/e2e/exitcode"
+	"meshproof.dev/meshproof/e2e/manifest"
+	"meshproof.dev/meshproof/e2e/profile"
+	"meshproof.dev/meshproof/e2e/workload"
+)
+
+// Plain reads manifests that no profile speaks of: a file, a folder, or [workload.Stdin], which is read from in. The workloads that
+// speak of Erlang are the nodes, else the only one there is; those that do not mean to be one cluster are a workload of
+// their own each, beside the objects that all have in common. Their notes say which, and from what that was told. It is for
+// judging what manifests alone decide: nothing says which Secret holds the cookie.
+func Plain(ctx context.Context, l workload.Loader, path string, in io.Reader) (all []*workload.Workload, err error) {
+	defer func() { err = exitcode.With(exitcode.Usage, err) }()
+	d := &draft{dir: "."}
+	if path == workload.Stdin {
+		var data []byte
+		if data, err = io.ReadAll(in); err == nil {
+			err = d.add(manifest.Input{Name: "the standard input", Line: func(n int) string { return fmt.Sprintf("line %d of the standard input", n) }, Data: data, Stream: true})
+		}
+	} else {
+		var st os.FileInfo
+		if st, err = os.Stat(path); err == nil {
+			err = d.read(ctx, path, st.IsDir(), l.CommandLimit())
+		}
+	}
+	if err == nil {
+		err = d.choose()
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, nodes := range d.clusters() {
+		w, err := d.plain(path, nodes)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		all = append(all, w)
+	}
+	return all, nil
+}
+
+// plain is one of the clusters.
+func (d *draft) plain(path string, nodes []*manifest.Workload) (*workload.Workload, error) {
+	others := slices.Clone(d.others)
+	for _, o := range d.nodes {
+		if !among(nodes, o.Document) {
+			others = append(others, o)
+		}
+	}
+	ours := &manifest.Set{}
+	for _, o := range d.all().Documents {
+		if !d.theirs(o, nodes, others) {
+			ours.Documents = append(ours.Documents, o)
+		}
+	}
+	p := &profile.Profile{Metadata: profile.Metadata{Name: nodes[0].Name}}
+	if slices.ContainsFunc(nodes, func(o *manifest.Workload) bool { return o.Kind == "DaemonSet" }) {
+		p.Spec.Nodes = 2 // on how many nodes of Kubernetes it will run nobody says; it is made for several
+	}
+	w, err := workload.FromObjects(p, path, ours)
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range nodes {
+		why := erlang(n)
+		if why == "" {
+			why = "it is the only workload there is; nothing in it speaks of Erlang"
+		}
+		w.Note(fmt.Sprintf("%s is taken for the nodes: %s", n, why))
+	}
+	for _, o := range others {
+		why := "is left out: nothing in it speaks of Erlang"
+		if among(d.nodes, o.Document) {
+			why = "is judged as a cluster of its own: no Service selects its pods and these"
+		}
+		w.Note(o.String() + " " + why)
+	}
+	if w.Resolved.Replicas() == 1 {
+		w.Resolved.Expect.Topology = profile.NoMesh
+		w.Note("one replica is no cluster: what only peers need is not judged")
+	}
+	return w, nil
+}
