@@ -14,7 +14,8 @@ type Object struct {
 	Name     string          `json:"name"`
 	Manifest json.RawMessage `json:"manifest"` // the whole object as JSON
 
-	// File is the file that the object stands in; of what helm rendered it is the chart's template. "" where there is none.
+	// File is the file that the object stands in, as it was named; an absolute path is relative to the profile's folder. Of what
+	// helm rendered it is the chart's template. "" where there is none.
 	File string `json:"file,omitempty"`
 	// Lines are the lines of its fields in File by their dotted path ("spec.replicas"); "" is the object itself. A field that
 	// is not among them stands where the next thing around it does. None where the lines of File are not known.

@@ -85,7 +85,7 @@ func (d *deployment) Apply(ctx context.Context) error {
 	if y, err = d.issue(y); err != nil {
 		return err
 	}
-	if err = recordObjects(d.recorder, y, d.redactor); err != nil {
+	if err = recordObjects(d.recorder, y, d.workload.Dir, d.redactor); err != nil {
 		return err
 	}
 	d.note(d.workload.Notes()...)
@@ -217,8 +217,8 @@ func (d *deployment) note(lines ...string) {
 }
 
 // recordObjects records the objects that are to be created, without what is secret in them.
-func recordObjects(rec *scenario.Recorder, manifests *manifest.Set, redactor *secrets.Redactor) error {
-	objects, err := workload.Objects(manifests, redactor)
+func recordObjects(rec *scenario.Recorder, manifests *manifest.Set, dir string, redactor *secrets.Redactor) error {
+	objects, err := workload.Objects(manifests, dir, redactor)
 	if err != nil {
 		return err
 	}

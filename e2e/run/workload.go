@@ -163,7 +163,7 @@ func (r *workloadRun) recordManifests() error {
 		if err != nil {
 			return err
 		}
-		return recordObjects(r.recorder, y, r.redactor)
+		return recordObjects(r.recorder, y, r.workload.Dir, r.redactor)
 	})
 	r.skipOthers("nothing was deployed")
 	return err

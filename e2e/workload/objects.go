@@ -3,6 +3,7 @@ package workload
 import (
 	"encoding/base64"
 	"encoding/json"
+	"path/filepath"
 	"regexp"
 	"strings"
 
@@ -14,8 +15,8 @@ import (
 // Objects are the objects of rendered manifests as a recording holds them, in their order, with their places in the files. What a
 // Secret holds is taken out (its keys stay), and a cookie that stands anywhere else is [secrets.Mark] there: what known guards,
 // the value of a variable whose name says cookie, what follows -setcookie. A reference ($COOKIE, secretKeyRef) is none, and
-// stays.
-func Objects(rendered *manifest.Set, known *secrets.Redactor) ([]recording.Object, error) {
+// stays. Files that are named by an absolute path are relative to dir, the profile's folder: a recording is read elsewhere, too.
+func Objects(rendered *manifest.Set, dir string, known *secrets.Redactor) ([]recording.Object, error) {
 	var all []recording.Object
 	for _, d := range rendered.Documents {
 		o := d.Copy()
@@ -24,9 +25,22 @@ func Objects(rendered *manifest.Set, known *secrets.Redactor) ([]recording.Objec
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, recording.Object{Kind: d.Kind, Name: d.Name, Manifest: m, File: d.Position().File, Lines: d.Lines()})
+		all = append(all, recording.Object{Kind: d.Kind, Name: d.Name, Manifest: m, File: relative(d.Position().File, dir), Lines: d.Lines()})
 	}
 	return all, nil
+}
+
+// relative is an absolute path as it is seen from dir, and any other as it is.
+func relative(path, dir string) string {
+	if !filepath.IsAbs(path) {
+		return path
+	}
+	if dir, err := filepath.Abs(dir); err == nil {
+		if short, err := filepath.Rel(dir, path); err == nil {
+			return short
+		}
+	}
+	return filepath.Base(path)
 }
 
 // Copies are annotations that hold the whole object once more.

@@ -53,7 +53,7 @@ spec:
 func TestObjectsHoldNoCookie(t *testing.T) {
 	var known secrets.Redactor
 	known.Guard([]byte("TOPSECRET"))
-	objects, err := Objects(parsed(t, leaky), &known)
+	objects, err := Objects(parsed(t, leaky), "", &known)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,7 +113,7 @@ func TestObjectsWhoseNameIsTheCookie(t *testing.T) {
 	var known secrets.Redactor
 	known.Public(`{"workloads":[{"name":"derl"}]}`)
 	known.Guard([]byte("derl"))
-	objects, err := Objects(parsed(t, manifests), &known)
+	objects, err := Objects(parsed(t, manifests), "", &known)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,7 +126,7 @@ func TestObjectsWhoseNameIsTheCookie(t *testing.T) {
 
 // What is concealed can be read as what it is: binaryData is base64.
 func TestObjectsAreOfTheirTypes(t *testing.T) {
-	objects, err := Objects(parsed(t, leaky+"---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: binary}\nbinaryData: {.erlang.cookie: Q09PS0lF}\n"), new(secrets.Redactor))
+	objects, err := Objects(parsed(t, leaky+"---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: binary}\nbinaryData: {.erlang.cookie: Q09PS0lF}\n"), "", new(secrets.Redactor))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,7 +147,7 @@ func TestObjectsNameTheirPlaces(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	objects, err := Objects(rendered, new(secrets.Redactor))
+	objects, err := Objects(rendered, dir, new(secrets.Redactor))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,7 +158,7 @@ func TestObjectsNameTheirPlaces(t *testing.T) {
 		}
 		for field, line := range map[string]int{"Deployment replicas": 6, "Deployment template": 7, "Secret replicas": 11} {
 			if kind, name, _ := strings.Cut(field, " "); kind == o.Kind {
-				want := manifest.Position{File: filepath.Join(dir, "m.yaml"), Line: line}
+				want := manifest.Position{File: "m.yaml", Line: line}
 				if got := d.Position("spec", name); got != want {
 					t.Errorf("%s stands at %s, want %s", field, got, want)
 				}
@@ -177,7 +177,7 @@ func TestObjectsOfACommand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	objects, err := Objects(rendered, new(secrets.Redactor))
+	objects, err := Objects(rendered, "", new(secrets.Redactor))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -185,6 +185,20 @@ func TestObjectsOfACommand(t *testing.T) {
 		want := map[string]string{"Deployment": "shop/templates/app.yaml"}[o.Kind]
 		if o.File != want || o.Lines != nil {
 			t.Errorf("%s %s: file %q, lines %v; want file %q and no lines", o.Kind, o.Name, o.File, o.Lines, want)
+		}
+	}
+}
+
+// A recording is read on other machines, too: where the profile lies on this one is nobody's business there.
+func TestObjectsNameFilesAsSeenFromTheProfile(t *testing.T) {
+	for file, want := range map[string]string{"/home/x/shop/deploy/app.yaml": "deploy/app.yaml", "/home/x/other/app.yaml": "../other/app.yaml", "deploy/app.yaml": "deploy/app.yaml"} {
+		rendered, err := manifest.Parse(file, []byte("apiVersion: v1\nkind: Service\nmetadata: {name: a}\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		objects, err := Objects(rendered, "/home/x/shop", new(secrets.Redactor))
+		if err != nil || len(objects) != 1 || objects[0].File != want {
+			t.Errorf("%s: %+v, %v; want %s", file, objects, err, want)
 		}
 	}
 }

@@ -100,7 +100,7 @@ func manifestsOnly(w *workload.Workload) (*view.View, error) {
 	if err = w.Guard(&known); err != nil {
 		return nil, err
 	}
-	objects, err := workload.Objects(y, &known)
+	objects, err := workload.Objects(y, w.Dir, &known)
 	if err != nil {
 		return nil, exitcode.With(exitcode.Usage, err)
 	}

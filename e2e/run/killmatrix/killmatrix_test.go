@@ -30,7 +30,7 @@ func static(t *testing.T, w *workload.Workload) (red, all []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	objects, err := workload.Objects(y, &secrets.Redactor{})
+	objects, err := workload.Objects(y, "", &secrets.Redactor{})
 	if err != nil {
 		t.Fatal(err)
 	}
