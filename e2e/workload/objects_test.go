@@ -2,7 +2,6 @@ package workload
 
 import (
 	"encoding/json"
-	"path/filepath"
 	"strings"
 	"testing"
 
