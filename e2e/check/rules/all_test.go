@@ -29,6 +29,9 @@ func TestRegistry(t *testing.T) {
 		if rung, _, _ := strings.Cut(c.ID, "/"); rung != string(c.Rung) {
 			t.Errorf("%s is on the rung %s: a check belongs to one group, which both name", c.ID, c.Rung)
 		}
+		if !slices.Contains(check.From(check.Manifest), string(c.Rung)+"/*") {
+			t.Errorf("%s: the rung %s is not on the ladder of causes.go", c.ID, c.Rung)
+		}
 		if !idForm.MatchString(c.ID) {
 			t.Errorf("%s is not of the form rung/words", c.ID)
 		}

@@ -95,6 +95,8 @@ func healthy(scenario recording.Scenario, n int) *rt.Story {
 		return rt.Formation(n)
 	case "recovery":
 		return rt.Recovery(n)
+	case "container-kill":
+		return rt.ContainerKill(n)
 	case "rollout":
 		return rt.Rollout(n)
 	default:
