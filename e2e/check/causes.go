@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// What a diagnosis explains is a list of check ids, in Check.Causes. "epmd/*" stands for all checks whose id begins so and
-// that come later in the list of checks: what explains comes first, so that no cause can name itself or what is below it. Most
-// diagnoses bring down everything that needs a certain thing; those lists are the functions of this file.
+// What a diagnosis explains is a list of check ids, in Check.Causes. "epmd/*" stands for all checks whose id begins with epmd/
+// and that come later in the list of checks. A cause comes before its effects, so no cause can name itself or a check below it. Most
+// diagnoses break everything that needs a certain thing; the functions of this file return those lists.
 
 // LinkCauses replaces the patterns in the causes of all checks by the ids that they stand for.
 func LinkCauses(all []Check) {
@@ -18,12 +18,12 @@ func LinkCauses(all []Check) {
 	}
 }
 
-// later are the ids of rest that one of the patterns fits. An id that nothing comes after is kept as it is: a test finds it.
+// later are the ids of rest that one of the patterns fits. An id without a * is kept as it is, even if no later check has it: a test finds it.
 func later(patterns []string, rest []Check) []string {
 	var ids []string
 	for _, p := range patterns {
-		prefix, open := strings.CutSuffix(p, "*")
-		if !open {
+		prefix, wildcard := strings.CutSuffix(p, "*")
+		if !wildcard {
 			ids = append(ids, p)
 			continue
 		}
@@ -46,8 +46,8 @@ func Alike(ids []string, codes ...string) map[string][]string {
 	return m
 }
 
-// From is everything on the rung and above it, and also those named. The harness's own checks come where they are looked at:
-// they need a VM that runs, and nothing of its network.
+// From is everything on the rung and above it, and also those named. The harness's own checks come after DNS:
+// they need a running VM, and nothing of its network.
 func From(r Rung, also ...string) []string {
 	ladder := []Rung{Manifest, Image, Pods, VM, Service, DNS, Probe, EPMD, Dist, Handshake, Mesh, Discovery, Recovery, Rollout, Console}
 	ids := slices.Clone(also)
@@ -66,13 +66,13 @@ func NeedsListener(also ...string) []string {
 }
 
 // NeedsMesh is what needs nodes that find, reach and admit each other, and also those named. Whether discovery goes on
-// (discovery/alive) is not among it: that is seen on a pod's own interface.
+// (discovery/alive) is not in the list: the agent sees that on the pod's own network interface.
 func NeedsMesh(also ...string) []string {
 	return append(also, "mesh/*", "recovery/*", "rollout/*", "console/*")
 }
 
-// NeedsLinks is what needs the links between nodes. Unlike NeedsMesh it leaves out how each node is set (mesh/auto-connect and
-// the like): a node that can be reached says so, whoever is connected to it.
+// NeedsLinks is what needs the links between nodes. Unlike NeedsMesh it leaves out the settings of each node (mesh/auto-connect and
+// the like): a node that can be reached reports them, whether it has peers or not.
 func NeedsLinks() []string {
 	return []string{"mesh/none-hidden", "mesh/nobody-foreign", "mesh/one-component", "mesh/full", "mesh/links-*", "mesh/stable", "recovery/*", "rollout/*", "console/*"}
 }

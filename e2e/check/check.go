@@ -1,10 +1,10 @@
 // Package check says what a check is: a requirement with a title that reads as a sentence, why it matters with a source, and a
 // pure function from a view to findings, one per subject. The checks themselves are in package rules, one small file each.
-// Here are their types, what they go through one by one (pods, the mesh at the moment at which it is judged), and what a
-// diagnosis explains (causes.go).
+// Here are their types, the helpers that iterate over pods (each.go) and take the snapshot of the mesh that is judged (mesh.go),
+// and what a diagnosis explains (causes.go).
 //
 // In: a view. Out: findings. No check knows another's verdict, reads a clock or touches a cluster; what was not seen is
-// said to be Unseen, never guessed.
+// reported as Unseen, never guessed.
 package check
 
 import (
@@ -32,8 +32,8 @@ const (
 	Rollout   Rung = "rollout"
 	Console   Rung = "console"
 
-	// Probe is no rung of theirs: it holds what the harness asks of itself. Nothing there is the application's fault, so
-	// that its checks end with Pass or Unseen.
+	// Probe is not a rung of the application: it holds the checks of the harness itself. Nothing there is the
+	// application's fault, so these checks never end with Fail.
 	Probe Rung = "probe"
 )
 
@@ -52,7 +52,7 @@ const (
 // Check is one requirement.
 type Check struct {
 	ID       string // "dns/a-records-match-pods"
-	Title    string // a sentence without its subject: "lists exactly its ready pods in DNS"
+	Title    string // a sentence without its subject: "publishes exactly its ready pods as A records"
 	Why      string // what goes wrong without it
 	Source   string // where the rule comes from
 	Rung     Rung

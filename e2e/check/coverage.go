@@ -8,11 +8,11 @@ import (
 	"meshproof.dev/meshproof/e2e/view"
 )
 
-// WithCoverage is the check whose findings are Unseen where an observer that it needs was blind while they were decided. All
-// others stay as they are.
+// WithCoverage makes findings of the check Unseen if an observer that they need was blind at the time that decided them. All
+// other findings stay as they are.
 //
-// What agents saw decides at the finding's At, or from its From to At. So does what the API server reported, but without a From
-// at the end of the recording: which pods there are, and in what state, is asked for then.
+// For events of agents, that time is the finding's At, or from its From to At. For events of the API server without a From it is
+// the end of the recording: which pods exist, and in what state, is read then.
 func WithCoverage(c Check) Check {
 	judge, reads := c.Judge, byObserver(c.Reads)
 	c.Judge = func(v *view.View) []Finding {
@@ -40,15 +40,15 @@ func WithCoverage(c Check) Check {
 	return c
 }
 
-// unsee makes a finding Unseen since an observer was blind. What failed all the same stays as evidence.
+// unsee makes a finding Unseen because an observer was blind. A failure stays as evidence.
 func (f *Finding) unsee(b view.Blindness) {
 	if f.Outcome == Fail {
-		f.Seen = append(slices.Clip(f.Seen), "it looked like "+f.Code+": "+f.Message)
+		f.Seen = append(slices.Clip(f.Seen), "without the gap it would be "+f.Code+": "+f.Message)
 	}
 	f.Outcome, f.Code, f.Message, f.Remedy, f.Took = Unseen, "", b.String(), "", 0
 }
 
-// troubles are what may be why nothing was seen of the subject: when its observers were blind, and what they could not do.
+// troubles are possible reasons why nothing was seen of the subject: when its observers were blind, and their errors.
 func (r reads) troubles(v *view.View, s Subject) []string {
 	var all []string
 	note := func(what string) {
@@ -79,10 +79,10 @@ func (r reads) troubles(v *view.View, s Subject) []string {
 	return FirstOf(all, 4)
 }
 
-// reads are kinds of events by who observes them.
+// reads are kinds of events, by the observer that writes them.
 type reads struct {
 	kube, agents []recording.Kind
-	dials        bool // among the agents' are dials
+	dials        bool // the agents' kinds include dials
 }
 
 func byObserver(kinds []recording.Kind) reads {
@@ -99,7 +99,7 @@ func byObserver(kinds []recording.Kind) reads {
 	return r
 }
 
-// blind is when and why an observer was blind without whom the finding would not have been made, nil where none was.
+// blind is when and why an observer was blind that the finding needs, nil if none was.
 func (r reads) blind(v *view.View, f *Finding) *view.Blindness {
 	from, to := f.window(v.End())
 	if blind := v.Blind(recording.ByKube, from, to, r.kube...); len(r.kube) > 0 && len(blind) > 0 {
@@ -117,7 +117,7 @@ func (r reads) blind(v *view.View, f *Finding) *view.Blindness {
 	return nil
 }
 
-// window is the time that decided the finding; at is that moment where it names no beginning.
+// window is the time that decided the finding; at is the moment that counts if the finding has no From.
 func (f *Finding) window(at time.Duration) (from, to time.Duration) {
 	if f.From > 0 {
 		return f.From, max(f.From, f.At)
@@ -125,8 +125,8 @@ func (f *Finding) window(at time.Duration) (from, to time.Duration) {
 	return at, at
 }
 
-// seenBy are the agents that see what a finding is about: one of each list has to. A pod is seen by the agent of its node, a pair by
-// that of the pod that looks, and dials to a pod by those of the pods that dial. What is about all pods is seen by all.
+// seenBy are the agents that see what a finding is about: one agent of each list is needed. A pod is seen by the agent of its Kubernetes node, a pair
+// by that of its first pod, and dials to a pod by the agents of the pods that dial. Findings about all pods need all agents.
 func (r reads) seenBy(v *view.View, s Subject) [][]string {
 	var own [][]string
 	var others []string
@@ -146,7 +146,7 @@ func (r reads) seenBy(v *view.View, s Subject) [][]string {
 	return own
 }
 
-// blindAll is when the first of the agents was blind, nil where another one was not.
+// blindAll is when the first of the agents was blind, nil if one of them was not.
 func blindAll(v *view.View, agents []string, from, to time.Duration) *view.Blindness {
 	var first *view.Blindness
 	for _, a := range agents {

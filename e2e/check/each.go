@@ -6,11 +6,11 @@ import (
 	"meshproof.dev/meshproof/e2e/view"
 )
 
-// Members are the pods that the formation checks judge: those that were there at the end. Where as many as there have
-// to be are Ready, one more that is not is a surge of some rollout, which may be in the mesh or not.
+// Members are the pods that the formation checks judge: those that existed at the end. If enough of them are Ready,
+// one more that is not Ready is the surge pod of a rolling update, which may be in the mesh or not.
 func Members(v *view.View) []*view.Pod {
-	if must := v.Expected(v.End()); len(must) > 0 && len(must) >= v.Profile.Replicas() {
-		return must
+	if ready := v.Expected(v.End()); len(ready) > 0 && len(ready) >= v.Profile.Replicas() {
+		return ready
 	}
 	var all []*view.Pod
 	for _, p := range v.Pods() {
@@ -21,20 +21,20 @@ func Members(v *view.View) []*view.Pod {
 	return all
 }
 
-// NothingSeen is the finding where there was nothing to look at.
+// NothingSeen is the finding where nothing could be checked.
 func NothingSeen(v *view.View, what string) []Finding {
 	return []Finding{{Subject: OnWorkload(v), Of: Images(v), Outcome: Unseen, Message: what}}
 }
 
-// Fresh is how far before the end the youngest look of an observer may lie: agents look every 250 ms, and are heard with
+// Fresh is how far before the end the last observation may lie: agents observe every 250 ms, and their events arrive with
 // some delay.
 const Fresh = 2 * view.MaxGap
 
-// Recent is how far back the youngest attempt of a probe may lie. A round of dials that are all dropped takes 4 s.
+// Recent is how far before the end the last attempt of a probe may lie. A round of dials that are all dropped takes 4 s.
 const Recent = 10 * time.Second
 
-// Settled is the window in which a formed cluster is judged: the time that the mesh has held at the end, and at least
-// what is recent.
+// Settled is the window in which a formed cluster is judged: the time for which the mesh was full at the end, and at least
+// the last seconds (Recent).
 func Settled(v *view.View) (from, to time.Duration) {
 	to = v.End()
 	from = max(0, to-Recent)
@@ -51,7 +51,7 @@ func EachPod(v *view.View, judge func(p *view.Pod) Finding) []Finding {
 		all = append(all, judge(p))
 	}
 	if len(all) == 0 {
-		f := NothingSeen(v, "there was no pod to look at")
+		f := NothingSeen(v, "there was no pod to check")
 		f[0].Of = Everything(v)
 		return f
 	}

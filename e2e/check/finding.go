@@ -10,8 +10,8 @@ import (
 // Outcome is what was found about one subject.
 type Outcome string
 
-// What a finding can say. Unseen means that nothing was learnt: our probe failed, a control did not hold, or nobody
-// looked. NotApplicable needs a reason in Message.
+// What a finding can say. Unseen means that nothing was learnt: our probe failed, a control did not hold, or nothing
+// was observed. NotApplicable needs a reason in Message.
 const (
 	Pass          Outcome = "pass"
 	Fail          Outcome = "fail"
@@ -29,14 +29,14 @@ type Finding struct {
 	Seen    []string      `json:"seen,omitempty"`    // evidence, a line each
 	Remedy  string        `json:"remedy,omitempty"`
 	Try     string        `json:"try,omitempty"`  // a command with which the reader can see it for themselves
-	Took    time.Duration `json:"took,omitempty"` // how long it took to come true
+	Took    time.Duration `json:"took,omitempty"` // how long it took until the requirement was met
 	At      time.Duration `json:"at,omitempty"`   // when the deciding evidence was seen
 
 	From  time.Duration    `json:"-"` // where it takes all that was seen from then to At to decide: a loss, a silence
 	Reads []recording.Kind `json:"-"` // what decided this finding, where that is not all that the check reads
 }
 
-// VerbS is what a verb ends with after n subjects: "one accepts", "two accept".
+// VerbS is the ending of a verb after n subjects: "one accepts", "two accept".
 func VerbS(n int) string {
 	if n == 1 {
 		return "s"
@@ -62,15 +62,15 @@ func List(names []string) string {
 	return out
 }
 
-// Fail makes a diagnosis of the finding.
-func (f *Finding) Fail(code, says, remedy string, seen ...string) {
-	f.Outcome, f.Code, f.Message, f.Remedy, f.Seen = Fail, code, says, remedy, seen
+// Fail makes the finding a failure with this diagnosis.
+func (f *Finding) Fail(code, message, remedy string, seen ...string) {
+	f.Outcome, f.Code, f.Message, f.Remedy, f.Seen = Fail, code, message, remedy, seen
 }
 
 // Skip says why the check does not apply to the finding's subject.
 func (f *Finding) Skip(why string) { f.Outcome, f.Message = NotApplicable, why }
 
-// FirstOf are the first n lines, and how many more there are.
+// FirstOf are the first n lines, and a line that says how many more there are.
 func FirstOf(lines []string, n int) []string {
 	if len(lines) <= n {
 		return lines

@@ -8,12 +8,12 @@ import (
 	"meshproof.dev/meshproof/e2e/view"
 )
 
-// Snapshot is the moment at which the mesh is judged: who had to be there, and what each node's view was.
+// Snapshot is the mesh at the moment at which it is judged: the expected pods, and the view of each node.
 type Snapshot struct {
 	At, Began, First time.Duration
-	Formed           bool // the mesh was full at some time, first at First
+	Formed           bool // the mesh was full at some time, for the first time at First
 	Pods             []*view.Pod
-	Views            []NodeView // of the pod in the same place
+	Views            []NodeView // by the index of the pod
 }
 
 // NodeView is one node's view. Nodes is nil where it was not seen, for the reason in Why.
@@ -21,12 +21,12 @@ type NodeView struct {
 	Nodes          *recording.Nodes
 	T              time.Duration
 	Why            string
-	Seen           []bool // whether it holds the node of the pod in that place
+	Seen           []bool // whether it has the node of the pod with that index
 	Stale, Foreign []string
 }
 
-// MeshSnapshot is judged at the end, or at the moment when the mesh was full if it is not so any more: that it did not stay
-// full is mesh/stable's matter. Where no mesh is meant, all of them begin well, and the end counts.
+// MeshSnapshot is the mesh at the end. If the mesh was full before and is not full at the end, it is the mesh at the moment when
+// it was full: that it did not stay full is what mesh/stable checks. If the profile wants no mesh, the end counts.
 func MeshSnapshot(v *view.View) *Snapshot {
 	m, _ := v.Once("mesh snapshot", func() any { return newSnapshot(v) }).(*Snapshot) // five checks ask for it
 	return m
@@ -60,20 +60,21 @@ func (m *Snapshot) Youngest() time.Duration {
 	return t
 }
 
-// ViewAt is p's own view at t, or what kept it from being seen.
+// ViewAt is the view of p's node at t, or why it is not known.
 func ViewAt(p *view.Pod, t time.Duration) (*recording.Nodes, time.Duration, string) {
 	seen := view.Between(p.Nodes, max(0, t-Fresh), t)
 	if len(seen) == 0 {
-		return nil, 0, fmt.Sprintf("the view of %s was not seen", p.Name)
+		return nil, 0, fmt.Sprintf("the view of %s (its nodes()) was not recorded", p.Name)
 	}
 	e := seen[len(seen)-1]
 	if e.Nodes.Outcome != recording.OK {
-		return nil, 0, fmt.Sprintf("the view of %s was not seen: %s (%s)", p.Name, e.Nodes.Outcome, e.Nodes.Detail)
+		return nil, 0, fmt.Sprintf("the view of %s (its nodes()) could not be read: %s (%s)", p.Name, e.Nodes.Outcome, e.Nodes.Detail)
 	}
 	return e.Nodes, e.T, ""
 }
 
-// Groups are the pods that hang together by anybody's view of anybody, the largest group first. There is always one.
+// Groups are the connected components, the largest first: two pods are connected if one of them sees the other. There is
+// always at least one group.
 func (m *Snapshot) Groups() [][]*view.Pod {
 	seen := make([][]bool, len(m.Views))
 	for i, l := range m.Views {

@@ -7,9 +7,9 @@ import (
 	"meshproof.dev/meshproof/e2e/view"
 )
 
-// EachPair judges the dials to every member from all others over the settled window. Those that came through are one
-// finding on the pod that was dialled; for each other judge, made once for a pod, says what its pair's is. The dial is nil
-// where there was none of which something was learnt.
+// EachPair judges the dials to every member from all others over the settled window. Those that succeeded are one
+// finding on the pod that was dialled; for each other dial, judge (called once per pod) returns the function that judges the pair.
+// The dial is nil if nothing was learnt about the pair.
 func EachPair(v *view.View, dials func(q *view.Pod) []view.Dial, judge func(q *view.Pod, list []view.Dial) func(p *view.Pod, d *view.Dial) Finding) []Finding {
 	var all []Finding
 	from, until := Settled(v)
@@ -19,7 +19,7 @@ func EachPair(v *view.View, dials func(q *view.Pod) []view.Dial, judge func(q *v
 		by := conclusions(list, v.Numbers())
 		good := Finding{Subject: OnPod(q), Outcome: Pass}
 		passed := 0
-		var say func(p *view.Pod, d *view.Dial) Finding
+		var judgePair func(p *view.Pod, d *view.Dial) Finding
 		for _, p := range pods {
 			d := by[p.Number()]
 			switch {
@@ -29,10 +29,10 @@ func EachPair(v *view.View, dials func(q *view.Pod) []view.Dial, judge func(q *v
 				passed++
 				good.At = max(good.At, d.T)
 				continue
-			case say == nil:
-				say = judge(q, list)
+			case judgePair == nil:
+				judgePair = judge(q, list)
 			}
-			if f := say(p, d); f.Outcome == Pass {
+			if f := judgePair(p, d); f.Outcome == Pass {
 				passed++
 				good.At = max(good.At, f.At)
 			} else {
@@ -44,20 +44,20 @@ func EachPair(v *view.View, dials func(q *view.Pod) []view.Dial, judge func(q *v
 		}
 	}
 	if len(all) == 0 {
-		return NothingSeen(v, fmt.Sprintf("%d pods: there is no pair to look at", len(pods)))
+		return NothingSeen(v, fmt.Sprintf("%d pods: there is no pair of pods to check", len(pods)))
 	}
 	return all
 }
 
-// Decisive gives the attempt that decides among those of the list of which ours is true: the youngest of which
-// something was learnt. A single one that got no answer after one that did is a lost packet or a moment without CPU; it
-// takes two in a row. It is nil where nothing was learnt.
+// Decisive gives the attempt that decides: of those for which ours is true, the last one from which something was learnt. A
+// single attempt without an answer, after one that was answered, may be a lost packet or a moment without CPU: it takes
+// two in a row. It is nil if nothing was learnt.
 func Decisive(list []recording.Event, outcome func(recording.Event) (o recording.Outcome, ours bool)) *recording.Event {
 	var unanswered *recording.Event
 	for i := len(list) - 1; i >= 0; i-- {
 		o, ours := outcome(list[i])
 		switch {
-		case !ours || nothing(o):
+		case !ours || inconclusive(o):
 		case unanswered != nil && o == recording.OK:
 			return &list[i]
 		case unanswered != nil:
@@ -71,8 +71,8 @@ func Decisive(list []recording.Event, outcome func(recording.Event) (o recording
 	return unanswered
 }
 
-// nothing reports whether an attempt taught nothing about the peer.
-func nothing(o recording.Outcome) bool {
+// inconclusive reports whether nothing was learnt about the peer from an attempt.
+func inconclusive(o recording.Outcome) bool {
 	return o == recording.ProbeError || o == recording.Nok || o == recording.Alive
 }
 
@@ -86,7 +86,7 @@ func conclusions(list []view.Dial, numbers int) []*view.Dial {
 		case decided[at] != nil:
 		case d.Good:
 			decided[at] = d
-		case nothing(d.Outcome()):
+		case inconclusive(d.Outcome()):
 		case unanswered[at] != nil:
 			decided[at] = unanswered[at]
 		case d.Outcome() == recording.Timeout || d.Outcome() == recording.Silent:

@@ -6,11 +6,11 @@ import (
 	"meshproof.dev/meshproof/e2e/view"
 )
 
-// Subject is what a check judges one by one.
+// Subject is what a finding is about.
 type Subject struct {
 	Kind string `json:"kind"` // "pod", "pair", "service", "image", "workload"
 	Name string `json:"name"`
-	Peer string `json:"peer,omitempty"` // of a pair: Name is the one that looks, Peer the one looked at
+	Peer string `json:"peer,omitempty"` // of a pair: from Name to Peer
 }
 
 // String names the subject for people.
@@ -32,7 +32,7 @@ func (s Subject) Parts() []Subject {
 // OnPod is the subject that stands for the pod and its node.
 func OnPod(p *view.Pod) Subject { return Subject{Kind: "pod", Name: p.Name} }
 
-// OnPair is the subject that stands for the way from p to q.
+// OnPair is the subject that stands for the connection from p to q.
 func OnPair(p, q *view.Pod) Subject { return Subject{Kind: "pair", Name: p.Name, Peer: q.Name} }
 
 // OnService is the subject that stands for the Service by which nodes find each other.
@@ -46,7 +46,7 @@ func OnService(v *view.View) Subject {
 // OnWorkload is the subject that stands for all of the workload.
 func OnWorkload(v *view.View) Subject { return Subject{Kind: "workload", Name: v.Profile.Name} }
 
-// Images are what every pod of the workload consists of.
+// Images are the images that every pod of the workload depends on.
 func Images(v *view.View) []Subject {
 	var all []Subject
 	for _, im := range v.Images() {
@@ -55,7 +55,7 @@ func Images(v *view.View) []Subject {
 	return all
 }
 
-// PairsTo are the dials to p from all others. Our own look into p's node takes the same epmd and the same port.
+// PairsTo are the connections to p from all others. Our own probe of p's node needs the same epmd and the same port.
 func PairsTo(v *view.View, p *view.Pod) []Subject {
 	var all []Subject
 	for _, q := range Members(v) {
@@ -72,7 +72,7 @@ func OnObject(kind, name string) Subject { return Subject{Kind: "object", Name: 
 // OnGroup is the subject that stands for a part of the mesh, named by its first pod.
 func OnGroup(pods []*view.Pod) Subject { return Subject{Kind: "group", Name: "of " + pods[0].Name} }
 
-// Everything are the subjects that a whole mesh consists of.
+// Everything are all subjects of a mesh.
 func Everything(v *view.View) []Subject {
 	all, _ := v.Once("everything", func() any { return slices.Clip(newEverything(v)) }).([]Subject)
 	return all

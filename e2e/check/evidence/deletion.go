@@ -9,15 +9,15 @@ import (
 	"meshproof.dev/meshproof/e2e/view"
 )
 
-// Deletion is what the recovery scenario does: one member deleted, the others untouched, a new one instead.
+// Deletion is what the recovery scenario does: it deletes one member and leaves the others untouched; a new pod replaces it.
 type Deletion struct {
 	Act       recording.Event
 	Victim    *view.Pod
 	Survivors []*view.Pod
-	Newcomers []*view.Pod // pods that appeared after the disturbance and were not on their way out at the end
+	Newcomers []*view.Pod // pods that appeared after the deletion and were not terminating at the end
 }
 
-// FindDeletion reads it out of the view; ok is false when no pod was deleted in it.
+// FindDeletion reads it from the view; ok is false if no pod was deleted.
 func FindDeletion(v *view.View) (d Deletion, ok bool) {
 	d.Act, ok = v.Act("delete-pod")
 	if !ok {
@@ -40,16 +40,16 @@ func FindDeletion(v *view.View) (d Deletion, ok bool) {
 	return d, true
 }
 
-// Since says how long after the deletion something was so.
+// Since says how long after the deletion t is.
 func (d Deletion) Since(t time.Duration) string {
 	return fmt.Sprintf("%.0f s after the deletion of %s", (t - d.Act.T).Seconds(), d.Victim.Name)
 }
 
-// TooFewOthers is the finding where not enough other nodes were there at the deletion to judge anything by.
+// TooFewOthers is the finding where there were not enough other nodes at the time of the deletion to judge anything.
 func TooFewOthers(v *view.View, enough int) []check.Finding {
 	f := check.Finding{Subject: check.OnWorkload(v), Of: check.Everything(v), Outcome: check.Unseen, Message: fmt.Sprintf("fewer than %d other nodes were Ready when the pod was deleted", enough)}
 	if v.Profile.Replicas() <= enough {
-		f.Outcome, f.Message = check.NotApplicable, fmt.Sprintf("with %d replicas fewer than %d nodes are left untouched", v.Profile.Replicas(), enough)
+		f.Outcome, f.Message = check.NotApplicable, fmt.Sprintf("with %d replicas, fewer than %d other nodes remain when one pod is deleted", v.Profile.Replicas(), enough)
 	}
 	return []check.Finding{f}
 }

@@ -11,14 +11,14 @@ import (
 	"meshproof.dev/meshproof/e2e/view"
 )
 
-// Lookups are the names that a pod was seen asking for, over the whole recording.
+// Lookups are the DNS names that a pod queried, over the whole recording.
 type Lookups struct {
-	Questions map[string]recording.Question // by name; of types that ask for peers
-	Heard     bool                          // somebody listened
+	Questions map[string]recording.Question // by name; only the types that can find peers
+	Heard     bool                          // the queries were captured
 	Last      time.Duration                 // when it was last seen asking for one of them
 }
 
-// LookupsOf are the names that p was seen asking for.
+// LookupsOf are the DNS names that p queried.
 func LookupsOf(p *view.Pod) Lookups {
 	a := Lookups{Questions: map[string]recording.Question{}, Heard: len(p.Asked) > 0}
 	for _, e := range p.Asked {
@@ -41,7 +41,7 @@ func LookupsOf(p *view.Pod) Lookups {
 	return a
 }
 
-// Names are the names asked for, sorted.
+// Names are the queried names, sorted.
 func (a Lookups) Names() []string {
 	var all []string
 	for name := range a.Questions {
@@ -51,7 +51,7 @@ func (a Lookups) Names() []string {
 	return all
 }
 
-// NoRecord reports whether the name was answered, and never with a record.
+// NoRecord reports whether the name was answered, but never with a record.
 func NoRecord(q recording.Question) bool {
 	answers := 0
 	for _, n := range q.RCodes {
@@ -60,11 +60,10 @@ func NoRecord(q recording.Question) bool {
 	return answers > 0 && q.RCodes["NOERROR"] <= q.Empty
 }
 
-// EachAsking judges what each member was seen asking DNS for. The finding is a pass until judge makes something else of
-// it.
+// EachAsking judges the DNS queries of each member. The finding is a pass unless judge changes it.
 func EachAsking(v *view.View, judge func(p *view.Pod, a Lookups, f *check.Finding)) []check.Finding {
 	if v.Profile.Service == "" {
-		return []check.Finding{{Subject: check.OnService(v), Outcome: check.NotApplicable, Message: "there is no Service whose name could be asked for"}}
+		return []check.Finding{{Subject: check.OnService(v), Outcome: check.NotApplicable, Message: "the workload has no Service whose name could be queried"}}
 	}
 	return check.EachPod(v, func(p *view.Pod) check.Finding {
 		f := check.Finding{Subject: check.OnPod(p), Of: append(check.Images(v), check.OnService(v)), Outcome: check.Pass}
@@ -72,11 +71,11 @@ func EachAsking(v *view.View, judge func(p *view.Pod, a Lookups, f *check.Findin
 		can, known := v.Can(p, "af_packet")
 		switch {
 		case known && !can:
-			f.Outcome, f.Message = check.Unseen, fmt.Sprintf("the agent of %s cannot listen to what %s asks (af_packet)", p.Last().Node, p.Name)
+			f.Outcome, f.Message = check.Unseen, fmt.Sprintf("the agent of %s cannot capture the DNS queries of %s (af_packet)", p.Last().Node, p.Name)
 		case !a.Heard:
-			f.Outcome, f.Message = check.Unseen, "nobody listened to what "+p.Name+" asks DNS for"
+			f.Outcome, f.Message = check.Unseen, "the DNS queries of "+p.Name+" were not captured"
 		case len(a.Questions) == 0:
-			f.Skip(p.Name + " was not seen asking DNS for any peer")
+			f.Skip(p.Name + " sent no DNS query for a peer")
 		default:
 			f.At = a.Last
 			judge(p, a, &f)
@@ -101,9 +100,9 @@ func Domain(p *view.Pod) string {
 	return ""
 }
 
-// Tally shows what was asked for and what came back.
+// Tally shows the query and its answers.
 func Tally(q recording.Question) string {
-	out := fmt.Sprintf("asked %d times for %s (%s):", q.Count, q.Name, q.Type)
+	out := fmt.Sprintf("%d queries for %s (%s):", q.Count, q.Name, q.Type)
 	for _, code := range []string{"NOERROR", "NXDOMAIN", "SERVFAIL", "REFUSED"} {
 		if n := q.RCodes[code]; n > 0 {
 			out += fmt.Sprintf(" %d × %s", n, code)
@@ -120,11 +119,11 @@ func HostLabels(name string) []string {
 	return slices.DeleteFunc(strings.Split(name, "."), func(l string) bool { return strings.HasPrefix(l, "_") })
 }
 
-// DecidingAnswer is the one that decides among those that p got in the window; without one f says so.
+// DecidingAnswer is the answer that decides (see Decisive) among those that p got in the window; without one, f says so.
 func DecidingAnswer(p *view.Pod, from, to time.Duration, f *check.Finding) *recording.Event {
 	e := check.Decisive(view.Between(p.DNS, from, to), func(e recording.Event) (recording.Outcome, bool) { return e.DNS.Outcome, true })
 	if e == nil {
-		f.Outcome, f.Message = check.Unseen, fmt.Sprintf("no question was asked from %s between %.1f s and %.1f s", p.Name, from.Seconds(), to.Seconds())
+		f.Outcome, f.Message = check.Unseen, fmt.Sprintf("no DNS query was sent from %s between %.1f s and %.1f s", p.Name, from.Seconds(), to.Seconds())
 	}
 	return e
 }

@@ -1,5 +1,5 @@
-// Package evidence is what several checks read out of a view: the names in an epmd, the challenge of a node, the links that
-// last, the deletion of a pod, what a pod asks DNS for.
+// Package evidence is what several checks read from a view: the names registered with an epmd, the challenge of a node, the
+// links that stay, the deletion of a pod, the DNS queries of a pod.
 //
-// In: a view. Out: what was seen, or the findings that several checks have alike. It decides no check's diagnosis.
+// In: a view. Out: what was seen, or the findings that several checks share. It decides no check's diagnosis.
 package evidence

@@ -13,10 +13,10 @@ import (
 
 // WithoutEPMD is the finding where the nodes use no epmd.
 func WithoutEPMD(v *view.View) []check.Finding {
-	return []check.Finding{{Subject: check.OnWorkload(v), Outcome: check.NotApplicable, Message: "the nodes use no epmd: all of them listen on one port that is agreed on"}}
+	return []check.Finding{{Subject: check.OnWorkload(v), Outcome: check.NotApplicable, Message: "the nodes use no epmd: all of them listen on the same fixed port"}}
 }
 
-// EachEPMD judges what epmd says of every member.
+// EachEPMD judges what the epmd of each member reports.
 func EachEPMD(judge func(v *view.View, p *view.Pod, from, to time.Duration) check.Finding) func(v *view.View) []check.Finding {
 	return func(v *view.View) []check.Finding {
 		if v.EPMDLess() {
@@ -27,8 +27,8 @@ func EachEPMD(judge func(v *view.View, p *view.Pod, from, to time.Duration) chec
 	}
 }
 
-// RegisteredNames is the youngest list of names that the pod's epmd gave to anybody in the window, or nil. What it says does not
-// depend on who asks.
+// RegisteredNames is the last list of names that the pod's epmd returned in the window, to whichever pod asked, or nil. The list
+// does not depend on who asks.
 func RegisteredNames(p *view.Pod, from, to time.Duration) *recording.Event {
 	for _, e := range slices.Backward(view.Between(p.EPMD, from, to)) {
 		if e.EPMD.Outcome == recording.OK {
@@ -38,7 +38,7 @@ func RegisteredNames(p *view.Pod, from, to time.Duration) *recording.Event {
 	return nil
 }
 
-// ShortName is a node's name as epmd has it: what stands before the @.
+// ShortName is a node's name as epmd has it: the part before the @.
 func ShortName(node string) string {
 	before, _, _ := strings.Cut(node, "@")
 	return before
@@ -49,16 +49,16 @@ func HasName(a *recording.EPMD, name string) bool {
 	return slices.ContainsFunc(a.Names, func(r recording.Registered) bool { return r.Name == name })
 }
 
-// LostRegistration is a registration that was there and is gone, though its node lives.
+// LostRegistration is a registration that epmd has lost although its node still runs.
 type LostRegistration struct {
 	Name   string
-	Last   time.Duration // when epmd listed it last
+	Last   time.Duration // when epmd listed it for the last time
 	Now    recording.Event
-	Closed bool // epmd itself is gone
+	Closed bool // epmd itself has stopped
 }
 
-// RegistrationLost finds whether the pod's node has lost its registration. A node registers once, when it starts: an epmd that was
-// killed or restarted under it knows nothing of it, and no peer that comes later can find it.
+// RegistrationLost finds whether the pod's node has lost its registration. A node registers once, when it starts: if epmd is
+// killed or restarted later, it does not know the node, and no new peer can find it.
 func RegistrationLost(p *view.Pod) (LostRegistration, bool) {
 	l := LostRegistration{Name: ShortName(p.Node())}
 	listed := func(e recording.Event) bool { return e.EPMD.Outcome == recording.OK && HasName(e.EPMD, l.Name) }
@@ -78,7 +78,7 @@ func RegistrationLost(p *view.Pod) (LostRegistration, bool) {
 	return l, l.Closed || now.EPMD.Outcome == recording.OK
 }
 
-// livedAfter reports whether the node itself was heard after t.
+// livedAfter reports whether the node itself answered after t.
 func livedAfter(p *view.Pod, t time.Duration) bool {
 	heard := func(e recording.Event) bool {
 		return e.Nodes != nil && e.Nodes.Outcome == recording.OK || e.Dist != nil && e.Dist.Outcome == recording.OK

@@ -9,7 +9,7 @@ import (
 	"meshproof.dev/meshproof/e2e/view"
 )
 
-// AcceptingCookie names the pods that accept the profile's cookie: the control that makes a refusal mean something.
+// AcceptingCookie names the pods that accept the profile's cookie: the positive control, without which a refusal proves nothing.
 func AcceptingCookie(v *view.View) []string {
 	var names []string
 	for _, p := range check.Members(v) {
@@ -20,7 +20,7 @@ func AcceptingCookie(v *view.View) []string {
 	return names
 }
 
-// CookieAttempt is the youngest complete handshake with that cookie of which something was learnt.
+// CookieAttempt is the last complete handshake with that cookie from which something was learnt.
 func CookieAttempt(p *view.Pod, cookie string) *recording.Event {
 	for _, e := range slices.Backward(p.Cookies) {
 		if e.Cookie.Cookie == cookie && e.Cookie.Outcome != recording.ProbeError {
@@ -30,10 +30,10 @@ func CookieAttempt(p *view.Pod, cookie string) *recording.Event {
 	return nil
 }
 
-// NotAllowed is the status with which a node turns one away that it does not want: it was reached.
+// NotAllowed is the status with which a node rejects a peer: the node was reached.
 const NotAllowed = recording.Outcome("not-allowed")
 
-// EachNode judges every member by what its node says in the handshake.
+// EachNode judges every member by what its node reports in the handshake.
 func EachNode(judge func(v *view.View, p *view.Pod, from, to time.Duration) check.Finding) func(v *view.View) []check.Finding {
 	return func(v *view.View) []check.Finding {
 		from, to := check.Settled(v)
@@ -41,8 +41,8 @@ func EachNode(judge func(v *view.View, p *view.Pod, from, to time.Duration) chec
 	}
 }
 
-// Challenge is the youngest challenge that the pod's own node gave to anybody in the window, or nil. A remote console in
-// the pod may have given others.
+// Challenge is the last challenge that the pod's own node sent in the window, or nil. A remote console in the pod may have sent
+// others.
 func Challenge(p *view.Pod, from, to time.Duration) *recording.Event {
 	for _, e := range slices.Backward(view.Between(p.Dist, from, to)) {
 		if e.Dist.Outcome == recording.OK && e.Dist.Node == p.Node() {
@@ -66,7 +66,7 @@ func LastNamed(p *view.Pod) time.Duration {
 	return t
 }
 
-// Unheard is the finding on a pod whose node gave no challenge.
+// Unheard is the finding on a pod whose node sent no challenge.
 func Unheard(v *view.View, p *view.Pod) check.Finding {
-	return check.Finding{Subject: check.OnPod(p), Of: check.PairsTo(v, p), Outcome: check.Unseen, Message: "the node of " + p.Name + " was not heard in a handshake"}
+	return check.Finding{Subject: check.OnPod(p), Of: check.PairsTo(v, p), Outcome: check.Unseen, Message: "the node of " + p.Name + " did not answer a distribution handshake"}
 }

@@ -9,8 +9,8 @@ import (
 	"meshproof.dev/meshproof/e2e/view"
 )
 
-// VisibleProbes are the pods whose node ever counted a probe of ours as a visible peer, each with the probe's name. A node
-// of the workload that gave itself such a name is none.
+// VisibleProbes are the pods whose node ever had a probe of ours in nodes(), each with the probe's name. A node of the workload
+// that has such a name itself is not a probe.
 func VisibleProbes(v *view.View) map[*view.Pod]string {
 	own := map[string]bool{}
 	for _, p := range v.Pods() {
@@ -27,21 +27,21 @@ func VisibleProbes(v *view.View) map[*view.Pod]string {
 	return all
 }
 
-// UnlessProbeVisible makes what a check finds about the mesh unseen where our own probe was part of it.
+// UnlessProbeVisible makes a check of the mesh unseen if our own probe was part of the mesh.
 func UnlessProbeVisible(judge func(v *view.View) []check.Finding) func(v *view.View) []check.Finding {
 	return func(v *view.View) []check.Finding {
 		if visible := VisibleProbes(v); len(visible) > 0 {
-			return []check.Finding{{Subject: check.OnWorkload(v), Outcome: check.Unseen, Message: fmt.Sprintf("%d nodes counted our own probe as a peer: what the mesh would be without it was not seen", len(visible))}}
+			return []check.Finding{{Subject: check.OnWorkload(v), Outcome: check.Unseen, Message: fmt.Sprintf("%d nodes have our own probe in nodes(), so the mesh could not be observed undisturbed", len(visible))}}
 		}
 		return judge(v)
 	}
 }
 
-// FullAgain judges the view of the i-th of those who have to be there at the end; since says how long after the disturbance that is.
+// FullAgain judges the view of the i-th pod that is expected at the end; since says how long after the disturbance that is.
 func FullAgain(v *view.View, since func(time.Duration) string, call *view.Membership, of map[*view.Pod]int, i int, p *view.Pod) []check.Finding {
 	n, t, why := check.ViewAt(p, v.End())
 	if n == nil {
-		// Where it is seen not to have joined, its view may be closed to us for the same reason.
+		// What kept the node from joining may also keep us from reading its view.
 		return []check.Finding{{Subject: check.OnPod(p), Of: check.PairsTo(v, p), Outcome: check.Unseen, Message: why}}
 	}
 	seen, _, _ := call.Look(n.Visible)
@@ -50,7 +50,7 @@ func FullAgain(v *view.View, since func(time.Duration) string, call *view.Member
 		if i != j && !seen[j] && (MeansFullMesh(v) || of[p] != of[q]) {
 			all = append(all, check.Finding{Subject: check.OnPair(p, q), Of: []check.Subject{check.OnPair(q, p), check.OnService(v)}, Outcome: check.Fail, Code: "not-in-view", At: t,
 				Message: fmt.Sprintf("%s, %s does not see %s: nodes() is [%s]", since(t), NodeOrPod(p), NodeOrPod(q), strings.Join(check.FirstOf(n.Visible, 8), ", ")),
-				Remedy:  "see that discovery connects again to nodes it has lost, not only to those it has never seen",
+				Remedy:  "make discovery connect again to nodes that it has lost, not only to nodes that it has never seen",
 				Try:     fmt.Sprintf("kubectl -n %s logs %s", v.Header.Namespace, p.Name)})
 		}
 	}
@@ -60,7 +60,7 @@ func FullAgain(v *view.View, since func(time.Duration) string, call *view.Member
 	return all
 }
 
-// FirstHeard is when the pod's node first answered for itself.
+// FirstHeard is when the pod's node first reported its own name.
 func FirstHeard(p *view.Pod) time.Duration {
 	for _, e := range p.Nodes {
 		if e.Nodes.Node != "" {
@@ -70,7 +70,7 @@ func FirstHeard(p *view.Pod) time.Duration {
 	return p.First
 }
 
-// NodeOrPod is the name of the pod's node, or the pod's own where its node did not say one.
+// NodeOrPod is the node name, or the name of the pod if the node name is not known.
 func NodeOrPod(p *view.Pod) string {
 	if n := p.Node(); n != "" {
 		return n

@@ -7,14 +7,14 @@ import (
 	"meshproof.dev/meshproof/e2e/view"
 )
 
-// NotDeployed reports whether the run ended before the workload's objects were made. That there are no nodes is no fault of theirs
-// then.
+// NotDeployed reports whether the run ended before the objects of the workload were created. Then it is not the workload's fault
+// that there are no nodes.
 func NotDeployed(v *view.View, pods []*view.Pod) bool {
 	_, applied := v.Act("apply")
 	return !applied && len(pods) == 0
 }
 
-// Because is why the container is in its state, to be put after a sentence, or "".
+// Because is why the container is in its state, to be appended to a message, or "".
 func Because(c recording.Container) string {
 	out := ""
 	if c.Reason != "" {
@@ -30,8 +30,8 @@ func Because(c recording.Container) string {
 	return out
 }
 
-// LastLog is the end of a container's log, for a reader. A kernel that does not start says why in the first of ninety lines:
-// the diagnosis looks at all that was recorded.
+// LastLog is the end of a container's log, for a reader. A VM that does not start gives the reason in the first of ninety
+// lines: the diagnosis reads all lines that were recorded.
 func LastLog(c recording.Container) []string {
 	const most = 12
 	var all []string
@@ -41,7 +41,7 @@ func LastLog(c recording.Container) []string {
 	return all
 }
 
-// Warnings are the warnings that Kubernetes gave about the objects, each once, with how often it came.
+// Warnings are the warning events of the objects, each once, with how often it was seen.
 func Warnings(v *view.View, objects ...string) []string {
 	var lines []string
 	times := map[string]int{}

@@ -10,7 +10,7 @@ import (
 	"meshproof.dev/meshproof/e2e/view"
 )
 
-// EachCertificate judges what each member's node shows for itself in a TLS handshake.
+// EachCertificate judges the certificate that each member's node presents in a TLS handshake.
 func EachCertificate(v *view.View, judge func(p *view.Pod, own *x509.Certificate, c *recording.Certificate, f *check.Finding)) []check.Finding {
 	pods := check.Members(v)
 	if len(pods) > 0 && !AnyTLS(pods) {
@@ -22,11 +22,11 @@ func EachCertificate(v *view.View, judge func(p *view.Pod, own *x509.Certificate
 		own, e, err := ShownCertificate(p)
 		switch {
 		case known && !over:
-			f.Skip(p.Name + " speaks plain distribution")
+			f.Skip(p.Name + " uses distribution without TLS")
 		case e == nil:
 			NotSpokenTo(&f, p)
 		case err != nil:
-			f.At, f.Outcome, f.Message = e.T, check.Unseen, p.Name+" shows a certificate that cannot be read: "+err.Error()
+			f.At, f.Outcome, f.Message = e.T, check.Unseen, p.Name+" presents a certificate that cannot be parsed: "+err.Error()
 		default:
 			f.At = e.T
 			judge(p, own, e.Certificate, &f)
@@ -35,29 +35,29 @@ func EachCertificate(v *view.View, judge func(p *view.Pod, own *x509.Certificate
 	})
 }
 
-// ShownCertificate is the certificate that the pod's node showed last, and the event that tells of it; nil where none was seen.
+// ShownCertificate is the certificate that the pod's node presented last, and the event that recorded it; nil if none was seen.
 func ShownCertificate(p *view.Pod) (own *x509.Certificate, e *recording.Event, err error) {
 	if len(p.Certificates) == 0 {
 		return nil, nil, nil
 	}
 	e = &p.Certificates[len(p.Certificates)-1]
 	if len(e.Certificate.Chain) == 0 {
-		return nil, e, errors.New("it is none")
+		return nil, e, errors.New("the chain is empty")
 	}
 	own, err = x509.ParseCertificate(e.Certificate.Chain[0])
 	return own, e, err
 }
 
 // NoTLS is why checks of TLS do not apply.
-const NoTLS = "no node speaks distribution over TLS"
+const NoTLS = "no node uses TLS for distribution"
 
-// NotSpokenTo says that the pod's node, which speaks TLS, was not spoken to.
+// NotSpokenTo says that no TLS handshake was made with the pod's node, which uses TLS.
 func NotSpokenTo(f *check.Finding, p *view.Pod) {
-	f.Outcome, f.Message = check.Unseen, p.Name+" speaks distribution over TLS, and nothing was seen of what it shows there"
-	f.Remedy = "name in the profile's spec.tls.secret the Secret with ca.crt, tls.crt and tls.key that the nodes use; the harness speaks to them with it"
+	f.Outcome, f.Message = check.Unseen, p.Name+" uses TLS for distribution, and its certificate was not seen: no TLS handshake was completed"
+	f.Remedy = "set spec.tls.secret in the profile to the Secret with the ca.crt, tls.crt and tls.key that the nodes use: the harness connects to them with these"
 }
 
-// AnyTLS reports whether a node speaks distribution over TLS.
+// AnyTLS reports whether a node uses TLS for distribution.
 func AnyTLS(pods []*view.Pod) bool {
 	for _, p := range pods {
 		if over, _ := p.OverTLS(); over {
@@ -67,9 +67,9 @@ func AnyTLS(pods []*view.Pod) bool {
 	return false
 }
 
-// Unverified names the first member whose certificate a peer has taken although unfit tells that one who looks would not: a
-// connection is there that the member accepted, and it is the only one between the two. "" where nobody was seen to be so
-// generous (verify_none).
+// Unverified names the first member whose certificate a peer has accepted although, by unfit, a peer that verifies it would not:
+// there is a connection that the member accepted, and it is the only one between the two. "" if no peer was seen to do that
+// (verify_none).
 func Unverified(pods []*view.Pod, unfit func(p *view.Pod) bool) (of, by string) {
 	for _, p := range pods {
 		if !unfit(p) {

@@ -5,28 +5,28 @@ import (
 	"meshproof.dev/meshproof/e2e/view"
 )
 
-// ForFullMesh is a judge for workloads that mean to be a full mesh.
+// ForFullMesh is a judge for workloads that are to form a full mesh.
 func ForFullMesh(judge func(v *view.View) []check.Finding) func(v *view.View) []check.Finding {
 	return ForCluster(func(v *view.View) []check.Finding {
 		if v.MeansOneComponent() {
-			return []check.Finding{{Subject: check.OnWorkload(v), Outcome: check.NotApplicable, Message: "the profile means one cluster whose nodes are not all connected directly (expect.topology: component)"}}
+			return []check.Finding{{Subject: check.OnWorkload(v), Outcome: check.NotApplicable, Message: "the profile expects one cluster, but not a full mesh (expect.topology: component)"}}
 		}
 		return judge(v)
 	})
 }
 
-// ForCluster is a judge for workloads that mean to be a cluster at all.
+// ForCluster is a judge for workloads that are to form a cluster.
 func ForCluster(judge func(v *view.View) []check.Finding) func(v *view.View) []check.Finding {
 	return func(v *view.View) []check.Finding {
 		if v.MeansNoMesh() {
-			return []check.Finding{{Subject: check.OnWorkload(v), Outcome: check.NotApplicable, Message: "the profile means each node to be alone (expect.topology: none)"}}
+			return []check.Finding{{Subject: check.OnWorkload(v), Outcome: check.NotApplicable, Message: "the profile expects no connections between nodes (expect.topology: none)"}}
 		}
 		return judge(v)
 	}
 }
 
-// GroupsAtEnd gives the place among the groups, the largest first, of each pod that has to be there at the end: who hangs
-// together with whom by anybody's view of anybody.
+// GroupsAtEnd gives, for each pod that is expected at the end, the index of its connected component, the largest first. Two pods
+// are connected if one of them sees the other.
 func GroupsAtEnd(v *view.View) map[*view.Pod]int {
 	pods := v.Expected(v.End())
 	call := v.Membership(pods, v.End())

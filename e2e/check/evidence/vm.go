@@ -9,17 +9,17 @@ import (
 	"meshproof.dev/meshproof/e2e/view"
 )
 
-// EachVM judges the BEAM of each member as /proc shows it. The finding is a pass until judge makes something else of it.
+// EachVM judges the BEAM of each member as /proc shows it. The finding is a pass unless judge changes it.
 func EachVM(v *view.View, judge func(p *view.Pod, vm *recording.VM, f *check.Finding)) []check.Finding {
 	return check.EachPod(v, func(p *view.Pod) check.Finding {
 		f := check.Finding{Subject: check.OnPod(p), Of: check.Images(v), Outcome: check.Pass}
 		vm := p.VM()
 		if vm == nil {
-			f.Outcome, f.Message = check.Unseen, "no BEAM was seen in "+p.Name
+			f.Outcome, f.Message = check.Unseen, "no BEAM process was found in "+p.Name
 			if can, known := v.Can(p, "hostpid"); known && !can {
-				f.Message += ": the agent of " + p.Last().Node + " cannot look into processes"
+				f.Message += ": the agent of " + p.Last().Node + " cannot read processes (hostPID)"
 			} else if known {
-				f.Remedy = "where this pod is not meant to be a node, move its manifest to the profile's spec.requires"
+				f.Remedy = "if this pod is not an Erlang node, list its manifest in spec.requires of the profile"
 			}
 			return f
 		}
@@ -37,13 +37,13 @@ func ShowCommandLine(v *view.View, p *view.Pod, pid int) string {
 	return fmt.Sprintf("kubectl -n %s exec %s -- sh -c 'tr \"\\0\" \" \" </proc/%d/cmdline'", v.Header.Namespace, p.Name, pid)
 }
 
-// EachKernel judges what each member's node says of its own distribution.
+// EachKernel judges the distribution settings that each member's node reports.
 func EachKernel(v *view.View, judge func(p *view.Pod, k *recording.Kernel, f *check.Finding)) []check.Finding {
 	return check.EachPod(v, func(p *view.Pod) check.Finding {
 		f := check.Finding{Subject: check.OnPod(p), Outcome: check.Pass}
 		k := p.Kernel()
 		if k == nil {
-			f.Outcome, f.Message = check.Unseen, "the node of "+p.Name+" did not say how its distribution is set"
+			f.Outcome, f.Message = check.Unseen, "the distribution settings of the node of "+p.Name+" could not be read"
 			f.Of = append(check.PairsTo(v, p), check.Images(v)...)
 			return f
 		}
@@ -53,7 +53,7 @@ func EachKernel(v *view.View, judge func(p *view.Pod, k *recording.Kernel, f *ch
 	})
 }
 
-// MostCommon is the value that most of the pods have. A pod whose value is "" did not tell it.
+// MostCommon is the value that most of the pods have. "" means that the value of a pod is not known.
 func MostCommon(pods []*view.Pod, value func(p *view.Pod) string) string {
 	count := map[string]int{}
 	best := ""
@@ -98,7 +98,7 @@ func CommandLine(vm *recording.VM, names ...string) []string {
 	return all
 }
 
-// NodeName is the name that the VM was started with, and by which flag; flag is "" where it has none.
+// NodeName is the name that the VM was started with, and by which flag; flag is "" if it has none.
 func NodeName(vm *recording.VM) (name, by string) {
 	for _, by = range []string{"-name", "-sname"} {
 		if value, is := recording.Flag(vm.Args, by); is {
@@ -108,7 +108,7 @@ func NodeName(vm *recording.VM) (name, by string) {
 	return "", ""
 }
 
-// SameSetting judges whether each node has the value that most have. A node that lacks the setting has no say.
+// SameSetting judges whether each node has the value that most have. A node that lacks the setting is not judged.
 func SameSetting(v *view.View, name string, of func(k *recording.Kernel) string) []check.Finding {
 	value := func(p *view.Pod) string {
 		if k := p.Kernel(); k != nil {

@@ -6,7 +6,7 @@ import (
 )
 
 // All are the checks, lowest rung first; the order is the order of explanation. That a pod is Ready (pods/ready) comes after the
-// rung vm and not with its own: a VM that is started wrongly is why its pod is not Ready, and what explains comes first.
+// rung vm and not with its own: a VM that is started wrongly is why its pod is not Ready, and causes come first.
 func All() []check.Check {
 	all := []check.Check{
 		manifestAPICurrent(),
@@ -97,7 +97,7 @@ func All() []check.Check {
 	return all
 }
 
-// IDs are those of all checks.
+// IDs are the ids of all checks.
 func IDs() []string {
 	var all []string
 	for _, c := range All() {

@@ -14,11 +14,11 @@ var outcomes = []struct {
 	code string
 	says string
 }{
-	{recording.Refused, "refused", "a rule on the way resets"},
+	{recording.Refused, "refused", "on the way rejects the connection"},
 	{recording.Timeout, "filtered", "packets are dropped"},
 	{recording.Unreachable, "unreachable", "cannot be reached"},
 	{recording.Rejected, "unreachable", "cannot be reached"},
-	{recording.Silent, "silent", "says nothing"},
+	{recording.Silent, "silent", "then sends nothing"},
 	{"closed", "not-speaking", "closed"},
 }
 

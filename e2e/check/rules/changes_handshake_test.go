@@ -46,7 +46,7 @@ func calls(i int, name string) func(s *rt.Story) {
 }
 
 func nodeNotHeard() trial {
-	return trial{"the node was not heard", unheard(2), []want{{pod(2), check.Unseen, "", []string{rt.Name(2), "not heard"}}}}
+	return trial{"the node was not heard", unheard(2), []want{{pod(2), check.Unseen, "", []string{rt.Name(2), "did not answer a distribution handshake"}}}}
 }
 
 func noAgent() trial {

@@ -56,5 +56,5 @@ func ownProbeVisible() trial {
 }
 
 func socketsNotWatched() trial {
-	return trial{"the sockets were not watched", func(s *rt.Story) { s.Drop(isSockets(2, 10*time.Second)) }, []want{{pod(2), check.Unseen, "", []string{rt.Name(2), "not watched"}}}}
+	return trial{"the sockets were not watched", func(s *rt.Story) { s.Drop(isSockets(2, 10*time.Second)) }, []want{{pod(2), check.Unseen, "", []string{rt.Name(2), "not read"}}}}
 }

@@ -24,13 +24,13 @@ func unheardQuestions() []trial {
 	return []trial{
 		{"nobody listened", func(s *rt.Story) {
 			s.Drop(func(e recording.Event) bool { return e.Asked != nil && e.Asked.Pod == rt.UID(1) })
-		}, []want{{pod(1), check.Unseen, "", []string{"nobody listened"}}}},
+		}, []want{{pod(1), check.Unseen, "", []string{"were not captured"}}}},
 		{"the agent cannot", func(s *rt.Story) {
 			s.Change(func(e recording.Event) bool { return e.Start != nil && e.Start.Node != "" }, func(e *recording.Event) { e.Start.Can = []string{"netns"} })
 		}, []want{{"pod *", check.Unseen, "", []string{"af_packet"}}}},
 		{"nothing was asked", func(s *rt.Story) {
 			s.Change(func(e recording.Event) bool { return e.Asked != nil && e.Asked.Pod == rt.UID(1) }, func(e *recording.Event) { e.Asked.Questions = nil })
-		}, []want{{pod(1), check.NotApplicable, "", []string{"was not seen asking"}}}},
+		}, []want{{pod(1), check.NotApplicable, "", []string{"sent no DNS query"}}}},
 		{"no resolv.conf", func(s *rt.Story) {
 			s.Drop(func(e recording.Event) bool { return e.Resolver != nil && e.Resolver.Pod == rt.UID(1) })
 		},

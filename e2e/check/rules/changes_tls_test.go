@@ -77,7 +77,7 @@ func overTLS(change func(i int, c *x509.Certificate) (by *signer), pods ...int) 
 }
 
 func noTLS() []want {
-	return []want{{whole, check.NotApplicable, "", []string{"no node speaks distribution over TLS"}}}
+	return []want{{whole, check.NotApplicable, "", []string{"no node uses TLS for distribution"}}}
 }
 
 func podsPass() []want {
@@ -91,7 +91,7 @@ func certificatesNotSeen() func(s *rt.Story) {
 }
 
 func tlsNotSpoken() []want {
-	return []want{{"pod *", check.Unseen, "", []string{"speaks distribution over TLS, and nothing was seen", "spec.tls.secret"}}}
+	return []want{{"pod *", check.Unseen, "", []string{"uses TLS for distribution, and its certificate was not seen", "spec.tls.secret"}}}
 }
 
 func pod2Shows(change func(c *x509.Certificate) *signer) func(s *rt.Story) {

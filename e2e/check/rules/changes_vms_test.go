@@ -67,7 +67,7 @@ func unseenVM(more ...want) []trial {
 		{"no agent can look", func(s *rt.Story) {
 			s.Drop(func(e recording.Event) bool { return e.VM != nil })
 			s.Change(func(e recording.Event) bool { return e.Start != nil && e.Start.Node != "" }, func(e *recording.Event) { e.Start.Can = []string{"netns"} })
-		}, []want{{"pod *", check.Unseen, "", []string{"cannot look into processes"}}}},
+		}, []want{{"pod *", check.Unseen, "", []string{"cannot read processes"}}}},
 		{"no pod", func(s *rt.Story) { s.Drop(func(e recording.Event) bool { return e.Pod != nil }) }, []want{{whole, check.Unseen, "", nil}}},
 	}
 }

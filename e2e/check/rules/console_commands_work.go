@@ -12,7 +12,7 @@ import (
 func consoleCommandsWork() check.Check {
 	return check.Check{
 		ID: "console/commands-work", Title: "runs its console commands successfully in a running container", Rung: check.Console, Level: check.Required, Scenario: "console",
-		Why:    "ping, eval and a remote console are how an operator looks into a node. They need the name and the cookie that the VM really got, and die with eaddrinuse where the distribution port is pinned by ERL_FLAGS.",
+		Why:    "ping, eval and a remote console are how an operator inspects a node. They need the name and the cookie that the VM really has, and fail with eaddrinuse if ERL_FLAGS pins the distribution port.",
 		Source: "https://github.com/erlware/relx/blob/main/priv/templates/extended_bin",
 		Causes: map[string][]string{"command-failed": nil},
 		Judge: func(v *view.View) []check.Finding {
@@ -21,7 +21,7 @@ func consoleCommandsWork() check.Check {
 				all = append(all, commandOf(v, c.Name))
 			}
 			if len(all) == 0 {
-				return []check.Finding{{Subject: check.OnWorkload(v), Outcome: check.NotApplicable, Message: "the profile names no console command"}}
+				return []check.Finding{{Subject: check.OnWorkload(v), Outcome: check.NotApplicable, Message: "the profile has no console command (spec.console)"}}
 			}
 			return all
 		},
@@ -31,15 +31,15 @@ func consoleCommandsWork() check.Check {
 // outputLines is how much of a command's output is shown.
 const outputLines = 5
 
-// ended is how a command ended, if it did.
-func ended(x *recording.Exec) string {
+// exitOfCommand says how a command ended, or that it did not.
+func exitOfCommand(x *recording.Exec) string {
 	switch {
 	case x.Code < 0:
-		return "is " + x.Detail
+		return "did not end: " + x.Detail
 	case x.Detail != "":
-		return fmt.Sprintf("ends with %d (%s)", x.Code, x.Detail)
+		return fmt.Sprintf("exits with code %d (%s)", x.Code, x.Detail)
 	}
-	return fmt.Sprintf("ends with %d", x.Code)
+	return fmt.Sprintf("exits with code %d", x.Code)
 }
 
 func commandOf(v *view.View, name string) check.Finding {
@@ -65,10 +65,10 @@ func commandOf(v *view.View, name string) check.Finding {
 			f.Message = fmt.Sprintf("%s could not be run in %s: %s", name, pod, x.Detail)
 		case !strings.Contains(x.Output, x.Expect):
 			f.Outcome, f.Code = check.Fail, "command-failed"
-			f.Message = fmt.Sprintf("%s in %s %s and its output lacks %q", name, pod, ended(x), x.Expect)
+			f.Message = fmt.Sprintf("%s in %s %s, and its output does not contain %q", name, pod, exitOfCommand(x), x.Expect)
 		case x.Code > 0:
 			f.Outcome, f.Code = check.Fail, "command-failed"
-			f.Message = fmt.Sprintf("%s in %s %s, though its output has %q", name, pod, ended(x), x.Expect)
+			f.Message = fmt.Sprintf("%s in %s %s, although its output contains %q", name, pod, exitOfCommand(x), x.Expect)
 		default:
 			f.Outcome, f.Message, f.Seen, f.Try = check.Pass, "", nil, ""
 		}

@@ -14,21 +14,21 @@ func TestConsoleCommandsWork(t *testing.T) {
 	try(t, "console/commands-work", []trial{
 		{"another answer", func(s *rt.Story) {
 			s.Change(isExec, func(e *recording.Event) { e.Exec.Code, e.Exec.Output = 1, "Node is not running!\n" })
-		}, []want{{"command ping", check.Fail, "command-failed", []string{rt.Name(0), "ends with 1", `"pong"`, "Node is not running!", "bin/derl ping"}}}},
+		}, []want{{"command ping", check.Fail, "command-failed", []string{rt.Name(0), "exits with code 1", `"pong"`, "Node is not running!", "bin/derl ping"}}}},
 		{"the right answer, and an error", func(s *rt.Story) {
 			s.Change(isExec, func(e *recording.Event) { e.Exec.Code, e.Exec.Output = 3, "a\nb\nc\nd\ne\npong\n" })
-		}, []want{{"command ping", check.Fail, "command-failed", []string{"ends with 3, though", "output: b", "output: pong"}}}},
+		}, []want{{"command ping", check.Fail, "command-failed", []string{"exits with code 3, although", "output: b", "output: pong"}}}},
 		{"no end", func(s *rt.Story) {
 			s.Change(isExec, func(e *recording.Event) {
 				e.Exec.Code, e.Exec.Output, e.Exec.Detail = -1, "", "still running after 1m0s"
 			})
-		}, []want{{"command ping", check.Fail, "command-failed", []string{"is still running after 1m0s and its output lacks"}}}},
+		}, []want{{"command ping", check.Fail, "command-failed", []string{"did not end: still running after 1m0s, and its output does not contain"}}}},
 		{"no end, and the right answer", func(s *rt.Story) {
 			s.Change(isExec, func(e *recording.Event) { e.Exec.Code, e.Exec.Detail = -1, "still running after 1m0s" })
 		}, nil},
 		{"no such program", func(s *rt.Story) {
 			s.Change(isExec, func(e *recording.Event) { e.Exec.Code, e.Exec.Output, e.Exec.Detail = 127, "", "stat /x: no such file" })
-		}, []want{{"command ping", check.Fail, "command-failed", []string{"ends with 127 (stat /x: no such file)"}}}},
+		}, []want{{"command ping", check.Fail, "command-failed", []string{"exits with code 127 (stat /x: no such file)"}}}},
 		{"could not be run", func(s *rt.Story) {
 			s.Change(isExec, func(e *recording.Event) {
 				e.Exec.Outcome, e.Exec.Output, e.Exec.Detail = recording.ProbeError, "", "the API server said 500"

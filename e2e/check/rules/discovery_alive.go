@@ -15,7 +15,7 @@ func discoveryAlive() check.Check {
 	return check.Check{
 		ID: "discovery/alive", Title: "keeps discovering peers after the mesh has formed", Rung: check.Discovery, Level: check.Required, Scenario: "formation",
 		Reads:  []recording.Kind{recording.KindPod, recording.KindAsked},
-		Why:    "A discovery that died after its first round is invisible for as long as nothing changes: the next pod that is replaced stays alone. Whether a pod still asks is seen on its own interface.",
+		Why:    "If discovery stopped after its first round, nobody notices while nothing changes, but the next pod that is replaced stays alone. The DNS queries of a pod are captured on its own network interface.",
 		Source: "https://hexdocs.pm/libcluster/readme.html",
 		Causes: map[string][]string{"not-asking": {"recovery/pod-delete", "recovery/full-again"}, "asks": nil},
 		Judge:  discoveryJudge,
@@ -28,19 +28,19 @@ func discoveryJudge(v *view.View) []check.Finding {
 		return evidence.DiscoveryNotPromised(v)
 	}
 	if v.LooksNever() {
-		return asksNobody(v, pods)
+		return discoversNobody(v, pods)
 	}
-	if len(pods) > 0 && !asksDNS(v, pods) {
-		return []check.Finding{{Subject: check.OnWorkload(v), Outcome: check.NotApplicable, Message: "neither the manifests nor a pod's questions name a Service of the workload: its nodes do not find each other by DNS"}}
+	if len(pods) > 0 && !discoversByDNS(v, pods) {
+		return []check.Finding{{Subject: check.OnWorkload(v), Outcome: check.NotApplicable, Message: "neither the manifests nor the pods' DNS queries name a Service of the workload: its nodes do not discover each other by DNS"}}
 	}
 	to := v.End()
-	from, _ := v.FirstFull(0) // 0 where it never was: then all of the recording counts
+	from, _ := v.FirstFull(0) // 0 if it was never full: then all of the recording counts
 	return check.EachPod(v, func(p *view.Pod) check.Finding { return evidence.KeepsAsking(v, p, max(from, p.First), to) })
 }
 
-// asksDNS reports whether the workload finds its peers by the Service's name: a pod was seen asking for it, or an object of
-// the manifests other than the Service holds it. Where the manifests were not recorded, it may.
-func asksDNS(v *view.View, pods []*view.Pod) bool {
+// discoversByDNS reports whether the workload finds its peers by the Service's name: a pod queried it, or an object of
+// the manifests other than the Service contains it. If the manifests were not recorded, it may.
+func discoversByDNS(v *view.View, pods []*view.Pod) bool {
 	name := v.Profile.Service
 	if name == "" {
 		return false
@@ -57,27 +57,27 @@ func asksDNS(v *view.View, pods []*view.Pod) bool {
 	return len(objects) == 0
 }
 
-// asksNobody judges a profile that promises expect.discovery: none. Names of pods that are written down are resolved, too; what
-// is asked for peers is the Service itself.
-func asksNobody(v *view.View, pods []*view.Pod) []check.Finding {
+// discoversNobody judges a profile that promises expect.discovery: none. Nodes may still resolve the names of pods in their configuration; only
+// a query for the Service itself is discovery.
+func discoversNobody(v *view.View, pods []*view.Pod) []check.Finding {
 	var all []check.Finding
 	for _, p := range pods {
 		a := evidence.LookupsOf(p)
 		if !a.Heard {
-			all = append(all, check.Finding{Subject: check.OnPod(p), Outcome: check.Unseen, Message: "nobody listened to what " + p.Name + " asks DNS for"})
+			all = append(all, check.Finding{Subject: check.OnPod(p), Outcome: check.Unseen, Message: "the DNS queries of " + p.Name + " were not captured"})
 		}
 		for _, name := range a.Names() {
 			if hosts := evidence.HostLabels(name); len(hosts) > 0 && hosts[0] == v.Profile.Service {
 				f := check.Finding{Subject: check.OnPod(p), At: a.Last}
-				f.Fail("asks", fmt.Sprintf("%s asks DNS for %s, and the profile promises that nobody is asked for peers (expect.discovery: none)", evidence.NodeOrPod(p), name),
-					"leave expect.discovery out of the profile, or let the nodes connect to those of their own list only", evidence.Tally(a.Questions[name]))
+				f.Fail("asks", fmt.Sprintf("%s queries DNS for %s, but the profile promises that nodes do not discover peers (expect.discovery: none)", evidence.NodeOrPod(p), name),
+					"remove expect.discovery from the profile, or configure the nodes to connect only to a fixed list of peers", evidence.Tally(a.Questions[name]))
 				all = append(all, f)
 				break
 			}
 		}
 	}
 	if len(all) == 0 {
-		return []check.Finding{{Subject: check.OnWorkload(v), Outcome: check.NotApplicable, Message: "the profile promises that nobody is asked for peers (expect.discovery: none), and nobody was seen asking"}}
+		return []check.Finding{{Subject: check.OnWorkload(v), Outcome: check.NotApplicable, Message: "the profile promises that nodes do not discover peers (expect.discovery: none), and no such DNS query was seen"}}
 	}
 	return all
 }

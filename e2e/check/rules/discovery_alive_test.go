@@ -26,7 +26,7 @@ func TestDiscoveryAlive(t *testing.T) {
 	}
 	try(t, "discovery/alive", []trial{
 		{"dead after its first round", long(asksNothing(1, 4*time.Second)), []want{{pod(1), check.Fail, "not-asking",
-			[]string{rt.Node(1), "nothing about Service derl for 7", "at most 60 s", "supervise"}}}},
+			[]string{rt.Node(1), "no DNS query for Service derl for 7", "the limit is 60 s", "supervise"}}}},
 		{"asks something else", long(func(s *rt.Story) {
 			s.Change(isAskedSince(1, 4*time.Second), func(e *recording.Event) { e.Asked.Questions[0].Name = "postgres.shop.svc.cluster.local" })
 		}), []want{{pod(1), check.Fail, "not-asking", nil}}},
@@ -38,13 +38,13 @@ func TestDiscoveryAlive(t *testing.T) {
 		{"a longer interval", long(func(s *rt.Story) {
 			asksNothing(1, 4*time.Second)(s)
 			edit(s, func(p *profile.Resolved) { p.Interval = profile.Duration(30 * time.Second) })
-		}), []want{{pod(1), check.Unseen, "", []string{"may be silent for 90 s"}}}},
+		}), []want{{pod(1), check.Unseen, "", []string{"up to 90 s are allowed"}}}},
 		{"packets were lost", long(func(s *rt.Story) {
 			asksNothing(1, 4*time.Second)(s)
 			s.Change(isAskedSince(1, 40*time.Second), func(e *recording.Event) { e.Asked.Lost = 3 })
-		}), []want{{pod(1), check.Unseen, "", []string{rt.Name(1), "asked for nothing in 3"}}}},
-		{"silent, and the recording is short", asksNothing(1, rt.Full), []want{{pod(1), check.Unseen, "", []string{rt.Name(1), "may be silent for 60 s", "cache"}}}},
-		{"nobody listened", func(s *rt.Story) { s.Drop(isAskedSince(1, 0)) }, []want{{pod(1), check.Unseen, "", []string{"not listened to"}}}},
+		}), []want{{pod(1), check.Unseen, "", []string{rt.Name(1), "sent no DNS query in 3"}}}},
+		{"silent, and the recording is short", asksNothing(1, rt.Full), []want{{pod(1), check.Unseen, "", []string{rt.Name(1), "up to 60 s are allowed", "cache"}}}},
+		{"nobody listened", func(s *rt.Story) { s.Drop(isAskedSince(1, 0)) }, []want{{pod(1), check.Unseen, "", []string{"not captured"}}}},
 		{"the agent cannot listen", func(s *rt.Story) {
 			s.Drop(func(e recording.Event) bool { return e.Asked != nil })
 			s.Change(func(e recording.Event) bool { return e.Start != nil && byAgent(e) }, func(e *recording.Event) { e.Start.Can = []string{"netns"} })
@@ -52,13 +52,13 @@ func TestDiscoveryAlive(t *testing.T) {
 		{"a name that a StatefulSet gives", func(s *rt.Story) {
 			s.Change(isAskedSince(1, 0), func(e *recording.Event) { e.Asked.Questions[0].Name = "derl-0." + rt.DNSName })
 		}, nil},
-		{"asks, and nobody was to be asked", toldFixed(func(*rt.Story) {}), []want{{"pod *", check.Fail, "asks", []string{"asks DNS for " + rt.DNSName, "expect.discovery: none", "list"}}}},
+		{"asks, and nobody was to be asked", toldFixed(func(*rt.Story) {}), []want{{"pod *", check.Fail, "asks", []string{"queries DNS for " + rt.DNSName, "expect.discovery: none", "list"}}}},
 		{"asks for names of pods that are written down", toldFixed(func(s *rt.Story) {
 			s.Change(func(e recording.Event) bool { return e.Asked != nil }, func(e *recording.Event) { e.Asked.Questions[0].Name = "derl-0." + rt.DNSName })
-		}), []want{{whole, check.NotApplicable, "", []string{"nobody was seen asking"}}}},
-		{"nobody listened whether somebody is asked", toldFixed(func(s *rt.Story) { s.Drop(func(e recording.Event) bool { return e.Asked != nil }) }), []want{{"pod *", check.Unseen, "", []string{"listened"}}}},
-		{"no Service", func(s *rt.Story) { edit(s, func(p *profile.Resolved) { p.Service = "" }) }, []want{{whole, check.NotApplicable, "", []string{"not find each other by DNS"}}}},
-		{"another discovery", other, []want{{whole, check.NotApplicable, "", []string{"not find each other by DNS"}}}},
+		}), []want{{whole, check.NotApplicable, "", []string{"no such DNS query was seen"}}}},
+		{"nobody listened whether somebody is asked", toldFixed(func(s *rt.Story) { s.Drop(func(e recording.Event) bool { return e.Asked != nil }) }), []want{{"pod *", check.Unseen, "", []string{"captured"}}}},
+		{"no Service", func(s *rt.Story) { edit(s, func(p *profile.Resolved) { p.Service = "" }) }, []want{{whole, check.NotApplicable, "", []string{"not discover each other by DNS"}}}},
+		{"another discovery", other, []want{{whole, check.NotApplicable, "", []string{"not discover each other by DNS"}}}},
 		{"no manifest says which discovery it is", func(s *rt.Story) {
 			other(s)
 			s.Drop(func(e recording.Event) bool { return e.Object != nil })

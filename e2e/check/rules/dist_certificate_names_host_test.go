@@ -26,16 +26,16 @@ func TestDistCertificateNamesHost(t *testing.T) {
 		{"it was not seen", certificatesNotSeen(), tlsNotSpoken()},
 		{"it cannot be read", all(overTLS(nil, 0, 1, 2), func(s *rt.Story) {
 			s.Change(func(e recording.Event) bool { return e.Certificate != nil && e.Certificate.Pod == rt.UID(2) }, func(e *recording.Event) { e.Certificate.Chain = [][]byte{{1, 2}} })
-		}), []want{{pod(2), check.Unseen, "", []string{"cannot be read"}}}},
+		}), []want{{pod(2), check.Unseen, "", []string{"cannot be parsed"}}}},
 		{"nothing was shown", all(overTLS(nil, 0, 1, 2), func(s *rt.Story) {
 			s.Change(func(e recording.Event) bool { return e.Certificate != nil && e.Certificate.Pod == rt.UID(2) }, func(e *recording.Event) { e.Certificate.Chain = nil })
-		}), []want{{pod(2), check.Unseen, "", []string{"cannot be read: it is none"}}}},
-		{"it names the Service", all(service, lonely), pod2Fails("host-not-named", host(2), "it names "+rt.Service+"."+rt.Namespace+".svc", "make the certificate for "+host(2))},
-		{"it names nobody", all(naming(), lonely), []want{{"pod *", check.Fail, "host-not-named", []string{"names no host"}}}},
+		}), []want{{pod(2), check.Unseen, "", []string{"cannot be parsed: the chain is empty"}}}},
+		{"it names the Service", all(service, lonely), pod2Fails("host-not-named", host(2), "DNS names in the certificate: "+rt.Service+"."+rt.Namespace+".svc", "subject alternative names include "+host(2))},
+		{"it names nobody", all(naming(), lonely), []want{{"pod *", check.Fail, "host-not-named", []string{"has no DNS name"}}}},
 		{"it names the Service, and the pod dials", service, pod2Fails("host-not-named")},
 		{"a wildcard, and no link", all(naming("*."+rt.Service+"."+rt.Namespace+".svc.cluster.local"), lonely), []want{{"pod *", check.Fail, "wildcard-only", []string{"customize_hostname_check"}}}},
 		{"a wildcard, and links", naming("*." + rt.Service + "." + rt.Namespace + ".svc.cluster.local"), podsPass()},
 		{"in capitals", naming(host(0), host(1), "DERL"+host(2)[4:]), podsPass()},
-		{"the node's name was not heard", all(overTLS(nil, 0, 1, 2), unheard(2)), []want{{pod(2), check.Unseen, "", []string{"was not heard"}}}},
+		{"the node's name was not heard", all(overTLS(nil, 0, 1, 2), unheard(2)), []want{{pod(2), check.Unseen, "", []string{"is not known"}}}},
 	})
 }

@@ -14,7 +14,7 @@ func distPortReachable() check.Check {
 	return check.Check{
 		ID: "dist/port-reachable", Title: "has a distribution port on each node that every peer can reach", Rung: check.Dist, Level: check.Required, Scenario: "formation",
 		Reads:  []recording.Kind{recording.KindPod, recording.KindDist},
-		Why:    "Every pair of nodes holds a connection of its own, and either may have to make it: each must be reachable from each. An accepted connection is not enough, a sidecar accepts for dead peers too.",
+		Why:    "Every pair of nodes has its own connection, and either side may have to open it: every node must be reachable from every other. An accepted TCP connection is not enough: a sidecar proxy also accepts connections for dead peers.",
 		Source: "https://www.erlang.org/doc/apps/erts/erl_dist_protocol.html#distribution-handshake",
 		Causes: check.Alike(check.NeedsListener(), append(evidence.UnreachedCodes(), "loopback-only")...),
 		Judge: func(v *view.View) []check.Finding {
@@ -46,8 +46,8 @@ func dialled(q *view.Pod, list []view.Dial) func(p *view.Pod, d *view.Dial) chec
 	}
 }
 
-// answered reports whether the peer did answer that pod in the window: one that does so now and then is slow, which is
-// handshake/acceptor-prompt's matter.
+// answered reports whether the peer did answer that pod in the window: one that answers only now and then is slow, which
+// handshake/acceptor-prompt judges.
 func answered(list []view.Dial, p *view.Pod) bool {
 	return slices.ContainsFunc(list, func(d view.Dial) bool { return d.Good && d.From == p.Number() })
 }
@@ -58,7 +58,7 @@ func explainDist(f *check.Finding, q *view.Pod, d *view.Dial) {
 		if k := q.Kernel(); k != nil && k.Interface != "" {
 			f.Seen = append(f.Seen, "inet_dist_use_interface of "+q.Name+" is "+k.Interface)
 		}
-		f.Remedy = "take inet_dist_use_interface out of the kernel's parameters, or give it the pod's address"
+		f.Remedy = "remove inet_dist_use_interface from the parameters of the kernel application, or set it to the pod's address"
 		f.Try = "ss -ltn in the pod's network namespace: the port is bound to a loopback address"
 	}
 }

@@ -40,15 +40,15 @@ func TestDistPortReachable(t *testing.T) {
 		{"nobody listens", func(s *rt.Story) {
 			dist(recording.Refused, 0)(s)
 			s.Change(isSockets(2, 0), func(e *recording.Event) { e.Sockets.Listen = []string{"0.0.0.0:4369"} })
-		}, []want{{pair(0, 2), check.Fail, "refused", []string{"port 10000 is not open in " + rt.Name(2)}}}},
+		}, []want{{pair(0, 2), check.Fail, "refused", []string{"port 10000 is not open on any other address of " + rt.Name(2)}}}},
 		{"TLS, and no certificate to speak it with", func(s *rt.Story) {
 			s.Change(func(e recording.Event) bool { return e.Dist != nil }, func(e *recording.Event) { e.Dist.Outcome = recording.ProbeError })
 			s.Change(func(e recording.Event) bool { return e.VM != nil }, func(e *recording.Event) { e.VM.Args = append(e.VM.Args, "-proto_dist", "inet_tls", "-x") })
-		}, []want{{"derl*", check.Unseen, "", []string{"speaks distribution over TLS", "spec.tls.secret"}}}},
+		}, []want{{"derl*", check.Unseen, "", []string{"uses TLS for distribution", "spec.tls.secret"}}}},
 		{"TLS, and our certificate is refused", all(overTLS(nil, 0, 1, 2), dist(recording.TLSRefused, 0)), nil},
 		{"tls-alert", func(s *rt.Story) {
 			dist(recording.TLSAlert, 0)(s)
 			s.Drop(func(e recording.Event) bool { return isVM(2)(e) || isDist(1, 2)(e) })
-		}, []want{{pair(0, 2), check.Unseen, "", []string{rt.Name(2) + " speaks distribution over TLS", "spec.tls.secret"}}, {pair(1, 2), check.Unseen, "", nil}}},
+		}, []want{{pair(0, 2), check.Unseen, "", []string{rt.Name(2) + " uses TLS for distribution", "spec.tls.secret"}}, {pair(1, 2), check.Unseen, "", nil}}},
 	}, unreachedTrials(dist, rt.IP(2)+":10000", rt.Name(2))))
 }

@@ -13,13 +13,13 @@ func distSamePort() check.Check {
 	return check.Check{
 		ID: "dist/same-port", Title: "uses the same distribution port on all nodes that have no epmd", Rung: check.Dist, Level: check.Required, Scenario: "formation",
 		Reads:  []recording.Kind{recording.KindPod, recording.KindVM},
-		Why:    "Without epmd a node takes its own port for that of its peers: one that listens elsewhere is dialled in vain and dials in vain.",
+		Why:    "Without epmd a node assumes that its peers use the same port as itself: a node with another port cannot reach its peers, and they cannot reach it.",
 		Source: "https://www.erlang.org/doc/apps/kernel/kernel_app.html (erl_epmd_node_listen_port)",
 		Causes: map[string][]string{"other-port": check.NeedsListener()},
 		Judge: func(v *view.View) []check.Finding {
 			pods := check.Members(v)
 			if len(pods) > 0 && !v.EPMDLess() {
-				return []check.Finding{{Subject: check.OnWorkload(v), Outcome: check.NotApplicable, Message: "epmd tells each node's port"}}
+				return []check.Finding{{Subject: check.OnWorkload(v), Outcome: check.NotApplicable, Message: "the nodes use epmd, which tells peers each node's port"}}
 			}
 			common := commonPort(pods)
 			return check.EachPod(v, func(p *view.Pod) check.Finding { return samePort(v, p, common) })
@@ -47,13 +47,13 @@ func samePort(v *view.View, p *view.Pod, common int) check.Finding {
 	f := check.Finding{Subject: check.OnPod(p), Outcome: check.Pass}
 	n := p.FixedPort()
 	if n == 0 {
-		f.Outcome, f.Message = check.Unseen, fmt.Sprintf("the port of %s was not seen in its command line", p.Name)
+		f.Outcome, f.Message = check.Unseen, fmt.Sprintf("the distribution port of %s was not found in its command line", p.Name)
 		return f
 	}
 	f.At = p.VMs[len(p.VMs)-1].T
 	if n != common {
 		f.Outcome, f.Code = check.Fail, "other-port"
-		f.Message = fmt.Sprintf("%s listens on port %d and looks for its peers there, they use %d", evidence.NodeOrPod(p), n, common)
+		f.Message = fmt.Sprintf("%s listens on port %d and dials its peers on this port, but they use port %d", evidence.NodeOrPod(p), n, common)
 		f.Remedy = fmt.Sprintf("give all nodes the same erl_epmd_node_listen_port (ERL_DIST_PORT): %d", common)
 		f.Try = evidence.ShowCommandLine(v, p, 1)
 	}

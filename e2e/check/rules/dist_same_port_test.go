@@ -11,8 +11,8 @@ import (
 func TestDistSamePort(t *testing.T) {
 	try(t, "dist/same-port", []trial{
 		{"one port without epmd", epmdless("10000", "10000", "10000"), []want{{"pod *", check.Pass, "", nil}}},
-		{"another port on one node", epmdless("10000", "10000", "10001"), []want{{pod(2), check.Fail, "other-port", []string{rt.Node(2) + " listens on port 10001", "they use 10000"}}}},
-		{"another port on all nodes", epmdless("10002", "10001", "10003"), []want{{pod(0), check.Fail, "other-port", []string{"they use 10001"}}, {pod(2), check.Fail, "other-port", nil}}},
+		{"another port on one node", epmdless("10000", "10000", "10001"), []want{{pod(2), check.Fail, "other-port", []string{rt.Node(2) + " listens on port 10001", "they use port 10000"}}}},
+		{"another port on all nodes", epmdless("10002", "10001", "10003"), []want{{pod(0), check.Fail, "other-port", []string{"they use port 10001"}}, {pod(2), check.Fail, "other-port", nil}}},
 		{"one command line was not seen", func(s *rt.Story) { epmdless("10000", "10000")(s); s.Drop(isVM(2)) }, []want{{pod(2), check.Unseen, "", []string{rt.Name(2), "command line"}}}},
 		{"the nodes of older releases", func(s *rt.Story) {
 			epmdless()(s)
@@ -20,6 +20,6 @@ func TestDistSamePort(t *testing.T) {
 				e.VM.Args = append(e.VM.Args, "-start_epmd", "false", "-erl_epmd_port", "10000")
 			})
 		}, []want{{"pod *", check.Pass, "", nil}}},
-		{"with epmd", func(*rt.Story) {}, []want{{whole, check.NotApplicable, "", []string{"epmd tells"}}}},
+		{"with epmd", func(*rt.Story) {}, []want{{whole, check.NotApplicable, "", []string{"use epmd, which tells"}}}},
 	})
 }

@@ -14,24 +14,24 @@ func distTLSEverywhere() check.Check {
 	return check.Check{
 		ID: "dist/tls-everywhere", Title: "uses TLS for distribution on all nodes or on none", Rung: check.Dist, Level: check.Required, Scenario: "formation",
 		Reads:  []recording.Kind{recording.KindPod, recording.KindVM},
-		Why:    "A node that begins with a TLS handshake and one that begins with its name end each other's connections, and neither says why: the one waits for bytes that do not come, the other logs an alert.",
+		Why:    "A node with TLS and a node without it cannot connect: each closes the connection, and neither says why. One waits for bytes that do not come, the other logs a TLS alert.",
 		Source: "https://www.erlang.org/doc/apps/ssl/ssl_distribution.html",
 		Causes: map[string][]string{"mixed": check.NeedsListener()},
 		Judge: func(v *view.View) []check.Finding {
 			pods := check.Members(v)
-			usual := evidence.MostCommon(pods, speaks)
+			usual := evidence.MostCommon(pods, transport)
 			if len(pods) > 0 && !evidence.AnyTLS(pods) {
 				return []check.Finding{{Subject: check.OnWorkload(v), Outcome: check.NotApplicable, Message: evidence.NoTLS}}
 			}
 			return check.EachPod(v, func(p *view.Pod) check.Finding {
 				f := check.Finding{Subject: check.OnPod(p), Of: check.Images(v), Outcome: check.Pass}
 				f.At, f.Reads = spoke(p)
-				switch mine := speaks(p); {
+				switch mine := transport(p); {
 				case mine == "":
-					f.Outcome, f.Message = check.Unseen, "how "+p.Name+" speaks distribution was not seen"
+					f.Outcome, f.Message = check.Unseen, "whether "+p.Name+" uses TLS for distribution is not known"
 				case mine != usual:
-					f.Fail("mixed", fmt.Sprintf("%s speaks distribution %s, %s speak it %s: they end each other's connections", p.Name, mine, evidence.PodsWith(pods, speaks, usual), usual),
-						"give all nodes the same -proto_dist: inet_tls on each, with certificates, or on none")
+					f.Fail("mixed", fmt.Sprintf("%s uses distribution %s, but %s use it %s: they cannot connect to each other", p.Name, mine, evidence.PodsWith(pods, transport, usual), usual),
+						"give all nodes the same -proto_dist: inet_tls with certificates on all of them, or on none")
 					if vm := p.VM(); vm != nil {
 						f.Seen = evidence.CommandLine(vm, "-proto_dist")
 						f.Try = evidence.ShowCommandLine(v, p, vm.NSPID)
@@ -56,8 +56,8 @@ func spoke(p *view.Pod) (time.Duration, []recording.Kind) {
 	return 0, nil
 }
 
-// speaks is how the pod's node speaks distribution, "" where that is not known.
-func speaks(p *view.Pod) string {
+// transport is how the pod's node transports distribution, "" if that is not known.
+func transport(p *view.Pod) string {
 	switch over, known := p.OverTLS(); {
 	case !known:
 		return ""

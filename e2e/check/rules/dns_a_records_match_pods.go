@@ -16,12 +16,12 @@ func dnsARecordsMatchPods() check.Check {
 	return check.Check{
 		ID: "dns/a-records-match-pods", Title: "publishes exactly its ready pods as A records, as seen from every pod", Rung: check.DNS, Level: check.Required, Scenario: "formation",
 		Reads:  []recording.Kind{recording.KindPod, recording.KindDNS},
-		Why:    "Discovery connects to what DNS answers: a missing address is a peer that is never looked for, a foreign one is a connection to somebody else.",
+		Why:    "Discovery connects to the addresses that DNS returns: a missing address is a peer that is never found, a foreign address is a connection to another application.",
 		Source: "https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/#a-aaaa-records",
 		Causes: check.Alike(check.NeedsMesh(), "dns-nxdomain", "dns-empty", "dns-missing", "dns-foreign"),
 		Judge: func(v *view.View) []check.Finding {
 			if v.Profile.Service == "" {
-				return []check.Finding{{Subject: check.OnService(v), Outcome: check.NotApplicable, Message: "there is no Service whose name could be asked for"}}
+				return []check.Finding{{Subject: check.OnService(v), Outcome: check.NotApplicable, Message: "the workload has no Service whose name could be queried"}}
 			}
 			var all []check.Finding
 			from, to := check.Settled(v)
@@ -30,14 +30,14 @@ func dnsARecordsMatchPods() check.Check {
 				all = append(all, resolves(v, p, at, from, to))
 			}
 			if len(all) == 0 {
-				return check.NothingSeen(v, "there was no pod to ask from")
+				return check.NothingSeen(v, "there was no pod to query from")
 			}
 			return all
 		},
 	}
 }
 
-// resolves judges the youngest answer that p got in the window. Answers before it may lag behind the pods.
+// resolves judges the last answer that p got in the window. Earlier answers may lag behind the pods.
 func resolves(v *view.View, p *view.Pod, at func(look recording.Event) map[string]claim, from, to time.Duration) check.Finding {
 	f := check.Finding{Subject: check.OnPod(p), Of: []check.Subject{check.OnService(v)}, Outcome: check.Pass}
 	e := evidence.DecidingAnswer(p, from, to, &f)
@@ -51,17 +51,17 @@ func resolves(v *view.View, p *view.Pod, at func(look recording.Event) map[strin
 	missing, foreign, early := compare(a.Addrs, at(*e))
 	switch {
 	case a.Outcome != recording.OK, a.RCode != "NOERROR" && a.RCode != "NXDOMAIN":
-		// Why there is no answer is dns/resolver-answers' matter.
-		f.Outcome, f.Message = check.Unseen, fmt.Sprintf("asked from %s, %s has no answer: %s %s", p.Name, a.Name, a.Outcome, a.RCode)
+		// Why there is no answer is what dns/resolver-answers judges.
+		f.Outcome, f.Message = check.Unseen, fmt.Sprintf("queried from %s, %s got no answer: %s %s", p.Name, a.Name, a.Outcome, a.RCode)
 	case len(a.Addrs) == 0 && len(missing) == 0:
-		f.Outcome, f.Message = check.Unseen, fmt.Sprintf("asked from %s, %s has no address, and no pod has been Ready for the %s that DNS may need", p.Name, a.Name, dnsLag)
+		f.Outcome, f.Message = check.Unseen, fmt.Sprintf("queried from %s, %s has no address, but no pod has been Ready for longer than the %s that DNS may need", p.Name, a.Name, dnsLag)
 	case a.RCode != "NOERROR":
 		f.Outcome, f.Code = check.Fail, "dns-nxdomain"
-		f.Message = fmt.Sprintf("asked from %s, %s is %s", p.Name, a.Name, a.RCode)
-		f.Remedy = "see that the Service exists in this namespace, that the cluster's domain is the one in the name, and that a pod behind it is Ready"
+		f.Message = fmt.Sprintf("queried from %s, %s does not exist: %s", p.Name, a.Name, a.RCode)
+		f.Remedy = "check that the Service exists in this namespace, that the name ends with the cluster's own domain, and that a pod behind the Service is Ready"
 	case len(a.Addrs) == 0:
 		f.Outcome, f.Code = check.Fail, "dns-empty"
-		f.Message = fmt.Sprintf("asked from %s, %s exists but has no address: the Service selects none of the ready pods", p.Name, a.Name)
+		f.Message = fmt.Sprintf("queried from %s, %s exists but has no address: the Service selects none of the ready pods", p.Name, a.Name)
 	case len(foreign) > 0:
 		f.Outcome, f.Code = check.Fail, "dns-foreign"
 		for i, ip := range foreign {
@@ -69,14 +69,14 @@ func resolves(v *view.View, p *view.Pod, at func(look recording.Event) map[strin
 				foreign[i] = fmt.Sprintf("%s (pod %s)", ip, other)
 			}
 		}
-		f.Message = fmt.Sprintf("asked from %s, %s answers %s, which is no pod of the workload%s", p.Name, a.Name, strings.Join(foreign, ", "), without(missing))
-		f.Remedy = "see that the Service is headless and that its selector matches only this workload's pods"
+		f.Message = fmt.Sprintf("queried from %s, %s returns %s, which is not a pod of the workload%s", p.Name, a.Name, strings.Join(foreign, ", "), without(missing))
+		f.Remedy = "make the Service headless (clusterIP: None), with a selector that matches only the pods of this workload"
 	case len(missing) > 0:
 		f.Outcome, f.Code = check.Fail, "dns-missing"
-		f.Message = fmt.Sprintf("asked from %s, %s lacks %s", p.Name, a.Name, strings.Join(missing, ", "))
+		f.Message = fmt.Sprintf("queried from %s, %s lacks %s", p.Name, a.Name, strings.Join(missing, ", "))
 	case len(early) > 0:
 		f.Outcome = check.Unseen
-		f.Message = fmt.Sprintf("asked from %s, %s lacks %s, which became Ready less than %s before: DNS may need that long", p.Name, a.Name, strings.Join(early, ", "), dnsLag)
+		f.Message = fmt.Sprintf("queried from %s, %s lacks %s, which became Ready less than %s before: DNS may need that long", p.Name, a.Name, strings.Join(early, ", "), dnsLag)
 	}
 	return f
 }
@@ -92,19 +92,19 @@ func without(missing []string) string {
 // for that long (https://coredns.io/plugins/kubernetes/, ttl), and the EndpointSlice comes some time after the pod.
 const dnsLag = 6 * time.Second
 
-// skew is by how much news of the API server, stamped when they arrive, may come after what an agent saw.
+// skew is how late an event of the API server may be: it gets its time when it arrives.
 const skew = 250 * time.Millisecond
 
-// claim is what may be said of an address at some time.
+// claim is what is expected of an address at some time.
 type claim int
 
 const (
-	may   claim = iota // of a pod that is not Ready, is leaving, or turned one of these too short a time ago
+	may   claim = iota // of a pod that is not Ready, is leaving, or became so too recently
 	young              // of a pod that is Ready, but not for long
 	must               // of a pod that has been Ready for as long as DNS needs
 )
 
-// addressBook gives the addresses at the time of a look. Many pods are asked from at the same one.
+// addressBook gives the addresses at the time of a sample, and keeps the last ones: many pods query at the same time.
 func addressBook(v *view.View) func(look recording.Event) map[string]claim {
 	var last recording.Event
 	var book map[string]claim
@@ -116,8 +116,8 @@ func addressBook(v *view.View) func(look recording.Event) map[string]claim {
 	}
 }
 
-// addresses are those that DNS may list at t by that observer's clock, each with what is claimed of it. An address of a pod that has gone is
-// wrong only after the profile's time for stale names, which is another check's matter.
+// addresses are those that DNS may list at t by that observer's clock, each with what is expected of it. An address of a pod that is gone is
+// wrong only after the profile's budget for stale names, which recovery/stale-name-gone judges.
 func addresses(v *view.View, by string, t time.Duration) map[string]claim {
 	late := skew + v.Slack(by, recording.ByKube, t)
 	all := make(map[string]claim, len(v.Pods()))

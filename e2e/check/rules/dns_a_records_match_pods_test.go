@@ -32,7 +32,7 @@ func TestDNSARecordsMatchPods(t *testing.T) {
 		{"the address of a pod that is no node", func(s *rt.Story) {
 			s.Add(recording.Event{T: 3 * time.Second, By: "kube", Pod: &recording.Pod{UID: "db", Name: "db-0", Labels: map[string]string{"app": "db"}, IP: "10.244.9.9", Phase: "Running", Ready: true}})
 			answers(1, func(d *recording.DNS) { d.Addrs = append(d.Addrs, "10.244.9.9") })(s)
-		}, []want{{pod(1), check.Fail, "dns-foreign", []string{"10.244.9.9 (pod db-0), which is no pod of the workload"}}}},
+		}, []want{{pod(1), check.Fail, "dns-foreign", []string{"10.244.9.9 (pod db-0), which is not a pod of the workload"}}}},
 		{"a virtual address only", answers(1, func(d *recording.DNS) { d.Addrs = []string{"10.96.7.7"} }),
 			[]want{{pod(1), check.Fail, "dns-foreign", []string{"10.96.7.7", "lacks " + rt.IP(0) + ", " + rt.IP(1)}}}},
 		{"not asked", func(s *rt.Story) { s.Drop(isDNS(1, 0)) },

@@ -15,10 +15,10 @@ func TestDNSPeersExist(t *testing.T) {
 	const svc = ".svc.cluster.local"
 	try(t, "dns/peers-exist", slices.Concat([]trial{
 		{"pods of another namespace", lone(nxdomain("derl-0.derl.default.svc.cluster.local"), nxdomain("derl-1.derl.default.svc.cluster.local")),
-			pod1Fails("no-such-name", "asks for derl-0.derl.default.svc.cluster.local", "for nothing that does", "namespace "+rt.Namespace, "derl-1.derl.default", "12 × NXDOMAIN")},
+			pod1Fails("no-such-name", "queries derl-0.derl.default.svc.cluster.local", "no peer name that exists", "namespace "+rt.Namespace, "derl-1.derl.default", "12 × NXDOMAIN")},
 		{"another Service, and a pod's name", lone(nxdomain(rt.Name(2) + ".other." + rt.Namespace + ".svc.cluster.local")), pod1Fails("no-such-name", rt.Name(2)+".other")},
-		{"a port without a name", lone(srv), pod1Fails("no-such-port", "Service derl has no port that is called dist", "epmd 4369", "_dist._tcp")},
-		{"a Service of another name", lone(nxdomain("drel." + rt.Namespace + svc)), pod1Fails("no-such-service", "asks for drel."+rt.Namespace+svc, "selects the nodes, derl in namespace "+rt.Namespace, "12 × NXDOMAIN", "ask for "+rt.DNSName)},
+		{"a port without a name", lone(srv), pod1Fails("no-such-port", "Service derl has no port with the name dist", "epmd 4369", "_dist._tcp")},
+		{"a Service of another name", lone(nxdomain("drel." + rt.Namespace + svc)), pod1Fails("no-such-service", "queries drel."+rt.Namespace+svc, "selects the nodes, derl in namespace "+rt.Namespace, "12 × NXDOMAIN", "with the name "+rt.DNSName)},
 		{"a Service of another name, by SRV", lone(nxdomain("_dist._tcp.drel." + rt.Namespace + svc)), pod1Fails("no-such-service", "_dist._tcp.drel")},
 		{"a Service of another name that is there", lone(answered("redis." + rt.Namespace + svc)), nil},
 		{"another Service, and the right one, too early", lone(nxdomain("redis."+rt.Namespace+svc), nxdomain(rt.DNSName)), nil},

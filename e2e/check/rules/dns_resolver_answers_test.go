@@ -24,7 +24,7 @@ func TestDNSResolverAnswers(t *testing.T) {
 		{"SERVFAIL", resolver(recording.OK, "SERVFAIL"), pod1Fails("servfail", "SERVFAIL", "getent")},
 		{"REFUSED", resolver(recording.OK, "REFUSED"), pod1Fails("declined", "gets REFUSED", "dnsPolicy")},
 		{"NXDOMAIN is an answer", resolver(recording.OK, "NXDOMAIN"), nil},
-		{"not asked", func(s *rt.Story) { s.Drop(isDNS(1, 0)) }, []want{{pod(1), check.Unseen, "", []string{"no question"}}}},
+		{"not asked", func(s *rt.Story) { s.Drop(isDNS(1, 0)) }, []want{{pod(1), check.Unseen, "", []string{"no DNS query"}}}},
 		{"our own errors only", resolver(recording.ProbeError, ""), []want{{pod(1), check.Unseen, "", nil}}},
 		{"no Service", func(s *rt.Story) { edit(s, func(p *profile.Resolved) { p.Service = "" }) }, []want{{"service (none)", check.NotApplicable, "", nil}}},
 	})

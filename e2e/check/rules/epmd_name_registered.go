@@ -14,7 +14,7 @@ func epmdNameRegistered() check.Check {
 	return check.Check{
 		ID: "epmd/name-registered", Title: "keeps every node registered with the epmd of its pod", Rung: check.EPMD, Level: check.Latent, Scenario: "formation",
 		Reads:  []recording.Kind{recording.KindPod, recording.KindEPMD},
-		Why:    "A node registers once, at its start. Without its name in epmd no peer learns its port: links that are there stay, and the next join or restart fails.",
+		Why:    "A node registers once, when it starts. Without its name in epmd no peer can find its port: existing links stay, but the next join or restart fails.",
 		Source: "https://www.erlang.org/doc/apps/erts/erl_dist_protocol.html#register-a-node-in-epmd",
 		Causes: map[string][]string{
 			"not-registered":    check.NeedsEPMD(),
@@ -28,20 +28,20 @@ func nameRegistered(v *view.View, p *view.Pod, from, to time.Duration) check.Fin
 	f := check.Finding{Subject: check.OnPod(p), Outcome: check.Pass, Try: evidence.ShowNames(v, p)}
 	if l, gone := evidence.RegistrationLost(p); gone {
 		f.Outcome, f.Code, f.At = check.Fail, "registration-lost", l.Now.T
-		f.Message = fmt.Sprintf("epmd on %s listed %s until %.1f s and does so no more, though the node lives: ", l.Now.EPMD.Addr, l.Name, l.Last.Seconds())
+		f.Message = fmt.Sprintf("epmd on %s listed %s until %.1f s and does not list it any more, although the node still runs: ", l.Now.EPMD.Addr, l.Name, l.Last.Seconds())
 		if l.Closed {
-			f.Message += "epmd has ended, its port is closed"
+			f.Message += "epmd has stopped, its port is closed"
 		} else {
-			f.Message += fmt.Sprintf("it was started anew and lists %d names", len(l.Now.EPMD.Names))
+			f.Message += fmt.Sprintf("epmd was restarted and lists %d names", len(l.Now.EPMD.Names))
 		}
-		f.Message += "; the mesh holds until the next pod wants to join"
+		f.Message += "; the mesh stays full until the next pod tries to join"
 		f.Seen = evidence.Registrations(l.Now.EPMD.Names)
-		f.Remedy = "restart " + p.Name + "; let nothing in the container end epmd (epmd -kill, a start script that runs again), or let the VM start it (no -start_epmd false)"
+		f.Remedy = "restart " + p.Name + "; make sure that nothing in the container stops epmd (epmd -kill, a start script that runs again), or let the VM start it (no -start_epmd false)"
 		return f
 	}
 	e := evidence.RegisteredNames(p, from, to)
 	if e == nil {
-		f.Outcome, f.Of, f.Message = check.Unseen, check.PairsTo(v, p), fmt.Sprintf("epmd of %s gave no names to anybody", p.Name)
+		f.Outcome, f.Of, f.Message = check.Unseen, check.PairsTo(v, p), fmt.Sprintf("epmd of %s returned no list of names to any pod", p.Name)
 		return f
 	}
 	f.At = e.T
@@ -51,10 +51,10 @@ func nameRegistered(v *view.View, p *view.Pod, from, to time.Duration) check.Fin
 	}
 	f.Outcome, f.Code = check.Fail, "not-registered"
 	f.Seen = evidence.Registrations(e.EPMD.Names)
-	f.Message = fmt.Sprintf("epmd on %s answers, but no node is registered: the VM is not distributed or lost its registration", e.EPMD.Addr)
+	f.Message = fmt.Sprintf("epmd on %s answers, but no node is registered: the VM has no distribution, or its registration was lost", e.EPMD.Addr)
 	if len(e.EPMD.Names) > 0 {
-		f.Message = fmt.Sprintf("epmd on %s answers and lists %d names, but not %s, which is how the node of %s calls itself", e.EPMD.Addr, len(e.EPMD.Names), name, p.Name)
+		f.Message = fmt.Sprintf("epmd on %s answers and lists %d names, but not %s, the name of the node of %s", e.EPMD.Addr, len(e.EPMD.Names), name, p.Name)
 	}
-	f.Remedy = "start the VM with -name, and see that it can reach epmd on its own loopback"
+	f.Remedy = "start the VM with -name, and make sure that it can reach epmd on 127.0.0.1"
 	return f
 }

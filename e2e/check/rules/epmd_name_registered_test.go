@@ -16,8 +16,8 @@ func TestEPMDNameRegistered(t *testing.T) {
 		{"another name is registered", lists(2, 0, recording.Registered{Name: "helper", Port: 40001}), []want{{pod(2), check.Fail, "not-registered",
 			[]string{"lists 1 names, but not derl", "name helper at port 40001"}}}},
 		{"epmd was started anew under the node", lists(2, 9*time.Second), []want{{pod(2), check.Fail, "registration-lost",
-			[]string{"epmd on " + rt.IP(2) + ":4369 listed derl until 8.5", "the node lives", "started anew", "next pod", "restart " + rt.Name(2)}}}},
-		{"epmd was killed under the node", shut(2, 9*time.Second), []want{{pod(2), check.Fail, "registration-lost", []string{"derl until 8.5", "epmd has ended"}}}},
+			[]string{"epmd on " + rt.IP(2) + ":4369 listed derl until 8.5", "the node still runs", "was restarted", "next pod", "restart " + rt.Name(2)}}}},
+		{"epmd was killed under the node", shut(2, 9*time.Second), []want{{pod(2), check.Fail, "registration-lost", []string{"derl until 8.5", "epmd has stopped"}}}},
 		{"epmd was killed, and the node was not heard after", func(s *rt.Story) {
 			shut(2, 9*time.Second)(s)
 			s.Drop(func(e recording.Event) bool {

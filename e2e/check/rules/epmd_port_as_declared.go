@@ -14,7 +14,7 @@ func epmdPortAsDeclared() check.Check {
 	return check.Check{
 		ID: "epmd/port-as-declared", Title: "registers the declared distribution port", Rung: check.EPMD, Level: check.Latent, Scenario: "formation",
 		Reads:  []recording.Kind{recording.KindPod, recording.KindEPMD},
-		Why:    "A port that is not pinned changes at every start: it works until a NetworkPolicy, a firewall or a mesh opens only the declared one.",
+		Why:    "A port that is not pinned changes at every start: it works only until a NetworkPolicy, a firewall or a service mesh allows just the declared port.",
 		Source: "https://www.erlang.org/doc/apps/kernel/kernel_app.html (inet_dist_listen_min, inet_dist_listen_max)",
 		Causes: map[string][]string{"port-unpinned": nil},
 		Judge:  evidence.EachEPMD(portAsDeclared),
@@ -26,7 +26,7 @@ func portAsDeclared(v *view.View, p *view.Pod, from, to time.Duration) check.Fin
 	declared, name := v.Profile.DistPort, evidence.ShortName(p.Node())
 	e := evidence.RegisteredNames(p, from, to)
 	if e == nil {
-		f.Outcome, f.Of, f.Message = check.Unseen, check.PairsTo(v, p), fmt.Sprintf("epmd of %s gave no names to anybody", p.Name)
+		f.Outcome, f.Of, f.Message = check.Unseen, check.PairsTo(v, p), fmt.Sprintf("epmd of %s returned no list of names to any pod", p.Name)
 		return f
 	}
 	f.At = e.T
@@ -41,9 +41,9 @@ func portAsDeclared(v *view.View, p *view.Pod, from, to time.Duration) check.Fin
 		}
 		if n.Port != declared {
 			f.Outcome, f.Code = check.Fail, "port-unpinned"
-			f.Message = fmt.Sprintf("epmd on %s advertises port %d for %s, declared is %d: inet_dist_listen_min/max did not reach the VM", e.EPMD.Addr, n.Port, n.Name, declared)
+			f.Message = fmt.Sprintf("epmd on %s advertises port %d for %s, but the manifests declare port %d: inet_dist_listen_min/max did not reach the VM", e.EPMD.Addr, n.Port, n.Name, declared)
 			f.Seen, f.Try = evidence.Registrations(e.EPMD.Names), evidence.ShowNames(v, p)
-			f.Remedy = fmt.Sprintf("set {kernel, [{inet_dist_listen_min, %d}, {inet_dist_listen_max, %d}]} in sys.config, and nothing that overrides it (ERL_FLAGS, vm.args)", declared, declared)
+			f.Remedy = fmt.Sprintf("set {kernel, [{inet_dist_listen_min, %d}, {inet_dist_listen_max, %d}]} in sys.config, and remove what overrides it (ERL_FLAGS, vm.args)", declared, declared)
 		}
 		return f
 	}

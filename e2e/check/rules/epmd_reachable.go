@@ -13,19 +13,19 @@ func epmdReachable() check.Check {
 	return check.Check{
 		ID: "epmd/reachable", Title: "has an epmd in each pod that every peer can reach", Rung: check.EPMD, Level: check.Required, Scenario: "formation",
 		Reads:  []recording.Kind{recording.KindPod, recording.KindEPMD},
-		Why:    "A peer asks epmd on port 4369 for the distribution port before it can connect. Without an answer nobody joins that node.",
+		Why:    "A peer asks epmd on port 4369 for the distribution port before it can connect. Without an answer no peer can connect to that node.",
 		Source: "https://www.erlang.org/doc/apps/erts/erl_dist_protocol.html#epmd-protocol",
 		Causes: check.Alike(check.NeedsEPMD(), append(evidence.UnreachedCodes(), "loopback-only")...),
 		Judge: func(v *view.View) []check.Finding {
 			if v.EPMDLess() {
 				return evidence.WithoutEPMD(v)
 			}
-			return check.EachPair(v, func(q *view.Pod) []view.Dial { return q.ToEPMD }, askedEPMD)
+			return check.EachPair(v, func(q *view.Pod) []view.Dial { return q.ToEPMD }, epmdDialled)
 		},
 	}
 }
 
-func askedEPMD(q *view.Pod, _ []view.Dial) func(p *view.Pod, d *view.Dial) check.Finding {
+func epmdDialled(q *view.Pod, _ []view.Dial) func(p *view.Pod, d *view.Dial) check.Finding {
 	l, gone := evidence.RegistrationLost(q)
 	return func(p *view.Pod, d *view.Dial) check.Finding {
 		f := check.Finding{Subject: check.OnPair(p, q)}
@@ -35,7 +35,7 @@ func askedEPMD(q *view.Pod, _ []view.Dial) func(p *view.Pod, d *view.Dial) check
 			return f
 		case gone && l.Closed && d.Outcome() == recording.Refused:
 			f.Outcome = check.NotApplicable
-			f.Message = fmt.Sprintf("epmd of %s answered until %.1f s and has ended since: what is lost is the node's registration", q.Name, l.Last.Seconds())
+			f.Message = fmt.Sprintf("epmd of %s answered until %.1f s and has stopped since: see epmd/name-registered, the node has lost its registration", q.Name, l.Last.Seconds())
 		default:
 			evidence.Unreached(&f, "epmd on "+d.Addr(), p, d.Outcome(), d.Detail())
 			evidence.ExplainRefused(&f, q, d.Addr(), d.T)

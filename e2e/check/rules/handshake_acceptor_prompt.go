@@ -15,21 +15,21 @@ func handshakeAcceptorPrompt() check.Check {
 	return check.Check{
 		ID: "handshake/acceptor-prompt", Title: "answers distribution handshakes without delay", Rung: check.Handshake, Level: check.Latent, Scenario: "formation",
 		Reads:  []recording.Kind{recording.KindPod, recording.KindDist},
-		Why:    "net_kernel resolves the names of peers itself, one after the other: names that cannot be resolved hold it up for seconds each, and with it every handshake, until healthy peers give up (net_setuptime).",
+		Why:    "net_kernel resolves the names of peers itself, one after the other. A name that cannot be resolved blocks it, and every handshake, for seconds, until healthy peers give up (net_setuptime).",
 		Source: "https://www.erlang.org/doc/apps/kernel/kernel_app.html (net_setuptime)",
 		Causes: map[string][]string{"acceptor-slow": {"mesh/links-match-views", "mesh/stable"}},
 		Judge:  evidence.EachNode(prompt),
 	}
 }
 
-// A node answers in a millisecond. One answer that takes longer than promptly is chance, slowOften of them are not.
+// A node answers in a millisecond. A single answer that takes longer than promptly may be chance, slowOften of them are not.
 const (
 	promptly  = time.Second
 	slowOften = 3
 )
 
 func prompt(v *view.View, p *view.Pod, from, to time.Duration) check.Finding {
-	var slow, pressed []view.Dial // of the latter the machine may be to blame
+	var slow, pressed []view.Dial // pressed: a lack of CPU may explain the delay
 	quick, heard, worst := 0, time.Duration(0), time.Duration(0)
 	for _, d := range view.During(p.ToDist, from, to) {
 		if d.Good {
@@ -46,7 +46,7 @@ func prompt(v *view.View, p *view.Pod, from, to time.Duration) check.Finding {
 		}
 	}
 	if heard == 0 {
-		return evidence.Unheard(v, p) // one that never says anything is not slow
+		return evidence.Unheard(v, p) // a node that never answers is not slow
 	}
 	f := check.Finding{Subject: check.OnPod(p), Outcome: check.Pass, At: heard}
 	for _, d := range slices.Concat(slow, pressed) {
@@ -58,19 +58,19 @@ func prompt(v *view.View, p *view.Pod, from, to time.Duration) check.Finding {
 	case len(slow)+len(pressed) < slowOften:
 		f.Seen = nil
 	case len(slow) < slowOften:
-		f.Outcome, f.Message = check.Unseen, fmt.Sprintf("%d answers of %s took long while the machine was short of CPU: our own timers fired up to %.1f s too late", len(slow)+len(pressed), p.Name, v.Pressure(from, to).Seconds())
+		f.Outcome, f.Message = check.Unseen, fmt.Sprintf("%d answers of %s were slow while the machine was short of CPU: our own timers fired up to %.1f s late", len(slow)+len(pressed), p.Name, v.Pressure(from, to).Seconds())
 	case epmd > promptly:
-		f.Outcome, f.Of, f.Message = check.Unseen, check.PairsTo(v, p), fmt.Sprintf("%d answers of %s took up to %.1f s, and epmd beside it up to %.1f s: it is not the node alone that is slow", len(slow), p.Name, worst.Seconds(), epmd.Seconds())
+		f.Outcome, f.Of, f.Message = check.Unseen, check.PairsTo(v, p), fmt.Sprintf("%d answers of %s took up to %.1f s, but answers of its epmd also took up to %.1f s: not only the node is slow", len(slow), p.Name, worst.Seconds(), epmd.Seconds())
 	default:
 		f.Outcome, f.Code, f.At, f.Of = check.Fail, "acceptor-slow", slow[len(slow)-1].T, check.PairsTo(v, p)
-		f.Message = fmt.Sprintf("%s accepts connections at once and takes up to %.1f s to answer the handshake, %d of %d times: its net_kernel is blocked, as by the names of peers that it cannot resolve", evidence.NodeOrPod(p), worst.Seconds(), len(slow), quick+len(slow)+len(pressed))
-		f.Remedy = "let discovery give addresses or names that resolve at once, and drop those of dead peers; raise no net_setuptime"
+		f.Message = fmt.Sprintf("%s accepts connections at once but takes up to %.1f s to answer the handshake, in %d of %d attempts: its net_kernel is blocked, for example by peer names that it cannot resolve", evidence.NodeOrPod(p), worst.Seconds(), len(slow), quick+len(slow)+len(pressed))
+		f.Remedy = "let discovery return addresses, or names that resolve at once, and no names of dead peers; do not raise net_setuptime"
 		f.Try = fmt.Sprintf("kubectl -n %s exec %s -- getent hosts HOST, with the host parts of the names that its discovery connects to", v.Header.Namespace, p.Name)
 	}
 	return f
 }
 
-// slowestEPMD is how long the pod's epmd took at worst to answer: what is slow there, too, is not the node.
+// slowestEPMD is the longest time that the pod's epmd took to answer: if epmd is slow too, the cause is not the node.
 func slowestEPMD(p *view.Pod, from, to time.Duration) time.Duration {
 	worst := time.Duration(0)
 	for _, d := range view.During(p.ToEPMD, from, to) {

@@ -33,7 +33,7 @@ func TestHandshakeAcceptorPrompt(t *testing.T) {
 		{"slow twice", slow(1800*time.Millisecond, recording.OK, 13*time.Second), nil},
 		{"slow, and epmd as well", all(slow(1800*time.Millisecond, recording.OK, 5*time.Second), func(s *rt.Story) {
 			s.Change(toEPMD(2, 10*time.Second), func(e *recording.Event) { e.EPMD.Took = 1500 * time.Millisecond })
-		}), []want{{pod(2), check.Unseen, "", []string{"epmd beside it up to 1.5 s"}}}},
+		}), []want{{pod(2), check.Unseen, "", []string{"its epmd also took up to 1.5 s"}}}},
 		{"slow under CPU pressure", all(slow(1800*time.Millisecond, recording.OK, 5*time.Second), pressure(900*time.Millisecond)), []want{{pod(2), check.Unseen, "", []string{"short of CPU", "0.9 s"}}}},
 		{"slower than CPU pressure explains", all(slow(1800*time.Millisecond, recording.OK, 5*time.Second), pressure(300*time.Millisecond)), []want{{pod(2), check.Fail, "acceptor-slow", nil}}},
 	})

@@ -13,7 +13,7 @@ func handshakeCookieAccepted() check.Check {
 	return check.Check{
 		ID: "handshake/cookie-accepted", Title: "accepts the cookie of the profile on every node", Rung: check.Handshake, Level: check.Required, Scenario: "formation",
 		Reads:  []recording.Kind{recording.KindPod, recording.KindCookie},
-		Why:    "Nodes with different cookies close each other's connections in mid-handshake; nodes() stays empty and only the refusing side logs why.",
+		Why:    "Nodes with different cookies close each other's connections during the handshake; nodes() stays empty, and only the node that refuses logs why.",
 		Source: "https://www.erlang.org/doc/system/distributed.html#security",
 		Causes: check.Alike(check.NeedsMesh("handshake/wrong-cookie-refused"), "cookie-refused", "handshake-broken"),
 		Judge: func(v *view.View) []check.Finding {
@@ -42,24 +42,24 @@ func cookieOf(v *view.View, p *view.Pod, accepted []string) check.Finding {
 	case recording.OK:
 	case evidence.NotAllowed:
 		f.Outcome, f.Of = check.Unseen, check.PairsTo(v, p)
-		f.Message = fmt.Sprintf("%s turns our probe away before any cookie is asked for: %s", p.Name, e.Cookie.Detail)
+		f.Message = fmt.Sprintf("%s rejects our probe before cookie authentication: %s", p.Name, e.Cookie.Detail)
 	case recording.TLSRefused:
 		f.Outcome, f.Of = check.Unseen, check.PairsTo(v, p)
-		f.Message = fmt.Sprintf("%s refuses our certificate before any cookie is asked for: %s", p.Name, e.Cookie.Detail)
+		f.Message = fmt.Sprintf("%s refuses our certificate before cookie authentication: %s", p.Name, e.Cookie.Detail)
 	case recording.Denied:
 		f.Outcome, f.Code = check.Fail, "cookie-refused"
-		f.Message = fmt.Sprintf("%s (%s) refuses cookie A, which the profile declares: it closes the connection after the challenge reply; ", e.Cookie.Node, p.Name)
+		f.Message = fmt.Sprintf("%s (%s) refuses cookie A, the cookie of the profile: it closes the connection after the challenge reply; ", e.Cookie.Node, p.Name)
 		if len(accepted) > 0 {
 			f.Message += fmt.Sprintf("%s accept%s it: two cookies are in use", check.List(accepted), check.VerbS(len(accepted)))
 		} else {
 			f.Message += "no node accepts it"
 		}
 		f.Seen = []string{e.Cookie.Detail}
-		f.Remedy = "give all nodes the cookie of the same Secret key (-setcookie in vm.args), and restart those that started before it changed"
+		f.Remedy = "give all nodes the cookie from the same key of the same Secret, and restart nodes that started before the Secret changed"
 		f.Try = fmt.Sprintf("kubectl -n %s logs %s | grep -i 'connection attempt from'", v.Header.Namespace, p.Name)
 	default:
 		f.Outcome, f.Code = check.Fail, "handshake-broken"
-		f.Message = fmt.Sprintf("the handshake with %s did not end: %s", p.Name, e.Cookie.Outcome)
+		f.Message = fmt.Sprintf("the handshake with %s was not completed: %s", p.Name, e.Cookie.Outcome)
 		f.Seen = []string{e.Cookie.Detail}
 	}
 	return f

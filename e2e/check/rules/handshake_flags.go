@@ -15,14 +15,14 @@ func handshakeFlags() check.Check {
 	return check.Check{
 		ID: "handshake/flags", Title: "supports the distribution flags that its peers require", Rung: check.Handshake, Level: check.Required, Scenario: "formation",
 		Reads:  []recording.Kind{recording.KindPod, recording.KindDist},
-		Why:    "A node turns away a peer that lacks a mandatory distribution flag. OTP 26 and later demand more than OTP 25: a node of OTP 23, or one that only pretends to be a node, is refused by them.",
+		Why:    "A node rejects a peer that lacks a mandatory distribution flag. OTP 26 and later require more flags than OTP 25: they reject a node of OTP 23, or a program that only imitates a node.",
 		Source: "https://www.erlang.org/doc/apps/erts/erl_dist_protocol.html#distribution-flags",
 		Causes: map[string][]string{"flags-missing": check.NeedsMesh("handshake/cookie-accepted", "handshake/wrong-cookie-refused")},
 		Judge:  evidence.EachNode(flags),
 	}
 }
 
-// mandatory are the flags that OTP 26 and later demand, by bit (erts/emulator/beam/dist.h, DFLAG_DIST_MANDATORY).
+// mandatory are the flags that OTP 26 and later require, by bit (erts/emulator/beam/dist.h, DFLAG_DIST_MANDATORY).
 var mandatory = []struct {
 	bit  uint
 	name string
@@ -45,9 +45,9 @@ func flags(v *view.View, p *view.Pod, from, to time.Duration) check.Finding {
 	}
 	if len(missing) > 0 {
 		f.Outcome, f.Code = check.Fail, "flags-missing"
-		f.Message = fmt.Sprintf("%s (%s) lacks %s, which OTP 26 and later demand: they answer it not_allowed", p.Node(), p.Name, strings.Join(missing, ", "))
+		f.Message = fmt.Sprintf("%s (%s) lacks %s, which OTP 26 and later require: such peers answer not_allowed", p.Node(), p.Name, strings.Join(missing, ", "))
 		f.Seen = []string{fmt.Sprintf("flags in the challenge of %s: %#x", e.Dist.Addr, e.Dist.Flags)}
-		f.Remedy = "run the same release of Erlang/OTP on all nodes, or releases that are at most two apart"
+		f.Remedy = "run the same Erlang/OTP release on all nodes, or releases that are at most two apart"
 		f.Try = fmt.Sprintf("kubectl -n %s logs %s | grep 'cannot handle'", v.Header.Namespace, p.Name)
 	}
 	return f

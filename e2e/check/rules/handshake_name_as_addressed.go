@@ -17,7 +17,7 @@ func handshakeNameAsAddressed() check.Check {
 	return check.Check{
 		ID: "handshake/name-as-addressed", Title: "names each node by an address of its own pod", Rung: check.Handshake, Level: check.Required, Scenario: "formation",
 		Reads:  []recording.Kind{recording.KindPod, recording.KindDist},
-		Why:    "A peer connects to NAME@HOST by dialling HOST, and hangs up on a node that answers with another name. The host part has to be the pod's address, or a name that leads to it.",
+		Why:    "A peer connects to NAME@HOST by dialling HOST, and closes the connection if the node answers with another name. The host part must be the pod's address, or a name that resolves to it.",
 		Source: "https://www.erlang.org/doc/apps/erts/erl_dist_protocol.html#distribution-handshake",
 		Causes: check.Alike(check.NeedsMesh(), "short-name", "other-host", "no-host"),
 		Judge:  evidence.EachNode(addressed),
@@ -32,39 +32,39 @@ func addressed(v *view.View, p *view.Pod, from, to time.Duration) check.Finding 
 	f := check.Finding{Subject: check.OnPod(p), Outcome: check.Pass, At: evidence.LastNamed(p)}
 	if e := evidence.Challenge(p, from, to); e != nil {
 		f.At = e.T
-		f.Seen = []string{fmt.Sprintf("%s says in its challenge that it is %s", e.Dist.Addr, node)}
+		f.Seen = []string{fmt.Sprintf("%s reports node name %s in its challenge", e.Dist.Addr, node)}
 	}
 	_, host, _ := strings.Cut(node, "@")
-	f.Remedy = fmt.Sprintf("-name %s@${POD_IP}, with POD_IP from the downward API (fieldRef: status.podIP)", evidence.ShortName(node))
+	f.Remedy = fmt.Sprintf("start the VM with -name %s@${POD_IP}, with POD_IP from the downward API (fieldRef: status.podIP); in a StatefulSet with a governing headless Service, POD_NAME.SERVICE.NAMESPACE.svc.DOMAIN is also a valid host part", evidence.ShortName(node))
 	f.Try = fmt.Sprintf("kubectl -n %s exec %s -- epmd -names; kubectl -n %s get pod %s -o wide", v.Header.Namespace, p.Name, v.Header.Namespace, p.Name)
 	switch ip, err := netip.ParseAddr(host); {
 	case host == "":
 		f.Outcome, f.Code = check.Fail, "no-host"
-		f.Message = fmt.Sprintf("the node of %s calls itself %q, with nothing behind the @: a variable of the name was empty", p.Name, node)
+		f.Message = fmt.Sprintf("the node of %s has the name %q, with an empty host part: a variable in the name was empty", p.Name, node)
 	case err == nil && ip.Unmap().String() == p.IP():
 		return check.Finding{Subject: f.Subject, Outcome: check.Pass, At: f.At}
 	case err == nil:
 		f.Outcome, f.Code = check.Fail, "other-host"
-		f.Message = fmt.Sprintf("the node of %s calls itself %s, the pod's address is %s: who dials the one does not get the other", p.Name, node, p.IP())
+		f.Message = fmt.Sprintf("the node of %s has the name %s, but the pod's address is %s: a peer that dials this name does not reach the pod", p.Name, node, p.IP())
 	case !strings.Contains(host, "."):
 		f.Outcome, f.Code = check.Fail, "short-name"
-		f.Message = fmt.Sprintf("the node of %s calls itself %s: a short host name, which no other pod can resolve; and nodes with short names connect to none with long ones", p.Name, node)
-	case leadsTo(v, host, p):
+		f.Message = fmt.Sprintf("the node of %s has the name %s, with a short host name that no other pod can resolve; nodes with short names cannot connect to nodes with long names", p.Name, node)
+	case resolvesTo(v, host, p):
 		return check.Finding{Subject: f.Subject, Outcome: check.Pass, At: f.At}
 	case !strings.Contains(host, ".svc.") && !strings.HasSuffix(host, ".svc") && !strings.Contains(host, ".pod."):
 		f.Outcome, f.Remedy, f.Try = check.NotApplicable, "", ""
-		f.Message = fmt.Sprintf("the node of %s calls itself %s: a name outside of the cluster's DNS, of which nothing here tells where it leads", p.Name, node)
+		f.Message = fmt.Sprintf("the node of %s has the name %s: its host is outside of the cluster's DNS, so it is not known to which address it resolves", p.Name, node)
 	default:
 		f.Outcome, f.Code = check.Fail, "other-host"
-		f.Message = fmt.Sprintf("the node of %s calls itself %s, which is no name of the pod %s at %s", p.Name, node, p.Name, p.IP())
+		f.Message = fmt.Sprintf("the node of %s has the name %s, but this host is no name of the pod %s at %s", p.Name, node, p.Name, p.IP())
 	}
 	return f
 }
 
-// leadsTo reports whether a host name is one that the cluster's DNS has for the pod: POD.SERVICE.NAMESPACE.svc… (of a
+// resolvesTo reports whether the cluster's DNS has this host name for the pod: POD.SERVICE.NAMESPACE.svc… (of a
 // StatefulSet), and the address with dashes in the pod's or a Service's zone
 // (https://github.com/kubernetes/dns/blob/master/docs/specification.md).
-func leadsTo(v *view.View, host string, p *view.Pod) bool {
+func resolvesTo(v *view.View, host string, p *view.Pod) bool {
 	labels := strings.Split(host, ".")
 	dashed := strings.NewReplacer(".", "-", ":", "-").Replace(p.IP())
 	switch {

@@ -14,7 +14,7 @@ func imageAvailable() check.Check {
 	return check.Check{
 		ID: "image/available", Title: "has its images available on the nodes", Rung: check.Image, Level: check.Required, Scenario: "formation",
 		Reads:  []recording.Kind{recording.KindPod},
-		Why:    "A pod whose image cannot be built or pulled never starts; every later symptom is a shadow of that.",
+		Why:    "A pod whose image cannot be built or pulled never starts; all later symptoms follow from that.",
 		Source: "https://kubernetes.io/docs/concepts/containers/images/",
 		Causes: check.Alike(check.From(check.Pods), "image-failed", "not-pulled"),
 		Judge: func(v *view.View) []check.Finding {
@@ -25,7 +25,7 @@ func imageAvailable() check.Check {
 					f.Outcome, f.Code, f.Reads = check.Fail, "image-failed", []recording.Kind{recording.KindImage}
 					f.Message = "image " + im.Name + " could not be made available"
 					f.Seen = strings.Split(im.Detail, "\n")
-					f.Remedy = "mend what this says of it: the Dockerfile, the reference or the file that spec.images names for it"
+					f.Remedy = "correct the Dockerfile, the image reference or the archive that spec.images of the profile has for it"
 				}
 				all = append(all, pulled(v, im.Name, f)...)
 			}
@@ -37,8 +37,8 @@ func imageAvailable() check.Check {
 	}
 }
 
-// pulled are the findings about an image that the nodes have to pull: one for each pod that waits for it, since a node may have
-// what another lacks, and its own, which is f where none waits.
+// pulled are the findings about an image that the nodes have to pull: one for each pod that waits for it, since one Kubernetes node may have the
+// image and another not, and one for the image itself, which is f if no pod waits.
 func pulled(v *view.View, name string, f check.Finding) []check.Finding {
 	all := []check.Finding{f}
 	for _, n := range v.NoImages() {
@@ -47,9 +47,9 @@ func pulled(v *view.View, name string, f check.Finding) []check.Finding {
 		}
 		not := check.Finding{
 			Subject: check.OnPod(n.Pod), Outcome: check.Fail, Code: "not-pulled", At: n.From,
-			Message: fmt.Sprintf("node %s cannot get image %s for container %s of %s (%s)", n.Pod.Last().Node, name, n.Container.Name, n.Pod.Name, n.Container.Reason),
+			Message: fmt.Sprintf("node %s cannot pull image %s for container %s of %s (%s)", n.Pod.Last().Node, name, n.Container.Name, n.Pod.Name, n.Container.Reason),
 			Seen:    append([]string{n.Container.Message}, evidence.Warnings(v, "Pod/"+n.Pod.Name)...),
-			Remedy:  "list the image in spec.images with the way in which it is had (build, archive, local or pull); or mend its name, or give the pods a pull secret that the cluster has",
+			Remedy:  "list the image in spec.images of the profile with its source (build, archive, local or pull); or correct its name, or add an imagePullSecret to the pods",
 			Try:     fmt.Sprintf("kubectl -n %s describe pod %s", v.Header.Namespace, n.Pod.Name),
 		}
 		if len(all) == 1 {

@@ -27,7 +27,7 @@ func TestMeshFull(t *testing.T) {
 			// The mesh was full before the fourth pod left.
 			blind(s, 0, 2, 0)
 			s.Change(isNodes(0, 14*time.Second), func(e *recording.Event) { e.Nodes.Visible = append(e.Nodes.Visible, rt.Node(2)) })
-		}, []want{{pod(1), check.Fail, "stale-node", []string{rt.Node(1), rt.Node(3), "has left"}}}},
+		}, []want{{pod(1), check.Fail, "stale-node", []string{rt.Node(1), rt.Node(3), "whose pod is gone"}}}},
 		{"too few", func(s *rt.Story) { s.Drop(isPod(2)) }, []want{
 			{whole, check.Fail, "too-few", []string{"2 of 3"}}}},
 		{"the run ended before it was deployed", neverDeployed, []want{{whole, check.Unseen, "", []string{"the workload was not deployed"}}}},

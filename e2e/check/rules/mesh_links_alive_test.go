@@ -23,7 +23,7 @@ func TestMeshLinksAlive(t *testing.T) {
 	}
 	try(t, "mesh/links-alive", []trial{
 		ownProbeVisible(), socketsNotWatched(),
-		{"silent for too long", idle(40 * time.Second), []want{{pair(0, 2), check.Fail, "no-data", []string{rt.Node(0) + " has heard nothing on its link with " + rt.Node(2) + " for 40.0 s",
+		{"silent for too long", idle(40 * time.Second), []want{{pair(0, 2), check.Fail, "no-data", []string{rt.Node(0) + " has received nothing on its link with " + rt.Node(2) + " for 40.0 s",
 			"every 15.0 s", "net_ticktime 60 s, intensity 4", rt.Ephemeral(2, 0)}}}},
 		{"silent for as long as may be", idle(30900 * time.Millisecond), nil},
 		{"silent under CPU pressure", func(s *rt.Story) {
@@ -39,7 +39,7 @@ func TestMeshLinksAlive(t *testing.T) {
 		{"the tick time is not known", noKernel(2), []want{{pair(0, 2), check.Unseen, "", []string{"net_ticktime of " + rt.Node(2)}}, {pair(1, 2), check.Unseen, "", nil}}},
 		{"no link at all", func(s *rt.Story) {
 			s.Change(isSockets(2, 0), func(e *recording.Event) { e.Sockets.Links = nil })
-		}, []want{{pod(2), check.Unseen, "", []string{rt.Name(2) + " holds no link"}}}},
+		}, []want{{pod(2), check.Unseen, "", []string{rt.Name(2) + " has no link"}}}},
 		{"no pod", func(s *rt.Story) { s.Drop(func(e recording.Event) bool { return e.Pod != nil }) }, []want{{whole, check.Unseen, "", nil}}},
 		noMeshMeant()})
 }

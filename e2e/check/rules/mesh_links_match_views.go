@@ -16,7 +16,7 @@ func meshLinksMatchViews() check.Check {
 	return check.Check{
 		ID: "mesh/links-match-views", Title: "has a TCP connection for every peer in nodes(), and no other", Rung: check.Mesh, Level: check.Required, Scenario: "formation",
 		Reads:  []recording.Kind{recording.KindPod, recording.KindNodes, recording.KindSockets},
-		Why:    "nodes() is what the VM believes; the kernel's socket table is what there is. A name without a connection is a peer that hears nothing.",
+		Why:    "nodes() is what the VM assumes; the kernel's socket table shows the connections that exist. A name without a connection is a peer that receives nothing.",
 		Source: "https://man7.org/linux/man-pages/man7/sock_diag.7.html",
 		Causes: check.Alike(check.NeedsMesh(), "name-without-link", "link-without-name"),
 		Judge:  evidence.UnlessProbeVisible(linksMatchViews),
@@ -49,12 +49,12 @@ func linksMatchViews(v *view.View) []check.Finding {
 		all = append(all, w.judge(i, p)...)
 	}
 	if len(all) == 0 {
-		return check.NothingSeen(v, "there was no pod to look at")
+		return check.NothingSeen(v, "there was no pod to check")
 	}
 	return all
 }
 
-// wiring is what the socket tables of all members hold beside what their nodes believe.
+// wiring compares the socket tables of all members with the views of their nodes.
 type wiring struct {
 	v        *view.View
 	pods     []*view.Pod
@@ -62,17 +62,17 @@ type wiring struct {
 	call     *view.Membership
 	from, to time.Duration
 
-	looks [][]recording.Event // the tables of the pod in the same place
-	read  map[spot]*table     // what was read of them so far: where all is well, the youngest of each
+	looks [][]recording.Event // the tables, by the index of the pod
+	read  map[spot]*table     // the tables evaluated so far: if all is well, only the last of each pod
 }
 
 type spot struct{ pod, look int }
 
-// table is what one socket table holds, and what the node believed then.
+// table is what one socket table contains, and the view of the node at that time.
 type table struct {
-	linked   []bool            // whether there is a link to the pod in that place
-	named    []bool            // whether the node believed to be connected to it, nil where its view was not seen
-	nameless map[view.Link]int // the links without a name, with the place of the pod at their other end
+	linked   []bool            // whether there is a link to the pod with that index
+	named    []bool            // whether the node had it in its view, nil if its view was not seen
+	nameless map[view.Link]int // the links without a name, with the index of the pod at the other end
 }
 
 func (w *wiring) table(i, look int) *table {
@@ -107,11 +107,11 @@ func (w *wiring) judge(i int, p *view.Pod) []check.Finding {
 	unseen := check.Finding{Subject: check.OnPod(p), Outcome: check.Unseen}
 	switch {
 	case last < 0 || w.to-looks[last].T > check.Fresh:
-		unseen.Message = fmt.Sprintf("the sockets of %s were not watched in the last %.1f s", p.Name, check.Fresh.Seconds())
+		unseen.Message = fmt.Sprintf("the socket table of %s was not read in the last %.1f s", p.Name, check.Fresh.Seconds())
 	case w.table(i, last).named == nil:
 		_, _, unseen.Message = check.ViewAt(p, looks[last].T)
 	case w.to-w.from <= differs:
-		unseen.Message = fmt.Sprintf("%s was watched for %.1f s, what differs for %.0f s counts", p.Name, (w.to - w.from).Seconds(), differs.Seconds())
+		unseen.Message = fmt.Sprintf("%s was observed for %.1f s only; a difference counts if it lasts %.0f s", p.Name, (w.to - w.from).Seconds(), differs.Seconds())
 	default:
 		all := append(w.withoutLink(i, p), w.withoutName(i, p)...)
 		if len(all) == 0 {
@@ -123,7 +123,7 @@ func (w *wiring) judge(i int, p *view.Pod) []check.Finding {
 	return []check.Finding{unseen}
 }
 
-// withoutLink finds names that neither end's kernel has a connection for: behind a sidecar only the end that dialled shows
+// withoutLink finds names for which the kernel of neither end has a connection: behind a sidecar, only the end that dialled has
 // the peer's address.
 func (w *wiring) withoutLink(i int, p *view.Pod) []check.Finding {
 	var all []check.Finding
@@ -146,15 +146,15 @@ func (w *wiring) withoutLink(i int, p *view.Pod) []check.Finding {
 			continue
 		}
 		all = append(all, check.Finding{Subject: check.OnPair(p, q), Of: []check.Subject{check.OnPair(q, p)}, Outcome: check.Fail, Code: "name-without-link", From: looks[k].T, At: looks[last].T,
-			Message: fmt.Sprintf("%s is in nodes() of %s, and no connection between %s and %s has been in the socket tables for %.1f s", q.Node(), evidence.NodeOrPod(p), p.Name, q.Name, since.Seconds()),
-			Remedy:  "the VM has not noticed the end of a connection: look for what answers in the peer's place, and at net_ticktime",
+			Message: fmt.Sprintf("%s is in nodes() of %s, but there has been no connection between %s and %s in the socket tables for %.1f s", q.Node(), evidence.NodeOrPod(p), p.Name, q.Name, since.Seconds()),
+			Remedy:  "the VM has not noticed that the connection ended: check net_ticktime, and whether something else (a sidecar proxy) answers in place of the peer",
 			Try:     fmt.Sprintf("kubectl -n %s exec %s -- cat /proc/net/tcp /proc/net/tcp6", w.v.Header.Namespace, p.Name)})
 	}
 	return all
 }
 
-// linkedSince reports whether a table of the pod in place j shows a link to the one in place i since then, or there is none
-// to tell.
+// linkedSince reports whether a table of pod j has shown a link to pod i since then, or there is no table
+// to know it from.
 func (w *wiring) linkedSince(since time.Duration, j, i int) bool {
 	known := false
 	for k, e := range w.looks[j] {
@@ -186,8 +186,8 @@ func (w *wiring) withoutName(i int, p *view.Pod) []check.Finding {
 		}
 		q := w.pods[j]
 		all = append(all, check.Finding{Subject: check.OnPair(p, q), Of: []check.Subject{check.OnPair(q, p)}, Outcome: check.Fail, Code: "link-without-name", From: looks[k].T, At: looks[last].T,
-			Message: fmt.Sprintf("the connection %s - %s between %s and %s has been there for %.1f s, and %s is not in nodes() of %s", l.Local, l.Remote, p.Name, q.Name, since.Seconds(), evidence.NodeOrPod(q), evidence.NodeOrPod(p)),
-			Remedy:  "a handshake that never ended, or a peer that was dropped on one side: look for the other node's name in the logs of both",
+			Message: fmt.Sprintf("the connection %s - %s between %s and %s has existed for %.1f s, but %s is not in nodes() of %s", l.Local, l.Remote, p.Name, q.Name, since.Seconds(), evidence.NodeOrPod(q), evidence.NodeOrPod(p)),
+			Remedy:  "the handshake was not completed, or one side dropped the peer: search the logs of both nodes for the name of the other",
 			Try:     fmt.Sprintf("kubectl -n %s logs %s", w.v.Header.Namespace, p.Name)})
 	}
 	slices.SortFunc(all, func(a, b check.Finding) int {

@@ -16,7 +16,7 @@ func TestMeshNobodyForeign(t *testing.T) {
 		ownProbeVisible(), viewNotSeen(),
 		{"a stranger in one view", func(s *rt.Story) {
 			s.Change(isNodes(1, 0), func(e *recording.Event) { e.Nodes.Visible = append(e.Nodes.Visible, stranger) })
-		}, []want{{pod(1), check.Fail, "foreign-node", []string{rt.Node(1), stranger, "a cookie and a Service of its own"}}}},
+		}, []want{{pod(1), check.Fail, "foreign-node", []string{rt.Node(1), stranger, "a separate cookie and a separate Service"}}}},
 		{"a stranger who comes when the mesh has long been full", func(s *rt.Story) {
 			s.Change(isNodes(1, 10*time.Second), func(e *recording.Event) { e.Nodes.Visible = append(e.Nodes.Visible, stranger) })
 		}, []want{{pod(1), check.Fail, "foreign-node", []string{rt.Node(1), stranger}}}},
@@ -29,6 +29,6 @@ func TestMeshNobodyForeign(t *testing.T) {
 		{"two that are meant to be alone are connected", func(s *rt.Story) {
 			means(s, profile.NoMesh)
 			parted(s, 0, func(i, j int) bool { return i+j == 1 })
-		}, []want{{pod(0), check.Fail, "not-alone", []string{rt.Node(0) + " sees " + rt.Node(1), "expect.topology: none"}}, {pod(1), check.Fail, "not-alone", nil}}},
+		}, []want{{pod(0), check.Fail, "not-alone", []string{"nodes() of " + rt.Node(0) + " contains " + rt.Node(1), "expect.topology: none"}}, {pod(1), check.Fail, "not-alone", nil}}},
 	})
 }

@@ -13,7 +13,7 @@ func meshNoneHidden() check.Check {
 	return check.Check{
 		ID: "mesh/none-hidden", Title: "has no member that is connected only as a hidden node", Rung: check.Mesh, Level: check.Latent, Scenario: "formation",
 		Reads:  []recording.Kind{recording.KindPod, recording.KindNodes},
-		Why:    "A member behind a hidden link is connected and yet not in nodes(): process groups, global and libraries that walk nodes() pass it over.",
+		Why:    "A member with a hidden link is connected but not in nodes(): process groups, global, and libraries that use nodes() ignore it.",
 		Source: "https://www.erlang.org/doc/system/distributed.html#hidden-nodes",
 		Causes: map[string][]string{"hidden-member": check.NeedsMesh()},
 		Judge: evidence.UnlessProbeVisible(func(v *view.View) []check.Finding {
@@ -24,14 +24,14 @@ func meshNoneHidden() check.Check {
 				all = append(all, hiddenPeers(v, m, call, i, p)...)
 			}
 			if len(all) == 0 {
-				return check.NothingSeen(v, "there was no node to ask")
+				return check.NothingSeen(v, "there was no node to check")
 			}
 			return all
 		}),
 	}
 }
 
-// hiddenPeers looks for members only: who looks in from outside, a monitor or a console, is hidden on purpose.
+// hiddenPeers judges members only: a monitor or a console from outside is hidden on purpose.
 func hiddenPeers(v *view.View, m *check.Snapshot, call *view.Membership, i int, p *view.Pod) []check.Finding {
 	l := m.Views[i]
 	if l.Nodes == nil {
@@ -45,8 +45,8 @@ func hiddenPeers(v *view.View, m *check.Snapshot, call *view.Membership, i int, 
 				continue
 			}
 			all = append(all, check.Finding{Subject: check.OnPair(p, q), Outcome: check.Fail, Code: "hidden-member", At: l.T,
-				Message: fmt.Sprintf("%s is in nodes(hidden) of %s and not in its nodes(): one of the two was started with -hidden", q.Node(), p.Node()),
-				Remedy:  "take -hidden out of vm.args, ERL_FLAGS and the start command",
+				Message: fmt.Sprintf("%s is in nodes(hidden) of %s, but not in its nodes(): one of the two was started with -hidden", q.Node(), p.Node()),
+				Remedy:  "remove -hidden from vm.args, ERL_FLAGS and the start command",
 				Try:     evidence.ShowNames(v, q)})
 		}
 	}

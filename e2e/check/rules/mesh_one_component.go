@@ -13,7 +13,7 @@ func meshOneComponent() check.Check {
 	return check.Check{
 		ID: "mesh/one-component", Title: "forms one cluster, not several", Rung: check.Mesh, Level: check.Required, Scenario: "formation",
 		Reads:  []recording.Kind{recording.KindPod, recording.KindNodes},
-		Why:    "Nodes that start at the same time and find nobody may each found a cluster of their own. Each looks healthy from inside, and they never meet.",
+		Why:    "Nodes that start at the same time and find no peer may each form a separate cluster. Each cluster looks healthy from inside, and they never merge.",
 		Source: "https://github.com/rabbitmq/rabbitmq-server/issues/13043",
 		Causes: map[string][]string{"separate-clusters": check.NeedsMesh("discovery/alive")},
 		Judge:  evidence.ForCluster(evidence.UnlessProbeVisible(oneComponent)),
@@ -23,7 +23,7 @@ func meshOneComponent() check.Check {
 func oneComponent(v *view.View) []check.Finding {
 	m := check.MeshSnapshot(v)
 	if len(m.Pods) == 0 {
-		return check.NothingSeen(v, "there was no node to ask")
+		return check.NothingSeen(v, "there was no node to check")
 	}
 	groups := m.Groups()
 	if len(groups) == 1 {
@@ -41,13 +41,13 @@ func oneComponent(v *view.View) []check.Finding {
 	}
 	var all []check.Finding
 	for _, g := range groups[1:] {
-		all = append(all, apart(v, m, groups, g, unseen))
+		all = append(all, separate(v, m, groups, g, unseen))
 	}
 	return all
 }
 
-// apart judges a group that hangs together with nobody of the largest one.
-func apart(v *view.View, m *check.Snapshot, groups [][]*view.Pod, g []*view.Pod, unseen map[*view.Pod]string) check.Finding {
+// separate judges a group that has no connection to the largest one.
+func separate(v *view.View, m *check.Snapshot, groups [][]*view.Pod, g []*view.Pod, unseen map[*view.Pod]string) check.Finding {
 	f := check.Finding{Subject: check.OnGroup(g), Of: append([]check.Subject{check.OnService(v)}, check.Images(v)...), Outcome: check.Fail, Code: "separate-clusters", At: m.Youngest()}
 	between := g
 	if len(groups[0]) == len(g) {
@@ -63,7 +63,7 @@ func apart(v *view.View, m *check.Snapshot, groups [][]*view.Pod, g []*view.Pod,
 	}
 	for _, p := range g {
 		if why := unseen[p]; why != "" {
-			f.Outcome, f.Code, f.Message = check.Unseen, "", why+": whether it is in the cluster is not known"
+			f.Outcome, f.Code, f.Message = check.Unseen, "", why+", so it is not known whether it is in the cluster"
 			f.Of = append(f.Of, check.PairsTo(v, p)...)
 			return f
 		}
@@ -72,8 +72,8 @@ func apart(v *view.View, m *check.Snapshot, groups [][]*view.Pod, g []*view.Pod,
 		f.Seen = append(f.Seen, fmt.Sprintf("cluster %d: %s", i+1, check.List(podNames(h))))
 	}
 	f.Seen = check.FirstOf(f.Seen, 8)
-	f.Message = fmt.Sprintf("%d separate clusters %.0f s after the objects were made: %s see%s nobody of %s", len(groups), (m.At - m.Began).Seconds(), check.List(podNames(g)), check.VerbS(len(g)), check.List(podNames(groups[0])))
-	f.Remedy = "let discovery go on looking after it has found its first peers or none, on every node"
+	f.Message = fmt.Sprintf("%d disjoint clusters %.0f s after the objects were created: [%s] and [%s] do not see each other", len(groups), (m.At - m.Began).Seconds(), check.List(podNames(g)), check.List(podNames(groups[0])))
+	f.Remedy = "make discovery go on after its first round, on every node, whether that round found peers or not"
 	f.Try = fmt.Sprintf("kubectl -n %s logs %s", v.Header.Namespace, g[0].Name)
 	return f
 }

@@ -12,7 +12,7 @@ func TestMeshOneComponent(t *testing.T) {
 	try(t, "mesh/one-component", []trial{
 		ownProbeVisible(),
 		{"two clusters", apart, []want{{"group of " + rt.Name(3), check.Fail, "separate-clusters",
-			[]string{"2 separate clusters 14 s after", rt.Name(3) + " and " + rt.Name(4), "cluster 1: " + rt.Name(0) + ", " + rt.Name(1) + " and " + rt.Name(2), "logs " + rt.Name(3)}}}},
+			[]string{"2 disjoint clusters 14 s after", rt.Name(3) + " and " + rt.Name(4), "cluster 1: " + rt.Name(0) + ", " + rt.Name(1) + " and " + rt.Name(2), "logs " + rt.Name(3)}}}},
 		{"one view of another group was not seen", func(s *rt.Story) { apart(s); s.Drop(isNodes(4, 0)) }, []want{{"group of " + rt.Name(3), check.Unseen, "", []string{rt.Name(4), "not known"}}}},
 		{"one-sided views hang together", func(s *rt.Story) { blind(s, 0, 2, 0); blind(s, 1, 2, 0) }, nil},
 		{"one view was not seen, but others hold it", func(s *rt.Story) { s.Drop(isNodes(2, 0)) }, nil},

@@ -13,7 +13,7 @@ func meshOTPSpread() check.Check {
 	return check.Check{
 		ID: "mesh/otp-spread", Title: "runs OTP releases that are compatible with each other", Rung: check.Mesh, Level: check.Latent, Scenario: "formation",
 		Reads:  []recording.Kind{recording.KindPod, recording.KindNodes},
-		Why:    "OTP promises that a node talks to those up to two releases older. Further apart they may connect, and nobody has tested what they say to each other.",
+		Why:    "OTP promises that a node can communicate with nodes that are up to two releases older. Nodes further apart may connect, but nobody has tested that they work together.",
 		Source: "https://www.erlang.org/doc/system/distributed.html (compatibility of nodes), https://github.com/erlang/otp/issues/10337",
 		Causes: map[string][]string{"too-far": check.NeedsLinks()},
 		Judge: func(v *view.View) []check.Finding {
@@ -33,10 +33,10 @@ func meshOTPSpread() check.Check {
 			}
 			switch {
 			case len(seen) == 0:
-				f.Outcome, f.Message = check.Unseen, "no node told its OTP release"
+				f.Outcome, f.Message = check.Unseen, "no node reported its OTP release"
 			case newest-oldest > 2:
-				f.Fail("too-far", fmt.Sprintf("the nodes run OTP %d to %d: %d releases apart, two are supported", oldest, newest, newest-oldest),
-					fmt.Sprintf("bring all images to OTP %d at least", newest-2), seen...)
+				f.Fail("too-far", fmt.Sprintf("the nodes run OTP %d to %d: they are %d releases apart, and at most two are supported", oldest, newest, newest-oldest),
+					fmt.Sprintf("upgrade all images to OTP %d or later", newest-2), seen...)
 			}
 			if f.Outcome != check.Pass {
 				f.Of = check.Everything(v)
@@ -46,7 +46,7 @@ func meshOTPSpread() check.Check {
 	}
 }
 
-// otp is the release that p's node named last, and in which of its views; 0 where it did not.
+// otp is the release that p's node reported last, and in which of its views; 0 if it did not.
 func otp(p *view.Pod) (release, at int) {
 	for at = len(p.Nodes) - 1; at >= 0; at-- {
 		if n, err := strconv.Atoi(p.Nodes[at].Nodes.OTP); err == nil {

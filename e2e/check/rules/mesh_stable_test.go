@@ -17,12 +17,12 @@ func TestMeshStable(t *testing.T) {
 		ownProbeVisible(),
 
 		{"falls apart for two looks", forgets(1, 0, 12*time.Second, 12300*time.Millisecond), []want{{pod(1), check.Fail, "flapping",
-			[]string{rt.Node(1), "in 2 of 41 looks of the last 10 s", "misses " + rt.Node(0)}}}},
+			[]string{rt.Node(1), "in 2 of 41 observations in the last 10 s", "misses " + rt.Node(0)}}}},
 		{"a stranger for a moment", seesToo(1, stranger, 12*time.Second, 13*time.Second), []want{{pod(1), check.Fail, "flapping", []string{stranger}}}},
 		{"never full", func(s *rt.Story) { blind(s, 0, 2, 0) }, []want{{"pod *", check.Unseen, "", []string{"never full"}}}},
 		{"not watched for more than a second", func(s *rt.Story) {
 			s.Drop(func(e recording.Event) bool { return isNodes(1, 10*time.Second)(e) && e.T < 11500*time.Millisecond })
-		}, []want{{pod(1), check.Unseen, "", []string{rt.Name(1), "not watched for 1.8 s"}}}},
+		}, []want{{pod(1), check.Unseen, "", []string{rt.Name(1), "not observed for 1.8 s"}}}},
 		{"not answered for more than a second", viewFails(1, recording.Timeout, 10*time.Second, 11500*time.Millisecond), []want{{pod(1), check.Unseen, "", []string{rt.Name(1)}}}},
 		{"not watched at the end", func(s *rt.Story) { s.Drop(isNodes(1, rt.Formed-1500*time.Millisecond)) }, []want{{pod(1), check.Unseen, "", []string{rt.Name(1)}}}},
 		{"not watched for less than a second", func(s *rt.Story) {

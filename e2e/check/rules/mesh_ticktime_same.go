@@ -13,7 +13,7 @@ func meshTicktimeSame() check.Check {
 	return check.Check{
 		ID: "mesh/ticktime-same", Title: "uses the same net_ticktime on all nodes", Rung: check.Mesh, Level: check.Latent, Scenario: "formation",
 		Reads:  []recording.Kind{recording.KindPod, recording.KindKernel},
-		Why:    "A node with a shorter tick time than its peer ends their connection while the peer is silent by right; with a longer one it believes in the dead for longer than all others.",
+		Why:    "A node with a shorter net_ticktime than its peer closes the connection while the peer is still within its own tick interval. A node with a longer one notices dead peers later than all others.",
 		Source: "https://www.erlang.org/doc/apps/kernel/kernel_app.html (net_ticktime)",
 		Causes: map[string][]string{"differs": {"mesh/stable", "mesh/links-*"}},
 		Judge: func(v *view.View) []check.Finding {

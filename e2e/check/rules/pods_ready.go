@@ -14,9 +14,9 @@ func podsReady() check.Check {
 	return check.Check{
 		ID: "pods/ready", Title: "has every pod Ready", Rung: check.Pods, Level: check.Required, Scenario: "formation",
 		Reads:  []recording.Kind{recording.KindPod},
-		Why:    "A headless Service lists only Ready pods unless it publishes the others too: a pod that is not Ready may be invisible to its peers.",
+		Why:    "A headless Service lists only Ready pods unless it publishes the others too: peers may not find a pod that is not Ready.",
 		Source: "https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/#a-aaaa-records",
-		// A start that is not over may have helpers of its own registered with epmd.
+		// While a pod starts, helper VMs may be registered with its epmd.
 		Causes: map[string][]string{"not-ready": check.NeedsMesh("dns/*", "epmd/one-name")},
 		Judge: func(v *view.View) []check.Finding {
 			var all []check.Finding

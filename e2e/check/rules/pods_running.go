@@ -14,14 +14,14 @@ func podsRunning() check.Check {
 	return check.Check{
 		ID: "pods/running", Title: "runs every replica without restarts", Rung: check.Pods, Level: check.Required, Scenario: "formation",
 		Reads:  []recording.Kind{recording.KindPod},
-		Why:    "A node that crashes or never starts cannot be a member; one that restarts comes back as another node.",
+		Why:    "A node that crashes or never starts cannot be a member. One that restarts is a new node for its peers (a new creation).",
 		Source: "https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/",
 		Causes: stopped(),
 		Judge: func(v *view.View) []check.Finding {
 			var all []check.Finding
 			pods := check.Members(v)
 			if len(pods) == 0 && !v.KubeSeen() {
-				return check.NothingSeen(v, "the API server was not watched: whether there are pods is not known")
+				return check.NothingSeen(v, "the API server was not watched, so it is not known whether there are pods")
 			}
 			if evidence.NotDeployed(v, pods) {
 				return check.NothingSeen(v, "the workload was not deployed")
@@ -38,7 +38,7 @@ func podsRunning() check.Check {
 	}
 }
 
-// stopped gives every way of not running the same consequences: nothing is seen of a VM that is not there.
+// stopped gives every way of not running the same consequences: nothing can be seen of a VM that does not run.
 func stopped() map[string][]string {
 	all := check.From(check.DNS, "pods/ready", "vm/*")
 	m := map[string][]string{"not-created": all, "not-running": all, "restarting": all, "restarted": check.NeedsMesh("pods/ready", "dns/a-records-match-pods")}
@@ -68,11 +68,11 @@ func running(v *view.View, p *view.Pod) check.Finding {
 		f.Seen = append(evidence.LastLog(c), evidence.Warnings(v, "Pod/"+p.Name)...)
 		f.Try = fmt.Sprintf("kubectl -n %s logs %s -c %s --previous", v.Header.Namespace, p.Name, c.Name)
 		if c.Restarts == 0 && c.State == "waiting" {
-			f.Try = fmt.Sprintf("kubectl -n %s describe pod %s", v.Header.Namespace, p.Name) // it never ran, there is no log
+			f.Try = fmt.Sprintf("kubectl -n %s describe pod %s", v.Header.Namespace, p.Name) // it never ran, so there is no log
 		}
-		if line, why, found := lastWords(append([]string{c.Message}, c.Log...)); found {
+		if line, why, found := crashReason(append([]string{c.Message}, c.Log...)); found {
 			f.Code, f.Remedy = why.code, why.remedy
-			f.Message += fmt.Sprintf("; it says %q", line)
+			f.Message += fmt.Sprintf("; its log says %q", line)
 		}
 		return f
 	}
@@ -96,26 +96,26 @@ func workloadObjects(v *view.View) []string {
 	return all
 }
 
-// crash is what the last words of a VM or of its start script tell about why it did not start.
+// crash is a known reason why a VM or its start script stops, and how to find it in the log.
 type crash struct {
 	code   string
-	words  []string // lower case; one of them stands in the line
+	words  []string // lower case; the line contains one of them
 	remedy string
 }
 
-// crashes are told apart in this order: the first that fits a line of the log is the diagnosis.
+// crashes are tried in this order: the first that matches a line of the log is the diagnosis.
 var crashes = []crash{
-	{"cookie-file", []string{"must be accessible by owner only"}, "mount the cookie file with mode 0400 and no fsGroup, or give the cookie by -setcookie ${COOKIE} in vm.args.src"},
-	{"name-taken", []string{"seems to be in use by another erlang node"}, "give each pod a name of its own (name@$(POD_IP)), and start no second VM under the node's name"},
-	{"bad-name", []string{"can't set long node name", "can't set short node name", "invalid node name", "invalid_node_name"}, "give the VM a whole name: -name derl@${POD_IP}, with env {name: POD_IP, valueFrom: {fieldRef: {fieldPath: status.podIP}}}"},
-	{"port-taken", []string{"eaddrinuse", "address already in use"}, "see what else listens on that port in the pod's network (hostNetwork, a second VM, inet_dist_listen_min in ERL_FLAGS)"},
-	{"epmd-unreachable", []string{"register/listen error: econnrefused", "no_reg_reply_from_epmd", "error_connecting_to_epmd", "[\"inet_tcp\",econnrefused]"}, "see that epmd may start in the container and is not bound to another address (ERL_EPMD_ADDRESS), or go without: ERL_DIST_PORT"},
-	{"wrong-architecture", []string{"exec format error"}, "build the image for the architecture of the nodes (docker buildx build --platform …)"},
+	{"cookie-file", []string{"must be accessible by owner only"}, "mount the cookie file with mode 0400 and without fsGroup, or pass the cookie with -setcookie instead of a file"},
+	{"name-taken", []string{"seems to be in use by another erlang node"}, "give each pod a unique node name (NAME@$(POD_IP)), and do not start a second VM with the name of the node"},
+	{"bad-name", []string{"can't set long node name", "can't set short node name", "invalid node name", "invalid_node_name"}, "start the VM with a complete name, for example -name NAME@${POD_IP} with env {name: POD_IP, valueFrom: {fieldRef: {fieldPath: status.podIP}}}"},
+	{"port-taken", []string{"eaddrinuse", "address already in use"}, "find what else listens on that port in the pod's network namespace (hostNetwork, a second VM, inet_dist_listen_min in ERL_FLAGS)"},
+	{"epmd-unreachable", []string{"register/listen error: econnrefused", "no_reg_reply_from_epmd", "error_connecting_to_epmd", "[\"inet_tcp\",econnrefused]"}, "check that epmd can start in the container and is not bound to another address (ERL_EPMD_ADDRESS), or run without epmd (ERL_DIST_PORT)"},
+	{"wrong-architecture", []string{"exec format error"}, "build the image for the architecture of the Kubernetes nodes (docker buildx build --platform …)"},
 	{"read-only", []string{"read-only file system", ": cannot create "}, "mount an emptyDir at /tmp and set RELX_OUT_FILE_PATH=/tmp (RELEASE_TMP=/tmp): the start script writes vm.args and sys.config"},
 }
 
-// lastWords finds the line of a log that tells why the VM did not start.
-func lastWords(log []string) (line string, why crash, found bool) {
+// crashReason finds the line of a log that says why the VM did not start.
+func crashReason(log []string) (line string, why crash, found bool) {
 	for _, c := range crashes {
 		for _, l := range log {
 			for _, w := range c.words {

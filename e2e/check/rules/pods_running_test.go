@@ -45,7 +45,7 @@ func TestPodsRunning(t *testing.T) {
 		{"says what it died of", func(s *rt.Story) {
 			dies(s, 1, "Restarting", "{error_logger,info_msg,\"Can't set long node name!\\nPlease check your configuration\"}")
 		},
-			[]want{{pod(1), check.Fail, "bad-name", []string{"it says", "Can't set long node name", "-name derl@${POD_IP}"}}}},
+			[]want{{pod(1), check.Fail, "bad-name", []string{"its log says", "Can't set long node name", "-name NAME@${POD_IP}"}}}},
 		{"restarted", func(s *rt.Story) {
 			s.Change(func(e recording.Event) bool { return isPod(0)(e) && e.Pod.Ready }, func(e *recording.Event) { e.Pod.Containers[0].Restarts = 3 })
 		}, []want{{pod(0), check.Fail, "restarted", []string{rt.Name(0), "3 times", "--previous"}}}},

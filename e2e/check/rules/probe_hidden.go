@@ -13,7 +13,7 @@ func probeHidden() check.Check {
 	return check.Check{
 		ID: "probe/hidden", Title: "harness: no node counts the probe as a peer", Rung: check.Probe, Level: check.Required, Scenario: "formation",
 		Reads:  []recording.Kind{recording.KindPod, recording.KindNodes},
-		Why:    "A visible probe takes part in global's partition handling: one that comes and goes can tear the mesh that it looks at. What was seen then is the harness's own doing.",
+		Why:    "A visible probe takes part in the partition handling of global: a probe that comes and goes can break the mesh that it observes. Then the harness itself causes what it sees.",
 		Source: "https://www.erlang.org/doc/apps/erts/erl_dist_protocol.html#distribution-flags (DFLAG_PUBLISHED)",
 		Causes: map[string][]string{"probe-visible": nil},
 		Judge: func(v *view.View) []check.Finding {
@@ -23,9 +23,9 @@ func probeHidden() check.Check {
 				switch name := visible[p]; {
 				case name != "":
 					f.Outcome, f.Code = check.Unseen, "probe-visible"
-					f.Message = fmt.Sprintf("%s counts our own probe %s as a peer: the harness disturbs what it looks at, and no verdict about the mesh holds", evidence.NodeOrPod(p), name)
+					f.Message = fmt.Sprintf("nodes() of %s contains our own probe %s: the harness disturbs the mesh that it observes, so no verdict about the mesh is valid", evidence.NodeOrPod(p), name)
 				case len(p.Nodes) == 0:
-					f.Outcome, f.Message = check.NotApplicable, fmt.Sprintf("the node of %s was never asked whom it sees", p.Name)
+					f.Outcome, f.Message = check.NotApplicable, fmt.Sprintf("nodes() of the node of %s was never read", p.Name)
 				default:
 					f.At = p.Nodes[len(p.Nodes)-1].T
 				}

@@ -14,7 +14,7 @@ func probeOwnAddress() check.Check {
 	return check.Check{
 		ID: "probe/own-address", Title: "harness: probes originate from each pod's own IP", Rung: check.Probe, Level: check.Required, Scenario: "formation",
 		Reads:  []recording.Kind{recording.KindPod, recording.KindNodes},
-		Why:    "A dial from another network namespace meets other rules than the peer's would: it proves nothing about the pod that it should have come from.",
+		Why:    "A dial from another network namespace is subject to other firewall rules than a dial from the pod: it proves nothing about the pod.",
 		Source: "https://man7.org/linux/man-pages/man7/network_namespaces.7.html",
 		Causes: map[string][]string{"other-address": nil},
 		Judge: func(v *view.View) []check.Finding {
@@ -24,9 +24,9 @@ func probeOwnAddress() check.Check {
 				switch detail := astray[p.Number()]; {
 				case detail != "":
 					f.Outcome, f.Code = check.Unseen, "other-address"
-					f.Message = fmt.Sprintf("the harness dialled from elsewhere than %s at %s: %s", p.Name, p.IP(), detail)
+					f.Message = fmt.Sprintf("a probe that should originate from %s at %s came from another address: %s", p.Name, p.IP(), detail)
 				case len(p.Nodes)+len(p.Sockets)+len(p.DNS) == 0:
-					f.Outcome, f.Message = check.NotApplicable, fmt.Sprintf("no agent looked from %s", p.Name)
+					f.Outcome, f.Message = check.NotApplicable, fmt.Sprintf("no agent sent a probe from %s", p.Name)
 				default:
 					for _, list := range [][]recording.Event{p.Nodes, p.Sockets, p.DNS} {
 						if n := len(list); n > 0 {
@@ -40,8 +40,8 @@ func probeOwnAddress() check.Check {
 	}
 }
 
-// dialledAstray is what the agent said of dials that did not come from a pod's own address, by the number of the pod. Where
-// the address was not even there, a pod from which other dials succeeded only lost it for a moment: its sandbox was made anew.
+// dialledAstray is what the agent reported about dials that did not come from a pod's own address, by the number of the pod. If
+// the address did not exist and other dials from the pod succeeded, it was missing only for a moment: the sandbox was recreated.
 func dialledAstray(v *view.View) map[int]string {
 	astray, absent, good := map[int]string{}, map[int]string{}, map[int]bool{}
 	note := func(pod int, o recording.Outcome, detail string) {

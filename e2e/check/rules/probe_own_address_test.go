@@ -32,7 +32,7 @@ func TestProbeOwnAddress(t *testing.T) {
 				e.Dist.Outcome, e.Dist.Detail = recording.ProbeError, rt.IP(1)+" is no address of the pod's network namespace: cannot assign requested address"
 			})
 		}, nil},
-		{"nothing was dialled", func(s *rt.Story) { s.Drop(byAgent) }, []want{{"pod *", check.NotApplicable, "", []string{"no agent looked from"}}}},
+		{"nothing was dialled", func(s *rt.Story) { s.Drop(byAgent) }, []want{{"pod *", check.NotApplicable, "", []string{"no agent sent a probe from"}}}},
 		{"an error of another kind", func(s *rt.Story) {
 			s.Change(isDist(1, 2), func(e *recording.Event) { e.Dist.Outcome, e.Dist.Detail = recording.ProbeError, "too many open files" })
 		}, nil},

@@ -13,7 +13,7 @@ func recoveryDiscoveryGoesOn() check.Check {
 	return check.Check{
 		ID: "recovery/discovery-goes-on", Title: "keeps discovering peers after one of them has died", Rung: check.Recovery, Level: check.Latent, Scenario: "recovery",
 		Reads:  []recording.Kind{recording.KindAsked},
-		Why:    "A loop that ends when a peer cannot be reached any more is not missed the first time: the replacement finds the others by its own. The second one that is replaced beside it finds nobody who looks for it.",
+		Why:    "If discovery stops when a peer cannot be reached, nobody notices the first time: the replacement itself finds the others. When the next pod is replaced, no other node looks for it.",
 		Source: "https://hexdocs.pm/libcluster/readme.html",
 		Causes: map[string][]string{"not-asking": nil},
 		Judge: func(v *view.View) []check.Finding {
@@ -24,7 +24,7 @@ func recoveryDiscoveryGoesOn() check.Check {
 			case !ok:
 				return evidence.NoDeletion(v)
 			case v.Profile.Service == "":
-				return []check.Finding{{Subject: check.OnWorkload(v), Outcome: check.NotApplicable, Message: "no Service selects the nodes' pods: they do not find each other by DNS"}}
+				return []check.Finding{{Subject: check.OnWorkload(v), Outcome: check.NotApplicable, Message: "no Service selects the pods: the nodes do not discover each other by DNS"}}
 			case len(d.Survivors) == 0:
 				return evidence.TooFewOthers(v, 1)
 			}
@@ -35,7 +35,7 @@ func recoveryDiscoveryGoesOn() check.Check {
 			var all []check.Finding
 			for _, p := range d.Survivors {
 				if before, _ := p.LastAsked(v.Profile.Service, 0, d.Act.T); before == 0 && len(p.Asked) > 0 {
-					all = append(all, check.Finding{Subject: check.OnPod(p), Outcome: check.NotApplicable, Message: fmt.Sprintf("%s was not heard asking DNS for its peers before %s was deleted, either", p.Name, d.Victim.Name)})
+					all = append(all, check.Finding{Subject: check.OnPod(p), Outcome: check.NotApplicable, Message: fmt.Sprintf("%s did not query DNS for its peers before %s was deleted, either", p.Name, d.Victim.Name)})
 					continue
 				}
 				all = append(all, evidence.KeepsAsking(v, p, exit+v.Slack(d.Victim.ExitSeenBy(), p.AgentOf(), exit), v.End()))

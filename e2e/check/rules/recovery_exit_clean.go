@@ -15,7 +15,7 @@ func recoveryExitClean() check.Check {
 	return check.Check{
 		ID: "recovery/exit-clean", Title: "shuts down on SIGTERM within its grace period", Rung: check.Recovery, Level: check.Latent, Scenario: "recovery",
 		Reads:  []recording.Kind{recording.KindPod, recording.KindProcess},
-		Why:    "Where the signal does not reach the VM (a shell is process 1), it is killed when its grace is over: nothing is handed over, nothing closed, and every rollout waits for that time.",
+		Why:    "If the signal does not reach the VM (for example because a shell is process 1), the VM is killed when the grace period is over: it hands nothing over and closes no connection, and every rollout waits for that time.",
 		Source: "https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination",
 		Causes: map[string][]string{"killed-after-grace": nil, "killed": nil},
 		Judge: func(v *view.View) []check.Finding {
@@ -28,10 +28,10 @@ func recoveryExitClean() check.Check {
 	}
 }
 
-// killed is the exit code of a process that SIGKILL has ended.
+// killed is the exit code of a process that was ended by SIGKILL.
 const killed = 128 + 9
 
-// defaultGrace is terminationGracePeriodSeconds where a pod says nothing.
+// defaultGrace is terminationGracePeriodSeconds if a pod does not set it.
 const defaultGrace = 30 * time.Second
 
 func exitOf(v *view.View, d evidence.Deletion) check.Finding {
@@ -40,36 +40,36 @@ func exitOf(v *view.View, d evidence.Deletion) check.Finding {
 	c, known := lastEnd(v, d.Victim)
 	grace, said := graceOf(v)
 	f.From, f.At, f.Took = max(d.Act.T, 1), exit, exit-d.Act.T
-	took := fmt.Sprintf("%.1f s after the deletion, with a grace of %.0f s", f.Took.Seconds(), grace.Seconds())
+	took := fmt.Sprintf("%.1f s after the deletion, with a grace period of %.0f s", f.Took.Seconds(), grace.Seconds())
 	if !said {
-		took += " (Kubernetes' default: the manifests are not in this recording)"
+		took += " (the default of Kubernetes; the manifests are not in this recording)"
 	}
 	late := f.Took+v.Slack(recording.ByRun, d.Victim.ExitSeenBy(), exit) >= grace-view.MaxGap
 	switch {
 	case !gone:
-		return check.Finding{Subject: f.Subject, Outcome: check.Unseen, Message: fmt.Sprintf("%s was not seen to end", d.Victim.Name)}
+		return check.Finding{Subject: f.Subject, Outcome: check.Unseen, Message: fmt.Sprintf("the exit of %s was not seen", d.Victim.Name)}
 	case known && c.ExitCode != killed, !known && said && !late:
 		return f
 	case !known:
 		f.Outcome, f.Took = check.Unseen, 0
-		f.Message = fmt.Sprintf("the VM of %s ended %s; with which exit code was not seen", d.Victim.Name, took)
+		f.Message = fmt.Sprintf("the VM of %s exited %s; its exit code is not known", d.Victim.Name, took)
 		return f
 	case late:
 		f.Code = "killed-after-grace"
-		f.Message = fmt.Sprintf("container %s of %s was killed (exit code %d) %s: SIGTERM did not end the VM", c.Name, d.Victim.Name, killed, took)
-		f.Remedy = "start the VM with exec, so that it is process 1 and gets the signal (CMD [\"bin/app\", \"foreground\"], no shell form), and let its shutdown and a preStop hook take less than the grace"
+		f.Message = fmt.Sprintf("container %s of %s was killed (exit code %d) %s: the VM did not shut down on SIGTERM", c.Name, d.Victim.Name, killed, took)
+		f.Remedy = "start the VM with exec, so that it is process 1 and receives the signal (CMD [\"bin/app\", \"foreground\"], no shell form); its shutdown and a preStop hook together must take less than the grace period"
 	default:
 		f.Code = "killed"
-		f.Message = fmt.Sprintf("container %s of %s was killed (exit code %d%s) %s: not for want of time", c.Name, d.Victim.Name, killed, evidence.Because(recording.Container{Message: c.Reason}), took)
-		f.Remedy = "look for what killed it: the memory limit (OOMKilled), a forced deletion, a process in the container"
+		f.Message = fmt.Sprintf("container %s of %s was killed (exit code %d%s) %s: before its grace period expired", c.Name, d.Victim.Name, killed, evidence.Because(recording.Container{Message: c.Reason}), took)
+		f.Remedy = "find what killed it: the memory limit (OOMKilled), a forced deletion, or a process in the container"
 	}
 	f.Outcome, f.Took = check.Fail, 0
 	f.Seen = evidence.LastLog(c)
-	f.Try = fmt.Sprintf("kubectl -n %s exec POD -- cat /proc/1/cmdline, of a pod that runs", v.Header.Namespace)
+	f.Try = fmt.Sprintf("kubectl -n %s exec POD -- cat /proc/1/cmdline, with the name of a running pod", v.Header.Namespace)
 	return f
 }
 
-// lastEnd is how the victim's container ended, as the API server told it last: of several the one that was killed.
+// lastEnd is how the victim's container ended, as the API server reported it last: of several containers, the one that was killed.
 func lastEnd(v *view.View, p *view.Pod) (recording.Container, bool) {
 	var end recording.Container
 	found := false
@@ -85,8 +85,8 @@ func lastEnd(v *view.View, p *view.Pod) (recording.Container, bool) {
 	return end, found
 }
 
-// graceOf is the time that the manifests give a pod between SIGTERM and SIGKILL, the longest where workloads differ. said is
-// false where no manifest of a workload was recorded.
+// graceOf is the time that the manifests give a pod between SIGTERM and SIGKILL, the longest if workloads differ. said is
+// false if no manifest of a workload was recorded.
 func graceOf(v *view.View) (grace time.Duration, said bool) {
 	for _, w := range objects.Read(v).Members {
 		if w.Err != nil {

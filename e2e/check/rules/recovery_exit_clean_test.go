@@ -30,15 +30,15 @@ func TestRecoveryExitClean(t *testing.T) {
 	try(t, "recovery/exit-clean", []trial{
 		noDeletion(),
 		{"killed when its grace was over", all(grace(1), ended(137, "Error")), []want{{pod(0), check.Fail, "killed-after-grace",
-			[]string{"container derl of " + rt.Name(0), "exit code 137", "1.0 s after the deletion, with a grace of 1 s", "process 1"}}}},
-		{"killed for another reason", ended(137, "OOMKilled"), []want{{pod(0), check.Fail, "killed", []string{"OOMKilled", "Kubernetes' default", "memory limit"}}}},
+			[]string{"container derl of " + rt.Name(0), "exit code 137", "1.0 s after the deletion, with a grace period of 1 s", "process 1"}}}},
+		{"killed for another reason", ended(137, "OOMKilled"), []want{{pod(0), check.Fail, "killed", []string{"OOMKilled", "the default of Kubernetes", "memory limit"}}}},
 		{"ended by the signal itself", all(grace(1), ended(143, "Error")), nil},
 		{"not seen to end", func(s *rt.Story) {
 			s.Drop(func(e recording.Event) bool { return e.Process != nil && e.Process.Exited || isEnd(e) })
-		}, []want{{pod(0), check.Unseen, "", []string{"not seen to end"}}}},
-		{"the API server never told of it", func(s *rt.Story) { s.Drop(isPod(0)) }, []want{{"pod *", check.Unseen, "", []string{"with which exit code was not seen"}}}},
-		{"the exit code was not seen", noCode, []want{{pod(0), check.Unseen, "", []string{"with which exit code was not seen"}}}},
+		}, []want{{pod(0), check.Unseen, "", []string{"the exit of "}}}},
+		{"the API server never told of it", func(s *rt.Story) { s.Drop(isPod(0)) }, []want{{"pod *", check.Unseen, "", []string{"its exit code is not known"}}}},
+		{"the exit code was not seen", noCode, []want{{pod(0), check.Unseen, "", []string{"its exit code is not known"}}}},
 		{"the exit code was not seen, and it ended in time", all(grace(15), noCode), nil},
-		{"the exit code was not seen, and it took all its grace", all(grace(2), noCode), []want{{pod(0), check.Unseen, "", []string{"grace of 2 s"}}}},
+		{"the exit code was not seen, and it took all its grace", all(grace(2), noCode), []want{{pod(0), check.Unseen, "", []string{"grace period of 2 s"}}}},
 	})
 }

@@ -11,7 +11,7 @@ func recoveryFullAgain() check.Check {
 	return check.Check{
 		ID: "recovery/full-again", Title: "forms a full mesh again after a pod was replaced", Rung: check.Recovery, Level: check.Required, Scenario: "recovery",
 		Reads:  []recording.Kind{recording.KindPod, recording.KindNodes},
-		Why:    "A replacement that joins is half of it: nodes that nobody touched can lose each other over it, and not find back.",
+		Why:    "That the replacement joins is not enough: nodes that were not touched can lose each other at the same time, and not reconnect.",
 		Source: "https://www.erlang.org/doc/apps/kernel/kernel_app.html (prevent_overlapping_partitions)",
 		Causes: map[string][]string{"not-in-view": nil},
 		Judge: evidence.ForCluster(func(v *view.View) []check.Finding {

@@ -14,7 +14,7 @@ func recoveryNewCreation() check.Check {
 	return check.Check{
 		ID: "recovery/new-creation", Title: "uses a new creation when a replacement reuses a node name", Rung: check.Recovery, Level: check.Required, Scenario: "recovery",
 		Reads:  []recording.Kind{recording.KindPod, recording.KindNodes},
-		Why:    "Peers tell the old node from the new one of the same name by its creation alone. With the same creation, references and pids of the dead node point into the living one.",
+		Why:    "Only the creation distinguishes a new node from an old one with the same name. With the same creation, pids and references of the dead node are valid on the new one.",
 		Source: "https://www.erlang.org/doc/apps/erts/erl_dist_protocol.html#register-a-node-in-epmd",
 		Causes: map[string][]string{"same-creation": nil},
 		Judge: func(v *view.View) []check.Finding {
@@ -27,7 +27,7 @@ func recoveryNewCreation() check.Check {
 				all = append(all, judgeCreation(d, n))
 			}
 			if len(all) == 0 {
-				return []check.Finding{{Subject: check.OnPod(d.Victim), Outcome: check.Unseen, Message: "no pod took the place of " + d.Victim.Name}}
+				return []check.Finding{{Subject: check.OnPod(d.Victim), Outcome: check.Unseen, Message: "no pod replaced " + d.Victim.Name}}
 			}
 			return all
 		},
@@ -43,13 +43,13 @@ func judgeCreation(d evidence.Deletion, n *view.Pod) check.Finding {
 	case d.Victim.Node() == "" || n.Node() == "":
 		f.Outcome, f.Message = check.Unseen, fmt.Sprintf("the node names of %s and %s are not both known", d.Victim.Name, n.Name)
 	case d.Victim.Node() != n.Node():
-		f.Outcome, f.Message = check.NotApplicable, fmt.Sprintf("the replacement has a name of its own: %s", n.Node())
+		f.Outcome, f.Message = check.NotApplicable, fmt.Sprintf("the replacement has a new node name: %s", n.Node())
 	case was == 0 || now == 0:
-		f.Outcome, f.Message = check.Unseen, fmt.Sprintf("the creations of %s before and after were not both seen", n.Node())
+		f.Outcome, f.Message = check.Unseen, fmt.Sprintf("the creation of %s is not known both before and after the deletion", n.Node())
 	case was == now:
 		f.Outcome, f.Code = check.Fail, "same-creation"
-		f.Message = fmt.Sprintf("%s has creation %d in %s as it had in %s: its peers cannot tell the new node from the dead one", n.Node(), now, n.Name, d.Victim.Name)
-		f.Remedy = "let epmd run in the pod and not on the host, and let no image or snapshot carry a VM's state; without epmd the creation is random from OTP 23 on"
+		f.Message = fmt.Sprintf("%s has creation %d in pod %s, the same as in pod %s: its peers cannot distinguish the new node from the dead one", n.Node(), now, n.Name, d.Victim.Name)
+		f.Remedy = "run epmd in the pod, not on the host, and do not start the VM from a checkpoint or snapshot; without epmd the creation is random since OTP 23"
 		f.Try = "compare erlang:system_info(creation) on the node before and after a restart"
 	}
 	return f

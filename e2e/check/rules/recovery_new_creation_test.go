@@ -15,11 +15,11 @@ func TestRecoveryNewCreation(t *testing.T) {
 		{"a name of its own", func(*rt.Story) {}, []want{{pod(3), check.NotApplicable, "", []string{rt.Node(3)}}}},
 		{"another creation", sameName(was + 7), []want{{pod(3), check.Pass, "", nil}}},
 		{"the same creation", sameName(was), []want{{pod(3), check.Fail, "same-creation", []string{rt.Node(0), "creation 1700000000", rt.Name(3), rt.Name(0)}}}},
-		{"the creation was not seen", sameName(0), []want{{pod(3), check.Unseen, "", []string{"not both seen"}}}},
+		{"the creation was not seen", sameName(0), []want{{pod(3), check.Unseen, "", []string{"not known both before and after"}}}},
 		{"the replacement was not heard", func(s *rt.Story) {
 			s.Drop(func(e recording.Event) bool { return isNodes(3, 0)(e) || toDist(3, 0)(e) })
 		}, []want{{pod(3), check.Unseen, "", []string{"not both known"}}}},
-		{"no replacement", func(s *rt.Story) { s.Drop(isPod(3)) }, []want{{pod(0), check.Unseen, "", []string{"no pod took the place"}}}},
+		{"no replacement", func(s *rt.Story) { s.Drop(isPod(3)) }, []want{{pod(0), check.Unseen, "", []string{"no pod replaced "}}}},
 	})
 }
 

@@ -16,7 +16,7 @@ func recoveryPodDelete() check.Check {
 	return check.Check{
 		ID: "recovery/pod-delete", Title: "takes the replacement of a deleted pod into the mesh", Rung: check.Recovery, Level: check.Required, Scenario: "recovery",
 		Reads:  []recording.Kind{recording.KindPod, recording.KindNodes},
-		Why:    "Pods are replaced at every rollout, drain and eviction. A discovery that looks once, or that dies on the first dead address, leaves the newcomer alone.",
+		Why:    "Pods are replaced at every rollout, drain and eviction. Discovery that runs only once, or that stops at the first dead address, leaves the replacement alone.",
 		Source: "https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-lifetime",
 		Causes: map[string][]string{"no-replacement": check.NeedsMesh(), "replacement-alone": {"recovery/full-again"}, "replacement-lost": {"recovery/full-again"}},
 		Judge: evidence.ForCluster(func(v *view.View) []check.Finding {
@@ -29,7 +29,7 @@ func recoveryPodDelete() check.Check {
 			}
 			if len(d.Newcomers) == 0 {
 				return []check.Finding{{Subject: check.OnPod(d.Victim), Outcome: check.Fail, Code: "no-replacement", At: v.End(), Reads: []recording.Kind{recording.KindPod},
-					Message: fmt.Sprintf("%.0f s after %s was deleted no new pod is there", (v.End() - d.Act.T).Seconds(), d.Victim.Name)}}
+					Message: fmt.Sprintf("%.0f s after %s was deleted there is no new pod", (v.End() - d.Act.T).Seconds(), d.Victim.Name)}}
 			}
 			if v.MeansOneComponent() {
 				return joinsSomewhere(v, d)
@@ -45,14 +45,14 @@ func recoveryPodDelete() check.Check {
 	}
 }
 
-// joinsSomewhere judges the newcomers of a mesh that need not be full: each hangs together with the survivors at the end, by
-// its own view or theirs. It took until its own node saw the first of them, or was seen.
+// joinsSomewhere judges the newcomers of a mesh that need not be full: each must be in a component with survivors at the end, by
+// its own view or theirs. Took is the time until it saw the first of them, or was seen by one.
 func joinsSomewhere(v *view.View, d evidence.Deletion) []check.Finding {
 	of := evidence.GroupsAtEnd(v)
-	home := map[int]bool{}
+	withSurvivors := map[int]bool{}
 	for _, s := range d.Survivors {
-		if g, there := of[s]; there {
-			home[g] = true
+		if g, known := of[s]; known {
+			withSurvivors[g] = true
 		}
 	}
 	var all []check.Finding
@@ -63,13 +63,13 @@ func joinsSomewhere(v *view.View, d evidence.Deletion) []check.Finding {
 		switch {
 		case nodes == nil:
 			f.Outcome, f.Message, f.Of = check.Unseen, why, append(f.Of, check.PairsTo(v, n)...)
-		case ready && home[g]:
+		case ready && withSurvivors[g]:
 			f.At = met(d, n)
 			f.Took = f.At - d.Act.T
 		default:
 			f.Outcome, f.Code, f.At = check.Fail, "replacement-alone", t
-			f.Message = fmt.Sprintf("%.0f s after the deletion of %s, its replacement %s is in no cluster with a node that was there before: nodes() is [%s]", (t - d.Act.T).Seconds(), d.Victim.Name, evidence.NodeOrPod(n), strings.Join(nodes.Visible, ", "))
-			f.Remedy = "see that discovery keeps looking after it has found its peers, and that one dead address does not end its round"
+			f.Message = fmt.Sprintf("%.0f s after the deletion of %s, its replacement %s is not in a cluster with any of the remaining nodes: nodes() is [%s]", (t - d.Act.T).Seconds(), d.Victim.Name, evidence.NodeOrPod(n), strings.Join(nodes.Visible, ", "))
+			f.Remedy = "make discovery go on after it has found its peers, and make sure that one dead address does not stop its round"
 			f.Try = fmt.Sprintf("kubectl -n %s logs %s", v.Header.Namespace, n.Name)
 		}
 		all = append(all, f)
@@ -77,7 +77,7 @@ func joinsSomewhere(v *view.View, d evidence.Deletion) []check.Finding {
 	return all
 }
 
-// met is when the newcomer and a survivor were first in a view of the other.
+// met is when the newcomer and a survivor first saw one another, by the view of either.
 func met(d evidence.Deletion, n *view.Pod) time.Duration {
 	first := time.Duration(-1)
 	sees := func(p, q *view.Pod) {
@@ -97,7 +97,7 @@ func met(d evidence.Deletion, n *view.Pod) time.Duration {
 	return max(first, d.Act.T)
 }
 
-// joins finds since when p's own view has held q without a break up to the end. Seen once and lost again is not joined.
+// joins finds since when q has been in p's view without a break up to the end. A node that was seen and lost again has not joined.
 func joins(v *view.View, d evidence.Deletion, p, q *view.Pod) check.Finding {
 	f := check.Finding{Subject: check.OnPair(p, q), Of: []check.Subject{check.OnService(v)}, Outcome: check.Pass}
 	var last *recording.Event
@@ -116,10 +116,10 @@ func joins(v *view.View, d evidence.Deletion, p, q *view.Pod) check.Finding {
 	}
 	switch {
 	case last == nil:
-		f.Outcome, f.Message = check.Unseen, fmt.Sprintf("the view of %s was not seen after the deletion", p.Name)
+		f.Outcome, f.Message = check.Unseen, fmt.Sprintf("the view of %s was not recorded after the deletion", p.Name)
 		return f
 	case v.End()-last.T > check.Fresh:
-		f.Outcome, f.Message = check.Unseen, fmt.Sprintf("the view of %s was not seen in the last %.1f s", p.Name, (v.End()-last.T).Seconds())
+		f.Outcome, f.Message = check.Unseen, fmt.Sprintf("the view of %s was not recorded in the last %.1f s", p.Name, (v.End()-last.T).Seconds())
 		return f
 	case has:
 		f.At, f.Took = since, since-d.Act.T
@@ -127,17 +127,17 @@ func joins(v *view.View, d evidence.Deletion, p, q *view.Pod) check.Finding {
 	}
 	f.Outcome, f.Code, f.At = check.Fail, "replacement-alone", last.T
 	f.Message = fmt.Sprintf("%.0f s after the deletion of %s, %s does not see %s: nodes() is [%s]", (last.T - d.Act.T).Seconds(), d.Victim.Name, evidence.NodeOrPod(p), evidence.NodeOrPod(q), strings.Join(last.Nodes.Visible, ", "))
-	f.Remedy = "see that discovery keeps looking after it has found its peers, and that one dead address does not end its round"
+	f.Remedy = "make discovery go on after it has found its peers, and make sure that one dead address does not stop its round"
 	f.Try = fmt.Sprintf("kubectl -n %s logs %s", v.Header.Namespace, p.Name)
 	if had {
 		f.Code = "replacement-lost"
-		f.Message += fmt.Sprintf("; it was there %.1f s after the deletion", (since - d.Act.T).Seconds())
+		f.Message += fmt.Sprintf("; it saw it first %.1f s after the deletion and lost it again", (since - d.Act.T).Seconds())
 	}
 	return f
 }
 
-// born is from when on q's name in a view means q: where a replacement takes over the name of its predecessor (a
-// StatefulSet's pods do), not before its own node was heard.
+// born is from when on q's name in a view means q: if a replacement reuses the name of its predecessor (as the pods of a
+// StatefulSet do), not before its own node has answered.
 func born(d evidence.Deletion, q *view.Pod) time.Duration {
 	if q.Node() != d.Victim.Node() {
 		return d.Act.T

@@ -15,7 +15,7 @@ func recoveryStaleNameGone() check.Check {
 	return check.Check{
 		ID: "recovery/stale-name-gone", Title: "removes a deleted pod from every node's view and from DNS", Rung: check.Recovery, Level: check.Required, Scenario: "recovery",
 		Reads:  []recording.Kind{recording.KindPod, recording.KindProcess, recording.KindNodes, recording.KindDNS},
-		Why:    "A name that stays in nodes() is a peer that messages are sent to and lost; an address that stays in DNS is one that discovery dials in vain, or somebody else's tomorrow.",
+		Why:    "Messages to a name that stays in nodes() are lost. Discovery dials an address that stays in DNS in vain, and later the address may belong to another application.",
 		Source: "https://github.com/bitwalker/libcluster/issues/202",
 		Causes: map[string][]string{"stale-name": nil, "stale-address": nil},
 		Judge: func(v *view.View) []check.Finding {
@@ -25,7 +25,7 @@ func recoveryStaleNameGone() check.Check {
 			}
 			exit, gone := d.Victim.Exited()
 			if !gone {
-				return []check.Finding{{Subject: check.OnPod(d.Victim), Outcome: check.Unseen, Message: fmt.Sprintf("%s was not seen to end", d.Victim.Name)}}
+				return []check.Finding{{Subject: check.OnPod(d.Victim), Outcome: check.Unseen, Message: fmt.Sprintf("the exit of %s was not seen", d.Victim.Name)}}
 			}
 			if len(d.Survivors) == 0 {
 				return evidence.TooFewOthers(v, 1)
@@ -42,24 +42,24 @@ func recoveryStaleNameGone() check.Check {
 	}
 }
 
-// trace is something of the victim that has to disappear: its name or its address.
+// trace is what has to disappear of the victim: its name or its address.
 type trace struct {
 	code, what string
 	kind       recording.Kind // of the events that it is in
 	in         []recording.Event
-	until      time.Duration // from when on it is a living pod's again
+	until      time.Duration // from when on it belongs to a running pod again
 	look       func(recording.Event) (there, known bool)
 }
 
-// forgets counts from the container's exit: until then the old name is a living node's.
+// forgets counts from the container's exit: until then the old node still runs.
 func forgets(v *view.View, d evidence.Deletion, s *view.Pod, exit time.Duration) check.Finding {
 	name := d.Victim.Node()
 	if name == "" {
-		return check.Finding{Subject: check.OnPod(s), Outcome: check.Unseen, Message: fmt.Sprintf("the node name of %s is not known, so that nobody could look for it", d.Victim.Name)}
+		return check.Finding{Subject: check.OnPod(s), Outcome: check.Unseen, Message: fmt.Sprintf("the node name of %s is not known, so it could not be searched for", d.Victim.Name)}
 	}
 	return lastSeen(v, d, s, exit, trace{
 		code: "stale-name", what: fmt.Sprintf("%s in the view of %s", name, evidence.NodeOrPod(s)), kind: recording.KindNodes, in: s.Nodes,
-		until: again(v, d, evidence.FirstHeard, func(n *view.Pod) bool { return n.Node() == name }),
+		until: reusedFrom(v, d, evidence.FirstHeard, func(n *view.Pod) bool { return n.Node() == name }),
 		look: func(e recording.Event) (there, known bool) {
 			return slices.Contains(e.Nodes.Visible, name), e.Nodes.Outcome == recording.OK
 		},
@@ -69,11 +69,11 @@ func forgets(v *view.View, d evidence.Deletion, s *view.Pod, exit time.Duration)
 func unlisted(v *view.View, d evidence.Deletion, s *view.Pod, exit time.Duration) check.Finding {
 	ip := d.Victim.IP()
 	if ip == "" {
-		return check.Finding{Subject: check.OnPod(s), Outcome: check.Unseen, Message: fmt.Sprintf("the address of %s is not known, so that nobody could look for it", d.Victim.Name)}
+		return check.Finding{Subject: check.OnPod(s), Outcome: check.Unseen, Message: fmt.Sprintf("the address of %s is not known, so it could not be searched for", d.Victim.Name)}
 	}
 	f := lastSeen(v, d, s, exit, trace{
-		code: "stale-address", what: fmt.Sprintf("address %s of %s in DNS, asked from %s", ip, d.Victim.Name, s.Name), kind: recording.KindDNS, in: s.DNS,
-		until: again(v, d, reported, func(n *view.Pod) bool { return n.IP() == ip }),
+		code: "stale-address", what: fmt.Sprintf("address %s of %s in DNS (queried from %s)", ip, d.Victim.Name, s.Name), kind: recording.KindDNS, in: s.DNS,
+		until: reusedFrom(v, d, reported, func(n *view.Pod) bool { return n.IP() == ip }),
 		look: func(e recording.Event) (there, known bool) {
 			answered := e.DNS.Outcome == recording.OK && (e.DNS.RCode == "NOERROR" || e.DNS.RCode == "NXDOMAIN")
 			return slices.Contains(e.DNS.Addrs, ip), answered
@@ -83,9 +83,9 @@ func unlisted(v *view.View, d evidence.Deletion, s *view.Pod, exit time.Duration
 	return f
 }
 
-// again is when a newcomer took over what was the victim's: a StatefulSet gives names again, and a small network
-// addresses.
-func again(v *view.View, d evidence.Deletion, since func(*view.Pod) time.Duration, same func(*view.Pod) bool) time.Duration {
+// reusedFrom is when a newcomer got the name or address of the victim: a StatefulSet reuses names, and a small network
+// reuses addresses.
+func reusedFrom(v *view.View, d evidence.Deletion, since func(*view.Pod) time.Duration, same func(*view.Pod) bool) time.Duration {
 	at := v.End()
 	for _, n := range d.Newcomers {
 		if same(n) {
@@ -97,7 +97,7 @@ func again(v *view.View, d evidence.Deletion, since func(*view.Pod) time.Duratio
 
 func reported(p *view.Pod) time.Duration { return p.First }
 
-// lastSeen judges how long after the exit the trace was still there. Took is when it was first seen to be gone for good.
+// lastSeen judges how long after the exit the trace was still present. Took is when it was first seen to be gone for good.
 func lastSeen(v *view.View, d evidence.Deletion, s *view.Pod, exit time.Duration, t trace) check.Finding {
 	exitBy := d.Victim.ExitSeenBy()
 	f := check.Finding{Subject: check.OnPod(s), Outcome: check.Pass, Reads: []recording.Kind{t.kind}}
@@ -126,22 +126,22 @@ func lastSeen(v *view.View, d evidence.Deletion, s *view.Pod, exit time.Duration
 	switch {
 	case last-exit > budget+slack:
 		f.Outcome, f.Code, f.At, f.Took = check.Fail, t.code, last, last-exit
-		f.Message = fmt.Sprintf("%s is still there %.1f s after its container ended, %s are allowed", t.what, f.Took.Seconds(), budget)
-		f.Remedy = "a node that ends without closing its connections is noticed after net_ticktime only: let SIGTERM reach the VM (it must be PID 1)"
+		f.Message = fmt.Sprintf("%s is still present %.1f s after its container exited, but at most %s are allowed", t.what, f.Took.Seconds(), budget)
+		f.Remedy = "make sure that SIGTERM reaches the VM (run it as PID 1): peers notice a node that ends without closing its connections only after net_ticktime"
 		if t.code == "stale-address" {
-			f.Remedy = "see that the EndpointSlice loses the pod (kubectl get endpointslices) and that no cache answers for longer than the records' TTL"
+			f.Remedy = "check that the pod is removed from the EndpointSlice (kubectl get endpointslices), and that no DNS cache answers for longer than the TTL of the records"
 		}
 	case t.until < v.End():
-		f.Message = fmt.Sprintf("the %s is the replacement's since %.1f s after its end", t.what, (t.until - exit).Seconds())
+		f.Message = fmt.Sprintf("the replacement has reused it since %.1f s after the exit: %s", (t.until - exit).Seconds(), t.what)
 		if !clean {
 			f.Outcome = check.NotApplicable
 		}
 	case looks == 0:
-		f.Outcome, f.Message = check.Unseen, fmt.Sprintf("nobody looked for %s after its end", t.what)
+		f.Outcome, f.Message = check.Unseen, fmt.Sprintf("nothing was observed about %s after its container exited", t.what)
 	case !clean:
-		f.Outcome, f.Message = check.Unseen, fmt.Sprintf("%s is there %.1f s after its end, and the recording ends before the budget of %s", t.what, (last-exit).Seconds(), budget)
+		f.Outcome, f.Message = check.Unseen, fmt.Sprintf("%s is still present %.1f s after its container exited, but the recording ends before the budget of %s is over", t.what, (last-exit).Seconds(), budget)
 	case f.Took > budget+slack:
-		f.Outcome, f.Message = check.Unseen, fmt.Sprintf("%s was there %.1f s after its end and gone %.1f s after it; nobody looked in between, where the budget of %s ran out", t.what, (last-exit).Seconds(), f.Took.Seconds(), budget)
+		f.Outcome, f.Message = check.Unseen, fmt.Sprintf("%s was present %.1f s after its container exited, and gone after %.1f s; nothing was observed in between, when the budget of %s was over", t.what, (last-exit).Seconds(), f.Took.Seconds(), budget)
 	}
 	return f
 }

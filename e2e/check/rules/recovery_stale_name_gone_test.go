@@ -25,11 +25,11 @@ func TestRecoveryStaleNameGone(t *testing.T) {
 	try(t, "recovery/stale-name-gone", []trial{
 		noDeletion(), oneReplica(), noOthersReady(),
 		{"the name stays", func(s *rt.Story) { budget(s, 3*time.Second); lingers(s, time.Hour) }, []want{{pod(1), check.Fail, "stale-name",
-			[]string{rt.Node(0) + " in the view of " + rt.Node(1), "6.0 s after its container ended, 3s are allowed", "PID 1"}}}},
+			[]string{rt.Node(0) + " in the view of " + rt.Node(1), "6.0 s after its container exited, but at most 3s are allowed", "PID 1"}}}},
 		{"the name goes too late", func(s *rt.Story) { budget(s, 3*time.Second); lingers(s, 27*time.Second) }, []want{{pod(1), check.Fail, "stale-name", []string{"3.8 s"}}}},
 		{"the name goes in time", func(s *rt.Story) { budget(s, 3*time.Second); lingers(s, 25*time.Second) }, nil},
 		{"the address stays", func(s *rt.Story) { budget(s, 3*time.Second); listed(s, time.Hour) }, []want{{pod(1), check.Fail, "stale-address",
-			[]string{"address " + rt.IP(0) + " of " + rt.Name(0) + " in DNS, asked from " + rt.Name(1), "endpointslices"}}}},
+			[]string{"address " + rt.IP(0) + " of " + rt.Name(0) + " in DNS (queried from " + rt.Name(1), "endpointslices"}}}},
 		{"the recording is too short to tell", func(s *rt.Story) { lingers(s, time.Hour) }, []want{{pod(1), check.Unseen, "", []string{"budget of 15s"}}}},
 		{"the last look was just within the budget", func(s *rt.Story) {
 			budget(s, 5500*time.Millisecond)
@@ -40,16 +40,16 @@ func TestRecoveryStaleNameGone(t *testing.T) {
 			budget(s, 3*time.Second)
 			lingers(s, 24*time.Second)
 			s.Drop(func(e recording.Event) bool { return isNodes(1, 24*time.Second)(e) && e.T < 28*time.Second })
-		}, []want{{pod(1), check.Unseen, "", []string{"nobody looked in between"}}}},
-		{"nobody looked", func(s *rt.Story) { s.Drop(isNodes(1, rt.Exited)) }, []want{{pod(1), check.Unseen, "", []string{"nobody looked for " + rt.Node(0)}}}},
+		}, []want{{pod(1), check.Unseen, "", []string{"nothing was observed in between"}}}},
+		{"nobody looked", func(s *rt.Story) { s.Drop(isNodes(1, rt.Exited)) }, []want{{pod(1), check.Unseen, "", []string{"nothing was observed about " + rt.Node(0)}}}},
 		{"DNS only fails", func(s *rt.Story) {
 			s.Change(isDNS(1, rt.Exited), func(e *recording.Event) { e.DNS.Addrs, e.DNS.RCode = nil, "SERVFAIL" })
-		}, []want{{pod(1), check.Unseen, "", []string{"nobody looked for address " + rt.IP(0)}}}},
+		}, []want{{pod(1), check.Unseen, "", []string{"nothing was observed about address " + rt.IP(0)}}}},
 		{"the end was not seen", func(s *rt.Story) {
 			s.Drop(func(e recording.Event) bool {
 				return e.Process != nil && e.Process.Exited || isPod(0)(e) && e.Pod.Gone
 			})
-		}, []want{{pod(0), check.Unseen, "", []string{rt.Name(0), "not seen to end"}}}},
+		}, []want{{pod(0), check.Unseen, "", []string{rt.Name(0), "the exit of "}}}},
 		{"the end was seen by the API server only", func(s *rt.Story) {
 			s.Drop(func(e recording.Event) bool { return e.Process != nil && e.Process.Exited })
 		}, nil},
@@ -62,6 +62,6 @@ func TestRecoveryStaleNameGone(t *testing.T) {
 		}, []want{{"pod *", check.Unseen, "", []string{"node name of " + rt.Name(0) + " is not known"}}}},
 		{"no Service", func(s *rt.Story) { edit(s, func(p *profile.Resolved) { p.Service = "" }); listed(s, time.Hour) }, nil},
 		{"the replacement takes the name over", func(s *rt.Story) { budget(s, 3*time.Second); takesOverName(s) }, nil},
-		{"the replacement takes the name over before it was gone", func(s *rt.Story) { takesOverName(s); lingers(s, rt.Rejoined) }, []want{{pod(1), check.NotApplicable, "", []string{"the replacement's"}}}},
+		{"the replacement takes the name over before it was gone", func(s *rt.Story) { takesOverName(s); lingers(s, rt.Rejoined) }, []want{{pod(1), check.NotApplicable, "", []string{"the replacement has reused it"}}}},
 	})
 }

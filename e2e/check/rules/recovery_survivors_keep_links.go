@@ -13,7 +13,7 @@ func recoverySurvivorsKeepLinks() check.Check {
 	return check.Check{
 		ID: "recovery/survivors-keep-links", Title: "keeps the links between nodes that were not touched", Rung: check.Recovery, Level: check.Required, Scenario: "recovery",
 		Reads:  []recording.Kind{recording.KindSockets},
-		Why:    "A discovery that disconnects what leaves DNS, or a global that prevents overlapping partitions, tears healthy links for milliseconds at every deploy. Polling never sees it; the TCP 4-tuple remembers.",
+		Why:    "Discovery that disconnects nodes which leave DNS, or global with prevent_overlapping_partitions, closes healthy links for milliseconds at every deploy. Polling never sees it, but the TCP 4-tuple of the link changes.",
 		Source: "https://www.erlang.org/doc/apps/kernel/kernel_app.html (prevent_overlapping_partitions)",
 		Causes: map[string][]string{"link-replaced": nil, "link-lost": {"recovery/full-again"}},
 		Judge: func(v *view.View) []check.Finding {
@@ -30,7 +30,7 @@ func recoverySurvivorsKeepLinks() check.Check {
 				}
 			}
 			if len(all) == 0 && len(d.Survivors) > 1 {
-				return []check.Finding{{Subject: check.OnWorkload(v), Outcome: check.NotApplicable, Message: "no two of the nodes that were left untouched had a link before, which the profile allows (expect.topology)"}}
+				return []check.Finding{{Subject: check.OnWorkload(v), Outcome: check.NotApplicable, Message: "no two of the untouched nodes had a link before the deletion, which the profile allows (expect.topology)"}}
 			}
 			if len(all) == 0 {
 				return evidence.TooFewOthers(v, 2)
@@ -49,9 +49,9 @@ func survives(v *view.View, d evidence.Deletion, p, q *view.Pod) check.Finding {
 	case len(before) > 0:
 		return evidence.LinkWindow{P: p, Q: q, From: d.Act.T, To: v.End(), Links: before, Disturbance: d.Act.T, What: "the deletion of " + d.Victim.Name}.Kept()
 	case !evidence.MeansFullMesh(v) && len(view.Between(p.Sockets, from, d.Act.T)) > 1:
-		f.Outcome = check.NotApplicable // not every pair is meant to have one
+		f.Outcome = check.NotApplicable // not every pair needs a link
 	default:
-		f.Outcome, f.Message = check.Unseen, fmt.Sprintf("no link between %s and %s was seen to last before the deletion", p.Name, q.Name)
+		f.Outcome, f.Message = check.Unseen, fmt.Sprintf("no lasting link between %s and %s was seen before the deletion", p.Name, q.Name)
 	}
 	return f
 }

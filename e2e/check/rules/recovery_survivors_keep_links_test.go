@@ -24,7 +24,7 @@ func TestRecoverySurvivorsKeepLinks(t *testing.T) {
 		noDeletion(), oneReplica(),
 		{"nobody else was Ready", noOthersReady().change, []want{{whole, check.Unseen, "", nil}}},
 		{"replaced", func(s *rt.Story) { relink(s, 24*time.Second) }, []want{{pair(1, 2), check.Fail, "link-replaced",
-			[]string{rt.IP(1) + ":10000 - " + rt.Ephemeral(2, 1), rt.Name(1), rt.Name(2), "2.0 s after the deletion of " + rt.Name(0), "a new one took its place", swap(rt.Ephemeral(2, 1))}}}},
+			[]string{rt.IP(1) + ":10000 - " + rt.Ephemeral(2, 1), rt.Name(1), rt.Name(2), "2.0 s after the deletion of " + rt.Name(0), "a new connection replaced it", swap(rt.Ephemeral(2, 1))}}}},
 		{"lost", func(s *rt.Story) {
 			s.Change(isSockets(1, 24*time.Second), func(e *recording.Event) { e.Sockets.Links = nil })
 		}, []want{{pair(1, 2), check.Fail, "link-lost", []string{rt.Ephemeral(2, 1), "2.0 s"}}}},
@@ -51,7 +51,7 @@ func TestRecoverySurvivorsKeepLinks(t *testing.T) {
 		{"no socket table can be read", func(s *rt.Story) {
 			s.Change(isSockets(1, 0), func(e *recording.Event) { e.Sockets.Outcome, e.Sockets.Links = recording.ProbeError, nil })
 		}, []want{{pair(1, 2), check.Unseen, "", nil}}},
-		{"no two had a link", alone, []want{{whole, check.NotApplicable, "", []string{"no two of the nodes"}}}}, {"a star", star, nil}})
+		{"no two had a link", alone, []want{{whole, check.NotApplicable, "", []string{"no two of the untouched nodes"}}}}, {"a star", star, nil}})
 }
 
 // swap is the address with another ephemeral port; that of the distribution stays.

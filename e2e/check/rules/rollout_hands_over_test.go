@@ -22,7 +22,7 @@ func TestRolloutHandsOver(t *testing.T) {
 	}
 	try(t, "rollout/hands-over", []trial{
 		noRollout(), otherWorkload(),
-		{"the new version keeps to itself", strangers, []want{{whole, check.Fail, "founded-anew", []string{rt.Name(2) + ", the last pod of the old version, ended", rt.Node(3) + " was up for", "neither saw the other", "same cookie"}}}},
+		{"the new version keeps to itself", strangers, []want{{whole, check.Fail, "founded-anew", []string{"the last pod of the old version, " + rt.Name(2) + ", exited", rt.Node(3) + " ran at the same time for", "neither saw the other", "same cookie"}}}},
 		{"the new version comes when the old has gone", func(s *rt.Story) {
 			strangers(s)
 			s.Drop(func(e recording.Event) bool {
@@ -31,7 +31,7 @@ func TestRolloutHandsOver(t *testing.T) {
 			s.Change(func(e recording.Event) bool {
 				return (isPod(3)(e) || isPod(4)(e) || isPod(5)(e)) && e.T < rt.Began+4300*time.Millisecond
 			}, func(e *recording.Event) { e.Pod.Ready = false })
-		}, []want{{whole, check.Fail, "founded-anew", []string{"none was up yet", "maxUnavailable: 1"}}}},
+		}, []want{{whole, check.Fail, "founded-anew", []string{"no new node had started yet", "maxUnavailable: 1"}}}},
 		{"an old node alone saw a new one", func(s *rt.Story) {
 			strangers(s)
 			s.Change(func(e recording.Event) bool { return isNodes(2, rt.Began+2*time.Second)(e) }, func(e *recording.Event) { e.Nodes.Visible = append(e.Nodes.Visible, rt.Node(3)) })
@@ -40,7 +40,7 @@ func TestRolloutHandsOver(t *testing.T) {
 			strangers(s)
 			s.Drop(func(e recording.Event) bool { return isNodes(3, 0)(e) && e.T < rt.Began+4*time.Second })
 		}, []want{{whole, check.Unseen, "", []string{rt.Name(3), "while both versions"}}}},
-		{"an old one is still there", func(s *rt.Story) { strangers(s); neverEnds(s) }, []want{{whole, check.Unseen, "", []string{rt.Name(2), "still there"}}}},
+		{"an old one is still there", func(s *rt.Story) { strangers(s); neverEnds(s) }, []want{{whole, check.Unseen, "", []string{rt.Name(2), "still exists"}}}},
 		{"no new pod", func(s *rt.Story) {
 			strangers(s)
 			s.Drop(func(e recording.Event) bool { return isPod(3)(e) || isPod(4)(e) || isPod(5)(e) })

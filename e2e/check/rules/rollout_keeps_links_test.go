@@ -37,8 +37,8 @@ func TestRolloutKeepsLinks(t *testing.T) {
 	try(t, "rollout/keeps-links", []trial{
 		noRollout(), otherWorkload(),
 		{"two of the old version lose each other", func(s *rt.Story) { lost(s, 1, 2, rt.Began+time.Second, end) }, []want{{pair(1, 2), check.Fail, "link-lost",
-			[]string{rt.IP(1) + ":10000 - " + rt.Ephemeral(2, 1), "1.0 s after the rollout had begun"}}}},
-		{"two of the old version find back in time", func(s *rt.Story) { replaced(s, 1, 2, rt.Began+400*time.Millisecond) }, []want{{pair(1, 2), check.Fail, "link-lost", []string{"0.5 s after", "a new one took its place"}}}},
+			[]string{rt.IP(1) + ":10000 - " + rt.Ephemeral(2, 1), "1.0 s after the rollout started"}}}},
+		{"two of the old version find back in time", func(s *rt.Story) { replaced(s, 1, 2, rt.Began+400*time.Millisecond) }, []want{{pair(1, 2), check.Fail, "link-lost", []string{"0.5 s after", "a new connection replaced it"}}}},
 		{"two of the new version lose each other, and find back", func(s *rt.Story) { replaced(s, 3, 4, 27*time.Second) }, []want{{pair(3, 4), check.Fail, "link-lost", []string{"5.0 s after", ":51234"}}}},
 		{"one of the new version loses one of the old", func(s *rt.Story) {
 			later(s, 2, 2*time.Second)
@@ -54,9 +54,9 @@ func TestRolloutKeepsLinks(t *testing.T) {
 			alter(s, 3, 4, 0, 25*time.Second, func(l *recording.Link) { l.Remote = rt.IP(4) + ":55555" })
 		}, nil},
 		{"one of the new version is not watched", func(s *rt.Story) { s.Drop(isSockets(3, 0)) }, []want{
-			{pair(3, 4), check.Unseen, "", []string{"the sockets of " + rt.Name(3)}}, {pair(3, 5), check.Unseen, "", nil}}},
+			{pair(3, 4), check.Unseen, "", []string{"the socket table of " + rt.Name(3)}}, {pair(3, 5), check.Unseen, "", nil}}},
 		{"one of the new version is not watched at the end", func(s *rt.Story) { s.Drop(isSockets(3, end-2500*time.Millisecond)) }, []want{
-			{pair(3, 4), check.Unseen, "", []string{rt.Name(3) + " were not watched in the last 2."}}, {pair(3, 5), check.Unseen, "", nil}}},
-		{"one replica", func(s *rt.Story) { s.Events = rt.Rollout(1).Events }, []want{{whole, check.NotApplicable, "", []string{"no two pods were there for 2s together"}}}},
+			{pair(3, 4), check.Unseen, "", []string{rt.Name(3) + " was not read in the last 2."}}, {pair(3, 5), check.Unseen, "", nil}}},
+		{"one replica", func(s *rt.Story) { s.Events = rt.Rollout(1).Events }, []want{{whole, check.NotApplicable, "", []string{"no two pods had a link for 2s"}}}},
 	})
 }

@@ -19,7 +19,7 @@ func vmBusyWait() check.Check {
 	return check.Check{
 		ID: "vm/busy-wait", Title: "does not busy-wait in its schedulers under a CPU limit", Rung: check.VM, Level: check.Advice, Scenario: "formation",
 		Reads:  []recording.Kind{recording.KindPod, recording.KindVM},
-		Why:    "Schedulers spin for a while before they sleep. Under a CPU limit that time is taken from the work, and a throttled node misses its ticks.",
+		Why:    "Schedulers busy-wait for a while before they sleep. Under a CPU limit, this uses up CPU time that the work needs, and a throttled node misses its ticks.",
 		Source: "https://www.erlang.org/doc/apps/erts/erl_cmd.html (+sbwt)",
 		Causes: map[string][]string{"spins": nil},
 		Judge: func(v *view.View) []check.Finding {
@@ -35,7 +35,7 @@ func vmBusyWait() check.Check {
 				case limit == "":
 					f.Skip("no manifest sets a CPU limit for " + p.Name)
 				case !sleeps(vm):
-					f.Fail("spins", fmt.Sprintf("%s has a CPU limit of %s, and its VM spins while it waits (no +sbwt none)", p.Name, limit), "+sbwt none +sbwtdcpu none +sbwtdio none in vm.args.src")
+					f.Fail("spins", fmt.Sprintf("%s has a CPU limit of %s, but its schedulers busy-wait (no +sbwt none)", p.Name, limit), "start the VM with +sbwt none +sbwtdcpu none +sbwtdio none (in vm.args, or in ERL_FLAGS)")
 				}
 			})
 		},
@@ -52,7 +52,7 @@ func cpuLimit(w *manifest.Workload) string {
 	return ""
 }
 
-// sleeps reports whether the schedulers' busy wait is off. erlexec gives + flags to the VM as - flags, before the --.
+// sleeps reports whether the schedulers' busy wait is off. erlexec passes + flags to the VM as - flags, before the --.
 func sleeps(vm *recording.VM) bool {
 	i := slices.IndexFunc(vm.Args, func(a string) bool { return a == "-sbwt" || a == "+sbwt" })
 	return i >= 0 && i+1 < len(vm.Args) && strings.HasSuffix(vm.Args[i+1], "none")

@@ -13,25 +13,25 @@ func vmHidden() check.Check {
 	return check.Check{
 		ID: "vm/hidden", Title: "does not start its members as hidden nodes", Rung: check.VM, Level: check.Required, Scenario: "formation",
 		Reads:  []recording.Kind{recording.KindPod, recording.KindVM},
-		Why:    "A hidden node is in nobody's nodes() and is left out of global and pg: to its peers it is not there, though they are connected.",
+		Why:    "A hidden node is not in the nodes() of its peers and takes no part in global and pg: its peers ignore it, although they are connected.",
 		Source: "https://www.erlang.org/doc/system/distributed.html#hidden-nodes",
 		Causes: map[string][]string{"hidden": check.NeedsMesh("epmd/registration-type", "handshake/allowed", "handshake/acceptor-prompt", "handshake/name*", "handshake/flags", "handshake/wrong-cookie-refused")},
 		Judge: func(v *view.View) []check.Finding {
 			pods := check.Members(v)
-			shown := evidence.PodsWith(pods, showing, "normal")
+			visible := evidence.PodsWith(pods, nodeType, "normal")
 			return evidence.EachVM(v, func(p *view.Pod, vm *recording.VM, f *check.Finding) {
-				// Where all are hidden, that is how this cluster is meant to be.
-				if showing(p) == "hidden" && shown != "" {
-					f.Fail("hidden", fmt.Sprintf("the node of %s is hidden (-hidden), %s are not: it will never be in their nodes()", p.Name, shown),
-						"take -hidden out of its command line, or keep that pod out of the workload", evidence.CommandLine(vm, "-hidden")...)
+				// If all are hidden, this cluster is meant to be so.
+				if nodeType(p) == "hidden" && visible != "" {
+					f.Fail("hidden", fmt.Sprintf("the node of %s is hidden (-hidden), but %s are not: it will never be in their nodes()", p.Name, visible),
+						"remove -hidden from its command line, or remove this pod from the workload", evidence.CommandLine(vm, "-hidden")...)
 				}
 			})
 		},
 	}
 }
 
-// showing is "hidden" or "normal", as the VM was started or as it is registered.
-func showing(p *view.Pod) string {
+// nodeType is "hidden" or "normal", as the VM was started or as it is registered.
+func nodeType(p *view.Pod) string {
 	vm := p.VM()
 	if vm == nil {
 		return ""

@@ -13,32 +13,32 @@ func vmLongNames() check.Check {
 	return check.Check{
 		ID: "vm/long-names", Title: "uses long node names on all nodes", Rung: check.VM, Level: check.Required, Scenario: "formation",
 		Reads:  []recording.Kind{recording.KindPod, recording.KindVM},
-		Why:    "A node with a short name refuses every peer whose host has a dot in it, and an address has three: long and short names never connect.",
+		Why:    "A node with a short name refuses every peer whose host part contains a dot, and an IP address contains three: nodes with long and with short names never connect.",
 		Source: "https://www.erlang.org/doc/system/distributed.html#nodes",
 		Causes: check.Alike(check.NeedsMesh("dist/*", "handshake/*", "discovery/*"), "short-among-long", "short-names"),
 		Judge: func(v *view.View) []check.Finding {
 			pods := check.Members(v)
 			long := evidence.PodsWith(pods, naming, "longnames")
-			// Short names do where hosts have names that all resolve: there the mesh is full.
+			// Short names work if all short host names resolve: then the mesh is full.
 			full := v.Mesh(v.End()).Full
 			return evidence.EachVM(v, func(p *view.Pod, vm *recording.VM, f *check.Finding) {
-				const remedy = "start all nodes with -name and a host that peers can resolve: -name derl@${POD_IP} (RELEASE_DISTRIBUTION=name)"
+				const remedy = "start all nodes with -name and a host that peers can resolve: -name NAME@${POD_IP} (Elixir release: RELEASE_DISTRIBUTION=name)"
 				seen := evidence.CommandLine(vm, "-name", "-sname")
 				switch {
 				case naming(p) == "":
 					f.Skip("the VM of " + p.Name + " has no name")
 				case naming(p) == "longnames" || full:
 				case long != "":
-					f.Fail("short-among-long", fmt.Sprintf("the node %s of %s has a short name, %s use long ones: they never connect", p.Node(), p.Name, long), remedy, seen...)
+					f.Fail("short-among-long", fmt.Sprintf("the node %s of %s has a short name, but %s use long names: they never connect", p.Node(), p.Name, long), remedy, seen...)
 				case v.Profile.Service != "":
-					f.Fail("short-names", fmt.Sprintf("the node %s of %s has a short name, and its peers know it by its address %s: a short name's host has no dot", p.Node(), p.Name, p.IP()), remedy, seen...)
+					f.Fail("short-names", fmt.Sprintf("the node %s of %s has a short name, but its peers find it by its address %s: the host part of a short name must have no dot", p.Node(), p.Name, p.IP()), remedy, seen...)
 				}
 			})
 		},
 	}
 }
 
-// naming is "longnames" or "shortnames" as the node itself says, else as its command line has it, or "".
+// naming is "longnames" or "shortnames" as the node itself reports, otherwise by its command line, or "".
 func naming(p *view.Pod) string {
 	if k := p.Kernel(); k != nil && k.Names != "" {
 		return k.Names

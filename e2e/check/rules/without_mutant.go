@@ -1,11 +1,11 @@
 package rules
 
-// WithoutMutant are the required and latent diagnoses that no mutant of fixtures/mutants gives, by the reason, and by check. All
-// others have a mutant, which names them in its own file. That each diagnosis is given at all is proved by its trial, beside
-// the check.
+// WithoutMutant are the required and latent diagnoses that no mutant of fixtures/mutants produces, by the reason and by the check.
+// All others have a mutant, which names them in its own file. The trial beside the check proves that each diagnosis is
+// produced at all.
 func WithoutMutant() map[string]map[string][]string {
 	return map[string]map[string][]string{
-		"no mutant yet; manifests that are changed bring it about": {
+		"no mutant yet; changed manifests can produce it": {
 			"manifest/variables-set":               {"left-as-is", "unset"},
 			"manifest/name-per-pod":                {"same-name"},
 			"manifest/host-resolves":               {"alone", "of-the-machine", "other-service"},
@@ -35,7 +35,7 @@ func WithoutMutant() map[string]map[string][]string {
 			"mesh/partitions-prevented-same":       {"differs"},
 			"mesh/full":                            {"not-in-view", "too-few"},
 		},
-		"no mutant yet; a disturbance in a running pod brings it about": {
+		"no mutant yet; a fault in a running pod can produce it": {
 			"epmd/name-registered":          {"not-registered"},
 			"mesh/none-hidden":              {"hidden-member"},
 			"mesh/full":                     {"stale-node"},
@@ -48,11 +48,11 @@ func WithoutMutant() map[string]map[string][]string {
 			"recovery/container-kill":       {"not-rejoined"},
 			"rollout/replaces-all":          {"not-in-view"},
 		},
-		"no mutant yet; packets that are lost bring it about": {
+		"no mutant yet; lost packets can produce it": {
 			"handshake/acceptor-prompt": {"acceptor-slow"},
 			"mesh/links-alive":          {"backing-off", "no-data"},
 		},
-		"it takes a fake node: no BEAM does it": {
+		"it needs a fake node: no real BEAM does it": {
 			"epmd/reachable":                 {"not-speaking", "silent"},
 			"dist/port-reachable":            {"not-speaking", "silent"},
 			"handshake/cookie-accepted":      {"handshake-broken"},
@@ -61,25 +61,25 @@ func WithoutMutant() map[string]map[string][]string {
 			"recovery/new-creation":          {"same-creation"},
 			"recovery/container-kill":        {"same-creation"},
 		},
-		"it takes a second Erlang/OTP release among the pods": {
+		"it needs a second Erlang/OTP release among the pods": {
 			"handshake/flags": {"flags-missing"},
 			"mesh/otp-spread": {"too-far"},
 		},
-		"it takes a node of another architecture": {
+		"it needs a Kubernetes node of another architecture": {
 			"pods/running": {"wrong-architecture"},
 		},
-		"it takes a node whose route to another is broken": {
+		"it needs a Kubernetes node whose route to another one is broken": {
 			"dns/resolver-answers": {"unreachable"},
 			"epmd/reachable":       {"unreachable"},
 			"dist/port-reachable":  {"unreachable"},
 		},
-		"it takes a broken DNS server, and all workloads of a cluster share theirs": {
+		"it needs a broken DNS server, and all workloads of a cluster share one": {
 			"dns/resolver-answers": {"declined", "refused", "servfail"},
 		},
-		"where an image cannot be made nothing is deployed, and all workloads of a kill matrix share theirs": {
+		"if an image cannot be built nothing is deployed, and all workloads of a kill matrix share their images": {
 			"image/available": {"image-failed"},
 		},
-		"it is never red: a harness that is broken so ends as unknown": {
+		"it never fails: if the harness is broken in this way, the verdict is unknown": {
 			"probe/own-address": {"other-address"},
 			"probe/hidden":      {"probe-visible"},
 		},
