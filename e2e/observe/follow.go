@@ -83,7 +83,12 @@ func (f *follower) follow(ctx context.Context) error {
 // line takes one line. Where lines were lost before it, the time since the last one is a gap.
 func (f *follower) line(l agent.Line) {
 	t := f.clock.ours(l.Boot)
-	before := f.update(func(s *nodeState) { s.live, s.seen, s.last, s.blind = true, true, max(s.last, t), nil })
+	before := f.update(func(s *nodeState) {
+		if !s.seen || t > s.last {
+			s.last = t
+		}
+		s.live, s.seen, s.blind = true, true, nil
+	})
 	f.gap(before, t)
 	switch {
 	case l.Event.Process != nil:

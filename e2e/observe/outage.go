@@ -23,6 +23,16 @@ func (x *outage) state() (cut <-chan struct{}, until time.Duration) {
 	return x.cut, x.until
 }
 
+// isClosed reports whether the outage has begun.
+func isClosed(cut <-chan struct{}) bool {
+	select {
+	case <-cut:
+		return true
+	default:
+		return false
+	}
+}
+
 // CutWatches ends all watches of the API server and opens none for d. Where they were is forgotten, so that what happens
 // meanwhile is lost. Only a mutant of the harness wants that.
 func (o *Observer) CutWatches(d time.Duration) {

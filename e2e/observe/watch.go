@@ -91,7 +91,9 @@ func (o *Observer) watchKind(ctx context.Context, k *kind) {
 		cut, until := o.outage.state()
 		var w watch.Interface
 		broke, err := o.Now(), errCut
-		if broke >= until {
+		if broke < until {
+			k.version = ""
+		} else {
 			w, err = k.begin(ctx)
 		}
 		if err == nil {
@@ -153,6 +155,10 @@ func (k *kind) follow(ctx context.Context, w watch.Interface, cut <-chan struct{
 		case e, open := <-w.ResultChan():
 			if !open {
 				return errors.New("the stream ended")
+			}
+			if isClosed(cut) {
+				k.version = ""
+				return errCut
 			}
 			if e.Type == watch.Error {
 				k.version = ""

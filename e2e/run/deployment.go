@@ -8,6 +8,8 @@ import (
 
 	"k8s.io/client-go/kubernetes"
 
+	"meshproof.dev/meshproof/e2e/agent"
+	agentclient "meshproof.dev/meshproof/e2e/agent/client"
 	"meshproof.dev/meshproof/e2e/manifest"
 	"meshproof.dev/meshproof/e2e/observe"
 	"meshproof.dev/meshproof/e2e/profile"
@@ -160,6 +162,21 @@ func (d *deployment) DeletePod(ctx context.Context, name string) error {
 		d.recorder.Did(recording.Act{Do: profile.WatchCut, Detail: cut.String()})
 	}
 	return workload.DeletePod(ctx, d.client, d.namespace, name)
+}
+
+// KillVM lets the agent on the pod's node kill its VM.
+func (d *deployment) KillVM(ctx context.Context, p *view.Pod, pid int) error {
+	namespace := d.environment.Agents
+	if injection.OwnAgents(d.workload) {
+		namespace = d.namespace
+	}
+	pod, err := agentclient.Find(ctx, d.client, namespace, p.Last().Node)
+	if err != nil {
+		return err
+	}
+	c := agentclient.New(d.environment.Cluster.Config, d.client, pod.Namespace, pod.Name, d.namespace)
+	defer c.Close()
+	return c.Kill(ctx, agent.Kill{Pod: p.UID, PID: pid})
 }
 
 // BeginRollout gives the controllers the pod templates of the next version.

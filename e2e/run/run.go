@@ -165,7 +165,7 @@ func (s *Session) attempt(ctx context.Context, r *reports.Run) (err error) {
 	describe(&r.Provenance, e)
 	if e.Cluster != nil {
 		defer e.RemoveAgents()
-		if err = e.DeployAgents(ctx, filepath.Base(s.Dir), agentclient.Rights{Faults: slices.ContainsFunc(s.workloads, injection.NeedsFaults)}); err != nil {
+		if err = e.DeployAgents(ctx, filepath.Base(s.Dir), s.rights()); err != nil {
 			return err
 		}
 	}
@@ -179,4 +179,12 @@ func (s *Session) attempt(ctx context.Context, r *reports.Run) (err error) {
 		}
 	}
 	return err
+}
+
+// rights are what the agents must be allowed to do for what is planned.
+func (s *Session) rights() agentclient.Rights {
+	kills := func(w *workload.Workload) bool {
+		return slices.ContainsFunc(s.options.plan(w).Scenarios(), func(sc scenario.Scenario) bool { return sc.Kills })
+	}
+	return agentclient.Rights{Faults: slices.ContainsFunc(s.workloads, injection.NeedsFaults), Kill: slices.ContainsFunc(s.workloads, kills)}
 }

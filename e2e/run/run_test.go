@@ -47,8 +47,15 @@ func TestOnlyWantedScenariosAreRecorded(t *testing.T) {
 func TestScenariosThatDoNotApplyAreSkippedWithTheReason(t *testing.T) {
 	w := some(t, func(*profile.MutantSpec) {})
 	r := &workloadRun{options: &Options{Checks: rules.All()}, workload: w}
+	onRequest := func(name scenario.Name) bool {
+		return slices.ContainsFunc(scenario.All(), func(s scenario.Scenario) bool { return s.Name == name && s.OnRequest })
+	}
 	for _, res := range r.judge().Results {
 		switch {
+		case onRequest(res.Scenario):
+			if res.Verdict != judge.Skip || !strings.Contains(res.Reason, "asked for by name") {
+				t.Errorf("%s: %s %q", res.ID, res.Verdict, res.Reason)
+			}
 		case res.Scenario == "rollout" && (res.Verdict != judge.Skip || !strings.Contains(res.Reason, "spec.rollout")):
 			t.Errorf("%s: %s %q", res.ID, res.Verdict, res.Reason)
 		case res.Scenario != "rollout" && res.Level != check.Advice && res.Verdict != judge.Unknown:

@@ -1,4 +1,4 @@
-// Package scenario holds the scenarios of a run, one file each: how a mesh forms, how it recovers from a deleted pod, a rollout,
+// Package scenario holds the scenarios of a run, one file each: how a mesh forms, how it recovers from a deleted pod or a killed container, a rollout,
 // the application's console. A scenario disturbs the workload, lets the observers record, and asks the view's predicates when it
 // may go on.
 //
@@ -26,6 +26,8 @@ type Scenario struct {
 	Name Name
 	// OnRequest keeps it out of the default set: it is recorded only where it is named.
 	OnRequest bool
+	// Kills says that it kills a VM: the agents need the right to.
+	Kills bool
 	// Applies reports whether there is anything to record of such a workload, and if not, why. Nil: always.
 	Applies func(p *profile.Resolved) (ok bool, whyNot string)
 	// Estimate is what it takes where all goes well, on a busy machine: enough to know which workload takes longest.
@@ -42,6 +44,7 @@ func All() []Scenario {
 	return []Scenario{
 		formation(),
 		recovery(),
+		containerKill(),
 		rollout(),
 		console(),
 	}
@@ -70,6 +73,8 @@ type Workload interface {
 	Apply(ctx context.Context) error
 	// DeletePod deletes a pod by name.
 	DeletePod(ctx context.Context, name string) error
+	// KillVM kills the VM of a pod, which has that PID in the node's PID namespace.
+	KillVM(ctx context.Context, p *view.Pod, pid int) error
 	// BeginRollout gives the controllers the pod templates of the next version.
 	BeginRollout(ctx context.Context) error
 	// Exec runs a command in a pod. What could not be run is an event, too, and no error.

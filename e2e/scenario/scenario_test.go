@@ -3,6 +3,7 @@ package scenario
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -33,7 +34,10 @@ func (s *stage) disturb(what string) error {
 
 func (s *stage) Apply(context.Context) error                    { return s.disturb("apply") }
 func (s *stage) DeletePod(_ context.Context, name string) error { return s.disturb("delete " + name) }
-func (s *stage) BeginRollout(context.Context) error             { return s.disturb("rollout") }
+func (s *stage) KillVM(_ context.Context, p *view.Pod, pid int) error {
+	return s.disturb(fmt.Sprintf("kill %d of %s", pid, p.Name))
+}
+func (s *stage) BeginRollout(context.Context) error { return s.disturb("rollout") }
 func (s *stage) Exec(_ context.Context, p *view.Pod, c profile.Command) recording.Exec {
 	s.did = append(s.did, c.Name+" in "+p.UID)
 	return recording.Exec{Pod: p.UID, Name: c.Name}
@@ -173,6 +177,30 @@ func TestRecoveryDeletesOneMember(t *testing.T) {
 	}
 }
 
+// The VM that is killed is the one that was seen last, and the scenario ends when its successor is in the mesh.
+func TestContainerKillKillsTheVMAndWaitsForTheNext(t *testing.T) {
+	s, said := staged(t, rt.ContainerKill(3), rt.Deleted, func(e recording.Event) bool { return e.T < rt.Deleted })
+	if err := named(t, "container-kill").Run(t.Context(), s.env); err != nil {
+		t.Fatal(err)
+	}
+	e, did := s.act(view.KillContainer)
+	if !did || e.Act.Pod != rt.UID(0) || !slices.Equal(s.did, []string{"kill 1000 of " + rt.Name(0)}) || len(*said) != 1 {
+		t.Errorf("done was %v, act %+v, said %q", s.did, e.Act, *said)
+	}
+	s, said = staged(t, rt.Formation(3), rt.Deleted, func(recording.Event) bool { return true })
+	s.env.Profile.Budgets.Recovery = profile.Duration(100 * time.Millisecond)
+	if err := named(t, "container-kill").Run(t.Context(), s.env); err != nil {
+		t.Fatal(err)
+	}
+	if len(*said) != 2 || !strings.Contains((*said)[1], "was not seen under a new creation yet") {
+		t.Errorf("a VM that does not come back: said %q", *said)
+	}
+	s, _ = staged(t, rt.Formation(3), rt.Deleted, func(e recording.Event) bool { return e.VM == nil })
+	if err := named(t, "container-kill").Run(t.Context(), s.env); err == nil || !strings.Contains(err.Error(), "was not seen") || len(s.did) > 0 {
+		t.Errorf("a VM that nobody saw: %v, done was %v", err, s.did)
+	}
+}
+
 // A scenario whose budget is spent while its pods are not watched waits a moment for them to be watched again: what is not
 // watched at the end is not known.
 func TestScenarioDoesNotEndWhileItsPodsAreNotWatched(t *testing.T) {
@@ -198,7 +226,7 @@ func TestScenarioDoesNotEndWhileItsPodsAreNotWatched(t *testing.T) {
 
 // A mesh that is not full is not disturbed: nothing could be learnt from it.
 func TestWhatIsNotHealthyIsLeftAlone(t *testing.T) {
-	for _, name := range []Name{"recovery", "rollout"} {
+	for _, name := range []Name{"recovery", "container-kill", "rollout"} {
 		s, said := staged(t, rt.Formation(3), rt.Deleted, func(e recording.Event) bool { return e.Nodes == nil })
 		s.env.Profile.Budgets.Recovery = profile.Duration(10 * time.Millisecond)
 		if err := named(t, name).Run(t.Context(), s.env); err != nil {

@@ -80,6 +80,7 @@ func All() []check.Check {
 		recoveryExitClean(),
 		recoveryNewCreation(),
 		recoveryPodDelete(),
+		recoveryContainerKill(),
 		recoveryStaleNameGone(),
 		recoverySurvivorsKeepLinks(),
 		recoveryFullAgain(),

@@ -61,6 +61,21 @@ func others(reads []recording.Kind) []blindness {
 	return all
 }
 
+// covered holds what a check finds against what its observers saw: in the healthy story and in those of its trials.
+func covered(t *testing.T, c check.Check, trials []trial) {
+	t.Helper()
+	stories := map[string]*rt.Story{"healthy": healthy(c.Scenario, 3)}
+	for _, tr := range trials {
+		s := healthy(c.Scenario, 3)
+		tr.change(s)
+		stories[tr.name] = s
+	}
+	for name, s := range stories {
+		needsItsObservers(t, c, name, fold(t, s))
+		staysOutsideOfAGap(t, c, name, fold(t, s))
+	}
+}
+
 func decided(f check.Finding) bool { return f.Outcome == check.Pass || f.Outcome == check.Fail }
 
 // readsOf is what decided the finding.
@@ -71,15 +86,13 @@ func readsOf(c check.Check, f check.Finding) []recording.Kind {
 	return c.Reads
 }
 
-// coverage holds that what the check finds in that recording depends on its own observers, at the time that decided, and on
-// nobody else.
-func coverage(t *testing.T, c check.Check, s *rt.Story) {
+// Whatever a check finds, it is unknown if an observer that it reads was blind all the time, and as it was if another one was.
+func needsItsObservers(t *testing.T, c check.Check, name string, v *view.View) {
 	t.Helper()
-	v := fold(t, s)
 	base := c.Judge(v)
 	for _, b := range others(c.Reads) {
 		if found := b.judged(c, v, 1, time.Hour); !reflect.DeepEqual(found, base) {
-			t.Errorf("%s does not read %v, and finds something else without it", c.ID, b)
+			t.Errorf("%s, %s: it does not read %v, and finds something else without it", c.ID, name, b)
 		}
 	}
 	for _, b := range needs(c.Reads) {
@@ -87,44 +100,42 @@ func coverage(t *testing.T, c check.Check, s *rt.Story) {
 			switch was := base[i]; {
 			case !decided(was), !slices.Contains(needs(readsOf(c, was)), b):
 				if f.Outcome != was.Outcome {
-					t.Errorf("%s becomes %s without %v", f.Subject, f.Outcome, b)
+					t.Errorf("%s, %s: %s becomes %s without %v", c.ID, name, f.Subject, f.Outcome, b)
 				}
 			case f.Outcome != check.Unseen || f.Code != "" || !strings.Contains(f.Message, "it was cut"):
-				t.Errorf("%s is %s without %v: %s", f.Subject, f.Outcome, b, f.Message)
+				t.Errorf("%s, %s: %s is %s without %v: %s", c.ID, name, f.Subject, f.Outcome, b, f.Message)
 			}
-		}
-	}
-	for i, f := range base {
-		if i < 2 && decided(f) {
-			gaps(t, c, v, i, f)
 		}
 	}
 }
 
-// gaps holds that a gap which is over before the time that decided the finding, or begins after it, changes nothing, and that
-// one around it does.
-func gaps(t *testing.T, c check.Check, v *view.View, i int, f check.Finding) {
+// A gap that is over before the time that decided, or begins after it, changes nothing; one around it does.
+func staysOutsideOfAGap(t *testing.T, c check.Check, name string, v *view.View) {
 	t.Helper()
-	for _, b := range needs(readsOf(c, f)) {
-		from, to := f.From, max(f.From, f.At)
-		switch {
-		case f.From > 0:
-		case b.by == recording.ByKube:
-			from, to = v.End(), v.End()
-		default:
-			from = f.At
-		}
-		if from < 2 {
-			t.Errorf("%s does not say when it was decided", f.Subject)
+	for i, f := range c.Judge(v) {
+		if i > 1 || !decided(f) {
 			continue
 		}
-		for _, outside := range [][2]time.Duration{{1, from}, {to, time.Hour}} {
-			if got := b.judged(c, v, outside[0], outside[1])[i]; !reflect.DeepEqual(got, f) {
-				t.Errorf("%s was decided from %s to %s and is %s where %v was blind at another time: %s", f.Subject, from, to, got.Outcome, b, got.Message)
+		for _, b := range needs(readsOf(c, f)) {
+			from, to := f.From, max(f.From, f.At)
+			if f.From == 0 {
+				from = f.At
+				if b.by == recording.ByKube {
+					from, to = v.End(), v.End()
+				}
 			}
-		}
-		if got := b.judged(c, v, from-1, to+1)[i]; got.Outcome != check.Unseen {
-			t.Errorf("%s was decided from %s to %s and is %s where %v was blind then", f.Subject, from, to, got.Outcome, b)
+			if from < 2 || to < from {
+				t.Errorf("%s, %s: %s does not say when it was decided", c.ID, name, f.Subject)
+				continue
+			}
+			for _, outside := range [][2]time.Duration{{1, from}, {to, time.Hour}} {
+				if got := b.judged(c, v, outside[0], outside[1])[i]; !reflect.DeepEqual(got, f) {
+					t.Errorf("%s, %s: %s was decided from %s to %s and is %s where %v was blind at another time: %s", c.ID, name, f.Subject, from, to, got.Outcome, b, got.Message)
+				}
+			}
+			if got := b.judged(c, v, from-1, to+1)[i]; got.Outcome != check.Unseen {
+				t.Errorf("%s, %s: %s was decided from %s to %s and is %s where %v was blind then", c.ID, name, f.Subject, from, to, got.Outcome, b)
+			}
 		}
 	}
 }

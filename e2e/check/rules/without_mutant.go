@@ -45,6 +45,7 @@ func WithoutMutant() map[string]map[string][]string {
 			"recovery/stale-name-gone":      {"stale-address", "stale-name"},
 			"recovery/survivors-keep-links": {"link-lost"},
 			"recovery/full-again":           {"not-in-view"},
+			"recovery/container-kill":       {"not-rejoined"},
 			"rollout/replaces-all":          {"not-in-view"},
 		},
 		"no mutant yet; lost packets can produce it": {
@@ -58,6 +59,7 @@ func WithoutMutant() map[string]map[string][]string {
 			"handshake/wrong-cookie-refused": {"any-cookie"},
 			"mesh/links-match-views":         {"link-without-name", "name-without-link"},
 			"recovery/new-creation":          {"same-creation"},
+			"recovery/container-kill":        {"same-creation"},
 		},
 		"it needs a second Erlang/OTP release among the pods": {
 			"handshake/flags": {"flags-missing"},

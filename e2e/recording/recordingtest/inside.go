@@ -42,7 +42,7 @@ func (w *world) inside(p life, begin, end time.Duration) {
 	}
 	uid := UID(p.i)
 	w.add(begin+20*time.Millisecond, Agent, recording.Event{VM: &recording.VM{
-		Pod: uid, PID: 1000 + p.i, NSPID: 1,
+		Pod: uid, PID: p.pid(), NSPID: 1,
 		Args:       []string{"-K", "true", "-sbwt", "none", "--", "-root", "/opt/derl", "-name", Node(p.i), "-setcookie", "(cookie)", "-config", "/tmp/sys.config"},
 		Names:      []string{"COOKIE", "DISCOVERY_NAME", "HOME", "NAMESPACE", "PATH", "POD_IP", "VMARGS_PATH"},
 		VMArgsPath: "/tmp/vm.args", VMArgs: []string{"-name " + Node(p.i), "-setcookie (cookie)", "+sbwt none"},
@@ -53,7 +53,7 @@ func (w *world) inside(p life, begin, end time.Duration) {
 	}})
 	each(begin+250*time.Millisecond, end, 10*time.Second, func(t time.Duration) {
 		w.add(t, Agent, recording.Event{Kernel: &recording.Kernel{
-			Pod: uid, Outcome: recording.OK, Node: Node(p.i), Creation: 1700000000 + uint32(p.i), TickTime: time.Minute, TickIntensity: 4, SetupTime: 7 * time.Second,
+			Pod: uid, Outcome: recording.OK, Node: Node(p.i), Creation: p.creation(), TickTime: time.Minute, TickIntensity: 4, SetupTime: 7 * time.Second,
 			ConnectAll: "true", Prevents: "true", ListenMin: DistPort, ListenMax: DistPort, Names: "longnames", Schedulers: 2,
 		}})
 		w.add(t, Agent, recording.Event{Registration: &recording.Registration{Pod: uid, Name: "derl", Outcome: recording.OK, Port: DistPort, Type: "normal", Highest: 6, Lowest: 6}})

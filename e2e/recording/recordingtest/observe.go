@@ -53,7 +53,7 @@ func linked(p, q life, t time.Duration) bool {
 }
 
 func (w *world) view(p life, t time.Duration) *recording.Nodes {
-	n := &recording.Nodes{Pod: UID(p.i), Outcome: recording.OK, Node: Node(p.i), Creation: 1700000000 + uint32(p.i), OTP: "28", Took: 300 * time.Microsecond}
+	n := &recording.Nodes{Pod: UID(p.i), Outcome: recording.OK, Node: Node(p.i), Creation: p.creation(), OTP: "28", Took: 300 * time.Microsecond}
 	for _, q := range w.pods {
 		if linked(p, q, t) {
 			n.Visible = append(n.Visible, Node(q.i))
@@ -102,5 +102,5 @@ func (w *world) dial(p, q life, t time.Duration) {
 	w.add(t, Agent, recording.Event{EPMD: &recording.EPMD{From: UID(p.i), To: UID(q.i), Addr: fmt.Sprintf("%s:%d", IP(q.i), EPMDPort), Outcome: recording.OK,
 		Names: []recording.Registered{{Name: "derl", Port: DistPort}}, Took: 400 * time.Microsecond}})
 	w.add(t+time.Millisecond, Agent, recording.Event{Dist: &recording.Dist{From: UID(p.i), To: UID(q.i), Addr: fmt.Sprintf("%s:%d", IP(q.i), DistPort), Outcome: recording.OK,
-		Status: "named", Node: Node(q.i), Flags: 0xd07df7fbd, Creation: 1700000000 + uint32(q.i), Took: 800 * time.Microsecond}})
+		Status: "named", Node: Node(q.i), Flags: 0xd07df7fbd, Creation: q.creation(), Took: 800 * time.Microsecond}})
 }

@@ -15,6 +15,22 @@ const never = time.Duration(1<<62 - 1)
 type life struct {
 	i                                                               int
 	created, running, started, ready, joined, deleted, exited, gone time.Duration
+	again                                                           bool // the container was started a second time in the same pod
+}
+
+// pid and creation are those of the VM, another one in each life.
+func (p life) pid() int {
+	if p.again {
+		return 2000 + p.i
+	}
+	return 1000 + p.i
+}
+
+func (p life) creation() uint32 {
+	if p.again {
+		return 1800000000 + uint32(p.i)
+	}
+	return 1700000000 + uint32(p.i)
 }
 
 // world is a cluster that does what the lives say, and writes it down.
@@ -68,6 +84,36 @@ func RecoveryUntil(n int, end time.Duration) *Story {
 	}
 	w.observe(Before, end)
 	return w.story("recovery")
+}
+
+// ContainerKill is how a mesh of n nodes gets over the VM of pod 0 being killed: its container is started again.
+func ContainerKill(n int) *Story {
+	w := &world{n: n}
+	for i := range n {
+		w.pods = append(w.pods, formed(i))
+	}
+	first := &w.pods[0]
+	first.exited = Deleted + 30*time.Millisecond
+	second := life{
+		i: 0, created: first.created, running: first.exited + 400*time.Millisecond, started: first.exited + 500*time.Millisecond,
+		ready: 25 * time.Second, joined: Rejoined, deleted: never, exited: never, gone: never, again: true,
+	}
+	w.ground()
+	w.add(Deleted, "run", recording.Event{Act: &recording.Act{Do: "kill-container", Pod: UID(0), Detail: Name(0)}})
+	for _, p := range w.pods {
+		w.tell(p)
+	}
+	down := w.pod(*first, first.exited+50*time.Millisecond)
+	down.Ready, down.NotReady = false, "containers with unready status: [derl]"
+	down.Containers[0].State, down.Containers[0].Reason, down.Containers[0].ExitCode = "terminated", "Error", 137
+	w.add(first.exited+50*time.Millisecond, "kube", recording.Event{Pod: down})
+	w.pods = append(w.pods, second)
+	for _, t := range []time.Duration{second.running, second.ready} {
+		w.add(t, "kube", recording.Event{Pod: w.pod(second, t)})
+	}
+	w.add(second.started, Agent, recording.Event{Process: &recording.Process{Pod: UID(0), PID: second.pid(), Name: "beam.smp"}})
+	w.observe(Before, Recovered)
+	return w.story("container-kill")
 }
 
 // Rollout is how a mesh of n nodes is brought to its next version: pod n+i is made, joins, and then pod i is deleted.
@@ -143,9 +189,9 @@ func (w *world) tell(p life) {
 		r.Gone, r.Ready, r.Phase = true, false, "Succeeded"
 		r.Containers[0].State, r.Containers[0].Reason = "terminated", "Completed"
 	})
-	w.add(p.started, Agent, recording.Event{Process: &recording.Process{Pod: UID(p.i), PID: 1000 + p.i, Name: "beam.smp"}})
+	w.add(p.started, Agent, recording.Event{Process: &recording.Process{Pod: UID(p.i), PID: p.pid(), Name: "beam.smp"}})
 	if p.exited != never {
-		w.add(p.exited, Agent, recording.Event{Process: &recording.Process{Pod: UID(p.i), PID: 1000 + p.i, Name: "beam.smp", Exited: true}})
+		w.add(p.exited, Agent, recording.Event{Process: &recording.Process{Pod: UID(p.i), PID: p.pid(), Name: "beam.smp", Exited: true}})
 	}
 }
 
@@ -158,6 +204,9 @@ func (w *world) pod(p life, t time.Duration) *recording.Pod {
 	if t >= p.running {
 		r.Phase, r.IP = "Running", IP(p.i)
 		c.State, c.Reason, c.ImageID, c.Started = "running", "", "sha256:1f0e", Start().Add(p.running)
+	}
+	if p.again {
+		c.Restarts = 1
 	}
 	if !r.Ready {
 		r.NotReady = "containers with unready status: [derl]"

@@ -1,0 +1,44 @@
+package view
+
+import "time"
+
+// KillContainer is the act of killing the VM of a pod, whose container is then started again.
+const KillContainer = "kill-container"
+
+// CreationAt is the creation of the pod's node as last seen until t, 0 where it was not seen.
+func (p *Pod) CreationAt(t time.Duration) uint32 {
+	looks := Between(p.Nodes, 0, t)
+	for i := len(looks) - 1; i >= 0; i-- {
+		if c := looks[i].Nodes.Creation; c != 0 {
+			return c
+		}
+	}
+	return 0
+}
+
+// BackAgain is when the pod's node was first seen under another creation than before t. False where it was not, or where the
+// one before is not known.
+func (p *Pod) BackAgain(t, end time.Duration) (time.Duration, bool) {
+	was := p.CreationAt(t)
+	for _, e := range Between(p.Nodes, t, end) {
+		if c := e.Nodes.Creation; was != 0 && c != 0 && c != was {
+			return e.T, true
+		}
+	}
+	return 0, false
+}
+
+// Restarted reports whether a container that was killed is back: its node was seen under another creation, and a full mesh has
+// held since. If not, it says what is missing.
+func (v *View) Restarted() (bool, string) {
+	act, ok := v.Act(KillContainer)
+	if !ok {
+		return false, "no container was killed yet"
+	}
+	victim := v.Pod(act.Act.Pod)
+	back, ok := victim.BackAgain(act.T, v.end)
+	if !ok {
+		return false, "the node of " + victim.Name + " was not seen under a new creation yet"
+	}
+	return v.fullAgain(back)
+}
