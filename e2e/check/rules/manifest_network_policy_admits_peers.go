@@ -34,7 +34,7 @@ func manifestNetworkPolicyAdmitsPeers() check.Check {
 					if len(names) == 0 || f.Outcome == check.Fail {
 						continue
 					}
-					closed(f, direction, w, names, shut(w, rules, ports), ports)
+					failBlocked(f, direction, w, names, blockedPorts(w, rules, ports), ports)
 					if f.Outcome == check.Pass && direction == networkingv1.PolicyTypeEgress && !resolvable(w, rules) {
 						f.Fail("dns-closed", fmt.Sprintf("NetworkPolicy %s allows no DNS queries from %s (port 53)%s", check.List(names), w, enforced),
 							"add egress: [{ports: [{port: 53, protocol: UDP}, {port: 53, protocol: TCP}]}]")
@@ -81,8 +81,8 @@ func policiesOver(m *objects.Manifests, w *manifest.Workload, direction networki
 	return names, rules
 }
 
-// shut are the ports that no rule opens between pods of w.
-func shut(w *manifest.Workload, rules []manifest.PolicyRule, ports []portOf) []portOf {
+// blockedPorts are the ports that no rule opens between pods of w.
+func blockedPorts(w *manifest.Workload, rules []manifest.PolicyRule, ports []portOf) []portOf {
 	var all []portOf
 	for _, p := range ports {
 		admitted := false
@@ -105,12 +105,12 @@ func resolvable(w *manifest.Workload, rules []manifest.PolicyRule) bool {
 	return false
 }
 
-func closed(f *check.Finding, direction networkingv1.PolicyType, w *manifest.Workload, policies []string, shut, ports []portOf) {
-	if len(shut) == 0 {
+func failBlocked(f *check.Finding, direction networkingv1.PolicyType, w *manifest.Workload, policies []string, blockedPorts, ports []portOf) {
+	if len(blockedPorts) == 0 {
 		return
 	}
-	code, what := shut[0].code, fmt.Sprintf("%s port %d", shut[0].what, shut[0].number)
-	if len(shut) == len(ports) && len(ports) > 1 {
+	code, what := blockedPorts[0].code, fmt.Sprintf("%s port %d", blockedPorts[0].what, blockedPorts[0].number)
+	if len(blockedPorts) == len(ports) && len(ports) > 1 {
 		code, what = "peers-closed", fmt.Sprintf("ports %d and %d", ports[0].number, ports[1].number)
 	}
 	verb := "allows no traffic from peers to"

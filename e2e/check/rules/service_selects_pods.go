@@ -39,7 +39,7 @@ func serviceSelectsPods() check.Check {
 				case m.Serves(s):
 					all = append(all, check.Finding{Subject: check.Subject{Kind: "service", Name: s.Name}, Outcome: check.Pass})
 				case selectsAny(m, s): // the pods of something else
-				case !served || meant(m, s.Name):
+				case !served || mentioned(m, s.Name):
 					all = append(all, selectsNothing(v, m, s))
 				}
 			}
@@ -61,8 +61,8 @@ func selectsAny(m *objects.Manifests, s *manifest.Service) bool {
 	return slices.ContainsFunc(m.Workloads(), func(w *manifest.Workload) bool { return s.Selects(w.Labels()) })
 }
 
-// meant reports whether the configuration of the nodes mentions that Service.
-func meant(m *objects.Manifests, name string) bool {
+// mentioned reports whether the configuration of the nodes mentions that Service.
+func mentioned(m *objects.Manifests, name string) bool {
 	return slices.ContainsFunc(m.Members, func(w *manifest.Workload) bool { return slices.Contains(m.Means(w), name) })
 }
 
