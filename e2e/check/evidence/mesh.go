@@ -60,8 +60,8 @@ func FullAgain(v *view.View, since func(time.Duration) string, membership *view.
 	return all
 }
 
-// FirstHeard is when the pod's node first reported its own name.
-func FirstHeard(p *view.Pod) time.Duration {
+// FirstAnswered is when the pod's node first reported its own name.
+func FirstAnswered(p *view.Pod) time.Duration {
 	for _, e := range p.Nodes {
 		if e.Nodes.Node != "" {
 			return e.T

@@ -27,7 +27,7 @@ func dnsPeersExist() check.Check {
 			if len(pods) > 0 && !ready {
 				return []check.Finding{{Subject: check.OnWorkload(v), Of: check.Everything(v), Outcome: check.Unseen, Message: "no pod is Ready, so no peer records are expected"}}
 			}
-			return evidence.EachAsking(v, func(p *view.Pod, a evidence.Lookups, f *check.Finding) { peersExist(v, p, hosts, a, f) })
+			return evidence.EachQuerying(v, func(p *view.Pod, a evidence.Lookups, f *check.Finding) { peersExist(v, p, hosts, a, f) })
 		},
 	}
 }

@@ -46,7 +46,7 @@ func prompt(v *view.View, p *view.Pod, from, to time.Duration) check.Finding {
 		}
 	}
 	if answered == 0 {
-		return evidence.Unheard(v, p) // a node that never answers is not slow
+		return evidence.HandshakeUnseen(v, p) // a node that never answers is not slow
 	}
 	f := check.Finding{Subject: check.OnPod(p), Outcome: check.Pass, At: answered}
 	for _, d := range slices.Concat(slow, underPressure) {

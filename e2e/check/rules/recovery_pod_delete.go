@@ -142,5 +142,5 @@ func nameValidFrom(d evidence.Deletion, q *view.Pod) time.Duration {
 	if q.Node() != d.Victim.Node() {
 		return d.Act.T
 	}
-	return max(d.Act.T, evidence.FirstHeard(q))
+	return max(d.Act.T, evidence.FirstAnswered(q))
 }

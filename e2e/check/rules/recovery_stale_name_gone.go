@@ -59,7 +59,7 @@ func nameGone(v *view.View, d evidence.Deletion, s *view.Pod, exit time.Duration
 	}
 	return lastSeen(v, d, s, exit, trace{
 		code: "stale-name", what: fmt.Sprintf("%s in the view of %s", name, evidence.NodeOrPod(s)), kind: recording.KindNodes, in: s.Nodes,
-		until: reusedFrom(v, d, evidence.FirstHeard, func(n *view.Pod) bool { return n.Node() == name }),
+		until: reusedFrom(v, d, evidence.FirstAnswered, func(n *view.Pod) bool { return n.Node() == name }),
 		look: func(e recording.Event) (there, known bool) {
 			return slices.Contains(e.Nodes.Visible, name), e.Nodes.Outcome == recording.OK
 		},
