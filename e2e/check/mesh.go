@@ -40,11 +40,11 @@ func newSnapshot(v *view.View) *Snapshot {
 	if m.First, m.Formed = v.FirstFull(m.Began); m.Formed && !v.Mesh(m.At).Full && !v.MeansNoMesh() {
 		m.At, m.Pods = m.First, v.Expected(m.First)
 	}
-	call := v.Membership(m.Pods, m.At)
+	membership := v.Membership(m.Pods, m.At)
 	for _, p := range m.Pods {
 		var l NodeView
 		if l.Nodes, l.T, l.Why = ViewAt(p, m.At); l.Nodes != nil {
-			l.Seen, l.Stale, l.Foreign = call.Look(l.Nodes.Visible)
+			l.Seen, l.Stale, l.Foreign = membership.Look(l.Nodes.Visible)
 		}
 		m.Views = append(m.Views, l)
 	}

@@ -23,8 +23,8 @@ const minSilence = time.Minute
 // silenceLimit is for how long a pod of this profile may send no query.
 func silenceLimit(v *view.View) time.Duration { return max(minSilence, 3*v.Profile.Interval.D()) }
 
-// KeepsAsking judges whether p went on querying DNS for its peers up to the end of the window.
-func KeepsAsking(v *view.View, p *view.Pod, from, to time.Duration) check.Finding {
+// KeepsDiscovering judges whether p went on querying DNS for its peers up to the end of the window.
+func KeepsDiscovering(v *view.View, p *view.Pod, from, to time.Duration) check.Finding {
 	f, limit := check.Finding{Subject: check.OnPod(p), Outcome: check.Pass}, silenceLimit(v)
 	last, silent := p.LastAsked(v.Profile.Service, from, to)
 	f.At = last

@@ -60,8 +60,8 @@ func NoRecord(q recording.Question) bool {
 	return answers > 0 && q.RCodes["NOERROR"] <= q.Empty
 }
 
-// EachAsking judges the DNS queries of each member. The finding is a pass unless judge changes it.
-func EachAsking(v *view.View, judge func(p *view.Pod, a Lookups, f *check.Finding)) []check.Finding {
+// EachQuerying judges the DNS queries of each member. The finding is a pass unless judge changes it.
+func EachQuerying(v *view.View, judge func(p *view.Pod, a Lookups, f *check.Finding)) []check.Finding {
 	if v.Profile.Service == "" {
 		return []check.Finding{{Subject: check.OnService(v), Outcome: check.NotApplicable, Message: "the workload has no Service whose name could be queried"}}
 	}

@@ -66,7 +66,7 @@ func LastNamed(p *view.Pod) time.Duration {
 	return t
 }
 
-// Unheard is the finding on a pod whose node sent no challenge.
-func Unheard(v *view.View, p *view.Pod) check.Finding {
+// HandshakeUnseen is the finding on a pod whose node sent no challenge.
+func HandshakeUnseen(v *view.View, p *view.Pod) check.Finding {
 	return check.Finding{Subject: check.OnPod(p), Of: check.PairsTo(v, p), Outcome: check.Unseen, Message: "the node of " + p.Name + " did not answer a distribution handshake"}
 }

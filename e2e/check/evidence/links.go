@@ -80,12 +80,12 @@ func first(links map[view.Link]recording.Link) view.Link {
 // to be in two tables.
 func LastingLinks(p, q *view.Pod, from, to time.Duration) map[view.Link]recording.Link {
 	var all map[view.Link]recording.Link
-	looks := 0
+	samples := 0
 	for _, e := range view.Between(p.Sockets, from, to) {
 		if e.Sockets.Outcome != recording.OK {
 			continue
 		}
-		looks++
+		samples++
 		now := view.Links(e, p, q)
 		if all == nil {
 			all = now
@@ -93,7 +93,7 @@ func LastingLinks(p, q *view.Pod, from, to time.Duration) map[view.Link]recordin
 		}
 		all = common(all, now)
 	}
-	if looks < 2 {
+	if samples < 2 {
 		return nil
 	}
 	return all

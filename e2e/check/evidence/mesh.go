@@ -38,15 +38,15 @@ func UnlessProbeVisible(judge func(v *view.View) []check.Finding) func(v *view.V
 }
 
 // FullAgain judges the view of the i-th pod that is expected at the end; since says how long after the disturbance that is.
-func FullAgain(v *view.View, since func(time.Duration) string, call *view.Membership, of map[*view.Pod]int, i int, p *view.Pod) []check.Finding {
+func FullAgain(v *view.View, since func(time.Duration) string, membership *view.Membership, of map[*view.Pod]int, i int, p *view.Pod) []check.Finding {
 	n, t, why := check.ViewAt(p, v.End())
 	if n == nil {
 		// What kept the node from joining may also keep us from reading its view.
 		return []check.Finding{{Subject: check.OnPod(p), Of: check.PairsTo(v, p), Outcome: check.Unseen, Message: why}}
 	}
-	seen, _, _ := call.Look(n.Visible)
+	seen, _, _ := membership.Look(n.Visible)
 	var all []check.Finding
-	for j, q := range call.Expected {
+	for j, q := range membership.Expected {
 		if i != j && !seen[j] && (MeansFullMesh(v) || of[p] != of[q]) {
 			all = append(all, check.Finding{Subject: check.OnPair(p, q), Of: []check.Subject{check.OnPair(q, p), check.OnService(v)}, Outcome: check.Fail, Code: "not-in-view", At: t,
 				Message: fmt.Sprintf("%s, %s does not see %s: nodes() is [%s]", since(t), NodeOrPod(p), NodeOrPod(q), strings.Join(check.FirstOf(n.Visible, 8), ", ")),
@@ -60,8 +60,8 @@ func FullAgain(v *view.View, since func(time.Duration) string, call *view.Member
 	return all
 }
 
-// FirstHeard is when the pod's node first reported its own name.
-func FirstHeard(p *view.Pod) time.Duration {
+// FirstAnswered is when the pod's node first reported its own name.
+func FirstAnswered(p *view.Pod) time.Duration {
 	for _, e := range p.Nodes {
 		if e.Nodes.Node != "" {
 			return e.T

@@ -19,12 +19,12 @@ func EachCertificate(v *view.View, judge func(p *view.Pod, own *x509.Certificate
 	return check.EachPod(v, func(p *view.Pod) check.Finding {
 		f := check.Finding{Subject: check.OnPod(p), Of: check.PairsTo(v, p), Outcome: check.Pass}
 		over, known := p.OverTLS()
-		own, e, err := ShownCertificate(p)
+		own, e, err := PresentedCertificate(p)
 		switch {
 		case known && !over:
 			f.Skip(p.Name + " uses distribution without TLS")
 		case e == nil:
-			NotSpokenTo(&f, p)
+			CertificateUnseen(&f, p)
 		case err != nil:
 			f.At, f.Outcome, f.Message = e.T, check.Unseen, p.Name+" presents a certificate that cannot be parsed: "+err.Error()
 		default:
@@ -35,8 +35,8 @@ func EachCertificate(v *view.View, judge func(p *view.Pod, own *x509.Certificate
 	})
 }
 
-// ShownCertificate is the certificate that the pod's node presented last, and the event that recorded it; nil if none was seen.
-func ShownCertificate(p *view.Pod) (own *x509.Certificate, e *recording.Event, err error) {
+// PresentedCertificate is the certificate that the pod's node presented last, and the event that recorded it; nil if none was seen.
+func PresentedCertificate(p *view.Pod) (own *x509.Certificate, e *recording.Event, err error) {
 	if len(p.Certificates) == 0 {
 		return nil, nil, nil
 	}
@@ -51,8 +51,8 @@ func ShownCertificate(p *view.Pod) (own *x509.Certificate, e *recording.Event, e
 // NoTLS is why checks of TLS do not apply.
 const NoTLS = "no node uses TLS for distribution"
 
-// NotSpokenTo says that no TLS handshake was made with the pod's node, which uses TLS.
-func NotSpokenTo(f *check.Finding, p *view.Pod) {
+// CertificateUnseen says that no TLS handshake was made with the pod's node, which uses TLS.
+func CertificateUnseen(f *check.Finding, p *view.Pod) {
 	f.Outcome, f.Message = check.Unseen, p.Name+" uses TLS for distribution, and its certificate was not seen: no TLS handshake was completed"
 	f.Remedy = "set spec.tls.secret in the profile to the Secret with the ca.crt, tls.crt and tls.key that the nodes use: the harness connects to them with these"
 }

@@ -29,11 +29,11 @@ func ForCluster(judge func(v *view.View) []check.Finding) func(v *view.View) []c
 // are connected if one of them sees the other.
 func GroupsAtEnd(v *view.View) map[*view.Pod]int {
 	pods := v.Expected(v.End())
-	call := v.Membership(pods, v.End())
+	membership := v.Membership(pods, v.End())
 	seen := make([][]bool, len(pods))
 	for i, p := range pods {
 		if n, _, _ := check.ViewAt(p, v.End()); n != nil {
-			seen[i], _, _ = call.Look(n.Visible)
+			seen[i], _, _ = membership.Look(n.Visible)
 		}
 	}
 	of := map[*view.Pod]int{}

@@ -8,8 +8,8 @@ import (
 	"meshproof.dev/meshproof/e2e/view"
 )
 
-// WithDependencies is the check whose findings name what their subjects depend on: whatever is not well rests on the manifests
-// that its subject was made from. One that passed needs no explanation.
+// WithDependencies adds to the findings of the check what their subjects depend on: the manifests from which the subject was made.
+// A finding that passed needs no explanation.
 func WithDependencies(c check.Check) check.Check {
 	judge := c.Judge
 	c.Judge = func(v *view.View) []check.Finding {

@@ -17,7 +17,7 @@ type Manifests struct {
 	Members []*manifest.Workload
 
 	workloads []*manifest.Workload
-	unread    []string // objects that are not of the form that their kind has
+	unread    []string // objects that could not be parsed as their kind
 }
 
 // readKinds are the kinds that must be readable for any of the manifests to be judged.
@@ -56,8 +56,8 @@ func read(v *view.View) *Manifests {
 	return m
 }
 
-// Workloads are the objects that make pods. Of bare Pods they are those that the profile counts as nodes: any other may be there
-// for a moment only, as helm's test is.
+// Workloads are the objects that make pods. Bare Pods count only if the profile has them as nodes: any other may exist
+// only for a moment, as a Helm test does.
 func (m *Manifests) Workloads() []*manifest.Workload { return m.workloads }
 
 // Static are the manifests for a check, or why it cannot judge them.
@@ -67,15 +67,15 @@ func Static(v *view.View) (*Manifests, []check.Finding) {
 	case len(v.Objects("")) == 0:
 		return nil, []check.Finding{{Subject: check.OnWorkload(v), Outcome: check.Unseen, Message: "the manifests were not recorded"}}
 	case len(m.unread) > 0:
-		return nil, []check.Finding{{Subject: check.OnWorkload(v), Outcome: check.Unseen, Message: "a manifest could not be read: " + m.unread[0]}}
+		return nil, []check.Finding{{Subject: check.OnWorkload(v), Outcome: check.Unseen, Message: "a manifest could not be parsed: " + m.unread[0]}}
 	case len(m.Members) == 0:
-		return nil, []check.Finding{{Subject: check.OnWorkload(v), Outcome: check.Unseen, Message: "the profile's workloads are not among the recorded manifests"}}
+		return nil, []check.Finding{{Subject: check.OnWorkload(v), Outcome: check.Unseen, Message: "the recorded manifests do not contain the workloads of the profile"}}
 	}
 	return m, nil
 }
 
-// EachWorkload judges the manifests of each workload that the profile counts as nodes. The finding is a pass until judge
-// makes something else of it.
+// EachWorkload judges the manifests of each workload that the profile counts as nodes. The finding is a pass unless judge
+// changes it.
 func EachWorkload(v *view.View, judge func(m *Manifests, w *manifest.Workload, f *check.Finding)) []check.Finding {
 	m, blind := Static(v)
 	if blind != nil {

@@ -10,7 +10,7 @@ import (
 	"meshproof.dev/meshproof/e2e/recording"
 )
 
-// Place is a piece of text in the manifests that reaches a VM's command line or may do so.
+// Place is a piece of text in the manifests that is, or may be, part of a VM's command line.
 type Place struct {
 	Where    string // "env ERL_FLAGS of container shop", "vm.args.src in ConfigMap shop"
 	Variable string // of an environment variable: its name
@@ -36,7 +36,7 @@ func (m *Manifests) Places(w *manifest.Workload) []Place {
 	return all
 }
 
-// variables are those that are written out, or come from a ConfigMap among the manifests: what env says first.
+// variables are those with a literal value, or from a ConfigMap in the manifests: those of env first.
 func (m *Manifests) variables(w *manifest.Workload, c *manifest.Container) []Place {
 	var own, more []Place
 	for _, v := range m.Env(w, c).Variables {
@@ -86,7 +86,7 @@ func Words(text string) []string {
 	return all
 }
 
-// NameIn is the node name that a piece of text sets, and what stands before it.
+// NameIn is the node name that a piece of text sets, and the text before it.
 func NameIn(p Place) (name, how string) {
 	if strings.HasSuffix(p.Variable, "_NODE") || strings.HasSuffix(p.Variable, "NODE_NAME") || strings.HasSuffix(p.Variable, "NODENAME") {
 		return p.Text, p.Variable + "="
@@ -110,7 +110,7 @@ func Masked(text string) string {
 	return strings.Join(all, " ")
 }
 
-// Reference is a variable in a text: $(NAME) is Kubernetes' to replace, ${NAME} a shell's or a start script's.
+// Reference is a variable in a text: Kubernetes replaces $(NAME), a shell or a start script replaces ${NAME}.
 var Reference = regexp.MustCompile(`\$\$?\([A-Z_][A-Z0-9_]*\)|\$\{[A-Z_][A-Z0-9_]*(:?-[^}]*)?\}`)
 
 // HasReference reports whether the text is anything but literal.
@@ -122,7 +122,7 @@ var inCluster = regexp.MustCompile(`([a-z0-9](?:[a-z0-9-]*[a-z0-9])?)\.(?:\$[({]
 // byItself is such a name that is not the end of a pod's.
 var byItself = regexp.MustCompile(`(?:^|[^.a-z0-9-])` + inCluster.String())
 
-// Asked reports whether one of the nodes' own texts holds that Service's name, and not only names of pods below it.
+// Asked reports whether the configuration of the nodes contains that Service's name, and not only names of pods below it.
 func (m *Manifests) Asked(service string) bool {
 	return slices.ContainsFunc(m.Members, func(w *manifest.Workload) bool {
 		return slices.ContainsFunc(m.Places(w), func(p Place) bool {
@@ -131,7 +131,7 @@ func (m *Manifests) Asked(service string) bool {
 	})
 }
 
-// Means are the Services that w's text and its serviceName speak of, each once.
+// Means are the Services that w's text and its serviceName mention, each once.
 func (m *Manifests) Means(w *manifest.Workload) []string {
 	var all []string
 	if w.Kind == "StatefulSet" && w.ServiceName != "" {

@@ -134,7 +134,7 @@ func fails(code string, says ...string) []want {
 func unreadable() []trial {
 	return []trial{manifestsNotRecorded(),
 		{"cannot be read", rewrite("Deployment", `"replicas":3`, `"replicas":"three"`), []want{{whole, check.Unseen, "", []string{"Deployment/derl"}}}},
-		{"others only", func(s *rt.Story) { edit(s, func(p *profile.Resolved) { p.Workloads[0].Name = "other" }) }, []want{{whole, check.Unseen, "", []string{"not among"}}}}}
+		{"others only", func(s *rt.Story) { edit(s, func(p *profile.Resolved) { p.Workloads[0].Name = "other" }) }, []want{{whole, check.Unseen, "", []string{"do not contain the workloads"}}}}}
 }
 
 // refused is a story in which no node takes the profile's cookie.

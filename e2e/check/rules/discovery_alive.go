@@ -35,7 +35,7 @@ func discoveryJudge(v *view.View) []check.Finding {
 	}
 	to := v.End()
 	from, _ := v.FirstFull(0) // 0 if it was never full: then all of the recording counts
-	return check.EachPod(v, func(p *view.Pod) check.Finding { return evidence.KeepsAsking(v, p, max(from, p.First), to) })
+	return check.EachPod(v, func(p *view.Pod) check.Finding { return evidence.KeepsDiscovering(v, p, max(from, p.First), to) })
 }
 
 // discoversByDNS reports whether the workload finds its peers by the Service's name: a pod queried it, or an object of

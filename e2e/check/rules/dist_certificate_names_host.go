@@ -22,7 +22,7 @@ func distCertificateNamesHost() check.Check {
 		Causes: check.Alike(check.NeedsMesh(), "host-not-named", "wildcard-only"),
 		Judge: func(v *view.View) []check.Finding {
 			of, by := evidence.Unverified(check.Members(v), func(p *view.Pod) bool {
-				own, _, _ := evidence.ShownCertificate(p)
+				own, _, _ := evidence.PresentedCertificate(p)
 				return own != nil && evidence.HostOf(p) != "" && !namesHost(own, evidence.HostOf(p))
 			})
 			return evidence.EachCertificate(v, func(p *view.Pod, own *x509.Certificate, _ *recording.Certificate, f *check.Finding) {

@@ -29,14 +29,14 @@ func dialled(q *view.Pod, list []view.Dial) func(p *view.Pod, d *view.Dial) chec
 		f := check.Finding{Subject: check.OnPair(p, q), Outcome: check.Pass}
 		switch {
 		case d == nil && tls && len(q.Certificates) == 0:
-			evidence.NotSpokenTo(&f, q)
+			evidence.CertificateUnseen(&f, q)
 			return f
 		case d == nil:
 			f.Outcome, f.Message = check.Unseen, fmt.Sprintf("%s did not dial the distribution port of %s", p.Name, q.Name)
 			return f
 		case d.Outcome() == evidence.NotAllowed, d.Outcome() == recording.TLSRefused, d.Outcome() == recording.Silent && answered(list, p):
 		case d.Outcome() == recording.TLSAlert:
-			evidence.NotSpokenTo(&f, q)
+			evidence.CertificateUnseen(&f, q)
 		default:
 			evidence.Unreached(&f, "the distribution port "+d.Addr()+" of "+q.Name, p, d.Outcome(), d.Detail())
 			explainDist(&f, q, d)

@@ -38,7 +38,7 @@ func dnsARecordsMatchPods() check.Check {
 }
 
 // resolves judges the last answer that p got in the window. Earlier answers may lag behind the pods.
-func resolves(v *view.View, p *view.Pod, at func(look recording.Event) map[string]claim, from, to time.Duration) check.Finding {
+func resolves(v *view.View, p *view.Pod, at func(sample recording.Event) map[string]claim, from, to time.Duration) check.Finding {
 	f := check.Finding{Subject: check.OnPod(p), Of: []check.Subject{check.OnService(v)}, Outcome: check.Pass}
 	e := evidence.DecidingAnswer(p, from, to, &f)
 	if e == nil {
@@ -105,12 +105,12 @@ const (
 )
 
 // addressBook gives the addresses at the time of a sample, and keeps the last ones: many pods query at the same time.
-func addressBook(v *view.View) func(look recording.Event) map[string]claim {
+func addressBook(v *view.View) func(sample recording.Event) map[string]claim {
 	var last recording.Event
 	var book map[string]claim
-	return func(look recording.Event) map[string]claim {
-		if book == nil || look.T != last.T || look.By != last.By {
-			last, book = look, addresses(v, look.By, look.T)
+	return func(sample recording.Event) map[string]claim {
+		if book == nil || sample.T != last.T || sample.By != last.By {
+			last, book = sample, addresses(v, sample.By, sample.T)
 		}
 		return book
 	}

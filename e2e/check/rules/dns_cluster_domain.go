@@ -19,7 +19,7 @@ func dnsClusterDomain() check.Check {
 		Source: "https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/",
 		Causes: map[string][]string{"wrong-domain": check.NeedsMesh("dns/*", "discovery/*")},
 		Judge: func(v *view.View) []check.Finding {
-			return evidence.EachAsking(v, func(p *view.Pod, a evidence.Lookups, f *check.Finding) {
+			return evidence.EachQuerying(v, func(p *view.Pod, a evidence.Lookups, f *check.Finding) {
 				own := evidence.Domain(p)
 				if own == "" {
 					f.Outcome, f.Message = check.Unseen, "the resolv.conf of "+p.Name+" could not be read"

@@ -18,7 +18,7 @@ func dnsNameAskedInFull() check.Check {
 		Source: "https://github.com/phoenixframework/dns_cluster/issues/10",
 		Causes: map[string][]string{"short-name": check.NeedsMesh("dns/*", "discovery/*")},
 		Judge: func(v *view.View) []check.Finding {
-			return evidence.EachAsking(v, func(p *view.Pod, a evidence.Lookups, f *check.Finding) {
+			return evidence.EachQuerying(v, func(p *view.Pod, a evidence.Lookups, f *check.Finding) {
 				full := evidence.FullName(v, p)
 				if full == "" {
 					f.Outcome, f.Message = check.Unseen, "the resolv.conf of "+p.Name+" could not be read"

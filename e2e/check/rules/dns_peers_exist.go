@@ -27,7 +27,7 @@ func dnsPeersExist() check.Check {
 			if len(pods) > 0 && !ready {
 				return []check.Finding{{Subject: check.OnWorkload(v), Of: check.Everything(v), Outcome: check.Unseen, Message: "no pod is Ready, so no peer records are expected"}}
 			}
-			return evidence.EachAsking(v, func(p *view.Pod, a evidence.Lookups, f *check.Finding) { peersExist(v, p, hosts, a, f) })
+			return evidence.EachQuerying(v, func(p *view.Pod, a evidence.Lookups, f *check.Finding) { peersExist(v, p, hosts, a, f) })
 		},
 	}
 }
@@ -47,12 +47,12 @@ func peersExist(v *view.View, p *view.Pod, hosts map[string]bool, a evidence.Loo
 	for _, name := range a.Names() {
 		q := a.Questions[name]
 		labels := strings.Split(name, ".")
-		meant := slices.Contains(labels, v.Profile.Service) || hosts[labels[0]]
+		forPeers := slices.Contains(labels, v.Profile.Service) || hosts[labels[0]]
 		switch {
-		case !meant && otherService(name, v.Header.Namespace+".svc."+own) && q.RCodes["NXDOMAIN"] > 0 && evidence.NoRecord(q):
+		case !forPeers && otherService(name, v.Header.Namespace+".svc."+own) && q.RCodes["NXDOMAIN"] > 0 && evidence.NoRecord(q):
 			others = append(others, q)
 		case name == evidence.FullName(v, p) && evidence.NoRecord(q): // it had no address while none of its pods was Ready
-		case !meant, !strings.HasSuffix(name, ".svc."+own), walked(name, p.Resolver().Search), name == strings.ToLower(evidence.HostOf(p)):
+		case !forPeers, !strings.HasSuffix(name, ".svc."+own), walked(name, p.Resolver().Search), name == strings.ToLower(evidence.HostOf(p)):
 		case !evidence.NoRecord(q):
 			return
 		default:

@@ -27,7 +27,7 @@ func allowed(v *view.View, p *view.Pod, from, to time.Duration) check.Finding {
 		return e.Dist.Outcome, e.Dist.Outcome == recording.OK || e.Dist.Outcome == evidence.NotAllowed
 	})
 	if e == nil {
-		return evidence.Unheard(v, p)
+		return evidence.HandshakeUnseen(v, p)
 	}
 	f := check.Finding{Subject: check.OnPod(p), Outcome: check.Pass, At: e.T}
 	if e.Dist.Outcome == recording.OK {

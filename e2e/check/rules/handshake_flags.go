@@ -34,7 +34,7 @@ var mandatory = []struct {
 func flags(v *view.View, p *view.Pod, from, to time.Duration) check.Finding {
 	e := evidence.Challenge(p, from, to)
 	if e == nil || e.Dist.Flags == 0 {
-		return evidence.Unheard(v, p)
+		return evidence.HandshakeUnseen(v, p)
 	}
 	f := check.Finding{Subject: check.OnPod(p), Outcome: check.Pass, At: e.T}
 	var missing []string

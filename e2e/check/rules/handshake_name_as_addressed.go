@@ -27,7 +27,7 @@ func handshakeNameAsAddressed() check.Check {
 func addressed(v *view.View, p *view.Pod, from, to time.Duration) check.Finding {
 	node := p.Node()
 	if node == "" {
-		return evidence.Unheard(v, p)
+		return evidence.HandshakeUnseen(v, p)
 	}
 	f := check.Finding{Subject: check.OnPod(p), Outcome: check.Pass, At: evidence.LastNamed(p)}
 	if e := evidence.Challenge(p, from, to); e != nil {

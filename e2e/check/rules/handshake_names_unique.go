@@ -31,7 +31,7 @@ func handshakeNamesUnique() check.Check {
 
 func unique(v *view.View, p *view.Pod, sameName []*view.Pod, from, to time.Duration) check.Finding {
 	if p.Node() == "" {
-		return evidence.Unheard(v, p)
+		return evidence.HandshakeUnseen(v, p)
 	}
 	f := check.Finding{Subject: check.OnPod(p), Outcome: check.Pass, At: evidence.LastNamed(p)}
 	if e := evidence.Challenge(p, from, to); e != nil {

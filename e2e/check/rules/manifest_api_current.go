@@ -15,7 +15,7 @@ import (
 func manifestAPICurrent() check.Check {
 	return check.Check{
 		ID: "manifest/api-current", Title: "uses API versions that current Kubernetes serves", Rung: check.Manifest, Level: check.Advice, Scenario: "formation",
-		Why:    "A removed API version is refused by the next cluster; the Endpoints API is deprecated since 1.33 and holds no more than 1,000 addresses.",
+		Why:    "A newer cluster refuses an object of a removed API version. The Endpoints API is deprecated since Kubernetes 1.33, and an Endpoints object holds at most 1,000 addresses.",
 		Source: "https://kubernetes.io/docs/reference/using-api/deprecation-guide/",
 		Causes: map[string][]string{"removed": nil, "deprecated": nil},
 		Judge: func(v *view.View) []check.Finding {
@@ -41,7 +41,7 @@ var removed = map[string]string{
 func current(d *manifest.Document) check.Finding {
 	f := check.Finding{Subject: check.OnObject(d.Kind, d.Name), Outcome: check.Pass}
 	if now, is := removed[d.APIVersion]; is {
-		f.Fail("removed", fmt.Sprintf("%s is of %s, which Kubernetes no longer serves", d, d.APIVersion), "apiVersion: "+now)
+		f.Fail("removed", fmt.Sprintf("%s has apiVersion %s, which Kubernetes no longer serves", d, d.APIVersion), "write apiVersion: "+now)
 		return f
 	}
 	if d.Err != nil {
@@ -51,7 +51,7 @@ func current(d *manifest.Document) check.Finding {
 	for _, role := range (&manifest.Set{Documents: []*manifest.Document{d}}).Roles() {
 		if slices.ContainsFunc(role.Rules, func(r rbacv1.PolicyRule) bool { return slices.Contains(r.Resources, "endpoints") }) {
 			f.Fail("deprecated", fmt.Sprintf("%s gives access to endpoints, an API that is deprecated since Kubernetes 1.33", d),
-				"have the discovery read endpointslices (discovery.k8s.io), or the A records of a headless Service, which need no role")
+				"configure discovery to read endpointslices (discovery.k8s.io), or the A records of a headless Service, which need no role")
 		}
 	}
 	return f

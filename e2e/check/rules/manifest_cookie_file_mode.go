@@ -14,14 +14,14 @@ import (
 func manifestCookieFileMode() check.Check {
 	return check.Check{
 		ID: "manifest/cookie-file-mode", Title: "mounts the cookie file readable by its owner only", Rung: check.Manifest, Level: check.Latent, Scenario: "formation",
-		Why:    "The VM refuses a .erlang.cookie that others may read and does not start. Secrets are mounted with mode 0644, and fsGroup makes a file group-readable whatever its mode is.",
+		Why:    "The VM does not start if others may read its .erlang.cookie. The default mode of mounted Secrets is 0644, and fsGroup makes a file group-readable whatever its mode is.",
 		Source: "https://github.com/erlang/otp/blob/master/lib/kernel/src/auth.erl (check_attributes)",
 		Causes: check.Alike(check.From(check.DNS, "pods/*", "vm/*"), "too-open", "fs-group"),
 		Judge: func(v *view.View) []check.Finding {
 			return objects.EachWorkload(v, func(m *objects.Manifests, w *manifest.Workload, f *check.Finding) {
 				for _, p := range m.Places(w) {
 					if _, given := recording.Flag(objects.Words(p.Text), "-setcookie"); given {
-						return // then nobody reads the file
+						return // then the VM does not read the file
 					}
 				}
 				for _, c := range w.Containers(manifest.Main) {
@@ -37,7 +37,7 @@ func manifestCookieFileMode() check.Check {
 }
 
 func openTo(w *manifest.Workload, f *check.Finding, file manifest.File) {
-	const remedy = "let an init container copy it to an emptyDir with mode 0400, or give the cookie by -setcookie"
+	const remedy = "let an init container copy the file to an emptyDir with mode 0400, or pass the cookie with -setcookie"
 	security := w.Pod().SecurityContext
 	switch {
 	case file.Mode&0o077 != 0:

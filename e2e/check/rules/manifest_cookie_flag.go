@@ -13,7 +13,7 @@ import (
 func manifestCookieFlag() check.Check {
 	return check.Check{
 		ID: "manifest/cookie-flag", Title: "does not use a cookie flag that the VM ignores", Rung: check.Manifest, Level: check.Required, Scenario: "formation",
-		Why:    "The VM ignores -cookie without a word and makes up a random cookie for each container: every node refuses every other.",
+		Why:    "The VM ignores -cookie without a message and creates a random cookie in each container: every node refuses every other.",
 		Source: "https://www.erlang.org/doc/apps/erts/erl_cmd.html (-cookie, -setcookie)",
 		Causes: map[string][]string{"misspelt": check.NeedsMesh("vm/cookie-flag", "handshake/*")},
 		Judge: func(v *view.View) []check.Finding {
@@ -22,7 +22,7 @@ func manifestCookieFlag() check.Check {
 				for _, p := range m.Places(w) {
 					text := objects.Words(p.Text)
 					if _, right := recording.Flag(text, "-setcookie"); right {
-						return // one right place is enough, the other is ignored
+						return // one correct flag is enough, the other is ignored
 					}
 					if _, is := recording.Flag(text, "-cookie"); is {
 						wrong = append(wrong, p.Where)

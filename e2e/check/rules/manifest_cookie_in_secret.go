@@ -14,7 +14,7 @@ import (
 func manifestCookieInSecret() check.Check {
 	return check.Check{
 		ID: "manifest/cookie-in-secret", Title: "takes the cookie from a Secret", Rung: check.Manifest, Level: check.Advice, Scenario: "formation",
-		Why:    "Whoever knows the cookie runs any code on every node. In a manifest or a ConfigMap it stands in version control, in kubectl describe and in every backup.",
+		Why:    "Everybody who knows the cookie can run any code on every node. A cookie in a manifest or a ConfigMap is also in version control, in kubectl describe and in every backup.",
 		Source: "https://kubernetes.io/docs/concepts/configuration/secret/",
 		Causes: map[string][]string{"literal": nil},
 		Judge: func(v *view.View) []check.Finding {
@@ -28,8 +28,8 @@ func manifestCookieInSecret() check.Check {
 					}
 				}
 				if len(open) > 0 {
-					f.Fail("literal", fmt.Sprintf("the cookie of %s stands in %s for all to read", w, check.List(open)),
-						"valueFrom: {secretKeyRef: {name: NAME, key: cookie}}, and -setcookie ${COOKIE} in vm.args.src")
+					f.Fail("literal", fmt.Sprintf("the cookie of %s is written in plain text in %s", w, check.List(open)),
+						"put the cookie in a Secret and take it from there: valueFrom: {secretKeyRef: {name: NAME, key: cookie}} for a variable; where a flag needs it, refer to that variable: -setcookie ${COOKIE}")
 				}
 			})
 		},

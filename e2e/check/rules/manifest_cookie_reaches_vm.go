@@ -15,7 +15,7 @@ import (
 func manifestCookieReachesVM() check.Check {
 	return check.Check{
 		ID: "manifest/cookie-reaches-vm", Title: "passes the cookie to the VM, not only to the command line tool", Rung: check.Manifest, Level: check.Latent, Scenario: "formation",
-		Why:    "relx's start script uses RELX_COOKIE for ping, rpc and remote_console only: a node in the foreground takes its cookie from vm.args, and from a random file where there is none.",
+		Why:    "The start script of relx uses RELX_COOKIE only for ping, rpc and remote_console. A node in the foreground takes its cookie from vm.args, or without that from a file with a random cookie.",
 		Source: "https://github.com/erlware/relx/blob/main/priv/templates/extended_bin",
 		Causes: map[string][]string{"tool-only": check.NeedsMesh("handshake/*")},
 		Judge: func(v *view.View) []check.Finding {
@@ -26,15 +26,15 @@ func manifestCookieReachesVM() check.Check {
 					if !has || taken || cookieGiven(m, w, c, relx) {
 						continue
 					}
-					f.Fail("tool-only", fmt.Sprintf("container %s of %s has RELX_COOKIE, and nothing gives the same cookie to the VM", c.Name, w),
-						"have -setcookie ${COOKIE} in vm.args.src, and a variable COOKIE from the same Secret key")
+					f.Fail("tool-only", fmt.Sprintf("container %s of %s has RELX_COOKIE, but nothing passes the same cookie to the VM", c.Name, w),
+						"write -setcookie ${COOKIE} in vm.args.src, and add a variable COOKIE with the value of RELX_COOKIE (the same Secret key)")
 				}
 			})
 		},
 	}
 }
 
-// cookieGiven reports whether something beside RELX_COOKIE may bring the cookie to the VM: another variable of the same
+// cookieGiven reports whether something other than RELX_COOKIE may pass the cookie to the VM: another variable of the same
 // source, or a -setcookie anywhere.
 func cookieGiven(m *objects.Manifests, w *manifest.Workload, c *manifest.Container, relx manifest.Variable) bool {
 	for _, p := range m.Places(w) {
@@ -50,8 +50,8 @@ func cookieGiven(m *objects.Manifests, w *manifest.Workload, c *manifest.Contain
 	return false
 }
 
-// source is where the variable's value comes from: its own text, or a key of an object. What comes from elsewhere is no two
-// variables' in common.
+// source is where the variable's value comes from: its own text, or a key of an object. Two variables with any other
+// source never have it in common.
 func source(e manifest.Variable) string {
 	switch {
 	case e.From == "":

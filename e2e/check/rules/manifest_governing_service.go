@@ -20,26 +20,26 @@ func manifestGoverningService() check.Check {
 		Judge: func(v *view.View) []check.Finding {
 			return objects.EachWorkload(v, func(m *objects.Manifests, w *manifest.Workload, f *check.Finding) {
 				if w.Kind != "StatefulSet" {
-					f.Skip(w.String() + " is no StatefulSet: its pods have no names in DNS")
+					f.Skip(w.String() + " is not a StatefulSet: its pods have no DNS names of their own")
 					return
 				}
 				name := w.ServiceName
 				s := m.Service(w.Namespace, name)
 				switch {
 				case s == nil && v.MeansNoMesh():
-					f.Skip("no Service governs " + w.String() + ", and the profile means each node to be alone")
+					f.Skip("no Service governs " + w.String() + ", and the profile expects no connections between nodes")
 				case name == "":
-					f.Fail("no-name", fmt.Sprintf("%s has no serviceName: its pods have no names in DNS", w), "serviceName: NAME of a Service with clusterIP: None")
+					f.Fail("no-name", fmt.Sprintf("%s has no serviceName, so its pods have no DNS names", w), "set serviceName to the name of a Service with clusterIP: None")
 				case s == nil:
-					f.Fail("names-nothing", fmt.Sprintf("serviceName of %s is %s, and there is no such Service among the manifests%s", w, name, instead(m)),
-						"add a Service "+name+" with clusterIP: None, or set serviceName to the one that is there")
+					f.Fail("names-nothing", fmt.Sprintf("serviceName of %s is %s, but the manifests have no such Service%s", w, name, instead(m)),
+						"add a Service "+name+" with clusterIP: None, or set serviceName to a Service that exists")
 				}
 			})
 		},
 	}
 }
 
-// instead names the Services that there are.
+// instead names the Services that exist.
 func instead(m *objects.Manifests) string {
 	var names []string
 	for _, s := range m.Services() {
@@ -48,5 +48,5 @@ func instead(m *objects.Manifests) string {
 	if len(names) == 0 {
 		return ""
 	}
-	return "; there is " + check.List(names)
+	return "; they have " + check.List(names)
 }

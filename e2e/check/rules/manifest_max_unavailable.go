@@ -14,22 +14,22 @@ import (
 func manifestMaxUnavailable() check.Check {
 	return check.Check{
 		ID: "manifest/max-unavailable", Title: "keeps nodes running during a rolling update", Rung: check.Manifest, Level: check.Latent, Scenario: "formation",
-		Why:    "Where an update may take all pods at once, nothing is left that a new node could join: what lives only in the cluster's memory is lost at every deploy.",
+		Why:    "If a rolling update may stop all pods at once, no node remains that a new node could join: data that is only in the memory of the cluster is lost at every deploy.",
 		Source: "https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#max-unavailable",
 		Causes: map[string][]string{"all-at-once": nil},
 		Judge: func(v *view.View) []check.Finding {
 			return objects.EachWorkload(v, func(m *objects.Manifests, w *manifest.Workload, f *check.Finding) {
 				most, said := unavailableAtOnce(m, w)
 				if n := m.Replicas(w); n > 1 && said != "" && most >= n {
-					f.Fail("all-at-once", fmt.Sprintf("a rolling update of %s may take %d of its %d pods at once (maxUnavailable: %s)", w, min(most, n), n, said), "maxUnavailable: 1")
+					f.Fail("all-at-once", fmt.Sprintf("a rolling update of %s may stop %d of its %d pods at once (maxUnavailable: %s)", w, min(most, n), n, said), "set maxUnavailable: 1 in its update strategy")
 				}
 			})
 		},
 	}
 }
 
-// unavailableAtOnce is how many pods a rolling update may take at once, and what the manifest says of it, "" where it is
-// silent. A Deployment rounds a percentage down, a StatefulSet up.
+// unavailableAtOnce is how many pods a rolling update may stop at once, and the value in the manifest, "" if there is
+// none. A Deployment rounds a percentage down, a StatefulSet up.
 func unavailableAtOnce(m *objects.Manifests, w *manifest.Workload) (n int, said string) {
 	most := w.Update.MaxUnavailable
 	if most == nil {

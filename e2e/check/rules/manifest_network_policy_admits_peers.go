@@ -17,7 +17,7 @@ import (
 func manifestNetworkPolicyAdmitsPeers() check.Check {
 	return check.Check{
 		ID: "manifest/network-policy-admits-peers", Title: "allows traffic between peers and to DNS in its NetworkPolicies", Rung: check.Manifest, Level: check.Required, Scenario: "formation",
-		Why:    "A policy that selects a pod forbids all that it does not list. Peers need epmd's port and the distribution port of each other, and DNS to find each other.",
+		Why:    "A policy that selects a pod forbids all traffic that it does not list. Peers need the epmd port and the distribution port of each other, and DNS to find each other.",
 		Source: "https://kubernetes.io/docs/concepts/services-networking/network-policies/",
 		Causes: map[string][]string{
 			"peers-closed": check.From(check.EPMD), "epmd-closed": check.From(check.EPMD), "dist-closed": check.From(check.Dist), "dns-closed": check.NeedsMesh("dns/*", "discovery/*"),
@@ -25,7 +25,7 @@ func manifestNetworkPolicyAdmitsPeers() check.Check {
 		Judge: func(v *view.View) []check.Finding {
 			return objects.EachWorkload(v, func(m *objects.Manifests, w *manifest.Workload, f *check.Finding) {
 				if len(m.Policies()) == 0 {
-					f.Skip("there is no NetworkPolicy among the manifests")
+					f.Skip("the manifests have no NetworkPolicy")
 					return
 				}
 				ports := needed(v, m, w)
@@ -34,10 +34,10 @@ func manifestNetworkPolicyAdmitsPeers() check.Check {
 					if len(names) == 0 || f.Outcome == check.Fail {
 						continue
 					}
-					closed(f, direction, w, names, shut(w, rules, ports), ports)
+					failBlocked(f, direction, w, names, blockedPorts(w, rules, ports), ports)
 					if f.Outcome == check.Pass && direction == networkingv1.PolicyTypeEgress && !resolvable(w, rules) {
-						f.Fail("dns-closed", fmt.Sprintf("NetworkPolicy %s lets no DNS question of %s out (port 53)%s", check.List(names), w, enforced),
-							"egress: [{ports: [{port: 53, protocol: UDP}, {port: 53, protocol: TCP}]}]")
+						f.Fail("dns-closed", fmt.Sprintf("NetworkPolicy %s allows no DNS queries from %s (port 53)%s", check.List(names), w, enforced),
+							"add egress: [{ports: [{port: 53, protocol: UDP}, {port: 53, protocol: TCP}]}]")
 					}
 					if f.Outcome == check.Fail {
 						f.Try = objects.Kubectl(v, "get networkpolicy "+strings.Join(names, " ")+" -o yaml")
@@ -48,7 +48,7 @@ func manifestNetworkPolicyAdmitsPeers() check.Check {
 	}
 }
 
-const enforced = "; whether this cluster enforces policies is another matter"
+const enforced = "; not every cluster enforces NetworkPolicies, and whether this one does is not known"
 
 // portOf is one port that peers need.
 type portOf struct {
@@ -56,7 +56,7 @@ type portOf struct {
 	number     int
 }
 
-// needed are the ports that peers use: without epmd only the distribution port, which then is known.
+// needed are the ports that peers use: without epmd only the distribution port, which is then known.
 func needed(v *view.View, m *objects.Manifests, w *manifest.Workload) []portOf {
 	dist := v.Profile.DistPort
 	for _, p := range m.Places(w) {
@@ -71,7 +71,7 @@ func needed(v *view.View, m *objects.Manifests, w *manifest.Workload) []portOf {
 	return all
 }
 
-// policiesOver are the policies that restrict w's pods in that direction, and their rules.
+// policiesOver are the policies that select w's pods for that direction, and their rules.
 func policiesOver(m *objects.Manifests, w *manifest.Workload, direction networkingv1.PolicyType) (names []string, rules []manifest.PolicyRule) {
 	for _, p := range m.Policies() {
 		if selects, err := p.Selects(w); err == nil && selects && p.Restricts(direction) {
@@ -81,8 +81,8 @@ func policiesOver(m *objects.Manifests, w *manifest.Workload, direction networki
 	return names, rules
 }
 
-// shut are the ports that no rule opens between pods of w.
-func shut(w *manifest.Workload, rules []manifest.PolicyRule, ports []portOf) []portOf {
+// blockedPorts are the ports that no rule opens between pods of w.
+func blockedPorts(w *manifest.Workload, rules []manifest.PolicyRule, ports []portOf) []portOf {
 	var all []portOf
 	for _, p := range ports {
 		admitted := false
@@ -105,20 +105,20 @@ func resolvable(w *manifest.Workload, rules []manifest.PolicyRule) bool {
 	return false
 }
 
-func closed(f *check.Finding, direction networkingv1.PolicyType, w *manifest.Workload, policies []string, shut, ports []portOf) {
-	if len(shut) == 0 {
+func failBlocked(f *check.Finding, direction networkingv1.PolicyType, w *manifest.Workload, policies []string, blockedPorts, ports []portOf) {
+	if len(blockedPorts) == 0 {
 		return
 	}
-	code, what := shut[0].code, fmt.Sprintf("%s port %d", shut[0].what, shut[0].number)
-	if len(shut) == len(ports) && len(ports) > 1 {
+	code, what := blockedPorts[0].code, fmt.Sprintf("%s port %d", blockedPorts[0].what, blockedPorts[0].number)
+	if len(blockedPorts) == len(ports) && len(ports) > 1 {
 		code, what = "peers-closed", fmt.Sprintf("ports %d and %d", ports[0].number, ports[1].number)
 	}
-	way := "admits no peer to"
+	verb := "allows no traffic from peers to"
 	peers := "[{podSelector: {matchLabels: {" + objects.LabelSet(w.Labels()) + "}}}], ports: ["
-	remedy := "ingress: [{from: " + peers
+	remedy := "add ingress: [{from: " + peers
 	if direction == networkingv1.PolicyTypeEgress {
-		way = "lets no pod out to"
-		remedy = "egress: [{to: " + peers
+		verb = "allows no traffic from its pods to"
+		remedy = "add egress: [{to: " + peers
 	}
 	for i, p := range ports {
 		if i > 0 {
@@ -126,5 +126,5 @@ func closed(f *check.Finding, direction networkingv1.PolicyType, w *manifest.Wor
 		}
 		remedy += fmt.Sprintf("{port: %d}", p.number)
 	}
-	f.Fail(code, fmt.Sprintf("NetworkPolicy %s %s %s of the nodes%s", check.List(policies), way, what, enforced), remedy+"]}]")
+	f.Fail(code, fmt.Sprintf("NetworkPolicy %s %s %s of the nodes%s", check.List(policies), verb, what, enforced), remedy+"]}]")
 }

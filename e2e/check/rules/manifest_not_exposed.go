@@ -15,13 +15,13 @@ import (
 func manifestNotExposed() check.Check {
 	return check.Check{
 		ID: "manifest/not-exposed", Title: "keeps epmd and the distribution port inside the cluster", Rung: check.Manifest, Level: check.Required, Scenario: "formation",
-		Why:    "Distribution is remote code execution behind nothing but a cookie, in plain text. A LoadBalancer, a NodePort or a hostPort opens it to everybody who reaches the hosts.",
+		Why:    "Through distribution any code can be run on a node. It is protected only by the cookie, and not encrypted. A LoadBalancer, a NodePort or a hostPort opens it to everybody who can reach the Kubernetes nodes.",
 		Source: "https://www.erlang.org/doc/system/distributed.html#security",
 		Causes: map[string][]string{"by-service": nil, "by-host-port": nil},
 		Judge: func(v *view.View) []check.Finding {
 			return objects.EachWorkload(v, func(m *objects.Manifests, w *manifest.Workload, f *check.Finding) {
 				if port := hostPort(w, v); port != 0 {
-					f.Fail("by-host-port", fmt.Sprintf("%s opens port %d on its hosts (hostPort)", w, port), "remove the hostPort: peers use the pods' own addresses")
+					f.Fail("by-host-port", fmt.Sprintf("%s opens port %d on its Kubernetes nodes (hostPort)", w, port), "remove the hostPort: peers use the addresses of the pods")
 				}
 				for _, s := range m.Services() {
 					if s.Spec.Type != corev1.ServiceTypeLoadBalancer && s.Spec.Type != corev1.ServiceTypeNodePort || !s.Selects(w.Labels()) {
@@ -29,8 +29,8 @@ func manifestNotExposed() check.Check {
 					}
 					for _, p := range s.Spec.Ports {
 						if port := target(w, p); distribution(v, port) {
-							f.Fail("by-service", fmt.Sprintf("Service %s (%s) opens port %d of %s to the outside", s.Name, s.Spec.Type, port, w),
-								"take the port out of that Service; peers need a headless one only")
+							f.Fail("by-service", fmt.Sprintf("Service %s (%s) opens port %d of %s to networks outside of the cluster", s.Name, s.Spec.Type, port, w),
+								"remove the port from this Service; peers need only a headless Service")
 							f.Try = objects.Kubectl(v, "get service "+s.Name+" -o wide")
 						}
 					}
@@ -45,7 +45,7 @@ func distribution(v *view.View, port int) bool {
 	return port != 0 && (port == v.Profile.EPMDPort || port == v.Profile.DistPort)
 }
 
-// target is the container port behind a Service's port: the port itself where the Service names no other.
+// target is the container port behind a Service's port: the port itself if the Service has no targetPort.
 func target(w *manifest.Workload, p corev1.ServicePort) int {
 	if p.TargetPort == (intstr.IntOrString{}) {
 		return int(p.Port)

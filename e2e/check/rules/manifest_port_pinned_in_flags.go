@@ -13,7 +13,7 @@ import (
 func manifestPortPinnedInFlags() check.Check {
 	return check.Check{
 		ID: "manifest/port-pinned-in-flags", Title: "pins the distribution port for the node only, not for every VM in the container", Rung: check.Manifest, Level: check.Latent, Scenario: "formation",
-		Why:    "Every VM that starts in the container reads ERL_FLAGS: the release's own ping, rpc or remote_console wants the same port as the node, and dies with eaddrinuse.",
+		Why:    "Every VM that starts in the container reads ERL_FLAGS: the commands ping, rpc and remote_console of the release try to use the port of the node, and fail with eaddrinuse.",
 		Source: "https://www.erlang.org/doc/apps/erts/erl_cmd.html#environment-variables",
 		Causes: map[string][]string{"for-every-vm": {"console/*"}},
 		Judge: func(v *view.View) []check.Finding {

@@ -16,7 +16,7 @@ import (
 func manifestProbesStartNoVM() check.Check {
 	return check.Check{
 		ID: "manifest/probes-start-no-vm", Title: "uses probes that do not start a VM", Rung: check.Manifest, Level: check.Advice, Scenario: "formation",
-		Why:    "Each call of bin/NAME ping starts a VM that connects to the node: on a busy machine it misses the probe's timeout, and Kubernetes restarts a node that is well.",
+		Why:    "Each call of bin/NAME ping starts a VM that connects to the node. On a busy machine this takes longer than the timeout of the probe, and Kubernetes restarts a healthy node.",
 		Source: "https://github.com/helm/charts/issues/3855",
 		Causes: map[string][]string{"starts-vm": nil},
 		Judge: func(v *view.View) []check.Finding {
@@ -30,8 +30,8 @@ func manifestProbesStartNoVM() check.Check {
 							continue
 						}
 						if command := strings.Join(x.p.Exec.Command, " "); startsVM.MatchString(command) {
-							f.Fail("starts-vm", fmt.Sprintf("%s of container %s of %s starts a VM for each look: %s", x.name, c.Name, w, objects.Masked(command)),
-								"listen on a port once the node is up, and probe that: tcpSocket: {port: ready}")
+							f.Fail("starts-vm", fmt.Sprintf("%s of container %s of %s starts a VM each time it runs: %s", x.name, c.Name, w, objects.Masked(command)),
+								"open a port in the application when the node is up, and probe this port: tcpSocket: {port: NAME}")
 						}
 					}
 				}
@@ -40,5 +40,5 @@ func manifestProbesStartNoVM() check.Check {
 	}
 }
 
-// startsVM is a release's own command line, or one of the tools that are VMs themselves.
+// startsVM matches the command line tool of a release, or a tool that is a VM itself.
 var startsVM = regexp.MustCompile(`bin/\S+['"]?\s+['"]?(ping|rpc|eval|pid|rpcterms|status)\b|\b(rabbitmqctl|rabbitmq-diagnostics|emqx_ctl|ejabberdctl|erl_call|escript)\b`)

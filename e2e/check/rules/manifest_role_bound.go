@@ -15,7 +15,7 @@ import (
 func manifestRoleBound() check.Check {
 	return check.Check{
 		ID: "manifest/role-bound", Title: "binds the role for peer discovery to the service account of its pods", Rung: check.Manifest, Level: check.Required, Scenario: "formation",
-		Why:    "A role gives nothing to anybody until it is bound. Without that the API server answers 403 to each look for peers, and each node stays alone.",
+		Why:    "A role has no effect until it is bound. Without a binding, the API server answers 403 to each query for peers, and each node stays alone.",
 		Source: "https://kubernetes.io/docs/reference/access-authn-authz/rbac/#rolebinding-and-clusterrolebinding",
 		Causes: check.Alike(check.NeedsLinks(), "unbound", "other-account"),
 		Judge: func(v *view.View) []check.Finding {
@@ -25,7 +25,7 @@ func manifestRoleBound() check.Check {
 				case bad != "":
 					f.Outcome, f.Message = check.Unseen, bad
 				case len(r.roles) == 0:
-					f.Skip("no role among the manifests reads pods, endpoints or endpointslices")
+					f.Skip("no role in the manifests reads pods, endpoints or endpointslices")
 				default:
 					r.judge(w, f)
 				}
@@ -34,7 +34,7 @@ func manifestRoleBound() check.Check {
 	}
 }
 
-// rbac are the roles that read who is there, and to whom each is bound.
+// rbac are the roles that may read the peers, and to whom each is bound.
 type rbac struct {
 	roles []string            // "KIND NAME"
 	bound map[string][]string // ServiceAccounts by role
@@ -70,8 +70,8 @@ func readsPeers(rule rbacv1.PolicyRule) bool {
 	return slices.ContainsFunc(rule.Resources, func(s string) bool { return s == "pods" || s == "endpoints" || s == "endpointslices" })
 }
 
-// judge passes a workload whose account one of the roles is bound to, and one that runs under no account of its own while the
-// roles are somebody's: they are for something else.
+// judge passes a workload if one of the roles is bound to its service account. It skips a workload without an account of its own
+// if the roles are bound to other accounts: they are for something else.
 func (r rbac) judge(w *manifest.Workload, f *check.Finding) {
 	account := w.Account()
 	var bound []string
@@ -83,12 +83,12 @@ func (r rbac) judge(w *manifest.Workload, f *check.Finding) {
 	}
 	switch {
 	case len(bound) == 0:
-		f.Fail("unbound", fmt.Sprintf("%s may read who is there, and no binding among the manifests gives it to anybody", check.List(r.roles)),
+		f.Fail("unbound", fmt.Sprintf("%s grant%s access to the list of peers, but no binding in the manifests refers to it", check.List(r.roles), check.VerbS(len(r.roles))),
 			fmt.Sprintf("add a RoleBinding: roleRef to %s, subjects: [{kind: ServiceAccount, name: %s}]", r.roles[0], account))
 	case account == "default":
-		f.Skip(fmt.Sprintf("%s has no account of its own; the roles among the manifests are for %s", w, check.List(bound)))
+		f.Skip(fmt.Sprintf("%s uses the default service account; the roles in the manifests are bound to %s", w, check.List(bound)))
 	default:
-		f.Fail("other-account", fmt.Sprintf("%s may read who is there and is given to %s; the pods of %s run as %s", check.List(r.roles), check.List(bound), w, account),
-			fmt.Sprintf("let the binding's subjects name ServiceAccount %s, or the pods' serviceAccountName name %s", account, bound[0]))
+		f.Fail("other-account", fmt.Sprintf("%s grant%s access to the list of peers to service account %s, but the pods of %s run as %s", check.List(r.roles), check.VerbS(len(r.roles)), check.List(bound), w, account),
+			fmt.Sprintf("add ServiceAccount %s to the subjects of the binding, or set serviceAccountName of the pods to %s", account, bound[0]))
 	}
 }

@@ -15,7 +15,7 @@ import (
 func manifestVariablesSet() check.Check {
 	return check.Check{
 		ID: "manifest/variables-set", Title: "defines every variable that its command lines use", Rung: check.Manifest, Level: check.Required, Scenario: "formation",
-		Why:    "Kubernetes leaves $(NAME) as it is when the container has no such variable, and a start script makes nothing of ${NAME}: a node called shop@ does not start, or is somebody else.",
+		Why:    "Kubernetes does not replace $(NAME) if the container has no such variable, and a start script replaces ${NAME} by an empty string: a node with the name shop@ does not start, or has a wrong name.",
 		Source: "https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables/",
 		Causes: check.Alike(check.From(check.DNS, "pods/*", "vm/*"), "left-as-is", "unset"),
 		Judge: func(v *view.View) []check.Finding {
@@ -28,14 +28,14 @@ func manifestVariablesSet() check.Check {
 						switch {
 						case strings.HasPrefix(ref, "$$"), kubes && p.Config, strings.Contains(name, "-"): // escaped, not replaced, or with a default
 						case kubes && definedBelow(m.Env(w, p.In), p.Variable, name):
-							f.Fail("left-as-is", fmt.Sprintf("%s of %s uses $(%s), which the container defines only after it: Kubernetes leaves it as it is", p.Where, w, name), "put "+name+" before "+p.Variable+" in the container's env")
+							f.Fail("left-as-is", fmt.Sprintf("%s of %s uses $(%s), which the container defines only after it: Kubernetes does not replace it", p.Where, w, name), "move "+name+" before "+p.Variable+" in the env of the container")
 							return
 						case hasVariable(m.Env(w, p.In), name), slices.Contains(seen, name), strings.Contains(p.Text, name+"="):
 						case kubes && !serviceLink.MatchString(name):
-							f.Fail("left-as-is", fmt.Sprintf("%s of %s uses $(%s), which the container does not define: Kubernetes leaves it as it is", p.Where, w, name), define(name))
+							f.Fail("left-as-is", fmt.Sprintf("%s of %s uses $(%s), which the container does not define: Kubernetes does not replace it", p.Where, w, name), define(name))
 							return
 						case !kubes && !given.MatchString(name):
-							f.Fail("unset", fmt.Sprintf("%s of %s uses ${%s}, which the container does not define: nothing will stand in its place", p.Where, w, name), define(name))
+							f.Fail("unset", fmt.Sprintf("%s of %s uses ${%s}, which the container does not define: it is replaced by an empty string", p.Where, w, name), define(name))
 							return
 						}
 					}
@@ -45,21 +45,21 @@ func manifestVariablesSet() check.Check {
 	}
 }
 
-// serviceLink is a variable that Kubernetes makes for each Service; given is one that the image, the shell or a release's
-// start script brings along.
+// serviceLink is a variable that Kubernetes makes for each Service; given is one that the image, the shell or the start
+// script of a release defines.
 var (
 	serviceLink = regexp.MustCompile(`_SERVICE_(HOST|PORT)|_PORT(_|$)`)
 	given       = regexp.MustCompile(`^(HOME|HOSTNAME|PATH|PWD|USER|SHELL|LANG|TERM|TMPDIR|ROOTDIR|BINDIR|EMU|PROGNAME|RELEASE_.*|RELX_.*|REL_.*|ERTS_.*|KUBERNETES_.*|.*_SERVICE_(HOST|PORT).*)$`)
 )
 
-// hasVariable reports whether the container defines the variable, or may: what a ConfigMap or Secret that is not among the manifests
-// holds is not known.
+// hasVariable reports whether the container defines the variable, or may define it: the content of a ConfigMap or Secret that is
+// not in the manifests is not known.
 func hasVariable(e *manifest.Env, name string) bool {
 	_, defined := e.Lookup(name)
 	return defined || len(e.Unnamed()) > 0
 }
 
-// definedBelow reports whether a variable refers to one that env defines after it, which Kubernetes does not put in.
+// definedBelow reports whether a variable refers to one that env defines after it, which Kubernetes does not replace.
 func definedBelow(e *manifest.Env, variable, name string) bool {
 	v, _ := e.Lookup(variable)
 	_, defined := e.Lookup(name)
@@ -78,7 +78,7 @@ func environment(v *view.View, w *manifest.Workload) []string {
 
 func define(name string) string {
 	if strings.Contains(name, "IP") {
-		return "env: {name: " + name + ", valueFrom: {fieldRef: {fieldPath: status.podIP}}}"
+		return "add to the env of the container: {name: " + name + ", valueFrom: {fieldRef: {fieldPath: status.podIP}}}"
 	}
-	return "add " + name + " to the container's env, before the variables that use it"
+	return "add " + name + " to the env of the container, before the variables that use it"
 }

@@ -12,7 +12,7 @@ func TestManifestVariablesSet(t *testing.T) {
 	try(t, "manifest/variables-set", slices.Concat([]trial{
 		{"Kubernetes' own", literal("RELEASE_NODE", "derl@$(MY_IP)"), fails("left-as-is", "RELEASE_NODE", "$(MY_IP)", "status.podIP")},
 		{"a start script's", config("vm.args.src", "-name derl@${MY_POD}\n"), fails("unset", "vm.args.src", "${MY_POD}", "add MY_POD")},
-		{"defined after it is used", all(literal("WORD", "yes"), literal("X", "$(WORD)")), fails("left-as-is", "env X", "$(WORD)", "put WORD before X")},
+		{"defined after it is used", all(literal("WORD", "yes"), literal("X", "$(WORD)")), fails("left-as-is", "env X", "$(WORD)", "move WORD before X")},
 		{"defined before it is used", all(literal("X", "$(WORD)"), literal("WORD", "yes")), nil},
 		{"with a default", config("vm.args.src", "+P ${PROCESSES:-1000}\n-name derl@${POD_IP}\n"), nil},
 		{"the shell's own", args("sh", "-c", "IP=$(hostname -i); exec derl -name derl@${IP} -home ${HOME}"), nil},

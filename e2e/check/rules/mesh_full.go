@@ -57,9 +57,9 @@ func nodeViews(m *check.Snapshot, v *view.View, i int, groups []check.Subject) [
 			Remedy:  "make sure that SIGTERM reaches the VM, so that it closes its connections; otherwise peers notice its end only after net_ticktime"})
 	}
 	seen := 0
-	var around []check.Subject
+	var pairs []check.Subject
 	if look.Nodes == nil {
-		around = check.PairsTo(v, p)
+		pairs = check.PairsTo(v, p)
 	}
 	for j, q := range m.Pods {
 		if i == j {
@@ -75,7 +75,7 @@ func nodeViews(m *check.Snapshot, v *view.View, i int, groups []check.Subject) [
 			f.Of = append(f.Of, groups[i], groups[j])
 		}
 		if look.Nodes == nil {
-			f.Outcome, f.Message, f.Of = check.Unseen, look.Why, append(f.Of, around...)
+			f.Outcome, f.Message, f.Of = check.Unseen, look.Why, append(f.Of, pairs...)
 		} else {
 			missesPeer(m, v, &f, p, q, look.Nodes)
 		}

@@ -41,17 +41,17 @@ const tickSlack = time.Second
 
 func linksOf(v *view.View, p *view.Pod, pods []*view.Pod, peers *view.Peers, limits []time.Duration) []check.Finding {
 	unseen := check.Finding{Subject: check.OnPod(p), Outcome: check.Unseen}
-	looks := watched(p, v.End())
-	if len(looks) == 0 {
+	samples := watched(p, v.End())
+	if len(samples) == 0 {
 		unseen.Of, unseen.Message = check.PairsTo(v, p), fmt.Sprintf("the socket table of %s was not read in the last %.1f s", p.Name, check.Fresh.Seconds())
 		return []check.Finding{unseen}
 	}
 	var all []check.Finding
 	linked := 0
-	peers.Each(looks[len(looks)-1], p, func(i int, l *recording.Link) {
+	peers.Each(samples[len(samples)-1], p, func(i int, l *recording.Link) {
 		linked++
 		if q := pods[i]; l.Backoff > 0 || l.Idle > limits[i] {
-			if f := alive(v, p, q, *l, looks); f.Outcome != check.Pass {
+			if f := alive(v, p, q, *l, samples); f.Outcome != check.Pass {
 				all = append(all, f)
 			}
 		}
@@ -62,7 +62,7 @@ func linksOf(v *view.View, p *view.Pod, pods []*view.Pod, peers *view.Peers, lim
 		return []check.Finding{unseen}
 	}
 	if len(all) < linked || linked == 0 {
-		all = append(all, check.Finding{Subject: check.OnPod(p), Outcome: check.Pass, At: looks[len(looks)-1].T})
+		all = append(all, check.Finding{Subject: check.OnPod(p), Outcome: check.Pass, At: samples[len(samples)-1].T})
 	}
 	return all
 }
@@ -91,12 +91,12 @@ func watched(p *view.Pod, end time.Duration) []recording.Event {
 }
 
 // alive judges one link by the last table.
-func alive(v *view.View, p, q *view.Pod, l recording.Link, looks []recording.Event) check.Finding {
-	f := check.Finding{Subject: check.OnPair(p, q), Outcome: check.Pass, At: looks[len(looks)-1].T}
+func alive(v *view.View, p, q *view.Pod, l recording.Link, samples []recording.Event) check.Finding {
+	f := check.Finding{Subject: check.OnPair(p, q), Outcome: check.Pass, At: samples[len(samples)-1].T}
 	f.Try = fmt.Sprintf("ss -tio in the network namespace of %s: lastrcv and backoff of %s", p.Name, l.Remote)
 	f.Seen = []string{fmt.Sprintf("%s - %s: last data %.1f s ago, backoff %d, %d bytes not acknowledged", l.Local, l.Remote, l.Idle.Seconds(), l.Backoff, l.Unsent)}
 	f.Remedy = "find what drops the packets of this connection, but not of others: a new firewall rule, a changed route, or a connection tracking table that lost its entry"
-	if n := retrying(l, looks); n > view.MaxGap {
+	if n := retrying(l, samples); n > view.MaxGap {
 		f.Outcome, f.Code = check.Fail, "backing-off"
 		f.Message = fmt.Sprintf("the link %s - %s between %s and %s has delivered no data for more than %.1f s: the kernel has sent the same data again %d times", l.Local, l.Remote, p.Name, q.Name, n.Seconds(), l.Backoff)
 		return f
@@ -121,18 +121,18 @@ func alive(v *view.View, p, q *view.Pod, l recording.Link, looks []recording.Eve
 
 // retrying is for how long the kernel has been retransmitting the same bytes of a link, as far as the tables go back. A single lost
 // packet is retransmitted in a fraction of a second.
-func retrying(l recording.Link, looks []recording.Event) time.Duration {
-	end := looks[len(looks)-1].T
+func retrying(l recording.Link, samples []recording.Event) time.Duration {
+	end := samples[len(samples)-1].T
 	since := end
-	for i := len(looks) - 1; i >= 0 && l.Backoff > 0; i-- {
+	for i := len(samples) - 1; i >= 0 && l.Backoff > 0; i-- {
 		found := false
-		for _, o := range looks[i].Sockets.Links {
+		for _, o := range samples[i].Sockets.Links {
 			found = found || o.Local == l.Local && o.Remote == l.Remote && o.Backoff > 0
 		}
 		if !found {
 			break
 		}
-		since = looks[i].T
+		since = samples[i].T
 	}
 	return end - since
 }

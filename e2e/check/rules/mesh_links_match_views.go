@@ -34,15 +34,15 @@ func linksMatchViews(v *view.View) []check.Finding {
 	from, to := check.Settled(v)
 	from = max(from, to-max(v.Profile.Hold.D(), check.Recent))
 	pods := check.Members(v)
-	w := &wiring{v: v, pods: pods, peers: v.Peers(pods), call: v.Membership(pods, to), from: from, to: to, read: map[spot]*table{}}
+	w := &comparison{v: v, pods: pods, peers: v.Peers(pods), membership: v.Membership(pods, to), from: from, to: to, read: map[tableKey]*table{}}
 	for _, p := range pods {
-		var looks []recording.Event
+		var samples []recording.Event
 		for _, e := range view.Between(p.Sockets, from, to) {
 			if e.Sockets.Outcome == recording.OK {
-				looks = append(looks, e)
+				samples = append(samples, e)
 			}
 		}
-		w.looks = append(w.looks, looks)
+		w.samples = append(w.samples, samples)
 	}
 	var all []check.Finding
 	for i, p := range pods {
@@ -54,19 +54,19 @@ func linksMatchViews(v *view.View) []check.Finding {
 	return all
 }
 
-// wiring compares the socket tables of all members with the views of their nodes.
-type wiring struct {
-	v        *view.View
-	pods     []*view.Pod
-	peers    *view.Peers
-	call     *view.Membership
-	from, to time.Duration
+// comparison compares the socket tables of all members with the views of their nodes.
+type comparison struct {
+	v          *view.View
+	pods       []*view.Pod
+	peers      *view.Peers
+	membership *view.Membership
+	from, to   time.Duration
 
-	looks [][]recording.Event // the tables, by the index of the pod
-	read  map[spot]*table     // the tables evaluated so far: if all is well, only the last of each pod
+	samples [][]recording.Event // the tables, by the index of the pod
+	read    map[tableKey]*table // the tables evaluated so far: if all is well, only the last of each pod
 }
 
-type spot struct{ pod, look int }
+type tableKey struct{ pod, look int }
 
 // table is what one socket table contains, and the view of the node at that time.
 type table struct {
@@ -75,18 +75,18 @@ type table struct {
 	nameless map[view.Link]int // the links without a name, with the index of the pod at the other end
 }
 
-func (w *wiring) table(i, look int) *table {
-	if t := w.read[spot{i, look}]; t != nil {
+func (w *comparison) table(i, look int) *table {
+	if t := w.read[tableKey{i, look}]; t != nil {
 		return t
 	}
-	e, p := w.looks[i][look], w.pods[i]
+	e, p := w.samples[i][look], w.pods[i]
 	t := &table{linked: make([]bool, len(w.pods))}
 	if n, _, _ := check.ViewAt(p, e.T); n != nil {
 		names := n.Visible
 		if len(n.Hidden) > 0 {
 			names = slices.Concat(n.Visible, n.Hidden)
 		}
-		t.named, _, _ = w.call.Look(names)
+		t.named, _, _ = w.membership.Look(names)
 	}
 	w.peers.Each(e, p, func(j int, l *recording.Link) {
 		t.linked[j] = true
@@ -97,25 +97,25 @@ func (w *wiring) table(i, look int) *table {
 			t.nameless[view.Link{Local: l.Local, Remote: l.Remote}] = j
 		}
 	})
-	w.read[spot{i, look}] = t
+	w.read[tableKey{i, look}] = t
 	return t
 }
 
-func (w *wiring) judge(i int, p *view.Pod) []check.Finding {
-	looks := w.looks[i]
-	last := len(looks) - 1
+func (w *comparison) judge(i int, p *view.Pod) []check.Finding {
+	samples := w.samples[i]
+	last := len(samples) - 1
 	unseen := check.Finding{Subject: check.OnPod(p), Outcome: check.Unseen}
 	switch {
-	case last < 0 || w.to-looks[last].T > check.Fresh:
+	case last < 0 || w.to-samples[last].T > check.Fresh:
 		unseen.Message = fmt.Sprintf("the socket table of %s was not read in the last %.1f s", p.Name, check.Fresh.Seconds())
 	case w.table(i, last).named == nil:
-		_, _, unseen.Message = check.ViewAt(p, looks[last].T)
+		_, _, unseen.Message = check.ViewAt(p, samples[last].T)
 	case w.to-w.from <= differs:
 		unseen.Message = fmt.Sprintf("%s was observed for %.1f s only; a difference counts if it lasts %.0f s", p.Name, (w.to - w.from).Seconds(), differs.Seconds())
 	default:
 		all := append(w.withoutLink(i, p), w.withoutName(i, p)...)
 		if len(all) == 0 {
-			all = append(all, check.Finding{Subject: check.OnPod(p), Outcome: check.Pass, At: looks[last].T})
+			all = append(all, check.Finding{Subject: check.OnPod(p), Outcome: check.Pass, At: samples[last].T})
 		}
 		return all
 	}
@@ -125,10 +125,10 @@ func (w *wiring) judge(i int, p *view.Pod) []check.Finding {
 
 // withoutLink finds names for which the kernel of neither end has a connection: behind a sidecar, only the end that dialled has
 // the peer's address.
-func (w *wiring) withoutLink(i int, p *view.Pod) []check.Finding {
+func (w *comparison) withoutLink(i int, p *view.Pod) []check.Finding {
 	var all []check.Finding
-	looks := w.looks[i]
-	last := len(looks) - 1
+	samples := w.samples[i]
+	last := len(samples) - 1
 	lacks := func(look, j int) bool {
 		t := w.table(i, look)
 		return t.named != nil && t.named[j] && !t.linked[j]
@@ -141,11 +141,11 @@ func (w *wiring) withoutLink(i int, p *view.Pod) []check.Finding {
 		for k > 0 && lacks(k-1, j) {
 			k--
 		}
-		since := looks[last].T - looks[k].T
-		if since <= differs || w.linkedSince(looks[k].T, j, i) {
+		since := samples[last].T - samples[k].T
+		if since <= differs || w.linkedSince(samples[k].T, j, i) {
 			continue
 		}
-		all = append(all, check.Finding{Subject: check.OnPair(p, q), Of: []check.Subject{check.OnPair(q, p)}, Outcome: check.Fail, Code: "name-without-link", From: looks[k].T, At: looks[last].T,
+		all = append(all, check.Finding{Subject: check.OnPair(p, q), Of: []check.Subject{check.OnPair(q, p)}, Outcome: check.Fail, Code: "name-without-link", From: samples[k].T, At: samples[last].T,
 			Message: fmt.Sprintf("%s is in nodes() of %s, but there has been no connection between %s and %s in the socket tables for %.1f s", q.Node(), evidence.NodeOrPod(p), p.Name, q.Name, since.Seconds()),
 			Remedy:  "the VM has not noticed that the connection ended: check net_ticktime, and whether something else (a sidecar proxy) answers in place of the peer",
 			Try:     fmt.Sprintf("kubectl -n %s exec %s -- cat /proc/net/tcp /proc/net/tcp6", w.v.Header.Namespace, p.Name)})
@@ -155,9 +155,9 @@ func (w *wiring) withoutLink(i int, p *view.Pod) []check.Finding {
 
 // linkedSince reports whether a table of pod j has shown a link to pod i since then, or there is no table
 // to know it from.
-func (w *wiring) linkedSince(since time.Duration, j, i int) bool {
+func (w *comparison) linkedSince(since time.Duration, j, i int) bool {
 	known := false
-	for k, e := range w.looks[j] {
+	for k, e := range w.samples[j] {
 		if e.T < since {
 			continue
 		}
@@ -168,10 +168,10 @@ func (w *wiring) linkedSince(since time.Duration, j, i int) bool {
 	return !known
 }
 
-func (w *wiring) withoutName(i int, p *view.Pod) []check.Finding {
+func (w *comparison) withoutName(i int, p *view.Pod) []check.Finding {
 	var all []check.Finding
-	looks := w.looks[i]
-	last := len(looks) - 1
+	samples := w.samples[i]
+	last := len(samples) - 1
 	for l, j := range w.table(i, last).nameless {
 		k := last
 		for k > 0 {
@@ -180,12 +180,12 @@ func (w *wiring) withoutName(i int, p *view.Pod) []check.Finding {
 			}
 			k--
 		}
-		since := looks[last].T - looks[k].T
+		since := samples[last].T - samples[k].T
 		if since <= unfinished || i == j {
 			continue
 		}
 		q := w.pods[j]
-		all = append(all, check.Finding{Subject: check.OnPair(p, q), Of: []check.Subject{check.OnPair(q, p)}, Outcome: check.Fail, Code: "link-without-name", From: looks[k].T, At: looks[last].T,
+		all = append(all, check.Finding{Subject: check.OnPair(p, q), Of: []check.Subject{check.OnPair(q, p)}, Outcome: check.Fail, Code: "link-without-name", From: samples[k].T, At: samples[last].T,
 			Message: fmt.Sprintf("the connection %s - %s between %s and %s has existed for %.1f s, but %s is not in nodes() of %s", l.Local, l.Remote, p.Name, q.Name, since.Seconds(), evidence.NodeOrPod(q), evidence.NodeOrPod(p)),
 			Remedy:  "the handshake was not completed, or one side dropped the peer: search the logs of both nodes for the name of the other",
 			Try:     fmt.Sprintf("kubectl -n %s logs %s", w.v.Header.Namespace, p.Name)})

@@ -18,10 +18,10 @@ func meshNoneHidden() check.Check {
 		Causes: map[string][]string{"hidden-member": check.NeedsMesh()},
 		Judge: evidence.UnlessProbeVisible(func(v *view.View) []check.Finding {
 			m := check.MeshSnapshot(v)
-			call := v.Membership(m.Pods, m.At)
+			membership := v.Membership(m.Pods, m.At)
 			var all []check.Finding
 			for i, p := range m.Pods {
-				all = append(all, hiddenPeers(v, m, call, i, p)...)
+				all = append(all, hiddenPeers(v, m, membership, i, p)...)
 			}
 			if len(all) == 0 {
 				return check.NothingSeen(v, "there was no node to check")
@@ -32,14 +32,14 @@ func meshNoneHidden() check.Check {
 }
 
 // hiddenPeers judges members only: a monitor or a console from outside is hidden on purpose.
-func hiddenPeers(v *view.View, m *check.Snapshot, call *view.Membership, i int, p *view.Pod) []check.Finding {
+func hiddenPeers(v *view.View, m *check.Snapshot, membership *view.Membership, i int, p *view.Pod) []check.Finding {
 	l := m.Views[i]
 	if l.Nodes == nil {
 		return []check.Finding{{Subject: check.OnPod(p), Outcome: check.Unseen, Message: l.Why, Of: check.PairsTo(v, p)}}
 	}
 	var all []check.Finding
 	if len(l.Nodes.Hidden) > 0 {
-		hidden, _, _ := call.Look(l.Nodes.Hidden)
+		hidden, _, _ := membership.Look(l.Nodes.Hidden)
 		for j, q := range m.Pods {
 			if i == j || !hidden[j] || l.Seen[j] {
 				continue

@@ -39,13 +39,13 @@ func meshStable() check.Check {
 func stable(p *view.Pod, rosters func(time.Duration) *view.Membership, from, to, hold time.Duration) check.Finding {
 	f := check.Finding{Subject: check.OnPod(p), Outcome: check.Pass, From: max(from, 1), At: to, Took: to - from}
 	var losses []string
-	looks := view.Between(p.Nodes, from, to)
-	for i, e := range looks {
+	samples := view.Between(p.Nodes, from, to)
+	for i, e := range samples {
 		if e.Nodes.Outcome != recording.OK {
 			continue
 		}
 		roster := rosters(e.T)
-		if i > 0 && len(losses) == 0 && looks[i-1].Nodes.Outcome == recording.OK && roster == rosters(looks[i-1].T) && slices.Equal(e.Nodes.Visible, looks[i-1].Nodes.Visible) {
+		if i > 0 && len(losses) == 0 && samples[i-1].Nodes.Outcome == recording.OK && roster == rosters(samples[i-1].T) && slices.Equal(e.Nodes.Visible, samples[i-1].Nodes.Visible) {
 			continue // unchanged since the last observation, when it was full
 		}
 		if d := roster.Lacks(p, e); len(d) > 0 {
@@ -56,7 +56,7 @@ func stable(p *view.Pod, rosters func(time.Duration) *view.Membership, from, to,
 	switch {
 	case len(losses) > 0:
 		f.Outcome, f.Code = check.Fail, "flapping"
-		f.Message = fmt.Sprintf("the view of %s was not full in %d of %d observations in the last %.0f s, although nothing was changed in the cluster", p.Node(), len(losses), len(looks), (to - from).Seconds())
+		f.Message = fmt.Sprintf("the view of %s was not full in %d of %d observations in the last %.0f s, although nothing was changed in the cluster", p.Node(), len(losses), len(samples), (to - from).Seconds())
 		f.Seen = check.FirstOf(losses, 8)
 	case !covered:
 		f.Outcome, f.Message = check.Unseen, fmt.Sprintf("the view of %s was not observed for %.1f s of the last %.0f s; a gap of at most %.0f s is allowed", p.Name, gap.Seconds(), (to-from).Seconds(), view.MaxGap.Seconds())

@@ -16,8 +16,8 @@ func recoveryContainerKill() check.Check {
 	return check.Check{
 		ID: "recovery/container-kill", Title: "takes a node back into the mesh after its container was killed", Rung: check.Recovery, Level: check.Required, Scenario: "container-kill",
 		Reads: []recording.Kind{recording.KindPod, recording.KindNodes},
-		Why: "A crash, an OOM kill or a failed liveness probe restarts the container in its pod: the address and the node name are those that the peers know, and the volumes still hold what the dead VM left. " +
-			"A pod that is deleted shows nothing of that.",
+		Why: "A crash, an OOM kill or a failed liveness probe restarts the container in its pod: the pod keeps its address and its node name, and the volumes keep the files of the dead VM. " +
+			"Deleting a pod does not test that.",
 		Source: "https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#container-restarts",
 		Causes: map[string][]string{"not-restarted": nil, "same-creation": nil, "not-rejoined": nil},
 		Judge: evidence.ForCluster(func(v *view.View) []check.Finding {
@@ -39,27 +39,27 @@ func recoveryContainerKill() check.Check {
 				}
 			}
 			if len(all) == 0 {
-				return []check.Finding{{Subject: check.OnPod(victim), Outcome: check.Unseen, Message: "no other node was there when the container of " + victim.Name + " was killed"}}
+				return []check.Finding{{Subject: check.OnPod(victim), Outcome: check.Unseen, Message: "there was no other node when the container of " + victim.Name + " was killed"}}
 			}
 			return all
 		}),
 	}
 }
 
-// notBack judges a pod whose node was not seen under another creation.
+// notBack judges a pod whose node was not seen with a new creation.
 func notBack(v *view.View, p *view.Pod, act recording.Event) check.Finding {
 	f := check.Finding{Subject: check.OnPod(p), Outcome: check.Unseen, At: v.End()}
 	was, since := p.CreationAt(act.T), (v.End() - act.T).Seconds()
 	n, t, why := check.ViewAt(p, v.End())
 	switch {
 	case was == 0:
-		f.Message = fmt.Sprintf("the creation of %s before its container was killed was not seen", evidence.NodeOrPod(p))
+		f.Message = fmt.Sprintf("the creation of %s before its container was killed is not known", evidence.NodeOrPod(p))
 	case n != nil && n.Creation == was && startedAgain(p, act.T):
-		f.Fail("same-creation", fmt.Sprintf("%s has creation %d again after its container was killed: its peers cannot tell the new node from the dead one", evidence.NodeOrPod(p), was),
+		f.Fail("same-creation", fmt.Sprintf("%s has the same creation %d after its container was killed: its peers cannot distinguish the new node from the dead one", evidence.NodeOrPod(p), was),
 			"run epmd inside the pod, not on the host; without epmd the creation is random since OTP 23")
 		f.At = t
 	case n != nil:
-		f.Message = fmt.Sprintf("the VM of %s was not seen to end", p.Name)
+		f.Message = fmt.Sprintf("the exit of the VM of %s was not seen", p.Name)
 	default:
 		down := downContainer(p)
 		if down == nil {
@@ -67,14 +67,14 @@ func notBack(v *view.View, p *view.Pod, act recording.Event) check.Finding {
 			return f
 		}
 		f.Fail("not-restarted", fmt.Sprintf("%.0f s after the container of %s was killed, its node has not come back: container %s is %s%s", since, p.Name, down.Name, down.State, evidence.Because(*down)),
-			"find in the container's log why it does not start a second time in the same pod: what the dead VM left on a volume (a lock, a PID file, a half-written file) is still there",
+			"read in the log of the container why it does not start a second time in the same pod: files of the dead VM are still on its volumes (a lock, a PID file, an incomplete file)",
 			evidence.LastLog(*down)...)
 		f.Try = fmt.Sprintf("kubectl -n %s logs %s -c %s --previous", v.Header.Namespace, p.Name, down.Name)
 	}
 	return f
 }
 
-// startedAgain reports whether a VM was seen in the pod after t that is not the one before.
+// startedAgain reports whether another VM than before was seen in the pod after t.
 func startedAgain(p *view.Pod, t time.Duration) bool {
 	before := 0
 	for _, e := range p.VMs {
@@ -87,7 +87,7 @@ func startedAgain(p *view.Pod, t time.Duration) bool {
 	return false
 }
 
-// downContainer is the pod's first container that does not run or is not Ready, nil where all is well with them.
+// downContainer is the pod's first container that does not run or is not Ready, nil if there is none.
 func downContainer(p *view.Pod) *recording.Container {
 	s := p.Last()
 	for i := range s.Containers {
@@ -101,8 +101,8 @@ func downContainer(p *view.Pod) *recording.Container {
 	return nil
 }
 
-// rejoined judges whether p's view holds q at the end, after the victim has come back. Where no full mesh is meant it is enough
-// that they are together in one cluster.
+// rejoined judges whether p's view holds q at the end, after the victim has come back. If the profile expects no full mesh, it is enough
+// that both are in one cluster.
 func rejoined(v *view.View, p, q *view.Pod, act recording.Event, back time.Duration, together func(p, q *view.Pod) bool) check.Finding {
 	f := check.Finding{Subject: check.OnPair(p, q), Of: []check.Subject{check.OnService(v)}}
 	n, t, why := check.ViewAt(p, v.End())
@@ -114,7 +114,7 @@ func rejoined(v *view.View, p, q *view.Pod, act recording.Event, back time.Durat
 	default:
 		f.Fail("not-rejoined", fmt.Sprintf("%.0f s after the container of %s was killed, %s does not see %s: nodes() is [%s]",
 			(t-act.T).Seconds(), act.Act.Detail, evidence.NodeOrPod(p), evidence.NodeOrPod(q), strings.Join(check.FirstOf(n.Visible, 8), ", ")),
-			"let discovery connect again to a node whose name it has seen before, and leave dist_auto_connect at its default")
+			"make discovery connect again to nodes that it has lost, and do not set dist_auto_connect")
 		f.At, f.Try = t, fmt.Sprintf("kubectl -n %s logs %s", v.Header.Namespace, p.Name)
 	}
 	return f

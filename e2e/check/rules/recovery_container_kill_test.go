@@ -36,14 +36,14 @@ func TestRecoveryContainerKill(t *testing.T) {
 		{"it runs and is Ready, and its view was not seen", silent, []want{{pod(0), check.Unseen, "", []string{"the view of " + rt.Name(0)}}}},
 		{"it has the same creation", func(s *rt.Story) {
 			s.Change(isNodes(0, back), func(e *recording.Event) { e.Nodes.Creation = 1700000000 })
-		}, []want{{pod(0), check.Fail, "same-creation", []string{rt.Node(0), "creation 1700000000 again"}}}},
+		}, []want{{pod(0), check.Fail, "same-creation", []string{rt.Node(0), "the same creation 1700000000"}}}},
 		{"it was not seen to end", func(s *rt.Story) {
 			s.Change(isNodes(0, back), func(e *recording.Event) { e.Nodes.Creation = 1700000000 })
 			s.Drop(func(e recording.Event) bool { return isVM(0)(e) && e.T > rt.Deleted })
-		}, []want{{pod(0), check.Unseen, "", []string{"was not seen to end"}}}},
+		}, []want{{pod(0), check.Unseen, "", []string{"the exit of the VM of " + rt.Name(0) + " was not seen"}}}},
 		{"its creation before was not seen", func(s *rt.Story) {
 			s.Change(isNodes(0, 0), func(e *recording.Event) { e.Nodes.Creation = 0 })
-		}, []want{{pod(0), check.Unseen, "", []string{"was not seen"}}}},
+		}, []want{{pod(0), check.Unseen, "", []string{"before its container was killed is not known"}}}},
 		{"one peer does not take it back", func(s *rt.Story) {
 			s.Change(isNodes(1, rt.Rejoined), func(e *recording.Event) { e.Nodes.Visible = without(e.Nodes.Visible, rt.Node(0)) })
 		}, []want{{pair(1, 0), check.Fail, "not-rejoined", []string{rt.Node(1) + " does not see " + rt.Node(0), "dist_auto_connect"}}}},

@@ -38,7 +38,7 @@ func recoveryDiscoveryGoesOn() check.Check {
 					all = append(all, check.Finding{Subject: check.OnPod(p), Outcome: check.NotApplicable, Message: fmt.Sprintf("%s did not query DNS for its peers before %s was deleted, either", p.Name, d.Victim.Name)})
 					continue
 				}
-				all = append(all, evidence.KeepsAsking(v, p, exit+v.Slack(d.Victim.ExitSeenBy(), p.AgentOf(), exit), v.End()))
+				all = append(all, evidence.KeepsDiscovering(v, p, exit+v.Slack(d.Victim.ExitSeenBy(), p.AgentOf(), exit), v.End()))
 			}
 			return all
 		},

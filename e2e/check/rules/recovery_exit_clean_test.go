@@ -35,7 +35,7 @@ func TestRecoveryExitClean(t *testing.T) {
 		{"ended by the signal itself", all(grace(1), ended(143, "Error")), nil},
 		{"not seen to end", func(s *rt.Story) {
 			s.Drop(func(e recording.Event) bool { return e.Process != nil && e.Process.Exited || isEnd(e) })
-		}, []want{{pod(0), check.Unseen, "", []string{"the exit of "}}}},
+		}, []want{{pod(0), check.Unseen, "", []string{"the exit of " + rt.Name(0) + " was not seen"}}}},
 		{"the API server never told of it", func(s *rt.Story) { s.Drop(isPod(0)) }, []want{{"pod *", check.Unseen, "", []string{"its exit code is not known"}}}},
 		{"the exit code was not seen", noCode, []want{{pod(0), check.Unseen, "", []string{"its exit code is not known"}}}},
 		{"the exit code was not seen, and it ended in time", all(grace(15), noCode), nil},

@@ -24,10 +24,10 @@ func recoveryFullAgain() check.Check {
 				return evidence.TooFewOthers(v, 1)
 			}
 			first, full := v.FirstFull(d.Act.T + 1)
-			call, of := v.Membership(pods, v.End()), evidence.GroupsAtEnd(v)
+			membership, of := v.Membership(pods, v.End()), evidence.GroupsAtEnd(v)
 			var all []check.Finding
 			for i, p := range pods {
-				found := evidence.FullAgain(v, d.Since, call, of, i, p)
+				found := evidence.FullAgain(v, d.Since, membership, of, i, p)
 				if f := &found[0]; f.Outcome == check.Pass && full && v.Mesh(v.End()).Full {
 					f.Took = max(first, v.Mesh(v.End()).Since) - d.Act.T
 				}

@@ -55,7 +55,7 @@ func judgeCreation(d evidence.Deletion, n *view.Pod) check.Finding {
 	return f
 }
 
-// creation is the creation that the pod's node last reported, and when; 0 where it did not report one.
+// creation is the creation that the pod's node last reported, and when; 0 if it did not.
 func creation(p *view.Pod) (uint32, time.Duration) {
 	for i := len(p.Nodes) - 1; i >= 0; i-- {
 		if c := p.Nodes[i].Nodes.Creation; c != 0 {

@@ -32,7 +32,7 @@ func recoveryPodDelete() check.Check {
 					Message: fmt.Sprintf("%.0f s after %s was deleted there is no new pod", (v.End() - d.Act.T).Seconds(), d.Victim.Name)}}
 			}
 			if v.MeansOneComponent() {
-				return joinsSomewhere(v, d)
+				return joinsCluster(v, d)
 			}
 			var all []check.Finding
 			for _, n := range d.Newcomers {
@@ -45,9 +45,9 @@ func recoveryPodDelete() check.Check {
 	}
 }
 
-// joinsSomewhere judges the newcomers of a mesh that need not be full: each must be in a component with survivors at the end, by
+// joinsCluster judges the newcomers of a mesh that need not be full: each must be in a component with survivors at the end, by
 // its own view or theirs. Took is the time until it saw the first of them, or was seen by one.
-func joinsSomewhere(v *view.View, d evidence.Deletion) []check.Finding {
+func joinsCluster(v *view.View, d evidence.Deletion) []check.Finding {
 	of := evidence.GroupsAtEnd(v)
 	withSurvivors := map[int]bool{}
 	for _, s := range d.Survivors {
@@ -64,7 +64,7 @@ func joinsSomewhere(v *view.View, d evidence.Deletion) []check.Finding {
 		case nodes == nil:
 			f.Outcome, f.Message, f.Of = check.Unseen, why, append(f.Of, check.PairsTo(v, n)...)
 		case ready && withSurvivors[g]:
-			f.At = met(d, n)
+			f.At = firstSight(d, n)
 			f.Took = f.At - d.Act.T
 		default:
 			f.Outcome, f.Code, f.At = check.Fail, "replacement-alone", t
@@ -77,12 +77,12 @@ func joinsSomewhere(v *view.View, d evidence.Deletion) []check.Finding {
 	return all
 }
 
-// met is when the newcomer and a survivor first saw one another, by the view of either.
-func met(d evidence.Deletion, n *view.Pod) time.Duration {
+// firstSight is when the newcomer and a survivor first saw one another, by the view of either.
+func firstSight(d evidence.Deletion, n *view.Pod) time.Duration {
 	first := time.Duration(-1)
 	sees := func(p, q *view.Pod) {
 		for _, e := range p.Nodes {
-			if e.T >= born(d, q) && e.Nodes.Outcome == recording.OK && slices.ContainsFunc(e.Nodes.Visible, q.Is) {
+			if e.T >= nameValidFrom(d, q) && e.Nodes.Outcome == recording.OK && slices.ContainsFunc(e.Nodes.Visible, q.Is) {
 				if first < 0 || e.T < first {
 					first = e.T
 				}
@@ -103,12 +103,12 @@ func joins(v *view.View, d evidence.Deletion, p, q *view.Pod) check.Finding {
 	var last *recording.Event
 	var since time.Duration
 	has, had := false, false
-	looks := view.Between(p.Nodes, born(d, q), v.End())
-	for i, e := range looks {
+	samples := view.Between(p.Nodes, nameValidFrom(d, q), v.End())
+	for i, e := range samples {
 		if e.Nodes.Outcome != recording.OK {
 			continue
 		}
-		last = &looks[i]
+		last = &samples[i]
 		was := has
 		if has = slices.ContainsFunc(e.Nodes.Visible, q.Is); has && !was {
 			since, had = e.T, true
@@ -136,11 +136,11 @@ func joins(v *view.View, d evidence.Deletion, p, q *view.Pod) check.Finding {
 	return f
 }
 
-// born is from when on q's name in a view means q: if a replacement reuses the name of its predecessor (as the pods of a
+// nameValidFrom is from when on q's name in a view means q: if a replacement reuses the name of its predecessor (as the pods of a
 // StatefulSet do), not before its own node has answered.
-func born(d evidence.Deletion, q *view.Pod) time.Duration {
+func nameValidFrom(d evidence.Deletion, q *view.Pod) time.Duration {
 	if q.Node() != d.Victim.Node() {
 		return d.Act.T
 	}
-	return max(d.Act.T, evidence.FirstHeard(q))
+	return max(d.Act.T, evidence.FirstAnswered(q))
 }

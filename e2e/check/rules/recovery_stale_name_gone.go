@@ -32,9 +32,9 @@ func recoveryStaleNameGone() check.Check {
 			}
 			var all []check.Finding
 			for _, s := range d.Survivors {
-				all = append(all, forgets(v, d, s, exit))
+				all = append(all, nameGone(v, d, s, exit))
 				if v.Profile.Service != "" {
-					all = append(all, unlisted(v, d, s, exit))
+					all = append(all, addressGone(v, d, s, exit))
 				}
 			}
 			return all
@@ -51,22 +51,22 @@ type trace struct {
 	look       func(recording.Event) (there, known bool)
 }
 
-// forgets counts from the container's exit: until then the old node still runs.
-func forgets(v *view.View, d evidence.Deletion, s *view.Pod, exit time.Duration) check.Finding {
+// nameGone counts from the container's exit: until then the old node still runs.
+func nameGone(v *view.View, d evidence.Deletion, s *view.Pod, exit time.Duration) check.Finding {
 	name := d.Victim.Node()
 	if name == "" {
 		return check.Finding{Subject: check.OnPod(s), Outcome: check.Unseen, Message: fmt.Sprintf("the node name of %s is not known, so it could not be searched for", d.Victim.Name)}
 	}
 	return lastSeen(v, d, s, exit, trace{
 		code: "stale-name", what: fmt.Sprintf("%s in the view of %s", name, evidence.NodeOrPod(s)), kind: recording.KindNodes, in: s.Nodes,
-		until: reusedFrom(v, d, evidence.FirstHeard, func(n *view.Pod) bool { return n.Node() == name }),
+		until: reusedFrom(v, d, evidence.FirstAnswered, func(n *view.Pod) bool { return n.Node() == name }),
 		look: func(e recording.Event) (there, known bool) {
 			return slices.Contains(e.Nodes.Visible, name), e.Nodes.Outcome == recording.OK
 		},
 	})
 }
 
-func unlisted(v *view.View, d evidence.Deletion, s *view.Pod, exit time.Duration) check.Finding {
+func addressGone(v *view.View, d evidence.Deletion, s *view.Pod, exit time.Duration) check.Finding {
 	ip := d.Victim.IP()
 	if ip == "" {
 		return check.Finding{Subject: check.OnPod(s), Outcome: check.Unseen, Message: fmt.Sprintf("the address of %s is not known, so it could not be searched for", d.Victim.Name)}
@@ -107,14 +107,14 @@ func lastSeen(v *view.View, d evidence.Deletion, s *view.Pod, exit time.Duration
 	}
 	budget := v.Profile.Budgets.StaleName.D()
 	slack := v.Slack(exitBy, s.AgentOf(), exit)
-	last, gone, looks := exit, exit, 0
+	last, gone, samples := exit, exit, 0
 	clean := false
 	for _, e := range view.Between(t.in, exit, t.until) {
 		there, known := t.look(e)
 		if !known {
 			continue
 		}
-		looks++
+		samples++
 		switch {
 		case there:
 			last, clean = e.T, false
@@ -136,7 +136,7 @@ func lastSeen(v *view.View, d evidence.Deletion, s *view.Pod, exit time.Duration
 		if !clean {
 			f.Outcome = check.NotApplicable
 		}
-	case looks == 0:
+	case samples == 0:
 		f.Outcome, f.Message = check.Unseen, fmt.Sprintf("nothing was observed about %s after its container exited", t.what)
 	case !clean:
 		f.Outcome, f.Message = check.Unseen, fmt.Sprintf("%s is still present %.1f s after its container exited, but the recording ends before the budget of %s is over", t.what, (last-exit).Seconds(), budget)

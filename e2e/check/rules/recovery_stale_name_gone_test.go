@@ -49,7 +49,7 @@ func TestRecoveryStaleNameGone(t *testing.T) {
 			s.Drop(func(e recording.Event) bool {
 				return e.Process != nil && e.Process.Exited || isPod(0)(e) && e.Pod.Gone
 			})
-		}, []want{{pod(0), check.Unseen, "", []string{rt.Name(0), "the exit of "}}}},
+		}, []want{{pod(0), check.Unseen, "", []string{"the exit of " + rt.Name(0) + " was not seen", rt.Name(0)}}}},
 		{"the end was seen by the API server only", func(s *rt.Story) {
 			s.Drop(func(e recording.Event) bool { return e.Process != nil && e.Process.Exited })
 		}, nil},

@@ -21,10 +21,10 @@ func rolloutReplacesAll() check.Check {
 				return stuck(v, r, remaining)
 			}
 			pods := v.Expected(v.End())
-			call, of := v.Membership(pods, v.End()), evidence.GroupsAtEnd(v)
+			membership, of := v.Membership(pods, v.End()), evidence.GroupsAtEnd(v)
 			var all []check.Finding
 			for i, p := range pods {
-				all = append(all, evidence.FullAgain(v, r.Since, call, of, i, p)...)
+				all = append(all, evidence.FullAgain(v, r.Since, membership, of, i, p)...)
 			}
 			if len(all) == 0 {
 				return []check.Finding{{Subject: check.OnWorkload(v), Outcome: check.Fail, Code: "stuck", Of: check.Everything(v), At: v.End(),

@@ -13,7 +13,7 @@ func serviceHeadless() check.Check {
 	return check.Check{
 		ID: "service/headless", Title: "uses a headless Service for discovery", Rung: check.Service, Level: check.Required, Scenario: "formation", Static: true,
 		Reads:  []recording.Kind{recording.KindService},
-		Why:    "Only a headless Service resolves to its pods. One with a cluster IP resolves to that address: every node would ask for itself or for one peer, under a name that no node has.",
+		Why:    "Only the name of a headless Service resolves to its pods. With a cluster IP it resolves to that one address: a node would connect to itself or to one peer, with a name that no node has.",
 		Source: "https://kubernetes.io/docs/concepts/services-networking/service/#headless-services",
 		Causes: check.Alike(check.NeedsMesh("dns/*", "discovery/*"), "not-headless", "no-service"),
 		Judge: func(v *view.View) []check.Finding {
@@ -21,10 +21,10 @@ func serviceHeadless() check.Check {
 			s, ok := v.Service()
 			switch {
 			case v.Profile.Service == "" && v.MeansNoMesh():
-				f.Outcome, f.Message = check.NotApplicable, "no Service selects the workload's pods, and the profile means each node to be alone"
+				f.Outcome, f.Message = check.NotApplicable, "no Service selects the pods of the workload, and the profile expects no connections between nodes"
 			case v.Profile.Service == "":
 				f.Outcome, f.Code = check.Fail, "no-service"
-				f.Message = "no Service among the manifests selects the workload's pods"
+				f.Message = "no Service in the manifests selects the pods of the workload"
 				f.Remedy = "add a Service with clusterIP: None whose selector matches the labels of the pod template"
 			case !v.KubeSeen() && len(v.Objects("")) > 0:
 				return headlessAsWritten(v)
@@ -41,8 +41,8 @@ func serviceHeadless() check.Check {
 	}
 }
 
-// headlessAsWritten judges the Service by its manifest, where nothing was deployed. Whether the nodes ask DNS for it is not seen
-// then: only where the nodes' own texts hold its name as DNS has it, a cluster IP is a mistake.
+// headlessAsWritten judges the Service by its manifest if nothing was deployed. Then it is not seen whether the nodes query DNS
+// for it: a cluster IP is a mistake only if the configuration of the nodes contains its DNS name.
 func headlessAsWritten(v *view.View) []check.Finding {
 	m, blind := objects.Static(v)
 	if blind != nil {
@@ -52,12 +52,12 @@ func headlessAsWritten(v *view.View) []check.Finding {
 	s := m.Service("", v.Profile.Service)
 	switch {
 	case s == nil:
-		f.Skip(fmt.Sprintf("Service %s is not among the manifests", v.Profile.Service))
+		f.Skip(fmt.Sprintf("Service %s is not in the manifests", v.Profile.Service))
 	case s.Headless():
 	case !m.Asked(s.Name):
-		f.Skip(fmt.Sprintf("Service %s is not headless, and nothing in the manifests asks DNS for it", s.Name))
+		f.Skip(fmt.Sprintf("Service %s is not headless, but nothing in the manifests queries DNS for it", s.Name))
 	default:
-		f.Fail("not-headless", fmt.Sprintf("Service %s gets a cluster IP: its name resolves to that one virtual address, not to the pods", s.Name),
+		f.Fail("not-headless", fmt.Sprintf("Service %s will have a cluster IP: its name resolves to that one virtual address, not to the pods", s.Name),
 			"set spec.clusterIP: None (the field is immutable: delete the Service and create it again)")
 	}
 	return []check.Finding{f}

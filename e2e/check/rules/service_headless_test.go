@@ -24,14 +24,14 @@ func TestServiceHeadless(t *testing.T) {
 			s.Change(isService, func(e *recording.Event) { e.Service.ClusterIP = "10.96.7.7" })
 		}, []want{{svc, check.Fail, "not-headless", []string{"Service derl has cluster IP 10.96.7.7", "clusterIP: None", "-n " + rt.Namespace}}}},
 		{"none among the manifests", noService, []want{{"service (none)", check.Fail, "no-service", []string{"no Service"}}}},
-		{"none, and no cluster is meant", func(s *rt.Story) { noService(s); means(s, profile.NoMesh) }, []want{{"service (none)", check.NotApplicable, "", []string{"alone"}}}},
-		{"as written, a cluster IP", asWritten(`"clusterIP":"None",`, ``), []want{{svc, check.Fail, "not-headless", []string{"Service derl gets a cluster IP", "clusterIP: None"}}}},
+		{"none, and no cluster is meant", func(s *rt.Story) { noService(s); means(s, profile.NoMesh) }, []want{{"service (none)", check.NotApplicable, "", []string{"no connections between nodes"}}}},
+		{"as written, a cluster IP", asWritten(`"clusterIP":"None",`, ``), []want{{svc, check.Fail, "not-headless", []string{"Service derl will have a cluster IP", "clusterIP: None"}}}},
 		{"as written, a cluster IP that nobody asks for", all(asWritten(`"clusterIP":"None",`, ``), rewrite("Deployment", `derl.$(NAMESPACE).svc.cluster.local`, `x`)),
-			[]want{{svc, check.NotApplicable, "", []string{"nothing in the manifests asks DNS"}}}},
+			[]want{{svc, check.NotApplicable, "", []string{"nothing in the manifests queries DNS"}}}},
 		{"as written, a pod below a cluster IP", all(asWritten(`"clusterIP":"None",`, ``), rewrite("Deployment", `derl.$(NAMESPACE).svc.cluster.local`, `$(POD_NAME).derl.$(NAMESPACE).svc.cluster.local`)),
-			[]want{{svc, check.NotApplicable, "", []string{"nothing in the manifests asks DNS"}}}},
+			[]want{{svc, check.NotApplicable, "", []string{"nothing in the manifests queries DNS"}}}},
 		{"as written, headless", asWritten(`"clusterIP"`, `"clusterIP"`), nil},
-		{"as written, elsewhere", asWritten(`"name":"derl"`, `"name":"other"`), []want{{svc, check.NotApplicable, "", []string{"Service derl is not among"}}}},
+		{"as written, elsewhere", asWritten(`"name":"derl"`, `"name":"other"`), []want{{svc, check.NotApplicable, "", []string{"Service derl is not in the manifests"}}}},
 		{"not reported", func(s *rt.Story) { s.Drop(isService) }, []want{{svc, check.Unseen, "", []string{"derl"}}}},
 		{"removed", func(s *rt.Story) {
 			s.Add(recording.Event{T: 9 * time.Second, By: "kube", Service: &recording.Service{Name: rt.Service, ClusterIP: "None", Gone: true}})

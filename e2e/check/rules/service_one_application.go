@@ -14,7 +14,7 @@ import (
 func serviceOneApplication() check.Check {
 	return check.Check{
 		ID: "service/one-application", Title: "has a Service that selects only this application", Rung: check.Service, Level: check.Latent, Scenario: "formation", Static: true,
-		Why:    "Every address behind the Service is taken for a peer. A pod of a Job or of another application there is dialled in each round, and never answers as a node.",
+		Why:    "Discovery treats every address behind the Service as a peer. It dials a pod of a Job or of another application in each round, and the pod never answers as a node.",
 		Source: "https://github.com/mrluc/peerage/issues/18",
 		Causes: map[string][]string{"job": check.NeedsMesh("dns/*", "epmd/*"), "two-applications": check.From(check.DNS)},
 		Judge: func(v *view.View) []check.Finding {
@@ -29,7 +29,7 @@ func serviceOneApplication() check.Check {
 				}
 			}
 			if len(all) == 0 {
-				return []check.Finding{{Subject: check.OnWorkload(v), Outcome: check.NotApplicable, Message: "no Service selects the nodes' pods"}}
+				return []check.Finding{{Subject: check.OnWorkload(v), Outcome: check.NotApplicable, Message: "no Service selects the pods of the workload"}}
 			}
 			return all
 		},
@@ -45,13 +45,13 @@ func oneApplication(m *objects.Manifests, v *view.View, s *manifest.Service) che
 			continue
 		}
 		if w.Kind == "Job" || w.Kind == "CronJob" {
-			f.Fail("job", fmt.Sprintf("Service %s (selector %s) selects the pods of %s too, which are no nodes", s.Name, objects.LabelSet(s.Spec.Selector), w),
-				"give the pods of "+w.String()+" other labels, or the nodes one more that the Service asks for")
+			f.Fail("job", fmt.Sprintf("Service %s (selector %s) also selects the pods of %s, which are not Erlang nodes", s.Name, objects.LabelSet(s.Spec.Selector), w),
+				"give the pods of "+w.String()+" other labels, or add one more label to the pods of the nodes and to the selector of the Service")
 			return f
 		}
 		if first != nil && !shareImage(first, w) {
 			f.Fail("two-applications", fmt.Sprintf("Service %s (selector %s) selects the pods of %s and of %s, which run different images: %s, %s", s.Name, objects.LabelSet(s.Spec.Selector), first, w, check.List(repositories(first)), check.List(repositories(w))),
-				"give each application a Service and a label of its own")
+				"give each application a separate Service and a separate label")
 			return f
 		}
 		if first == nil {

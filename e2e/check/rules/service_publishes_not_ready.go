@@ -13,7 +13,7 @@ import (
 func servicePublishesNotReady() check.Check {
 	return check.Check{
 		ID: "service/publishes-not-ready", Title: "publishes DNS records for pods that are not ready", Rung: check.Service, Level: check.Advice, Scenario: "formation", Static: true,
-		Why:    "Nodes that are named after their pods' DNS names reach each other only by them. Where a pod gets its name when it is ready, and is ready when it has peers, all wait for each other.",
+		Why:    "Nodes whose names contain DNS names of pods need these DNS records to reach each other. If a pod has a record only when it is ready, and is ready only when it has peers, all pods wait for each other.",
 		Source: "https://github.com/vernemq/docker-vernemq/issues/265",
 		Causes: map[string][]string{"hidden-until-ready": check.NeedsMesh("dns/*", "discovery/*")},
 		Judge: func(v *view.View) []check.Finding {
@@ -21,7 +21,7 @@ func servicePublishesNotReady() check.Check {
 				s := m.Service(w.Namespace, w.ServiceName)
 				switch {
 				case w.Kind != "StatefulSet" || !namedByDNS(m, w):
-					f.Skip("the nodes of " + w.String() + " are not named after DNS names")
+					f.Skip("the node names of " + w.String() + " do not contain DNS names of pods")
 				case s == nil:
 					f.Skip("no Service governs " + w.String())
 				case !s.PublishesNotReady():
@@ -29,8 +29,8 @@ func servicePublishesNotReady() check.Check {
 						if c.ReadinessProbe == nil || c.ReadinessProbe.Exec == nil && c.ReadinessProbe.HTTPGet == nil {
 							continue
 						}
-						f.Fail("hidden-until-ready", fmt.Sprintf("Service %s lists the pods of %s only when they are ready, and the readiness probe of container %s asks the application, which may wait for its peers", s.Name, w, c.Name),
-							"in Service "+s.Name+": publishNotReadyAddresses: true")
+						f.Fail("hidden-until-ready", fmt.Sprintf("Service %s publishes the pods of %s only when they are ready, and the readiness probe of container %s depends on the application, which may wait for its peers", s.Name, w, c.Name),
+							"set spec.publishNotReadyAddresses: true in Service "+s.Name)
 					}
 				}
 			})
@@ -38,7 +38,7 @@ func servicePublishesNotReady() check.Check {
 	}
 }
 
-// namedByDNS reports whether w's node names have a Service's name in them.
+// namedByDNS reports whether w's node names contain a Service's name.
 func namedByDNS(m *objects.Manifests, w *manifest.Workload) bool {
 	for _, p := range m.Places(w) {
 		name, _ := objects.NameIn(p)

@@ -17,7 +17,7 @@ func serviceSelectsPods() check.Check {
 	return check.Check{
 		ID: "service/selects-pods", Title: "has a Service whose selector matches its pods", Rung: check.Service, Level: check.Required, Scenario: "formation", Static: true,
 		Reads:  []recording.Kind{recording.KindPod, recording.KindService},
-		Why:    "A Service finds its pods by their labels alone. One letter off, and its name has no address: every node looks for peers in an empty list, without an error.",
+		Why:    "A Service finds its pods only by their labels. If one letter is wrong, its name has no addresses: every node gets an empty list of peers, without an error.",
 		Source: "https://kubernetes.io/docs/concepts/services-networking/service/#services-in-kubernetes",
 		Causes: check.Alike(check.NeedsMesh("service/headless", "dns/*", "discovery/*"), "selects-nothing", "no-service"),
 		Judge: func(v *view.View) []check.Finding {
@@ -39,7 +39,7 @@ func serviceSelectsPods() check.Check {
 				case m.Serves(s):
 					all = append(all, check.Finding{Subject: check.Subject{Kind: "service", Name: s.Name}, Outcome: check.Pass})
 				case selectsAny(m, s): // the pods of something else
-				case !served || meant(m, s.Name):
+				case !served || mentioned(m, s.Name):
 					all = append(all, selectsNothing(v, m, s))
 				}
 			}
@@ -47,10 +47,10 @@ func serviceSelectsPods() check.Check {
 				return all
 			}
 			if v.MeansNoMesh() {
-				return []check.Finding{{Subject: check.OnService(v), Outcome: check.NotApplicable, Message: "no Service selects the nodes' pods, and the profile means each node to be alone"}}
+				return []check.Finding{{Subject: check.OnService(v), Outcome: check.NotApplicable, Message: "no Service selects the pods of the workload, and the profile expects no connections between nodes"}}
 			}
 			f := check.Finding{Subject: check.OnService(v)}
-			f.Fail("no-service", fmt.Sprintf("no Service among the manifests selects the pods of %s, whose labels are %s", m.Members[0], objects.LabelSet(m.Members[0].Labels())),
+			f.Fail("no-service", fmt.Sprintf("no Service in the manifests selects the pods of %s, which have the labels %s", m.Members[0], objects.LabelSet(m.Members[0].Labels())),
 				"add a Service with clusterIP: None and selector: {"+objects.LabelSet(m.Members[0].Labels())+"}")
 			return []check.Finding{f}
 		},
@@ -61,8 +61,8 @@ func selectsAny(m *objects.Manifests, s *manifest.Service) bool {
 	return slices.ContainsFunc(m.Workloads(), func(w *manifest.Workload) bool { return s.Selects(w.Labels()) })
 }
 
-// meant reports whether one of the nodes' own texts speaks of that Service.
-func meant(m *objects.Manifests, name string) bool {
+// mentioned reports whether the configuration of the nodes mentions that Service.
+func mentioned(m *objects.Manifests, name string) bool {
 	return slices.ContainsFunc(m.Members, func(w *manifest.Workload) bool { return slices.Contains(m.Means(w), name) })
 }
 
@@ -70,7 +70,7 @@ func selectsNothing(v *view.View, m *objects.Manifests, s *manifest.Service) che
 	name := s.Name
 	f := check.Finding{Subject: check.Subject{Kind: "service", Name: name}}
 	if v.Profile.Service == "" {
-		f.Subject = check.OnService(v) // which is the subject of all that needs a Service
+		f.Subject = check.OnService(v) // the subject of all checks that need a Service
 	}
 	w := m.Members[0]
 	for _, other := range m.Members {
@@ -78,13 +78,13 @@ func selectsNothing(v *view.View, m *objects.Manifests, s *manifest.Service) che
 			w = other
 		}
 	}
-	f.Fail("selects-nothing", fmt.Sprintf("Service %s selects no pod: its selector is %s, the pods of %s have %s (%s)", name, objects.LabelSet(s.Spec.Selector), w, objects.LabelSet(w.Labels()), differ(s.Spec.Selector, w.Labels())),
-		fmt.Sprintf("in Service %s: selector: {%s}", name, objects.LabelSet(w.Labels())))
+	f.Fail("selects-nothing", fmt.Sprintf("Service %s selects no pod: its selector is %s, but the pods of %s have %s (%s)", name, objects.LabelSet(s.Spec.Selector), w, objects.LabelSet(w.Labels()), differ(s.Spec.Selector, w.Labels())),
+		fmt.Sprintf("write in Service %s: selector: {%s}", name, objects.LabelSet(w.Labels())))
 	f.Try = objects.Kubectl(v, "get endpointslices -l kubernetes.io/service-name="+name)
 	return f
 }
 
-// selectsRunning compares the Service with the pods that run, where no manifests were recorded.
+// selectsRunning compares the Service with the running pods, if no manifests were recorded.
 func selectsRunning(v *view.View) []check.Finding {
 	f := check.Finding{Subject: check.OnService(v), Of: check.Images(v), Outcome: check.Pass}
 	s, ok := v.Service()
@@ -95,15 +95,15 @@ func selectsRunning(v *view.View) []check.Finding {
 	}
 	for _, p := range pods {
 		if labels := p.Last().Labels; len(s.Selector) > 0 && !manifest.Covers(labels, s.Selector) {
-			f.Fail("selects-nothing", fmt.Sprintf("Service %s does not select %s: its selector is %s, the pod has %s (%s)", s.Name, p.Name, objects.LabelSet(s.Selector), objects.LabelSet(labels), differ(s.Selector, labels)),
-				fmt.Sprintf("mend the selector of Service %s", s.Name))
+			f.Fail("selects-nothing", fmt.Sprintf("Service %s does not select %s: its selector is %s, but the pod has %s (%s)", s.Name, p.Name, objects.LabelSet(s.Selector), objects.LabelSet(labels), differ(s.Selector, labels)),
+				fmt.Sprintf("correct the selector of Service %s", s.Name))
 			f.Try = objects.Kubectl(v, "get pods --show-labels")
 		}
 	}
 	return []check.Finding{f}
 }
 
-// differ says in which labels a selector is not fulfilled.
+// differ says which labels of a selector do not match.
 func differ(selector, labels map[string]string) string {
 	var all []string
 	for _, k := range slices.Sorted(maps.Keys(selector)) {

@@ -34,7 +34,7 @@ func vmBusyWait() check.Check {
 				switch {
 				case limit == "":
 					f.Skip("no manifest sets a CPU limit for " + p.Name)
-				case !sleeps(vm):
+				case !busyWaitOff(vm):
 					f.Fail("spins", fmt.Sprintf("%s has a CPU limit of %s, but its schedulers busy-wait (no +sbwt none)", p.Name, limit), "start the VM with +sbwt none +sbwtdcpu none +sbwtdio none (in vm.args, or in ERL_FLAGS)")
 				}
 			})
@@ -52,8 +52,8 @@ func cpuLimit(w *manifest.Workload) string {
 	return ""
 }
 
-// sleeps reports whether the schedulers' busy wait is off. erlexec passes + flags to the VM as - flags, before the --.
-func sleeps(vm *recording.VM) bool {
+// busyWaitOff reports whether the schedulers' busy wait is off. erlexec passes + flags to the VM as - flags, before the --.
+func busyWaitOff(vm *recording.VM) bool {
 	i := slices.IndexFunc(vm.Args, func(a string) bool { return a == "-sbwt" || a == "+sbwt" })
 	return i >= 0 && i+1 < len(vm.Args) && strings.HasSuffix(vm.Args[i+1], "none")
 }

@@ -14,7 +14,7 @@ func vmNameComplete() check.Check {
 	return check.Check{
 		ID: "vm/name-complete", Title: "starts the VM with a complete node name", Rung: check.VM, Level: check.Required, Scenario: "formation",
 		Reads:  []recording.Kind{recording.KindPod, recording.KindVM},
-		Why:    "A start script replaces a variable that is not set by nothing: the VM is started with -name shop@ and stops, or has a name that no peer looks for.",
+		Why:    "A start script replaces an unset variable by an empty string: the VM is started with -name shop@ and stops, or has a name that no peer looks for.",
 		Source: "https://www.erlang.org/doc/apps/erts/erl_cmd.html (-name)",
 		Causes: check.Alike(check.From(check.DNS, "vm/long-names", "pods/ready"), "no-host", "placeholder", "empty"),
 		Judge: func(v *view.View) []check.Finding {
