@@ -45,7 +45,7 @@ RUN_FLAGS = -profile "$$PROFILE" $${OTP:+-otp "$$OTP"} $${K8S:+-k8s "$$K8S"} -no
 MATRIX_FLAGS = $${OTP:+--otp "$$OTP"} $${K8S:+--k8s "$$K8S"} --nodes "$$NODES" \
   $${KEEP:+--keep="$$KEEP"} $${CONTEXT:+--context "$$CONTEXT"} $(ARGS)
 
-.PHONY: help build test lint fmt e2e kill-matrix bench nightly clean clean-cache FORCE
+.PHONY: help build test lint fmt e2e kill-matrix record bench nightly clean clean-cache FORCE
 
 help: ## list targets and parameters
 	@echo 'Targets:'
@@ -77,6 +77,9 @@ e2e: $(BIN)/e2e.test ## make a cluster, deploy, prove the mesh, clean up
 
 kill-matrix: $(BIN)/meshproof ## prove that the checks can fail: run the broken variants
 	@exec $(BIN)/meshproof kill-matrix $(MATRIX_FLAGS) $(MUTANTS)
+
+record: $(BIN)/meshproof ## remake fixtures/recordings on a cluster; make test judges them
+	@exec scripts/record.sh $(BIN)/meshproof $(MATRIX_FLAGS)
 
 bench: $(BIN)/bench $(BIN)/e2e.test ## measure judging and observing; compare make e2e and a mesh view with doing the same by hand
 	go test -run '^$$' -bench 'Judge|Checks|Matrix' ./e2e/check/rules ./e2e/judge ./e2e/erldist
