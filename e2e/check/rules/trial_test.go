@@ -46,6 +46,7 @@ func try(t *testing.T, id string, trials []trial) {
 			judged(t, c.Judge(fold(t, s)), tr.want)
 		})
 	}
+	t.Run("what observers missed", func(t *testing.T) { covered(t, c, trials) })
 	complete(t, c, trials)
 }
 
