@@ -23,13 +23,14 @@ SHELL := /bin/sh
 #: NODES=1          nodes of the cluster that is made, 1 to 20
 #: KEEP=            1 keeps the cluster, and the next run takes it over (about 20 s instead of a minute)
 #: CONTEXT=         use the cluster of this kubeconfig context and make none
+#: SCENARIOS=       scenarios to record beside formation (default: all but those that run on request only)
 #: MUTANTS=         for make kill-matrix: names under fixtures/mutants (default: all)
 #: INSTALL=         0 forbids installing missing packages with apt
 #: ENGINE=          docker or podman (default: whichever works)
 #: ARGS=            further flags for the program that make runs
 PROFILE ?= dns-a
 NODES ?= 1
-export PROFILE OTP K8S NODES KEEP CONTEXT INSTALL ENGINE
+export PROFILE OTP K8S NODES KEEP CONTEXT SCENARIOS INSTALL ENGINE
 
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/meshproof
 # Binaries are named for the checkout, so that two checkouts do not replace each other's.
@@ -41,7 +42,7 @@ SHELL_FILES = $(shell grep -rlIE '^\#!.*/(env )?(ba)?sh' --exclude-dir=_build --
 
 # The Ginkgo suite takes one dash (package flag), the meshproof binary two (cobra).
 RUN_FLAGS = -profile "$$PROFILE" $${OTP:+-otp "$$OTP"} $${K8S:+-k8s "$$K8S"} -nodes "$$NODES" \
-  $${KEEP:+-keep="$$KEEP"} $${CONTEXT:+-context "$$CONTEXT"} $(ARGS)
+  $${KEEP:+-keep="$$KEEP"} $${CONTEXT:+-context "$$CONTEXT"} $${SCENARIOS:+-scenarios "$$SCENARIOS"} $(ARGS)
 MATRIX_FLAGS = $${OTP:+--otp "$$OTP"} $${K8S:+--k8s "$$K8S"} --nodes "$$NODES" \
   $${KEEP:+--keep="$$KEEP"} $${CONTEXT:+--context "$$CONTEXT"} $(ARGS)
 

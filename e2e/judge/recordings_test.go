@@ -49,12 +49,12 @@ func judgeRecordings(t *testing.T, dir string) {
 	}
 	var scenarios []judge.Scenario
 	for _, f := range files {
-		if info, err := os.Stat(f); err != nil || info.Size() > maxRecording {
-			t.Errorf("%s has %d bytes, more than %d (%v)", f, info.Size(), maxRecording, err)
+		v, wrong := view.Load(f)
+		if wrong != nil {
+			t.Fatal(wrong)
 		}
-		v, err := view.Load(f)
-		if err != nil {
-			t.Fatal(err)
+		if info, bad := os.Stat(f); bad != nil || info.Size() > maxRecording {
+			t.Errorf("%s is larger than %d bytes (%v)", f, maxRecording, bad)
 		}
 		scenarios = append(scenarios, judge.Scenario{Name: v.Header.Scenario, View: v})
 	}

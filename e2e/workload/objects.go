@@ -35,12 +35,15 @@ func relative(path, dir string) string {
 	if !filepath.IsAbs(path) {
 		return path
 	}
-	if dir, err := filepath.Abs(dir); err == nil {
-		if short, err := filepath.Rel(dir, path); err == nil {
-			return short
-		}
+	base, err := filepath.Abs(dir)
+	if err != nil {
+		return filepath.Base(path)
 	}
-	return filepath.Base(path)
+	short, err := filepath.Rel(base, path)
+	if err != nil {
+		return filepath.Base(path)
+	}
+	return short
 }
 
 // Copies are annotations that hold the whole object once more.
