@@ -1,25 +1,32 @@
 package view
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // KillContainer is the act of killing the VM of a pod, whose container is then started again.
 const KillContainer = "kill-container"
 
-// CreationAt is the creation of the pod's node as last seen until t, 0 where it was not seen.
-func (p *Pod) CreationAt(t time.Duration) uint32 {
-	looks := Between(p.Nodes, 0, t)
-	for i := len(looks) - 1; i >= 0; i-- {
-		if c := looks[i].Nodes.Creation; c != 0 {
-			return c
+// CreationAt is the creation that the pod's node last reported until t, and when; 0 if it did not.
+func (p *Pod) CreationAt(t time.Duration) (creation uint32, at time.Duration) {
+	for _, e := range slices.Backward(Between(p.Nodes, 0, t)) {
+		if c := e.Nodes.Creation; c != 0 {
+			return c, e.T
 		}
 	}
-	return 0
+	for _, e := range slices.Backward(Between(p.Dist, 0, t)) {
+		if d := e.Dist; d.Creation != 0 && d.Node == p.Node() {
+			return d.Creation, e.T
+		}
+	}
+	return 0, 0
 }
 
 // BackAgain is when the pod's node was first seen under another creation than before t. False where it was not, or where the
 // one before is not known.
 func (p *Pod) BackAgain(t, end time.Duration) (time.Duration, bool) {
-	was := p.CreationAt(t)
+	was, _ := p.CreationAt(t)
 	for _, e := range Between(p.Nodes, t, end) {
 		if c := e.Nodes.Creation; was != 0 && c != 0 && c != was {
 			return e.T, true

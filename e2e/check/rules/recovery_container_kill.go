@@ -15,7 +15,7 @@ import (
 func recoveryContainerKill() check.Check {
 	return check.Check{
 		ID: "recovery/container-kill", Title: "takes a node back into the mesh after its container was killed", Rung: check.Recovery, Level: check.Required, Scenario: "container-kill",
-		Reads: []recording.Kind{recording.KindPod, recording.KindNodes},
+		Reads: []recording.Kind{recording.KindPod, recording.KindNodes, recording.KindDist},
 		Why: "A crash, an OOM kill or a failed liveness probe restarts the container in its pod: the pod keeps its address and its node name, and the volumes keep the files of the dead VM. " +
 			"Deleting a pod does not test that.",
 		Source: "https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#container-restarts",
@@ -49,7 +49,8 @@ func recoveryContainerKill() check.Check {
 // notBack judges a pod whose node was not seen with a new creation.
 func notBack(v *view.View, p *view.Pod, act recording.Event) check.Finding {
 	f := check.Finding{Subject: check.OnPod(p), Outcome: check.Unseen, At: v.End()}
-	was, since := p.CreationAt(act.T), (v.End() - act.T).Seconds()
+	was, _ := p.CreationAt(act.T)
+	since := (v.End() - act.T).Seconds()
 	n, t, why := check.ViewAt(p, v.End())
 	switch {
 	case was == 0:

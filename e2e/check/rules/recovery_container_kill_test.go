@@ -43,6 +43,7 @@ func TestRecoveryContainerKill(t *testing.T) {
 		}, []want{{pod(0), check.Unseen, "", []string{"the exit of the VM of " + rt.Name(0) + " was not seen"}}}},
 		{"its creation before was not seen", func(s *rt.Story) {
 			s.Change(isNodes(0, 0), func(e *recording.Event) { e.Nodes.Creation = 0 })
+			s.Drop(toDist(0, 0))
 		}, []want{{pod(0), check.Unseen, "", []string{"before its container was killed is not known"}}}},
 		{"one peer does not take it back", func(s *rt.Story) {
 			s.Change(isNodes(1, rt.Rejoined), func(e *recording.Event) { e.Nodes.Visible = without(e.Nodes.Visible, rt.Node(0)) })

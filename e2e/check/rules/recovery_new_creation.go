@@ -13,7 +13,7 @@ import (
 func recoveryNewCreation() check.Check {
 	return check.Check{
 		ID: "recovery/new-creation", Title: "uses a new creation when a replacement reuses a node name", Rung: check.Recovery, Level: check.Required, Scenario: "recovery",
-		Reads:  []recording.Kind{recording.KindPod, recording.KindNodes},
+		Reads:  []recording.Kind{recording.KindPod, recording.KindNodes, recording.KindDist},
 		Why:    "Only the creation distinguishes a new node from an old one with the same name. With the same creation, pids and references of the dead node are valid on the new one.",
 		Source: "https://www.erlang.org/doc/apps/erts/erl_dist_protocol.html#register-a-node-in-epmd",
 		Causes: map[string][]string{"same-creation": nil},
@@ -24,7 +24,7 @@ func recoveryNewCreation() check.Check {
 			}
 			var all []check.Finding
 			for _, n := range d.Newcomers {
-				all = append(all, judgeCreation(d, n))
+				all = append(all, judgeCreation(d, n, v.End()))
 			}
 			if len(all) == 0 {
 				return []check.Finding{{Subject: check.OnPod(d.Victim), Outcome: check.Unseen, Message: "no pod replaced " + d.Victim.Name}}
@@ -34,10 +34,10 @@ func recoveryNewCreation() check.Check {
 	}
 }
 
-func judgeCreation(d evidence.Deletion, n *view.Pod) check.Finding {
+func judgeCreation(d evidence.Deletion, n *view.Pod, end time.Duration) check.Finding {
 	f := check.Finding{Subject: check.OnPod(n), Of: []check.Subject{check.OnPod(d.Victim)}, Outcome: check.Pass}
-	was, _ := creation(d.Victim)
-	now, at := creation(n)
+	was, _ := d.Victim.CreationAt(end)
+	now, at := n.CreationAt(end)
 	f.At = at
 	switch {
 	case d.Victim.Node() == "" || n.Node() == "":
@@ -53,19 +53,4 @@ func judgeCreation(d evidence.Deletion, n *view.Pod) check.Finding {
 		f.Try = "compare erlang:system_info(creation) on the node before and after a restart"
 	}
 	return f
-}
-
-// creation is the creation that the pod's node last reported, and when; 0 if it did not.
-func creation(p *view.Pod) (uint32, time.Duration) {
-	for i := len(p.Nodes) - 1; i >= 0; i-- {
-		if c := p.Nodes[i].Nodes.Creation; c != 0 {
-			return c, p.Nodes[i].T
-		}
-	}
-	for i := len(p.Dist) - 1; i >= 0; i-- {
-		if d := p.Dist[i].Dist; d.Creation != 0 && d.Node == p.Node() {
-			return d.Creation, p.Dist[i].T
-		}
-	}
-	return 0, 0
 }
