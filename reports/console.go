@@ -36,8 +36,14 @@ func (c Console) Progress(began time.Time) func(string) {
 func (c Console) Profile(p Profile) {
 	w, blocks := c.out(), blockedBy(p.Results)
 	fmt.Fprintf(w, "\n%s\n", title(p))
-	for _, r := range p.Results {
+	for i, r := range p.Results {
 		if r.Verdict == judge.Blocked && !c.Verbose && !blocks.orphan(r) {
+			continue
+		}
+		if n := c.skippedAlike(p.Results, i); n > 1 {
+			fmt.Fprintf(w, "  %-8s %d checks, %s to %s\n           %s\n", words[r.Verdict], n, r.ID, p.Results[i+n-1].ID, r.Reason)
+			continue
+		} else if n < 0 {
 			continue
 		}
 		fmt.Fprintf(w, "  %-8s %-31s %s%s\n", words[r.Verdict], r.ID, r.Title, took(r))
@@ -62,6 +68,25 @@ func (c Console) Profile(p Profile) {
 	if p.Trouble != "" {
 		fmt.Fprintf(w, "  trouble: %s\n", p.Trouble)
 	}
+}
+
+// skippedAlike is how many checks in a row, from the one in that place on, are skipped for the same reason; negative where the
+// one before it has counted it already. A scenario that is no part of a run is said once, not for each of its checks.
+func (c Console) skippedAlike(results []judge.Result, at int) int {
+	alike := func(i int) bool {
+		return i >= 0 && i < len(results) && results[i].Verdict == judge.Skip && results[i].Reason == results[at].Reason
+	}
+	if c.Verbose || !alike(at) {
+		return 0
+	}
+	if alike(at - 1) {
+		return -1
+	}
+	n := 1
+	for alike(at + n) {
+		n++
+	}
+	return n
 }
 
 func (c Console) hint() string {

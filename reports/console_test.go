@@ -110,3 +110,26 @@ func TestNothingFollowsTheCountsOfAGreenRun(t *testing.T) {
 		t.Errorf("printed:\n%s", b.String())
 	}
 }
+
+// Checks in a row that are skipped for one reason share their lines; with -v each has its own.
+func TestOneLineForChecksSkippedAlike(t *testing.T) {
+	skip := func(id, why string) judge.Result {
+		return judge.Result{ID: id, Title: "does what it should", Verdict: judge.Skip, Reason: why}
+	}
+	p := Profile{Profile: judge.Profile{Name: "shop", Results: []judge.Result{
+		skip("a/one", "no Service"), skip("b/one", "not part of this run"), skip("b/two", "not part of this run"), skip("b/three", "not part of this run"),
+		{ID: "c/one", Title: "is well", Verdict: judge.Pass}, skip("c/two", "not part of this run"),
+	}}}
+	var b bytes.Buffer
+	Console{W: &b}.Profile(p)
+	s := b.String()
+	if !strings.Contains(s, "  skip     3 checks, b/one to b/three\n           not part of this run\n  ok       c/one") || strings.Contains(s, "b/two") ||
+		!strings.Contains(s, "skip     a/one ") || !strings.Contains(s, "skip     c/two ") {
+		t.Errorf("printed:\n%s", s)
+	}
+	b.Reset()
+	Console{W: &b, Verbose: true}.Profile(p)
+	if s = b.String(); strings.Count(s, "not part of this run") != 4 || strings.Contains(s, " checks, ") {
+		t.Errorf("with -v printed:\n%s", s)
+	}
+}
