@@ -59,7 +59,7 @@ func nameGone(v *view.View, d evidence.Deletion, s *view.Pod, exit time.Duration
 	}
 	return lastSeen(v, d, s, exit, trace{
 		code: "stale-name", what: fmt.Sprintf("%s in the view of %s", name, evidence.NodeOrPod(s)), kind: recording.KindNodes, in: s.Nodes,
-		until: reusedFrom(v, d, evidence.FirstAnswered, func(n *view.Pod) bool { return n.Node() == name }),
+		until: reusedFrom(v, d, runs, func(n *view.Pod) bool { return n.Node() == name }),
 		look: func(e recording.Event) (there, known bool) {
 			return slices.Contains(e.Nodes.Visible, name), e.Nodes.Outcome == recording.OK
 		},
@@ -91,6 +91,15 @@ func reusedFrom(v *view.View, d evidence.Deletion, since func(*view.Pod) time.Du
 		if same(n) {
 			at = min(at, since(n))
 		}
+	}
+	return at
+}
+
+// runs is when the pod's VM was first seen. Its peers may see its name before it has answered us for itself.
+func runs(p *view.Pod) time.Duration {
+	at := evidence.FirstAnswered(p)
+	if len(p.VMs) > 0 {
+		at = min(at, p.VMs[0].T)
 	}
 	return at
 }

@@ -62,6 +62,11 @@ func TestRecoveryStaleNameGone(t *testing.T) {
 		}, []want{{"pod *", check.Unseen, "", []string{"node name of " + rt.Name(0) + " is not known"}}}},
 		{"no Service", func(s *rt.Story) { edit(s, func(p *profile.Resolved) { p.Service = "" }); listed(s, time.Hour) }, nil},
 		{"the replacement takes the name over", func(s *rt.Story) { budget(s, 3*time.Second); takesOverName(s) }, nil},
+		{"a peer sees the replacement under that name before it has answered for itself", func(s *rt.Story) {
+			budget(s, 2*time.Second)
+			takesOverName(s)
+			s.Drop(func(e recording.Event) bool { return isNodes(3, 0)(e) && e.T < 27*time.Second })
+		}, nil},
 		{"the replacement takes the name over before it was gone", func(s *rt.Story) { takesOverName(s); lingers(s, rt.Rejoined) }, []want{{pod(1), check.NotApplicable, "", []string{"the replacement has reused it"}}}},
 	})
 }
