@@ -34,7 +34,7 @@ func (p *Pod) LastAsked(service string, from, to time.Duration) (last, silent ti
 // Heard reports whether each member was heard asking for its peers, or long enough to say that it does not ask DNS for them
 // regularly, or cannot be heard.
 func (v *View) Heard() bool {
-	if v.Profile.Service == "" || !v.LooksOn() {
+	if v.Profile.Service == "" || !v.KeepsDiscovering() {
 		return true
 	}
 	for _, p := range v.Expected(v.end) {
@@ -49,7 +49,7 @@ func (v *View) Heard() bool {
 // silentMember names the first member that asked for its peers before the injection and was not heard asking since its peer has
 // ended, "" for none.
 func (v *View) silentMember(injected, exit time.Duration) string {
-	if v.Profile.Service == "" || !v.LooksOn() {
+	if v.Profile.Service == "" || !v.KeepsDiscovering() {
 		return ""
 	}
 	for _, p := range v.Expected(v.end) {

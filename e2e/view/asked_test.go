@@ -27,7 +27,7 @@ func TestRecoveredWaitsForDiscovery(t *testing.T) {
 		"they look once": func(r *rt.Story) {
 			r.Change(silent(1, rt.Exited))
 			var p profile.Resolved
-			r.Edit(&p, func() { p.Expect.Discovery = profile.LooksOnce })
+			r.Edit(&p, func() { p.Expect.Discovery = profile.DiscoversOnce })
 		},
 	} {
 		r := rt.Recovery(3)

@@ -98,11 +98,11 @@ func (p *Pod) FixedPort() int {
 	return 0
 }
 
-// LooksOnce reports whether the profile promises no more than that nodes look for each other when they start.
-func (v *View) LooksOnce() bool { return v.Profile.Expect.Discovery == profile.LooksOnce }
+// DiscoversOnce reports whether the profile promises no more than that nodes look for each other when they start.
+func (v *View) DiscoversOnce() bool { return v.Profile.Expect.Discovery == profile.DiscoversOnce }
 
-// LooksOn reports whether the profile promises that nodes look for each other as long as they run.
-func (v *View) LooksOn() bool { return !v.LooksOnce() && !v.LooksNever() }
+// KeepsDiscovering reports whether the profile promises that nodes look for each other as long as they run.
+func (v *View) KeepsDiscovering() bool { return !v.DiscoversOnce() && !v.DiscoversNever() }
 
-// LooksNever reports whether the profile promises that nodes ask nobody for their peers.
-func (v *View) LooksNever() bool { return v.Profile.Expect.Discovery == profile.LooksNever }
+// DiscoversNever reports whether the profile promises that nodes ask nobody for their peers.
+func (v *View) DiscoversNever() bool { return v.Profile.Expect.Discovery == profile.DiscoversNever }
