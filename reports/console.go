@@ -13,12 +13,12 @@ import (
 	"meshproof.dev/meshproof/e2e/judge"
 )
 
-// words are the verdicts as the console prints them. Capitals stand for colours.
+// words are the verdicts as the console prints them. Capitals are used instead of colours.
 var words = map[judge.Verdict]string{
 	judge.Pass: "ok", judge.Fail: "FAIL", judge.Unknown: "UNKNOWN", judge.Skip: "skip", judge.Blocked: "blocked", judge.Waived: "waived", judge.Advised: "advice",
 }
 
-// Console writes results for a person to read. What another program printed cannot steer the terminal.
+// Console writes results for people. Output of other programs cannot control the terminal.
 type Console struct {
 	W       io.Writer
 	Verbose bool // each blocked check has its own lines; otherwise the check that blocks them says how many they are
@@ -26,12 +26,12 @@ type Console struct {
 
 func (c Console) out() io.Writer { return plain{c.W} }
 
-// Progress gives a function that prints lines with the time since the start.
+// Progress returns a function that prints lines with the time since the start.
 func (c Console) Progress(began time.Time) func(string) {
 	return func(line string) { fmt.Fprintf(c.out(), "%6.1f s  %s\n", time.Since(began).Seconds(), line) }
 }
 
-// Profile writes one profile's results: a line per check, and for what did not pass the sentence, the evidence, the remedy
+// Profile writes one profile's results: a line per check, and for each that did not pass the message, the evidence, the remedy
 // and a command that shows it.
 func (c Console) Profile(p Profile) {
 	w, blocks := c.out(), blockedBy(p.Results)
@@ -142,7 +142,7 @@ func count(n int, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
-// Profiles writes the results of a run: one profile in full; of several a line for each, and in full what did not pass.
+// Profiles writes the results of a run: a single profile in full; of several one line each, and in full what did not pass.
 func (c Console) Profiles(all []Profile) {
 	if len(all) == 1 {
 		c.Profile(all[0])
@@ -170,7 +170,7 @@ func (c Console) Profiles(all []Profile) {
 	}
 }
 
-// plain shows control characters as dots: evidence holds what other programs printed, and a terminal would obey it.
+// plain shows control characters as dots: evidence contains output of other programs, which could control the terminal.
 type plain struct{ io.Writer }
 
 func (p plain) Write(b []byte) (int, error) {
@@ -183,7 +183,7 @@ func (p plain) Write(b []byte) (int, error) {
 	return len(b), err
 }
 
-// explain prints the deciding subjects, the first two in full: twelve pairs often say the same.
+// explain prints the deciding subjects, the first two in full: twelve pairs often have the same message.
 func explain(w io.Writer, r judge.Result) {
 	const inFull = 2
 	n := 0
@@ -225,7 +225,7 @@ func took(r judge.Result) string {
 	return fmt.Sprintf(" (%.1f s)", r.Took.Seconds())
 }
 
-// Closing writes the last lines of a run: where the results lie, the line of counts, and what is wrong.
+// Closing writes the last lines of a run: where the results are, the line of counts, and what is wrong.
 func (c Console) Closing(r *Run, dir string) {
 	c.results(r, dir)
 	c.Counts(r)
@@ -243,7 +243,7 @@ func (c Console) results(r *Run, dir string) {
 	fmt.Fprintf(c.out(), "\nresults: %s   exit: %d %s   %.0f s\n", dir, r.Exit.Code, r.Exit.Word, r.Ended.Sub(r.Started).Seconds())
 }
 
-// Counts writes the line of counts, which pipelines read, and below it what is wrong: what ended the run early, and of each
+// Counts writes the line of counts, which pipelines read, and below it what is wrong: what ended the run early, and for each
 // profile the first broken rung with its remedy.
 func (c Console) Counts(r *Run) {
 	var lines []string
@@ -280,7 +280,7 @@ func broken(b *judge.Result) string {
 	return fmt.Sprintf("%s: %s (%s)", word, b.Rung, b.ID)
 }
 
-// headline is what a reader has to know of a workload that is not green: where, what, and what to do.
+// headline says about a workload that did not pass: what failed, why, and what to do.
 func headline(name string, b *judge.Result) string {
 	line := fmt.Sprintf("%s: %s. %s", name, broken(b), strings.TrimSuffix(b.Message, "."))
 	for _, s := range b.Subjects {

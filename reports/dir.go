@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// NewDir makes the folder of a run, out/TIME, under root, and points the link "latest" beside it at it: whoever reads the
-// exit file of a run that was killed finds none, and not that of the run before.
+// NewDir creates the folder of a run, out/TIME, under root, and makes the link "latest" beside it point to it: after a run that
+// was killed there is no exit file, and nobody reads that of the run before.
 func NewDir(root string, at time.Time) (string, error) {
 	base := filepath.Join(root, at.UTC().Format("20060102T150405Z"))
 	dir := base
@@ -31,8 +31,8 @@ func NewDir(root string, at time.Time) (string, error) {
 	}
 }
 
-// Write puts junit.xml, report.json and exit into dir, and "latest" points at it again if another run has begun since. Each
-// file is written whole or not at all.
+// Write puts junit.xml, report.json and exit into dir, and makes "latest" point to it again if another run has begun since. Each
+// file is written completely or not at all.
 func Write(dir string, r *Run) error { return write(dir, r, JUnit) }
 
 func write(dir string, r *Run, junitOf func(io.Writer, *Run) error) error {
@@ -56,7 +56,7 @@ func write(dir string, r *Run, junitOf func(io.Writer, *Run) error) error {
 	return link(dir)
 }
 
-// JSON writes the run as report.json has it.
+// JSON writes the run in the format of report.json.
 func JSON(w io.Writer, r *Run) error {
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")

@@ -1,5 +1,5 @@
 // Package reports writes the results of a run: the console's lines, JUnit for pipelines, a versioned JSON report, and
-// the exit file. Every writer says the same words, because all of them read the same verdicts.
+// the exit file. All of them have the same messages, because they read the same verdicts.
 //
 // In: verdicts and the run's provenance. Out: bytes and files. It judges nothing and touches no cluster. The folder
 // out/ beside it is where runs put their results.
@@ -12,7 +12,7 @@ import (
 	"meshproof.dev/meshproof/e2e/judge"
 )
 
-// Version names the format of report.json. A field may be added under it; none changes its meaning.
+// Version names the format of report.json. Fields may be added to it; none changes its meaning.
 const Version = "meshproof.dev/report/v1"
 
 // Run is a whole run: what was run, on what, and with which results.
@@ -66,7 +66,7 @@ type Image struct {
 	Source string `json:"source"` // "pulled", "built", "cached"
 }
 
-// Profile is one profile's results and where their evidence lies.
+// Profile is one profile's results and where their evidence is.
 type Profile struct {
 	judge.Profile
 	Mutant     string        `json:"mutant,omitempty"`
@@ -74,12 +74,12 @@ type Profile struct {
 	Recordings []string      `json:"recordings,omitempty"` // relative to the report
 	Trouble    string        `json:"trouble,omitempty"`
 	Again      string        `json:"again,omitempty"` // why it was recorded a second time; the results are those of the second
-	Notes      []string      `json:"notes,omitempty"` // what a reader has to know beside the verdicts: what was skipped, what the cluster lacks
+	Notes      []string      `json:"notes,omitempty"` // what a reader should know in addition to the verdicts: what was skipped, what the cluster does not have
 	Wall       time.Duration `json:"wall"`            // ns
 }
 
-// Close sets the counts and the exit code. Of several codes the highest in the order 130, 1, 70, 2, 0 stands;
-// trouble is the error that ended the run early, or nil. A run without a single verdict is never a pass.
+// Close sets the counts and the exit code. If there are several codes, the first in the order 130, 1, 70, 2, 0 counts;
+// trouble is the error that ended the run early, or nil. A run without any verdict never passes.
 func (r *Run) Close(trouble error, at time.Time) {
 	r.APIVersion, r.Ended = Version, at
 	codes := map[int]bool{}

@@ -13,13 +13,13 @@ import (
 	"meshproof.dev/meshproof/e2e/judge"
 )
 
-// Matrix is a kill matrix: what each mutant turned red, and what it was expected to.
+// Matrix is a kill matrix: which checks each mutant made fail, and which it was expected to.
 type Matrix struct {
 	Run     *Run                `json:"-"`
 	Dir     string              `json:"-"`
 	Rows    []Row               `json:"rows"`
-	Killers map[string][]string `json:"killers"` // by check: the mutants that turned it red or unknown, as expected
-	Unhurt  []string            `json:"unhurt"`  // the checks that no mutant is expected to turn red or unknown
+	Killers map[string][]string `json:"killers"` // by check: the mutants that made it fail or unknown, as expected
+	Unhurt  []string            `json:"unhurt"`  // the checks that no mutant is expected to make fail or unknown
 }
 
 // Row is one workload of a kill matrix.
@@ -33,7 +33,7 @@ type Row struct {
 	Blocked     int      `json:"blocked"`
 	Right       bool     `json:"right"`
 	Wrong       string   `json:"wrong,omitempty"`   // what is not as expected
-	Reverse     string   `json:"reverse,omitempty"` // the row of the same with the one condition reversed
+	Reverse     string   `json:"reverse,omitempty"` // the row of the same workload without its one mistake
 	Again       string   `json:"again,omitempty"`   // why it was recorded a second time; the rest is of the second
 	Message     string   `json:"message,omitempty"` // the diagnosis of the killed mutant
 	Seconds     float64  `json:"seconds"`           // from its start to its last verdict
@@ -41,8 +41,8 @@ type Row struct {
 	cells map[string]judge.Verdict // by check
 }
 
-// Close judges the rows and replaces the run's counts and exit code: here a mutant that turned exactly its check red is
-// a pass, and a surviving mutant or a false alarm a failure.
+// Close judges the rows and replaces the run's counts and exit code: a mutant that made exactly its checks fail is a pass, and a
+// surviving mutant or a false alarm is a failure.
 func (m *Matrix) Close(at time.Time) {
 	r := m.Run
 	trouble := r.Trouble
@@ -64,7 +64,7 @@ func (m *Matrix) Close(at time.Time) {
 	}
 	m.kills()
 	switch {
-	case interrupted || setup: // the code of what ended it stands
+	case interrupted || setup: // keep the exit code of what ended the run
 	case r.Counts.Failed > 0:
 		r.Exit.Code = exitcode.Fail
 	case trouble != "":
@@ -75,7 +75,7 @@ func (m *Matrix) Close(at time.Time) {
 	r.Exit.Word = exitcode.Word(r.Exit.Code)
 }
 
-// read takes from the row's results what the reports show.
+// read copies from the row's results what the reports show.
 func (r *Row) read() {
 	r.Seconds, r.Again = r.Profile.Wall.Seconds(), r.Profile.Again
 	r.cells = map[string]judge.Verdict{}
@@ -119,14 +119,14 @@ func (r *Row) judge() {
 		add("survived: ", missing)
 		add("also red: ", extra)
 	}
-	add("not unknown, though it could not be seen: ", unseen)
+	add("must be unknown, but is not: ", unseen)
 	add("unknown: ", more)
 	r.Wrong = strings.Join(wrong, "; ")
 	r.Right = r.Wrong == ""
 }
 
-// Unseen lists the unknown checks of a row that is wrong for no other reason, else it is "": no check is red that should not
-// be, and each that should be and is not is unknown. A second recording may show more, where the machine was too busy.
+// Unseen lists the unknown checks of a row that is wrong for no other reason, else it is "": no check failed that should not, and
+// each that should fail but did not is unknown. A second recording may show more, if the machine was too busy.
 func (r *Row) Unseen() string {
 	missing, extra := differ(r.Want, r.Red)
 	unseen, more := differ(r.WantUnknown, r.Unknown)
@@ -152,7 +152,7 @@ func (r *Row) seen() []string {
 	return all
 }
 
-// differ gives what of want is not in got, and what of got is not in want.
+// differ returns what is in want and not in got, and what is in got and not in want.
 func differ(want, got []string) (missing, extra []string) {
 	for _, w := range want {
 		if !slices.Contains(got, w) {
@@ -167,7 +167,7 @@ func differ(want, got []string) (missing, extra []string) {
 	return missing, extra
 }
 
-// kills notes which mutants proved of each check that it can fail, or that it can be unknown.
+// kills records for each check which mutants proved that it can fail, or that it can be unknown.
 func (m *Matrix) kills() {
 	m.Killers, m.Unhurt = map[string][]string{}, nil
 	for _, r := range m.Rows {
@@ -198,7 +198,7 @@ func (m *Matrix) checks() []string {
 	return all
 }
 
-// junit writes a case per workload: here a red check is what is expected.
+// junit writes a case per workload: here a failed check is expected.
 func (m *Matrix) junit(w io.Writer, r *Run) error {
 	s := junitSuite{Name: "kill-matrix", Tests: len(m.Rows), Time: seconds(r.Ended.Sub(r.Started))}
 	for _, row := range m.Rows {

@@ -28,7 +28,7 @@ func (r Row) word() string {
 	return "green"
 }
 
-// twice says that the row is of a second recording, and why.
+// twice says that the row is from a second recording, and why.
 func (r Row) twice() string {
 	if r.Again == "" {
 		return ""
@@ -52,7 +52,7 @@ func (r Row) got() string {
 	return strings.Join(all, ", ")
 }
 
-// columns are the checks that any workload turned red or unknown. The others would make the grid wide and say nothing.
+// columns are the checks that failed or were unknown for any workload. The others would only make the grid wider.
 func (m *Matrix) columns() []string {
 	var all []string
 	for _, id := range m.checks() {
@@ -95,7 +95,7 @@ func (c Console) Matrix(m *Matrix) {
 	c.counts(m.Run, wrong)
 }
 
-// grid writes one character per workload and check. The checks' names stand upright above their columns.
+// grid writes one character per workload and check. The checks' names are written vertically above their columns.
 func (m *Matrix) grid(w io.Writer, wide int) {
 	columns := m.columns()
 	if len(columns) == 0 {

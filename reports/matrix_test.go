@@ -28,10 +28,10 @@ func TestMatrixRowsAreJudgedExactly(t *testing.T) {
 		"wrong reason":          {Row{Want: one, Red: []string{"a (z)"}}, "survived: a (x); also red: a (z)"},
 		"one too many":          {Row{Want: one, Red: two}, "also red: b (y)"},
 		"unknown is not":        {Row{Want: one, Red: one, Unknown: []string{"c"}}, "unknown: c"},
-		"not unknown":           {Row{WantUnknown: []string{"c"}}, "not unknown, though it could not be seen: c"},
+		"not unknown":           {Row{WantUnknown: []string{"c"}}, "must be unknown, but is not: c"},
 		"even less is known":    {Row{WantUnknown: []string{"c"}, Unknown: []string{"c", "d"}}, ""},
 		"red while not seen":    {Row{WantUnknown: []string{"c"}, Unknown: []string{"c"}, Red: one}, "false alarm: a (x)"},
-		"all had to be unknown": {Row{WantUnknown: []string{"*"}, Profile: run(judge.Unknown, judge.Pass).Profiles[0]}, "not unknown, though it could not be seen: x/pass"},
+		"all had to be unknown": {Row{WantUnknown: []string{"*"}, Profile: run(judge.Unknown, judge.Pass).Profiles[0]}, "must be unknown, but is not: x/pass"},
 		"all are unknown":       {Row{WantUnknown: []string{"*"}, Unknown: []string{"x/unknown"}, Profile: run(judge.Unknown, judge.Skip).Profiles[0]}, ""},
 		"trouble":               {Row{Profile: Profile{Trouble: "no node"}}, "trouble: no node"},
 	} {

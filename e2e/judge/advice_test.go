@@ -50,7 +50,7 @@ func TestAdviceNeverTurnsRed(t *testing.T) {
 		"not seen":      {[]check.Check{passes}, []check.Finding{found("a", check.Unseen)}, judge.Skip, "not seen: a was not looked at", []judge.Verdict{judge.Unknown}, exitcode.OK},
 		"does not fit":  {[]check.Check{passes}, []check.Finding{found("a", check.NotApplicable)}, judge.Skip, "a was not looked at", []judge.Verdict{judge.Skip}, exitcode.OK},
 		"explained":     {[]check.Check{passes, red}, []check.Finding{found("a", check.Fail)}, judge.Skip, "not seen: a spins", []judge.Verdict{judge.Blocked}, exitcode.Fail},
-		"nothing found": {[]check.Check{passes}, nil, judge.Skip, "not seen: the check found nothing to look at", nil, exitcode.OK},
+		"nothing found": {[]check.Check{passes}, nil, judge.Skip, "not seen: the check found nothing to judge", nil, exitcode.OK},
 		"advice alone":  {nil, []check.Finding{found("a", check.Fail)}, judge.Advised, "", []judge.Verdict{judge.Advised}, exitcode.Unknown},
 	} {
 		t.Run(name, func(t *testing.T) {

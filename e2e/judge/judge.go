@@ -1,5 +1,5 @@
-// Package judge runs the checks over the views of a profile's scenarios, explains what follows from what, and finds
-// the first broken rung. It owns the verdicts.
+// Package judge runs the checks over the views of a profile's scenarios, finds which failures follow from which, and the first
+// broken rung. It decides the verdicts.
 //
 // In: views and checks. Out: results, the same for every output. It reads no cluster, no clock and no file.
 package judge
@@ -15,12 +15,12 @@ import (
 	"meshproof.dev/meshproof/e2e/view"
 )
 
-// Verdict is what a check came to.
+// Verdict is the result of a check.
 type Verdict string
 
-// The verdicts. Blocked is a failing or unobserved check all of whose subjects are explained by a failure
-// lower on the ladder; Unknown means that something that matters was not seen, and is never health. Advised is good
-// practice that is not followed: it counts as passed.
+// The verdicts. Blocked is a check that fails or was not observed, if failures lower on the ladder explain all its subjects;
+// Unknown means that something that matters was not seen: it never counts as passed. Advised is good practice that is not
+// followed: it counts as passed.
 const (
 	Pass    Verdict = "pass"
 	Fail    Verdict = "fail"
@@ -52,7 +52,7 @@ type Result struct {
 	Message   string             `json:"message,omitempty"`   // one sentence; of a pass: nothing
 	Reason    string             `json:"reason,omitempty"`    // of skip and waived: why
 	BlockedBy []string           `json:"blockedBy,omitempty"` // "CHECK (SUBJECT)" of what explains it
-	Took      time.Duration      `json:"took,omitempty"`      // how long the slowest subject took to come true, ns
+	Took      time.Duration      `json:"took,omitempty"`      // how long the slowest subject took until it was as required, ns
 	At        time.Duration      `json:"at,omitempty"`        // when the deciding evidence was seen, ns of the recording
 	Subjects  []Subject          `json:"subjects,omitempty"`
 	Why       string             `json:"why"`
@@ -107,7 +107,7 @@ func judgeOne(c check.Check, scenarios []Scenario, causes []cause) (Result, []ca
 	}
 	if ep.View != nil {
 		if why := ep.View.Void(); why != "" {
-			r.Verdict, r.Message = Unknown, "the scenario proves nothing: "+why
+			r.Verdict, r.Message = Unknown, "the scenario did not run as planned: "+why
 			if c.Level == check.Advice {
 				advise(&r)
 			}
@@ -128,8 +128,8 @@ func judgeOne(c check.Check, scenarios []Scenario, causes []cause) (Result, []ca
 	}
 	sum(&r)
 	if why, waived := ep.View.Profile.Waive[c.ID]; waived && r.Verdict == Fail {
-		// A waived failure explains nothing: else a waiver of the cookie would turn a mesh that never formed into a
-		// blocked one, and the run into a green one.
+		// A waived failure explains nothing: otherwise, with a waiver of the cookie check, a mesh that never formed would only be
+		// blocked, and the run would pass.
 		r.Verdict, r.Reason = Waived, why
 		return r, causes
 	}
@@ -145,7 +145,7 @@ func judgeOne(c check.Check, scenarios []Scenario, causes []cause) (Result, []ca
 	return r, causes
 }
 
-// advise makes an advice of what was found: it breaks nothing, explains nothing, and nobody has to have seen it.
+// advise turns findings into advice: advice fails nothing, explains nothing, and need not have been observed.
 func advise(r *Result) {
 	switch r.Verdict {
 	case Fail:
@@ -160,7 +160,7 @@ func advise(r *Result) {
 	}
 }
 
-// skip is the profile's reason to leave the check out. Every recording of a profile holds the same one.
+// skip is the profile's reason to skip the check. Every recording of a profile contains the same one.
 func skip(scenarios []Scenario, id string) (why string, skipped bool) {
 	for _, e := range scenarios {
 		if e.View != nil {
@@ -171,8 +171,8 @@ func skip(scenarios []Scenario, id string) (why string, skipped bool) {
 	return "", false
 }
 
-// unrecorded judges a check whose scenario never took place: it follows from any failure that is able to
-// explain it, else it is unknown.
+// unrecorded judges a check whose scenario was not recorded: it is blocked by any failure that can explain it, else it is
+// unknown.
 func unrecorded(r Result, ep Scenario, causes []cause) Result {
 	r.Message = "not recorded: " + ep.Why
 	for _, c := range causes {
@@ -187,8 +187,8 @@ func unrecorded(r Result, ep Scenario, causes []cause) Result {
 	return r
 }
 
-// explained names the causes, lower on the ladder, that concern the finding's subject or one it consists of and
-// whose diagnosis is declared able to bring this check down.
+// explained lists the causes, lower on the ladder, that concern the finding's subject or a part of it, and whose diagnosis is
+// declared to be able to make this check fail.
 func explained(id string, f check.Finding, causes []cause) []string {
 	concerns := append(append([]check.Subject{f.Subject}, f.Subject.Parts()...), f.Of...)
 	var by []string
@@ -206,8 +206,7 @@ func explained(id string, f check.Finding, causes []cause) []string {
 	return by
 }
 
-// sum makes one verdict of the subjects': an unexplained failure decides, then what was not seen, then what is
-// explained.
+// sum combines the subjects' verdicts into one: an unexplained failure decides, then what was not seen, then what is explained.
 func sum(r *Result) {
 	for _, v := range []Verdict{Fail, Unknown, Blocked, Pass, Skip} {
 		for _, s := range r.Subjects {
@@ -229,7 +228,7 @@ func sum(r *Result) {
 		}
 	}
 	if r.Verdict == "" {
-		r.Verdict, r.Message = Unknown, "the check found nothing to look at"
+		r.Verdict, r.Message = Unknown, "the check found nothing to judge"
 	}
 }
 
@@ -262,7 +261,7 @@ func (p Profile) Counts() (passed, failed, skipped int) {
 	return passed, failed, skipped
 }
 
-// FirstBroken is the lowest result that failed, or else the lowest that is unknown; nil when all is well.
+// FirstBroken is the lowest result that failed, or else the lowest that is unknown; nil if there is neither.
 func (p Profile) FirstBroken() *Result {
 	for _, v := range []Verdict{Fail, Unknown} {
 		for i := range p.Results {
@@ -274,7 +273,7 @@ func (p Profile) FirstBroken() *Result {
 	return nil
 }
 
-// ExitCode is the code that this judgement ends a run with. Where nothing passed, nothing was proved.
+// ExitCode is the run's exit code for this judgement. If no check passed, the run is not a success.
 func (p Profile) ExitCode() int {
 	code, passed := exitcode.OK, false
 	for _, r := range p.Results {

@@ -11,21 +11,21 @@ import (
 	"meshproof.dev/meshproof/e2e/recording"
 )
 
-// fleet keeps the agents: which are followed, and how far each node was seen. Safe for concurrent use.
+// fleet tracks the agents: which are followed, and up to when each node was seen. Safe for concurrent use.
 type fleet struct {
 	mu        sync.Mutex
 	followers map[string]context.CancelFunc // by the agent pod's name
 	nodes     map[string]*nodeState
 }
 
-// nodeState is what is known of a node through its agents, one after the other.
+// nodeState is what is known of a node from its agents, one after the other.
 type nodeState struct {
-	pod  string        // what became of its agent pod, for a person
+	pod  string        // what happened to its agent pod, for messages
 	live bool          // a stream is open
-	seen bool          // anything came from it, ever
-	last time.Duration // when the last of that was observed; before that, since when something is expected
+	seen bool          // it ever sent anything
+	last time.Duration // when it last observed anything; before that, since when something is expected
 
-	blind *recording.Gap // was recorded, and is not over
+	blind *recording.Gap // was recorded, and has not ended
 }
 
 func newFleet() *fleet {
@@ -35,7 +35,7 @@ func newFleet() *fleet {
 // node is what is known of a node; the fleet's lock is held.
 func (f *fleet) node(name string, now time.Duration) *nodeState {
 	if f.nodes[name] == nil {
-		f.nodes[name] = &nodeState{pod: "no agent pod is there", last: now}
+		f.nodes[name] = &nodeState{pod: "there is no agent pod", last: now}
 	}
 	return f.nodes[name]
 }
@@ -74,8 +74,8 @@ func agentState(p *corev1.Pod, gone bool) string {
 	return s
 }
 
-// reportMissingAgents records that nodes with pods of the workload are not seen, because nothing comes from their agent, and, where no
-// agent reports, why: once, and again when the reason is another.
+// reportMissingAgents records that nodes with pods of the workload are not seen, because their agent sends nothing, and why no
+// agent reports: once, and again when the reason changes.
 func (o *Observer) reportMissingAgents(ctx context.Context) {
 	reported := map[string]string{}
 	tick := time.NewTicker(o.pace.miss / 6)
@@ -104,8 +104,8 @@ func (o *Observer) reportMissingAgents(ctx context.Context) {
 	}
 }
 
-// miss says why no agent reports from the node, "" where one does or nothing came only for a moment. The gap is to be
-// recorded: nothing has come for long, and it is not over. It is nil where it was recorded before.
+// miss says why no agent reports from the node, "" if one does or has been silent only for a moment. The gap must be recorded: the
+// silence is long and has not ended. It is nil if it was recorded before.
 func (f *fleet) miss(node string, now, patience time.Duration) (gap *recording.Gap, why string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -113,7 +113,7 @@ func (f *fleet) miss(node string, now, patience time.Duration) (gap *recording.G
 	if now-n.last <= patience {
 		return nil, ""
 	}
-	lost := "nothing comes from the agent"
+	lost := "the agent sends nothing"
 	if !n.live {
 		why = "no agent reports from node " + node + ": " + n.pod
 		lost = why
@@ -125,7 +125,7 @@ func (f *fleet) miss(node string, now, patience time.Duration) (gap *recording.G
 	return gap, why
 }
 
-// blind are the gaps that are not over now, at the end of all observation, by node.
+// blind are the gaps that have not ended at the end of all observation, by node.
 func (f *fleet) blind(now time.Duration) map[string]recording.Gap {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -135,7 +135,7 @@ func (f *fleet) blind(now time.Duration) map[string]recording.Gap {
 		case n.blind != nil:
 			gaps[name] = recording.Gap{From: n.blind.From, To: now, Why: n.blind.Why}
 		case !n.live:
-			gaps[name] = recording.Gap{From: n.last, To: now, Why: "there was no connection to the agent at the end: " + n.pod}
+			gaps[name] = recording.Gap{From: n.last, To: now, Why: "the agent was not connected at the end: " + n.pod}
 		}
 	}
 	return gaps

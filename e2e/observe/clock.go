@@ -7,11 +7,11 @@ import (
 	"meshproof.dev/meshproof/e2e/recording"
 )
 
-// drift is how fast two clocks may be thought to go apart: four times what NTP corrects at most (500 ppm is its limit,
-// good crystals stay below 50).
+// drift is how fast two clocks may diverge: four times what NTP corrects at most (500 ppm is its limit, good crystals stay
+// below 50).
 const drift = 200e-6
 
-// estimate is how an agent's clock compares with ours, as far as is known. Safe for concurrent use.
+// estimate is the measured offset of an agent's clock from ours. Safe for concurrent use.
 type estimate struct {
 	mu    sync.Mutex
 	clock recording.Clock
@@ -19,8 +19,8 @@ type estimate struct {
 	known bool
 }
 
-// offer takes a new measurement at now if it knows better than the one before: it is sharper by now, since the old one
-// blurs with its age, or it contradicts it.
+// offer accepts a new measurement at now if it is better than the one before: it is more exact now, because the old one becomes
+// less exact with time, or it contradicts it.
 func (e *estimate) offer(c recording.Clock, now time.Duration) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -33,7 +33,7 @@ func (e *estimate) offer(c recording.Clock, now time.Duration) bool {
 	return true
 }
 
-// ours moves a time of the agent's clock to ours.
+// ours converts a time of the agent's clock to ours.
 func (e *estimate) ours(boot int64) time.Duration {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -52,7 +52,7 @@ func (f *follower) run(ctx context.Context) {
 	}
 }
 
-// update changes what is known of the node and gives what it was before.
+// update changes the state of the node and returns the state before.
 func (f *follower) update(change func(*nodeState)) nodeState {
 	f.o.fleet.mu.Lock()
 	defer f.o.fleet.mu.Unlock()
@@ -62,8 +62,8 @@ func (f *follower) update(change func(*nodeState)) nodeState {
 	return before
 }
 
-// follow measures the clock and takes lines until the connection is lost. What was sent in the meantime is held by the
-// agent, so that a lost connection is no gap by itself.
+// follow measures the clock and receives lines until the connection is lost. The agent stores its lines without a connection, so
+// a lost connection alone is no gap.
 func (f *follower) follow(ctx context.Context) error {
 	start, err := f.client.Start(ctx)
 	if err != nil {
@@ -73,14 +73,14 @@ func (f *follower) follow(ctx context.Context) error {
 		return err
 	}
 	f.event(f.o.Now(), recording.Event{Start: &start})
-	nudge(f.plan) // it may have been started anew, with none
+	nudge(f.plan) // it may have restarted without a plan
 	measuring, stop := context.WithCancel(ctx)
 	defer stop()
 	f.o.wg.Go(func() { f.keepClock(measuring) })
 	return f.client.Stream(ctx, &f.at, func(why string) { f.lost = why }, f.line)
 }
 
-// line takes one line. Where lines were lost before it, the time since the last one is a gap.
+// line receives one line. If lines were lost before it, the time since the last one is a gap.
 func (f *follower) line(l agent.Line) {
 	t := f.clock.ours(l.Boot)
 	before := f.update(func(s *nodeState) {
@@ -96,12 +96,12 @@ func (f *follower) line(l agent.Line) {
 	case l.Event.VM != nil:
 		f.o.plans.vm(l.Event.VM)
 	}
-	if t >= 0 { // what the agent saw for an earlier run is not this recording's
+	if t >= 0 { // what the agent saw for an earlier run does not belong to this recording
 		f.event(t, l.Event)
 	}
 }
 
-// gap records what was not seen before a line of that time, and that a silence is over.
+// gap records what was not seen before a line of that time, and that a silence has ended.
 func (f *follower) gap(before nodeState, t time.Duration) {
 	g := recording.Gap{From: max(0, before.last), Why: f.lost}
 	if before.blind != nil {
@@ -115,7 +115,7 @@ func (f *follower) gap(before nodeState, t time.Duration) {
 	case !before.seen:
 		g.To, g.Why = t, before.blind.Why
 	default:
-		g.Why = "nothing was lost: the agent had kept what it saw"
+		g.Why = "nothing was lost: the agent had stored its observations"
 	}
 	g.To = max(1, g.From, g.To)
 	f.event(f.o.Now(), recording.Event{Gap: &g})
@@ -127,7 +127,7 @@ func (f *follower) event(t time.Duration, e recording.Event) {
 	f.o.Sink(e)
 }
 
-// measure compares the clocks and records what is better known than before.
+// measure compares the clocks and records a measurement that is better than the one before.
 func (f *follower) measure(ctx context.Context) error {
 	c, err := f.client.Offset(ctx, f.o.Now)
 	if err == nil && f.clock.offer(c, f.o.Now()) {
@@ -136,21 +136,21 @@ func (f *follower) measure(ctx context.Context) error {
 	return err
 }
 
-// keepClock measures again now and then. A measurement that fails does not matter: the stream shows whether the agent lives.
+// keepClock repeats the measurement. A failed one does not matter: the stream shows whether the agent is alive.
 func (f *follower) keepClock(ctx context.Context) {
 	for pause(ctx, f.o.pace.clock) {
 		_ = f.measure(ctx)
 	}
 }
 
-// keepPlan sends the plan when it has changed, and now and then in case the agent was started anew.
+// keepPlan sends the plan when it has changed, and at intervals in case the agent has restarted.
 func (f *follower) keepPlan(ctx context.Context) {
 	tick := time.NewTicker(f.o.pace.plan)
 	defer tick.Stop()
 	var errs throttle
 	for {
 		if err := f.client.SetPlan(ctx, f.o.plans.current()); err != nil && ctx.Err() == nil && errs.due(err.Error()) {
-			f.event(f.o.Now(), recording.Event{ObserverError: &recording.ObserverError{What: fmt.Sprintf("bringing the plan: %v", err)}})
+			f.event(f.o.Now(), recording.Event{ObserverError: &recording.ObserverError{What: fmt.Sprintf("sending the plan: %v", err)}})
 		}
 		select {
 		case <-ctx.Done():
@@ -161,7 +161,7 @@ func (f *follower) keepPlan(ctx context.Context) {
 	}
 }
 
-// throttle keeps the same error from being recorded over and over.
+// throttle prevents that the same error is recorded again and again.
 type throttle struct {
 	what string
 	at   time.Time
@@ -175,7 +175,7 @@ func (t *throttle) due(what string) bool {
 	return true
 }
 
-// pause waits, and reports whether to go on.
+// pause waits, and reports whether to continue.
 func pause(ctx context.Context, d time.Duration) bool {
 	select {
 	case <-ctx.Done():

@@ -158,7 +158,7 @@ func TestNodeWithoutAgentIsTold(t *testing.T) {
 	}
 	a.put("ADDED", pod("a", placed("n1", "10.0.0.1")))
 	e := s.wait("that no agent is there", missing)
-	if e.By != "agent/n1" || !strings.Contains(e.ObserverError.What, "no agent pod is there") {
+	if e.By != "agent/n1" || !strings.Contains(e.ObserverError.What, "there is no agent pod") {
 		t.Errorf("observer error %+v by %s", e.ObserverError, e.By)
 	}
 	p := agentPod("agent-1", "n1", corev1.PodPending)
@@ -264,7 +264,7 @@ func TestCookieNeverComesOut(t *testing.T) {
 	a.put("ADDED", agentPod("agent-1", "n1", corev1.PodRunning))
 	a.put("ADDED", pod("a", placed("n1", "not an address"))) // the agent refuses such a plan
 	s.wait("the refusal", func(e recording.Event) bool {
-		return e.ObserverError != nil && strings.Contains(e.ObserverError.What, "bringing the plan")
+		return e.ObserverError != nil && strings.Contains(e.ObserverError.What, "sending the plan")
 	})
 	x.ring.Add(saw(1), x.boot())
 	s.wait("a line", isSaw(1))

@@ -15,7 +15,7 @@ import (
 	"meshproof.dev/meshproof/e2e/recording"
 )
 
-// watchKube begins the watches. An error means that something could not even be listed.
+// watchKube starts the watches. An error means that something could not even be listed.
 func (o *Observer) watchKube(ctx context.Context) error {
 	core, discovery := o.Client.CoreV1().RESTClient(), o.Client.DiscoveryV1().RESTClient()
 	kinds := []*kind{
@@ -60,7 +60,7 @@ func (o *Observer) watchKube(ctx context.Context) error {
 	return nil
 }
 
-// pod takes a pod's state into the plan and the recording.
+// pod adds a pod's state to the plan and the recording.
 func (o *Observer) pod(ctx context.Context, p *corev1.Pod, gone bool) {
 	r := podOf(p, gone)
 	r.NotReady = o.redact.text(r.NotReady)
@@ -77,8 +77,8 @@ func (o *Observer) pod(ctx context.Context, p *corev1.Pod, gone bool) {
 	}
 }
 
-// beat says at each interval that the API server is there to be watched: it answers on the connection that the watches
-// use, too. While it does not, that is recorded once, and afterwards how long it was.
+// beat records at each interval that the API server answers, on the connection that the watches use, too. If it does not, that is
+// recorded once, and afterwards how long it lasted.
 func (o *Observer) beat(ctx context.Context, pods *cache.ListWatch) {
 	every := o.pace.beat
 	good, why := o.Now(), ""
@@ -115,9 +115,9 @@ func (o *Observer) beat(ctx context.Context, pods *cache.ListWatch) {
 	}
 }
 
-// answers asks for something small that the API server has at hand.
+// answers requests something small from the API server.
 func answers(ctx context.Context, lw *cache.ListWatch, within time.Duration) error {
-	short, cancel := context.WithTimeoutCause(ctx, within, fmt.Errorf("no answer in %s", within))
+	short, cancel := context.WithTimeoutCause(ctx, within, fmt.Errorf("no answer within %s", within))
 	defer cancel()
 	_, err := lw.ListWithContext(short, metav1.ListOptions{Limit: 1, ResourceVersion: "0"})
 	if err != nil && short.Err() != nil {

@@ -176,7 +176,7 @@ func TestSilentAPIServerIsAGap(t *testing.T) {
 	if gap.From != open.From || s.count(isOpen) != 1 {
 		t.Errorf("gap %+v is not the end of %+v, told %d times", gap, open, s.count(isOpen))
 	}
-	if gap.From > from+50*time.Millisecond || gap.To < to || !strings.Contains(gap.Why, "no answer in 100ms") {
+	if gap.From > from+50*time.Millisecond || gap.To < to || !strings.Contains(gap.Why, "no answer within 100ms") {
 		t.Errorf("gap %+v; the API server was silent from %s to %s", gap, from, to)
 	}
 	s.wait("beats again", func(e recording.Event) bool { return isBeat(e) && e.T >= to })

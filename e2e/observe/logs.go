@@ -15,7 +15,7 @@ import (
 	"meshproof.dev/meshproof/e2e/recording"
 )
 
-// What of a container's log goes into the recording: the last lines, each cut where it is no line for people any more.
+// The part of a container's log that is recorded: the last lines, each cut if it is too long to read.
 const (
 	tailLines = 120
 	tailBytes = 64 << 10
@@ -24,8 +24,8 @@ const (
 	logBudget = 5 * time.Second
 )
 
-// podIndex keeps the youngest state of each pod, and the log lines that belong to it. Its lock is held while a pod is
-// recorded, so that no older state is ever recorded after a younger one.
+// podIndex keeps the latest state of each pod, and its log lines. Its lock is held while a pod is recorded, so that no older state
+// is ever recorded after a newer one.
 type podIndex struct {
 	mu     sync.Mutex
 	latest map[string]*recording.Pod
@@ -60,8 +60,8 @@ func (o *Observer) recordLocked(r *recording.Pod) {
 	o.kube(recording.Event{Pod: r})
 }
 
-// unwell reports whether what a container last said matters: it waits for more than its image and volumes, has ended, or is
-// not in its first life.
+// unwell reports whether the last output of a container matters: it waits for something other than its image and volumes, has
+// ended, or has restarted.
 func unwell(c recording.Container) bool {
 	switch c.State {
 	case "waiting":
@@ -73,8 +73,8 @@ func unwell(c recording.Container) bool {
 	}
 }
 
-// readLogs fetches the last lines of the pod's containers that are not well, once for each end of one, and records the
-// pod again with them. Before the cookie is known it does nothing: what the lines might hold could not be taken out.
+// readLogs reads the last lines of the pod's containers that have failed, once for each end of one, and records the pod again with
+// them. Before the cookie is known it does nothing, because it could not be redacted in the lines.
 func (o *Observer) readLogs(ctx context.Context, r *recording.Pod) {
 	if r.Deleting || !o.redact.ready() {
 		return
@@ -100,14 +100,14 @@ func (o *Observer) readLog(ctx context.Context, r *recording.Pod, c recording.Co
 	defer o.pods.mu.Unlock()
 	o.pods.logs[key] = lines
 	if now := o.pods.latest[r.UID]; now != nil {
-		more := *now // what was recorded is the sink's
+		more := *now // the recorded one belongs to the sink
 		more.Containers = slices.Clone(now.Containers)
 		o.recordLocked(&more)
 	}
 }
 
-// Epilogue reports once more each pod that is not well, now with the last lines of its containers' logs: what they said
-// before they failed is most of the diagnosis. redact takes secrets out of a line.
+// Epilogue reports each failed pod again, with the last lines of its containers' logs: they are the best diagnosis. redact removes
+// secrets from a line.
 func (o *Observer) Epilogue(ctx context.Context, redact func(string) string) {
 	list, err := o.Client.CoreV1().Pods(o.Namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
@@ -129,7 +129,7 @@ func (o *Observer) Epilogue(ctx context.Context, redact func(string) string) {
 	}
 }
 
-// lastLines reads the end of a container's log; of one that runs again, what the life before has left.
+// lastLines reads the end of a container's log; if the container has restarted, of the run before.
 func (o *Observer) lastLines(ctx context.Context, pod string, c recording.Container, redact func(string) string) []string {
 	ctx, cancel := context.WithTimeout(ctx, logBudget)
 	defer cancel()
@@ -144,7 +144,7 @@ func (o *Observer) lastLines(ctx context.Context, pod string, c recording.Contai
 	if err != nil {
 		return nil
 	}
-	// Secrets are taken out before anything is cut: half a secret would not be known for one.
+	// Secrets are redacted before anything is cut: half a secret would not be recognised.
 	text := redact(string(raw))
 	if len(raw) == tailBytes {
 		text = text[:max(0, len(text)-maxSecret)] // the rest may be half a secret

@@ -26,8 +26,8 @@ func podOf(p *corev1.Pod, gone bool) *recording.Pod {
 			}
 		}
 	}
-	// An init container that fails keeps the others waiting, who know no reason. It comes first; one that does its work is not
-	// worth a word.
+	// If an init container fails, the others wait without a reason of their own. So it comes first; one that works is not
+	// recorded.
 	for _, c := range p.Status.InitContainerStatuses {
 		if x := containerOf(c); unwell(x) && (x.State != "terminated" || x.ExitCode != 0) {
 			r.Containers = append(r.Containers, x)

@@ -2,7 +2,7 @@
 // what is seen from inside the pods.
 //
 // In: a cluster's REST configuration, a namespace, agents. Out: events given to a sink, with times on the harness's
-// clock. It gives no verdict; what it could not see it records as a gap or an error of its own.
+// clock. It judges nothing; what it could not see it records as a gap or as an error of its own.
 package observe
 
 import (
@@ -30,7 +30,7 @@ type Options struct {
 	NoControl      bool                                              // try no wrong cookie: it writes an error report into each node's log
 	Every          agent.Every                                       // how often the agents look; zero for the defaults
 	Owns           func(labels map[string]string, owner string) bool // which pods are the workload's; nil for all but agents
-	Redact         func(string) string                               // takes further secrets out of text; the cookie is taken out anyway
+	Redact         func(string) string                               // redacts other secrets in text; the cookie is always redacted
 	Now            func() time.Duration                              // the harness's clock, t = 0 is the recording's start
 	Sink           func(recording.Event)                             // called from several goroutines; must not call the Observer
 	Log            func(string)                                      // progress, may be nil
@@ -50,18 +50,18 @@ type Observer struct {
 	outage  outage
 }
 
-// pace is how often things are done; tests are in more of a hurry.
+// pace is how often things are done; tests use shorter intervals.
 type pace struct {
-	beat  time.Duration // the API server is asked for a sign of life, which must come within the same time
-	again time.Duration // a watch that ended is taken up again
+	beat  time.Duration // the API server is queried, and must answer within the same time
+	again time.Duration // a watch that ended is resumed
 	clock time.Duration // an agent's clock is measured
-	plan  time.Duration // an agent is sent its plan, in case it was started anew
-	retry time.Duration // a lost connection to an agent is made again
-	miss  time.Duration // a node with pods of the workload may be without a sign of life of its agent before that is recorded
+	plan  time.Duration // an agent is sent its plan, in case it has restarted
+	retry time.Duration // a lost connection to an agent is opened again
+	miss  time.Duration // the agent of a node with pods of the workload may be silent before that is recorded
 }
 
-// Start begins to observe. Agents are followed as soon as they run; until SetCookie they have nothing to do. An error
-// means that something could not even be listed. Stop ends it all.
+// Start starts the observation. Agents are followed as soon as they run; until SetCookie they have nothing to do. An error
+// means that something could not even be listed. Stop ends the observation.
 func Start(ctx context.Context, o Options) (*Observer, error) {
 	ob := newObserver(o)
 	ob.connect = func(pod string) *agentclient.Client {
@@ -93,20 +93,19 @@ func (o *Observer) start(ctx context.Context) error {
 	return nil
 }
 
-// SetCookie gives the agents what they need to ask nodes for their views. From then on the cookie is taken out of all
-// text that is recorded.
+// SetCookie gives the agents the cookie, which they need to query nodes. From then on the cookie is redacted in all recorded text.
 func (o *Observer) SetCookie(cookie []byte) {
 	o.redact.guard(cookie)
 	o.plans.setCookie(cookie)
 }
 
-// SetIdentity gives the agents what they need to speak to nodes over TLS. It comes before the cookie: until then no node
-// is dialled. Its key is the owner's to take out of text ([Options.Redact]).
+// SetIdentity gives the agents the certificate for TLS connections to the nodes. Call it before SetCookie: until then no node is
+// dialled. [Options.Redact] must redact its key.
 func (o *Observer) SetIdentity(i *agent.Identity) { o.plans.setIdentity(i) }
 
 // Stop ends all observation and waits for it. No event comes after it.
 func (o *Observer) Stop() {
-	// The silence at the end of the recording must not look like health.
+	// The silence at the end of the recording must not count as healthy.
 	gaps := o.fleet.blind(o.Now())
 	o.cancel()
 	o.wg.Wait()
@@ -115,7 +114,7 @@ func (o *Observer) Stop() {
 	}
 }
 
-// kube records what the API server's side has to say.
+// kube records events from the API server.
 func (o *Observer) kube(e recording.Event) {
 	e.T, e.By = o.Now(), recording.ByKube
 	o.Sink(e)

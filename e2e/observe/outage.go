@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// outage is a time in which the API server is not watched, because the harness breaks itself to see what it then says. Safe for
+// outage is a time during which the API server is not watched, because a mutant breaks the harness on purpose. Safe for
 // concurrent use.
 type outage struct {
 	mu    sync.Mutex
@@ -14,9 +14,9 @@ type outage struct {
 	cut   chan struct{} // closed when the next one begins
 }
 
-var errCut = errors.New("it was cut on purpose, to see what the harness makes of it")
+var errCut = errors.New("it was cut on purpose, to test the harness")
 
-// state gives the channel that the next outage closes, and when the last one is over.
+// state returns the channel that the next outage closes, and when the last one ends.
 func (x *outage) state() (cut <-chan struct{}, until time.Duration) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -33,8 +33,8 @@ func isClosed(cut <-chan struct{}) bool {
 	}
 }
 
-// CutWatches ends all watches of the API server and opens none for d. Where they were is forgotten, so that what happens
-// meanwhile is lost. Only a mutant of the harness wants that.
+// CutWatches ends all watches of the API server and opens none for d. Their resource versions are dropped, so that events of that
+// time are lost. Only a mutant of the harness uses it.
 func (o *Observer) CutWatches(d time.Duration) {
 	o.outage.mu.Lock()
 	defer o.outage.mu.Unlock()

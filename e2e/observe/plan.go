@@ -11,8 +11,8 @@ import (
 	"meshproof.dev/meshproof/e2e/recording"
 )
 
-// A pod that the API server has removed stays in the plan until its VM has ended and for linger after: its end has to be
-// seen. One whose VM is never seen to end (the node died) leaves after maxLinger.
+// A pod that the API server has removed stays in the plan until its VM has ended and for linger after that, so that its end is
+// seen. If the end of its VM is never seen (the node died), it is removed after maxLinger.
 const (
 	linger    = 2 * time.Second
 	maxLinger = 60 * time.Second
@@ -30,7 +30,7 @@ type plans struct {
 // target is one pod of the plan.
 type target struct {
 	pod    agent.Pod
-	way    *agent.Transport // how its node is spoken to, nil where its command line was not seen
+	way    *agent.Transport // how to connect to its node, nil if its command line was not seen
 	vm     bool             // an agent saw its VM run, and not yet end
 	left   bool             // the API server has removed it, or calls it finished
 	leftAt time.Duration
@@ -58,7 +58,7 @@ func (p *plans) setIdentity(i *agent.Identity) {
 	p.wake()
 }
 
-// vm notes how a pod's node is to be dialled.
+// vm records how a pod's node must be dialled.
 func (p *plans) vm(r *recording.VM) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -69,12 +69,12 @@ func (p *plans) vm(r *recording.VM) {
 	}
 }
 
-// pod keeps the plan in step with a pod's state.
+// pod updates the plan with a pod's state.
 func (p *plans) pod(r *recording.Pod) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	t := p.targets[r.UID]
-	// The address of a finished pod may be another's by now.
+	// The address of a finished pod may belong to another by now.
 	if r.Gone || r.Phase == "Succeeded" || r.Phase == "Failed" {
 		if t != nil && !t.left {
 			t.left, t.leftAt = true, p.now()
@@ -91,12 +91,12 @@ func (p *plans) pod(r *recording.Pod) {
 	case t.pod == q:
 		return
 	default:
-		t.pod = q // its sandbox was made anew
+		t.pod = q // it has a new sandbox
 	}
 	p.wake()
 }
 
-// process takes note of what became of a pod's VM.
+// process records whether a pod's VM runs or has ended.
 func (p *plans) process(r *recording.Process) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -120,7 +120,7 @@ func (t *target) ended(now time.Duration) bool {
 	}
 }
 
-// current is what the agents are to observe now: nothing before the cookie is known.
+// current is what the agents must observe now: nothing before the cookie is known.
 func (p *plans) current() agent.Plan {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -155,7 +155,7 @@ func (p *plans) nodes() []string {
 	return all
 }
 
-// subscribe gives a channel on which there is news whenever the plan has grown or changed.
+// subscribe returns a channel that signals each change of the plan.
 func (p *plans) subscribe() (news chan struct{}, end func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -2,7 +2,7 @@ package observe
 
 import "meshproof.dev/meshproof/e2e/recording/secrets"
 
-// redactor takes the cookie out of text, and what more the observer's owner knows to be secret. Safe for concurrent use.
+// redactor redacts the cookie in text, and the other secrets of [Options.Redact]. Safe for concurrent use.
 type redactor struct {
 	more func(string) string
 	secrets.Redactor
@@ -10,7 +10,7 @@ type redactor struct {
 
 func (r *redactor) guard(secret []byte) { r.Guard(secret) }
 
-// ready reports whether there is anything to take out yet. Before that no log may be recorded.
+// ready reports whether the cookie is known. Before that no log may be recorded.
 func (r *redactor) ready() bool { return r.more != nil || r.Guards() }
 
 func (r *redactor) text(s string) string {

@@ -23,9 +23,9 @@ type kind struct {
 	of      recording.Kind // what its objects are recorded as; "" for what is not recorded
 	lw      *cache.ListWatch
 	record  func(o runtime.Object, gone bool)
-	known   map[types.UID]runtime.Object // what was recorded and has not gone
-	version string                       // from which a watch goes on; "" when only a list helps
-	missed  bool                         // it was listed anew since the last watch: what came and went is not known
+	known   map[types.UID]runtime.Object // what was recorded and was not deleted
+	version string                       // from which a watch resumes; "" if a new list is needed
+	missed  bool                         // it was listed again since the last watch: what was created and deleted in between is not known
 }
 
 func newKind(resource string, of recording.Kind, c cache.Getter, namespace, labels string, record func(runtime.Object, bool)) *kind {
@@ -36,7 +36,7 @@ func newKind(resource string, of recording.Kind, c cache.Getter, namespace, labe
 	return &kind{name: name, of: of, lw: lw, record: record, known: map[types.UID]runtime.Object{}}
 }
 
-// relist records what is there now and what is there no longer. A watch goes on from here.
+// relist records what exists now and what no longer exists. A watch resumes from here.
 func (k *kind) relist(ctx context.Context) error {
 	l, err := k.lw.ListWithContext(ctx, metav1.ListOptions{})
 	if err != nil {
@@ -72,12 +72,12 @@ func (k *kind) keep(x runtime.Object, m metav1.Object, gone bool) {
 	k.record(x, gone)
 }
 
-// tolerable is how long a watch may be interrupted before that is recorded, where nothing was missed.
+// tolerable is how long a watch may be interrupted before that is recorded, if nothing was missed.
 const tolerable = time.Second
 
-// watchKind follows one kind until the context ends. A watch that ends is taken up where it stopped: nothing is lost, but
-// what happens in between is stamped late. Where that is not possible all is listed anew. Both are recorded as a gap,
-// unless it was short and nothing can have been missed. A gap that lasts is recorded while it does.
+// watchKind follows one kind until the context ends. A watch that ends is resumed where it stopped: nothing is lost, but events in
+// between get late times. If that is not possible everything is listed again. Both are recorded as a gap, unless it was short and
+// nothing can have been missed. A long gap is recorded while it lasts.
 func (o *Observer) watchKind(ctx context.Context, k *kind) {
 	var gap *recording.Gap // since the watch ended
 	open := false          // it was recorded as not over
@@ -117,15 +117,15 @@ func (o *Observer) watchKind(ctx context.Context, k *kind) {
 	}
 }
 
-// gap records that one kind was not seen. The watch of the agents' pods is none that is recorded: what an agent saw, and what
-// not, its own lines say.
+// gap records that one kind was not seen. Gaps of the watch of the agents' pods are not recorded: the agents' own lines show what
+// they saw.
 func (o *Observer) gap(k *kind, g recording.Gap) {
 	if g.Of = k.of; k.of != "" {
 		o.kube(recording.Event{Gap: &g})
 	}
 }
 
-// begin opens the watch, after a list where the last one cannot be taken up again.
+// begin opens the watch, after a list if the last one cannot be resumed.
 func (k *kind) begin(ctx context.Context) (watch.Interface, error) {
 	if k.version == "" {
 		if err := k.relist(ctx); err != nil {
@@ -142,7 +142,7 @@ func (k *kind) begin(ctx context.Context) (watch.Interface, error) {
 
 func expired(err error) bool { return apierrors.IsResourceExpired(err) || apierrors.IsGone(err) }
 
-// follow records what the watch brings until it ends.
+// follow records the events of the watch until it ends.
 func (k *kind) follow(ctx context.Context, w watch.Interface, cut <-chan struct{}) error {
 	defer w.Stop()
 	for {

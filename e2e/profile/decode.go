@@ -19,40 +19,40 @@ func Decode(path string, data []byte) (*Profile, error) {
 	return &p, p.check()
 }
 
-// check is what no type can ask for.
+// check finds the mistakes that the types of the fields do not exclude.
 func (p *Profile) check() error {
 	first := map[string]int{}
 	for i, im := range p.Spec.Images {
 		if j, twice := first[im.Name]; twice {
-			return fmt.Errorf("%s: spec.images[%d] says once more how image %q is had; spec.images[%d] says it first: leave one of them", p.At("spec", "images", i), i, im.Name, j)
+			return fmt.Errorf("%s: spec.images[%d] names image %q again; spec.images[%d] is the first: remove one of them", p.At("spec", "images", i), i, im.Name, j)
 		}
 		first[im.Name] = i
 	}
 	for _, id := range slices.Sorted(maps.Keys(p.Spec.Waive)) {
 		if _, both := p.Spec.Skip[id]; both {
-			return fmt.Errorf("%s: check %s is skipped and waived: what is not judged needs no waiver, leave one of them", p.At("spec", "waive", id), id)
+			return fmt.Errorf("%s: check %s is both skipped and waived: a skipped check needs no waiver; remove one of them", p.At("spec", "waive", id), id)
 		}
 	}
 	return nil
 }
 
-// Knows is an error when the profile skips or waives a check that is not among ids: a misspelt id skips nothing.
-func (p *Profile) Knows(ids []string) error {
+// CheckIDs returns an error if the profile skips or waives a check that is not among ids: a misspelt id would skip nothing.
+func (p *Profile) CheckIDs(ids []string) error {
 	for _, x := range []struct {
 		key  string
 		said map[string]string
 	}{{"skip", p.Spec.Skip}, {"waive", p.Spec.Waive}} {
 		for _, id := range slices.Sorted(maps.Keys(x.said)) {
 			if !slices.Contains(ids, id) {
-				return fmt.Errorf("%s: spec.%s names the check %q, which there is not%s (meshproof checks lists them)", p.At("spec", x.key, id), x.key, id, meant(id, ids))
+				return fmt.Errorf("%s: spec.%s: unknown check %q%s (meshproof checks lists all checks)", p.At("spec", x.key, id), x.key, id, meant(id, ids))
 			}
 		}
 	}
 	return nil
 }
 
-// At is the place in the profile's file where it says what the keys and list indexes lead to, "FILE:LINE". Of what it does
-// not say it is the place of the nearest that it does, the mapping in which the key would stand.
+// At is the place in the profile's file, "FILE:LINE", of the value that the keys and list indexes lead to. If the profile does
+// not set it, it is the place of the mapping to which the key would belong.
 func (p *Profile) At(keys ...any) string {
 	if p.root == nil {
 		return "profile " + p.Metadata.Name
@@ -68,7 +68,7 @@ func (p *Profile) At(keys ...any) string {
 	return fmt.Sprintf("%s:%d", p.file, line)
 }
 
-// child is the value under a key or an index, and the line where that begins; nil where there is none.
+// child is the value under a key or an index, and the line where it begins; nil if there is none.
 func child(n *yaml.Node, key any) (*yaml.Node, int) {
 	n = target(n)
 	switch key := key.(type) {
@@ -89,7 +89,7 @@ func child(n *yaml.Node, key any) (*yaml.Node, int) {
 	return nil, 0
 }
 
-// target is the node that an alias stands for.
+// target is the node that an alias refers to.
 func target(n *yaml.Node) *yaml.Node {
 	for n.Kind == yaml.AliasNode && n.Alias != nil {
 		n = n.Alias

@@ -10,9 +10,9 @@ import (
 	"meshproof.dev/meshproof/e2e/manifest"
 )
 
-// Fits is an error when the profile names something that its manifests do not have, or when what they have cannot be a
-// cluster. r is what [Resolve] made of both; rollout are the manifests of the next version, requires those that are applied
-// before, where there are any (nil: none).
+// Fits returns an error if the profile names something that its manifests do not contain, or if they cannot form a cluster.
+// r is the result of [Resolve]; rollout are the manifests of the next version, requires those that are applied before the
+// application (nil: none).
 func (p *Profile) Fits(r *Resolved, objects, rollout, requires *manifest.Set) error {
 	if err := p.cookie(manifest.Join(objects, requires)); err != nil {
 		return err
@@ -49,13 +49,13 @@ func (p *Profile) cookie(objects *manifest.Set) error {
 			continue
 		}
 		found = true
-		// As they are written: what is not base64 has no typed form.
+		// Read untyped: a value that is not base64 cannot be decoded into the typed object.
 		data, _ := o.Raw["data"].(map[string]any)
 		plain, _ := o.Raw["stringData"].(map[string]any)
 		coded, _ := data[ref.Key].(string)
 		raw, err := base64.StdEncoding.DecodeString(coded)
 		if err != nil {
-			return fmt.Errorf("%s: key %q of Secret %s is not base64, which data needs; in stringData it stands as it is", p.At("spec", "cookie", "secretKeyRef", "key"), ref.Key, ref.Name)
+			return fmt.Errorf("%s: key %q of Secret %s is not valid base64; encode it, or move it to stringData as plain text", p.At("spec", "cookie", "secretKeyRef", "key"), ref.Key, ref.Name)
 		}
 		_, there := data[ref.Key]
 		v, plainly := plain[ref.Key]
@@ -63,18 +63,18 @@ func (p *Profile) cookie(objects *manifest.Set) error {
 		case plainly && v != nil && v != "", len(raw) > 0:
 			return nil
 		case there, plainly:
-			return fmt.Errorf("%s: key %q of Secret %s is empty; the cookie has to stand there", p.At("spec", "cookie", "secretKeyRef", "key"), ref.Key, ref.Name)
+			return fmt.Errorf("%s: key %q of Secret %s is empty; it must contain the cookie", p.At("spec", "cookie", "secretKeyRef", "key"), ref.Key, ref.Name)
 		}
 		have = append(slices.AppendSeq(have, maps.Keys(data)), slices.Collect(maps.Keys(plain))...)
 	}
 	if !found {
-		return fmt.Errorf("%s: the cookie is looked for in Secret %q, which is not among the manifests; Secrets there: %s%s", p.At("spec", "cookie", "secretKeyRef", "name"), ref.Name, few(secrets), meant(ref.Name, secrets))
+		return fmt.Errorf("%s: Secret %q, which must contain the cookie, is not in the manifests; Secrets in them: %s%s", p.At("spec", "cookie", "secretKeyRef", "name"), ref.Name, few(secrets), meant(ref.Name, secrets))
 	}
 	slices.Sort(have)
-	return fmt.Errorf("%s: Secret %s has no key %q, under which the cookie is looked for; keys there: %s%s", p.At("spec", "cookie", "secretKeyRef", "key"), ref.Name, ref.Key, few(have), meant(ref.Key, have))
+	return fmt.Errorf("%s: Secret %s has no key %q, which must contain the cookie; its keys: %s%s", p.At("spec", "cookie", "secretKeyRef", "key"), ref.Name, ref.Key, few(have), meant(ref.Key, have))
 }
 
-// tls looks for whatever could be or make the Secret with the certificate: the Secret, or an object that is no pod's and names it.
+// tls looks for the Secret with the certificate, or for an object that could create it: one that names it and runs no pods.
 func (p *Profile) tls(objects *manifest.Set) error {
 	name := p.Spec.TLS.Secret
 	var secrets []string
@@ -89,10 +89,10 @@ func (p *Profile) tls(objects *manifest.Set) error {
 	if name == "" {
 		return nil
 	}
-	return fmt.Errorf("%s: the certificate is looked for in Secret %q, which no object among the manifests is or makes; Secrets there: %s%s", p.At("spec", "tls", "secret"), name, few(secrets), meant(name, secrets))
+	return fmt.Errorf("%s: Secret %q, which must contain the certificate, is not in the manifests, and no object in them creates it; Secrets in them: %s%s", p.At("spec", "tls", "secret"), name, few(secrets), meant(name, secrets))
 }
 
-// holds reports whether the text stands anywhere in v as a value.
+// holds reports whether v has the text as a value at any depth.
 func holds(v any, text string) bool {
 	switch v := v.(type) {
 	case string:
@@ -109,7 +109,7 @@ func holds(v any, text string) bool {
 	return false
 }
 
-// images looks for containers that have the images of the profile: one that no container has would be made for nobody.
+// images returns an error if no container uses an image that the profile lists.
 func (p *Profile) images(objects *manifest.Set) error {
 	var all []string
 	for _, o := range objects.Documents {
@@ -124,22 +124,22 @@ func (p *Profile) images(objects *manifest.Set) error {
 	}
 	for i, im := range p.Spec.Images {
 		if !slices.ContainsFunc(all, func(ref string) bool { return called(ref, im.Name) }) {
-			return fmt.Errorf("%s: no container of the manifests has image %q; images there: %s%s", p.At("spec", "images", i), im.Name, few(all), meant(im.Name, slices.Concat(all, untagged)))
+			return fmt.Errorf("%s: no container in the manifests uses image %q; images in them: %s%s", p.At("spec", "images", i), im.Name, few(all), meant(im.Name, slices.Concat(all, untagged)))
 		}
 	}
 	return nil
 }
 
-// called reports whether an image reference has that name, which may leave out tag and digest.
+// called reports whether an image reference has that name; the name may omit tag and digest.
 func called(ref, name string) bool {
 	rest, is := strings.CutPrefix(ref, name)
 	return is && (rest == "" || rest[0] == '@' || rest[0] == ':' && !strings.Contains(rest, "/"))
 }
 
-// Is reports whether an image reference of the manifests is this image.
+// Is reports whether an image reference in the manifests means this image.
 func (im Image) Is(ref string) bool { return called(ref, im.Name) }
 
-// imagesOf lists the images of all containers in v, wherever its kind has them.
+// imagesOf lists the images of all containers in v, at any depth: custom resources have them in other places.
 func imagesOf(v any) []string {
 	var all []string
 	switch v := v.(type) {
@@ -169,20 +169,20 @@ func ports(w *manifest.Workload) error {
 	for _, c := range w.Containers(manifest.Main) {
 		for _, p := range c.Ports {
 			if p.ContainerPort < 1 || p.ContainerPort > 65535 {
-				return fmt.Errorf("%s declares containerPort %d (%s); a port is 1 to 65535", w, p.ContainerPort, filled(p.Name, "no name"))
+				return fmt.Errorf("%s declares containerPort %d (%s); valid ports are 1 to 65535", w, p.ContainerPort, filled(p.Name, "no name"))
 			}
 		}
 	}
 	return nil
 }
 
-// enough is an error when there are not enough nodes to be a cluster, where one is meant.
+// enough returns an error if there are too few nodes to form a cluster, unless the profile expects none.
 func (r *Resolved) enough() error {
 	var all []string
 	more := "set replicas to 2 or more"
 	for _, w := range r.Workloads {
 		if w.Kind == "DaemonSet" {
-			more = "say nodes: 2 or more in the profile, since a DaemonSet has a pod on each node of Kubernetes"
+			more = "set nodes to 2 or more in the profile, because a DaemonSet has one pod on each Kubernetes node"
 		}
 		s := "s"
 		if w.Replicas == 1 {
@@ -192,9 +192,9 @@ func (r *Resolved) enough() error {
 	}
 	switch n := r.Replicas(); {
 	case n < 1:
-		return fmt.Errorf("%s: nothing would run; %s", few(all), more)
+		return fmt.Errorf("%s: no pod would run; %s", few(all), more)
 	case n == 1 && r.Expect.Topology != NoMesh:
-		return fmt.Errorf("%s: one node is no cluster; %s, or say expect: {topology: none} in the profile where it means to be alone", few(all), more)
+		return fmt.Errorf("%s: a cluster needs at least two nodes; %s, or set expect: {topology: none} in the profile if it is not meant to form a cluster", few(all), more)
 	}
 	return nil
 }

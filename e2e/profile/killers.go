@@ -5,7 +5,7 @@ import (
 	"path"
 )
 
-// Killers are the mutants that expect each diagnosis, by name, from their own files: NAME/mutant.yaml in mutants.
+// Killers are the names of the mutants that expect each diagnosis, read from the files NAME/mutant.yaml in mutants.
 func Killers(mutants fs.FS) (map[Expect][]string, error) {
 	files, err := fs.Glob(mutants, "*/mutant.yaml") // sorted
 	if err != nil {

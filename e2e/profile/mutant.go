@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Mutant is a way of clustering that is broken on purpose, and the checks that must notice it; or one that is only odd,
-// which no check may take for broken.
+// Mutant is a deployment that is broken on purpose, and the checks that must fail because of it; or one that is only unusual,
+// for which no check may fail.
 type Mutant struct {
 	APIVersion string     `yaml:"apiVersion"`
 	Kind       string     `yaml:"kind"` // "Mutant"
@@ -17,47 +17,45 @@ type Mutant struct {
 	Spec       MutantSpec `yaml:"spec"`
 }
 
-// MutantSpec is a base profile, how it is changed, and what must come of it. Files are relative to the
-// mutant's folder.
+// MutantSpec is a base profile, how it is changed, and the expected results. Files are relative to the mutant's folder.
 type MutantSpec struct {
-	// Base is a profile's name among the fixtures.
+	// Base is the name of a profile in the fixtures.
 	Base string `yaml:"base"`
-	// Why says what goes wrong in real life when this is wrong.
+	// Why says what this mistake causes in production.
 	Why string `yaml:"why"`
 	// Shape changes the base without breaking it (a second Deployment, say). With the shape alone every
-	// check must pass: it is the mutant with its one condition reversed.
+	// check must pass: it is the mutant without its one mistake.
 	Shape Kustomize `yaml:"shape"`
-	// Replicas are those of the base's first workload, where fewer than its own show the same: what all nodes have in common
-	// is wrong with two of them, too. A matrix of forty mutants has that many pods less to start.
+	// Replicas of the base's first workload, if fewer than its own show the same mistake: what all nodes have in common is
+	// wrong with two of them, too. This saves pods in a matrix of many mutants.
 	Replicas int `yaml:"replicas"`
-	// Break is the one condition.
+	// Break is the one mistake.
 	Break Kustomize `yaml:"break"`
-	// Requires are manifests of what is there beside the application and is no part of it, as a profile's requires; without them
-	// it is well.
+	// Requires are manifests that are applied before the application, as a profile's requires. They cause the mistake: without
+	// them every check passes.
 	Requires []string `yaml:"requires"`
-	// Rollout are patches of the next version that are broken, on top of the base's own.
+	// Rollout are patches that break the next version, applied after the base's own.
 	Rollout []string `yaml:"rollout"`
-	// Means is what the profile says of it, where it says something else than the base's.
+	// Means are the profile's expectations, if they differ from the base's.
 	Means Expectations `yaml:"means"`
-	// Injections are done to the running pods: conditions that no manifest can bring about.
+	// Injections are applied to the running pods: faults that no manifest can cause.
 	Injections []Injection `yaml:"injections"`
-	// Harness breaks the harness instead of the application: one of the words of [Sabotages].
+	// Harness breaks the harness instead of the application: one of [Sabotages].
 	Harness string `yaml:"harness"`
-	// Healthy says that this is odd and not broken: there is a shape, and nothing may be red.
+	// Healthy says that this is unusual and not broken: it has a shape, and no check may fail.
 	Healthy bool `yaml:"healthy"`
-	// Expect are the checks that must turn red, each with the diagnosis it must give; no other check may.
+	// Expect are the checks that must fail, each with its diagnosis; no other check may fail.
 	Expect []Expect `yaml:"expect"`
-	// Unknown are the checks that must end as unknown, because the harness is broken; "*" alone stands for all of the
-	// scenarios recorded. Others may.
+	// Unknown are the checks whose result must be unknown, because the harness is broken; others may be unknown, too. "*" alone
+	// means all checks of the recorded scenarios.
 	Unknown []string `yaml:"unknown"`
-	// Scenarios are those that are recorded, of the reverse, too, where the later ones add nothing; all of them unless
-	// said.
+	// Scenarios are those that are recorded, for the mutant and for its reverse; default: all of them.
 	Scenarios []string `yaml:"scenarios"`
-	// Watch is how long a formed mesh is watched on, for what shows itself late.
+	// Watch is how much longer a formed mesh is observed, for effects that come late.
 	Watch Duration `yaml:"watch"`
-	// Alone says that nothing else may run on the cluster meanwhile.
+	// Alone says that nothing else may run on the cluster at the same time.
 	Alone bool `yaml:"alone"`
-	// Budgets overrides the base's: what never forms need not be waited for in full.
+	// Budgets override the base's: there is no need to wait long for a mesh that never forms.
 	Budgets Budgets `yaml:"budgets"`
 }
 
@@ -69,69 +67,69 @@ type Kustomize struct {
 	Patches    []string `yaml:"patches"`
 }
 
-// Empty reports whether nothing is changed.
+// Empty reports whether it changes nothing.
 func (k Kustomize) Empty() bool {
 	return len(k.Components) == 0 && len(k.Resources) == 0 && len(k.Patches) == 0
 }
 
-// Expect is a check that must turn red and the diagnosis it must give.
+// Expect is a check that must fail, and its diagnosis.
 type Expect struct {
 	Check     string `yaml:"check"`
 	Diagnosis string `yaml:"diagnosis"`
 }
 
-// String is the expectation as reports write a red check.
+// String is the expectation as reports write a failed check.
 func (e Expect) String() string { return e.Check + " (" + e.Diagnosis + ")" }
 
-// The moments at which an injection is done.
+// The times at which an injection is done.
 const (
 	AtStart  = "start"  // to each pod as soon as it has an address
-	AtFull   = "full"   // when the mesh is full, while it is watched
-	AtFormed = "formed" // when the mesh has held
+	AtFull   = "full"   // when the mesh is full, while it is observed
+	AtFormed = "formed" // when the mesh has stayed complete
 )
 
-// The kinds of injections. The first three are faults of package agent by the same names, which lose packets for good.
+// The kinds of injections. The first three are the faults of package agent with the same names; they drop packets permanently.
 const (
-	DropIn       = "drop-in"       // of TCP to a port of the pod, coming from others
-	DropDNS      = "drop-dns"      // of what the pod asks its DNS server
+	DropIn       = "drop-in"       // TCP packets from others to a port of the pod
+	DropDNS      = "drop-dns"      // the pod's DNS queries
 	Cut          = "cut"           // between the pod and the next one
 	Exec         = "exec"          // a command in the pod's first container
 	RotateSecret = "rotate-secret" // the value of the Secret that holds the cookie
-	Delete       = "delete"        // one of the objects of the manifests
+	Delete       = "delete"        // one object of the manifests
 )
 
 // Injection is one thing that the harness does to the running pods.
 type Injection struct {
 	At   string `yaml:"at"`
 	Do   string `yaml:"do"`
-	Pods string `yaml:"pods"` // "all" or "one"; of a command and a cut always one, and unless said
-	Port int    `yaml:"port"` // of a drop-in, and of a cut the one that is dialled to see that it bites
+	Pods string `yaml:"pods"` // "all" or "one"; default one; a command and a cut are always done to one
+	Port int    `yaml:"port"` // of a drop-in; of a cut, the port that is dialled to verify that the cut has an effect
 	// Run is the command of an exec. TTY, Input and Expect are as in the profile's console commands.
 	Run    []string `yaml:"run"`
 	TTY    bool     `yaml:"tty"`
 	Input  string   `yaml:"input"`
 	Expect string   `yaml:"expect"`
-	// Object is what a delete is about, "KIND/NAME".
+	// Object is what is deleted, "KIND/NAME".
 	Object string `yaml:"object"`
-	// Watch is how long the scenario goes on after the injection, so that its consequences are seen.
+	// Watch is how long the scenario continues after the injection, so that its effects are recorded.
 	Watch Duration `yaml:"watch"`
 }
 
-// Packets reports whether the injection is a fault of the network, which an agent brings about.
+// Packets reports whether the injection is a network fault, which an agent causes.
 func (d Injection) Packets() bool { return d.Do == DropIn || d.Do == DropDNS || d.Do == Cut }
 
 // The ways in which the harness can be broken.
 const (
-	ObserverKilled = "observer-killed" // the agent is deleted while the mesh is watched, and none takes its place
-	StreamCut      = "stream-cut"      // for some seconds nothing gets through to the agent
-	WatchCut       = "watch-cut"       // for some seconds the API server is not watched, from the deletion of a pod on
+	ObserverKilled = "observer-killed" // the agent is deleted while the mesh is observed, and is not replaced
+	StreamCut      = "stream-cut"      // for some seconds nothing reaches the agent
+	WatchCut       = "watch-cut"       // for some seconds after the deletion of a pod the API server is not watched
 	ExecFails      = "exec-fails"      // no command can be run
-	Toothless      = "toothless"       // the injections' faults are put in place and stop nothing
+	Toothless      = "toothless"       // the injected faults are set up and have no effect
 	ProbeVisible   = "probe-visible"   // the agent's probe joins the mesh
 	WrongNamespace = "wrong-namespace" // the agent dials from its own namespace
 )
 
-// Sabotages are the words that Harness knows.
+// Sabotages are the valid values of Harness.
 var Sabotages = []string{ObserverKilled, StreamCut, WatchCut, ExecFails, Toothless, ProbeVisible, WrongNamespace}
 
 // InAgent reports whether the sabotage is built into an agent of its own (build tag sabotage).
@@ -144,7 +142,7 @@ func DecodeMutant(path string, data []byte) (*Mutant, error) {
 		return nil, err
 	}
 	if m.Metadata.Name == "" || m.Spec.Base == "" || m.Spec.Why == "" {
-		return nil, fmt.Errorf("%s: metadata.name, spec.base and spec.why are needed", path)
+		return nil, fmt.Errorf("%s: metadata.name, spec.base and spec.why are required", path)
 	}
 	for i := range m.Spec.Injections {
 		d := &m.Spec.Injections[i]
@@ -165,45 +163,45 @@ func (s *MutantSpec) check() error {
 	broken := !s.Break.Empty() || len(s.Injections) > 0 || len(s.Rollout) > 0 || len(s.Requires) > 0 || s.Means != (Expectations{})
 	wants := len(s.Expect) > 0 || len(s.Unknown) > 0
 	if s.Replicas < 0 || s.Replicas == 1 {
-		return fmt.Errorf("spec.replicas is %d; two nodes are a mesh", s.Replicas)
+		return fmt.Errorf("spec.replicas is %d; a mesh needs at least two nodes", s.Replicas)
 	}
 	if s.Watch.D() > 2*time.Minute {
 		return errors.New("spec.watch is longer than two minutes")
 	}
 	for _, e := range s.Expect {
 		if e.Check == "" || e.Diagnosis == "" {
-			return errors.New("spec.expect needs check and diagnosis")
+			return errors.New("spec.expect: check and diagnosis are required")
 		}
 	}
 	switch {
 	case s.Harness != "" && !slices.Contains(Sabotages, s.Harness):
-		return fmt.Errorf("spec.harness is %q; there are %s", s.Harness, strings.Join(Sabotages, ", "))
+		return fmt.Errorf("spec.harness is %q; it must be one of %s", s.Harness, strings.Join(Sabotages, ", "))
 	case s.Healthy && (wants || !s.Break.Empty()):
-		return errors.New("spec.healthy: what is healthy breaks nothing and expects nothing")
+		return errors.New("spec.healthy: a healthy variant must not set break or expect")
 	case s.Healthy:
 		if s.Shape.Empty() && len(s.Injections) == 0 && s.Harness == "" {
-			return errors.New("spec.healthy: there is nothing odd about it")
+			return errors.New("spec.healthy: it is the same as its base; set a shape")
 		}
 	case s.Harness == "" && !broken:
-		return errors.New("spec.break is empty: a mutant that breaks nothing proves nothing")
+		return errors.New("spec.break is empty: a mutant must break something")
 	case s.Harness == "" && len(s.Expect) == 0:
-		return errors.New("spec.expect is empty: nothing would have to notice it")
+		return errors.New("spec.expect is empty: at least one check must detect the mutant")
 	case s.Harness != "" && len(s.Unknown) == 0:
-		return errors.New("spec.unknown is empty: what a broken harness saw must not all be believed")
+		return errors.New("spec.unknown is empty: with a broken harness at least one check must be unknown")
 	case s.Harness == WatchCut && len(s.Scenarios) > 0 && !slices.Contains(s.Scenarios, "recovery"):
-		return errors.New("spec.scenarios lacks recovery: without it no pod is deleted, and no watch is cut")
+		return errors.New("spec.scenarios does not contain recovery: without it no pod is deleted, and no watch is cut")
 	case s.Harness == Toothless && len(s.Injections) == 0:
-		return errors.New("spec.injections is empty: there is no fault that could be toothless")
+		return errors.New("spec.injections is empty: there is no fault that could have no effect")
 	}
 	return nil
 }
 
 func (d *Injection) check() error {
 	if !slices.Contains([]string{AtStart, AtFull, AtFormed}, d.At) {
-		return fmt.Errorf("at is %q; it is one of start, full, formed", d.At)
+		return fmt.Errorf("at is %q; it must be start, full or formed", d.At)
 	}
 	if d.Pods != "one" && d.Pods != "all" {
-		return fmt.Errorf("pods is %q; it is one or all", d.Pods)
+		return fmt.Errorf("pods is %q; it must be one or all", d.Pods)
 	}
 	switch d.Do {
 	case DropIn, Cut:
@@ -213,17 +211,17 @@ func (d *Injection) check() error {
 	case DropDNS, RotateSecret:
 	case Delete:
 		if kind, name, _ := strings.Cut(d.Object, "/"); kind == "" || name == "" || d.At == AtStart {
-			return errors.New("delete needs an object, KIND/NAME, and is done at full or formed")
+			return errors.New("delete needs an object, KIND/NAME; at must be full or formed")
 		}
 	case Exec:
 		if len(d.Run) == 0 || d.At == AtStart {
-			return errors.New("exec needs a command, and a pod that runs: it is done at full or formed")
+			return errors.New("exec needs a command and a running pod: at must be full or formed")
 		}
 	default:
-		return fmt.Errorf("do is %q; it is one of %s", d.Do, strings.Join([]string{DropIn, DropDNS, Cut, Exec, RotateSecret, Delete}, ", "))
+		return fmt.Errorf("do is %q; it must be one of %s", d.Do, strings.Join([]string{DropIn, DropDNS, Cut, Exec, RotateSecret, Delete}, ", "))
 	}
 	if d.Pods == "all" && d.Do != DropIn && d.Do != DropDNS {
-		return fmt.Errorf("%s is done to one pod", d.Do)
+		return fmt.Errorf("%s is possible on one pod only", d.Do)
 	}
 	if d.Watch.D() > time.Minute {
 		return errors.New("watch is longer than a minute")

@@ -16,7 +16,7 @@ spec:
 
 const killer = "  expect: [{check: a/b, diagnosis: c}]\n"
 
-func TestMutantMustBreakSomethingAndSayWhatNoticesIt(t *testing.T) {
+func TestMutantMustBreakSomethingAndExpectAFailedCheck(t *testing.T) {
 	for name, c := range map[string]struct{ spec, says string }{
 		"broken":                        {"  break: {patches: [p.yaml]}\n" + killer, ""},
 		"a double":                      {"  break: {patches: [p.yaml]}\n  expect: [{check: a/b, diagnosis: c}, {check: d/e, diagnosis: f}]\n", ""},
@@ -26,16 +26,16 @@ func TestMutantMustBreakSomethingAndSayWhatNoticesIt(t *testing.T) {
 		"a healthy injection":           {"  healthy: true\n  injections: [{at: full, do: exec, run: [\"true\"]}]\n", ""},
 		"a broken harness":              {"  harness: exec-fails\n  unknown: [a/b]\n", ""},
 		"a harness that must manage":    {"  harness: stream-cut\n  healthy: true\n", ""},
-		"nothing":                       {killer, "breaks nothing"},
+		"nothing":                       {killer, "must break something"},
 		"nothing that notices":          {"  break: {patches: [p.yaml]}\n", "spec.expect is empty"},
-		"half an expectation":           {"  break: {patches: [p.yaml]}\n  expect: [{check: a/b}]\n", "needs check and diagnosis"},
-		"no such harness":               {"  harness: exec-fail\n  unknown: [a/b]\n", "there are observer-killed"},
+		"half an expectation":           {"  break: {patches: [p.yaml]}\n  expect: [{check: a/b}]\n", "check and diagnosis are required"},
+		"no such harness":               {"  harness: exec-fail\n  unknown: [a/b]\n", "must be one of observer-killed"},
 		"a harness that may pass":       {"  harness: exec-fails\n", "spec.unknown is empty"},
-		"toothless without a fault":     {"  harness: toothless\n  unknown: [a/b]\n", "could be toothless"},
+		"toothless without a fault":     {"  harness: toothless\n  unknown: [a/b]\n", "could have no effect"},
 		"a watch cut in a recovery":     {"  harness: watch-cut\n  unknown: [a/b]\n  scenarios: [formation, recovery]\n", ""},
-		"a watch cut in no recovery":    {"  harness: watch-cut\n  unknown: [a/b]\n  scenarios: [formation]\n", "lacks recovery"},
-		"healthy and broken":            {"  healthy: true\n  break: {patches: [p.yaml]}\n", "breaks nothing"},
-		"healthy and nothing odd":       {"  healthy: true\n", "nothing odd"},
+		"a watch cut in no recovery":    {"  harness: watch-cut\n  unknown: [a/b]\n  scenarios: [formation]\n", "does not contain recovery"},
+		"healthy and broken":            {"  healthy: true\n  break: {patches: [p.yaml]}\n", "must not set break or expect"},
+		"healthy, same as the base":     {"  healthy: true\n", "the same as its base"},
 		"by the next version":           {"  rollout: [p.yaml]\n" + killer, ""},
 		"an object that is deleted":     {"  injections: [{at: formed, do: delete, object: Role/derl}]\n" + killer, ""},
 		"an object without a kind":      {"  injections: [{at: formed, do: delete, object: derl}]\n" + killer, "KIND/NAME"},
@@ -44,10 +44,10 @@ func TestMutantMustBreakSomethingAndSayWhatNoticesIt(t *testing.T) {
 		"an injection on some pods":     {"  injections: [{at: full, do: drop-dns, pods: two}]\n" + killer, "pods is"},
 		"a port that is none":           {"  injections: [{at: full, do: drop-in, port: 65536}]\n" + killer, "needs a port"},
 		"a command before there is":     {"  injections: [{at: start, do: exec, run: [\"true\"]}]\n" + killer, "exec needs"},
-		"a command everywhere":          {"  injections: [{at: full, do: exec, run: [\"true\"], pods: all}]\n" + killer, "done to one pod"},
+		"a command everywhere":          {"  injections: [{at: full, do: exec, run: [\"true\"], pods: all}]\n" + killer, "possible on one pod only"},
 		"an injection watched for ever": {"  injections: [{at: full, do: drop-dns, watch: 2h}]\n" + killer, "longer than a minute"},
 		"watched for ever":              {"  break: {patches: [p.yaml]}\n  watch: 3h\n" + killer, "longer than two minutes"},
-		"a mesh of one":                 {"  replicas: 1\n  break: {patches: [p.yaml]}\n" + killer, "two nodes are a mesh"},
+		"a mesh of one":                 {"  replicas: 1\n  break: {patches: [p.yaml]}\n" + killer, "a mesh needs at least two nodes"},
 		"a key there is not":            {"  breaks: {patches: [p.yaml]}\n" + killer, `did you mean "break"`},
 	} {
 		m, err := DecodeMutant("m.yaml", []byte(mutant+c.spec))

@@ -9,22 +9,22 @@ import (
 	"meshproof.dev/meshproof/e2e/manifest"
 )
 
-// serviceName is the name of a Service in DNS with its namespace written out, "shop.prod.svc": the Service, which may be a
-// variable, and the namespace.
+// serviceName is the DNS name of a Service with its namespace, "shop.prod.svc": the Service, which may be a variable, and
+// the namespace.
 var serviceName = regexp.MustCompile(`(\$?[A-Za-z0-9_-]+|[)}])\.([a-z0-9](?:[-a-z0-9]*[a-z0-9])?)\.svc(?:[^-A-Za-z0-9]|$)`)
 
-// answer is a namespace that somebody names.
+// answer is a namespace, and where it is named.
 type answer struct{ namespace, by string }
 
-// namespace is where the objects have to be deployed, "" where that is left to us: what the profile says, else what the manifests
-// carry, else what the names of their Services in their own texts say. The profile moves what the manifests carry, and cannot
-// move a name in a text: two different answers are an error, since nodes would look for their peers where none are. A Service
-// that is not among the manifests says nothing: a database in a namespace of its own is nobody's peer.
+// namespace is where the objects must be deployed, "" if any namespace will do. It comes from the profile, else from the
+// metadata of the manifests, else from DNS names of their own Services. The profile can replace a namespace in metadata, but not
+// one in a DNS name: two different namespaces are an error, because nodes would look for their peers in the wrong one. The name
+// of a Service that is not in the manifests does not count: it is no peer's (a database in another namespace).
 func (p *Profile) namespace(objects *manifest.Set) (string, error) {
 	var carried, all []answer
 	for _, o := range objects.Documents {
 		if o.Kind == "Namespace" {
-			carried = append(carried, answer{o.Name, o.String() + " is among the manifests"})
+			carried = append(carried, answer{o.Name, o.String() + " is in the manifests"})
 		}
 		if ns := o.Namespace; ns != "" {
 			carried = append(carried, answer{ns, fmt.Sprintf("%s is in %q", o, ns)})
@@ -39,7 +39,7 @@ func (p *Profile) namespace(objects *manifest.Set) (string, error) {
 	for _, answers := range [][]answer{carried, all} {
 		for _, a := range answers {
 			if first := answers[0]; a.namespace != first.namespace {
-				return "", fmt.Errorf("%s: two namespaces: %s, and %s; the workload is deployed to one, and its nodes would look for their peers in the other. Make them agree; objects that belong elsewhere go to spec.requires",
+				return "", fmt.Errorf("%s: two namespaces: %s, and %s; the workload is deployed to one, and its nodes would look for their peers in the other. Use the same namespace in both; objects of another application belong in spec.requires",
 					p.At("spec", "namespace"), first.by, a.by)
 			}
 		}
@@ -50,7 +50,7 @@ func (p *Profile) namespace(objects *manifest.Set) (string, error) {
 	return all[0].namespace, nil
 }
 
-// named are the namespaces in the names of the objects' own Services, wherever such a name stands in them.
+// named are the namespaces in DNS names of the objects' own Services, wherever the objects have such a name.
 func named(objects *manifest.Set) []answer {
 	services := map[string]bool{}
 	for _, o := range objects.Of("Service") {
@@ -61,7 +61,7 @@ func named(objects *manifest.Set) []answer {
 		eachText(o.Raw, func(s string) {
 			for _, m := range serviceName.FindAllStringSubmatch(s, -1) {
 				if services[m[1]] || !dnsLabel.MatchString(m[1]) {
-					all = append(all, answer{m[2], fmt.Sprintf("%s asks for %s.%s.svc", o, m[1], m[2])})
+					all = append(all, answer{m[2], fmt.Sprintf("%s uses the name %s.%s.svc", o, m[1], m[2])})
 				}
 			}
 		})
@@ -69,7 +69,7 @@ func named(objects *manifest.Set) []answer {
 	return all
 }
 
-// eachText tells every text in v, in a fixed order.
+// eachText calls a function with every text in v, in a fixed order.
 func eachText(v any, tell func(string)) {
 	switch v := v.(type) {
 	case string:

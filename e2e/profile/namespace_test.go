@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestNamespaceIsSaidCarriedNamedOrLeftToUs(t *testing.T) {
+func TestNamespaceComesFromProfileManifestsOrNames(t *testing.T) {
 	const (
 		deployment = "kind: Deployment\nmetadata: {name: d}\nspec: {replicas: 2, template: {metadata: {labels: {app: a}}, spec: {containers: [{image: shop, env: [{name: PEERS, value: \"%\"}]}]}}}\n---\n"
 		service    = "kind: Service\nmetadata: {name: shop}\nspec: {selector: {app: a}}\n---\n"
@@ -17,10 +17,10 @@ func TestNamespaceIsSaidCarriedNamedOrLeftToUs(t *testing.T) {
 		origin                Origin
 		err                   string
 	}{
-		"nobody says":                     {"", deployment + service, "(a fresh one)", Default, ""},
-		"the profile":                     {"shop", deployment + service, "shop", Said, ""},
+		"named nowhere":                   {"", deployment + service, "(a fresh one)", Default, ""},
+		"the profile":                     {"shop", deployment + service, "shop", InProfile, ""},
 		"the manifests":                   {"", deployment + carried, "prod", Inferred, ""},
-		"both, the same":                  {"prod", deployment + carried, "prod", Said, ""},
+		"both, the same":                  {"prod", deployment + carried, "prod", InProfile, ""},
 		"a name in the environment":       {"", names("shop.prod.svc.cluster.local") + service, "prod", Inferred, ""},
 		"the end of a name":               {"", names("http://shop.prod.svc:80/") + service, "prod", Inferred, ""},
 		"a pod's name":                    {"", names("d-0.shop.prod.svc") + service, "prod", Inferred, ""},
@@ -31,11 +31,11 @@ func TestNamespaceIsSaidCarriedNamedOrLeftToUs(t *testing.T) {
 		"a namespace in a variable":       {"", names("shop.$(NAMESPACE).svc.cluster.local shop.${NAMESPACE}.svc shop.$namespace.svc") + service, "(a fresh one)", Default, ""},
 		"somebody else's Service":         {"", names("postgres.databases.svc.cluster.local") + service, "(a fresh one)", Default, ""},
 		"no name of a Service":            {"", names("shop.prod.svcs shop.prod.service") + service, "(a fresh one)", Default, ""},
-		"the profile moves the manifests": {"shop", deployment + carried + "kind: Namespace\nmetadata: {name: prod}\n", "shop", Said, ""},
+		"the profile moves the manifests": {"shop", deployment + carried + "kind: Namespace\nmetadata: {name: prod}\n", "shop", InProfile, ""},
 		"two that the profile would move": {"shop", deployment + carried + "kind: ConfigMap\nmetadata: {name: c, namespace: staging}\n", "", "", `Service shop is in "prod", and ConfigMap c is in "staging"`},
-		"the profile and a name":          {"shop", names("shop.prod.svc") + service, "", "", `spec.namespace is "shop", and Deployment d asks for shop.prod.svc`},
-		"the manifests and a name":        {"", names("shop.staging.svc") + carried, "", "", `Service shop is in "prod", and Deployment d asks for shop.staging.svc`},
-		"two names":                       {"", names("shop.staging.svc,shop.prod.svc") + service, "", "", "asks for shop.staging.svc, and Deployment d asks for shop.prod.svc"},
+		"the profile and a name":          {"shop", names("shop.prod.svc") + service, "", "", `spec.namespace is "shop", and Deployment d uses the name shop.prod.svc`},
+		"the manifests and a name":        {"", names("shop.staging.svc") + carried, "", "", `Service shop is in "prod", and Deployment d uses the name shop.staging.svc`},
+		"two names":                       {"", names("shop.staging.svc,shop.prod.svc") + service, "", "", "uses the name shop.staging.svc, and Deployment d uses the name shop.prod.svc"},
 		"two of the manifests' own":       {"", deployment + carried + "kind: ConfigMap\nmetadata: {name: c, namespace: staging}\n", "", "", `and ConfigMap c is in "staging"`},
 	} {
 		text := good

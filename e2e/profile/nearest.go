@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// meant names the known word that is most like this one, as the end of a sentence; nothing where none is.
+// meant suggests the known word that is most like this one, as the end of a sentence; "" if none is similar.
 func meant(word string, known []string) string {
 	if k, _ := nearest(word, known); k != "" {
 		return fmt.Sprintf(", did you mean %q?", k)
@@ -13,7 +13,7 @@ func meant(word string, known []string) string {
 	return ""
 }
 
-// nearest is the known word that is most like this one, and in how many letters they differ; "" where they differ in more
+// nearest is the known word that is most like this one, and in how many letters they differ; "" if they differ in more
 // than half.
 func nearest(word string, known []string) (best string, by int) {
 	by = len(word)/2 + 1

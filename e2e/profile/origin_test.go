@@ -30,27 +30,27 @@ func settings(t *testing.T, text string) map[string]Setting {
 func TestSettingsTellTheOrigin(t *testing.T) {
 	got := settings(t, good+"  discovery: {interval: 7s}\n  skip: {mesh/stable: one shot}\n  nodes: 3\n  expect: {topology: component}\n  env: {RELEASE_COOKIE: worth-nothing}\n")
 	for name, want := range map[string]Setting{
-		"name":              {Value: "shop", Origin: Said},
+		"name":              {Value: "shop", Origin: InProfile},
 		"workloads[0]":      {Value: "StatefulSet shop, 3 replicas of shop, labels app=shop, tier=web", Origin: Inferred},
 		"services":          {Value: "shop", Origin: Inferred},
 		"service":           {Value: "shop", Origin: Inferred},
 		"epmdPort":          {Value: "4369", Origin: Default},
 		"distPort":          {Value: "9100", Origin: Inferred},
-		"interval":          {Value: "7s", Origin: Said},
+		"interval":          {Value: "7s", Origin: InProfile},
 		"hold":              {Value: "21s", Origin: Inferred},
 		"budgets.formation": {Value: "1m30s", Origin: Default},
-		"budgets.recovery":  {Value: "5m0s", Origin: Said},
-		"skip":              {Value: "mesh/stable=one shot", Origin: Said},
+		"budgets.recovery":  {Value: "5m0s", Origin: InProfile},
+		"skip":              {Value: "mesh/stable=one shot", Origin: InProfile},
 		"waive":             {Value: "(none)", Origin: Default},
-		"manifests":         {Value: "deploy.yaml", Origin: Said},
+		"manifests":         {Value: "deploy.yaml", Origin: InProfile},
 		"requires":          {Value: "(none)", Origin: Default},
 		"namespace":         {Value: "(a fresh one)", Origin: Default},
-		"nodes":             {Value: "3", Origin: Said},
-		"expect.topology":   {Value: "component", Origin: Said},
+		"nodes":             {Value: "3", Origin: InProfile},
+		"expect.topology":   {Value: "component", Origin: InProfile},
 		"expect.discovery":  {Value: "continuous", Origin: Default},
-		"env":               {Value: "RELEASE_COOKIE", Origin: Said},
-		"images[0]":         {Value: "shop: build .", Origin: Said},
-		"cookie":            {Value: "key cookie of Secret shop", Origin: Said},
+		"env":               {Value: "RELEASE_COOKIE", Origin: InProfile},
+		"images[0]":         {Value: "shop: build .", Origin: InProfile},
+		"cookie":            {Value: "key cookie of Secret shop", Origin: InProfile},
 		"tls":               {Value: "(none)", Origin: Default},
 	} {
 		if want.Name = name; got[name] != want {
@@ -59,7 +59,7 @@ func TestSettingsTellTheOrigin(t *testing.T) {
 	}
 	plain := strings.Replace(good, "manifests: [deploy.yaml]", "command: [cat, deploy.yaml]", 1)
 	plain = strings.Replace(plain, "  images: [{name: shop, build: .}]\n", "", 1)
-	if s := settings(t, plain); s["command"] != (Setting{"command", `["cat" "deploy.yaml"]`, Said}) || s["images[0]"] != (Setting{"images[0]", "shop: as the nodes have or pull it", Inferred}) || s["nodes"] != (Setting{"nodes", "1", Default}) {
+	if s := settings(t, plain); s["command"] != (Setting{"command", `["cat" "deploy.yaml"]`, InProfile}) || s["images[0]"] != (Setting{"images[0]", "shop: present on the nodes, or pulled by them", Inferred}) || s["nodes"] != (Setting{"nodes", "1", Default}) {
 		t.Errorf("command %+v, images %+v, nodes %+v", s["command"], s["images[0]"], s["nodes"])
 	}
 	if s := settings(t, good); s["interval"].Origin != Default || s["hold"] != (Setting{"hold", "10s", Default}) {
@@ -102,7 +102,7 @@ func TestMutantsBudgetIsSaid(t *testing.T) {
 	}
 	r.Mutant, r.Budgets.Formation = "m", Duration(33*time.Second)
 	for _, s := range Settings(p, r) {
-		if s.Name == "mutant" && s.Origin != Said || s.Name == "budgets.formation" && (s.Origin != Said || s.Value != "33s") {
+		if s.Name == "mutant" && s.Origin != InProfile || s.Name == "budgets.formation" && (s.Origin != InProfile || s.Value != "33s") {
 			t.Errorf("%+v", s)
 		}
 	}

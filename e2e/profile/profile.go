@@ -10,18 +10,18 @@ import (
 // APIVersion is the version of the profile format.
 const APIVersion = "meshproof.dev/v1alpha1"
 
-// Profile is the file a user writes. Everything that can be inferred from the manifests may be left out.
+// Profile is the file that a user writes. Everything that can be inferred from the manifests may be omitted.
 //
-// The comments of these types are the descriptions in docs/profile.schema.json; the tag rule is what the decoder asks for
-// and the schema says (see [rules]).
+// The comments of these types are the descriptions in docs/profile.schema.json; the tag rule is what the decoder and the
+// schema require (see [rules]).
 type Profile struct {
 	// The version of the format.
 	APIVersion string `yaml:"apiVersion" rule:"required"`
 	// What the file is.
 	Kind string `yaml:"kind" rule:"required"`
-	// How the profile is called.
+	// The profile's name.
 	Metadata Metadata `yaml:"metadata" rule:"required"`
-	// What is deployed, and what it is held to.
+	// What is deployed, and what is expected of it.
 	Spec Spec `yaml:"spec" rule:"required"`
 
 	file string
@@ -30,129 +30,130 @@ type Profile struct {
 
 // Metadata names a profile or a mutant.
 type Metadata struct {
-	// The name that reports and namespaces carry.
+	// The name, used in reports and in the names of namespaces.
 	Name string `yaml:"name" rule:"required"`
 }
 
-// Spec says what to deploy and what to hold it to. Paths are relative to the profile's own folder.
+// Spec says what to deploy and what is expected of it. Paths are relative to the profile's own folder.
 type Spec struct {
-	// The files to deploy: paths, patterns such as deploy/*.yaml, and folders, of which *.yaml, *.yml and *.json are taken, not
-	// those of folders inside.
+	// The files to deploy: paths, patterns such as deploy/*.yaml, and folders, from which *.yaml, *.yml and *.json are used;
+	// folders inside them are not searched.
 	Manifests []string `yaml:"manifests" rule:"one=objects"`
 	// A command that prints the manifests, run in the profile's folder, without a shell: [helm, template, ./chart].
 	Command []string `yaml:"command" rule:"one=objects"`
-	// Manifests of what the application needs beside its own pods (a database). They are applied before it, and no pod of
-	// theirs is a node.
+	// Manifests of what the application needs in addition to its own pods (a database). They are applied first, and none of
+	// their pods is a node.
 	Requires []string `yaml:"requires"`
-	// The namespace that everything is deployed to. Unless said it is the one that the manifests carry or name, or a fresh one.
+	// The namespace to which everything is deployed. Default: the one that the manifests fix or name, or a new one.
 	Namespace string `yaml:"namespace" rule:"label"`
-	// How many nodes the Kubernetes cluster has to have at least; 1 unless said.
+	// The minimum number of nodes of the Kubernetes cluster; default 1.
 	Nodes int `yaml:"nodes" rule:"min=1,max=9"`
-	// Environment variables that the application's containers get, or get another value for.
+	// Environment variables that are set in the application's containers, or replaced there.
 	Env map[string]string `yaml:"env" rule:"variables"`
-	// How images that the manifests name are made or had. One that is not listed must be pullable by the cluster's nodes.
+	// Where the images in the manifests come from. The cluster's nodes must be able to pull every image that is not listed.
 	Images []Image `yaml:"images"`
-	// Where the cookie of the Erlang distribution lies.
+	// The Secret that contains the cookie of the Erlang distribution.
 	Cookie Cookie `yaml:"cookie" rule:"required"`
-	// What is needed to speak to nodes whose distribution goes over TLS.
+	// What is needed to connect to nodes whose distribution uses TLS.
 	TLS TLS `yaml:"tls"`
-	// The application's own search for its peers.
+	// How the application discovers its peers.
 	Discovery Discovery `yaml:"discovery"`
-	// What the application means to be, where that is not a full mesh whose nodes go on looking for each other.
+	// What the application is meant to be, if it is not a full mesh whose nodes keep discovering each other.
 	Expect Expectations `yaml:"expect"`
-	// The times that are allowed.
+	// The allowed times.
 	Budgets Budgets `yaml:"budgets"`
-	// Patches that turn the running application into its next version (another image, another setting), as kustomize takes
-	// them. The mesh that has formed is brought to it by a rolling update, and judged by what it keeps.
+	// Kustomize patches that turn the running application into its next version (another image, another setting). The formed
+	// mesh is updated to it by a rolling update, and the checks judge what stays connected.
 	Rollout []string `yaml:"rollout"`
 	// Commands of the application's own command line that must work in a running container.
 	Console []Command `yaml:"console"`
-	// Checks that are left out, by id, each with the reason that the report shows.
+	// Checks that are not judged, by id, each with the reason, which the report shows.
 	Skip map[string]string `yaml:"skip" rule:"filled"`
-	// Checks that are judged and whose failure does not change the exit code, by id, each with the reason.
+	// Checks that are judged but whose failure does not change the exit code, by id, each with the reason.
 	Waive map[string]string `yaml:"waive" rule:"filled"`
 }
 
-// Image says how one image of the manifests is had: exactly one of the sources is set.
+// Image says where one image of the manifests comes from: exactly one of the sources is set.
 type Image struct {
-	// The image as the manifests name it, with or without its tag.
+	// The image's name in the manifests, with or without its tag.
 	Name string `yaml:"name" rule:"required"`
 	// A folder with a Dockerfile.
 	Build string `yaml:"build" rule:"one=source"`
-	// The Erlang/OTP release that it is built with, where that is not the run's: 25, 27 or 29.
+	// The Erlang/OTP release with which it is built, if it is not the run's: 25, 27 or 29.
 	OTP string `yaml:"otp"`
 	// An image archive (tar).
 	Archive string `yaml:"archive" rule:"one=source"`
-	// A reference that the local engine has.
+	// A reference to an image in the local engine's store.
 	Local string `yaml:"local" rule:"one=source"`
 	// A reference that the engine pulls.
 	Pull string `yaml:"pull" rule:"one=source"`
 }
 
-// Cookie says where the distribution cookie lies. Its value never enters a profile.
+// Cookie says which Secret contains the distribution cookie. A profile never contains its value.
 type Cookie struct {
-	// One key of a Secret among the manifests.
+	// One key of a Secret in the manifests.
 	SecretKeyRef SecretKeyRef `yaml:"secretKeyRef" rule:"required"`
 }
 
-// SecretKeyRef names one key of a Secret among the manifests.
+// SecretKeyRef names one key of a Secret in the manifests.
 type SecretKeyRef struct {
 	// The Secret's name.
 	Name string `yaml:"name" rule:"required"`
-	// The key under which the cookie stands.
+	// The key that contains the cookie.
 	Key string `yaml:"key" rule:"required"`
 }
 
-// TLS says with which certificate the nodes are spoken to where they are started with -proto_dist inet_tls.
+// TLS says with which certificate the harness connects to nodes that are started with -proto_dist inet_tls.
 type TLS struct {
-	// A Secret with ca.crt, tls.crt and tls.key: the nodes' own, or another that they accept. Annotated with
-	// meshproof.dev/certificate-for and DNS names it is made by the run; one that something in the cluster makes is waited for.
+	// A Secret with ca.crt, tls.crt and tls.key: the nodes' own, or another that they accept. If it has the annotation
+	// meshproof.dev/certificate-for with DNS names, the run creates its contents. If something in the cluster creates it, the run waits for it.
 	Secret string `yaml:"secret" rule:"required"`
 }
 
-// Command is one command that is run in a running container, and what its output must hold.
+// Command is one command that is run in a running container, and what its output must contain.
 type Command struct {
-	// How reports call it.
+	// Its name in reports.
 	Name string `yaml:"name" json:"name" rule:"required"`
 	// The program and its arguments.
 	Run []string `yaml:"run" json:"run" rule:"required"`
-	// Whether it gets a terminal.
+	// Whether it runs in a terminal.
 	TTY bool `yaml:"tty" json:"tty,omitempty"`
-	// Text that is typed once it runs; the command is ended when its output has what is expected.
+	// Text that is typed once it runs; the command is ended when its output contains the expected text.
 	Input string `yaml:"input" json:"input,omitempty"`
-	// Text that the output must hold.
+	// Text that the output must contain.
 	Expect string `yaml:"expect" json:"expect" rule:"required"`
 }
 
-// Discovery describes how often the app looks for its peers.
+// Discovery says how often the application looks for its peers.
 type Discovery struct {
-	// The time between two looks; 1s unless said.
+	// The time between two lookups; default 1s.
 	Interval Duration `yaml:"interval"`
 }
 
 // Budgets are the times that the profile allows. A run that needs longer fails, and says what it last saw.
 type Budgets struct {
-	// From when all pods are Ready to a full mesh that has held; 90s unless said.
+	// From when all pods are Ready until a full mesh has stayed complete; default 90s.
 	Formation Duration `yaml:"formation" json:"formation"`
-	// From the deletion of a pod to a full mesh with its replacement; 60s unless said.
+	// From the deletion of a pod to a full mesh with its replacement; default 60s.
 	Recovery Duration `yaml:"recovery" json:"recovery"`
-	// From the exit of a container until its node's name is out of every view and its address out of DNS; 15s unless said.
+	// From the exit of a container until no node lists its node name and DNS does not list its address; default 15s.
 	StaleName Duration `yaml:"staleName" json:"staleName"`
-	// How long what is required may take until it is at work; 2m unless said.
+	// From the creation of what is required until it is ready; default 2m.
 	Requires Duration `yaml:"requires" json:"requires,omitempty"`
 }
 
-// Expectations are what the application means to be. In recordings older than these words both are empty: the defaults.
+// Expectations are what the application is meant to be. In recordings made before these fields existed both are empty, which
+// means the defaults.
 type Expectations struct {
-	// The mesh that is meant. full: every node is connected to every other. component: all nodes are one cluster, not all of
-	// them connected directly. none: there is no cluster on purpose. full unless said.
+	// The expected mesh. full (default): every node is connected to every other. component: all nodes are one cluster, but not
+	// all of them are connected directly. none: no cluster is meant to form.
 	Topology Topology `yaml:"topology" json:"topology"`
-	// How long the nodes look for each other. continuous: as long as they run. at-start: only when they start. none: they ask
-	// nobody, whom they connect to is written down. continuous unless said.
-	Discovery Looks `yaml:"discovery" json:"discovery"`
+	// When the nodes discover each other. continuous (default): as long as they run. at-start: only when they start. none:
+	// never, their peers are configured.
+	Discovery DiscoveryMode `yaml:"discovery" json:"discovery"`
 }
 
-// Topology is a word for the shape of a mesh.
+// Topology is the expected shape of the mesh.
 type Topology string
 
 // The topologies.
@@ -166,18 +167,18 @@ func (Topology) words() []string {
 	return []string{string(FullMesh), string(OneComponent), string(NoMesh)}
 }
 
-// Looks is a word for how long nodes look for each other.
-type Looks string
+// DiscoveryMode says when nodes discover each other.
+type DiscoveryMode string
 
-// How long nodes look for each other.
+// The discovery modes.
 const (
-	LooksOn    Looks = "continuous"
-	LooksOnce  Looks = "at-start"
-	LooksNever Looks = "none"
+	KeepsDiscovering DiscoveryMode = "continuous"
+	DiscoversOnce    DiscoveryMode = "at-start"
+	DiscoversNever   DiscoveryMode = "none"
 )
 
-func (Looks) words() []string {
-	return []string{string(LooksOn), string(LooksOnce), string(LooksNever)}
+func (DiscoveryMode) words() []string {
+	return []string{string(KeepsDiscovering), string(DiscoversOnce), string(DiscoversNever)}
 }
 
 // Duration is a time.Duration that reads and writes as "10s" in YAML and JSON.

@@ -110,12 +110,12 @@ func TestBadProfilesSayWhere(t *testing.T) {
 		"not YAML":         {"a: [", "p.yaml:1: not YAML: did not find"},
 		"unknown key":      {strings.Replace(good, "manifests", "manifest", 1), `p.yaml:5: unknown key "manifest", did you mean "manifests"?`},
 		"deep unknown key": {strings.Replace(good, "recovery", "recoverry", 1), `p.yaml:8: unknown key "recoverry", did you mean "recovery"?`},
-		"far off key":      {good + "  zzzzzz: 1\n", `p.yaml:9: unknown key "zzzzzz" in spec, which knows manifests, command, `},
-		"wrong kind":       {strings.Replace(good, "Profile", "Deployment", 1), `p.yaml:2: kind is "Deployment"; this file needs kind: Profile`},
+		"far off key":      {good + "  zzzzzz: 1\n", `p.yaml:9: unknown key "zzzzzz" in spec; its keys are manifests, command, `},
+		"wrong kind":       {strings.Replace(good, "Profile", "Deployment", 1), `p.yaml:2: kind is "Deployment"; this file must have kind: Profile`},
 		"no name":          {strings.Replace(good, "shop", `""`, 1), "p.yaml:3: metadata.name is missing"},
 		"bad duration":     {strings.Replace(good, "5m", "5 minutes", 1), `p.yaml:8: spec.budgets.recovery: "5 minutes" is not a duration`},
 		"negative":         {strings.Replace(good, "5m", "-5m", 1), "not a positive duration"},
-		"two sources":      {strings.Replace(good, "build: .", "build: ., pull: x", 1), "p.yaml:6: spec.images[0] has build and pull; it needs exactly one of build, archive, local, pull"},
+		"two sources":      {strings.Replace(good, "build: .", "build: ., pull: x", 1), "p.yaml:6: spec.images[0] has build and pull; exactly one of build, archive, local, pull is allowed"},
 		"no cookie":        {strings.Replace(good, "cookie: {secretKeyRef: {name: shop, key: cookie}}", "", 1), "spec.cookie"},
 		"two documents":    {good + "---\na: 1\n", "p.yaml:10: a second YAML document"},
 	} {
@@ -131,7 +131,7 @@ func TestManifestsWithoutWorkload(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := resolve(p, "kind: ConfigMap\nmetadata: {name: x}\n"); err == nil || !strings.Contains(err.Error(), "nothing would run") {
+	if _, err := resolve(p, "kind: ConfigMap\nmetadata: {name: x}\n"); err == nil || !strings.Contains(err.Error(), "no pod would run") {
 		t.Errorf("error %v", err)
 	}
 	if _, err := resolve(p, "kind: ["); err == nil || !strings.Contains(err.Error(), "object 1") {

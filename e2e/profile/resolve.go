@@ -13,10 +13,10 @@ import (
 	"meshproof.dev/meshproof/e2e/manifest"
 )
 
-// Defaults of what a profile may leave out.
+// Defaults of what a profile may omit.
 const (
-	DefaultInterval  = time.Second      // between two looks of the app for its peers
-	DefaultFormation = 90 * time.Second // from when all pods are Ready to a mesh that has held
+	DefaultInterval  = time.Second      // between two lookups of the application's peers
+	DefaultFormation = 90 * time.Second // from when all pods are Ready to a mesh that stayed complete
 	DefaultRecovery  = 60 * time.Second // from the deletion to a full mesh again
 	DefaultStaleName = 15 * time.Second // from the container's exit
 	DefaultRequires  = 2 * time.Minute  // from the creation of what is required
@@ -24,20 +24,20 @@ const (
 	minHold          = 10 * time.Second
 )
 
-// Resolved is a profile as a run understands it: what the user said, what the manifests tell, and the
-// defaults. It stands in a recording's header, so that judging needs nothing else.
+// Resolved is a profile as a run uses it: what the user set, what was inferred from the manifests, and the defaults. The
+// header of a recording contains it, so that judging needs nothing else.
 type Resolved struct {
 	Name      string            `json:"name"`
 	Mutant    string            `json:"mutant,omitempty"`
-	Namespace string            `json:"namespace,omitempty"` // that it has to be deployed to; "": any
+	Namespace string            `json:"namespace,omitempty"` // to which it must be deployed; "": any
 	Nodes     int               `json:"nodes,omitempty"`     // of the Kubernetes cluster, at least
 	Expect    Expectations      `json:"expect"`
 	Workloads []Workload        `json:"workloads"`
 	Services  []string          `json:"services"`          // that select the workloads' pods
-	Service   string            `json:"service,omitempty"` // the one discovery asks for
+	Service   string            `json:"service,omitempty"` // the one that discovery looks up
 	EPMDPort  int               `json:"epmdPort"`
 	DistPort  int               `json:"distPort,omitempty"` // declared by the manifests; 0: not declared
-	TLS       string            `json:"tls,omitempty"`      // the Secret with which nodes are spoken to over TLS
+	TLS       string            `json:"tls,omitempty"`      // the Secret with the certificate for connections to the nodes
 	Interval  Duration          `json:"interval"`           // of the app's discovery
 	Hold      Duration          `json:"hold"`               // how long a full mesh must stay full
 	Budgets   Budgets           `json:"budgets"`
@@ -47,7 +47,7 @@ type Resolved struct {
 	Waive     map[string]string `json:"waive,omitempty"`
 }
 
-// Workload is one controller of pods among the manifests.
+// Workload is one object of the manifests that runs pods.
 type Workload struct {
 	Kind     string            `json:"kind"`
 	Name     string            `json:"name"`
@@ -65,8 +65,8 @@ func (r *Resolved) Replicas() int {
 	return n
 }
 
-// Owns reports whether a pod with these labels, that owner ("ReplicaSet/derl-6c9f") made, belongs to one of the workloads. Labels
-// are not enough: pods of a Job, or of another application, may carry the same.
+// Owns reports whether a pod with these labels and that owner ("ReplicaSet/derl-6c9f") belongs to one of the workloads. Labels
+// are not enough: pods of a Job, or of another application, may have the same.
 func (r *Resolved) Owns(labels map[string]string, owner string) bool {
 	for _, w := range r.Workloads {
 		if manifest.Covers(labels, w.Labels) && w.made(owner) {
@@ -76,8 +76,8 @@ func (r *Resolved) Owns(labels map[string]string, owner string) bool {
 	return false
 }
 
-// made reports whether an object of that kind and name is the workload, or what it makes to make its pods. What nobody owns, or
-// a kind that is not known here, may be.
+// made reports whether an object of that kind and name is the workload, or the ReplicaSet through which it creates its pods.
+// Without an owner, or with one of an unknown kind, the answer is yes.
 func (w Workload) made(owner string) bool {
 	kind, name, _ := strings.Cut(owner, "/")
 	switch kind {
@@ -91,7 +91,7 @@ func (w Workload) made(owner string) bool {
 	return true
 }
 
-// Resolve puts the profile and its rendered manifests together.
+// Resolve combines the profile and its rendered manifests.
 func Resolve(p *Profile, objects *manifest.Set) (*Resolved, error) {
 	if err := wellTyped(objects); err != nil {
 		return nil, err
@@ -113,20 +113,20 @@ func Resolve(p *Profile, objects *manifest.Set) (*Resolved, error) {
 			Requires:  or(p.Spec.Budgets.Requires, DefaultRequires),
 		},
 	}
-	// Three rounds of discovery must pass over a full mesh before it is called stable: a discovery that
-	// disconnects what it does not find shows itself in the first.
+	// A mesh is stable if it stays full for three rounds of discovery: a discovery that disconnects the nodes it does not
+	// find does so in the first.
 	r.Hold = Duration(max(minHold, 3*r.Interval.D()))
 	if r.Expect.Topology == "" {
 		r.Expect.Topology = FullMesh
 	}
 	if r.Expect.Discovery == "" {
-		r.Expect.Discovery = LooksOn
+		r.Expect.Discovery = KeepsDiscovering
 	}
 	for _, w := range objects.Workloads() {
 		r.addWorkload(w, objects)
 	}
 	if len(r.Workloads) == 0 {
-		return nil, fmt.Errorf("%s: no %s is among the manifests, so that nothing would run; there is %s", p.At("spec", p.source()), Runners, names(objects))
+		return nil, fmt.Errorf("%s: the manifests contain no %s, so no pod would run; they contain %s", p.At("spec", p.source()), Runners, names(objects))
 	}
 	var err error
 	if r.Namespace, err = p.namespace(objects); err != nil {
@@ -141,8 +141,8 @@ func Resolve(p *Profile, objects *manifest.Set) (*Resolved, error) {
 	return r, nil
 }
 
-// asked is the Service that discovery asks for: of those that select the workloads' pods the first headless one, since a cluster
-// IP in front of them is for their users, and rather one that selects the pods of them all; else the first.
+// asked is the Service that discovery looks up: the first headless one that selects the workloads' pods, if possible the pods of
+// all of them; else the first Service. A Service with a cluster IP is normally for the application's users.
 func (r *Resolved) asked(objects *manifest.Set) string {
 	first := ""
 	for _, s := range objects.Services() {
@@ -163,8 +163,8 @@ func (r *Resolved) asked(objects *manifest.Set) string {
 	return soleHeadless(objects)
 }
 
-// soleHeadless is the one headless Service of the manifests, "" where there are none or several: what else would discovery
-// ask for? That its selector matches no pod of the workload is a mistake to be found, no reason not to look at it.
+// soleHeadless is the only headless Service of the manifests, "" if there are none or several: discovery most likely looks it
+// up. If its selector matches no pod of the workload, that is a mistake that the checks must find, so it is not skipped here.
 func soleHeadless(objects *manifest.Set) string {
 	name := ""
 	for _, s := range objects.Services() {
@@ -179,7 +179,7 @@ func soleHeadless(objects *manifest.Set) string {
 	return name
 }
 
-// source is the key under which the profile says where its objects come from.
+// source is the key of the profile that says where its objects come from.
 func (p *Profile) source() string {
 	if len(p.Spec.Command) > 0 {
 		return "command"
@@ -210,7 +210,7 @@ func few(all []string) string {
 // Runners are the kinds of objects that keep pods running, for messages.
 const Runners = "Deployment, StatefulSet, ReplicaSet or DaemonSet"
 
-// Runs reports whether an object of that kind keeps pods running, which may then be nodes.
+// Runs reports whether an object of that kind keeps pods running; its pods may be nodes.
 func Runs(kind string) bool {
 	return slices.Contains([]string{"Deployment", "StatefulSet", "ReplicaSet", "DaemonSet"}, kind)
 }
@@ -226,7 +226,7 @@ func (r *Resolved) addWorkload(w *manifest.Workload, all *manifest.Set) {
 			r.declare(p.Name, int(p.ContainerPort))
 		}
 		for _, e := range c.Env {
-			// A release that is given this starts its VM without epmd (relx, extended_bin).
+			// A release with this variable starts its VM without epmd (relx, extended_bin).
 			if n, err := strconv.Atoi(e.Value); e.Name == "ERL_DIST_PORT" && err == nil {
 				r.EPMDPort, r.DistPort = 0, n
 			}
@@ -235,7 +235,7 @@ func (r *Resolved) addWorkload(w *manifest.Workload, all *manifest.Set) {
 	r.Workloads = append(r.Workloads, one)
 }
 
-// declare takes a port's name for its meaning: "dist" or "erl-dist" is what inet_dist_listen_min/max must say.
+// declare finds a port by its name: "dist" or "erl-dist" is the port that inet_dist_listen_min/max must have.
 func (r *Resolved) declare(name string, number int) {
 	if strings.Contains(name, "dist") {
 		r.DistPort = number
@@ -247,8 +247,8 @@ func (r *Resolved) selectedBy(s *manifest.Service) bool {
 	return slices.ContainsFunc(r.Workloads, func(w Workload) bool { return s.Selects(w.Labels) })
 }
 
-// wellTyped is an error when what inference reads is not of the type that the API has for it. Of what else is wrong with an
-// object the API server says more.
+// wellTyped returns an error if an object that is needed for inference does not have the types of the Kubernetes API. For other
+// objects the API server reports more.
 func wellTyped(objects *manifest.Set) error {
 	for n, d := range objects.Documents {
 		if d.Err != nil && (Runs(d.Kind) || d.Kind == "Service" || d.Kind == "HorizontalPodAutoscaler") {

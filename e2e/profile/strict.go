@@ -13,8 +13,8 @@ import (
 	"meshproof.dev/meshproof/e2e/manifest"
 )
 
-// strict decodes one YAML document of that kind into v and gives its root. What the type does not know or asks for is an
-// error with its line: a misspelt key that is silently ignored is a check that silently does not run.
+// strict decodes one YAML document of that kind into v and returns its root. Unknown and missing keys are errors with their
+// line: if a misspelt key were ignored, a check might not run and nobody would see it.
 func strict(path string, data []byte, kind string, v any) (*yaml.Node, error) {
 	line := func(n int) string { return fmt.Sprintf("%s:%d", path, n) }
 	d := yaml.NewDecoder(bytes.NewReader(data))
@@ -22,7 +22,7 @@ func strict(path string, data []byte, kind string, v any) (*yaml.Node, error) {
 	err := d.Decode(&doc)
 	switch {
 	case errors.Is(err, io.EOF), err == nil && empty(doc.Content[0]):
-		return nil, fmt.Errorf("%s: the file is empty; it has to begin with apiVersion: %s and kind: %s", path, APIVersion, kind)
+		return nil, fmt.Errorf("%s: the file is empty; it must begin with apiVersion: %s and kind: %s", path, APIVersion, kind)
 	case err != nil:
 		return nil, manifest.YAMLError(path, line, data, err)
 	}
@@ -44,24 +44,23 @@ func strict(path string, data []byte, kind string, v any) (*yaml.Node, error) {
 		if err != nil {
 			return nil, manifest.YAMLError(path, line, data, err)
 		}
-		return nil, fmt.Errorf("%s: a second YAML document begins here; the file holds one %s", line(second.Content[0].Line), strings.ToLower(kind))
+		return nil, fmt.Errorf("%s: a second YAML document begins here; the file must contain one %s only", line(second.Content[0].Line), strings.ToLower(kind))
 	}
 	return root, nil
 }
 
-// header looks at apiVersion and kind before anything else: whoever gives a Deployment does not want to hear which of its
-// keys a profile has not.
+// header checks apiVersion and kind first: for a Deployment given by mistake, a list of unknown keys would not help.
 func header(path string, root *yaml.Node, kind string) error {
 	if root.Kind != yaml.MappingNode {
-		return fmt.Errorf("%s:%d: the file holds %s; it has to begin with apiVersion: %s and kind: %s", path, root.Line, found(root), APIVersion, kind)
+		return fmt.Errorf("%s:%d: the file contains %s; it must begin with apiVersion: %s and kind: %s", path, root.Line, found(root), APIVersion, kind)
 	}
 	for _, want := range [][2]string{{"apiVersion", APIVersion}, {"kind", kind}} {
 		n, line := child(root, want[0])
 		switch {
 		case n == nil:
-			return fmt.Errorf("%s:%d: %s is missing; this file needs %s: %s", path, root.Line, want[0], want[0], want[1])
+			return fmt.Errorf("%s:%d: %s is missing; this file must have %s: %s", path, root.Line, want[0], want[0], want[1])
 		case target(n).Value != want[1]:
-			return fmt.Errorf("%s:%d: %s is %s; this file needs %s: %s", path, line, want[0], found(target(n)), want[0], want[1])
+			return fmt.Errorf("%s:%d: %s is %s; this file must have %s: %s", path, line, want[0], found(target(n)), want[0], want[1])
 		}
 	}
 	return nil

@@ -12,10 +12,10 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// rules are what a field's tag rule asks for: words and NAME=VALUE, with commas between them.
+// rules are what the tag rule of a field requires: words and NAME=VALUE, separated by commas.
 //
-//	required      the key is there and its value is not empty
-//	one=GROUP     of the fields of this group exactly one is there
+//	required      the key is present and its value is not empty
+//	one=GROUP     exactly one of the fields of this group is present
 //	min=N, max=N  of a number
 //	filled        no value of the map is empty
 //	label         a DNS label, as the name of a namespace is
@@ -38,7 +38,7 @@ func (r rules) number(name string) int {
 	return n
 }
 
-// The patterns of the rules label and variables, as the schema has them, too.
+// The patterns of the rules label and variables; the schema has the same.
 const (
 	labelPattern    = "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
 	variablePattern = "^[-._a-zA-Z][-._a-zA-Z0-9]*$"
@@ -50,21 +50,21 @@ var (
 	index    = regexp.MustCompile(`\[\d+\]`)
 )
 
-// worded is a type that has only some words for values.
+// worded is a type whose values are a fixed set of words.
 type worded interface{ words() []string }
 
 var texts = reflect.TypeFor[encoding.TextUnmarshaler]()
 
-// reader compares a document with the type that it is to become.
+// reader compares a document with the type into which it is decoded.
 type reader struct {
 	path string
 	root reflect.Type
-	// missing is the first thing that is not there. It is told last: mostly it is there under another name or in another
-	// place, and that says more.
+	// missing is the first required key that is absent. It is reported last: mostly the key is misspelt or in another place,
+	// and an error about that helps more.
 	missing error
 }
 
-// place is where in the document a value stands and what it is to become.
+// place is the position of a value in the document, and the type into which it is decoded.
 type place struct {
 	t     reflect.Type
 	key   string // "spec.images[0].name"; "" for the root
@@ -90,13 +90,13 @@ func (r *reader) errorf(line int, format string, args ...any) error {
 	return fmt.Errorf("%s:%d: %s", r.path, line, fmt.Sprintf(format, args...))
 }
 
-// empty reports whether a value says nothing: then it is as if its key were not there.
+// empty reports whether a value is empty: then its key counts as absent.
 func empty(n *yaml.Node) bool {
 	n = target(n)
 	return n.Kind == yaml.ScalarNode && (n.ShortTag() == "!!null" || n.Value == "") || n.Kind != yaml.ScalarNode && len(n.Content) == 0
 }
 
-// found describes a value that is not what it should be.
+// found describes a value of the wrong type.
 func found(n *yaml.Node) string {
 	switch n.Kind {
 	case yaml.MappingNode:
@@ -119,7 +119,7 @@ func (r *reader) value(n *yaml.Node, p place) error {
 	scalar := n.Kind == yaml.ScalarNode
 	if reflect.PointerTo(p.t).Implements(texts) {
 		if !scalar {
-			return r.errorf(p.line, "%s is %s; a value such as 10s or 1m30s is needed", p.key, found(n))
+			return r.errorf(p.line, "%s is %s; it must be a duration such as 10s or 1m30s", p.key, found(n))
 		}
 		u, _ := reflect.New(p.t).Interface().(encoding.TextUnmarshaler)
 		if err := u.UnmarshalText([]byte(n.Value)); err != nil {
@@ -134,7 +134,7 @@ func (r *reader) value(n *yaml.Node, p place) error {
 		return r.pairs(n, p)
 	case reflect.Slice:
 		if n.Kind != yaml.SequenceNode {
-			return r.errorf(p.line, "%s is %s; a list is needed, [A, B] or lines that begin with -", p.key, found(n))
+			return r.errorf(p.line, "%s is %s; it must be a list, [A, B] or lines that begin with -", p.key, found(n))
 		}
 		for i, item := range n.Content {
 			if err := r.value(item, place{t: p.t.Elem(), key: fmt.Sprintf("%s[%d]", p.key, i), line: item.Line}); err != nil {
@@ -143,7 +143,7 @@ func (r *reader) value(n *yaml.Node, p place) error {
 		}
 	case reflect.Bool:
 		if !scalar || n.ShortTag() != "!!bool" {
-			return r.errorf(p.line, "%s is %s; true or false is needed", p.key, found(n))
+			return r.errorf(p.line, "%s is %s; it must be true or false", p.key, found(n))
 		}
 	case reflect.Int:
 		return r.number(n, p)
@@ -156,31 +156,31 @@ func (r *reader) value(n *yaml.Node, p place) error {
 func (r *reader) number(n *yaml.Node, p place) error {
 	v, err := strconv.Atoi(n.Value)
 	if n.Kind != yaml.ScalarNode || n.ShortTag() != "!!int" || err != nil {
-		return r.errorf(p.line, "%s is %s; a whole number is needed", p.key, found(n))
+		return r.errorf(p.line, "%s is %s; it must be a whole number", p.key, found(n))
 	}
 	if p.rules.has("min") && (v < p.rules.number("min") || v > p.rules.number("max")) {
-		return r.errorf(p.line, "%s is %d; it can be %d to %d", p.key, v, p.rules.number("min"), p.rules.number("max"))
+		return r.errorf(p.line, "%s is %d; it must be %d to %d", p.key, v, p.rules.number("min"), p.rules.number("max"))
 	}
 	return nil
 }
 
 func (r *reader) text(n *yaml.Node, p place) error {
 	if n.Kind != yaml.ScalarNode {
-		return r.errorf(p.line, "%s is %s; a text is needed", p.key, found(n))
+		return r.errorf(p.line, "%s is %s; it must be text", p.key, found(n))
 	}
 	if w, is := reflect.Zero(p.t).Interface().(worded); is && !slices.Contains(w.words(), n.Value) {
-		return r.errorf(p.line, "%s is %s; it is one of %s%s", p.key, found(n), strings.Join(w.words(), ", "), meant(n.Value, w.words()))
+		return r.errorf(p.line, "%s is %s; it must be one of %s%s", p.key, found(n), strings.Join(w.words(), ", "), meant(n.Value, w.words()))
 	}
 	if p.rules.has("label") && n.Value != "" && !dnsLabel.MatchString(n.Value) {
-		return r.errorf(p.line, "%s is %q, which is no name of a namespace: that has at most 63 small letters, digits and -, and no - at its ends", p.key, n.Value)
+		return r.errorf(p.line, "%s is %q, which is not a valid namespace name: use at most 63 lower-case letters, digits and -, and no - at either end", p.key, n.Value)
 	}
 	return nil
 }
 
-// once is an error when a mapping has this key already.
+// once returns an error if the mapping has this key already.
 func (r *reader) once(k *yaml.Node, seen map[string]int) error {
 	if first, twice := seen[k.Value]; twice {
-		return r.errorf(k.Line, "key %q is there twice, first in line %d: leave one of them", k.Value, first)
+		return r.errorf(k.Line, "key %q occurs twice, first in line %d: remove one of them", k.Value, first)
 	}
 	seen[k.Value] = k.Line
 	return nil
@@ -188,7 +188,7 @@ func (r *reader) once(k *yaml.Node, seen map[string]int) error {
 
 func (r *reader) pairs(n *yaml.Node, p place) error {
 	if n.Kind != yaml.MappingNode {
-		return r.errorf(p.line, "%s is %s; lines of KEY: VALUE are needed", p.key, found(n))
+		return r.errorf(p.line, "%s is %s; it must be a mapping, lines of KEY: VALUE", p.key, found(n))
 	}
 	seen := map[string]int{}
 	for i := 0; i+1 < len(n.Content); i += 2 {
@@ -197,10 +197,10 @@ func (r *reader) pairs(n *yaml.Node, p place) error {
 			return err
 		}
 		if p.rules.has("variables") && !variable.MatchString(k.Value) {
-			return r.errorf(k.Line, "%s: %q is no name of an environment variable: it has letters, digits, _, - and ., and no digit first", p.key, k.Value)
+			return r.errorf(k.Line, "%s: %q is not a valid name of an environment variable: use letters, digits, _, - and ., and no digit at the beginning", p.key, k.Value)
 		}
 		if p.rules.has("filled") && empty(v) {
-			return r.errorf(k.Line, "%s: %s needs a reason; the report shows it", p.key, k.Value)
+			return r.errorf(k.Line, "%s: %s needs a reason, which the report shows", p.key, k.Value)
 		}
 		if err := r.value(v, place{t: p.t.Elem(), key: p.in(k.Value), line: k.Line}); err != nil {
 			return err
@@ -211,7 +211,7 @@ func (r *reader) pairs(n *yaml.Node, p place) error {
 
 func (r *reader) fields(n *yaml.Node, p place) error {
 	if n.Kind != yaml.MappingNode {
-		return r.errorf(p.line, "%s is %s; lines of KEY: VALUE are needed, with the keys %s", p.key, found(n), strings.Join(keys(p.t), ", "))
+		return r.errorf(p.line, "%s is %s; it must be a mapping, lines of KEY: VALUE, with the keys %s", p.key, found(n), strings.Join(keys(p.t), ", "))
 	}
 	seen, said := map[string]int{}, map[string]bool{}
 	for i := 0; i+1 < len(n.Content); i += 2 {
@@ -234,7 +234,7 @@ func (r *reader) fields(n *yaml.Node, p place) error {
 	return nil
 }
 
-// complete is an error when something is not said that has to be.
+// complete returns an error if a required key is absent.
 func (r *reader) complete(p place, said map[string]bool) error {
 	groups := map[string][]string{}
 	for _, name := range keys(p.t) {
@@ -261,59 +261,59 @@ func (r *reader) complete(p place, said map[string]bool) error {
 		}
 		switch {
 		case len(have) == 0:
-			return r.errorf(p.line, "%s has none of %s; it needs exactly one%s", p.key, strings.Join(all, ", "), why(p.in(name)))
+			return r.errorf(p.line, "%s has none of %s; exactly one is required%s", p.key, strings.Join(all, ", "), why(p.in(name)))
 		case len(have) > 1:
-			return r.errorf(p.line, "%s has %s; it needs exactly one of %s", p.key, strings.Join(have, " and "), strings.Join(all, ", "))
+			return r.errorf(p.line, "%s has %s; exactly one of %s is allowed", p.key, strings.Join(have, " and "), strings.Join(all, ", "))
 		}
 	}
 	return nil
 }
 
-// why is the reason for which a key may not be missing, and what to write.
+// why says why a key is required, and what to write.
 func why(key string) string {
 	switch index.ReplaceAllString(key, "[]") {
 	case "metadata":
 		return ": write metadata: {name: …}"
 	case "metadata.name":
-		return ": reports and namespaces carry it"
+		return ": reports and namespaces are named after it"
 	case "spec":
 		return ": it says what to deploy"
 	case "spec.manifests":
 		return ": there is nothing to deploy"
 	case "spec.cookie", "spec.cookie.secretKeyRef", "spec.cookie.secretKeyRef.name", "spec.cookie.secretKeyRef.key":
-		return ": without the cookie no node can be asked for its view; write cookie: {secretKeyRef: {name: …, key: …}} with a Secret of the manifests"
+		return ": without the cookie the harness cannot connect to the nodes; write cookie: {secretKeyRef: {name: …, key: …}} with a Secret of the manifests"
 	case "spec.images[].name":
-		return ": it is the image as the manifests name it"
+		return ": it is the image's name in the manifests"
 	case "spec.images[].build":
-		return " way in which the image is had"
+		return ": it says where the image comes from"
 	case "spec.console[].run":
-		return ": it is the command, [/opt/shop/bin/shop, ping]"
+		return ": it is the command to run, for example [/opt/shop/bin/shop, ping]"
 	case "spec.console[].expect":
-		return ": without a text that the output must hold nothing can be judged"
+		return ": set the text that the output must contain, or the command cannot be judged"
 	}
 	return ""
 }
 
-// unknown says what a key that the type does not have may have been meant to be.
+// unknown is the error about an unknown key, with a suggestion.
 func (r *reader) unknown(k *yaml.Node, p place) error {
 	here := keys(p.t)
 	if _, by := nearest(k.Value, here); by > 1 {
 		if there := homes(r.root, k.Value); len(there) > 0 {
-			return r.errorf(k.Line, "unknown key %q in %s; it belongs in %s: is it indented as it should be?", k.Value, p.or("the file's first level"), strings.Join(there, " or "))
+			return r.errorf(k.Line, "unknown key %q in %s; it belongs in %s: check its indentation", k.Value, p.or("the top level of the file"), strings.Join(there, " or "))
 		}
 	}
 	if m := meant(k.Value, here); m != "" {
 		return r.errorf(k.Line, "unknown key %q%s", k.Value, m)
 	}
-	return r.errorf(k.Line, "unknown key %q in %s, which knows %s", k.Value, p.or("the file's first level"), strings.Join(here, ", "))
+	return r.errorf(k.Line, "unknown key %q in %s; its keys are %s", k.Value, p.or("the top level of the file"), strings.Join(here, ", "))
 }
 
-// homes lists the mappings of t that know the key.
+// homes lists the mappings of t that have the key.
 func homes(t reflect.Type, key string) []string {
 	var all []string
 	for _, path := range paths(t, "") {
 		if at, is := strings.CutSuffix("."+path, "."+key); is {
-			all = append(all, place{key: strings.TrimPrefix(at, ".")}.or("the file's first level"))
+			all = append(all, place{key: strings.TrimPrefix(at, ".")}.or("the top level of the file"))
 		}
 	}
 	return all
@@ -335,7 +335,7 @@ func paths(t reflect.Type, at string) []string {
 	return all
 }
 
-// keys lists the keys that the YAML form of the struct t knows.
+// keys lists the keys of the YAML form of the struct t.
 func keys(t reflect.Type) []string {
 	var all []string
 	for i := range t.NumField() {

@@ -84,13 +84,13 @@ func TestBrokenLines(t *testing.T) {
 		"too long a line":   {lines[0] + `{"t":1,"by":"` + strings.Repeat("x", maxLine) + `","beat":{}}` + "\n", "line 2: longer than 8388608 bytes"},
 		"unknown event":     {lines[0] + `{"t":1,"by":"x","weather":{}}` + "\n", `line 2: json: unknown field "weather"`},
 		"unknown field":     {lines[0] + `{"t":1,"by":"x","beat":{"early":1}}` + "\n", `line 2: json: unknown field "early"`},
-		"no kind":           {lines[0] + lines[1] + `{"t":1,"by":"x"}` + "\n", "line 3: an event is of one kind, this is of 0"},
-		"two kinds":         {lines[0] + `{"t":1,"by":"x","beat":{},"act":{"do":"apply"}}` + "\n", "line 2: an event is of one kind, this is of 2: beat, act"},
+		"no kind":           {lines[0] + lines[1] + `{"t":1,"by":"x"}` + "\n", "line 3: an event must be of one kind, this one has 0"},
+		"two kinds":         {lines[0] + `{"t":1,"by":"x","beat":{},"act":{"do":"apply"}}` + "\n", "line 2: an event must be of one kind, this one has 2: beat, act"},
 		"an empty line":     {lines[0] + "\n" + lines[1], "line 2: "},
 		"not even JSON":     {lines[0] + "\x00\xff\n", "line 2: "},
 		"a number as text":  {lines[0] + `{"t":"1","by":"x","beat":{}}` + "\n", "line 2: "},
 		"more than a ns":    {lines[0] + `{"t":1e40,"by":"x","beat":{}}` + "\n", "line 2: "},
-		"an event as first": {lines[1], "line 1 is no recording header"},
+		"an event as first": {lines[1], "line 1 is not the header of a recording"},
 	} {
 		n := 0
 		if _, err := Read(strings.NewReader(c.text), func(Event) { n++ }); err == nil || !strings.Contains(err.Error(), c.says) {

@@ -1,7 +1,7 @@
-// Package recording is the hinge of meshproof: what observers saw, with times, as JSON lines. Everything that
-// touches a cluster ends in events written here; everything that judges begins with events read here.
+// Package recording is the file format between observing and judging: what observers saw, with times, as JSON lines. Everything
+// that touches a cluster writes events; everything that judges reads them.
 //
 // In: events from observers. Out: a file whose first line is a [Header] and whose further lines are [Event]s.
-// The package imports nothing of ours, takes no decisions and holds no secret: cookies are called A, B … in it,
-// and neither a cookie nor a digest or challenge has a field to stand in.
+// The package imports nothing of ours, makes no decisions and contains no secret: cookies are called A, B … in it,
+// and there is no field for a cookie, a digest or a challenge.
 package recording

@@ -8,13 +8,13 @@ import (
 	"time"
 )
 
-// Format names the version of the file format. A reader refuses a file that says anything else.
+// Format names the version of the file format. A reader rejects a file with any other.
 const Format = "meshproof.dev/recording/v1"
 
-// Header is the first line of a recording. It holds all that judging needs beside the events.
+// Header is the first line of a recording. It contains everything that judging needs in addition to the events.
 type Header struct {
 	Format    string          `json:"format"`
-	Profile   json.RawMessage `json:"profile"`  // the resolved profile (package profile), as the run understood it
+	Profile   json.RawMessage `json:"profile"`  // the resolved profile (package profile), as the run used it
 	Scenario  Scenario        `json:"scenario"` // "formation", "recovery" …
 	Namespace string          `json:"namespace"`
 	Start     time.Time       `json:"start"` // wall clock of t = 0
@@ -79,15 +79,15 @@ type Start struct {
 	Cannot  []string `json:"cannot,omitempty"` // "NAME: what was seen"
 }
 
-// Beat says that an observer is alive. Late is by how much its own timer fired too late: the
-// measure of CPU pressure on everything it reports.
+// Beat says that an observer is alive. Late is the delay of its own timer: it shows how much CPU pressure affects everything it
+// reports.
 type Beat struct {
 	Late time.Duration `json:"late,omitempty"`
 }
 
-// Gap says that an observer was blind from From to To (harness clock): a lost connection, a ring
-// buffer that overran. What happened in between is unknown, not healthy. A gap that lasts is written without its end
-// first; the one with the end has the same From and Of. It ends where it began if nothing was lost after all.
+// Gap says that an observer saw nothing from From to To (harness clock): a lost connection, a ring buffer that overran. What
+// happened in between is unknown, not healthy. A long gap is first written without its end; the event with the end has the same
+// From and Of. Its end equals its beginning if nothing was lost after all.
 type Gap struct {
 	From time.Duration `json:"from"`
 	To   time.Duration `json:"to,omitempty"` // 0: it is not over yet
@@ -95,17 +95,17 @@ type Gap struct {
 	Why  string        `json:"why"`
 }
 
-// id tells the gaps of an observer apart: a gap and its end have the same one.
+// id identifies a gap of an observer: a gap and its end have the same one.
 func (g *Gap) id(by string) string { return fmt.Sprintf("%s/%s/%d", by, g.Of, g.From) }
 
-// Clock is how an agent's clock compares with the harness's: harness = boot + Offset, give or take Bound.
+// Clock is the offset of an agent's clock from the harness's: harness = boot + Offset, with an error of at most Bound.
 // Two times whose difference is within the bound are the same time.
 type Clock struct {
 	Offset time.Duration `json:"offset"`
 	Bound  time.Duration `json:"bound"`
 }
 
-// Act is something that the scenario did to the workload, and when: the injection a recovery is counted from.
+// Act is something that the scenario did to the workload, and when: a recovery is measured from it.
 type Act struct {
 	Do     string `json:"do"`            // "delete-pod"
 	Pod    string `json:"pod,omitempty"` // UID

@@ -17,8 +17,7 @@ import (
 // a longer line is a broken file.
 const maxLine = 8 << 20
 
-// ErrTruncated says that the last line of a recording is not whole: its writer was killed. What came
-// before it is good.
+// ErrTruncated says that the last line of a recording is incomplete: its writer was killed. The lines before it are good.
 var ErrTruncated = errors.New("the last line is cut off")
 
 // Writer appends events to a recording. It is safe for concurrent use.
@@ -29,7 +28,7 @@ type Writer struct {
 	err error
 }
 
-// Create makes the file at path, with the folders it needs, and writes the header.
+// Create creates the file at path, with the folders it needs, and writes the header.
 func Create(path string, h Header) (*Writer, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, err
@@ -51,8 +50,7 @@ func NewWriter(w io.Writer, h Header) *Writer {
 	return rw
 }
 
-// Write appends one event. The first error sticks and is returned by Err and Close: an observer has
-// nobody to complain to in mid-flight.
+// Write appends one event. The first error is kept and returned by Err and Close: an observer cannot handle it while it runs.
 func (w *Writer) Write(e Event) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -65,7 +63,7 @@ func (w *Writer) line(v any) {
 	}
 	b, err := json.Marshal(v)
 	if err == nil {
-		// One write per line: a reader of a growing or a torn file sees whole lines but for the last.
+		// One write per line: a reader of a growing or incomplete file sees complete lines except the last.
 		_, err = w.w.Write(append(b, '\n'))
 	}
 	w.err = err
@@ -78,7 +76,7 @@ func (w *Writer) Err() error {
 	return w.err
 }
 
-// Close closes the file and returns the first error of its life.
+// Close closes the file and returns the first error of the writer.
 func (w *Writer) Close() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -100,7 +98,7 @@ func Read(r io.Reader, each func(Event)) (Header, error) {
 		line, whole, err := readLine(br)
 		if errors.Is(err, io.EOF) {
 			if n == 1 {
-				return h, errors.New("an empty file is no recording")
+				return h, errors.New("the file is empty, so it is not a recording")
 			}
 			return h, nil
 		}
@@ -109,7 +107,7 @@ func Read(r io.Reader, each func(Event)) (Header, error) {
 		}
 		if n == 1 {
 			if err := decode(line, &h); err != nil {
-				return h, fmt.Errorf("line 1 is no recording header: %w", err)
+				return h, fmt.Errorf("line 1 is not the header of a recording: %w", err)
 			}
 			if h.Format != Format {
 				return h, fmt.Errorf("line 1: format %q, this program reads %q", h.Format, Format)
@@ -124,7 +122,7 @@ func Read(r io.Reader, each func(Event)) (Header, error) {
 			return h, fmt.Errorf("line %d: %w", n, err)
 		}
 		if kinds := e.Kinds(); len(kinds) != 1 {
-			return h, fmt.Errorf("line %d: an event is of one kind, this is of %d: %s", n, len(kinds), strings.Join(kinds, ", "))
+			return h, fmt.Errorf("line %d: an event must be of one kind, this one has %d: %s", n, len(kinds), strings.Join(kinds, ", "))
 		}
 		each(e)
 	}

@@ -47,8 +47,8 @@ func TestRoundTrip(t *testing.T) {
 func TestBrokenFiles(t *testing.T) {
 	whole := written(t).String()
 	for name, c := range map[string]struct{ text, says string }{
-		"empty":         {"", "empty file"},
-		"not JSON":      {"hello\n", "no recording header"},
+		"empty":         {"", "the file is empty"},
+		"not JSON":      {"hello\n", "not the header of a recording"},
 		"other format":  {`{"format":"x/v9"}` + "\n", `format "x/v9"`},
 		"unknown field": {strings.Replace(whole, `"outcome"`, `"outcom"`, 1), "line 3"},
 		"two values":    {strings.Replace(whole, "\n{\"t\":6", "{\"t\":6", 1), "line 3: more than one"},

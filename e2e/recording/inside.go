@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Object is one object of the workload as it is applied. What Secrets hold is taken out of it: the keys of data and
-// stringData stay, each with an empty value. A recording that holds nothing else is what lint judges.
+// Object is one object of the workload as it is applied. The values of Secrets are removed: the keys of data and stringData stay,
+// each with an empty value. lint judges a recording that contains only objects.
 type Object struct {
 	Kind     string          `json:"kind"`
 	Name     string          `json:"name"`

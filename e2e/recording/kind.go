@@ -1,6 +1,6 @@
 package recording
 
-// Kind is what an event tells of: the name of the one field that is set in it, as the file has it.
+// Kind is the kind of an event: the name of the one field that is set in it, as in the file.
 type Kind string
 
 // The kinds of events. [Kinds] says what each of them is for.
@@ -42,7 +42,7 @@ const (
 // ByAgent names the agent of a node as an observer.
 func ByAgent(node string) string { return "agent/" + node }
 
-// Agents stands for all agents where it is said who writes a kind of event.
+// Agents means all agents, where [Use] says who writes a kind of event.
 const Agents = "agent"
 
 // Use says what the events of one kind are for, and who writes them.
@@ -50,7 +50,7 @@ type Use struct {
 	Kind   Kind
 	By     string // ByRun, ByKube or Agents; "" where each observer writes them
 	For    string // what is learnt from them
-	Unread bool   // nothing that judges reads them yet
+	Unread bool   // no check reads them yet
 }
 
 // Kinds are all kinds of events, in the order of the fields of [Event].
@@ -107,7 +107,7 @@ func (e *Event) PodUID() string {
 	return pod
 }
 
-// FromUID is the pod that looked at PodUID: of a dial the one that dials. "" where nobody looked from another pod.
+// FromUID is the pod from which PodUID was probed: of a dial the one that dials. "" if it was not probed from another pod.
 func (e *Event) FromUID() string {
 	switch {
 	case e.EPMD != nil:
@@ -119,8 +119,8 @@ func (e *Event) FromUID() string {
 	}
 }
 
-// State names the thing whose state the event tells: the youngest event with that name is what is known of it, and
-// whoever begins a new recording begins it with that. "" for what only tells of a moment.
+// State names the thing whose state the event reports: the latest event with that name is its state, and a new recording begins
+// with that event. "" for events that report no lasting state.
 func (e *Event) State() string {
 	kind, _, thing := e.about()
 	if thing == "" {
@@ -129,7 +129,7 @@ func (e *Event) State() string {
 	return string(kind) + "/" + thing
 }
 
-// about gives the kind, the pod that is looked at, and the thing whose state is told, if there is one.
+// about returns the kind, the pod that is observed, and the thing whose state is reported, if there is one.
 func (e *Event) about() (kind Kind, pod, thing string) {
 	switch {
 	case e.Nodes != nil:
@@ -166,7 +166,7 @@ func (e *Event) about() (kind Kind, pod, thing string) {
 	}
 }
 
-// aboutRun is about for what no agent looks at.
+// aboutRun is about for events that no agent writes.
 func (e *Event) aboutRun() (kind Kind, pod, thing string) {
 	switch {
 	case e.Pod != nil:

@@ -23,7 +23,7 @@ const (
 	ProbeError  Outcome = "error"
 )
 
-// Process tells what became of a pod's VM process, seen by the agent in /proc.
+// Process reports that a pod's VM process runs or has ended, as the agent saw it in /proc.
 type Process struct {
 	Pod    string `json:"pod"` // UID
 	PID    int    `json:"pid"` // in the node's PID namespace
@@ -76,9 +76,8 @@ type Dist struct {
 	Took     time.Duration `json:"took"`
 }
 
-// Cookie is one complete handshake from inside the pod's own namespace, so that no network between pods has a
-// say. Cookie is a label: "A" is the one the profile declares, "wrong" is one made up on the spot, the
-// control that shows that a cookie matters at all.
+// Cookie is one complete handshake from inside the pod's own namespace, so that no network between pods affects it. Cookie is a
+// label: "A" is the one that the profile declares, "wrong" is a random one, the control that shows that the cookie matters at all.
 type Cookie struct {
 	Pod     string  `json:"pod"`
 	Addr    string  `json:"addr"`
@@ -88,7 +87,7 @@ type Cookie struct {
 	Detail  string  `json:"detail,omitempty"`
 }
 
-// Nodes is what one node itself believes: erlang:nodes() asked from inside its own namespace.
+// Nodes is the view of one node: erlang:nodes(), queried from inside its own namespace.
 type Nodes struct {
 	Pod      string        `json:"pod"`
 	Outcome  Outcome       `json:"outcome"`
@@ -102,7 +101,7 @@ type Nodes struct {
 }
 
 // Sockets is the kernel's TCP table of a pod's network namespace (INET_DIAG): established links and
-// listeners. It is the truth where nodes() is only belief.
+// listeners. It shows the real connections, while nodes() shows only what the node assumes.
 type Sockets struct {
 	Pod     string   `json:"pod"`
 	Outcome Outcome  `json:"outcome"`
@@ -135,7 +134,7 @@ type Exec struct {
 	Took    time.Duration `json:"took"`
 }
 
-// ObserverError is something that went wrong on our own side. It concerns one pod or the whole observer.
+// ObserverError is an error of the harness itself. It concerns one pod or the whole observer.
 type ObserverError struct {
 	Pod  string `json:"pod,omitempty"`
 	What string `json:"what"`

@@ -1,8 +1,8 @@
 package recording
 
-// Scenario names a course of events that is recorded: "formation", "recovery". Package scenario has the list of
-// those that a run knows; who may not import it knows them by this type.
+// Scenario is the name of a scenario: "formation", "recovery". Package scenario has the list of all; packages that may not
+// import it use this type.
 type Scenario string
 
-// Formation is the first scenario of every run: it brings the workload up. What the manifests alone decide is judged on it.
+// Formation is the first scenario of every run: it deploys the workload. Checks of manifests alone are judged on it.
 const Formation Scenario = "formation"

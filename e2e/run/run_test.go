@@ -53,7 +53,7 @@ func TestScenariosThatDoNotApplyAreSkippedWithTheReason(t *testing.T) {
 	for _, res := range r.judge().Results {
 		switch {
 		case onRequest(res.Scenario):
-			if res.Verdict != judge.Skip || !strings.Contains(res.Reason, "asked for by name") {
+			if res.Verdict != judge.Skip || !strings.Contains(res.Reason, "requested by name") {
 				t.Errorf("%s: %s %q", res.ID, res.Verdict, res.Reason)
 			}
 		case res.Scenario == "rollout" && (res.Verdict != judge.Skip || !strings.Contains(res.Reason, "spec.rollout")):

@@ -9,9 +9,9 @@ import (
 	"meshproof.dev/meshproof/e2e/view"
 )
 
-// console records what the profile's console commands answer, each run once in the youngest member: after a recovery that is
-// the replacement, and it knows best whether the application took it in again. Nodes that are connected may be no cluster of
-// the application's. It comes last: a command may start a VM in the pod, and nothing else may do that to an observed pod.
+// console records the output of the profile's console commands, each run once in the newest member: after a recovery that is
+// the replacement, which shows best whether the application accepted it. Connected nodes need not be a cluster for the
+// application. It is the last scenario: a command may start a VM in the pod, which would disturb the other scenarios.
 func console() Scenario {
 	return Scenario{
 		Name: "console",
@@ -41,7 +41,7 @@ func console() Scenario {
 // execLimit is how long one command may take.
 const execLimit = time.Minute
 
-// youngest is the pod that was created last, of several in the same second the first; nil of none.
+// youngest is the pod that was created last, of several in the same second the first; nil if there is none.
 func youngest(pods []*view.Pod) *view.Pod {
 	var best *view.Pod
 	for _, p := range pods {

@@ -11,8 +11,8 @@ import (
 	"meshproof.dev/meshproof/e2e/view"
 )
 
-// containerKill records what becomes of the mesh when the VM of one pod is killed. The kubelet starts the container again: the
-// pod, its address and the node's name stay, only the creation is another. So a node comes back that its peers know already.
+// containerKill records what happens to the mesh when the VM of one pod is killed. The kubelet starts the container again: the
+// pod, its address and the node's name stay, only the creation is new. So the peers know the node that comes back.
 func containerKill() Scenario {
 	return Scenario{
 		Name:      "container-kill",
@@ -29,7 +29,7 @@ func containerKill() Scenario {
 			var vm *recording.VM
 			env.Ask(func(*view.View) { vm = victim.VM() })
 			if vm == nil {
-				return errors.New("the VM of " + victim.Name + " was not seen by an agent, which would have to kill it")
+				return errors.New("no agent saw the VM of " + victim.Name + ", so none can kill it")
 			}
 			env.Did(recording.Act{Do: view.KillContainer, Pod: victim.UID, Detail: victim.Name})
 			if err := env.Workload.KillVM(ctx, victim, vm.PID); err != nil {

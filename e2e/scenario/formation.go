@@ -10,13 +10,13 @@ import (
 	"meshproof.dev/meshproof/e2e/view"
 )
 
-// startBudget is how long the pods may take to get Ready. It comes before the profile's own budget: how busy the machine is
-// that makes containers and boots VMs says nothing about how an application forms its mesh.
+// startBudget is how long the pods may take to get Ready. It does not count towards the profile's own budget: the time to create
+// containers and boot VMs says nothing about how an application forms its mesh.
 const startBudget = 60 * time.Second
 
-// formation records how a workload comes up: from the creation of its objects to a full mesh that has held, and in which
-// every probe has looked at every member. It ends with its budget, which counts from when all pods were Ready, or one had
-// failed. It ends sooner when waiting cannot help.
+// formation records how a workload starts: from the creation of its objects until a full mesh has stayed complete and every probe
+// has reported about every member. It ends with its budget, which begins when all pods are Ready or one has failed. It ends
+// earlier if waiting cannot help.
 func formation() Scenario {
 	return Scenario{
 		Name:     recording.Formation,
@@ -36,7 +36,7 @@ func form(ctx context.Context, env *Env) error {
 		return fmt.Errorf("before the pods are Ready: %w; last seen: %s", err, missing)
 	}
 	if missing != "" {
-		env.Log(fmt.Sprintf("not all pods were Ready in %s; last seen: %s", startBudget, missing))
+		env.Log(fmt.Sprintf("not all pods were Ready within %s; last seen: %s", startBudget, missing))
 	}
 	hopeless := ""
 	err = env.await(ctx, env.Profile.Budgets.Formation.D(), func(v *view.View) (bool, string) {
@@ -46,7 +46,7 @@ func form(ctx context.Context, env *Env) error {
 		return v.Formed()
 	})
 	if err == nil && hopeless != "" {
-		env.Log("it ends before its budget: " + hopeless)
+		env.Log("ends before its budget expires: " + hopeless)
 	}
 	return err
 }

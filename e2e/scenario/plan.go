@@ -11,8 +11,8 @@ import (
 // Plan decides which scenarios of a workload are recorded.
 type Plan struct {
 	Profile *profile.Resolved
-	Judged  []Name // those that the selected checks are judged on
-	Named   []Name // those that somebody asked for; none: the default set
+	Judged  []Name // those that the selected checks need
+	Named   []Name // those that were requested; none: the default set
 }
 
 // Scenarios are those that are recorded, in order.
@@ -25,19 +25,19 @@ func (p Plan) Scenarios() (all []Scenario) {
 	return all
 }
 
-// Omits says why a scenario is not recorded; "" where it is. The first is recorded wherever any other is: they begin with the
-// mesh that it has formed.
+// Omits says why a scenario is not recorded; "" if it is. The first is recorded whenever any other is: they begin with the mesh
+// that it has formed.
 func (p Plan) Omits(s Scenario) (why string) {
 	first := s.Name == All()[0].Name
 	switch {
 	case len(p.Judged) == 0 || !first && !slices.Contains(p.Judged, s.Name):
-		return "no selected check is judged on it"
+		return "no selected check needs it"
 	case first:
 		return ""
 	case len(p.Named) > 0 && !slices.Contains(p.Named, s.Name):
-		return "other scenarios were asked for"
+		return "other scenarios were requested"
 	case s.OnRequest && !slices.Contains(p.Named, s.Name):
-		return "it is recorded only where it is asked for by name"
+		return "it is recorded only if it is requested by name"
 	}
 	if s.Applies != nil {
 		if ok, whyNot := s.Applies(p.Profile); !ok {
@@ -47,7 +47,7 @@ func (p Plan) Omits(s Scenario) (why string) {
 	return ""
 }
 
-// Check is an error where a name is not that of a scenario.
+// Check returns an error if a name is not that of a scenario.
 func Check(names []Name) error {
 	var all []string
 	for _, n := range Names() {
@@ -55,7 +55,7 @@ func Check(names []Name) error {
 	}
 	for _, n := range names {
 		if !slices.Contains(all, string(n)) {
-			return fmt.Errorf("there is no scenario %q; there are %s", n, strings.Join(all, ", "))
+			return fmt.Errorf("unknown scenario %q; it must be one of %s", n, strings.Join(all, ", "))
 		}
 	}
 	return nil

@@ -10,8 +10,8 @@ import (
 	"meshproof.dev/meshproof/e2e/view"
 )
 
-// Recorder gets the events of all observers of one workload. It writes them to the recording of the scenario that is under way
-// and keeps the view of it. Safe for concurrent use.
+// Recorder receives the events of all observers of one workload. It writes them to the recording of the current scenario and
+// keeps its view. Safe for concurrent use.
 type Recorder struct {
 	start time.Time
 	mu    sync.Mutex
@@ -22,7 +22,7 @@ type Recorder struct {
 	news  chan struct{}
 }
 
-// NewRecorder begins at start: the t = 0 of every scenario.
+// NewRecorder creates a recorder; start is t = 0 of every scenario.
 func NewRecorder(start time.Time) *Recorder {
 	return &Recorder{start: start, state: map[string]recording.Event{}, news: make(chan struct{}, 1)}
 }
@@ -33,8 +33,8 @@ func (r *Recorder) Start() time.Time { return r.start }
 // Now is the time since Start on the harness's monotonic clock.
 func (r *Recorder) Now() time.Duration { return time.Since(r.start) }
 
-// Begin opens the recording of a scenario at path. What is known of the state of things (pods, Services,
-// observers) is written into it first, with the times at which it became known.
+// Begin opens the recording of a scenario at path. The latest known states (pods, Services, observers) are written first, with
+// the times at which they became known.
 func (r *Recorder) Begin(path string, h recording.Header) error {
 	h.Start = r.start
 	v, err := view.New(h)
@@ -84,25 +84,25 @@ func (r *Recorder) Sink(e recording.Event) {
 	}
 }
 
-// Did records a disturbance of the run.
+// Did records an injection by the run.
 func (r *Recorder) Did(a recording.Act) {
 	r.Sink(recording.Event{T: r.Now(), By: recording.ByRun, Act: &a})
 }
 
-// Ask lets ask read the view of the scenario under way; no event is added to it meanwhile.
+// Ask lets ask read the view of the current scenario; no event is added at the same time.
 func (r *Recorder) Ask(ask func(v *view.View)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	ask(r.v)
 }
 
-// Until waits until the predicate of the view holds, at most for the budget. It returns what was missing last: "" when it
-// held. The error is the context's alone; what a spent budget means is up to the judge.
+// Until waits until the predicate of the view is true, at most for the budget. It returns what was missing at the end: "" if
+// nothing was. The error can only be the context's; the judge decides what an expired budget means.
 func (r *Recorder) Until(ctx context.Context, budget time.Duration, holds func(v *view.View) (bool, string)) (missing string, err error) {
 	deadline := time.NewTimer(budget)
 	defer deadline.Stop()
-	// A predicate over the recent past may come true by the passing of time alone. The observers' beats bring news often
-	// enough, and to ask is cheap.
+	// A predicate about the recent past may become true only because time passes. The observers' beats are frequent enough, and
+	// asking is cheap.
 	const often = 50 * time.Millisecond
 	for {
 		var ok bool
@@ -130,44 +130,44 @@ func (r *Recorder) Until(ctx context.Context, budget time.Duration, holds func(v
 	}
 }
 
-// await is Until for the end of a scenario: a budget that is spent is logged.
+// await is Until for the end of a scenario: it logs an expired budget.
 func (env *Env) await(ctx context.Context, budget time.Duration, holds func(v *view.View) (bool, string)) error {
 	missing, err := env.Until(ctx, budget, holds)
 	if err != nil {
 		return fmt.Errorf("%w; last seen: %s", err, missing)
 	}
 	if missing != "" {
-		env.Log(fmt.Sprintf("the budget of %s is spent; last seen: %s", budget, missing))
-		// What is not watched at the end is not known: a moment more may show it.
+		env.Log(fmt.Sprintf("the budget of %s has expired; last seen: %s", budget, missing))
+		// Pods that are not watched at the end are unknown: a little more time may show them.
 		_, err = env.Until(ctx, watchAgain, (*view.View).Watched)
 	}
 	return err
 }
 
-// watchAgain is how much longer a scenario lasts at most, where its pods are not watched at its end.
+// watchAgain is how much longer a scenario lasts at most, if its pods are not watched at its end.
 const watchAgain = 5 * time.Second
 
-// baseline is how long a healthy mesh is watched before it is disturbed: long enough for the links that last
-// to be told from those that come and go.
+// baseline is how long a healthy mesh is observed before the injection: long enough to distinguish lasting links from short
+// ones.
 const baseline = 1500 * time.Millisecond
 
-// healthy waits for a mesh that is worth disturbing, and reports whether there is one.
+// healthy waits for a healthy mesh, and reports whether there is one.
 func (env *Env) healthy(ctx context.Context, budget time.Duration) (bool, error) {
 	missing, err := env.Until(ctx, budget, func(v *view.View) (bool, string) {
 		ok, m := v.Held(baseline)
 		if ok && !v.LinksWatched(baseline) {
-			return false, "the socket tables were not all seen yet"
+			return false, "not all socket tables were seen yet"
 		}
-		if ok && !v.Heard() {
-			return false, "whether the nodes ask for their peers was not heard yet"
+		if ok && !v.LookupsKnown() {
+			return false, "it is not known yet whether the nodes look up their peers"
 		}
 		return ok, m.String()
 	})
 	if err != nil {
-		return false, fmt.Errorf("before the disturbance: %w; last seen: %s", err, missing)
+		return false, fmt.Errorf("before the injection: %w; last seen: %s", err, missing)
 	}
 	if missing != "" {
-		env.Log("no healthy mesh to disturb; last seen: " + missing)
+		env.Log("no healthy mesh, so nothing was injected; last seen: " + missing)
 	}
 	return missing == "", nil
 }

@@ -12,7 +12,7 @@ import (
 	"meshproof.dev/meshproof/e2e/view"
 )
 
-// recovery records what becomes of the mesh when one of its pods is deleted.
+// recovery records what happens to the mesh when one of its pods is deleted.
 func recovery() Scenario {
 	return Scenario{
 		Name:     "recovery",
@@ -34,7 +34,7 @@ func recovery() Scenario {
 	}
 }
 
-// victim is the member of the mesh that is disturbed, chosen by the run's seed. There must be one.
+// victim is the member of the mesh that is deleted or killed, chosen by the run's seed. There must be one.
 func (env *Env) victim() (p *view.Pod) {
 	env.Ask(func(v *view.View) {
 		members := slices.SortedFunc(slices.Values(v.Expected(v.End())), func(a, b *view.Pod) int { return strings.Compare(a.Name, b.Name) })

@@ -9,7 +9,7 @@ import (
 	"meshproof.dev/meshproof/e2e/view"
 )
 
-// rollout records what becomes of the mesh while its pods are replaced by those of the next version.
+// rollout records what happens to the mesh while pods of the next version replace its pods.
 func rollout() Scenario {
 	// Each pod that is replaced may take as long as one that was deleted.
 	budget := func(p *profile.Resolved) time.Duration {
@@ -30,7 +30,7 @@ func rollout() Scenario {
 			if err := env.Workload.BeginRollout(ctx); err != nil {
 				return err
 			}
-			env.Log("the controllers have the next version")
+			env.Log("set the pod templates of the next version")
 			return env.await(ctx, budget(env.Profile), (*view.View).RolledOut)
 		},
 	}

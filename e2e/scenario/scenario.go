@@ -1,10 +1,10 @@
 // Package scenario holds the scenarios of a run, one file each: how a mesh forms, how it recovers from a deleted pod or a killed container, a rollout,
-// the application's console. A scenario disturbs the workload, lets the observers record, and asks the view's predicates when it
-// may go on.
+// the application's console. A scenario acts on the workload, lets the observers record, and asks the view's predicates whether it
+// may continue.
 //
 // In: the recorder that all observers write to, the resolved profile, and the workload's actions as an interface, so that a
-// scenario can be tried without a cluster. Out: what it did, in the recording. It gives no verdict: a budget that is spent
-// ends a scenario, and what that means is judged from the recording.
+// scenario can be tried without a cluster. Out: what it did, in the recording. It judges nothing: an expired budget ends a
+// scenario, and what that means is judged from the recording.
 //
 // To add a scenario, write one file that returns a [Scenario], and add it to [All].
 package scenario
@@ -24,15 +24,15 @@ type Name = recording.Scenario
 // Scenario is one course of events with a start and an end. It yields one recording.
 type Scenario struct {
 	Name Name
-	// OnRequest keeps it out of the default set: it is recorded only where it is named.
+	// OnRequest keeps it out of the default set: it is recorded only if it is named.
 	OnRequest bool
-	// Kills says that it kills a VM: the agents need the right to.
+	// Kills says that it kills a VM: the agents need permission for that.
 	Kills bool
-	// Applies reports whether there is anything to record of such a workload, and if not, why. Nil: always.
+	// Applies reports whether the scenario applies to such a workload, and if not, why. Nil: always.
 	Applies func(p *profile.Resolved) (ok bool, whyNot string)
-	// Estimate is what it takes where all goes well, on a busy machine: enough to know which workload takes longest.
+	// Estimate is its duration on a busy machine if nothing goes wrong: enough to know which workload takes longest.
 	Estimate time.Duration
-	// Limit is the longest that it can take.
+	// Limit is its longest possible duration.
 	Limit func(p *profile.Resolved) time.Duration
 	// Run records it. An error means that it could not be recorded to its end; the caller adds the scenario's name.
 	Run func(ctx context.Context, env *Env) error
@@ -63,7 +63,7 @@ type Env struct {
 	*Recorder
 	Profile  *profile.Resolved
 	Workload Workload
-	Seed     int64        // decides which pod is disturbed
+	Seed     int64        // decides which pod is deleted or killed
 	Log      func(string) // progress, without the scenario's name
 }
 
@@ -75,8 +75,8 @@ type Workload interface {
 	DeletePod(ctx context.Context, name string) error
 	// KillVM kills the VM of a pod, which has that PID in the node's PID namespace.
 	KillVM(ctx context.Context, p *view.Pod, pid int) error
-	// BeginRollout gives the controllers the pod templates of the next version.
+	// BeginRollout sets the pod templates of the next version.
 	BeginRollout(ctx context.Context) error
-	// Exec runs a command in a pod. What could not be run is an event, too, and no error.
+	// Exec runs a command in a pod. If it cannot be run, the event says so; it is no error.
 	Exec(ctx context.Context, p *view.Pod, c profile.Command) recording.Exec
 }

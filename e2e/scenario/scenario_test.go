@@ -127,7 +127,7 @@ func TestAPlanTakesWhatIsJudgedAskedForAndApplies(t *testing.T) {
 		}
 	}
 	asked := Scenario{Name: "x", OnRequest: true}
-	if why := (Plan{Profile: plain, Judged: []Name{"x"}}).Omits(asked); !strings.Contains(why, "asked for by name") {
+	if why := (Plan{Profile: plain, Judged: []Name{"x"}}).Omits(asked); !strings.Contains(why, "requested by name") {
 		t.Errorf("what runs on request runs unasked: %q", why)
 	}
 	if why := (Plan{Profile: plain, Judged: []Name{"x"}, Named: []Name{"x"}}).Omits(asked); why != "" {
@@ -166,7 +166,7 @@ func TestRecoveryDeletesOneMember(t *testing.T) {
 		if !did || e.Act.Pod != rt.UID(want) || !slices.Equal(s.did, []string{"delete " + e.Act.Detail}) {
 			t.Errorf("seed %d: done was %v, act %+v; want pod %s", seed, s.did, e.Act, rt.UID(want))
 		}
-		if len(*said) != 2 || !strings.Contains((*said)[1], "the budget of 100ms is spent") {
+		if len(*said) != 2 || !strings.Contains((*said)[1], "the budget of 100ms has expired") {
 			t.Errorf("said: %q", *said)
 		}
 	}
@@ -196,12 +196,12 @@ func TestContainerKillKillsTheVMAndWaitsForTheNext(t *testing.T) {
 		t.Errorf("a VM that does not come back: said %q", *said)
 	}
 	s, _ = staged(t, rt.Formation(3), rt.Deleted, func(e recording.Event) bool { return e.VM == nil })
-	if err := named(t, "container-kill").Run(t.Context(), s.env); err == nil || !strings.Contains(err.Error(), "was not seen") || len(s.did) > 0 {
+	if err := named(t, "container-kill").Run(t.Context(), s.env); err == nil || !strings.Contains(err.Error(), "no agent saw the VM") || len(s.did) > 0 {
 		t.Errorf("a VM that nobody saw: %v, done was %v", err, s.did)
 	}
 }
 
-// A scenario whose budget is spent while its pods are not watched waits a moment for them to be watched again: what is not
+// A scenario whose budget expires while its pods are not watched waits a moment for them to be watched again: what is not
 // watched at the end is not known.
 func TestScenarioDoesNotEndWhileItsPodsAreNotWatched(t *testing.T) {
 	s, _ := staged(t, rt.Formation(3), rt.Deleted, func(recording.Event) bool { return true })
@@ -232,7 +232,7 @@ func TestWhatIsNotHealthyIsLeftAlone(t *testing.T) {
 		if err := named(t, name).Run(t.Context(), s.env); err != nil {
 			t.Fatal(err)
 		}
-		if len(s.did) > 0 || len(*said) != 1 || !strings.Contains((*said)[0], "no healthy mesh to disturb") {
+		if len(s.did) > 0 || len(*said) != 1 || !strings.Contains((*said)[0], "no healthy mesh, so nothing was injected") {
 			t.Errorf("%s: done was %v, said %q", name, s.did, *said)
 		}
 	}

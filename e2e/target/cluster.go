@@ -15,9 +15,9 @@ import (
 	"meshproof.dev/meshproof/e2e/target/state"
 )
 
-// Provenance says what the cluster is made of, for reports.
+// Provenance describes the cluster's components, for reports.
 type Provenance struct {
-	NodeImage        string // the reference the nodes were made from; empty for a cluster that is not of ours
+	NodeImage        string // the image of the nodes; empty for a cluster that is not ours
 	NodeImageID      string // its id in the engine's store
 	Kubernetes       string // the API server's version: "v1.37.2"
 	ContainerRuntime string // of the first node: "containerd://1.6.20"
@@ -32,7 +32,7 @@ type Cluster struct {
 	Context        string
 	KubeconfigPath string // a file of ours, or the one that named the context; may be a list as in KUBECONFIG
 	Config         *rest.Config
-	Owned          bool     // made by this program
+	Owned          bool     // created by this program
 	Nodes          []string // names of the Node objects, sorted
 	Provenance     Provenance
 
@@ -44,7 +44,7 @@ type Cluster struct {
 	log     func(string)
 	keep    atomic.Bool
 	closed  atomic.Bool
-	inNodes []string // container names; for an existing kind cluster, found when first needed
+	inNodes []string // container names; for an existing kind cluster, looked up when first needed
 }
 
 func newCluster(o Options, noted state.Cluster, k *keeper.Keeper) *Cluster {
@@ -57,12 +57,12 @@ func newCluster(o Options, noted state.Cluster, k *keeper.Keeper) *Cluster {
 	return c
 }
 
-// Keep says whether Close leaves the cluster to the next run. It has no meaning for a cluster that is not ours,
+// Keep says whether Close keeps the cluster for the next run. It has no meaning for a cluster that is not ours,
 // which is never deleted.
 func (c *Cluster) Keep(keep bool) { c.keep.Store(keep) }
 
-// connect reads the kubeconfig. The client's own rate limit is set above what a harness asks for in a burst: the
-// default of 5 requests per second would show up as slowness of the cluster.
+// connect reads the kubeconfig. The client's own rate limit is set above the harness's bursts: with the default of 5 requests
+// per second the cluster would seem slow.
 func connect(kubeconfig, contextName string) (*rest.Config, *kubernetes.Clientset, error) {
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
 	if kubeconfig != "" {
@@ -78,9 +78,9 @@ func connect(kubeconfig, contextName string) (*rest.Config, *kubernetes.Clientse
 	return cfg, set, err
 }
 
-// Close ends the use of the cluster. A cluster of ours is deleted, or released to the next run if it is to be
-// kept; any other is left as it is. ctx bounds the waiting: when it ends first, the keeper continues to delete
-// and the error says so. Close may be called again; only the first call does anything.
+// Close ends the use of the cluster. A cluster of ours is deleted, or released to the next run if it is kept; any other is not
+// changed. ctx limits the waiting: if it ends first, the keeper continues to delete and the error says so. Close may be called
+// again; only the first call does anything.
 func (c *Cluster) Close(ctx context.Context) error {
 	if !c.Owned || c.closed.Swap(true) {
 		return nil
@@ -100,7 +100,7 @@ func (c *Cluster) Close(ctx context.Context) error {
 	return c.keeper.Delete(ctx)
 }
 
-// deleteOrphan removes a cluster whose keeper is gone, if it left anything.
+// deleteOrphan removes what is left of a cluster whose keeper is gone.
 func (c *Cluster) deleteOrphan() error {
 	_, left, err := c.dir.Read(c.Name)
 	if err != nil || !left {
@@ -114,8 +114,8 @@ func (c *Cluster) deleteOrphan() error {
 	return c.dir.Remove(c.Name)
 }
 
-// CollectLogs writes what the nodes and the API server know to dir: per node the console, journal and pods' logs
-// (a kind cluster), and the cluster's nodes and events. It collects what it can; the error names the rest.
+// CollectLogs writes logs of the nodes and the API server to dir: per node the console, journal and pods' logs (a kind cluster),
+// and the cluster's nodes and events. It collects what it can; the error names the rest.
 func (c *Cluster) CollectLogs(ctx context.Context, dir string) error {
 	var errs []error
 	if c.engine != nil && c.kindName() != "" {

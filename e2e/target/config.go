@@ -16,15 +16,15 @@ import (
 	"meshproof.dev/meshproof/e2e/engine"
 )
 
-// traits are the properties of the host that a node in a container on it has, too.
+// traits are properties of the host that also apply to a node in a container on it.
 type traits struct {
 	cgroupV1      bool // the host mounts cgroup v1 (or v1 and v2 side by side)
 	noSysResource bool // the bounding set lacks CAP_SYS_RESOURCE: no process may lower its oom_score_adj
 	noModules     bool // there is no /lib/modules
 }
 
-// hostTraits looks at the host whose root directory is given ("/" but in tests). Where the engine runs in a
-// virtual machine (macOS) nothing is assumed to be missing there.
+// hostTraits reads the traits of the host with that root directory ("/" except in tests). If the engine runs in a virtual machine
+// (macOS), nothing is assumed to be missing there.
 func hostTraits(root string) (traits, error) {
 	var t traits
 	if runtime.GOOS != "linux" {
@@ -58,17 +58,16 @@ func hostTraits(root string) (traits, error) {
 	return t, in.Err()
 }
 
-// Where containerd may not lower a score below its own, it must not try: its configuration, by version, names the
-// CRI plugin differently (kind applies only the patch whose version is the node's).
+// If containerd may not lower an OOM score below its own, it must not try. The name of the CRI plugin in its configuration depends
+// on the version (kind applies only the patch with the node's version).
 var restrictOOMScore = []string{
 	"version = 2\n[plugins.\"io.containerd.grpc.v1.cri\"]\n  restrict_oom_score_adj = true\n",
 	"version = 3\n[plugins.\"io.containerd.cri.v1.runtime\"]\n  restrict_oom_score_adj = true\n",
 	"version = 4\n[plugins.\"io.containerd.cri.v1.runtime\"]\n  restrict_oom_score_adj = true\n",
 }
 
-// kindConfig renders the kind configuration of a cluster on such a host. What is not needed but makes it quicker comes
-// from the caller: patches is the directory of kubeadm's own patches (empty: none), kubeadm are patches of its
-// configuration.
+// kindConfig renders the kind configuration of a cluster on such a host. The caller gives what only makes it quicker: patches is
+// the directory of kubeadm's own patches (empty: none), kubeadm are patches of its configuration.
 func kindConfig(o Options, t traits, patches string, kubeadm ...string) (string, error) {
 	noSearch := []string{}
 	c := v1alpha4.Cluster{
@@ -76,8 +75,8 @@ func kindConfig(o Options, t traits, patches string, kubeadm ...string) (string,
 		Name:     o.Name,
 		Networking: v1alpha4.Networking{
 			DisableDefaultCNI: o.OwnPodNetwork,
-			// The host's search domains would be in every pod's resolv.conf: what a name resolves to would depend on
-			// whose machine this is.
+			// The host's search domains would be in every pod's resolv.conf: what a name resolves to would depend on the
+			// machine.
 			DNSSearch: &noSearch,
 			// No APIServerPort: kind finds a free one on 127.0.0.1.
 		},
@@ -118,7 +117,7 @@ func kindConfig(o Options, t traits, patches string, kubeadm ...string) (string,
 	return string(b), err
 }
 
-// modulesDir is the empty directory that stands for /lib/modules; empty when there is no need.
+// modulesDir is the empty directory that replaces /lib/modules; empty if it is not needed.
 func modulesDir(o Options, t traits) (string, error) {
 	if !t.noModules || o.Engine.Name() != engine.Podman {
 		return "", nil

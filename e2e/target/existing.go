@@ -24,15 +24,14 @@ import (
 type ExistingOptions struct {
 	Kubeconfig string // empty: KUBECONFIG or ~/.kube/config, as kubectl has it
 	Context    string // empty: the current one
-	// Engine is needed only to load images into an existing kind cluster; nil: none at hand.
+	// Engine is needed only to load images into an existing kind cluster; nil: there is none.
 	Engine  *engine.Engine
 	Timeout time.Duration // how long the API server may take to answer; default 15 s
 	Log     func(string)
 }
 
-// Existing connects to a cluster by its kubeconfig context; nothing in it is changed, and Close leaves it as it is.
-// The error carries code 69 when there is no such context (it lists those that exist) or the cluster does not
-// answer (it says what was seen).
+// Existing connects to a cluster by its kubeconfig context; neither it nor Close changes anything in the cluster. The error has
+// code 69 if there is no such context (it lists those that exist) or the cluster does not answer (it says what was seen).
 func Existing(ctx context.Context, o ExistingOptions) (*Cluster, error) {
 	if o.Timeout == 0 {
 		o.Timeout = 15 * time.Second
@@ -57,7 +56,7 @@ func existing(ctx context.Context, o ExistingOptions) (*Cluster, error) {
 	name := o.Context
 	if name == "" {
 		if name = raw.CurrentContext; name == "" {
-			return nil, fmt.Errorf("no context is named and %s has no current one", path)
+			return nil, fmt.Errorf("no context is given and %s has no current context", path)
 		}
 	}
 	known, ok := raw.Contexts[name]
@@ -87,7 +86,7 @@ func existing(ctx context.Context, o ExistingOptions) (*Cluster, error) {
 	return c, nil
 }
 
-// look asks for the version and the nodes. A user without the right to list nodes can still use the cluster.
+// look reads the version and the nodes. A user without permission to list nodes can still use the cluster.
 func (c *Cluster) look(ctx context.Context, set *kubernetes.Clientset) error {
 	if err := c.version(ctx, set); err != nil {
 		return err
@@ -95,7 +94,7 @@ func (c *Cluster) look(ctx context.Context, set *kubernetes.Clientset) error {
 	list, err := set.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
 	if err != nil {
 		if permanent(err) != nil {
-			c.log("warning: the nodes are not known: " + err.Error())
+			c.log("warning: cannot list the nodes: " + err.Error())
 			return nil
 		}
 		return fmt.Errorf("list the nodes: %w", err)
@@ -110,8 +109,7 @@ func (c *Cluster) look(ctx context.Context, set *kubernetes.Clientset) error {
 	return nil
 }
 
-// describe writes the API server's nodes and events to dir as JSON. Pods are left out: their environment may hold
-// secrets.
+// describe writes the API server's nodes and events to dir as JSON, but not the pods: their environment may contain secrets.
 func (c *Cluster) describe(ctx context.Context, dir string) error {
 	set, err := kubernetes.NewForConfig(c.Config)
 	if err != nil {

@@ -13,16 +13,15 @@ import (
 	"meshproof.dev/meshproof/e2e/target/state"
 )
 
-// closeBudget bounds the waiting for a keeper to delete its cluster when the caller's context has ended already.
+// closeBudget limits the waiting for a keeper to delete its cluster if the caller's context has ended already.
 const closeBudget = 90 * time.Second
 
-// Kind makes a kind cluster, or takes over the one that an earlier run kept, and returns when its API answers, all
-// nodes are Ready and the images of Options.Preload are in them. Pods can run then; CoreDNS may still be
-// starting, see Cluster.WaitDNS.
+// Kind creates a kind cluster, or uses the one that an earlier run kept, and returns when its API answers, all nodes are Ready and
+// have the images of Options.Preload. Pods can run then; CoreDNS may still be starting, see Cluster.WaitDNS.
 //
-// keeper.RunIfKeeper must have been called at the start of the program. When ctx ends, what was made is deleted
-// before Kind returns. The error carries code 69 when another run uses the cluster or one of its name is not
-// ours, 64 for options that make no sense, 130 when ctx was cancelled, else 70.
+// keeper.RunIfKeeper must have been called at the start of the program. If ctx ends, what was created is deleted before Kind
+// returns. The error has code 69 if another run uses the cluster or a cluster of that name is not ours, 64 for invalid options,
+// 130 if ctx was cancelled, else 70.
 func Kind(ctx context.Context, o Options) (*Cluster, error) {
 	if err := o.complete(); err != nil {
 		return nil, err
@@ -44,8 +43,8 @@ func Kind(ctx context.Context, o Options) (*Cluster, error) {
 	return c, nil
 }
 
-// lockRun takes the run's lock. A process that only checks whether it is free holds it for an instant, so it is tried
-// more than once.
+// lockRun takes the run's lock. A process that only checks whether it is free holds it for a moment, so it is tried more than
+// once.
 func lockRun(dir state.Dir, name string) (*state.Lock, error) {
 	var held *state.HeldError
 	lock, err := dir.Run(name)
@@ -54,7 +53,7 @@ func lockRun(dir state.Dir, name string) (*state.Lock, error) {
 		lock, err = dir.Run(name)
 	}
 	if errors.As(err, &held) {
-		return nil, exitcode.With(exitcode.Unavailable, fmt.Errorf("another run uses the cluster %s (%w); wait for its end or stop it", name, held))
+		return nil, exitcode.With(exitcode.Unavailable, fmt.Errorf("another run uses the cluster %s (%w); wait until it ends, or stop it", name, held))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("lock cluster %s: %w", name, err)
@@ -71,7 +70,7 @@ func kindLocked(ctx context.Context, dir state.Dir, o Options) (*Cluster, error)
 	}
 	host, err := hostTraits("/")
 	if err != nil {
-		return nil, fmt.Errorf("look at the host: %w", err)
+		return nil, fmt.Errorf("inspect the host: %w", err)
 	}
 	modules, err := modulesDir(o, host)
 	if err != nil {
@@ -100,7 +99,7 @@ func kindLocked(ctx context.Context, dir state.Dir, o Options) (*Cluster, error)
 	return create(ctx, o, keeper.Spec{Cluster: want, StateDir: string(dir), LogsDir: o.LogsDir, ModulesDir: modules})
 }
 
-// nodeImage makes sure that the engine has the node image, because kind's own pull cannot be cancelled.
+// nodeImage pulls the node image if the engine does not have it, because kind's own pull cannot be cancelled.
 func nodeImage(ctx context.Context, o Options) (id string, err error) {
 	id, ok, err := o.Engine.HasImage(ctx, o.NodeImage)
 	if err != nil || ok {
@@ -114,10 +113,10 @@ func nodeImage(ctx context.Context, o Options) (id string, err error) {
 	return id, err
 }
 
-// create makes a new cluster. Whatever fails, nothing of it is left when it returns, or the error says what is.
+// create creates a new cluster. If it fails, nothing is left when it returns, or the error says what is.
 func create(ctx context.Context, o Options, spec keeper.Spec) (*Cluster, error) {
 	begin := time.Now()
-	o.Log(fmt.Sprintf("making cluster %s: %s of %s with %s", o.Name, nodeCount(o.Nodes), o.NodeImage, o.Engine.Name()))
+	o.Log(fmt.Sprintf("creating cluster %s: %s of %s with %s", o.Name, nodeCount(o.Nodes), o.NodeImage, o.Engine.Name()))
 	k, err := keeper.Create(spec, o.Log)
 	if err != nil {
 		return nil, err
@@ -139,7 +138,7 @@ func create(ctx context.Context, o Options, spec keeper.Spec) (*Cluster, error) 
 		return c, nil
 	}
 	cancel()
-	err = fmt.Errorf("make cluster %s: %w", o.Name, err)
+	err = fmt.Errorf("create cluster %s: %w", o.Name, err)
 	if !k.Alive() {
 		return nil, errors.Join(err, c.deleteOrphan())
 	}
@@ -151,8 +150,8 @@ func create(ctx context.Context, o Options, spec keeper.Spec) (*Cluster, error) 
 	return nil, errors.Join(err, k.Delete(wait))
 }
 
-// reuse takes over the cluster that an earlier run kept, if it is what we would make and is healthy; otherwise it
-// deletes it and says why. It returns nothing when there is none to take over.
+// reuse takes over the cluster that an earlier run kept, if it is like the one that this run would create and is healthy; otherwise
+// it deletes it and says why. It returns nothing if there is none.
 func reuse(ctx context.Context, dir state.Dir, o Options, want state.Cluster) (*Cluster, error) {
 	have, noted, err := dir.Read(o.Name)
 	if err != nil {
@@ -165,7 +164,7 @@ func reuse(ctx context.Context, dir state.Dir, o Options, want state.Cluster) (*
 	if !noted {
 		if len(nodes) > 0 {
 			return nil, exitcode.With(exitcode.Unavailable, fmt.Errorf(
-				"a kind cluster named %s exists that this program has not made (containers %s): delete it with `kind delete cluster --name %s`, or use another name",
+				"a kind cluster named %s exists, but this program did not create it (containers %s): delete it with `kind delete cluster --name %s`, or use another name",
 				o.Name, strings.Join(nodes, ", "), o.Name))
 		}
 		return nil, nil
@@ -176,7 +175,7 @@ func reuse(ctx context.Context, dir state.Dir, o Options, want state.Cluster) (*
 			return nil, err
 		}
 		if len(nodes) != len(want.Containers) {
-			why = fmt.Sprintf("%d of its %d node containers run", len(nodes), len(want.Containers))
+			why = fmt.Sprintf("only %d of its %d node containers run", len(nodes), len(want.Containers))
 		}
 	}
 	if why == "" {
@@ -189,7 +188,7 @@ func reuse(ctx context.Context, dir state.Dir, o Options, want state.Cluster) (*
 		}
 		why = "it is not healthy: " + err.Error()
 	}
-	o.Log(fmt.Sprintf("the kept cluster %s is deleted and made again: %s", o.Name, why))
+	o.Log(fmt.Sprintf("the kept cluster %s is deleted and created again: %s", o.Name, why))
 	if err := keeper.Remove(ctx, engineOf(have), have); err != nil {
 		return nil, err
 	}
@@ -204,7 +203,7 @@ func (c *Cluster) adopt(ctx context.Context, dir state.Dir, o Options, have stat
 	}
 	if err = k.Created(ctx); err == nil {
 		c.keeper = k
-		o.Log(fmt.Sprintf("using the kept cluster %s, made at %s", o.Name, have.Started.Format("2006-01-02 15:04")))
+		o.Log(fmt.Sprintf("using the kept cluster %s, created at %s", o.Name, have.Started.Format("2006-01-02 15:04")))
 		if err = c.preload(ctx, o.Preload); err == nil {
 			return c, nil
 		}
@@ -214,7 +213,7 @@ func (c *Cluster) adopt(ctx context.Context, dir state.Dir, o Options, have stat
 	return nil, errors.Join(fmt.Errorf("take over cluster %s: %w", o.Name, err), k.Delete(wait))
 }
 
-// difference says why the kept cluster is not the one we would make; empty when it is.
+// difference says how the kept cluster differs from the one that this run would create; empty if it does not.
 func difference(have, want state.Cluster) string {
 	switch {
 	case have.Engine != want.Engine:
@@ -222,9 +221,9 @@ func difference(have, want state.Cluster) string {
 	case have.NodeImageID != want.NodeImageID:
 		return fmt.Sprintf("its node image was %s (%.19s), now it is %s (%.19s)", have.NodeImage, have.NodeImageID, want.NodeImage, want.NodeImageID)
 	case len(have.Containers) != len(want.Containers):
-		return fmt.Sprintf("it has %s, this run wants %d", nodeCount(len(have.Containers)), len(want.Containers))
+		return fmt.Sprintf("it has %s, this run needs %d", nodeCount(len(have.Containers)), len(want.Containers))
 	case have.SharedDir != want.SharedDir:
-		return fmt.Sprintf("its nodes share %q, this run wants %q", have.SharedDir, want.SharedDir)
+		return fmt.Sprintf("its nodes share %q, this run needs %q", have.SharedDir, want.SharedDir)
 	case have.Config != want.Config:
 		return "its kind configuration differs"
 	}
@@ -240,7 +239,7 @@ func nodeCount(n int) string {
 
 func since(begin time.Time) time.Duration { return time.Since(begin).Round(100 * time.Millisecond) }
 
-// oneAtATime makes a progress function safe for several goroutines; nil is quiet.
+// oneAtATime makes a progress function safe for several goroutines; nil prints nothing.
 func oneAtATime(log func(string)) func(string) {
 	if log == nil {
 		return func(string) {}

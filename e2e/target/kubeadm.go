@@ -7,11 +7,10 @@ import (
 	"strconv"
 )
 
-// What makes a control plane of one quicker to start. There is no other to elect a leader against, but the first try
-// comes before its permissions exist and the second 3.7 s later; and the controller manager makes some 100
-// requests for its service accounts before it does anything, at 20 per second by default. By kubeadm's
-// API version (kind takes v1beta4 for Kubernetes 1.36 and later) the arguments are a list, which a patch replaces
-// as a whole (the first element is kind's own), or a map.
+// Settings that make a single control plane start faster. It needs no leader election, but the first attempt comes before its
+// permissions exist and the second 3.7 s later; and the controller manager sends some 100 requests for its service accounts
+// before it does anything, at 20 per second by default. Depending on kubeadm's API version (kind uses v1beta4 for Kubernetes 1.36
+// and later) the arguments are a list, which a patch replaces as a whole (the first element is kind's own), or a map.
 var quickStart = []string{
 	`apiVersion: kubeadm.k8s.io/v1beta4
 kind: ClusterConfiguration
@@ -34,7 +33,7 @@ scheduler:
 `,
 }
 
-// patchesMount is where the control plane has the patches that kubeadm applies to what it deploys.
+// patchesMount is the directory in the control plane with the patches that kubeadm applies to what it deploys.
 const patchesMount = "/meshproof-kubeadm"
 
 // coreDNSPatch lets CoreDNS reach the API server by its node's address instead of the Service "kubernetes".
@@ -60,8 +59,8 @@ const coreDNSPatch = `spec:
 
 var minorVersion = regexp.MustCompile(`(?:^|:)v1\.([0-9]+)\.`)
 
-// kubeadmPatches writes the patches and returns their directory, or nothing if the node's kubeadm does not know
-// them: the target corednsdeployment came with Kubernetes 1.32.
+// kubeadmPatches writes the patches and returns their directory, or nothing if the node's kubeadm does not support them: the target
+// corednsdeployment exists since Kubernetes 1.32.
 func kubeadmPatches(o Options) (string, error) {
 	version := o.Kubernetes
 	if version == "" {

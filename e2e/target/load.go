@@ -32,9 +32,9 @@ fi
 snapshotter=$(containerd config dump | sed -n 's/^ *snapshotter *= *["'"'"']\([a-z-]*\)["'"'"'].*/\1/p' | head -n 1)
 exec ctr -n k8s.io images import --digests --snapshotter "${snapshotter:-overlayfs}" "$3" >/dev/null`
 
-// LoadImage puts an image into every node of a kind cluster, at once on all of them. Nodes that have it with the
-// same id are skipped. It works for a kind cluster that somebody else made, too, if its nodes are containers of
-// the engine at hand. For any other cluster the error (code 69) says that the image must come from a registry.
+// LoadImage loads an image into all nodes of a kind cluster at the same time. Nodes that have it with the same id are skipped. It
+// also works for a kind cluster that somebody else created, if its nodes are containers of this engine. For any other cluster the
+// error (code 69) says that the image must come from a registry.
 func (c *Cluster) LoadImage(ctx context.Context, img Image) error {
 	nodes, err := c.containers(ctx)
 	if err != nil {
@@ -68,7 +68,7 @@ func (c *Cluster) loadInto(ctx context.Context, node string, img Image) error {
 		}
 		return nil
 	}
-	if img.ID != "" { // ask before a stream of a hundred megabytes
+	if img.ID != "" { // check before sending a hundred megabytes
 		if c.engine.Run(ctx, args(false, "?")...) == nil {
 			return nil
 		}
@@ -84,7 +84,7 @@ func (c *Cluster) loadInto(ctx context.Context, node string, img Image) error {
 	return nil
 }
 
-// sharedPath is where the nodes see a file of this machine, if they do.
+// sharedPath is the path of a file of this machine on the nodes, if they have it.
 func (c *Cluster) sharedPath(file string) (string, bool) {
 	if c.noted.SharedDir == "" {
 		return "", false
@@ -112,8 +112,8 @@ func (c *Cluster) kindName() string {
 	return name
 }
 
-// containers are the node containers. For a cluster that we did not make they are looked for in the engine, and
-// must be the very nodes that the API server names.
+// containers are the node containers. For a cluster that we did not create they are looked up in the engine, and must be exactly
+// the nodes that the API server names.
 func (c *Cluster) containers(ctx context.Context) ([]string, error) {
 	if c.Owned {
 		return c.inNodes, nil
@@ -122,7 +122,7 @@ func (c *Cluster) containers(ctx context.Context) ([]string, error) {
 		return nil, exitcode.With(exitcode.Unavailable, fmt.Errorf("context %s is not a kind cluster: its nodes must be able to pull the image from a registry", c.Context))
 	}
 	if c.engine == nil {
-		return nil, exitcode.With(exitcode.Unavailable, fmt.Errorf("context %s is a kind cluster, but no container engine is at hand to reach its nodes", c.Context))
+		return nil, exitcode.With(exitcode.Unavailable, fmt.Errorf("context %s is a kind cluster, but there is no container engine to reach its nodes", c.Context))
 	}
 	found, err := keeper.Nodes(ctx, c.engine, c.kindName())
 	if err != nil {
@@ -145,9 +145,8 @@ func (c *Cluster) containers(ctx context.Context) ([]string, error) {
 	return nodes, nil
 }
 
-// preload loads images into the nodes of a cluster that is being made. A node does not exist at first, its
-// containerd does not answer at once, and is started anew when kind changes its configuration: a failed load is
-// tried again until ctx ends.
+// preload loads images into the nodes of a cluster that is being created. At first a node does not exist, its containerd does not
+// answer at once, and restarts when kind changes its configuration: a failed load is retried until ctx ends.
 func (c *Cluster) preload(ctx context.Context, images []Image) error {
 	var wg sync.WaitGroup
 	errs := make([]error, len(c.inNodes))
@@ -178,9 +177,9 @@ func (c *Cluster) preload(ctx context.Context, images []Image) error {
 	return errors.Join(errs...)
 }
 
-// smallTables gives each pod that will run on the node a table of TCP connections of its own, of a thousand places. Else all
-// of them share the machine's, of a quarter of a million, and each look into a pod's connections walks over all of it: with
-// thirty pods that took a tenth of two cores (measured). Kernels before 6.1 have no such setting, and go on sharing.
+// smallTables gives each pod on the node a TCP connection table of its own, with a thousand entries. Otherwise all pods share the
+// machine's, with a quarter of a million, and reading a pod's connections scans all of it: with thirty pods that took a tenth of
+// two cores (measured). Kernels before 6.1 have no such setting and share the table.
 func (c *Cluster) smallTables(ctx context.Context, node string) {
 	_ = c.engine.Run(ctx, "exec", node, "sh", "-c", "echo 1024 > /proc/sys/net/ipv4/tcp_child_ehash_entries")
 }
@@ -189,7 +188,7 @@ func (c *Cluster) smallTables(ctx context.Context, node string) {
 func fullName(ref string) string {
 	full, err := reference.ParseDockerRef(ref)
 	if err != nil {
-		return ref // the node will not know it either, and says so
+		return ref // the node does not accept it either, and reports that
 	}
 	return full.String()
 }

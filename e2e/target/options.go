@@ -1,10 +1,10 @@
-// Package target gives the harness a cluster to work on: a kind cluster of ours, made and owned through a keeper
-// process, or an existing one by its kubeconfig context.
+// Package target provides the cluster for a run: a kind cluster of ours, created and owned by a keeper process, or an existing one
+// by its kubeconfig context.
 //
-// In: options, a container engine, the state directory. Out: a Cluster with a REST configuration, its nodes and
-// where it came from; and, whatever happens to the harness, no cluster of ours that nobody wanted to keep. The
-// user's own kubeconfig is read for existing clusters and never written. Errors of code 69 say that this machine
-// or cluster cannot host the run, errors of code 70 that our own cluster did not come up.
+// In: options, a container engine, the state directory. Out: a Cluster with a REST configuration, its nodes and its components.
+// Whatever happens to the harness, a cluster of ours is removed unless it is kept on purpose. The user's own kubeconfig is read for
+// existing clusters and never written. Errors with code 69 say that this machine or cluster cannot host the run, errors with code
+// 70 that our own cluster did not start.
 package target
 
 import (
@@ -20,15 +20,15 @@ import (
 // DefaultName is the name of our cluster, and the prefix of every name that Sweep and Clean touch.
 const DefaultName = "meshproof"
 
-// SharedMount is where a node of ours has Options.SharedDir, read-only.
+// SharedMount is the path of Options.SharedDir on a node of ours, read-only.
 const SharedMount = "/meshproof"
 
 // Image is a container image in an archive on this machine.
 type Image struct {
-	// Ref is the name that pods use, as it stands in the archive: "localhost/meshproof/derl:1".
+	// Ref is the name that pods use, as in the archive: "localhost/meshproof/derl:1".
 	Ref string
 	// ID is the digest of the image's configuration ("sha256:…"), which containerd's CRI calls the image id. A node
-	// that has Ref with this ID is not given it again. Empty: always load.
+	// that has Ref with this ID does not get it again. Empty: always load.
 	ID string
 	// Tar is the archive (docker or OCI archive). Below Options.SharedDir it is read by the nodes themselves,
 	// which is quicker than a stream through the engine.
@@ -38,14 +38,14 @@ type Image struct {
 // Options describe a kind cluster of ours.
 type Options struct {
 	Engine *engine.Engine `json:"-"` // required, see engine.Find
-	// StateDir is where the notes on our clusters, their kubeconfigs and locks lie. Required.
+	// StateDir has the records of our clusters, their kubeconfigs and locks. Required.
 	StateDir string
 
 	Name      string // default DefaultName; must begin with it
 	Nodes     int    // default 1: a control plane that also runs pods; more: workers beside it
 	NodeImage string // required; pulled when the engine's store does not have it
 	// Kubernetes is the version in the node image ("v1.37.2"), if the caller knows it; otherwise it is read from the
-	// image's tag where that is one. Of an unknown version some things that make a cluster start quicker are left out.
+	// image's tag if that is one. With an unknown version, some settings that make a cluster start faster are not used.
 	Kubernetes string
 	// OwnPodNetwork says that the node image brings its pod network, so that kind must install none. Our own node
 	// image does; a pulled kindest/node has kindnet, which kind installs.
@@ -55,18 +55,18 @@ type Options struct {
 	// Preload are images that are loaded while the control plane is still starting. Kind returns when they are in.
 	Preload []Image
 
-	// Keep leaves the cluster to the next run when it is closed. The next run takes it over if it is healthy and was
-	// made in the same way, else deletes it. Cluster.Keep changes it later.
+	// Keep keeps the cluster for the next run when it is closed. The next run uses it if it is healthy and was created with the
+	// same options, else deletes it. Cluster.Keep changes it later.
 	Keep bool
-	// LogsDir gets the nodes' logs if the cluster does not come up; empty: they are lost.
+	// LogsDir gets the nodes' logs if the cluster does not start; empty: they are lost.
 	LogsDir string
-	// Timeout bounds making the cluster until its nodes are ready; default 5 min.
+	// Timeout limits the creation of the cluster until its nodes are ready; default 5 min.
 	Timeout time.Duration
 	// Log gets progress lines, from several goroutines but one at a time.
 	Log func(string) `json:"-"`
 }
 
-// validName keeps node names within what a host name may be: kind adds "-control-plane".
+// validName keeps node names valid as host names: kind adds "-control-plane".
 var validName = regexp.MustCompile(`^` + DefaultName + `[a-z0-9-]{0,36}$`)
 
 func (o *Options) complete() error {
@@ -97,7 +97,7 @@ func (o *Options) complete() error {
 	case !validName.MatchString(o.Name):
 		return exitcode.With(exitcode.Usage, fmt.Errorf("cluster name %q must be %q, optionally followed by at most 36 lower-case letters, digits and dashes", o.Name, DefaultName))
 	case o.Nodes < 1 || o.Nodes > 20:
-		return exitcode.With(exitcode.Usage, fmt.Errorf("a cluster of %d nodes: between 1 and 20 are possible", o.Nodes))
+		return exitcode.With(exitcode.Usage, fmt.Errorf("a cluster of %d nodes: it must have between 1 and 20", o.Nodes))
 	}
 	return nil
 }

@@ -10,28 +10,28 @@ import (
 	"meshproof.dev/meshproof/e2e/engine"
 )
 
-// Provider gives a run its cluster. What differs between a cluster that is made and one that exists is asked of it, and of
-// the Cluster that it gives.
+// Provider provides the cluster for a run. It and its Cluster contain all differences between a cluster that is created and one
+// that exists.
 type Provider interface {
-	// Describe gives the word for it in reports, "kind" or "existing", and the kubeconfig context where one was named.
+	// Describe returns its name in reports, "kind" or "existing", and the kubeconfig context if one was given.
 	Describe() (name, kubeContext string)
-	// Preflight finds what would stop the run, before anything is made. look is called with a client where the cluster
-	// exists already.
+	// Preflight finds what would stop the run, before anything is created. look is called with a client if the cluster exists
+	// already.
 	Preflight(ctx context.Context, look func(context.Context, kubernetes.Interface) error) error
 	// MakesNodes reports whether a node image is needed.
 	MakesNodes() bool
 	// PodLimit is how many pods may run at the same time; 0: derived from CPU and memory.
 	PodLimit() int
-	// Cluster gives the cluster with the images of s on its nodes, ready for pods. The caller closes it, also where it comes
-	// with an error.
+	// Cluster returns the cluster with the images of s on its nodes, ready for pods. The caller must close it, even if there is an
+	// error.
 	Cluster(ctx context.Context, s Setup) (*Cluster, error)
 }
 
-// Choice is what decides where a run takes place.
+// Choice decides on which cluster a run takes place.
 type Choice struct {
-	Context    string // a kubeconfig context; "": a kind cluster is made
+	Context    string // a kubeconfig context; "": a kind cluster is created
 	Kubeconfig string // the file of Context; "": as kubectl finds it
-	StateDir   string // where the notes on clusters of ours lie
+	StateDir   string // has the records of our clusters
 	Log        func(string)
 }
 
@@ -39,7 +39,7 @@ type Choice struct {
 type Setup struct {
 	Engine *engine.Engine
 	Images []Image
-	// The rest is for a cluster that is made; see Options.
+	// The rest is for a cluster that is created; see Options.
 	Nodes         int
 	NodeImage     string
 	OwnPodNetwork bool
@@ -49,7 +49,7 @@ type Setup struct {
 	Keep          bool
 }
 
-// NewProvider chooses between the two. It touches nothing.
+// NewProvider chooses between the two. It changes nothing.
 func NewProvider(c Choice) Provider {
 	c.Log = oneAtATime(c.Log)
 	if c.Context != "" {
@@ -58,12 +58,12 @@ func NewProvider(c Choice) Provider {
 	return made{c}
 }
 
-// made makes a kind cluster, or takes over the kept one.
+// made creates a kind cluster, or uses the kept one.
 type made struct{ Choice }
 
 func (made) Describe() (name, kubeContext string) { return "kind", "" }
 
-// Preflight refuses to start while another run uses the cluster, and removes what a dead run left.
+// Preflight returns an error while another run uses the cluster, and removes what a run that died has left.
 func (p made) Preflight(ctx context.Context, _ func(context.Context, kubernetes.Interface) error) error {
 	if err := Free(p.StateDir); err != nil {
 		return err
@@ -86,7 +86,7 @@ func (p made) Cluster(ctx context.Context, s Setup) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	// A cluster of ours whose DNS does not answer yet is no fault of the application's.
+	// If the DNS of our cluster does not answer yet, that is not the application's fault.
 	waiting, cancel := context.WithTimeout(ctx, dnsBudget)
 	defer cancel()
 	return c, c.WaitDNS(waiting)
@@ -97,7 +97,7 @@ type attached struct{ Choice }
 
 func (p attached) Describe() (name, kubeContext string) { return "existing", p.Context }
 
-// Preflight connects, and lets look see what is in the cluster.
+// Preflight connects, and calls look to inspect the cluster.
 func (p attached) Preflight(ctx context.Context, look func(context.Context, kubernetes.Interface) error) error {
 	c, err := p.connect(ctx, nil)
 	if err != nil {
@@ -116,7 +116,7 @@ func (p attached) connect(ctx context.Context, e *engine.Engine) (*Cluster, erro
 
 func (attached) MakesNodes() bool { return false }
 
-// ExternalPodLimit is the pod limit on a cluster that is not ours, whose size is not this machine's.
+// ExternalPodLimit is the pod limit on a cluster that is not ours: its size does not depend on this machine.
 const ExternalPodLimit = 30
 
 func (attached) PodLimit() int { return ExternalPodLimit }

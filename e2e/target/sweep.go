@@ -13,14 +13,14 @@ import (
 	"meshproof.dev/meshproof/e2e/target/state"
 )
 
-// Sweep deletes the clusters whose keeper died without deleting them: those that have a note of ours in stateDir,
-// carry our prefix, were not kept, and are not in use by a run. Kind does this by itself.
+// Sweep deletes the clusters whose keeper died without deleting them: those that have a record in stateDir and our prefix, are not
+// kept, and are not used by a run. Kind does this itself.
 func Sweep(ctx context.Context, stateDir string, log func(string)) error {
 	return sweep(ctx, state.Dir(stateDir), "", oneAtATime(log))
 }
 
-// sweep is Sweep by a run that already holds the lock on the cluster named mine. Only a failure with that one is an
-// error; the others are reported.
+// sweep is Sweep by a run that already holds the lock on the cluster named mine. Only a failure with that one is an error; others
+// are logged.
 func sweep(ctx context.Context, dir state.Dir, mine string, log func(string)) error {
 	all, err := dir.List()
 	for _, c := range all {
@@ -50,14 +50,14 @@ func sweepOne(ctx context.Context, dir state.Dir, c state.Cluster, locked bool, 
 		lock, err := dir.Run(c.Name)
 		var held *state.HeldError
 		if errors.As(err, &held) {
-			return nil // its run is alive and will see to it
+			return nil // its run is alive and will delete it
 		}
 		if err != nil {
 			return err
 		}
 		defer lock.Unlock()
 	}
-	log(fmt.Sprintf("deleting what an earlier run left: cluster %s of %s, whose keeper (process %d) is gone", c.Name, c.Started.Format("2006-01-02 15:04:05"), c.KeeperPID))
+	log(fmt.Sprintf("deleting cluster %s of %s, left by an earlier run whose keeper (process %d) is gone", c.Name, c.Started.Format("2006-01-02 15:04:05"), c.KeeperPID))
 	if err := keeper.Remove(ctx, engineOf(c), c); err != nil {
 		return err
 	}
@@ -89,9 +89,9 @@ func awaitKeeper(ctx context.Context, dir state.Dir, name string, log func(strin
 	}
 }
 
-// Clean deletes every cluster that has a note of ours in stateDir, kept or not, and the notes; nothing else. The
-// engine's network "kind" goes with the last of them if our first cluster brought it and nobody uses it. A cluster
-// in use by a run is left alone, and the error (code 69) says so; stateDir may be removed when there is none.
+// Clean deletes every cluster that has a record in stateDir, kept or not, and the records; nothing else. The engine's network
+// "kind" is removed with the last of them if our first cluster created it and nothing uses it. A cluster that a run uses is not
+// touched, and the error (code 69) says so; without an error stateDir may be removed.
 func Clean(ctx context.Context, stateDir string, log func(string)) error {
 	dir, log := state.Dir(stateDir), oneAtATime(log)
 	all, err := dir.List()
@@ -104,8 +104,8 @@ func Clean(ctx context.Context, stateDir string, log func(string)) error {
 	return cleanNetwork(ctx, dir, log)
 }
 
-// cleanNetwork removes the network that we had kind make, unless a container uses it: also one that is stopped
-// now, which could not be started without it.
+// cleanNetwork removes the network that kind created for us, unless a container uses it, even a stopped one, which could not be
+// started without it.
 func cleanNetwork(ctx context.Context, dir state.Dir, log func(string)) error {
 	n, ok := dir.MadeNetwork()
 	if !ok {
@@ -114,10 +114,10 @@ func cleanNetwork(ctx context.Context, dir state.Dir, log func(string)) error {
 	e := engine.New(n.Engine, n.EngineEnv)
 	out, err := e.Output(ctx, "ps", "--all", "--filter", "network="+keeper.Network, "--format", "{{.Names}}")
 	if err != nil {
-		return fmt.Errorf("who uses the network %s: %w", keeper.Network, err)
+		return fmt.Errorf("list the containers in the network %s: %w", keeper.Network, err)
 	}
 	if users := strings.Fields(string(out)); len(users) > 0 {
-		log(fmt.Sprintf("the network %s stays: %s use it", keeper.Network, strings.Join(users, ", ")))
+		log(fmt.Sprintf("the network %s is not removed: containers %s use it", keeper.Network, strings.Join(users, ", ")))
 		return nil
 	}
 	if err := e.Run(ctx, "network", "rm", keeper.Network); err != nil {
@@ -140,7 +140,7 @@ func cleanOne(ctx context.Context, dir state.Dir, c state.Cluster, log func(stri
 	}
 	c, ok, err := dir.Read(c.Name)
 	if err != nil || !ok {
-		return err // its keeper was quicker
+		return err // its keeper has deleted it already
 	}
 	log("deleting cluster " + c.Name)
 	if err := keeper.Remove(ctx, engineOf(c), c); err != nil {

@@ -73,7 +73,7 @@ func TestForeignClusterOfOurNameIsRefused(t *testing.T) {
 	fake, o := fakepodman.Install(t), options(t)
 	fake.Container(t, "theirs-control-plane", o.Name)
 	_, err := Kind(context.Background(), o)
-	refused(t, err, exitcode.Unavailable, "not made (containers theirs-control-plane)", "kind delete cluster --name meshproof-t")
+	refused(t, err, exitcode.Unavailable, "did not create it (containers theirs-control-plane)", "kind delete cluster --name meshproof-t")
 	if left := fake.Left(); len(left) != 1 {
 		t.Errorf("left: %v", left)
 	}
@@ -191,7 +191,7 @@ contexts: [{name: kind-b, context: {cluster: c, user: u}}, {name: a, context: {c
 	}
 	for _, c := range []struct{ context, says string }{
 		{"prod", `no context "prod" in ` + path + "; it has a, kind-b"},
-		{"", "no context is named"},
+		{"", "no context is given"},
 		{"a", "connection refused"},
 	} {
 		_, err = Existing(context.Background(), ExistingOptions{Kubeconfig: path, Context: c.context})
@@ -210,7 +210,7 @@ func TestLoadImageRefusesWhereItCannotReach(t *testing.T) {
 		says string
 	}{
 		{"not kind", &Cluster{Context: "gke_prod"}, "must be able to pull the image from a registry"},
-		{"no engine", &Cluster{Context: "kind-b"}, "no container engine is at hand"},
+		{"no engine", &Cluster{Context: "kind-b"}, "there is no container engine"},
 		{"elsewhere", &Cluster{Context: "kind-b", Nodes: []string{"b-control-plane"}, engine: engine.New(engine.Podman, nil)}, "not containers of podman on this machine"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -14,21 +14,21 @@ import (
 	"sigs.k8s.io/e2e-framework/klient/wait"
 )
 
-// look is one observation: whether what is waited for has come, and what was seen instead. An error ends the
-// waiting; what may pass by itself is described in seen.
+// look is one observation: whether the condition is true, and what was seen instead. An error ends the waiting; temporary problems
+// are described in seen.
 type look func(ctx context.Context) (done bool, seen string, err error)
 
-// often is the interval between questions to the API server; nobody else uses it.
+// often is the interval between requests to the API server; nobody else uses it.
 const often = 200 * time.Millisecond
 
-// await looks again and again until it is done. The error says what was waited for, for how long, and what was
-// seen last; the reason of the context's end is in its chain.
+// await calls look again and again until it is done. The error says what was waited for, for how long, and what was seen last; it
+// wraps the reason for the context's end.
 func await(ctx context.Context, every time.Duration, what string, l look) error {
 	begin := time.Now()
 	last := "nothing was seen yet"
 	err := wait.For(func(ctx context.Context) (bool, error) {
 		done, seen, err := l(ctx)
-		if seen != "" && ctx.Err() == nil { // an observation that the context cut off says nothing
+		if seen != "" && ctx.Err() == nil { // an observation that the context interrupted means nothing
 			last = seen
 		}
 		return done, err
@@ -42,8 +42,8 @@ func await(ctx context.Context, every time.Duration, what string, l look) error 
 	return fmt.Errorf("waited %s for %s, last seen: %s: %w", since(begin), what, last, err)
 }
 
-// ready waits until the API answers, every node that was asked for is Ready and pods can be made in the default
-// namespace. It fills in what is known of the cluster from then on.
+// ready waits until the API answers, every requested node is Ready and pods can be created in the default namespace. It then fills
+// in the cluster's properties.
 func (c *Cluster) ready(ctx context.Context) error {
 	cfg, set, err := connect(c.KubeconfigPath, c.Context)
 	if err != nil {
@@ -69,7 +69,7 @@ func (c *Cluster) ready(ctx context.Context) error {
 	return c.version(ctx, set)
 }
 
-// nodesReady sees whether want nodes are there and all are Ready; it notes their names and what they run.
+// nodesReady reports whether there are want nodes and all are Ready; it stores their names and what they run.
 func (c *Cluster) nodesReady(ctx context.Context, set kubernetes.Interface, want int) (bool, string, error) {
 	list, err := set.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
 	if err != nil {
@@ -134,9 +134,8 @@ func permanent(err error) error {
 	return nil
 }
 
-// WaitDNS waits until pods can ask the cluster's DNS: the Service that kubeadm, kind and the hosted clusters call
-// kube-dns has a ready endpoint, and kube-proxy, where there is one, runs on every node. The error says what was
-// seen of their pods.
+// WaitDNS waits until pods can use the cluster's DNS: the Service that kubeadm, kind and hosted clusters call kube-dns has a ready
+// endpoint, and kube-proxy, if there is one, runs on every node. The error says what was seen of their pods.
 func (c *Cluster) WaitDNS(ctx context.Context) error {
 	set, err := kubernetes.NewForConfig(c.Config)
 	if err != nil {
@@ -162,7 +161,7 @@ func (c *Cluster) WaitDNS(ctx context.Context) error {
 	})
 }
 
-// proxyRuns sees whether kube-proxy runs on every node. A cluster whose network does without has no such DaemonSet.
+// proxyRuns reports whether kube-proxy runs on every node. A cluster whose network does not need it has no such DaemonSet.
 func proxyRuns(ctx context.Context, set kubernetes.Interface) (bool, string, error) {
 	d, err := set.AppsV1().DaemonSets(metav1.NamespaceSystem).Get(ctx, "kube-proxy", metav1.GetOptions{})
 	switch {
@@ -197,7 +196,7 @@ func podsSeen(pods []corev1.Pod) string {
 			case st.State.Terminated != nil:
 				s += fmt.Sprintf(": ended with %d %s", st.State.Terminated.ExitCode, st.State.Terminated.Reason)
 			case !st.Ready:
-				s += ": runs, not ready"
+				s += ": running, but not ready"
 			}
 		}
 		seen = append(seen, strings.TrimSpace(s))

@@ -6,12 +6,12 @@ import (
 	"time"
 )
 
-// listenGrace is how much longer than the profile's interval a pod is listened to before it counts as one that does not ask
-// DNS for its peers: its questions are recorded once a second.
+// listenGrace is how much longer than the profile's interval a pod's DNS queries are captured before the pod counts as one that
+// does not look up its peers: queries are recorded once a second.
 const listenGrace = 2 * time.Second
 
-// LastAsked is when the pod was last seen to ask DNS for a name that has the Service's in it, 0 for never, and for how long of
-// the time since then it was listened to without a loss. Only what was heard wholly from from to to counts.
+// LastAsked is when the pod last sent a DNS query for a name that contains the Service's, 0 for never, and how long its queries
+// were captured since then without a loss. Only intervals that lie completely between from and to count.
 func (p *Pod) LastAsked(service string, from, to time.Duration) (last, silent time.Duration) {
 	for _, e := range Between(p.Asked, from, to) {
 		if e.T-e.Asked.Over < from {
@@ -31,10 +31,10 @@ func (p *Pod) LastAsked(service string, from, to time.Duration) (last, silent ti
 	return last, silent
 }
 
-// Heard reports whether each member was heard asking for its peers, or long enough to say that it does not ask DNS for them
-// regularly, or cannot be heard.
-func (v *View) Heard() bool {
-	if v.Profile.Service == "" || !v.LooksOn() {
+// LookupsKnown reports whether it is known of each member if it looks up its peers: a query was captured, or none was for long
+// enough, or its queries cannot be captured.
+func (v *View) LookupsKnown() bool {
+	if v.Profile.Service == "" || !v.KeepsDiscovering() {
 		return true
 	}
 	for _, p := range v.Expected(v.end) {
@@ -46,10 +46,10 @@ func (v *View) Heard() bool {
 	return true
 }
 
-// silentMember names the first member that asked for its peers before the injection and was not heard asking since its peer has
+// silentMember names the first member that looked up its peers before the injection but sent no query since its peer has
 // ended, "" for none.
 func (v *View) silentMember(injected, exit time.Duration) string {
-	if v.Profile.Service == "" || !v.LooksOn() {
+	if v.Profile.Service == "" || !v.KeepsDiscovering() {
 		return ""
 	}
 	for _, p := range v.Expected(v.end) {

@@ -18,7 +18,7 @@ func silent(i int, from time.Duration) (match func(recording.Event) bool, change
 func TestRecoveredWaitsForDiscovery(t *testing.T) {
 	r := rt.Recovery(3)
 	r.Change(silent(1, rt.Exited))
-	if ok, why := fold(t, r).Recovered(); ok || !strings.Contains(why, rt.Name(1)+" was not heard asking for its peers since "+rt.Name(0)+" ended") {
+	if ok, why := fold(t, r).Recovered(); ok || !strings.Contains(why, rt.Name(1)+" sent no DNS query for its peers since "+rt.Name(0)+" ended") {
 		t.Errorf("%v %q", ok, why)
 	}
 	for name, change := range map[string]func(r *rt.Story){
@@ -27,7 +27,7 @@ func TestRecoveredWaitsForDiscovery(t *testing.T) {
 		"they look once": func(r *rt.Story) {
 			r.Change(silent(1, rt.Exited))
 			var p profile.Resolved
-			r.Edit(&p, func() { p.Expect.Discovery = profile.LooksOnce })
+			r.Edit(&p, func() { p.Expect.Discovery = profile.DiscoversOnce })
 		},
 	} {
 		r := rt.Recovery(3)
@@ -39,7 +39,7 @@ func TestRecoveredWaitsForDiscovery(t *testing.T) {
 }
 
 // Before a mesh is disturbed it is heard who asks; that takes an interval, and is not waited for where nobody can hear.
-func TestHeard(t *testing.T) {
+func TestLookupsKnown(t *testing.T) {
 	for name, x := range map[string]struct {
 		change func(s *rt.Story)
 		want   bool
@@ -54,7 +54,7 @@ func TestHeard(t *testing.T) {
 	} {
 		s := rt.Formation(3)
 		x.change(s)
-		if got := fold(t, s).Heard(); got != x.want {
+		if got := fold(t, s).LookupsKnown(); got != x.want {
 			t.Errorf("%s: %v", name, got)
 		}
 	}

@@ -9,7 +9,7 @@ import (
 	"meshproof.dev/meshproof/e2e/recording"
 )
 
-// Blindness is a time in which an observer saw nothing, or nothing of one kind.
+// Blindness is a time during which an observer saw nothing, or no events of one kind.
 type Blindness struct {
 	Observer string
 	Of       recording.Kind // "" for all kinds
@@ -17,7 +17,7 @@ type Blindness struct {
 	Why      string
 }
 
-// String says who was blind from when to when, and why.
+// String says which observer saw nothing, from when to when, and why.
 func (b Blindness) String() string {
 	who := "the agent on node " + strings.TrimPrefix(b.Observer, recording.ByAgent(""))
 	if b.Observer == recording.ByKube {
@@ -87,11 +87,11 @@ func (p *Pod) AgentOf() string {
 	return recording.ByAgent(p.Last().Node)
 }
 
-// NoObserverErrors reports whether nothing went wrong on our side.
+// NoObserverErrors reports whether the harness had no errors.
 func (v *View) NoObserverErrors() bool { return len(v.errors) == 0 }
 
-// ObserverErrors are what went wrong on our side when the pod was to be looked at, oldest first: what its agent says of it, and
-// of itself.
+// ObserverErrors are the harness's own errors while it observed the pod, oldest first: those of its agent about the pod, and
+// about itself.
 func (v *View) ObserverErrors(p *Pod) []recording.Event {
 	var all []recording.Event
 	for _, e := range v.errors {
@@ -102,8 +102,8 @@ func (v *View) ObserverErrors(p *Pod) []recording.Event {
 	return all
 }
 
-// Slack is by how much times of two observers at about t may differ and be the same time all the same: what their clocks may
-// be off. It is 0 for two times of one observer. The harness's own clock, by which "run" and "kube" go, is the measure of all.
+// Slack is the largest difference of two observers' clocks at about t: times that differ by less may be the same time. It is 0
+// for one observer. All times are converted to the harness's own clock, which the observers "run" and "kube" use.
 func (v *View) Slack(a, b string, t time.Duration) time.Duration {
 	if a == b {
 		return 0
@@ -111,7 +111,7 @@ func (v *View) Slack(a, b string, t time.Duration) time.Duration {
 	return v.bound(a, t) + v.bound(b, t)
 }
 
-// bound is how much the observer's clock may be off at t.
+// bound is the largest error of the observer's clock at t.
 func (v *View) bound(observer string, t time.Duration) time.Duration {
 	list := v.clocks[observer]
 	if len(list) == 0 {

@@ -7,8 +7,8 @@ import (
 	"meshproof.dev/meshproof/e2e/recording"
 )
 
-// Dial is a dial to a pod in brief. A thousand nodes make a million of them, and checks go through all: what tells a good
-// one from a bad one is here, side by side, and the rest is in the event.
+// Dial is a short form of a dial to a pod. A thousand nodes make a million dials, and checks read all of them: what decides
+// whether a dial succeeded is here, the rest is in the event.
 type Dial struct {
 	T, Took time.Duration
 	From    int  // the number of the pod that dialled
@@ -18,7 +18,7 @@ type Dial struct {
 	Dist *recording.Dist
 }
 
-// Outcome is what the dial came to.
+// Outcome is the result of the dial.
 func (d *Dial) Outcome() recording.Outcome {
 	if d.EPMD != nil {
 		return d.EPMD.Outcome
@@ -34,7 +34,7 @@ func (d *Dial) Addr() string {
 	return d.Dist.Addr
 }
 
-// Detail is what was seen of a dial that did not end well.
+// Detail is what was seen of a dial that failed.
 func (d *Dial) Detail() string {
 	if d.EPMD != nil {
 		return d.EPMD.Detail
@@ -49,7 +49,7 @@ func During(list []Dial, from, to time.Duration) []Dial {
 	return list[i:max(i, j)]
 }
 
-// Number is a small number that is the pod's own in this view: below Numbers.
+// Number is a small number that identifies the pod in this view: below Numbers.
 func (p *Pod) Number() int { return p.number }
 
 // Numbers is how many numbers were given.

@@ -11,9 +11,8 @@ import (
 	"meshproof.dev/meshproof/e2e/recording"
 )
 
-// Groups are the pods that hang together by anybody's view of anybody, the largest group first. There is always one.
-// seen[i][j] reports whether the view of the pod in place i holds the node of the one in place j; seen[i] is nil where that view
-// is not known.
+// Groups are the pods that are connected, directly or through others, in the view of any of them; the largest group is first.
+// There is always one. seen[i][j] reports whether pod i sees the node of pod j; seen[i] is nil if the view of pod i is not known.
 func Groups(pods []*Pod, seen [][]bool) [][]*Pod {
 	head := make([]int, len(pods))
 	for i := range head {
@@ -50,7 +49,7 @@ func Groups(pods []*Pod, seen [][]bool) [][]*Pod {
 	return all
 }
 
-// apart says, where one component is meant, that the members were several at t by their youngest views, or "".
+// apart says, if one component is expected, that the members were several clusters at t by their latest views, or "".
 func (r *Membership) apart(t time.Duration) string {
 	if r.topology != profile.OneComponent {
 		return ""
@@ -75,8 +74,8 @@ func (r *Membership) apart(t time.Duration) string {
 	return fmt.Sprintf("%d separate clusters (%s)", len(groups), strings.Join(names, " | "))
 }
 
-// MeansOneComponent reports whether the profile means one cluster whose nodes need not all be connected directly.
+// MeansOneComponent reports whether the profile expects one cluster whose nodes need not all be connected directly.
 func (v *View) MeansOneComponent() bool { return v.Profile.Expect.Topology == profile.OneComponent }
 
-// MeansNoMesh reports whether the profile means each node to be alone.
+// MeansNoMesh reports whether the profile expects each node to be alone.
 func (v *View) MeansNoMesh() bool { return v.Profile.Expect.Topology == profile.NoMesh }

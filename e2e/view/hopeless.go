@@ -18,7 +18,7 @@ type NoImage struct {
 	From      time.Duration // when that was first reported
 }
 
-// NoImages are the containers of pods that are not on their way out and wait for an image that was not available so far.
+// NoImages are the containers that wait for an image that was not available so far; pods that are being deleted do not count.
 func (v *View) NoImages() []NoImage {
 	var all []NoImage
 	for _, p := range v.Pods() {
@@ -51,25 +51,26 @@ func permanent(c recording.Container) bool {
 	return c.Reason == "ErrImageNeverPull" || c.Reason == "InvalidImageName"
 }
 
-// Hopeless says why waiting cannot bring the mesh about, "" where it may: an image is not available, or a node can never be asked.
+// Hopeless says why the mesh cannot form however long the run waits: an image is not available, or a node can never be queried.
+// "" if it may still form.
 func (v *View) Hopeless() string {
 	for _, n := range v.NoImages() {
 		if permanent(n.Container) || v.end-n.From >= imagePullGrace {
-			return "the image " + n.Container.Image + " of " + n.Pod.Name + " cannot be had (" + n.Container.Reason + ")"
+			return "the image " + n.Container.Image + " of " + n.Pod.Name + " is not available (" + n.Container.Reason + ")"
 		}
 	}
 	return v.notAskable()
 }
 
-// tlsGrace is how long a node that cannot be asked is watched from outside.
+// tlsGrace is how long a node that cannot be queried is observed from outside.
 const tlsGrace = 10 * time.Second
 
-// notAskable names a node that can never be asked: it speaks TLS only, and the profile names no certificate.
+// notAskable names a node that can never be queried: it accepts only TLS, and the profile names no certificate.
 func (v *View) notAskable() string {
 	for _, p := range v.Pods() {
 		over, _ := p.OverTLS()
 		if over && v.Profile.TLS == "" && !p.Leaving(v.end) && len(p.VMs) > 0 && v.end-p.VMs[0].T >= tlsGrace {
-			return p.Name + " speaks distribution over TLS, and the profile names no certificate to ask it with (spec.tls.secret)"
+			return p.Name + " accepts distribution connections only over TLS, and the profile names no certificate for them (set spec.tls.secret)"
 		}
 	}
 	return ""

@@ -27,8 +27,8 @@ func (p *Pod) VM() *recording.VM {
 	return nil
 }
 
-// OverTLS reports whether the pod's node speaks distribution over TLS, where that is known: by its command line, or by what it
-// answered to a probe.
+// OverTLS reports whether the pod's node uses TLS for distribution, if that is known: from its command line, or from its answer
+// to a probe.
 func (p *Pod) OverTLS() (over, known bool) {
 	if vm := p.VM(); vm != nil && len(vm.Args) > 0 {
 		return vm.OverTLS(), true
@@ -44,7 +44,7 @@ func (p *Pod) OverTLS() (over, known bool) {
 	return false, false
 }
 
-// Kernel is what the pod's node last said of its own distribution, or nil when it was never heard.
+// Kernel is what the pod's node last reported about its own distribution, or nil if it never did.
 func (p *Pod) Kernel() *recording.Kernel {
 	for _, e := range slices.Backward(p.Kernels) {
 		if e.Kernel.Outcome == recording.OK {
@@ -62,8 +62,8 @@ func (p *Pod) Resolver() *recording.Resolver {
 	return nil
 }
 
-// Pressure is by how much observers' own timers fired too late between from and to, at worst: a time that was missed by
-// less may be the machine's fault.
+// Pressure is the largest delay of the observers' own timers between from and to: a deadline that was missed by less may be
+// missed because the machine was busy.
 func (v *View) Pressure(from, to time.Duration) time.Duration {
 	worst := time.Duration(0)
 	for _, beats := range v.beats {
@@ -74,8 +74,8 @@ func (v *View) Pressure(from, to time.Duration) time.Duration {
 	return worst
 }
 
-// Can reports whether the agent of the pod's node has an ability ("af_packet"), and, if not, what it said about it. known is
-// false where no agent of that node has reported.
+// Can reports whether the agent of the pod's node has an ability ("af_packet"), and, if not, the agent's reason. known is
+// false if no agent of that node has reported.
 func (v *View) Can(p *Pod, ability string) (can, known bool) {
 	if len(p.states) == 0 {
 		return false, false
@@ -84,7 +84,7 @@ func (v *View) Can(p *Pod, ability string) (can, known bool) {
 	return known && slices.Contains(s.Can, ability), known
 }
 
-// EPMDLess reports whether the nodes know each other's port without asking an epmd: the profile says so, or a VM was
+// EPMDLess reports whether the nodes know each other's port without an epmd: the profile says so, or a VM was
 // started with erl_epmd_node_listen_port.
 func (v *View) EPMDLess() bool {
 	return v.Profile.EPMDPort == 0 || slices.ContainsFunc(v.Pods(), func(p *Pod) bool { return p.FixedPort() > 0 })
@@ -98,11 +98,11 @@ func (p *Pod) FixedPort() int {
 	return 0
 }
 
-// LooksOnce reports whether the profile promises no more than that nodes look for each other when they start.
-func (v *View) LooksOnce() bool { return v.Profile.Expect.Discovery == profile.LooksOnce }
+// DiscoversOnce reports whether nodes are expected to discover each other only when they start.
+func (v *View) DiscoversOnce() bool { return v.Profile.Expect.Discovery == profile.DiscoversOnce }
 
-// LooksOn reports whether the profile promises that nodes look for each other as long as they run.
-func (v *View) LooksOn() bool { return !v.LooksOnce() && !v.LooksNever() }
+// KeepsDiscovering reports whether nodes are expected to discover each other as long as they run.
+func (v *View) KeepsDiscovering() bool { return !v.DiscoversOnce() && !v.DiscoversNever() }
 
-// LooksNever reports whether the profile promises that nodes ask nobody for their peers.
-func (v *View) LooksNever() bool { return v.Profile.Expect.Discovery == profile.LooksNever }
+// DiscoversNever reports whether nodes are expected to do no discovery.
+func (v *View) DiscoversNever() bool { return v.Profile.Expect.Discovery == profile.DiscoversNever }

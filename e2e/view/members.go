@@ -7,13 +7,12 @@ import (
 	"meshproof.dev/meshproof/e2e/recording"
 )
 
-// readyGrace is how long a pod whose node answers may take to become Ready before it counts as one that never does.
+// readyGrace is how long a pod whose node answers may take to become Ready before it counts as never Ready.
 const readyGrace = 10 * time.Second
 
-// Expected are the pods that have to be in the mesh at t: Ready and not on their way out. Where those are fewer than there have to
-// be, a pod counts, too, whose containers run and whose node has answered, and that did not get Ready long after and never
-// in all of the recording: clustering is one question and readiness another, which has a check of its own. Terminating and surge pods, and those
-// whose readiness only comes later, may be in the mesh or not.
+// Expected are the pods that must be in the mesh at t: Ready and not being deleted. If there are too few of them, a pod counts,
+// too, if its containers run, its node answered long ago, and it never becomes Ready in the whole recording: readiness has a check
+// of its own. Terminating and surge pods, and pods that become Ready later, may or may not be in the mesh.
 func (v *View) Expected(t time.Duration) []*Pod {
 	var all, unready []*Pod
 	for _, p := range v.Pods() {
@@ -36,7 +35,7 @@ func (v *View) runningNotReady(p *Pod, t time.Duration) bool {
 	return s != nil && !s.Deleting && !s.Gone && runs(s) && v.neverReady(p) && p.answers(t)
 }
 
-// neverReady reports whether the pod's node has answered for long and the pod was not Ready once.
+// neverReady reports whether the pod's node has answered for a long time and the pod was never Ready.
 func (v *View) neverReady(p *Pod) bool {
 	return p.answers(v.end-readyGrace) && !slices.ContainsFunc(p.states, func(e recording.Event) bool { return e.Pod.Ready })
 }

@@ -8,8 +8,8 @@ import (
 	"meshproof.dev/meshproof/e2e/profile"
 )
 
-// Membership says, for one moment, who is expected in the mesh and whose the names are that a node may see. One serves for the
-// views of all nodes.
+// Membership says, for one point in time, which pods are expected in the mesh, and to which pod each node name belongs. It is used
+// for the views of all nodes.
 type Membership struct {
 	Expected []*Pod
 
@@ -19,7 +19,7 @@ type Membership struct {
 	until    time.Duration // the next end of a VM, from when on a name may be a stale one
 }
 
-// nameOwner says whose a node name is among the Expected, and whether pods of that name run or have ended.
+// nameOwner says to which of the Expected a node name belongs, and whether pods with that name run or have ended.
 type nameOwner struct {
 	must         []int
 	living, dead bool
@@ -28,7 +28,7 @@ type nameOwner struct {
 // never is later than any recording.
 const never = time.Duration(1<<63 - 1)
 
-// Membership is that of the pods must, who are expected, at t.
+// Membership is the membership at t, if the pods must are expected.
 func (v *View) Membership(must []*Pod, t time.Duration) *Membership {
 	r := &Membership{Expected: must, topology: v.Profile.Expect.Topology, named: make(map[string]nameOwner, len(v.reported)), until: never}
 	for _, p := range v.Pods() {
@@ -59,8 +59,8 @@ func (v *View) Membership(must []*Pod, t time.Duration) *Membership {
 	return r
 }
 
-// Look reads a node's view: seen tells of each of the Expected, by its place, whether the view holds its node. Stale are names
-// of pods whose VM had ended, and foreign are names that never belonged to any; remote consoles are neither.
+// Look reads a node's view: seen reports for each of the Expected, by index, whether the view contains its node. Stale are names
+// of pods whose VM had ended, and foreign are names that never belonged to any pod; remote consoles are neither.
 func (r *Membership) Look(visible []string) (seen []bool, stale, foreign []string) {
 	seen = make([]bool, len(r.Expected))
 	for _, n := range visible {
@@ -103,7 +103,7 @@ func (r *Membership) console(name string) bool {
 	return false
 }
 
-// Memberships gives the membership at any time from from to to, for many looks at one mesh. It makes a new one only where a pod
+// Memberships returns the membership at any time from from to to, for many views of one mesh. It makes a new one only if a pod
 // has left in between.
 func (v *View) Memberships(must []*Pod, from, to time.Duration) func(t time.Duration) *Membership {
 	var changes []time.Duration

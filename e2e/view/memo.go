@@ -2,7 +2,7 @@ package view
 
 import "sync"
 
-// memo keeps what many checks ask of the same view, until the next event. It is safe for concurrent readers.
+// memo caches results that many checks need from the same view, until the next event. It is safe for concurrent readers.
 type memo struct {
 	mu   sync.Mutex
 	kept map[string]any
@@ -14,8 +14,8 @@ func (m *memo) forget() {
 	m.mu.Unlock()
 }
 
-// Once gives what build makes of this view, which must depend on nothing else and must not be changed by those who get it.
-// It is made once until the next event.
+// Once returns the result of build for this view, computed once until the next event. It must depend on nothing else, and callers
+// must not change it.
 func (v *View) Once(what string, build func() any) any {
 	v.memo.mu.Lock()
 	kept, known := v.memo.kept[what]

@@ -11,7 +11,7 @@ import (
 	"meshproof.dev/meshproof/e2e/recording"
 )
 
-// Mesh is the state of the mesh at one moment. Full means: as the profile means it (expect.topology).
+// Mesh is the state of the mesh at one point in time. Full means: as the profile expects it (expect.topology).
 type Mesh struct {
 	Full  bool
 	Since time.Duration // if full: since when without a break, as far as it was covered
@@ -20,7 +20,7 @@ type Mesh struct {
 	topology profile.Topology
 }
 
-// String says what there is, or why it is not what was meant.
+// String describes the mesh, or says why it is not as expected.
 func (m Mesh) String() string {
 	switch {
 	case !m.Full:
@@ -28,15 +28,15 @@ func (m Mesh) String() string {
 	case m.topology == profile.OneComponent:
 		return "one cluster"
 	case m.topology == profile.NoMesh:
-		return "no cluster, as is meant"
+		return "no cluster, as expected"
 	default:
 		return "full mesh"
 	}
 }
 
-// Mesh gives no verdict; it reports whether at t every member's own view held what the profile's topology asks for, nothing of a
-// pod that has left and nobody foreign, and since when that has been so without a gap. A full mesh asks for every other member
-// in every view, one component for some way from each to each, and no mesh for no member in any view.
+// Mesh reports whether at t every member's own view was as the profile's topology expects, without pods that have left and without
+// foreign nodes, and since when without a gap. A full mesh needs every other member in every view, one component needs a path from
+// each member to each other, and no mesh needs views without any member.
 func (v *View) Mesh(t time.Duration) Mesh {
 	if t == v.end {
 		// Most questions are about the end, and many checks ask them.
@@ -57,7 +57,7 @@ func (v *View) meshAt(t time.Duration) Mesh {
 	return m
 }
 
-// lacks says what keeps the mesh from being full at t, judged by each member's youngest view.
+// lacks says why the mesh is not full at t, by each member's latest view.
 func (v *View) lacks(r *Membership, t time.Duration) []string {
 	var why []string
 	if want := v.Profile.Replicas(); len(r.Expected) < want {
@@ -74,15 +74,15 @@ func (v *View) lacks(r *Membership, t time.Duration) []string {
 	return why
 }
 
-// lack says why the youngest view at t of the member in that place is not a full one, or "".
+// lack says why the latest view of the member with that index is not full at t, or "".
 func (r *Membership) lack(i int, t time.Duration) string {
 	p := r.Expected[i]
 	e := last(p.Nodes, t)
 	switch {
 	case e == nil:
-		return p.Name + " has not been asked yet"
+		return p.Name + " was not queried yet"
 	case e.Nodes.Outcome != recording.OK:
-		return fmt.Sprintf("%s cannot be asked: %s (%s)", p.Name, e.Nodes.Outcome, e.Nodes.Detail)
+		return fmt.Sprintf("%s cannot be queried: %s (%s)", p.Name, e.Nodes.Outcome, e.Nodes.Detail)
 	case t-e.T > MaxGap:
 		return fmt.Sprintf("%s has not been seen for %.1f s", p.Name, (t - e.T).Seconds())
 	}
@@ -92,7 +92,7 @@ func (r *Membership) lack(i int, t time.Duration) string {
 	return ""
 }
 
-// since walks back from t over a member's own views for as long as they hold what the youngest holds.
+// since goes back from t through a member's own views as long as they contain the same as the latest one.
 func (r *Membership) since(i int, t time.Duration) time.Duration {
 	p := r.Expected[i]
 	samples := Between(p.Nodes, 0, t)
@@ -112,8 +112,8 @@ func (r *Membership) since(i int, t time.Duration) time.Duration {
 	return from
 }
 
-// Lacks says in what the mesh was not what it is meant to be when p gave that view, as far as a view of p can tell. Views of
-// others that had changed before count as theirs.
+// Lacks says how the mesh differed from the expected one when p gave that view, as far as p's view shows it. Views of others that
+// had changed before count as theirs.
 func (r *Membership) Lacks(p *Pod, e recording.Event) []string {
 	d := r.Differs(p, e.Nodes.Visible)
 	if w := r.apart(e.T); w != "" && len(d) == 0 {
@@ -122,8 +122,8 @@ func (r *Membership) Lacks(p *Pod, e recording.Event) []string {
 	return d
 }
 
-// Differs says in what p's view differs from what the topology asks of it: "misses NODE", "sees NODE of a pod that has left"
-// … An empty answer is a view as it is meant. Pods that may be in the mesh are no difference.
+// Differs says how p's view differs from what the topology expects: "misses NODE", "sees NODE of a pod that has left" … Empty if
+// it does not differ. Pods that may be in the mesh are no difference.
 func (r *Membership) Differs(p *Pod, visible []string) []string {
 	seen, stale, foreign := r.Look(visible)
 	d := r.members(p, seen)
@@ -131,12 +131,12 @@ func (r *Membership) Differs(p *Pod, visible []string) []string {
 		d = append(d, "still sees "+n+" of a pod that has left")
 	}
 	for _, n := range foreign {
-		d = append(d, "sees "+n+", which is no node of this workload")
+		d = append(d, "sees "+n+", which is not a node of this workload")
 	}
 	return d
 }
 
-// members says in what p's view of the other members differs from what is meant.
+// members says how p's view of the other members differs from what is expected.
 func (r *Membership) members(p *Pod, seen []bool) []string {
 	var all, missed, met []string
 	for i, q := range r.Expected {
@@ -155,7 +155,7 @@ func (r *Membership) members(p *Pod, seen []bool) []string {
 	switch r.topology {
 	case profile.NoMesh:
 		for _, n := range met {
-			all = append(all, "sees "+n+" and is meant to be alone")
+			all = append(all, "sees "+n+" but is expected to be alone")
 		}
 	case profile.OneComponent:
 		if len(met) == 0 && len(missed) > 0 {
@@ -176,8 +176,8 @@ func (v *View) Others(visible []string, t time.Duration) (stale, foreign []strin
 	return stale, foreign
 }
 
-// Held reports whether the mesh is full now and has been for d, covered without a gap. Where it is not known now which pods
-// there are, it is not known to be full.
+// Held reports whether the mesh is full now and has been for d, observed without a gap. If it is not known now which pods exist,
+// it is not known to be full.
 func (v *View) Held(d time.Duration) (bool, Mesh) {
 	m := v.Mesh(v.end)
 	if watched, why := v.Watched(); !watched {
@@ -186,7 +186,7 @@ func (v *View) Held(d time.Duration) (bool, Mesh) {
 	return m.Full && v.end-m.Since >= d, m
 }
 
-// FirstFull is the first moment at or after from at which the mesh was full, as the profile means it.
+// FirstFull is the first time at or after from at which the mesh was full, as the profile expects it.
 func (v *View) FirstFull(from time.Duration) (time.Duration, bool) {
 	f, _ := v.Once(fmt.Sprintf("first full from %d", from), func() any {
 		at, ever := v.firstFull(from)
@@ -211,10 +211,10 @@ func (v *View) firstFull(from time.Duration) (time.Duration, bool) {
 			ready[p] = true
 		}
 	}
-	witness := 0 // the place of one who lacked something a moment ago
+	witness := 0 // the index of a member whose view was not full a moment ago
 	for _, m := range v.moments(from) {
 		if m.state {
-			// Who has to be there may be others from here on.
+			// From here on other pods may be expected.
 			r = nil
 			if m.pod.Ready(m.t) {
 				ready[m.pod] = true
@@ -233,7 +233,7 @@ func (v *View) firstFull(from time.Duration) (time.Duration, bool) {
 		if r == nil || m.t >= r.until {
 			r, witness = v.Membership(v.Expected(m.t), m.t), 0
 		} else if m.pod != r.Expected[witness] {
-			continue // only a look of its own can show that the witness lacks nothing more
+			continue // only a view of its own can show that the witness is full now
 		}
 		if v.allFull(r, m.t, &witness) {
 			return m.t, true
@@ -242,8 +242,8 @@ func (v *View) firstFull(from time.Duration) (time.Duration, bool) {
 	return 0, false
 }
 
-// allFull reports whether no member lacks anything at t. It begins with the witness and leaves there who lacks something:
-// those before it were found to be full a moment ago.
+// allFull reports whether every member's view is full at t. It begins with the witness and sets it to the first whose view is not
+// full: those before it were full a moment ago.
 func (v *View) allFull(r *Membership, t time.Duration, witness *int) bool {
 	for range r.Expected {
 		if r.lack(*witness, t) != "" {

@@ -8,8 +8,8 @@ import (
 	"meshproof.dev/meshproof/e2e/recording"
 )
 
-// Peers finds the pods at the other ends of distribution links. It is made once for the pods that may be there, and reads
-// each socket table in one walk, where Links would walk it for each pair.
+// Peers finds the pods at the other ends of distribution links. It is made once for all pods, and reads each socket table once,
+// while Links would read it for each pair.
 type Peers struct {
 	at   map[string]int // the place of the pod with that address
 	pods []*Pod
@@ -43,8 +43,8 @@ func (s *Peers) Each(e recording.Event, p *Pod, give func(pod int, l *recording.
 	}
 }
 
-// split takes an address and port apart; what is none has no host. It is done for millions of them: an IPv4 address is
-// taken as it stands.
+// split separates address and port; text that is neither has no host. It is called millions of times, so an IPv4 address is
+// not parsed.
 func split(addr string) (host string, port uint16) {
 	if strings.HasPrefix(addr, "[") {
 		a, err := netip.ParseAddrPort(addr)

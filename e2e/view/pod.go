@@ -30,7 +30,7 @@ func (p *Pod) IP() string {
 	return ""
 }
 
-// Ready reports whether the pod is a full member at t: Ready and not on its way out.
+// Ready reports whether the pod is a full member at t: Ready and not being deleted.
 func (p *Pod) Ready(t time.Duration) bool {
 	s := p.At(t)
 	return s != nil && s.Ready && !s.Deleting && !s.Gone
@@ -58,7 +58,7 @@ func (p *Pod) changed(t time.Duration) time.Duration {
 // Exited is when the pod's VM process ended, as the agent saw it, else when the API server reported its
 // containers terminated or the object gone.
 //
-// What restarted has not ended: only the end that nothing came after counts.
+// A process that started again has not ended: only the last end counts.
 func (p *Pod) Exited() (time.Duration, bool) {
 	at, _, is := p.exit()
 	return at, is
@@ -116,7 +116,7 @@ func ended(p *recording.Pod) bool {
 	return len(p.Containers) > 0
 }
 
-// Node is the name that the pod's node calls itself, from its challenge or its own answer, or "".
+// Node is the pod's node name, from its challenge or its own answer, or "".
 func (p *Pod) Node() string {
 	for i := len(p.Nodes) - 1; i >= 0; i-- {
 		if n := p.Nodes[i].Nodes.Node; n != "" {
@@ -136,8 +136,8 @@ func (p *Pod) Node() string {
 	return ""
 }
 
-// Is reports whether a name in somebody's nodes() is this pod's node. A pod whose node name is not known yet is known by
-// its address, which is the host part of the names of most releases on Kubernetes.
+// Is reports whether a name in another node's nodes() is this pod's node. If its node name is not known yet, its address is
+// compared: most releases on Kubernetes use it as the host part of the name.
 func (p *Pod) Is(name string) bool {
 	if n := p.Node(); n != "" {
 		return n == name
@@ -211,7 +211,7 @@ func (p *Pod) learnLocal(e *recording.Nodes) {
 }
 
 // LocalPeers are the names at 127.0.0.1 that the pod's node ever counted as visible peers, sorted. No peer in another pod
-// can bear one: nodes give such names to our probe.
+// can have one: nodes give such names to our probe.
 func (p *Pod) LocalPeers() []string { return slices.Sorted(maps.Keys(p.local)) }
 
 // ReadySince is the last time up to t at which the pod became Ready, or stopped being so.
@@ -228,7 +228,7 @@ func (v *View) OTP() []string {
 	return all
 }
 
-// Accepts reports whether a connection of the pod's was made by the other end: this one has the port of the pod's node.
+// Accepts reports whether the other end opened a connection of the pod: the pod's end has the port of its node.
 func (p *Pod) Accepts(l Link) bool {
 	_, port := split(l.Local)
 	return p.distributes(port)

@@ -7,12 +7,11 @@ import (
 	"meshproof.dev/meshproof/e2e/recording"
 )
 
-// stableFor is how long a mesh that has recovered has to stay full before the scenario ends.
+// stableFor is how long a mesh that has recovered must stay full before the scenario ends.
 const stableFor = 2 * time.Second
 
-// Starting reports whether the cluster is still creating the pods' containers, and which: until then the application has had no
-// time to do anything. A container that waits for anything but its own creation (an image that cannot be pulled, a crash) is
-// past that.
+// Starting reports whether the cluster is still creating the pods' containers, and which: until then the application cannot do
+// anything. A container that waits for another reason (an image that cannot be pulled, a crash) is not starting.
 func (v *View) Starting() (bool, string) {
 	var pods []*Pod
 	for _, p := range v.Pods() {
@@ -21,7 +20,7 @@ func (v *View) Starting() (bool, string) {
 		}
 	}
 	if want := v.Profile.Replicas(); len(pods) < want {
-		return true, fmt.Sprintf("%d of %d pods are there", len(pods), want)
+		return true, fmt.Sprintf("%d of %d pods exist", len(pods), want)
 	}
 	for _, p := range pods {
 		s := p.Last()
@@ -82,18 +81,18 @@ func (v *View) unprobed(since time.Duration) string {
 	for _, p := range must {
 		switch {
 		case !tried(p, "A"):
-			return "the cookie was not tried on " + p.Name
+			return "no handshake with the cookie was tried with " + p.Name
 		case !tried(p, "wrong"):
-			return "no wrong cookie was tried on " + p.Name
+			return "no handshake with a wrong cookie was tried with " + p.Name
 		case v.Profile.Service != "" && len(Between(p.DNS, since, v.end)) == 0:
-			return "DNS was not asked from " + p.Name
+			return "no DNS query was sent from " + p.Name
 		}
 		for _, q := range must {
 			if p == q {
 				continue
 			}
 			if epmd && !dialled(Between(q.EPMD, since, v.end), p.UID) {
-				return fmt.Sprintf("epmd of %s was not asked from %s", q.Name, p.Name)
+				return fmt.Sprintf("epmd of %s was not queried from %s", q.Name, p.Name)
 			}
 			if !dialled(Between(q.Dist, since, v.end), p.UID) {
 				return fmt.Sprintf("%s was not dialled from %s", q.Name, p.Name)
@@ -162,7 +161,7 @@ func (v *View) Recovered() (bool, string) {
 		}
 	}
 	if p := v.silentMember(act.T, exit); p != "" {
-		return false, fmt.Sprintf("%s was not heard asking for its peers since %s ended", p, victim.Name)
+		return false, fmt.Sprintf("%s sent no DNS query for its peers since %s ended", p, victim.Name)
 	}
 	return true, ""
 }
@@ -186,15 +185,15 @@ func (v *View) stillListed(p, victim *Pod, exit time.Duration) string {
 	}
 	asked := Between(p.DNS, exit, v.end)
 	if len(asked) == 0 {
-		return "DNS was not asked from " + p.Name + " since " + victim.Name + " ended"
+		return "no DNS query was sent from " + p.Name + " since " + victim.Name + " ended"
 	}
 	d := asked[len(asked)-1].DNS
 	if d.Outcome != recording.OK {
-		return fmt.Sprintf("DNS does not answer %s: %s", p.Name, d.Outcome)
+		return fmt.Sprintf("DNS did not answer %s: %s", p.Name, d.Outcome)
 	}
 	for _, a := range d.Addrs {
 		if a == victim.IP() {
-			return fmt.Sprintf("DNS still lists %s of %s, asked from %s", a, victim.Name, p.Name)
+			return fmt.Sprintf("DNS still lists %s of %s for queries from %s", a, victim.Name, p.Name)
 		}
 	}
 	return ""

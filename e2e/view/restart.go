@@ -23,8 +23,8 @@ func (p *Pod) CreationAt(t time.Duration) (creation uint32, at time.Duration) {
 	return 0, 0
 }
 
-// BackAgain is when the pod's node was first seen under another creation than before t. False where it was not, or where the
-// one before is not known.
+// BackAgain is when the pod's node was first seen with another creation than before t. False if it was not, or if the one before
+// is not known.
 func (p *Pod) BackAgain(t, end time.Duration) (time.Duration, bool) {
 	was, _ := p.CreationAt(t)
 	for _, e := range Between(p.Nodes, t, end) {

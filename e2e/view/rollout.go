@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Replaced are the pods that the rollout has to replace: those of its workloads that were there when it began, and had not ended
-// then. ok is false where no rollout was begun.
+// Replaced are the pods that the rollout must replace: those of its workloads that existed when it began and had not ended then.
+// ok is false if no rollout has started.
 func (v *View) Replaced() (old []*Pod, began time.Duration, ok bool) {
 	act, ok := v.Act("rollout")
 	if !ok {
@@ -21,7 +21,7 @@ func (v *View) Replaced() (old []*Pod, began time.Duration, ok bool) {
 	return old, act.T, true
 }
 
-// Replacements are the pods of the workloads that are rolled out which came after it had begun.
+// Replacements are the pods of those workloads that were created after the rollout began.
 func (v *View) Replacements() []*Pod {
 	act, ok := v.Act("rollout")
 	if !ok {
@@ -30,8 +30,8 @@ func (v *View) Replacements() []*Pod {
 	return slices.DeleteFunc(slices.Clone(v.Pods()), func(p *Pod) bool { return p.First <= act.T || !v.rolls(p) })
 }
 
-// rolls reports whether the pod is of a workload that is rolled out. The owner of a Deployment's pod is a ReplicaSet that bears
-// the Deployment's name and a hash without a dash (Deployment controller: pod-template-hash).
+// rolls reports whether the pod belongs to a workload that is rolled out. The owner of a Deployment's pod is a ReplicaSet, whose
+// name is the Deployment's name and a hash without a dash (Deployment controller: pod-template-hash).
 func (v *View) rolls(p *Pod) bool {
 	owner := p.Last().Owner
 	if set, is := strings.CutPrefix(owner, "ReplicaSet/"); is {
@@ -42,12 +42,12 @@ func (v *View) rolls(p *Pod) bool {
 	return slices.Contains(v.Profile.Rollout, owner)
 }
 
-// RolledOut reports whether the rollout has come to its end: the pods of the old version have ended and are reported as gone, and
-// the mesh of those that are there now has held. If not, it says what is missing.
+// RolledOut reports whether the rollout is complete: the pods of the old version have ended and are reported as gone, and the mesh
+// of the present pods has stayed full. If not, it says what is missing.
 func (v *View) RolledOut() (bool, string) {
 	old, began, ok := v.Replaced()
 	if !ok {
-		return false, "no rollout has begun"
+		return false, "no rollout has started"
 	}
 	for _, p := range old {
 		if _, gone := p.Exited(); !gone {

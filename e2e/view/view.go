@@ -13,10 +13,10 @@ import (
 	"meshproof.dev/meshproof/e2e/recording"
 )
 
-// MaxGap is the longest silence of an observer that still counts as having looked.
+// MaxGap is the longest time between two observations that still counts as observed without a gap.
 const MaxGap = time.Second
 
-// View is the fold of a recording. The zero value is not ready; use New.
+// View is the collected events of a recording. The zero value is not usable; use New.
 type View struct {
 	Header  recording.Header
 	Profile profile.Resolved
@@ -52,7 +52,7 @@ type Pod struct {
 	ports    map[uint16]bool   // distribution ports that epmd gave for it
 	declared uint16            // its own distribution port where its command line says one, else the profile's, 0 for none
 	local    map[string]bool   // names at 127.0.0.1 that its node ever counted as visible peers
-	Nodes    []recording.Event // what its node believes
+	Nodes    []recording.Event // the nodes that its node sees
 	Sockets  []recording.Event // the kernel's table
 	DNS      []recording.Event // what it resolves
 	EPMD     []recording.Event // epmd dials *to* it
@@ -79,7 +79,7 @@ func New(h recording.Header) (*View, error) {
 	return v, nil
 }
 
-// Load folds the recording in the file at path. A recording whose last line is cut off is folded as far as it goes.
+// Load reads the recording in the file at path into a view. If its last line is cut off, the events before it are used.
 func Load(path string) (*View, error) {
 	h, events, err := recording.Load(path)
 	if err != nil && !errors.Is(err, recording.ErrTruncated) {
@@ -95,7 +95,7 @@ func Load(path string) (*View, error) {
 	return v, nil
 }
 
-// Apply adds one event. Agents' events may arrive later than younger ones of others.
+// Apply adds one event. Events of agents may arrive after later events of other observers.
 func (v *View) Apply(e recording.Event) {
 	v.end = max(v.end, e.T)
 	v.memo.forget()
@@ -157,7 +157,7 @@ func (v *View) applyLook(e recording.Event) {
 	}
 }
 
-// looks is the list that holds what is seen of the pod of one kind, nil where there is none.
+// looks is the list of the pod's events of one kind, nil if there is none.
 func (p *Pod) looks(k recording.Kind) *[]recording.Event {
 	switch k {
 	case recording.KindProcess:
@@ -206,7 +206,7 @@ func (v *View) applyPod(e recording.Event) {
 		return
 	}
 	p.First = p.states[0].T
-	// A slice of its own, since Pods gives the old one away.
+	// A new slice, because Pods has returned the old one to callers.
 	v.reported = slices.Clone(v.reported)
 	if isNew {
 		v.reported = append(v.reported, p)
@@ -216,7 +216,7 @@ func (v *View) applyPod(e recording.Event) {
 	})
 }
 
-// pod is the pod of that UID. Agents may tell of it before the API server does; until then it has no name but its UID.
+// pod is the pod with that UID. Agents may report it before the API server does; until then its name is its UID.
 func (v *View) pod(uid string) *Pod {
 	p := v.pods[uid]
 	if p == nil {
@@ -260,7 +260,7 @@ func (v *View) End() time.Duration { return v.end }
 // Pods are all pods of the workload that were ever reported, oldest first, by name where two came at once.
 func (v *View) Pods() []*Pod { return v.reported }
 
-// Other is the name of a pod of the namespace that had this address and is no node, "" where none was reported.
+// Other is the name of a pod of the namespace that had this address and is not a node, "" if none was reported.
 func (v *View) Other(ip string) string { return v.others[ip] }
 
 // Pod is the pod with this UID, or nil.
@@ -309,7 +309,7 @@ func (v *View) Act(do string) (recording.Event, bool) {
 	return recording.Event{}, false
 }
 
-// KubeSeen reports whether the API server was watched at all: without it, that no pod was reported means nothing.
+// KubeSeen reports whether the API server was watched at all: if it was not, missing pods mean nothing.
 func (v *View) KubeSeen() bool {
 	_, ok := v.starts[recording.ByKube]
 	return ok

@@ -313,7 +313,7 @@ func TestProgress(t *testing.T) {
 	f.Drop(func(e recording.Event) bool {
 		return e.EPMD != nil && e.EPMD.From == rt.UID(1) && e.EPMD.To == rt.UID(2)
 	})
-	if ok, why := fold(t, f).Formed(); ok || why != "epmd of "+rt.Name(2)+" was not asked from "+rt.Name(1) {
+	if ok, why := fold(t, f).Formed(); ok || why != "epmd of "+rt.Name(2)+" was not queried from "+rt.Name(1) {
 		t.Errorf("without a dial: %v %q", ok, why)
 	}
 	r := rt.Recovery(3)

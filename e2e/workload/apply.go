@@ -22,19 +22,20 @@ import (
 	"meshproof.dev/meshproof/e2e/manifest"
 )
 
-// Applier creates objects, remembers them, and removes what does not go with a namespace of ours. It never changes or
-// removes an object that it did not make.
+// Applier creates objects, remembers them, and removes those that are not removed with one of our namespaces. It never changes
+// or removes an object that it did not create.
 type Applier struct {
-	Namespace string   // of objects that name none
-	Skipped   []string // objects of kinds that the cluster does not know, a sentence each
+	Namespace string   // for objects that name none
+	Skipped   []string // a sentence for each object whose kind the cluster does not have
 
 	run  string
 	api  client.Client
-	ours map[string]bool // namespaces that we made: what is in them goes with them
+	ours map[string]bool // true: we created the namespace, and its objects are removed with it
 	made []*unstructured.Unstructured
 }
 
-// NewApplier begins with a namespace, whose name reports whether we made it. run is the value of [Label] on what we make.
+// NewApplier creates objects in the namespace by default; made reports whether we created that. run is the value of [Label] on
+// the objects.
 func NewApplier(cfg *rest.Config, namespace, run string, made bool) (*Applier, error) {
 	r, err := resources.New(cfg)
 	if err != nil {
@@ -44,9 +45,9 @@ func NewApplier(cfg *rest.Config, namespace, run string, made bool) (*Applier, e
 }
 
 // Apply creates the objects of rendered manifests, strictly: a field that the API server does not know is an error, not a
-// warning. CRDs are the first, wherever they stand, and are awaited for at most the budget: the others may be of their kinds.
-// Beyond that the order is kept. An object of a kind that a CRD would have to define and none does is skipped. An object that is
-// there already is an error: it is somebody's.
+// warning. It creates the CRDs first and waits for them, at most for the budget, because other objects may be of their kinds.
+// Apart from that the order is kept. An object whose kind needs a CRD that the cluster does not have is skipped. An object that
+// exists already is an error: it belongs to somebody else.
 func (a *Applier) Apply(ctx context.Context, objects *manifest.Set, budget time.Duration) error {
 	var kinds, others []*manifest.Document
 	for _, d := range objects.Documents {
@@ -81,16 +82,16 @@ func (a *Applier) create(ctx context.Context, o *unstructured.Unstructured) erro
 		return err
 	}
 	if o.GetKind() == "Namespace" && o.GroupVersionKind().Group == "" && a.ours[o.GetName()] {
-		// Admission goes by the labels that the manifests want on it.
+		// Pod Security admission reads the labels that the manifests set on it.
 		return a.adapt(ctx, o, map[string]any{"metadata": map[string]any{"labels": o.GetLabels(), "annotations": o.GetAnnotations()}})
 	}
 	if !a.ours[o.GetNamespace()] {
-		label(o, a.run) // it outlives every namespace of ours: who finds it is to know whose it is
+		label(o, a.run) // it is not removed with a namespace of ours: the label says where it comes from
 	}
 	err = a.api.Create(ctx, o, strict)
 	switch {
 	case apierrors.IsAlreadyExists(err) && a.ours[o.GetNamespace()]:
-		return a.adapt(ctx, o, o.Object) // the cluster makes some in each namespace: ServiceAccount default
+		return a.adapt(ctx, o, o.Object) // the cluster creates some in each namespace: ServiceAccount default
 	case apierrors.IsAlreadyExists(err):
 		return a.taken(ctx, o)
 	case err != nil:
@@ -103,17 +104,18 @@ func (a *Applier) create(ctx context.Context, o *unstructured.Unstructured) erro
 	return nil
 }
 
-// place gives an object that names no namespace ours, where its kind has one. It is false when the cluster lacks the kind.
+// place sets our namespace on an object that names none, if its kind has one. known is false if the cluster does not have the
+// kind.
 func (a *Applier) place(ctx context.Context, o *unstructured.Unstructured) (known bool, err error) {
 	gvk := o.GroupVersionKind()
 	m, err := a.api.RESTMapper().RESTMapping(gvk.GroupKind(), gvk.Version)
 	switch {
 	case meta.IsNoMatchError(err) && strings.Contains(gvk.Group, "."):
 		// The group of a CRD always has a dot in it.
-		a.Skipped = append(a.Skipped, fmt.Sprintf("%s %s is skipped: the cluster does not know %s; where the application needs it, add its CRD to spec.requires", gvk.Kind, o.GetName(), o.GetAPIVersion()))
+		a.Skipped = append(a.Skipped, fmt.Sprintf("%s %s is skipped: the cluster does not have %s; if the application needs it, add its CRD to spec.requires", gvk.Kind, o.GetName(), o.GetAPIVersion()))
 		return false, nil
 	case meta.IsNoMatchError(err):
-		return false, exitcode.With(exitcode.Fail, fmt.Errorf("%s: this Kubernetes does not know %s of %s", describe(o), gvk.Kind, o.GetAPIVersion()))
+		return false, exitcode.With(exitcode.Fail, fmt.Errorf("%s: this version of Kubernetes does not have %s in %s", describe(o), gvk.Kind, o.GetAPIVersion()))
 	case err != nil:
 		return false, fmt.Errorf("%s: %w", describe(o), err)
 	case m.Scope.Name() != meta.RESTScopeNameNamespace:
@@ -125,7 +127,7 @@ func (a *Applier) place(ctx context.Context, o *unstructured.Unstructured) (know
 	return true, a.elsewhere(ctx, o.GetNamespace())
 }
 
-// elsewhere makes the namespace of an object that is required, where it is another than ours and there is none.
+// elsewhere creates the namespace of a required object, if it is not ours and does not exist.
 func (a *Applier) elsewhere(ctx context.Context, name string) error {
 	if _, seen := a.ours[name]; seen {
 		return nil
@@ -145,7 +147,7 @@ func (a *Applier) elsewhere(ctx context.Context, name string) error {
 	return nil
 }
 
-// adapt gives an object in a namespace of ours, or that namespace, what the manifests want.
+// adapt changes an object in a namespace of ours, or that namespace, to what the manifests say.
 func (a *Applier) adapt(ctx context.Context, o *unstructured.Unstructured, want map[string]any) error {
 	patch, err := json.Marshal(want)
 	if err != nil {
@@ -166,20 +168,20 @@ func label(o *unstructured.Unstructured, run string) {
 	o.SetLabels(l)
 }
 
-// taken is the error about an object that is there already.
+// taken is the error about an object that exists already.
 func (a *Applier) taken(ctx context.Context, o *unstructured.Unstructured) error {
-	by, there := "it is not ours", o.DeepCopy()
+	by, there := "is not ours", o.DeepCopy()
 	if err := a.api.Get(ctx, client.ObjectKeyFromObject(o), there); err == nil && there.GetLabels()[Label] != "" {
-		by = "run " + there.GetLabels()[Label] + " of meshproof made it"
+		by = "was created by run " + there.GetLabels()[Label] + " of meshproof"
 	}
 	where := ""
 	if o.GetNamespace() != "" {
 		where = " in namespace " + o.GetNamespace()
 	}
-	return exitcode.With(exitcode.Unavailable, fmt.Errorf("%s is there already%s: %s, and it was not changed. Take a cluster without it, or give it another name in the manifests", describe(o), where, by))
+	return exitcode.With(exitcode.Unavailable, fmt.Errorf("%s exists%s and %s; it was not changed. Use a cluster without it, or another name in the manifests", describe(o), where, by))
 }
 
-// Delete deletes one object that was made.
+// Delete deletes one object that was created.
 func (a *Applier) Delete(ctx context.Context, kind, name string) error {
 	for _, o := range a.made {
 		if o.GetKind() != kind || o.GetName() != name {
@@ -190,20 +192,20 @@ func (a *Applier) Delete(ctx context.Context, kind, name string) error {
 		}
 		return nil
 	}
-	return fmt.Errorf("there is no %s %s among the manifests to delete", kind, name)
+	return fmt.Errorf("cannot delete %s %s: it is not in the manifests", kind, name)
 }
 
-// strict has the API server refuse a field that it does not know, instead of a warning that nobody reads.
+// strict makes the API server reject a field that it does not know, instead of a warning that nobody reads.
 const strict = client.FieldValidation(metav1.FieldValidationStrict)
 
-// crd is the kind of objects that define kinds.
+// crd is the kind of objects that define other kinds.
 const crd = "CustomResourceDefinition"
 
 func describe(o *unstructured.Unstructured) string {
 	return fmt.Sprintf("%s %s", strings.ToLower(o.GetKind()), o.GetName())
 }
 
-// Secret reads one key of a Secret. The value is the caller's to guard; no error holds it.
+// Secret reads one key of a Secret. The caller must keep the value secret; no error contains it.
 func Secret(ctx context.Context, client kubernetes.Interface, namespace, name, key string) ([]byte, error) {
 	s, err := client.CoreV1().Secrets(namespace).Get(ctx, name, metav1.GetOptions{})
 	if err != nil {
@@ -211,21 +213,21 @@ func Secret(ctx context.Context, client kubernetes.Interface, namespace, name, k
 	}
 	v, ok := s.Data[key]
 	if !ok || len(v) == 0 {
-		return nil, exitcode.With(exitcode.Usage, fmt.Errorf("secret %s has no key %q, or nothing under it; keys there: %s", name, key, strings.Join(sortedKeys(s.Data), ", ")))
+		return nil, exitcode.With(exitcode.Usage, fmt.Errorf("secret %s has no key %q, or its value is empty; keys: %s", name, key, strings.Join(sortedKeys(s.Data), ", ")))
 	}
 	return v, nil
 }
 
-// DeletePod deletes one pod with the grace period it asks for, as a rollout or a drain would.
+// DeletePod deletes one pod with its own grace period, as a rollout or a drain would.
 func DeletePod(ctx context.Context, client kubernetes.Interface, namespace, name string) error {
 	return client.CoreV1().Pods(namespace).Delete(ctx, name, metav1.DeleteOptions{})
 }
 
-// await waits for a condition of ours that tells what it saw, so that the error can.
+// await waits for a condition that returns what it saw, for the error.
 func await(ctx context.Context, budget time.Duration, look func(context.Context) (bool, string), what string) error {
 	seen := "nothing yet"
 	err := wait.For(func(context.Context) (bool, error) {
-		// Not with the budget's own end: what a look says that this cut off would hide what was seen before.
+		// Without the budget's deadline: the error of a request that the deadline interrupts would hide what was seen before.
 		done, now := look(ctx)
 		if !done {
 			seen = now

@@ -94,7 +94,7 @@ metadata: {name: shop}
 	if o := get(t, a, "rbac.authorization.k8s.io/v1", "ClusterRole", "", "shop"); o == nil || o.GetLabels()[Label] != "r1" {
 		t.Errorf("what outlives our namespace does not say whose it is: %v", o)
 	}
-	want := "ServiceMonitor shop is skipped: the cluster does not know monitoring.coreos.com/v1; where the application needs it, add its CRD to spec.requires"
+	want := "ServiceMonitor shop is skipped: the cluster does not have monitoring.coreos.com/v1; if the application needs it, add its CRD to spec.requires"
 	if !slices.Equal(a.Skipped, []string{want}) {
 		t.Errorf("skipped: %q", a.Skipped)
 	}
@@ -123,7 +123,7 @@ func TestWhatIsSomebodysIsNeverTouched(t *testing.T) {
 	role := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": map[string]any{"name": "shop", "labels": map[string]any{"whose": "theirs"}}}}
 	a := applier(role)
 	err := a.Apply(t.Context(), parsed(t, clusterRole), time.Second)
-	want := "clusterrole shop is there already: it is not ours, and it was not changed. Take a cluster without it, or give it another name in the manifests"
+	want := "clusterrole shop exists and is not ours; it was not changed. Use a cluster without it, or another name in the manifests"
 	if err == nil || err.Error() != want || exitcode.Of(err) != exitcode.Unavailable {
 		t.Errorf("%v (%d)", err, exitcode.Of(err))
 	}
@@ -212,7 +212,7 @@ func TestTheAPIServerIsToldToBeStrict(t *testing.T) {
 func TestAKindOfKubernetesIsNotSkipped(t *testing.T) {
 	a := applier()
 	err := a.Apply(t.Context(), parsed(t, "apiVersion: extensions/v1beta1\nkind: Deployment\nmetadata: {name: shop}\n"), time.Second)
-	if err == nil || !strings.Contains(err.Error(), "deployment shop: this Kubernetes does not know Deployment of extensions/v1beta1") || len(a.Skipped) > 0 {
+	if err == nil || !strings.Contains(err.Error(), "deployment shop: this version of Kubernetes does not have Deployment in extensions/v1beta1") || len(a.Skipped) > 0 {
 		t.Errorf("%v, skipped %v", err, a.Skipped)
 	}
 }
@@ -228,8 +228,8 @@ func TestFixedNamespace(t *testing.T) {
 		label string // afterwards
 	}{
 		"none is there":                      {nil, false, true, "", "r1"},
-		"theirs, on their cluster":           {theirs, false, false, "namespace prod, which the profile or its manifests fix, is there already: it is not ours", ""},
-		"another run's, on their cluster":    {ours, false, false, "run r0 of meshproof made it", "r0"},
+		"theirs, on their cluster":           {theirs, false, false, "namespace prod, which the profile or its manifests fix, exists and is not ours; nothing was changed", ""},
+		"another run's, on their cluster":    {ours, false, false, "was created by run r0 of meshproof", "r0"},
 		"Kubernetes' own, on ours":           {theirs, true, false, "", ""},
 		"left by an earlier run, on our own": {ours, true, true, "", "r1"},
 	} {
@@ -259,7 +259,7 @@ func TestAwaitTellsWhatIsNotAtWork(t *testing.T) {
 		t.Fatal(err)
 	}
 	err := a.Await(t.Context(), 300*time.Millisecond)
-	want := "not all of it is at work after 300ms; last seen: statefulset db: 0 of 2 ready; container db of db-0 waits (ContainerCreating): "
+	want := "not everything is ready after 300ms; last seen: statefulset db: 0 of 2 ready; container db of db-0 waits (ContainerCreating): "
 	if err == nil || err.Error() != want || exitcode.Of(err) != exitcode.Fail {
 		t.Errorf("%v (%d)", err, exitcode.Of(err))
 	}

@@ -22,16 +22,16 @@ import (
 	"meshproof.dev/meshproof/e2e/manifest"
 )
 
-// The annotations with which a Secret of the manifests asks for a certificate that the run makes. It then holds ca.crt, tls.crt
-// and tls.key, the keys that cert-manager writes.
+// The annotations with which a Secret of the manifests requests a certificate from the run. It then contains ca.crt, tls.crt
+// and tls.key, the same keys that cert-manager writes.
 const (
-	// CertificateFor lists the DNS names of the certificate, with commas between them; $(NAMESPACE) in them is the namespace.
+	// CertificateFor lists the DNS names of the certificate, separated by commas; $(NAMESPACE) in them is the namespace.
 	CertificateFor = "meshproof.dev/certificate-for"
-	// CertificateEnds is when it ends, counted from now: "24h" unless said, "-1h" for one that has ended.
+	// CertificateEnds is when it expires, counted from now: default "24h", "-1h" for one that has expired.
 	CertificateEnds = "meshproof.dev/certificate-ends"
 )
 
-// Keys of a Secret that holds a certificate; KeyPrivate is that of its private key.
+// Keys of a Secret that contains a certificate; KeyPrivate has its private key.
 const (
 	keyAuthority   = "ca.crt"
 	keyCertificate = "tls.crt"
@@ -41,8 +41,8 @@ const (
 // certificateLife is long enough for any run.
 const certificateLife = 24 * time.Hour
 
-// Issue fills the Secrets that ask for a certificate. Each has an authority of its own, whose key is forgotten at once: two that
-// ask are two clusters that do not trust each other. made is what they got, for whoever guards secrets.
+// Issue fills the Secrets that request a certificate. Each gets a certificate authority of its own, whose key is not kept: nodes
+// with two such Secrets are two clusters that do not trust each other. made are the certificates, so that they can be redacted.
 func (w *Workload) Issue(all *manifest.Set, namespace string, now time.Time) (issued *manifest.Set, made []*agent.Identity, err error) {
 	issued = &manifest.Set{}
 	for _, d := range all.Documents {
@@ -64,7 +64,7 @@ func (w *Workload) Issue(all *manifest.Set, namespace string, now time.Time) (is
 	return issued, made, nil
 }
 
-// asksWell is an error where a Secret asks for a certificate that nobody can make.
+// asksWell returns an error if a Secret requests a certificate that cannot be created.
 func asksWell(all *manifest.Set) error {
 	for _, d := range all.Documents {
 		if _, err := asksFor(d); err != nil {
@@ -74,34 +74,33 @@ func asksWell(all *manifest.Set) error {
 	return nil
 }
 
-// request is a certificate that a Secret asks for.
+// request is a certificate that a Secret requests.
 type request struct {
 	names string
 	life  time.Duration
 }
 
-// asksFor is the certificate that an object asks for, nil where it asks for none. What is wrong with the request is an error with
-// its place.
+// asksFor is the certificate that an object requests, nil if it requests none. The error about a wrong request has its place.
 func asksFor(d *manifest.Document) (*request, error) {
 	names, asks := annotation(d.Raw, CertificateFor)
 	if !asks || d.Kind != "Secret" {
 		return nil, nil
 	}
 	if len(hosts(names)) == 0 {
-		return nil, refused(d, fmt.Errorf("annotation %s names no host; DNS names are needed, with commas between them", CertificateFor))
+		return nil, refused(d, fmt.Errorf("annotation %s is empty; write DNS names, separated by commas", CertificateFor))
 	}
 	r := &request{names, certificateLife}
 	if ends, there := annotation(d.Raw, CertificateEnds); there {
 		life, err := time.ParseDuration(ends)
 		if err != nil {
-			return nil, refused(d, fmt.Errorf("annotation %s is %q; a duration from now such as 24h or -1h is needed", CertificateEnds, ends))
+			return nil, refused(d, fmt.Errorf("annotation %s is %q; it must be a duration from now, such as 24h or -1h", CertificateEnds, ends))
 		}
 		r.life = life
 	}
 	return r, nil
 }
 
-// refused is the error about a certificate that is not made.
+// refused is the error about a certificate that cannot be created.
 func refused(d *manifest.Document, err error) error {
 	err = fmt.Errorf("the certificate of %s: %w", d, err)
 	if place := d.At(); place != "" {
@@ -110,13 +109,13 @@ func refused(d *manifest.Document, err error) error {
 	return exitcode.With(exitcode.Usage, err)
 }
 
-// hosts are the names of a list.
+// hosts are the DNS names of a list.
 func hosts(names string) []string {
 	return strings.FieldsFunc(names, func(r rune) bool { return strings.ContainsRune(", \n", r) })
 }
 
-// Identity reads the Secret with which nodes are spoken to over TLS, and waits for one that something in the cluster makes. Its
-// key is the caller's to guard; no error holds it.
+// Identity reads the Secret with the certificate for TLS connections to the nodes, and waits for one that something in the
+// cluster creates. The caller must keep its key secret; no error contains it.
 func Identity(ctx context.Context, client kubernetes.Interface, namespace, name string, budget time.Duration) (*agent.Identity, error) {
 	values, failed := map[string][]byte{}, error(nil)
 	err := await(ctx, budget, func(ctx context.Context) (bool, string) {
@@ -126,9 +125,9 @@ func Identity(ctx context.Context, client kubernetes.Interface, namespace, name 
 			}
 		}
 		return true, ""
-	}, "the Secret that spec.tls names")
+	}, "the Secret in spec.tls")
 	if failed != nil && !apierrors.IsNotFound(failed) {
-		err = fmt.Errorf("the Secret that spec.tls names: %w", failed)
+		err = fmt.Errorf("the Secret in spec.tls: %w", failed)
 	}
 	if err != nil {
 		return nil, err
@@ -140,7 +139,7 @@ func Identity(ctx context.Context, client kubernetes.Interface, namespace, name 
 	return i, err
 }
 
-// filled is a Secret with these texts.
+// filled is a Secret with these values.
 func filled(secret *manifest.Document, values map[string][]byte) map[string]any {
 	o := secret.Copy()
 	data := dict(o["stringData"])
@@ -154,7 +153,7 @@ func filled(secret *manifest.Document, values map[string][]byte) map[string]any 
 	return o
 }
 
-// issue makes an authority and a certificate for both ends of a connection: a node is server and client.
+// issue creates a certificate authority and a certificate for server and client: a node is both.
 func issue(names []string, now time.Time, life time.Duration) (*agent.Identity, error) {
 	ends := now.Add(life)
 	begins := now.Add(-time.Hour) // clocks differ
@@ -165,7 +164,7 @@ func issue(names []string, now time.Time, life time.Duration) (*agent.Identity, 
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "authority of one run"}, NotBefore: begins.Add(-time.Hour), NotAfter: now.Add(certificateLife),
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
 	}
-	// The subject has no name that a peer could take for a host's: OTP compared that, too, until 29.0.1.
+	// The subject must not look like a host name: until 29.0.1 OTP compared that, too.
 	leaf := x509.Certificate{
 		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "nodes of one run"}, NotBefore: begins, NotAfter: ends, DNSNames: slices.Clone(names),
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},

@@ -15,7 +15,7 @@ import (
 	"meshproof.dev/meshproof/e2e/exitcode"
 )
 
-// What a profile's command may take and print, and how much of its last words an error repeats.
+// How long a profile's command may run, how much it may print, and how much of its last output an error quotes.
 const (
 	commandLimit = 30 * time.Second
 	outputLimit  = 8 << 20
@@ -27,8 +27,8 @@ var (
 	errMuch = errors.New("printed too much")
 )
 
-// Output runs a command in dir, without a shell, and gives what it prints. It has a process group of its own, of which
-// nothing is left when Output returns. The error goes on after "the command X …".
+// Output runs a command in dir, without a shell, and returns what it prints. The command has a process group of its own; no
+// process of it is left when Output returns. The error continues the sentence "the command X …".
 func Output(ctx context.Context, dir string, argv []string, limit time.Duration) ([]byte, error) {
 	within, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -45,35 +45,35 @@ func Output(ctx context.Context, dir string, argv []string, limit time.Duration)
 	c.WaitDelay = time.Second
 	err := c.Run()
 	if c.Process != nil {
-		_ = kill() // what it left behind in its group; mostly nothing
+		_ = kill() // child processes that still run; mostly none
 	}
 	var exit *exec.ExitError
 	switch cause := context.Cause(within); {
 	case ctx.Err() != nil:
-		return nil, exitcode.With(exitcode.Interrupted, fmt.Errorf("was running when we were interrupted: %w", ctx.Err()))
+		return nil, exitcode.With(exitcode.Interrupted, fmt.Errorf("was still running when meshproof was interrupted: %w", ctx.Err()))
 	case errors.Is(cause, errSlow):
-		return nil, fmt.Errorf("did not end in %s%s; does it wait for input, or for a cluster?", limit, words.said())
+		return nil, fmt.Errorf("did not end within %s%s; does it wait for input, or for a cluster?", limit, words.said())
 	case errors.Is(cause, errMuch):
-		return nil, fmt.Errorf("printed more than %d MiB, which no manifests have", outputLimit>>20)
+		return nil, fmt.Errorf("printed more than %d MiB, which is too large for manifests", outputLimit>>20)
 	case errors.Is(err, exec.ErrNotFound):
-		return nil, errors.New("cannot be run: no such program is on PATH; install it, or write its path with a / in it")
+		return nil, errors.New("cannot be run: there is no such program in PATH; install it, or write its path with a /")
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, errors.New("cannot be run: there is no such file in the profile's folder, or not the interpreter that its first line names")
+		return nil, errors.New("cannot be run: the file is not in the profile's folder, or the interpreter in its first line does not exist")
 	case errors.Is(err, fs.ErrPermission):
 		return nil, errors.New("cannot be run: the file is not executable (chmod +x)")
 	case errors.As(err, &exit) && exit.Exited():
 		return nil, fmt.Errorf("ended with exit code %d%s", exit.ExitCode(), words.said())
 	case errors.Is(err, exec.ErrWaitDelay):
-		return nil, errors.New("ended, and a process that it left behind still held its output open")
+		return nil, errors.New("ended, but a child process that still runs keeps its output open")
 	case err != nil:
 		return nil, fmt.Errorf("failed: %w%s", err, words.said())
 	case len(bytes.TrimSpace(out.bytes())) == 0:
-		return nil, fmt.Errorf("printed nothing%s; it has to print the manifests", words.said())
+		return nil, fmt.Errorf("printed nothing%s; it must print the manifests", words.said())
 	}
 	return out.bytes(), nil
 }
 
-// bounded keeps the first bytes of what is written to it, or the last.
+// bounded keeps only the first bytes that are written to it, or only the last.
 type bounded struct {
 	limit int
 	last  bool
@@ -104,12 +104,12 @@ func (b *bounded) bytes() []byte {
 	return b.buf
 }
 
-// said are the last three lines, as the end of a sentence; nothing where there are none.
+// said are the last three lines, as the end of a sentence; "" if there are none.
 func (b *bounded) said() string {
 	lines := strings.Split(strings.TrimSpace(strings.ToValidUTF8(string(b.bytes()), "")), "\n")
 	lines = lines[max(0, len(lines)-3):]
 	if text := strings.Join(lines, " / "); text != "" {
-		return ", and said last: " + text
+		return "; its last output: " + text
 	}
 	return ""
 }

@@ -7,8 +7,8 @@ import (
 	"meshproof.dev/meshproof/e2e/profile"
 )
 
-// withEnv gives the containers of the application's workloads the variables: one that is there gets the other value in its
-// place, since $(NAME) in those after it means it; others come first, so that all may mean them.
+// withEnv sets the variables in the containers of the application's workloads. An existing one gets the new value in its place,
+// because $(NAME) in later ones refers to it; new ones come first, so that all others can refer to them.
 func withEnv(all *manifest.Set, env map[string]string) *manifest.Set {
 	return edited(all, func(o map[string]any) {
 		if kind, _ := o["kind"].(string); !profile.Runs(kind) {
@@ -23,7 +23,7 @@ func withEnv(all *manifest.Set, env map[string]string) *manifest.Set {
 	})
 }
 
-// edited is the set with each object changed. The objects that it was given stay as they are: others may hold them.
+// edited is the set with each object changed. It changes copies, because others may use the given objects.
 func edited(all *manifest.Set, change func(o map[string]any)) *manifest.Set {
 	changed := &manifest.Set{}
 	for _, d := range all.Documents {
@@ -49,7 +49,8 @@ func setEnv(container map[string]any, env map[string]string) {
 	container["env"] = append(added, list...)
 }
 
-// present lets nodes use the images that were brought to them: told to pull always, they would ask a registry that has none.
+// present lets nodes use the images that were loaded onto them: with the pull policy Always they would ask a registry, which does
+// not have them.
 func present(all *manifest.Set, images map[string]string) *manifest.Set {
 	refs := map[string]bool{}
 	for _, ref := range images {
@@ -61,8 +62,8 @@ func present(all *manifest.Set, images map[string]string) *manifest.Set {
 	return edited(all, func(o map[string]any) { relax(o, refs) })
 }
 
-// relax changes the pull policy of all containers below v that have one of the images, wherever the kind has them: it may be an
-// operator's own. Without a policy the tag latest means always.
+// relax changes the pull policy of all containers in v that use one of the images, at any depth: it may be a custom resource.
+// Without a policy the tag latest means Always.
 func relax(v any, refs map[string]bool) {
 	switch v := v.(type) {
 	case []any:

@@ -24,18 +24,18 @@ import (
 // commandBudget is how long a console command may take.
 const commandBudget = 60 * time.Second
 
-// Of a command's output the end is kept, keepOutput bytes once its secrets are taken out. No more than maxOutput is held.
+// The last keepOutput bytes of a command's output are kept, after its secrets are removed. At most maxOutput is in memory.
 const (
 	keepOutput = 2000
 	maxOutput  = 64 << 10
 )
 
-// again is how often a command is run that ends well without a word: on a busy node the stream loses the output of one that is
-// quick, and says nothing of it (https://github.com/kubernetes/kubernetes/issues/34256; seen here, too).
+// again is how often a command is run that succeeds without output: on a busy node the stream may lose the output of a quick
+// command without an error (https://github.com/kubernetes/kubernetes/issues/34256; seen here, too).
 const again = 3
 
-// Exec runs a console command in the pod's first container. An event comes of it in any case: one that could not be run
-// has the outcome "error". redact takes secrets out of the output before any of it is cut.
+// Exec runs a console command in the pod's first container. It always returns an event: if the command could not be run, its
+// outcome is "error". redact removes secrets from the output before it is cut.
 func Exec(ctx context.Context, cfg *rest.Config, client kubernetes.Interface, namespace, pod, uid string, c profile.Command, redact func(string) string) (e recording.Exec) {
 	for range again {
 		if e = attempt(ctx, cfg, client, namespace, pod, uid, c, redact); e.Outcome != recording.OK || e.Code != 0 || e.Output != "" || c.Expect == "" {
@@ -63,16 +63,16 @@ func attempt(ctx context.Context, cfg *rest.Config, client kubernetes.Interface,
 	case err != nil && notThere.MatchString(err.Error()):
 		e.Code, e.Detail = noProgram, err.Error()
 	default:
-		// The stream broke: that is ours, and no answer of the command.
+		// The stream broke: that is a fault of the harness, and no result of the command.
 		e.Outcome, e.Detail = recording.ProbeError, err.Error()
 	}
 	return e
 }
 
-// noProgram is the exit code with which a shell says that there is no such program, or that it cannot be run.
+// noProgram is the exit code of a shell if there is no such program, or if it cannot be run.
 const noProgram = 127
 
-// notThere is what runtimes say of it: runc and crun, through containerd and CRI-O. It comes as an internal error of the API server.
+// notThere matches the same error from runc and crun, through containerd and CRI-O. The API server returns it as an internal error.
 var notThere = regexp.MustCompile(`(?i)exec(utable)?( file)?:? ["\x60].*(no such file or directory|not found|permission denied)`)
 
 func stream(ctx context.Context, cfg *rest.Config, client kubernetes.Interface, namespace, pod string, c profile.Command, out io.Writer) error {
@@ -92,7 +92,7 @@ func stream(ctx context.Context, cfg *rest.Config, client kubernetes.Interface, 
 	return command.StreamWithContext(ctx, o)
 }
 
-// typist types the input until the command has ended: a program that is still starting swallows what comes too early.
+// typist types the input again until the command has ended: a program that is still starting loses what comes too early.
 type typist struct {
 	ctx  context.Context //nolint:containedctx // Read has no context of its own
 	text string
@@ -107,7 +107,7 @@ func (t *typist) Read(b []byte) (int, error) {
 	}
 }
 
-// awaited collects output. Where input is typed, the command would go on for ever: seen is called once the text has come.
+// awaited collects output. If input is typed, the command would run for ever: seen is called once the expected text has come.
 type awaited struct {
 	text  string
 	seen  func()
@@ -138,5 +138,5 @@ func (a *awaited) String() string {
 	return a.buf.String()
 }
 
-// last are the last n bytes of s, or what is left of them without half a character.
+// last are the last n bytes of s, without an incomplete character at the beginning.
 func last(s string, n int) string { return strings.ToValidUTF8(s[max(0, len(s)-n):], "") }

@@ -8,11 +8,11 @@ import (
 	"meshproof.dev/meshproof/e2e/manifest"
 )
 
-// installs are helm's hooks whose objects an installation creates (https://helm.sh/docs/topics/charts_hooks/).
+// installs are the helm hooks whose objects an installation creates (https://helm.sh/docs/topics/charts_hooks/).
 var installs = []string{"pre-install", "post-install", "crd-install"}
 
-// Installed takes out what helm prints and would not create in an installation: the pods of a chart's tests, a Job that clears
-// up before the release is deleted. left says what that was, a sentence each.
+// Installed removes objects that helm prints but would not create in an installation: the pods of a chart's tests, a Job that
+// cleans up before the release is deleted. left has a sentence about each.
 func Installed(all *manifest.Set) (objects *manifest.Set, left []string) {
 	objects = &manifest.Set{}
 	for _, d := range all.Documents {
@@ -21,7 +21,7 @@ func Installed(all *manifest.Set) (objects *manifest.Set, left []string) {
 			objects.Documents = append(objects.Documents, d)
 			continue
 		}
-		left = append(left, fmt.Sprintf("%s is left out: it is a hook of helm's for %s, and an installation does not create it", d, hooks))
+		left = append(left, fmt.Sprintf("%s is skipped: it is a helm hook for %s, which an installation does not create", d, hooks))
 	}
 	return objects, left
 }

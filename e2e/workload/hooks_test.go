@@ -25,7 +25,7 @@ func TestHooksThatInstallNothingAreLeftOut(t *testing.T) {
 		t.Errorf("the workloads are %+v", w.Resolved.Workloads)
 	}
 	notes := w.Notes()
-	if want := "Pod tests is left out: it is a hook of helm's for test, and an installation does not create it"; len(notes) != 3 || !slices.Contains(notes, want) {
+	if want := "Pod tests is skipped: it is a helm hook for test, which an installation does not create"; len(notes) != 3 || !slices.Contains(notes, want) {
 		t.Errorf("the notes are %q", notes)
 	}
 }

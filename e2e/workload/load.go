@@ -1,9 +1,9 @@
-// Package workload brings a profile from files on disk to running pods: it reads the profile, renders its manifests
-// (with a mutant's changes, through kustomize), and creates and deletes the objects.
+// Package workload deploys a profile: it reads the profile from files, renders its manifests (with a mutant's changes, through
+// kustomize), and creates and deletes the objects.
 //
 // In: a folder, a cluster's REST configuration. Out: rendered objects, running pods, errors that say what was seen; those
-// about the profile say in which line, and what to write instead. It runs the command that a profile names for its
-// manifests, and gives no verdict on what runs.
+// about the profile name the line, and what to write instead. It runs the command that a profile has for its manifests. It
+// judges nothing.
 package workload
 
 import (
@@ -29,24 +29,24 @@ type Workload struct {
 	Profile   *profile.Profile
 	Resolved  *profile.Resolved
 	Dir       string          // the profile's folder: its images' paths are relative to it
-	Mutant    *profile.Mutant // what is wrong with it; nil where nothing is
+	Mutant    *profile.Mutant // the mutant that it is; nil if it is none
 	File      string          // the profile itself, for messages
-	Scenarios []string        // those that are recorded, where it is not all of them
+	Scenarios []string        // those that are recorded; nil: all of them
 
 	from     inputs
 	rendered rendered
-	notes    []string // what was decided about manifests without a profile, and what of any is not to be created
+	notes    []string // what was inferred for manifests without a profile, and which objects are not created
 }
 
-// rendered are a workload's objects without namespace and images: nobody changes them.
+// rendered are a workload's objects without namespace and images. They are never changed.
 type rendered struct {
 	now    *manifest.Set
-	next   *manifest.Set // the next version; nil where there is none
+	next   *manifest.Set // the next version; nil if there is none
 	before *manifest.Set // what is required
 }
 
-// Guard lets known guard the cookies that stand in Secrets among the manifests: the one that the profile names, and others
-// under the same key or one that says cookie. What the profile and the manifests call things is public.
+// Guard lets known redact the cookies in the Secrets of the manifests: the one that the profile names, and others whose key is
+// the same or contains "cookie". The names in the profile and in the manifests are no secrets.
 func (w *Workload) Guard(known *secrets.Redactor) error {
 	public, err := json.Marshal(w.Resolved)
 	if err != nil {
@@ -67,26 +67,26 @@ type change struct {
 	objects  map[string]*manifest.Set // of each file
 }
 
-// Loader reads profiles. Its zero value knows no fixtures.
+// Loader reads profiles. Its zero value has no fixtures.
 type Loader struct {
-	Fixtures string        // the folder with profiles and mutants that are named, not given by path
+	Fixtures string        // the folder with profiles and mutants that can be given by name
 	Checks   []string      // ids that a profile may skip or waive; nil: any
 	Limit    time.Duration // how long a profile's command may run; 0: 30 s
 }
 
-// Load is [Loader.Load] of a loader that knows the fixtures only.
+// Load is [Loader.Load] of a loader that has only the fixtures set.
 func Load(fixtures, nameOrPath string) (*Workload, error) {
 	return Loader{Fixtures: fixtures}.Load(context.Background(), nameOrPath)
 }
 
-// Load reads the profile named by nameOrPath: a name among the fixtures, a folder with a profile.yaml, or a file. Whatever
-// is wrong with it has exit code Usage. Its command, where it has one, ends with ctx.
+// Load reads the profile given by nameOrPath: a name in the fixtures, a folder with a profile.yaml, or a file. Every error about
+// it has exit code Usage. The profile's command, if it has one, ends with ctx.
 func (l Loader) Load(ctx context.Context, nameOrPath string) (*Workload, error) {
 	w, err := l.load(ctx, nameOrPath)
 	return w, exitcode.With(exitcode.Usage, err)
 }
 
-// LoadAll reads several profiles. One that is named again is another workload of its own: its name then has a number.
+// LoadAll reads several profiles. A profile that is given twice is a second workload, with a number in its name.
 func (l Loader) LoadAll(ctx context.Context, namesOrPaths []string) ([]*Workload, error) {
 	var all []*Workload
 	times := map[string]int{}
@@ -117,14 +117,14 @@ func (l Loader) load(ctx context.Context, nameOrPath string) (*Workload, error) 
 	return l.Understand(ctx, path, data)
 }
 
-// Understand makes a workload of a profile's text that stands, or may stand, at path.
+// Understand creates a workload from a profile's text. path is where the profile is or could be.
 func (l Loader) Understand(ctx context.Context, path string, data []byte) (*Workload, error) {
 	p, err := profile.Decode(path, data)
 	if err != nil {
 		return nil, err
 	}
 	if l.Checks != nil {
-		if err = p.Knows(l.Checks); err != nil {
+		if err = p.CheckIDs(l.Checks); err != nil {
 			return nil, err
 		}
 	}
@@ -138,15 +138,15 @@ func (l Loader) Understand(ctx context.Context, path string, data []byte) (*Work
 	if err = w.resolve(); err != nil {
 		return nil, err
 	}
-	// A mutant's changes are not asked whether they belong together: they break things.
+	// The result of a mutant's changes is not checked for consistency: they break things on purpose.
 	return w, p.Fits(w.Resolved, w.rendered.now, w.rendered.next, w.rendered.before)
 }
 
 // CommandLimit is how long a profile's command may run.
 func (l Loader) CommandLimit() time.Duration { return cmp.Or(l.Limit, commandLimit) }
 
-// resolve renders once without namespace and images, to learn what the manifests say, those of the next version, and those
-// of what is required.
+// resolve renders once without namespace and images, to read the manifests, those of the next version, and those that are
+// required.
 func (w *Workload) resolve() error {
 	var r rendered
 	var err error
@@ -181,10 +181,10 @@ func locate(fixtures, nameOrPath string) (string, error) {
 			return path, nil
 		}
 	}
-	return "", fmt.Errorf("no profile %q: it is neither a file, nor a folder with a profile.yaml, nor one of %s", nameOrPath, strings.Join(Names(fixtures, "profiles"), ", "))
+	return "", fmt.Errorf("no profile %q: it is not a file, not a folder with a profile.yaml, and not one of %s", nameOrPath, strings.Join(Names(fixtures, "profiles"), ", "))
 }
 
-// Names lists what stands under fixtures/kind ("profiles", "mutants"), sorted.
+// Names lists the folders in fixtures/kind ("profiles", "mutants"), sorted.
 func Names(fixtures, kind string) []string {
 	entries, err := os.ReadDir(filepath.Join(fixtures, kind))
 	if err != nil {
@@ -200,9 +200,9 @@ func Names(fixtures, kind string) []string {
 	return names
 }
 
-// LoadMutant reads the mutant of that name among the fixtures. It returns the broken workload and the one with
-// the single condition reversed; the latter is nil when that is the base profile itself, and of the same name where it is the
-// same as another mutant's.
+// LoadMutant reads the mutant of that name in the fixtures. It returns the broken workload and its reverse, the one without the
+// single mistake. The reverse is nil if it is the base profile itself, and has the same name if it is the same as another
+// mutant's.
 func LoadMutant(fixtures, name string) (m *profile.Mutant, broken, reversed *Workload, err error) {
 	defer func() { err = exitcode.With(exitcode.Usage, err) }()
 	dir := filepath.Join(fixtures, "mutants", name)
@@ -270,11 +270,11 @@ func LoadMutant(fixtures, name string) (m *profile.Mutant, broken, reversed *Wor
 	if m.Spec.Budgets.Recovery > 0 {
 		broken.Resolved.Budgets.Recovery = m.Spec.Budgets.Recovery
 	}
-	// The reversed one must form like any other: the mutant's shorter budgets are not for it.
+	// The reverse must form like any other: the mutant's shorter budgets do not apply to it.
 	switch {
 	case m.Spec.Healthy || m.Spec.Shape.Empty() && m.Spec.Replicas == 0:
 	case m.Spec.Shape.Empty():
-		// The same for all mutants of that many replicas. The base's console commands may count on its own.
+		// The same for all mutants with that many replicas. The base's console commands may expect its own number.
 		if reversed, err = build(fmt.Sprintf("%d replicas", m.Spec.Replicas)); err == nil {
 			reversed.Resolved.Console = nil
 		}
@@ -299,7 +299,7 @@ func readChange(dir string, k profile.Kustomize) (change, error) {
 	return c, c.readShapes(filepath.Join(dir, "..", "..", "shapes"))
 }
 
-// Name is the profile's name, with the mutant's where there is one.
+// Name is the profile's name, with the mutant's if there is one.
 func (w *Workload) Name() string {
 	if w.Resolved.Mutant != "" {
 		return w.Profile.Metadata.Name + "/" + w.Resolved.Mutant

@@ -13,11 +13,10 @@ import (
 	"meshproof.dev/meshproof/e2e/exitcode"
 )
 
-// Label marks every namespace of ours, with the run's name as its value.
+// Label marks every namespace of ours; its value is the run's name.
 const Label = "meshproof.dev/run"
 
-// CreateNamespace makes a namespace that carries the run's label. privileged lets it hold the agent where Pod
-// Security admission is on.
+// CreateNamespace creates a namespace with the run's label. privileged allows the agent in it if Pod Security admission is on.
 func CreateNamespace(ctx context.Context, client kubernetes.Interface, name, run string, privileged bool) error {
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{Label: run}}}
 	if privileged {
@@ -29,10 +28,10 @@ func CreateNamespace(ctx context.Context, client kubernetes.Interface, name, run
 	return nil
 }
 
-// DeleteNamespace deletes a namespace of ours and waits until it is gone, at most for the budget; a budget of 0 leaves the
-// rest to the cluster. In the error is what was still there.
+// DeleteNamespace deletes a namespace of ours and waits until it is gone, at most for the budget; with a budget of 0 it does not
+// wait. The error says what still exists.
 func DeleteNamespace(ctx context.Context, client kubernetes.Interface, name string, budget time.Duration) error {
-	// A namespace waits for its slowest pod.
+	// Deleting a namespace takes as long as its slowest pod.
 	if err := Stop(ctx, client, name); err != nil {
 		return err
 	}
@@ -64,8 +63,8 @@ func DeleteNamespace(ctx context.Context, client kubernetes.Interface, name stri
 	}, "namespace "+name+" is not gone")
 }
 
-// Stop ends all pods of a namespace of ours, without grace: nothing of ours needs an orderly end. Those that keep pods alive go
-// first, or they would make new ones at once.
+// Stop deletes all pods of a namespace of ours without a grace period: none of them needs one. It deletes the workloads first, or
+// they would create new pods at once.
 func Stop(ctx context.Context, client kubernetes.Interface, namespace string) error {
 	now, background := int64(0), metav1.DeletePropagationBackground
 	apps, core := client.AppsV1(), client.CoreV1()
@@ -84,13 +83,13 @@ func Stop(ctx context.Context, client kubernetes.Interface, namespace string) er
 	return nil
 }
 
-// leftBudget is how long a namespace that an earlier run of ours left may take to go.
+// leftBudget is how long the deletion of a namespace from an earlier run of ours may take.
 const leftBudget = 60 * time.Second
 
-// FixedNamespace makes a namespace whose name the user's manifests fix. One that is there already is somebody's: it is left
-// as it is. On a cluster of ours (owned) that is one of Kubernetes' own, such as default, and what is deployed there is
-// removed object by object (made is false then); one that an earlier run of ours left is made anew. On another cluster it is
-// refused with an error that names it, see [Taken].
+// FixedNamespace creates a namespace whose name the user's manifests fix. If it exists already, it is not ours and is not changed.
+// On a cluster of ours (owned) it is one of Kubernetes' own, such as default; what is deployed there is removed object by object
+// (made is false then). One that an earlier run of ours left is deleted and created again. On another cluster it is an error
+// that names it, see [Taken].
 func FixedNamespace(ctx context.Context, client kubernetes.Interface, name, run string, privileged, owned bool) (made bool, err error) {
 	there, err := client.CoreV1().Namespaces().Get(ctx, name, metav1.GetOptions{})
 	switch {
@@ -105,14 +104,14 @@ func FixedNamespace(ctx context.Context, client kubernetes.Interface, name, run 
 		return false, nil
 	default:
 		if err = DeleteNamespace(ctx, client, name, leftBudget); err != nil {
-			return false, fmt.Errorf("what an earlier run left: %w", err)
+			return false, fmt.Errorf("left by an earlier run: %w", err)
 		}
 	}
 	return true, CreateNamespace(ctx, client, name, run, privileged)
 }
 
-// Taken is an error when a namespace of that name is there: on a cluster that is not ours, it is somebody's. One of ours that
-// is on its way out is awaited.
+// Taken returns an error if a namespace of that name exists: on a cluster that is not ours, it belongs to somebody else. It waits
+// for one of ours that is being deleted.
 func Taken(ctx context.Context, client kubernetes.Interface, name string) error {
 	ns, err := client.CoreV1().Namespaces().Get(ctx, name, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
@@ -121,12 +120,12 @@ func Taken(ctx context.Context, client kubernetes.Interface, name string) error 
 	if err != nil {
 		return fmt.Errorf("namespace %s: %w", name, err)
 	}
-	by := "it is not ours"
+	by := "is not ours"
 	if run := ns.Labels[Label]; run != "" {
 		if ns.DeletionTimestamp != nil {
 			return DeleteNamespace(ctx, client, name, leftBudget)
 		}
-		by = fmt.Sprintf("run %s of meshproof made it; when that has ended, kubectl delete namespace %s", run, name)
+		by = fmt.Sprintf("was created by run %s of meshproof (when that run has ended: kubectl delete namespace %s)", run, name)
 	}
-	return exitcode.With(exitcode.Unavailable, fmt.Errorf("namespace %s, which the profile or its manifests fix, is there already: %s, and nothing of it was changed. Take a cluster without it, or none (one is made then), or say another in spec.namespace", name, by))
+	return exitcode.With(exitcode.Unavailable, fmt.Errorf("namespace %s, which the profile or its manifests fix, exists and %s; nothing was changed. Use another cluster, use no cluster (the run then creates one), or set another namespace in spec.namespace", name, by))
 }

@@ -12,10 +12,10 @@ import (
 	"meshproof.dev/meshproof/e2e/recording/secrets"
 )
 
-// Objects are the objects of rendered manifests as a recording holds them, in their order, with their places in the files. What a
-// Secret holds is taken out (its keys stay), and a cookie that stands anywhere else is [secrets.Mark] there: what known guards,
-// the value of a variable whose name says cookie, what follows -setcookie. A reference ($COOKIE, secretKeyRef) is none, and
-// stays. Files that are named by an absolute path are relative to dir, the profile's folder: a recording is read elsewhere, too.
+// Objects are the objects of rendered manifests as a recording contains them, in their order, with their places in the files. The
+// values of a Secret are removed (its keys stay), and a cookie anywhere else is replaced by [secrets.Mark]: what known redacts, the
+// value of a variable whose name contains "cookie", the argument of -setcookie. A reference ($COOKIE, secretKeyRef) stays. Absolute
+// paths of files become relative to dir, the profile's folder, because a recording is also read on other machines.
 func Objects(rendered *manifest.Set, dir string, known *secrets.Redactor) ([]recording.Object, error) {
 	var all []recording.Object
 	for _, d := range rendered.Documents {
@@ -30,7 +30,7 @@ func Objects(rendered *manifest.Set, dir string, known *secrets.Redactor) ([]rec
 	return all, nil
 }
 
-// relative is an absolute path as it is seen from dir, and any other as it is.
+// relative is an absolute path relative to dir; any other path is not changed.
 func relative(path, dir string) string {
 	if !filepath.IsAbs(path) {
 		return path
@@ -46,10 +46,10 @@ func relative(path, dir string) string {
 	return short
 }
 
-// Copies are annotations that hold the whole object once more.
+// Copies are annotations that contain a copy of the whole object.
 var Copies = []string{"kubectl.kubernetes.io/last-applied-configuration", "config.kubernetes.io/origin", "internal.config.kubernetes.io/previousConfig"}
 
-// conceal takes all that is or may be a cookie out of an object.
+// conceal removes everything from an object that is or may be a cookie.
 func conceal(o map[string]any, known *secrets.Redactor) {
 	if a := dict(dict(o["metadata"])["annotations"]); a != nil {
 		for _, c := range Copies {
@@ -79,7 +79,7 @@ var (
 	isCookie  = regexp.MustCompile(`(?i)cookie`)
 )
 
-// concealed is v, the value of a field or a list, without cookies. named is the name that it goes by.
+// concealed is v, the value of a field or a list, without cookies. named is the name of the field.
 func concealed(named string, v any, known *secrets.Redactor) any {
 	switch v := v.(type) {
 	case string:
@@ -110,7 +110,7 @@ func concealed(named string, v any, known *secrets.Redactor) any {
 	return v
 }
 
-// literal conceals a cookie that is written out; a reference to one is none.
+// literal conceals a literal cookie; a reference to one is not changed.
 func literal(s string) string {
 	if s == "" || strings.HasPrefix(s, "$") {
 		return s
@@ -118,14 +118,14 @@ func literal(s string) string {
 	return secrets.Mark
 }
 
-// SaysCookie reports whether a name, of a variable or of a Secret's key, is that of a cookie.
+// SaysCookie reports whether a name, of a variable or of a Secret's key, contains "cookie".
 func SaysCookie(name string) bool { return isCookie.MatchString(name) }
 
-// cookies are the values under that key in every Secret of the manifests, and under any key that says cookie.
+// cookies are the values of that key in every Secret of the manifests, and of every key that contains "cookie".
 func cookies(all *manifest.Set, key string) [][]byte {
 	var values [][]byte
 	for _, d := range all.Of("Secret") {
-		// As they are written: what is not base64 has no typed form.
+		// Read untyped: a value that is not base64 cannot be decoded into the typed object.
 		for k, v := range dict(d.Raw["stringData"]) {
 			if k == key || isCookie.MatchString(k) {
 				values = append(values, []byte(text(v)))
@@ -135,7 +135,7 @@ func cookies(all *manifest.Set, key string) [][]byte {
 			if k == key || isCookie.MatchString(k) {
 				raw, err := base64.StdEncoding.DecodeString(text(v))
 				if err != nil {
-					raw = []byte(text(v)) // the API server will refuse it; until then it is nothing to show either
+					raw = []byte(text(v)) // the API server will reject it; it must not be shown either
 				}
 				values = append(values, raw)
 			}

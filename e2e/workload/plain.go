@@ -9,14 +9,14 @@ import (
 	"meshproof.dev/meshproof/e2e/profile"
 )
 
-// Stdin is the path that stands for what is read from the standard input.
+// Stdin is the path that means the standard input.
 const Stdin = "-"
 
-// saysProfile is what only a profile has in its text.
+// saysProfile matches text that only a profile has.
 var saysProfile = regexp.MustCompile(`(?m)^(apiVersion:.*meshproof\.dev|kind:\s*["']?Profile\b)`)
 
-// Plain reports whether a path is manifests rather than a profile: the standard input, a folder without a profile.yaml, a file
-// that says nothing of one. A name among the fixtures, and what is not there, is a profile's to miss.
+// Plain reports whether a path is manifests and not a profile: the standard input, a folder without a profile.yaml, a file
+// without the text of a profile. A name in the fixtures, or a path that does not exist, is treated as a profile.
 func (l Loader) Plain(nameOrPath string) bool {
 	if nameOrPath == Stdin {
 		return true
@@ -30,7 +30,7 @@ func (l Loader) Plain(nameOrPath string) bool {
 	return err == nil && !saysProfile.Match(data)
 }
 
-// FromObjects makes a workload of objects that no profile file speaks of. path is where they were read from.
+// FromObjects creates a workload from objects without a profile. path is where they were read.
 func FromObjects(p *profile.Profile, path string, objects *manifest.Set) (*Workload, error) {
 	y, err := objects.YAML()
 	if err != nil {
@@ -41,5 +41,5 @@ func FromObjects(p *profile.Profile, path string, objects *manifest.Set) (*Workl
 	return w, w.resolve()
 }
 
-// Note adds what a reader has to know of the manifests.
+// Note adds a note about the manifests for the user.
 func (w *Workload) Note(notes ...string) { w.notes = append(w.notes, notes...) }

@@ -11,8 +11,8 @@ import (
 	"meshproof.dev/meshproof/e2e/profile"
 )
 
-// Notes are what a reader has to know of the manifests before a cluster is asked: what was decided about them where no profile
-// does, what of them is left out, and pull secrets that pods name and that nobody brings, where images of theirs have to be pulled.
+// Notes are what a user should know about the manifests before the run: what was inferred without a profile, which objects are
+// skipped, and pull secrets that pods name but that do not exist, if the pods' images must be pulled.
 func (w *Workload) Notes() []string {
 	objects := manifest.Join(w.rendered.now, w.rendered.before)
 	brought, accounts := map[string]bool{}, map[string][]corev1.LocalObjectReference{}
@@ -29,7 +29,7 @@ func (w *Workload) Notes() []string {
 		images := w.pulled(o)
 		for _, s := range slices.Concat(o.Pod().ImagePullSecrets, accounts[o.Account()]) {
 			if !brought[s.Name] && len(images) > 0 {
-				all = append(all, fmt.Sprintf("%s names the pull secret %s, which is neither among the manifests nor required: the nodes have to get %s without it; add the Secret to spec.requires, or say in spec.images how the image is had",
+				all = append(all, fmt.Sprintf("%s names the pull secret %s, which is not in the manifests and not in spec.requires: the nodes must pull %s without it; add the Secret to spec.requires, or say in spec.images where the image comes from",
 					o, s.Name, strings.Join(images, ", ")))
 			}
 		}
@@ -37,7 +37,7 @@ func (w *Workload) Notes() []string {
 	return all
 }
 
-// pulled are the images of a workload's containers that the profile does not bring.
+// pulled are the images of a workload's containers that the profile does not provide.
 func (w *Workload) pulled(o *manifest.Workload) []string {
 	var all []string
 	for _, c := range o.Containers() {

@@ -11,7 +11,7 @@ func TestPullSecretsThatNobodyBrings(t *testing.T) {
 	if !strings.Contains(pod, "imagePullSecrets") {
 		t.Fatalf("no place for it in %s", pod)
 	}
-	const want = "Deployment x names the pull secret registry, which is neither among the manifests nor required: the nodes have to get i without it; add the Secret to spec.requires, or say in spec.images how the image is had"
+	const want = "Deployment x names the pull secret registry, which is not in the manifests and not in spec.requires: the nodes must pull i without it; add the Secret to spec.requires, or say in spec.images where the image comes from"
 	account := "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: default}\nimagePullSecrets: [{name: registry}]\n---\n"
 	for name, c := range map[string]struct {
 		profile, manifests, before string

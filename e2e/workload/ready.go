@@ -16,18 +16,18 @@ import (
 	"meshproof.dev/meshproof/e2e/exitcode"
 )
 
-// never are the reasons for which a container waits and will wait on: its image cannot be had, or what it refers to is not
-// there. The kubelet gives ImagePullBackOff when the first attempt has failed.
+// never are the reasons why a container waits and will never start: its image is not available. The kubelet reports
+// ImagePullBackOff when the first attempt has failed.
 var never = []string{"ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName"}
 
-// Await waits until all that was made so far is at work: workloads have their replicas, Jobs are done, CRDs are served. The
-// error says what was not, and what its pods said last; a pod that will never start ends the wait.
+// Await waits until everything that was created so far is ready: workloads have their replicas, Jobs are complete, CRDs are
+// served. The error says what was not ready, and why its pods wait; a pod that will never start ends the wait.
 func (a *Applier) Await(ctx context.Context, budget time.Duration) error {
 	var hopeless error
 	err := await(ctx, budget, func(ctx context.Context) (bool, string) {
 		for _, o := range a.made {
 			if now, _ := works(o); now {
-				continue // as it was made: nothing is to come of it
+				continue // it has no readiness of its own
 			}
 			at := o.DeepCopy()
 			if err := a.api.Get(ctx, client.ObjectKeyFromObject(o), at); err != nil {
@@ -51,14 +51,14 @@ func (a *Applier) Await(ctx context.Context, budget time.Duration) error {
 			return end, seen
 		}
 		return true, ""
-	}, "not all of it is at work")
+	}, "not everything is ready")
 	if hopeless != nil {
 		err = hopeless
 	}
 	return exitcode.With(exitcode.Fail, err)
 }
 
-// works reports whether an object does what it is there for, and if not, what it lacks. Of kinds that only are there it is true.
+// works reports whether an object is ready, and if not, what is missing. For kinds that have no readiness it is true.
 func works(o *unstructured.Unstructured) (bool, string) {
 	number := func(fallback int64, path ...string) int64 {
 		n, is, _ := unstructured.NestedInt64(o.Object, path...)
@@ -89,7 +89,7 @@ func works(o *unstructured.Unstructured) (bool, string) {
 	return true, ""
 }
 
-// served reports whether the API server says that it has the versions of a CRD: it says so a little after they are established.
+// served reports whether the API server lists the versions of a CRD: it does so a little after they are established.
 func (a *Applier) served(o *unstructured.Unstructured) (bool, string) {
 	group, _, _ := unstructured.NestedString(o.Object, "spec", "group")
 	kind, _, _ := unstructured.NestedString(o.Object, "spec", "names", "kind")
@@ -104,7 +104,7 @@ func (a *Applier) served(o *unstructured.Unstructured) (bool, string) {
 	return true, ""
 }
 
-// condition is the status of one of the object's conditions, "" where it has none of that type.
+// condition is the status of one of the object's conditions, "" if it has none of that type.
 func condition(o *unstructured.Unstructured, kind string) string {
 	all, _, _ := unstructured.NestedSlice(o.Object, "status", "conditions")
 	for _, c := range all {
@@ -115,7 +115,7 @@ func condition(o *unstructured.Unstructured, kind string) string {
 	return ""
 }
 
-// pods says what the pods of a namespace wait for, and whether one of them does so for ever.
+// pods says what the pods of a namespace wait for, and whether one of them will wait for ever.
 func (a *Applier) pods(ctx context.Context, namespace string) (seen []string, end bool) {
 	var all corev1.PodList
 	if err := a.api.List(ctx, &all, client.InNamespace(namespace)); err != nil {
@@ -134,7 +134,7 @@ func (a *Applier) pods(ctx context.Context, namespace string) (seen []string, en
 		}
 		for _, c := range p.Status.Conditions {
 			if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse {
-				seen = append(seen, p.Name+" has no node: "+c.Message)
+				seen = append(seen, p.Name+" is not scheduled: "+c.Message)
 			}
 		}
 	}

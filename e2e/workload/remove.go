@@ -16,13 +16,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// outside reports whether an object does not go with a namespace of ours.
+// outside reports whether an object is not removed with a namespace of ours.
 func (a *Applier) outside(o *unstructured.Unstructured) bool { return !a.ours[o.GetNamespace()] }
 
-// Remove deletes what was made outside the namespaces that go as a whole, the last first, and waits until it is gone, at most
-// for the budget; 0 leaves that to the cluster. What an object has made goes with it: the next run would take its pods for its
-// own, and find old data in the volumes of its StatefulSet. Only the very objects that were made are deleted, not others of
-// their names.
+// Remove deletes the objects that were created outside the namespaces of ours, the last first, and waits until they are gone, at
+// most for the budget; with 0 it does not wait. Their pods and volumes are removed, too: the next run would take the pods for its
+// own, and find old data in the volumes of a StatefulSet. Objects are compared by UID: another one of the same name is not deleted.
 func (a *Applier) Remove(ctx context.Context, budget time.Duration) error {
 	var errs []error
 	for _, o := range slices.Backward(a.made) {
@@ -39,7 +38,7 @@ func (a *Applier) Remove(ctx context.Context, budget time.Duration) error {
 
 func (a *Applier) remove(ctx context.Context, o client.Object, what string, budget time.Duration) error {
 	uid := o.GetUID()
-	// In the foreground: it is there until its pods are not.
+	// In the foreground: the object exists until its pods are gone.
 	err := a.api.Delete(ctx, o, client.PropagationPolicy(metav1.DeletePropagationForeground), client.Preconditions{UID: &uid})
 	if apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
 		return nil
@@ -48,7 +47,7 @@ func (a *Applier) remove(ctx context.Context, o client.Object, what string, budg
 		err = await(ctx, budget, func(ctx context.Context) (bool, string) {
 			now, _ := o.DeepCopyObject().(client.Object)
 			gone := a.api.Get(ctx, client.ObjectKeyFromObject(o), now)
-			return apierrors.IsNotFound(gone) || gone == nil && now.GetUID() != uid, "it is there"
+			return apierrors.IsNotFound(gone) || gone == nil && now.GetUID() != uid, "it still exists"
 		}, "it is not gone")
 	}
 	if err != nil {
@@ -57,8 +56,7 @@ func (a *Applier) remove(ctx context.Context, o client.Object, what string, budg
 	return nil
 }
 
-// removeClaims deletes the volume claims that a StatefulSet of ours made; they stay when it goes. Those that were there before it
-// are somebody's.
+// removeClaims deletes the volume claims that a StatefulSet of ours created; they are not removed with it. Older ones are not ours.
 func (a *Applier) removeClaims(ctx context.Context, set *unstructured.Unstructured, budget time.Duration) error {
 	var all corev1.PersistentVolumeClaimList
 	if err := a.api.List(ctx, &all, client.InNamespace(set.GetNamespace())); err != nil {

@@ -39,9 +39,8 @@ type image struct {
 	NewTag  string `yaml:"newTag,omitempty"`
 }
 
-// Render gives the manifests: the profile's, with its variables, changed by the mutant's layers, in the namespace (none when
-// empty), with the images that the manifests name replaced by what was made available for them. The objects have the places of
-// those in the files that they were made from.
+// Render returns the manifests: the profile's, with its variables, changed by the mutant's layers, in the namespace (none if
+// empty), with the images replaced by those that were made available. Each object has the place of its source in the files.
 func (w *Workload) Render(namespace string, images map[string]string) (*manifest.Set, error) {
 	if namespace == "" && len(images) == 0 && w.rendered.now != nil {
 		return w.rendered.now, nil
@@ -49,7 +48,8 @@ func (w *Workload) Render(namespace string, images map[string]string) (*manifest
 	return w.variant(w.from.shape, namespace, images)
 }
 
-// variant is what the profile deploys with these changes. A mutant's come after the profile's variables: they may break one.
+// variant is what the profile deploys with these changes. A mutant's changes are applied after the profile's variables, because
+// they may break one.
 func (w *Workload) variant(changes []change, namespace string, images map[string]string) (*manifest.Set, error) {
 	sources := w.from.objects
 	if len(w.Profile.Spec.Env) > 0 {
@@ -66,8 +66,8 @@ func (w *Workload) variant(changes []change, namespace string, images map[string
 	return w.render(sources, changes, namespace, images)
 }
 
-// RenderRequires gives what the profile requires. What names a namespace keeps it: it may belong elsewhere. It is empty when
-// nothing is required.
+// RenderRequires returns what the profile requires. An object that names a namespace keeps it: it may belong in another one. The
+// set is empty if nothing is required.
 func (w *Workload) RenderRequires(images map[string]string) (*manifest.Set, error) {
 	if len(w.from.requires) == 0 {
 		return &manifest.Set{}, nil
@@ -77,7 +77,7 @@ func (w *Workload) RenderRequires(images map[string]string) (*manifest.Set, erro
 
 func (w *Workload) render(sources []source, changes []change, namespace string, images map[string]string) (*manifest.Set, error) {
 	fs := filesys.MakeFsInMemory()
-	// kustomize reads files below its own folder only, and the profile's may be anywhere: here they have other names.
+	// kustomize reads only files inside its own folder, and the profile's may be anywhere: here they get other names.
 	files := map[string][]byte{}
 	for i, s := range sources {
 		files[fmt.Sprintf("%04d.yaml", i)] = s.Data
@@ -126,7 +126,7 @@ func (w *Workload) render(sources []source, changes []change, namespace string, 
 	return present(all, images), nil
 }
 
-// places are the objects in the files, by kind and name, from which rendered ones are made.
+// places are the objects in the files, by kind and name, from which the rendered ones come.
 func (w *Workload) places(changes []change) map[string]*manifest.Document {
 	all := map[string]*manifest.Document{}
 	add := func(s *manifest.Set) {
@@ -161,7 +161,7 @@ func (w *Workload) layer(fs filesys.FileSystem, name string, k kustomization, fi
 	return name, nil
 }
 
-// SplitImage takes the tag off an image reference; a colon before the last slash is a registry's port.
+// SplitImage splits an image reference at its tag; a colon before the last slash is a registry's port.
 func SplitImage(ref string) (name, tag string) {
 	if i := strings.LastIndexByte(ref, ':'); i > strings.LastIndexByte(ref, '/') {
 		return ref[:i], ref[i+1:]

@@ -16,14 +16,14 @@ import (
 	"meshproof.dev/meshproof/e2e/profile"
 )
 
-// Roll is one workload of the next version whose pods are not those of the running one: its controller replaces them when it
-// is given the template.
+// Roll is one workload whose pod template changes in the next version: its controller replaces the pods when the template is
+// set.
 type Roll struct {
 	Kind, Name string
 	template   any
 }
 
-// nextVersion adds patches of the next version. at names the place where the i-th of them is named.
+// nextVersion adds patches of the next version. at is the place of the i-th of them in its file.
 func (w *Workload) nextVersion(dir string, patches []string, at func(i int) string) error {
 	for i, p := range patches {
 		c, err := readChange(dir, profile.Kustomize{Patches: []string{p}})
@@ -35,7 +35,7 @@ func (w *Workload) nextVersion(dir string, patches []string, at func(i int) stri
 	return nil
 }
 
-// renderRollout gives the manifests of the next version as [Workload.Render] gives those of the first. It is nil where there
+// renderRollout returns the manifests of the next version, as [Workload.Render] returns those of the first. It is nil if there
 // is none.
 func (w *Workload) renderRollout(namespace string, images map[string]string) (*manifest.Set, error) {
 	if len(w.from.rollout) == 0 {
@@ -44,8 +44,8 @@ func (w *Workload) renderRollout(namespace string, images map[string]string) (*m
 	return w.variant(slices.Concat(w.from.shape, w.from.rollout), namespace, images)
 }
 
-// Rolls are the workloads that the next version gives other pods, none where there is no next version. It is an error when a
-// next version changes no pods, or anything else than pod templates: that would not be brought to the cluster.
+// Rolls are the workloads whose pods the next version replaces, none if there is no next version. It is an error if the next
+// version changes no pods, or anything other than pod templates: that would not be applied.
 func (w *Workload) Rolls(namespace string, images map[string]string) ([]Roll, error) {
 	if len(w.from.rollout) == 0 {
 		return nil, nil
@@ -61,7 +61,7 @@ func (w *Workload) Rolls(namespace string, images map[string]string) ([]Roll, er
 	return w.rolls(now, next)
 }
 
-// rolls compares the rendered manifests of two versions; next is nil where there is none.
+// rolls compares the rendered manifests of two versions; next is nil if there is none.
 func (w *Workload) rolls(now, next *manifest.Set) ([]Roll, error) {
 	if next == nil {
 		return nil, nil
@@ -77,22 +77,22 @@ func (w *Workload) rolls(now, next *manifest.Set) ([]Roll, error) {
 			continue
 		}
 		if d.Kind != "Deployment" && d.Kind != "StatefulSet" || before == nil || dict(before.Raw["spec"]) == nil {
-			return nil, fmt.Errorf("%s: the rollout changes %s: only pod templates of Deployments and StatefulSets are rolled out", w.Profile.At("spec", "rollout"), d)
+			return nil, fmt.Errorf("%s: the rollout changes %s; it can change only pod templates of Deployments and StatefulSets", w.Profile.At("spec", "rollout"), d)
 		}
 		template, changed := dict(d.Raw["spec"])["template"], before.Copy()
 		dict(changed["spec"])["template"] = template
 		if !reflect.DeepEqual(changed, d.Raw) {
-			return nil, fmt.Errorf("%s: the rollout changes more of %s than its pod template, which is all that is rolled out", w.Profile.At("spec", "rollout"), d)
+			return nil, fmt.Errorf("%s: the rollout changes other fields of %s; it can change only the pod template", w.Profile.At("spec", "rollout"), d)
 		}
 		all = append(all, Roll{d.Kind, d.Name, template})
 	}
 	if len(all) == 0 {
-		return nil, fmt.Errorf("%s: the rollout changes nothing, so that no pod would be replaced", w.Profile.At("spec", "rollout"))
+		return nil, fmt.Errorf("%s: the rollout changes nothing, so no pod would be replaced", w.Profile.At("spec", "rollout"))
 	}
 	return all, nil
 }
 
-// Begin gives the workload its new template; what follows is its controller's work.
+// Begin sets the new template of the workload; its controller does the rest.
 func (r Roll) Begin(ctx context.Context, client kubernetes.Interface, namespace string) error {
 	patch, err := json.Marshal([]map[string]any{{"op": "replace", "path": "/spec/template", "value": r.template}})
 	if err != nil {

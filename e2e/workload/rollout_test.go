@@ -54,7 +54,7 @@ func TestRollsAreTheWorkloadsWithAnotherTemplate(t *testing.T) {
 func TestARolloutThatIsNoneIsSaid(t *testing.T) {
 	for name, c := range map[string]struct{ patch, says string }{
 		"nothing":        {head + "{replicas: 3}", "the rollout changes nothing"},
-		"more":           {head + "{replicas: 5}", "more of Deployment derl than its pod template"},
+		"more":           {head + "{replicas: 5}", "the rollout changes other fields of Deployment derl; it can change only the pod template"},
 		"something else": {"apiVersion: v1\nkind: Secret\nmetadata: {name: derl}\nstringData: {cookie: x}", "the rollout changes Secret derl"},
 		"nobody":         {strings.Replace(head, "derl", "shop", 1) + "{template: {metadata: {annotations: {v: '2'}}}}", "shop"},
 		"no yaml":        {"{", "next.yaml"},

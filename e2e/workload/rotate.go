@@ -10,7 +10,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 )
 
-// SetSecret gives one key of a Secret another value. Pods that read it through their environment keep the old one.
+// SetSecret changes the value of one key of a Secret. Pods that read it through their environment keep the old one.
 func SetSecret(ctx context.Context, client kubernetes.Interface, namespace, name, key string, value []byte) error {
 	patch, err := json.Marshal(map[string]any{"data": map[string][]byte{key: value}})
 	if err != nil {

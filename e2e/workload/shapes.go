@@ -14,7 +14,7 @@ func (c *change) readShapes(shapes string) error {
 	known := Names(filepath.Dir(shapes), filepath.Base(shapes))
 	for _, name := range c.Components {
 		if !slices.Contains(known, name) {
-			return fmt.Errorf("no shape %q: there are %s", name, strings.Join(known, ", "))
+			return fmt.Errorf("no shape %q: it must be one of %s", name, strings.Join(known, ", "))
 		}
 		entries, err := os.ReadDir(filepath.Join(shapes, name))
 		if err != nil {
@@ -31,7 +31,7 @@ func (c *change) readShapes(shapes string) error {
 	return nil
 }
 
-// components are the folders of the shapes, as [Workload.render] lays them out below the change's own.
+// components are the folders of the shapes inside the change's own folder, as [Workload.render] writes them.
 func (c *change) components() []string {
 	var all []string
 	for _, name := range c.Components {

@@ -88,7 +88,7 @@ func TestAnUnknownShapeIsRefused(t *testing.T) {
 		}
 	}
 	_, _, _, err := LoadMutant(fixtures, "m")
-	if err == nil || exitcode.Of(err) != exitcode.Usage || !strings.Contains(err.Error(), `mutant.yaml: no shape "od-pod": there are odd-pod`) {
+	if err == nil || exitcode.Of(err) != exitcode.Usage || !strings.Contains(err.Error(), `mutant.yaml: no shape "od-pod": it must be one of odd-pod`) {
 		t.Errorf("%v", err)
 	}
 }

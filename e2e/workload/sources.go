@@ -25,15 +25,15 @@ func read(in manifest.Input) (source, error) {
 	return source{in, objects}, err
 }
 
-// inputs are what a workload is made of: all that was read, and nothing that was rendered.
+// inputs are the sources of a workload: everything as it was read, not rendered.
 type inputs struct {
 	objects  []source
-	requires []source // applied before the others; no pods of theirs are nodes
+	requires []source // applied before the others; none of their pods is a node
 	shape    []change // of a mutant
 	rollout  []change // on top of the shape: the next version
 }
 
-// gather reads all that the profile wants applied.
+// gather reads everything that the profile deploys.
 func (w *Workload) gather(ctx context.Context, limit time.Duration) error {
 	var err error
 	if argv := w.Profile.Spec.Command; len(argv) > 0 {
@@ -61,15 +61,15 @@ func (w *Workload) gather(ctx context.Context, limit time.Duration) error {
 	return nil
 }
 
-// index looks at each object of a source, and takes out of it what is not to be created. first has the objects of all sources
-// so far.
+// index checks each object of a source, and removes those that are not to be created. first has the objects of all sources so
+// far.
 func (w *Workload) index(s *source, first map[string]*manifest.Document) error {
 	for _, d := range s.objects.Documents {
 		if err := whole(d); err != nil {
 			return err
 		}
 		if before := first[id(d)]; before != nil {
-			return fmt.Errorf("%s: %s is there twice, first at %s: leave one of them", d.At(), d, before.At())
+			return fmt.Errorf("%s: %s occurs twice, first at %s: remove one of them", d.At(), d, before.At())
 		}
 		first[id(d)] = d
 	}
@@ -83,7 +83,7 @@ func (w *Workload) index(s *source, first map[string]*manifest.Document) error {
 	return err
 }
 
-// id is what no two objects may have in common: the API server would refuse the second.
+// id identifies an object: the API server would reject a second one with the same.
 func id(d *manifest.Document) string {
 	group, _, grouped := strings.Cut(d.APIVersion, "/")
 	if !grouped {
@@ -99,7 +99,7 @@ func (w *Workload) printed(ctx context.Context, argv []string, limit time.Durati
 	if err != nil {
 		return source{}, fmt.Errorf("%s: the command %s %w", at, name, err)
 	}
-	what := fmt.Sprintf("%s: what the command %s printed", at, name)
+	what := fmt.Sprintf("%s: the output of the command %s", at, name)
 	return read(manifest.Input{Name: what, Line: func(n int) string { return fmt.Sprintf("%s, line %d", what, n) }, Data: data, Stream: true})
 }
 
@@ -141,31 +141,31 @@ func (w *Workload) match(pattern string) ([]string, error) {
 		return Folder(path, pattern)
 	}
 	if strings.Contains(pattern, "**") {
-		return nil, fmt.Errorf("%q: ** is not known here; name each folder, or its files with one *", pattern)
+		return nil, fmt.Errorf("%q: ** is not supported; name each folder, or its files with one *", pattern)
 	}
 	if !filepath.IsAbs(pattern) {
 		path = filepath.Join(literally(w.Dir), pattern)
 	}
 	all, err := filepath.Glob(path)
 	if err != nil {
-		return nil, fmt.Errorf("%q is no pattern: a [ has no ]", pattern)
+		return nil, fmt.Errorf("%q is not a valid pattern: a [ has no ]", pattern)
 	}
 	all = slices.DeleteFunc(all, func(f string) bool {
 		st, err := os.Stat(f)
 		return err == nil && st.IsDir()
 	})
 	if len(all) == 0 {
-		return nil, fmt.Errorf("no file matches %q, seen from the profile's folder%s", pattern, w.beside(pattern))
+		return nil, fmt.Errorf("no file matches %q in the profile's folder%s", pattern, w.beside(pattern))
 	}
 	return all, nil
 }
 
-// literally is a folder's path as a pattern that matches nothing else.
+// literally is a folder's path as a pattern that matches only that folder.
 func literally(dir string) string {
 	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(dir)
 }
 
-// beside tells what there is where a pattern found nothing.
+// beside says what the folder contains if a pattern matches nothing there.
 func (w *Workload) beside(pattern string) string {
 	dir := filepath.Dir(pattern)
 	entries, err := os.ReadDir(filepath.Join(w.Dir, dir))
@@ -173,7 +173,7 @@ func (w *Workload) beside(pattern string) string {
 		if strings.ContainsAny(dir, `*?[`) {
 			return ""
 		}
-		return fmt.Sprintf("; there is no folder %s", dir)
+		return fmt.Sprintf("; folder %s does not exist", dir)
 	}
 	var all []string
 	for _, e := range entries {
@@ -185,16 +185,16 @@ func (w *Workload) beside(pattern string) string {
 		all = append(all[:5], fmt.Sprintf("and %d more", more))
 	}
 	if len(all) == 0 {
-		return "; nothing there ends in .yaml, .yml or .json"
+		return "; the folder contains no *.yaml, *.yml or *.json"
 	}
-	return "; there is " + strings.Join(all, ", ")
+	return "; the folder contains " + strings.Join(all, ", ")
 }
 
 func isManifest(name string) bool {
 	return slices.Contains([]string{".yaml", ".yml", ".json"}, filepath.Ext(name))
 }
 
-// Folder lists a folder's manifests; pattern is what the reader calls it. Folders in it are left out, as kubectl does: they may hold something else.
+// Folder lists a folder's manifests; pattern is the name that the user gave. Folders inside it are not searched, as with kubectl.
 func Folder(dir, pattern string) ([]string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -217,28 +217,28 @@ func Folder(dir, pattern string) ([]string, error) {
 	}
 	hint := ""
 	if folders > 0 {
-		hint = "; folders in it are not searched, name them, too"
+		hint = "; folders inside it are not searched: name them as well"
 	}
-	return nil, fmt.Errorf("folder %q holds no *.yaml, *.yml or *.json%s", pattern, hint)
+	return nil, fmt.Errorf("folder %q contains no *.yaml, *.yml or *.json%s", pattern, hint)
 }
 
-// notForUs is an error about a file that another program has to read to make manifests.
+// notForUs returns an error about a file from which another program must render the manifests.
 func notForUs(path string) error {
 	dir := filepath.Base(filepath.Dir(path))
 	switch name := filepath.Base(path); name {
 	case "kustomization.yaml", "kustomization.yml", "Kustomization":
-		return fmt.Errorf("%s/%s is kustomize's: let it print the manifests, instead of manifests: write command: [kubectl, kustomize, DIR]", dir, name)
+		return fmt.Errorf("%s/%s is a kustomization, which must be rendered: replace manifests: with command: [kubectl, kustomize, DIR]", dir, name)
 	case "Chart.yaml":
-		return fmt.Errorf("%s/%s is a chart's: let helm print the manifests, instead of manifests: write command: [helm, template, DIR]", dir, name)
+		return fmt.Errorf("%s/%s is a Helm chart, which must be rendered: replace manifests: with command: [helm, template, DIR]", dir, name)
 	}
 	return nil
 }
 
-// whole is an error when an object has not even what every object needs.
+// whole returns an error if an object lacks a field that every object needs.
 func whole(d *manifest.Document) error {
 	switch {
 	case d.Kind == "Profile" && d.APIVersion == profile.APIVersion:
-		return fmt.Errorf("%s: this is a profile, no manifest: does a pattern match it, too?", d.At())
+		return fmt.Errorf("%s: this is a profile and not a manifest; check whether a pattern in manifests matches it", d.At())
 	case d.APIVersion == "":
 		return fmt.Errorf("%s: this %s has no apiVersion", d.At(), d.Kind)
 	case d.Name == "":

@@ -130,11 +130,11 @@ func TestCommandEndsWithItsChildren(t *testing.T) {
 		limit  time.Duration
 		says   string
 	}{
-		"hangs":                  {"sleep 600 & echo $! > pid; sleep 600", 3 * time.Second, "did not end in 3s"},
-		"leaves one behind":      {"sleep 600 & echo $! > pid", time.Minute, "left behind still held its output open"},
+		"hangs":                  {"sleep 600 & echo $! > pid; sleep 600", 3 * time.Second, "did not end within 3s"},
+		"leaves one behind":      {"sleep 600 & echo $! > pid", time.Minute, "a child process that still runs keeps its output open"},
 		"leaves a quiet one":     {"sleep 600 >/dev/null 2>&1 & echo $! > pid; echo a: b", time.Minute, ""},
 		"prints without end":     {"sleep 600 & echo $! > pid; exec yes", time.Minute, "printed more than 8 MiB"},
-		"fails with much to say": {"sleep 600 >/dev/null 2>&1 & echo $! > pid; for i in 1 2 3 4 5; do echo line $i >&2; done; exit 7", time.Minute, "ended with exit code 7, and said last: line 3 / line 4 / line 5"},
+		"fails with much to say": {"sleep 600 >/dev/null 2>&1 & echo $! > pid; for i in 1 2 3 4 5; do echo line $i >&2; done; exit 7", time.Minute, "ended with exit code 7; its last output: line 3 / line 4 / line 5"},
 		"is killed":              {"sleep 600 >/dev/null 2>&1 & echo $! > pid; kill -9 $$", time.Minute, "failed: signal: killed"},
 	} {
 		dir := t.TempDir()

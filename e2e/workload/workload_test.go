@@ -42,7 +42,7 @@ func TestBadProfilesAreUsageErrors(t *testing.T) {
 		"manifest is a list": {map[string]string{"profile.yaml": profileText, "m.yaml": "- a\n- b\n"}, "m.yaml:1: this is not a Kubernetes object but a list"},
 		"not an object":      {map[string]string{"profile.yaml": profileText, "m.yaml": "kind: A\n---\n# which\na: 1\n"}, "m.yaml:4: this is not a Kubernetes object: it has no kind"},
 		"empty manifest":     {map[string]string{"profile.yaml": profileText, "m.yaml": ""}, "m.yaml: no object is in it"},
-		"nothing runs":       {map[string]string{"profile.yaml": profileText, "m.yaml": "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\n"}, "so that nothing would run; there is Secret s"},
+		"nothing runs":       {map[string]string{"profile.yaml": profileText, "m.yaml": "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\n"}, "so no pod would run; they contain Secret s"},
 	} {
 		_, err := Load(fixtures, folder(t, c.files))
 		if err == nil || !strings.Contains(err.Error(), c.says) || exitcode.Of(err) != exitcode.Usage {

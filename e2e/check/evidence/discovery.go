@@ -11,7 +11,7 @@ import (
 // DiscoveryNotPromised is the finding where discovery need not go on.
 func DiscoveryNotPromised(v *view.View) []check.Finding {
 	message := "the profile promises discovery only when a node starts (expect.discovery: at-start)"
-	if v.LooksNever() {
+	if v.DiscoversNever() {
 		message = "the profile promises that nodes do not discover peers (expect.discovery: none)"
 	}
 	return []check.Finding{{Subject: check.OnWorkload(v), Outcome: check.NotApplicable, Message: message}}

@@ -8,7 +8,7 @@ import (
 	"meshproof.dev/meshproof/e2e/view"
 )
 
-// WithDependencies adds to the findings of the check what their subjects depend on: the manifests from which the subject was made.
+// WithDependencies adds to the findings of the check the manifests on which their subjects depend.
 // A finding that passed needs no explanation.
 func WithDependencies(c check.Check) check.Check {
 	judge := c.Judge
@@ -33,7 +33,7 @@ func WithDependencies(c check.Check) check.Check {
 	return c
 }
 
-// dependencies knows from which objects each subject was made.
+// dependencies finds the objects from which each subject was created.
 type dependencies struct {
 	all  []check.Subject
 	pods map[string][]check.Subject

@@ -1,5 +1,5 @@
-// Package objects is the manifests of a workload as checks read them, before anything is deployed: which workloads, Services and
-// policies there are, which texts reach a VM's command line, and from which objects the subject of a finding was made.
+// Package objects gives checks the manifests of a workload, before anything is deployed: the workloads, Services and policies,
+// the texts that are part of a VM's command line, and the objects from which the subject of a finding was created.
 //
-// In: the objects that a view has. Out: typed objects, and findings where they cannot be judged.
+// In: the objects of a view. Out: typed objects, and findings if they cannot be judged.
 package objects

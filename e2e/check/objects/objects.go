@@ -56,8 +56,8 @@ func read(v *view.View) *Manifests {
 	return m
 }
 
-// Workloads are the objects that make pods. Bare Pods count only if the profile has them as nodes: any other may exist
-// only for a moment, as a Helm test does.
+// Workloads are the objects that create pods. Bare Pods count only if the profile has them as nodes: any other may exist
+// only for a moment, such as a Helm test.
 func (m *Manifests) Workloads() []*manifest.Workload { return m.workloads }
 
 // Static are the manifests for a check, or why it cannot judge them.
@@ -101,7 +101,7 @@ func Kubectl(v *view.View, command string) string {
 	return "kubectl -n " + v.Header.Namespace + " " + command
 }
 
-// Replicas is how many pods of the workload there are at once; a DaemonSet has one for each node, which may be any number.
+// Replicas is the number of pods of the workload; a DaemonSet has one for each node, which may be any number.
 func (m *Manifests) Replicas(w *manifest.Workload) int { return m.Count(w, 2) }
 
 // Serves reports whether the Service selects pods of the profile's nodes.

@@ -19,7 +19,7 @@ type Place struct {
 	In       *manifest.Container
 }
 
-// Places are all pieces of text that may hold flags of w's VMs, as they are written: nothing in them is expanded.
+// Places are all pieces of text that may contain flags of w's VMs, as written: variables in them are not expanded.
 func (m *Manifests) Places(w *manifest.Workload) []Place {
 	var all []Place
 	for _, c := range w.Containers(manifest.Main) {
@@ -66,7 +66,7 @@ func (m *Manifests) files(w *manifest.Workload, c *manifest.Container) []Place {
 	return all
 }
 
-// uncommented is a vm.args file without its comments, or any other text as it is.
+// uncommented is a vm.args file without its comments, or any other text unchanged.
 func uncommented(text string) string {
 	var kept []string
 	for _, l := range strings.Split(text, "\n") {
@@ -113,13 +113,13 @@ func Masked(text string) string {
 // Reference is a variable in a text: Kubernetes replaces $(NAME), a shell or a start script replaces ${NAME}.
 var Reference = regexp.MustCompile(`\$\$?\([A-Z_][A-Z0-9_]*\)|\$\{[A-Z_][A-Z0-9_]*(:?-[^}]*)?\}`)
 
-// HasReference reports whether the text is anything but literal.
+// HasReference reports whether the text contains a reference to a variable.
 func HasReference(text string) bool { return Reference.MatchString(text) }
 
-// inCluster is a Service's name in the long form that DNS has for it.
+// inCluster is a Service's name in its long DNS form.
 var inCluster = regexp.MustCompile(`([a-z0-9](?:[a-z0-9-]*[a-z0-9])?)\.(?:\$[({][A-Z_][A-Z0-9_]*[)}]|[a-z0-9-]+)\.svc\b`)
 
-// byItself is such a name that is not the end of a pod's.
+// byItself is such a name that is not the end of a pod's name.
 var byItself = regexp.MustCompile(`(?:^|[^.a-z0-9-])` + inCluster.String())
 
 // Asked reports whether the configuration of the nodes contains that Service's name, and not only names of pods below it.
@@ -146,7 +146,7 @@ func (m *Manifests) Means(w *manifest.Workload) []string {
 	return slices.Compact(all)
 }
 
-// LabelSet is a label set as YAML has it within braces.
+// LabelSet is a label set as written in YAML within braces.
 func LabelSet(labels map[string]string) string {
 	var all []string
 	for _, k := range slices.Sorted(maps.Keys(labels)) {

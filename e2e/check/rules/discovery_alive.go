@@ -24,10 +24,10 @@ func discoveryAlive() check.Check {
 
 func discoveryJudge(v *view.View) []check.Finding {
 	pods := check.Members(v)
-	if v.LooksOnce() {
+	if v.DiscoversOnce() {
 		return evidence.DiscoveryNotPromised(v)
 	}
-	if v.LooksNever() {
+	if v.DiscoversNever() {
 		return discoversNobody(v, pods)
 	}
 	if len(pods) > 0 && !discoversByDNS(v, pods) {

@@ -20,7 +20,7 @@ func TestDiscoveryAlive(t *testing.T) {
 	}
 	toldFixed := func(change func(s *rt.Story)) func(s *rt.Story) {
 		return func(s *rt.Story) {
-			edit(s, func(p *profile.Resolved) { p.Expect.Discovery = profile.LooksNever })
+			edit(s, func(p *profile.Resolved) { p.Expect.Discovery = profile.DiscoversNever })
 			change(s)
 		}
 	}

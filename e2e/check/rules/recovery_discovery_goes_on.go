@@ -19,7 +19,7 @@ func recoveryDiscoveryGoesOn() check.Check {
 		Judge: func(v *view.View) []check.Finding {
 			d, ok := evidence.FindDeletion(v)
 			switch {
-			case !v.LooksOn():
+			case !v.KeepsDiscovering():
 				return evidence.DiscoveryNotPromised(v)
 			case !ok:
 				return evidence.NoDeletion(v)

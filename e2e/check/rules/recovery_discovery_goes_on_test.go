@@ -22,7 +22,7 @@ func TestRecoveryDiscoveryGoesOn(t *testing.T) {
 		{"nobody listened", func(s *rt.Story) { s.Drop(isAskedSince(1, 0)) }, []want{{pod(1), check.Unseen, "", []string{"not captured"}}}},
 		{"no pod was deleted", func(s *rt.Story) { s.Drop(func(e recording.Event) bool { return e.Act != nil }) }, []want{{whole, check.Unseen, "", []string{"no pod was deleted"}}}},
 		{"no Service", func(s *rt.Story) { edit(s, func(p *profile.Resolved) { p.Service = "" }) }, []want{{whole, check.NotApplicable, "", []string{"no Service"}}}},
-		{"they look never", func(s *rt.Story) { edit(s, func(p *profile.Resolved) { p.Expect.Discovery = profile.LooksNever }) }, []want{{whole, check.NotApplicable, "", []string{"discovery: none"}}}},
-		{"they look once", func(s *rt.Story) { edit(s, func(p *profile.Resolved) { p.Expect.Discovery = profile.LooksOnce }) }, []want{{whole, check.NotApplicable, "", []string{"at-start"}}}},
+		{"they look never", func(s *rt.Story) { edit(s, func(p *profile.Resolved) { p.Expect.Discovery = profile.DiscoversNever }) }, []want{{whole, check.NotApplicable, "", []string{"discovery: none"}}}},
+		{"they look once", func(s *rt.Story) { edit(s, func(p *profile.Resolved) { p.Expect.Discovery = profile.DiscoversOnce }) }, []want{{whole, check.NotApplicable, "", []string{"at-start"}}}},
 	})
 }

@@ -49,7 +49,7 @@ func TestInitOfWhatACommandPrints(t *testing.T) {
 
 func TestInitRefusesWhatItCannotMean(t *testing.T) {
 	for says, args := range map[string][]string{
-		"there is no such file or folder":               {"nowhere"},
+		"no such file or folder":                        {"nowhere"},
 		"give a namespace or manifests, not both":       {"-n", "prod", "deploy"},
 		"accepts at most 1 arg(s)":                      {"deploy", "--", "helm"},
 		`the command "no-such-program x" cannot be run`: {"--", "no-such-program", "x"},

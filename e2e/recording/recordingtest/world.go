@@ -33,14 +33,14 @@ func (p life) creation() uint32 {
 	return 1700000000 + uint32(p.i)
 }
 
-// world is a cluster that does what the lives say, and writes it down.
+// world is a cluster that behaves as the lives say, and records it.
 type world struct {
 	n      int
 	pods   []life
 	events []recording.Event
 }
 
-// Formation is how n nodes form a mesh that holds: it is full from [Full] to [Formed].
+// Formation is how n nodes form a mesh that stays complete: it is full from [Full] to [Formed].
 func Formation(n int) *Story { return FormationUntil(n, Formed) }
 
 // FormationUntil is Formation watched until end.
@@ -61,7 +61,7 @@ func FormationUntil(n int, end time.Duration) *Story {
 	return w.story("formation")
 }
 
-// Recovery is how a mesh of n nodes gets over the deletion of pod 0, whose replacement is pod n.
+// Recovery is how a mesh of n nodes recovers from the deletion of pod 0, whose replacement is pod n.
 func Recovery(n int) *Story { return RecoveryUntil(n, Recovered) }
 
 // RecoveryUntil is Recovery watched until end.
@@ -86,7 +86,7 @@ func RecoveryUntil(n int, end time.Duration) *Story {
 	return w.story("recovery")
 }
 
-// ContainerKill is how a mesh of n nodes gets over the VM of pod 0 being killed: its container is started again.
+// ContainerKill is how a mesh of n nodes recovers from the kill of pod 0's VM: its container is started again.
 func ContainerKill(n int) *Story {
 	w := &world{n: n}
 	for i := range n {
@@ -116,7 +116,7 @@ func ContainerKill(n int) *Story {
 	return w.story("container-kill")
 }
 
-// Rollout is how a mesh of n nodes is brought to its next version: pod n+i is made, joins, and then pod i is deleted.
+// Rollout is how a mesh of n nodes is updated to its next version: pod n+i is created, joins, and then pod i is deleted.
 func Rollout(n int) *Story {
 	w := &world{n: n}
 	for i := range n {
@@ -170,7 +170,7 @@ func (w *world) ground() {
 	}})
 }
 
-// tell is what the API server and the agent say about one pod's life.
+// tell adds what the API server and the agent report about one pod's life.
 func (w *world) tell(p life) {
 	state := func(t time.Duration, change func(*recording.Pod)) {
 		if t == never {

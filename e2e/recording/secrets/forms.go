@@ -1,8 +1,8 @@
-// Package secrets takes cookies out of text, and searches what a run leaves on disk for one that slipped through. Both
-// know the same forms: a cookie as it is, and as base64, hex, escapes, numbers and JSON make it look.
+// Package secrets redacts cookies in text, and searches the files of a run for one that was missed. Both use the same forms: a
+// cookie as it is, and encoded as base64, hex, escapes, numbers and JSON.
 //
-// In: cookies, text, folders. Out: the text without them; the files that hold one and the form it has there, never its
-// value. It imports nothing of ours.
+// In: cookies, text, folders. Out: the text without them; the files that contain one and its form there, never its value. It
+// imports nothing of ours.
 package secrets
 
 import (
@@ -17,11 +17,11 @@ import (
 	"strings"
 )
 
-// Mark stands where a cookie was.
+// Mark replaces a cookie.
 const Mark = "(cookie)"
 
-// shortest is the length from which a cookie is taken out wherever it stands. A shorter one is part of other words, and
-// taking it out blindly would leave no readable line: it is taken out only where the word cookie stands before it.
+// shortest is the length from which a cookie is redacted everywhere. A shorter one is part of other words, and no line would stay
+// readable: it is redacted only after the word cookie.
 const shortest = 4
 
 // form is one way in which a secret may be written.

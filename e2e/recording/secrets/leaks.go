@@ -15,9 +15,9 @@ import (
 	"strings"
 )
 
-// Leaks searches all files under dir, what is compressed among them too, and their names for what is guarded in all its forms.
-// It returns a line for each file and form, "FILE: FORM", sorted; the value is in none of them. What could not be searched
-// to its end is an error: nobody knows what is in it.
+// Leaks searches all files under dir, compressed ones too, and their names for guarded secrets in all their forms. It returns a
+// line for each file and form, "FILE: FORM", sorted, without the value. A file that could not be searched completely is an error,
+// because it may contain a secret.
 func (r *Redactor) Leaks(dir string) ([]string, error) {
 	s := r.search()
 	if len(s.forms) == 0 && len(s.near) == 0 {
@@ -35,7 +35,7 @@ func (r *Redactor) Leaks(dir string) ([]string, error) {
 		s.chunk([]byte(d.Name()), " in its name")
 		if d.Type().IsRegular() {
 			if err = s.open(path); err != nil {
-				errs = append(errs, fmt.Errorf("%s could not be searched to its end: %w", s.file, err))
+				errs = append(errs, fmt.Errorf("%s could not be searched completely: %w", s.file, err))
 			}
 		}
 		return nil

@@ -14,11 +14,11 @@ import (
 	"sync"
 )
 
-// half is how much of a secret's form at the end or the beginning of a text is taken for a secret that somebody's limit
-// has cut in two: kubelet and API server cut messages, too.
+// half is how much of a secret's form at the end or the beginning of a text counts as a secret that was cut in two: kubelet and
+// API server cut messages, too.
 const half = 8
 
-// Redactor takes the secrets that it guards out of text. The zero value guards none. Safe for concurrent use.
+// Redactor redacts the secrets that it guards in text. The zero value guards none. Safe for concurrent use.
 type Redactor struct {
 	mu      sync.RWMutex
 	secrets [][]byte
@@ -27,7 +27,7 @@ type Redactor struct {
 	near    []*regexp.Regexp
 }
 
-// Guard names a secret that no text may hold any more in any of its forms. One that is nothing but white space is none.
+// Guard adds a secret that no text may contain in any of its forms. White space alone is not a secret.
 func (r *Redactor) Guard(secret []byte) {
 	if len(bytes.TrimSpace(secret)) == 0 {
 		return
@@ -38,8 +38,8 @@ func (r *Redactor) Guard(secret []byte) {
 	r.learn(secret)
 }
 
-// Public is text that anybody may read. A form that stands in it (of a cookie that is the application's own name, and so
-// stands in the names of its pods) is taken out, and searched for, only where the word cookie stands before it.
+// Public adds text that is not secret. A form that is part of it (for example of a cookie that equals the application's name, and so
+// is in the names of its pods) is redacted, and searched for, only after the word cookie.
 func (r *Redactor) Public(text string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -65,14 +65,14 @@ func (r *Redactor) learn(secret []byte) {
 	slices.SortStableFunc(r.forms, func(a, b form) int { return len(b.text) - len(a.text) })
 }
 
-// Guards reports whether there is anything to take out yet.
+// Guards reports whether there is any secret to redact yet.
 func (r *Redactor) Guards() bool {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	return len(r.forms) > 0 || len(r.near) > 0
 }
 
-// Text is s with [Mark] where a secret stood, or at either end a good part of one.
+// Text is s with [Mark] in place of each secret, or of a large part of one at either end.
 func (r *Redactor) Text(s string) string {
 	s = r.whole(s)
 	r.mu.RLock()
@@ -200,7 +200,7 @@ func (r *Redactor) Copy(dst io.Writer, src io.Reader) error {
 	}
 }
 
-// Tree rewrites the files under dir without the secrets in them, but for compressed ones.
+// Tree rewrites the files under dir without the secrets in them, except compressed ones.
 func (r *Redactor) Tree(dir string) error {
 	if !r.Guards() {
 		return nil

@@ -61,7 +61,7 @@ func TestFlagsSetTheOptions(t *testing.T) {
 func TestBadValuesAreRefused(t *testing.T) {
 	for arg, says := range map[string]string{
 		"--nodes=-1": "it must be a number from 1 to 20", "--nodes=0": "from 1 to 20", "--nodes=21": "from 1 to 20", "--nodes=two": "it must be a number",
-		"--pods=-1": "from 0 to 1000", "--seed=x": "invalid syntax", "--scenarios=recovry": "there is no scenario \"recovry\"", "--keep=perhaps": "it must be 1 or 0", "--file=": "no profile is named", "--file=,": "no profile is named",
+		"--pods=-1": "from 0 to 1000", "--seed=x": "invalid syntax", "--scenarios=recovry": "unknown scenario \"recovry\"", "--keep=perhaps": "it must be 1 or 0", "--file=": "no profile is named", "--file=,": "no profile is named",
 	} {
 		if _, err := parsed(arg); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %v", arg, err)

@@ -18,8 +18,8 @@ import (
 	"meshproof.dev/meshproof/e2e/target/state"
 )
 
-// create makes the cluster. The phase says how far it came: Up when it stands, Creating when the harness has
-// cancelled it (or has died) and it must be removed. An error means that it failed and is removed already.
+// create creates the cluster. The phase is Up if the cluster is up, or Creating if the harness has cancelled it (or has died) and
+// it must be removed. An error means that it failed and is removed already.
 func (p *process) create() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	nodes, err := Nodes(ctx, p.e, p.c.Name)
@@ -32,7 +32,7 @@ func (p *process) create() error {
 	}
 	p.c.Phase, p.c.Kept = state.Creating, false
 	if err = p.dir.Write(p.c); err != nil {
-		return fmt.Errorf("note the cluster before making it: %w", err)
+		return fmt.Errorf("record the cluster before creating it: %w", err)
 	}
 	p.noteNetwork()
 	for attempt := 1; ; attempt++ {
@@ -49,8 +49,8 @@ func (p *process) create() error {
 			return p.dir.Write(p.c)
 		}
 		if attempt < 3 && portTaken(err) {
-			// kind picks a free port and lets go of it before the engine binds it: another process may be quicker.
-			p.log("the API server's port was taken in the meantime; making the cluster again with another")
+			// kind chooses a free port and closes it before the engine binds it: another process may use it first.
+			p.log("another process uses the API server's port now; creating the cluster again with another port")
 			p.settle(nil)
 			rctx, rcancel := context.WithTimeout(context.Background(), removeBudget)
 			rerr := Remove(rctx, p.e, p.c)
@@ -65,8 +65,8 @@ func (p *process) create() error {
 	}
 }
 
-// noteNetwork notes that kind is about to make the engine's network for its clusters, so that it can be removed
-// when everything is. An engine that cannot tell leaves the network in place.
+// noteNetwork records that kind will create the engine's network for its clusters, so that it can be removed with everything else.
+// If the engine cannot list its networks, the network is not removed later.
 func (p *process) noteNetwork() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
@@ -84,7 +84,7 @@ func (p *process) provider() *cluster.Provider {
 	return cluster.NewProvider(cluster.ProviderWithLogger(kindLog{p.kindLog}), with)
 }
 
-// kindLog passes on what kind says, until its complaints are our own doing.
+// kindLog logs kind's messages, until its errors are caused by us.
 func (p *process) kindLog(text string) {
 	if !p.calledOff.Load() {
 		p.log(text)
@@ -101,22 +101,20 @@ func (p *process) kindCreate() error {
 	)
 }
 
-// endCreate makes kind's Create return: the nodes are killed under it, so that what it waits for ends and what it
-// tries next fails.
+// endCreate makes kind's Create return: it kills the nodes, so that what Create waits for ends and what it tries next fails.
 func (p *process) endCreate(done <-chan error) {
-	p.log("calling off the creation of cluster " + p.c.Name)
+	p.log("cancelling the creation of cluster " + p.c.Name)
 	p.calledOff.Store(true)
 	p.settle(done)
 }
 
-// settle waits until kind's Create has returned (done; nil: it has) and every engine command that it started has
-// ended: with several nodes, Create returns at the first failure and leaves the other commands to themselves, and a
-// node that is made after its removal would stay.
+// settle waits until kind's Create has returned (done; nil: it has) and every engine command that it started has ended: with
+// several nodes, Create returns at the first failure while other commands still run, and a node that they create after the
+// removal would stay.
 //
-// An engine command is never ended while it makes a container. Of a `podman run` that gets a SIGTERM at the wrong
-// moment there remain a network namespace, a bridge and an entry in the network's name server (seen with podman
-// 4.3), after which the names of all containers on that network stop resolving. Only after a long wait, when
-// something hangs, the commands are asked to end.
+// An engine command is never ended while it creates a container. A `podman run` that gets a SIGTERM at the wrong moment leaves a
+// network namespace, a bridge and an entry in the network's name server (seen with podman 4.3), and then the names of all
+// containers on that network stop resolving. Only after a long wait, if something hangs, the commands get a SIGTERM.
 func (p *process) settle(done <-chan error) {
 	const patience = time.Minute
 	for begin := time.Now(); ; {
@@ -129,8 +127,8 @@ func (p *process) settle(done <-chan error) {
 			return
 		}
 		if time.Since(begin) > patience {
-			p.log("the engine's commands do not end by themselves; asking them to")
-			_ = syscall.Kill(0, syscall.SIGTERM) // our own group; we do not mind the signal
+			p.log("the engine's commands still run; sending them SIGTERM")
+			_ = syscall.Kill(0, syscall.SIGTERM) // our own group; we ignore the signal
 			if time.Since(begin) > 2*patience && done == nil {
 				return
 			}
@@ -155,8 +153,8 @@ func commandOutput(err error) string {
 	return ""
 }
 
-// explain adds to kind's error the end of what the failing command wrote; the whole goes to the keeper's log and,
-// if there is one, to the logs directory.
+// explain adds the end of the failing command's output to kind's error; all of it is in the keeper's log and, if there is one, in
+// the logs directory.
 func (p *process) explain(err error) error {
 	out := strings.TrimSpace(commandOutput(err))
 	if out == "" {
@@ -168,7 +166,7 @@ func (p *process) explain(err error) error {
 			_ = os.WriteFile(filepath.Join(p.spec.LogsDir, "failed-command.txt"), []byte(out+"\n"), 0o644)
 		}
 	}
-	return fmt.Errorf("%w; it wrote at last: %s", err, lastBytes(out, 1500))
+	return fmt.Errorf("%w; its last output: %s", err, lastBytes(out, 1500))
 }
 
 // collect saves the nodes' logs before they are removed.

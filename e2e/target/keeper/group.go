@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// commandsOfOurs counts the processes of our process group beside ourselves: what kind runs in the engine. What the
-// engine leaves running (conmon) has a session of its own, and so has our clean-up.
+// commandsOfOurs counts the other processes of our process group: kind's engine commands. Processes that the engine keeps running
+// (conmon) have a session of their own, and so has our clean-up.
 func commandsOfOurs() int {
 	self, group := os.Getpid(), syscall.Getpgrp()
 	if entries, err := os.ReadDir("/proc"); err == nil && len(entries) > 0 {

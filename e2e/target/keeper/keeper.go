@@ -1,9 +1,9 @@
-// Package keeper owns a kind cluster on behalf of a harness that may die.
+// Package keeper owns a kind cluster for a harness that may die.
 //
 // kind's Create takes no context, its engine commands cannot be cancelled from outside, and after a SIGKILL nobody
-// removes the cluster. So the cluster belongs to a child process in a session of its own: the keeper. It calls
-// kind's Go API with the engine's environment in its own environment and with a kubeconfig of ours, ignores the
-// terminal's signals, holds a pipe from the harness, and deletes the cluster when that pipe ends without a release.
+// removes the cluster. So the cluster belongs to a child process in a session of its own: the keeper. It calls kind's Go API with
+// the engine's variables in its own environment and with a kubeconfig of ours, ignores the terminal's signals, reads a pipe from
+// the harness, and deletes the cluster when that pipe ends without a release.
 //
 // In: a Spec, orders over a pipe. Out: a cluster, progress lines, and in the end no cluster, unless it was
 // released. The child is the running binary itself: its main (and a TestMain) must call RunIfKeeper first.
@@ -28,14 +28,14 @@ import (
 	"meshproof.dev/meshproof/e2e/target/state"
 )
 
-// envAsked switches a process of this binary into a keeper.
+// envAsked makes a process of this binary a keeper.
 const envAsked = "MESHPROOF_KEEPER"
 
 // armed is set once RunIfKeeper has been called: a binary that does not call it would start itself again and again.
 var armed atomic.Bool
 
-// RunIfKeeper turns this process into a keeper and never returns, if it was started as one. Otherwise it returns at
-// once. It must be the first thing in main, and in TestMain of a test binary that creates clusters.
+// RunIfKeeper runs the keeper and never returns, if this process was started as one. Otherwise it returns at once. It must be the
+// first call in main, and in TestMain of a test binary that creates clusters.
 func RunIfKeeper() {
 	armed.Store(true)
 	if os.Getenv(envAsked) == "" {
@@ -54,7 +54,7 @@ type Keeper struct {
 
 	created chan error    // one value: nil or why not
 	ended   chan struct{} // closed when the process is gone
-	last    event         // what it said last but log lines; valid once ended is closed
+	last    event         // its last event except log lines; valid once ended is closed
 	logPath string
 }
 
@@ -67,14 +67,14 @@ func Adopt(spec Spec, log func(string)) (*Keeper, error) { return start(spec, do
 
 func start(spec Spec, do string, log func(string)) (*Keeper, error) {
 	if !armed.Load() {
-		return nil, errors.New("keeper.RunIfKeeper was not called at the start of this program: it would start itself without end")
+		return nil, errors.New("keeper.RunIfKeeper was not called at the start of this program: it would start itself again and again")
 	}
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
 	if runtime.GOOS == "linux" {
-		self = "/proc/self/exe" // right even when the file was replaced or removed since
+		self = "/proc/self/exe" // correct even if the file was replaced or removed
 	}
 	if spec.StateDir, err = filepath.Abs(spec.StateDir); err != nil {
 		return nil, err
@@ -103,9 +103,9 @@ func start(spec Spec, do string, log func(string)) (*Keeper, error) {
 	c := exec.Command(self)
 	c.Args = []string{"meshproof-keeper", spec.Cluster.Name} // what ps shows
 	c.Env = append(os.Environ(), envAsked+"=1")
-	// Never the harness's own stdout: whoever waits for that to close (go test does) would wait for the keeper.
+	// Never the harness's own stdout: go test waits until that is closed, and would wait for the keeper.
 	c.Stdout, c.Stderr = logFile, logFile
-	c.Dir = "/" // the harness's own directory may go away while its cluster lives, and podman fails without one
+	c.Dir = "/" // the harness's own directory may be removed while its cluster exists, and podman fails without one
 	c.ExtraFiles = []*os.File{ordersR, eventsW}
 	c.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := c.Start(); err != nil {
@@ -126,7 +126,7 @@ func start(spec Spec, do string, log func(string)) (*Keeper, error) {
 	return k, k.send(order{Do: do, Spec: &spec})
 }
 
-// read follows the keeper's events to their end, which is its death.
+// read reads the keeper's events until it ends.
 func (k *Keeper) read(c *exec.Cmd, events io.ReadCloser, hello chan struct{}, log func(string)) {
 	defer close(k.ended)
 	defer events.Close()
@@ -178,13 +178,13 @@ func (k *Keeper) send(o order) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if _, err := k.orders.Write(append(b, '\n')); err != nil {
-		return fmt.Errorf("the keeper (process %d) takes no orders: %w", k.PID, err)
+		return fmt.Errorf("the keeper (process %d) does not accept commands: %w", k.PID, err)
 	}
 	return nil
 }
 
-// Created waits until the cluster stands, or returns why it does not. When ctx ends first the cluster is still
-// being made: call Delete. It returns its result once.
+// Created waits until the cluster is up, or returns why it is not. If ctx ends first the cluster is still being created: call
+// Delete. It returns its result once.
 func (k *Keeper) Created(ctx context.Context) error {
 	select {
 	case err := <-k.created:
@@ -204,13 +204,13 @@ func (k *Keeper) Alive() bool {
 	}
 }
 
-// Delete has the keeper end what it is doing and delete the cluster, and waits until it is gone. ctx bounds the
-// waiting only: the keeper goes on without us. The error says what still stands.
+// Delete makes the keeper stop its work and delete the cluster, and waits until it is gone. ctx limits only the waiting: the keeper
+// continues alone. The error says what still exists.
 func (k *Keeper) Delete(ctx context.Context) error {
 	return k.finish(ctx, doDelete, "deleting the cluster", evDeleted, evFailed)
 }
 
-// Release leaves the cluster to the next run and waits until the keeper has gone.
+// Release keeps the cluster for the next run and waits until the keeper has ended.
 func (k *Keeper) Release(ctx context.Context) error {
 	return k.finish(ctx, doRelease, "releasing the cluster", evReleased)
 }
@@ -223,7 +223,7 @@ func (k *Keeper) finish(ctx context.Context, do, what string, good ...string) er
 	select {
 	case <-k.ended:
 	case <-ctx.Done():
-		return fmt.Errorf("%s: the keeper (process %d) is still at it and goes on by itself: %w", what, k.PID, context.Cause(ctx))
+		return fmt.Errorf("%s: the keeper (process %d) has not finished; it continues in the background: %w", what, k.PID, context.Cause(ctx))
 	}
 	for _, g := range good {
 		if k.last.Event == g {

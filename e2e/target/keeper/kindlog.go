@@ -9,7 +9,7 @@ import (
 )
 
 // kindLog turns kind's log into plain progress lines. kind marks a step with " • Writing configuration 📜  ..."
-// when it begins, and " ✓ …" or " ✗ …" when it ends; the good end is not passed on.
+// when it begins, and " ✓ …" or " ✗ …" when it ends; a successful end is not logged.
 type kindLog struct{ say func(string) }
 
 func (l kindLog) Warn(message string)                    { l.line("warning: " + message) }
@@ -44,7 +44,7 @@ func (l kindLog) line(s string) {
 	}
 }
 
-// plain is kind's line without its pictures; empty for a line that says nothing new.
+// plain is kind's line without its symbols; empty for a line without new information.
 func plain(s string) string {
 	s = strings.TrimSpace(s)
 	if strings.HasPrefix(s, "✓") || strings.Contains(s, "enabling experimental podman provider") {

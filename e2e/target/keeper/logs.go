@@ -12,9 +12,9 @@ import (
 	"meshproof.dev/meshproof/e2e/engine"
 )
 
-// nodeLogs are the commands whose output says what a node did. /var/log/pods comes as one archive, because a node
-// has hundreds of small files there; the workloads' own are left out, since a run streams them itself and takes the cookies
-// out of them. tar ends with 1 when a log grew while it was read, and its words about that would break the archive.
+// nodeLogs are the commands whose output shows what a node did. /var/log/pods is read as one archive, because a node has hundreds
+// of small files there; the workloads' own logs are excluded, because a run reads them itself and redacts the cookies. tar ends
+// with 1 if a log grew while it was read, and its message about that would break the archive.
 var nodeLogs = []struct {
 	file string
 	args func(node string) []string
@@ -70,6 +70,6 @@ func toFile(ctx context.Context, e *engine.Engine, path string, args []string) e
 	}
 	c := e.Cmd(ctx, args...)
 	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	c.Stdout, c.Stderr = f, f // what went wrong stands where the log would
+	c.Stdout, c.Stderr = f, f // an error is written in place of the log
 	return errors.Join(c.Run(), f.Close())
 }

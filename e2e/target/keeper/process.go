@@ -17,7 +17,7 @@ import (
 	"meshproof.dev/meshproof/e2e/target/state"
 )
 
-// removeBudget bounds the deletion of a cluster; it takes a few seconds on a machine that is not broken.
+// removeBudget limits the deletion of a cluster, which normally takes a few seconds.
 const removeBudget = 2 * time.Minute
 
 // process is the keeper's side: one cluster, orders in, events out.
@@ -32,16 +32,16 @@ type process struct {
 	c    state.Cluster
 	e    *engine.Engine
 
-	calledOff atomic.Bool // creating is being ended, so that kind's errors say nothing
+	calledOff atomic.Bool // the creation is being cancelled, so kind's errors mean nothing
 }
 
 // run is the whole life of a keeper process. It returns the exit code, which nothing depends on.
 func run() int {
-	// Caught and thrown away rather than ignored: an ignored signal would stay ignored in kind's commands, and we
-	// end those by SIGTERM. SIGPIPE comes when the harness is gone and we still have something to say.
+	// Caught and dropped, not ignored: an ignored signal would also be ignored in kind's commands, and we end those by SIGTERM.
+	// SIGPIPE comes if we write to the harness after it has ended.
 	signal.Notify(make(chan os.Signal, 8), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGPIPE)
 	const ordersFD, eventsFD = 3, 4
-	// Were these inherited by the engine's daemons, the harness would never see our end.
+	// If the engine's daemons inherited these, the harness would never see our end.
 	syscall.CloseOnExec(ordersFD)
 	syscall.CloseOnExec(eventsFD)
 	p := &process{orders: make(chan order), out: json.NewEncoder(os.NewFile(eventsFD, "events"))}
@@ -68,7 +68,7 @@ func run() int {
 	}
 	if p.c.Phase == state.Up {
 		p.say(evCreated, "")
-		// The first order decides; a closed channel is the harness's end and means delete, as any other order does.
+		// The first order decides; a closed channel means that the harness has ended: delete, as for any other order.
 		if o, open := <-p.orders; open && o.Do == doRelease {
 			return p.release()
 		}
@@ -93,7 +93,7 @@ func (p *process) listen(f *os.File) {
 	close(p.orders)
 }
 
-// say tells the harness; when it is gone the keeper's own log has it still.
+// say sends an event to the harness; if that is gone, the keeper's own log still has it.
 func (p *process) say(ev, text string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -105,7 +105,7 @@ func (p *process) say(ev, text string) {
 
 func (p *process) log(text string) { p.say(evLog, text) }
 
-// begin takes the keeper's lock and puts the engine's environment into our own, where kind's commands find it.
+// begin takes the keeper's lock and sets the engine's variables in our environment, which kind's commands inherit.
 func (p *process) begin(spec Spec) (*state.Lock, error) {
 	p.spec, p.c, p.dir = spec, spec.Cluster, state.Dir(spec.StateDir)
 	p.c.KeeperPID = os.Getpid()
@@ -125,7 +125,7 @@ func (p *process) begin(spec Spec) (*state.Lock, error) {
 			return nil, err
 		}
 	}
-	// A process that only asks whether a keeper is alive holds the lock for an instant.
+	// A process that only checks whether a keeper is alive holds the lock for a moment.
 	var lock *state.Lock
 	var err error
 	for range 20 {
@@ -145,14 +145,14 @@ func (p *process) adopt() error {
 func (p *process) release() int {
 	p.c.Kept = true
 	if err := p.dir.Write(p.c); err != nil {
-		p.say(evStands, "could not note that the cluster is kept: "+err.Error())
+		p.say(evStands, "could not record that the cluster is kept: "+err.Error())
 		return 1
 	}
 	p.say(evReleased, "")
 	return 0
 }
 
-// remove deletes the cluster and what is noted of it.
+// remove deletes the cluster and its records.
 func (p *process) remove() error {
 	p.c.Phase = state.Deleting
 	_ = p.dir.Write(p.c) // for messages only
@@ -164,10 +164,10 @@ func (p *process) remove() error {
 	return p.dir.Remove(p.c.Name)
 }
 
-// failed removes what a failed create has left and says both.
+// failed removes what a failed create has left and reports both errors.
 func (p *process) failed(err error) error {
 	if rerr := p.remove(); rerr != nil {
-		return errors.Join(err, fmt.Errorf("and what was made still stands: %w", rerr))
+		return errors.Join(err, fmt.Errorf("and what was created still exists: %w", rerr))
 	}
 	return err
 }

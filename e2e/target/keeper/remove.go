@@ -42,9 +42,9 @@ func list(ctx context.Context, e *engine.Engine, cluster string, flags ...string
 	return nodes, nil
 }
 
-// Remove takes away the cluster's node containers and their volumes, quickly: kind's own delete leaves the nodes
-// the engine's stop grace (some 14 s), and a node of a cluster that goes away has nothing to save. It may be
-// called for a cluster that is half made or half gone, and again. It does not touch the state file.
+// Remove removes the cluster's node containers and their volumes, quickly: kind's own delete waits for the engine's stop grace (some
+// 14 s), but a node of a deleted cluster has nothing to save. It may be called for a cluster that is partly created or partly
+// removed, and more than once. It does not touch the state file.
 func Remove(ctx context.Context, e *engine.Engine, c state.Cluster) error {
 	var last error
 	for attempt := range 6 {
@@ -63,7 +63,7 @@ func Remove(ctx context.Context, e *engine.Engine, c state.Cluster) error {
 		if len(nodes) == 0 {
 			return removeVolumes(ctx, e, c)
 		}
-		_, _ = output(ctx, e, append([]string{"kill"}, nodes...)...) // one that does not run is no matter
+		_, _ = output(ctx, e, append([]string{"kill"}, nodes...)...) // one that does not run does not matter
 		_, last = output(ctx, e, append([]string{"rm", "--force", "--volumes"}, nodes...)...)
 	}
 	if last == nil {
@@ -72,9 +72,9 @@ func Remove(ctx context.Context, e *engine.Engine, c state.Cluster) error {
 	return fmt.Errorf("remove cluster %s: %w", c.Name, last)
 }
 
-// removeVolumes removes the volumes that kind's podman provider makes beforehand for a node's /var and labels
-// with the node's name. One whose container was never made would stay for ever. docker's are anonymous and go
-// with their container.
+// removeVolumes removes the volumes that kind's podman provider creates for a node's /var before the node, with the node's name as
+// a label. Without this, one whose container was never created would stay for ever. docker's are anonymous and are removed with
+// their container.
 func removeVolumes(ctx context.Context, e *engine.Engine, c state.Cluster) error {
 	if e.Name() != engine.Podman {
 		return nil
@@ -95,8 +95,8 @@ func removeVolumes(ctx context.Context, e *engine.Engine, c state.Cluster) error
 	return nil
 }
 
-// output runs an engine command in a process group of its own, so that what ends kind's commands does not end
-// the clean-up, and neither does a Ctrl-C at the terminal.
+// output runs an engine command in a process group of its own, so that neither the signal that ends kind's commands nor a Ctrl-C
+// at the terminal ends the clean-up.
 func output(ctx context.Context, e *engine.Engine, args ...string) ([]byte, error) {
 	c := e.Cmd(ctx, args...)
 	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

@@ -8,10 +8,10 @@ import (
 	"strings"
 )
 
-// shimPodman lets kind run podman on a host without /lib/modules. kind mounts that directory into each node;
-// docker makes it when it is missing, podman refuses, and an empty one is enough. Making it would change the
-// machine (and needs root), and kind has no option for it. So this process, and it alone, finds a "podman" on its
-// PATH that names an empty directory of ours instead and is podman otherwise.
+// shimPodman lets kind run podman on a host without /lib/modules. kind mounts that directory into each node; docker creates it if
+// it is missing, podman fails, and an empty one is enough. Creating it would change the machine (and needs root), and kind has no
+// option for it. So only this process has a "podman" in its PATH that uses an empty directory of ours instead, and otherwise runs
+// podman.
 func shimPodman(stateDir, modulesDir string) error {
 	podman, err := exec.LookPath("podman")
 	if err != nil {
@@ -25,7 +25,7 @@ func shimPodman(stateDir, modulesDir string) error {
 		return err
 	}
 	if strings.HasPrefix(podman, bin+string(filepath.Separator)) {
-		return fmt.Errorf("%s is on PATH already", bin)
+		return fmt.Errorf("%s is in PATH already", bin)
 	}
 	for _, d := range []string{bin, modulesDir} {
 		if err = os.MkdirAll(d, 0o755); err != nil {

@@ -64,7 +64,7 @@ func (d Dir) lock(name, ext string) (*Lock, error) {
 		}
 		return nil, fmt.Errorf("lock %s: %w", f.Name(), err)
 	}
-	// Who holds it is only for the message of the one who is refused.
+	// The holder is written only for the error message of other processes.
 	if err := f.Truncate(0); err == nil {
 		_, _ = f.WriteAt(fmt.Appendf(nil, "%d %d\n", os.Getpid(), time.Now().Unix()), 0)
 	}
@@ -89,7 +89,7 @@ func readHolder(f *os.File) *HeldError {
 	return &HeldError{PID: pid, Since: time.Unix(at, 0)}
 }
 
-// Unlock gives the lock back. It may be called on nil and more than once.
+// Unlock releases the lock. It may be called on nil and more than once.
 func (l *Lock) Unlock() {
 	if l != nil && l.f != nil {
 		_ = l.f.Close() // closing the only descriptor drops the lock

@@ -1,8 +1,8 @@
-// Package state keeps on disk what outlives a process: which clusters of ours exist, who owns each, and who is
-// using it now.
+// Package state stores on disk what must survive a process: which clusters of ours exist, which process owns each, and which one
+// uses it now.
 //
 // In: a directory. Out: one JSON file per cluster and two lock files beside it. The locks are flock(2) locks: the
-// kernel drops them when their process dies, however it dies, so that no stale pid file is ever believed.
+// kernel drops them when their process dies, however it dies, so there are no stale pid files.
 package state
 
 import (
@@ -24,14 +24,14 @@ const (
 	Deleting = "deleting"
 )
 
-// Cluster is what is known of one cluster that we made. It is written before the first container exists, so that
-// whatever carries the cluster's name and has no such file is not ours.
+// Cluster is the record of one cluster that we created. It is written before the first container exists: a cluster of that name
+// without such a file is not ours.
 type Cluster struct {
 	Name       string    `json:"name"`
 	Phase      string    `json:"phase"`
 	Kept       bool      `json:"kept"`       // released by its keeper, for the next run
 	KeeperPID  int       `json:"keeperPid"`  // for messages; its lock says whether it lives
-	Started    time.Time `json:"started"`    // when the cluster was asked for
+	Started    time.Time `json:"started"`    // when the cluster was requested
 	Engine     string    `json:"engine"`     // "docker" or "podman"
 	EngineEnv  []string  `json:"engineEnv"`  // as engine.Env
 	Containers []string  `json:"containers"` // names of the node containers, existing or not
@@ -40,15 +40,15 @@ type Cluster struct {
 	NodeImage   string `json:"nodeImage"`   // as asked for
 	NodeImageID string `json:"nodeImageId"` // as the engine's store has it
 	SharedDir   string `json:"sharedDir,omitempty"`
-	Config      string `json:"config"` // the kind configuration it was made from
+	Config      string `json:"config"` // its kind configuration
 }
 
-// Dir is the directory that holds the files.
+// Dir is the directory with the files.
 type Dir string
 
 func (d Dir) clusters() string { return filepath.Join(string(d), "clusters") }
 
-// Path is where a file of the cluster lies; ext is "json", "kubeconfig", "log", "keeper" or "lock".
+// Path is the path of a file of the cluster; ext is "json", "kubeconfig", "log", "keeper" or "lock".
 func (d Dir) Path(name, ext string) string { return filepath.Join(d.clusters(), name+"."+ext) }
 
 // Write replaces the cluster's file in one step.
@@ -86,8 +86,8 @@ func (d Dir) Read(name string) (c Cluster, ok bool, err error) {
 	return c, true, nil
 }
 
-// Remove takes away the cluster's file, kubeconfig and keeper's log. The lock files stay: to unlink a file that
-// others may hold a lock on lets two hold "the" lock.
+// Remove deletes the cluster's file, kubeconfig and keeper's log. The lock files stay: if a locked file is deleted, two processes
+// can hold "the" lock.
 func (d Dir) Remove(name string) error {
 	var all []error
 	for _, ext := range []string{"kubeconfig", "kubeconfig.lock", "log", "json"} {
@@ -119,7 +119,7 @@ func (d Dir) List() ([]Cluster, error) {
 	return all, errors.Join(errs...)
 }
 
-// Network is the note that it was us who made the engine's network "kind", by having kind make its first cluster.
+// Network records that we created the engine's network "kind", because our cluster was kind's first.
 type Network struct {
 	Engine    string   `json:"engine"`
 	EngineEnv []string `json:"engineEnv"`
@@ -127,7 +127,7 @@ type Network struct {
 
 func (d Dir) network() string { return filepath.Join(d.clusters(), "network") }
 
-// NoteNetwork writes the note.
+// NoteNetwork writes the record.
 func (d Dir) NoteNetwork(n Network) error {
 	if err := os.MkdirAll(d.clusters(), 0o700); err != nil {
 		return err
@@ -139,7 +139,7 @@ func (d Dir) NoteNetwork(n Network) error {
 	return os.WriteFile(d.network(), b, 0o600)
 }
 
-// MadeNetwork reads the note; ok is false when there is none.
+// MadeNetwork reads the record; ok is false if there is none.
 func (d Dir) MadeNetwork() (n Network, ok bool) {
 	b, err := os.ReadFile(d.network())
 	if err != nil {
@@ -148,5 +148,5 @@ func (d Dir) MadeNetwork() (n Network, ok bool) {
 	return n, json.Unmarshal(b, &n) == nil
 }
 
-// ForgetNetwork takes the note away.
+// ForgetNetwork deletes the record.
 func (d Dir) ForgetNetwork() error { return os.Remove(d.network()) }

@@ -10,11 +10,11 @@ import (
 	"meshproof.dev/meshproof/e2e/workload"
 )
 
-// clusters puts the nodes together that mean to be one cluster, those that come first first. Two workloads do where one Service
-// selects the pods of both, or where they run the same image: web and worker of one release, say. Not so where each has a headless
-// Service for itself, as two installations of the same broker have: that is where nodes look for their peers.
+// clusters groups the workloads that are meant to be one cluster, in their order. Two workloads are if one Service selects the
+// pods of both, or if they run the same image, such as web and worker of one release. They are not if each has a headless
+// Service of its own, as two installations of the same broker have: nodes discover their peers through it.
 func (d *draft) clusters() [][]*manifest.Workload {
-	place := make([]int, len(d.nodes)) // of the cluster that a node is put into
+	place := make([]int, len(d.nodes)) // the index of the cluster to which a node belongs
 	for i, o := range d.nodes {
 		place[i] = i
 		for j, other := range d.nodes[:i] {
@@ -41,7 +41,7 @@ func (d *draft) clusters() [][]*manifest.Workload {
 	return all
 }
 
-// together reports whether two workloads mean to be in one cluster.
+// together reports whether two workloads are meant to be one cluster.
 func (d *draft) together(a, b *manifest.Workload) bool {
 	if apart(a.Document, b.Document) {
 		return false
@@ -68,7 +68,7 @@ func apart(a, b *manifest.Document) bool {
 	return !manifest.SameNamespace(of(a), of(b))
 }
 
-// nodeImage is the image of the container that speaks of Erlang, without tag and digest; sidecars tell nothing.
+// nodeImage is the image of the container that mentions Erlang, without tag and digest; sidecars do not count.
 func nodeImage(w *manifest.Workload) string {
 	c, _ := speaker(w)
 	if c == nil {
@@ -79,8 +79,8 @@ func nodeImage(w *manifest.Workload) string {
 	return name
 }
 
-// theirs reports whether an object is there for other workloads and not for mine: one of them, a Service that selects their pods,
-// a role that is given to their accounts, anything in another namespace.
+// theirs reports whether an object belongs to other workloads and not to mine: one of them, a Service that selects their pods,
+// a role that is bound to their service accounts, anything in another namespace.
 func (d *draft) theirs(o *manifest.Document, mine, others []*manifest.Workload) bool {
 	if apart(o, mine[0].Document) {
 		return true
@@ -107,8 +107,8 @@ func (d *draft) theirs(o *manifest.Document, mine, others []*manifest.Workload) 
 	return among(others, o)
 }
 
-// bound reports whether a binding gives its role to the account of one of the workloads, by its name: what all accounts have is
-// there for nobody in particular.
+// bound reports whether a binding gives its role to the service account of one of the workloads by name. A role that all
+// accounts have does not count.
 func bound(b *manifest.Binding, workloads []*manifest.Workload) bool {
 	return slices.ContainsFunc(workloads, func(w *manifest.Workload) bool {
 		return slices.ContainsFunc(b.Subjects, func(s rbacv1.Subject) bool {

@@ -54,7 +54,7 @@ func TestClusters(t *testing.T) {
 		if !slices.Equal(got, c.want) {
 			t.Errorf("%s: the clusters are %q, wanted %q", name, got, c.want)
 		}
-		if len(ws) > 1 && (!strings.Contains(notes(t, ws[0]), "StatefulSet worker is judged as a cluster of its own") || ws[1].Profile.Metadata.Name != "worker") {
+		if len(ws) > 1 && (!strings.Contains(notes(t, ws[0]), "StatefulSet worker is judged as a separate cluster") || ws[1].Profile.Metadata.Name != "worker") {
 			t.Errorf("%s: the notes are %s", name, notes(t, ws[0]))
 		}
 	}

@@ -1,8 +1,8 @@
-// Package draft writes profiles: for manifests in files, for what a command prints, for what runs in a namespace. It tells which
-// of the workloads are nodes of a cluster, where their cookie is, and what is only there for others.
+// Package draft writes profiles: for manifests in files, for the output of a command, for what runs in a namespace. It decides
+// which of the workloads are nodes of a cluster, where their cookie is, and which objects belong to other workloads.
 //
-// In: paths, a command, a cluster's REST configuration. Out: the text of a profile that [workload.Loader] takes, or an error that
-// says what stands in the way; workloads of plain manifests. It creates nothing in a cluster and gives no verdict.
+// In: paths, a command, a cluster's REST configuration. Out: the text of a profile that [workload.Loader] accepts, or an error
+// that says what prevents it; workloads of plain manifests. It creates nothing in a cluster and judges nothing.
 package draft
 
 import (
@@ -24,13 +24,13 @@ import (
 	"meshproof.dev/meshproof/e2e/workload"
 )
 
-// Profile writes a profile for the manifests at path, a file or a folder: what the manifests tell is left out, and what is
-// guessed has a comment that says from what. at is where the profile will stand: its paths are relative to that file's folder.
-// What stands in the way of a whole profile is an error of code Usage; what Profile gives has been read as lint reads it.
+// Profile writes a profile for the manifests at path, a file or a folder. It omits what is inferred from the manifests, and a
+// guessed value has a comment that says from what. at is the file of the profile: its paths are relative to that file's folder.
+// If no complete profile is possible, the error has code Usage. A returned profile has been read as lint reads it.
 func Profile(ctx context.Context, l workload.Loader, path, at string) (string, error) {
 	st, err := os.Stat(path)
 	if err != nil {
-		return "", exitcode.With(exitcode.Usage, fmt.Errorf("%s: there is no such file or folder", path))
+		return "", exitcode.With(exitcode.Usage, fmt.Errorf("%s: no such file or folder", path))
 	}
 	d := &draft{dir: filepath.Dir(at)}
 	if err = d.read(ctx, path, st.IsDir(), l.CommandLimit()); err != nil {
@@ -40,7 +40,7 @@ func Profile(ctx context.Context, l workload.Loader, path, at string) (string, e
 	return text, exitcode.With(exitcode.Usage, err)
 }
 
-// Command is [Profile] for what a command prints that is run in the profile's folder.
+// Command is [Profile] for the output of a command that is run in the profile's folder.
 func Command(ctx context.Context, l workload.Loader, argv []string, at string) (string, error) {
 	d := &draft{dir: filepath.Dir(at), command: argv}
 	err := d.render(ctx, l.CommandLimit())
@@ -51,7 +51,7 @@ func Command(ctx context.Context, l workload.Loader, argv []string, at string) (
 	return text, exitcode.With(exitcode.Usage, err)
 }
 
-// finish writes the profile of what was read.
+// finish writes the profile.
 func (d *draft) finish(ctx context.Context, l workload.Loader, path, at string) (string, error) {
 	d.why = map[string]string{}
 	if err := d.choose(); err != nil {
@@ -69,41 +69,41 @@ func (d *draft) finish(ctx context.Context, l workload.Loader, path, at string) 
 	_, err := l.Understand(ctx, at, []byte(text))
 	switch {
 	case err != nil && d.command != nil:
-		return "", fmt.Errorf("a profile of what is there would not be whole: %w. Another command may be given: meshproof init -- %s … with the values that it takes", err, strings.Join(d.command, " "))
+		return "", fmt.Errorf("cannot write a complete profile: %w. To pass other values, give the command: meshproof init -- %s …", err, strings.Join(d.command, " "))
 	case err != nil:
-		return "", fmt.Errorf("a profile of what is there would not be whole: %w", err)
+		return "", fmt.Errorf("cannot write a complete profile: %w", err)
 	}
 	return text, nil
 }
 
-// draft is a profile in the making.
+// draft is a profile that is being written.
 type draft struct {
 	dir     string // of the profile
 	files   []drafted
-	whole   string   // the folder that is taken as a whole, "" where files are named
-	command []string // that prints the manifests, where files do not hold them
+	whole   string   // the folder whose files are all used, "" if files are named
+	command []string // that prints the manifests, if they are not in files
 	nodes   []*manifest.Workload
 	others  []*manifest.Workload // those that are not nodes
 	before  []string             // files that are required
 	cookie  [2]string            // Secret and key
-	tls     string               // Secret with the nodes' certificate, "" where their distribution is plain
+	tls     string               // Secret with the nodes' certificate, "" if their distribution does not use TLS
 	build   string
 	why     map[string]string // by key of the spec: from what it was guessed
 }
 
-// drafted is one file, or what a command printed, with its objects.
+// drafted is one file, or the output of a command, with its objects.
 type drafted struct {
 	name    string
 	objects *manifest.Set
 }
 
-// read gathers the objects. What another program has to render, that program renders.
+// read reads the objects. Charts and kustomizations are rendered by helm and kubectl.
 func (d *draft) read(ctx context.Context, path string, folder bool, limit time.Duration) error {
 	var paths []string
 	if folder {
 		if d.command = d.renderer(path); d.command != nil {
 			if err := d.render(ctx, limit); err != nil {
-				return fmt.Errorf("%s has to be rendered: %w", path, err)
+				return fmt.Errorf("%s must be rendered: %w", path, err)
 			}
 			return nil
 		}
@@ -112,7 +112,7 @@ func (d *draft) read(ctx context.Context, path string, folder bool, limit time.D
 			return err
 		}
 		if d.whole = path; filepath.Clean(path) == filepath.Clean(d.dir) {
-			d.whole = "" // a profile among its manifests would be taken for one
+			d.whole = "" // a profile in this folder would be read as a manifest
 		}
 	} else {
 		paths = []string{path}
@@ -129,25 +129,25 @@ func (d *draft) read(ctx context.Context, path string, folder bool, limit time.D
 	return nil
 }
 
-// render gathers the objects that the command prints.
+// render reads the objects that the command prints.
 func (d *draft) render(ctx context.Context, limit time.Duration) error {
 	said := fmt.Sprintf("%q", strings.Join(d.command, " "))
 	data, err := workload.Output(ctx, d.dir, d.command, limit)
 	if err != nil {
 		return fmt.Errorf("the command %s %w", said, err)
 	}
-	printed := manifest.FromFile("what "+said+" printed", data)
+	printed := manifest.FromFile("the output of "+said, data)
 	printed.Stream = true
 	return d.add(printed)
 }
 
-// renderer is the command for a folder that is not read as it is, nil for any other.
+// renderer is the command for a folder that must be rendered, nil for any other.
 func (d *draft) renderer(path string) []string {
 	rel := d.relative(path)
 	if data, err := os.ReadFile(filepath.Join(path, "Chart.yaml")); err == nil {
-		// A folder's name may be no name of a release; a chart's is one.
+		// The name of a folder may be invalid for a release; that of a chart is valid.
 		var chart struct{ Name string }
-		_ = yaml.Unmarshal(data, &chart) // helm says what is wrong with it
+		_ = yaml.Unmarshal(data, &chart) // helm reports what is wrong with it
 		return []string{"helm", "template", cmp.Or(chart.Name, "app"), "./" + rel}
 	}
 	for _, k := range []string{"kustomization.yaml", "kustomization.yml", "Kustomization"} {
@@ -165,7 +165,7 @@ func (d *draft) add(in manifest.Input) error {
 	}
 	if slices.ContainsFunc(all.Documents, func(o *manifest.Document) bool { return o.APIVersion == profile.APIVersion }) {
 		d.whole = ""
-		return nil // an earlier profile of theirs
+		return nil // an earlier profile of the user
 	}
 	all, _ = workload.Installed(all)
 	d.files = append(d.files, drafted{in.Name, all})
@@ -181,7 +181,7 @@ func (d *draft) all() *manifest.Set {
 	return all
 }
 
-// choose tells the nodes from what they need.
+// choose separates the nodes from what they need.
 func (d *draft) choose() error {
 	var plain []*manifest.Workload
 	var have []string
@@ -202,18 +202,18 @@ func (d *draft) choose() error {
 	case len(plain) == 1:
 		d.nodes = plain
 	case len(plain) == 0:
-		return fmt.Errorf("no %s is there, so that nothing would run; there is %s", profile.Runners, strings.Join(have, ", "))
+		return fmt.Errorf("the manifests contain no %s, so no pod would run; they contain %s", profile.Runners, strings.Join(have, ", "))
 	default:
 		var names []string
 		for _, o := range plain {
 			names = append(names, o.String())
 		}
-		return fmt.Errorf("which of %s is the application? Nothing in them speaks of Erlang (a port epmd or 4369, a variable such as RELEASE_COOKIE, -setcookie): give the file of the one that is meant", strings.Join(names, ", "))
+		return fmt.Errorf("which of %s is the application? None of them mentions Erlang (a port epmd or 4369, a variable such as RELEASE_COOKIE, -setcookie): pass the file of the application", strings.Join(names, ", "))
 	}
 	return nil
 }
 
-// share decides which files are required. One that holds both sorts cannot be.
+// share decides which files are required. It is an error if one file contains both sorts.
 func (d *draft) share() error {
 	for _, f := range d.files {
 		var node, other string
@@ -228,10 +228,10 @@ func (d *draft) share() error {
 		switch {
 		case other == "":
 		case node != "":
-			return fmt.Errorf("%s holds %s, which belongs to the nodes of the cluster, and %s, which is no node: %s, it goes to spec.requires", f.name, node, other, d.apart())
+			return fmt.Errorf("%s contains %s, which belongs to the nodes of the cluster, and %s, which is no node and belongs in spec.requires: %s", f.name, node, other, d.apart(node, other))
 		default:
 			d.before = append(d.before, f.name)
-			d.why["requires"] = "nothing in " + other + " speaks of Erlang"
+			d.why["requires"] = other + " does not mention Erlang"
 		}
 	}
 	if len(d.before) > 0 {
@@ -240,16 +240,16 @@ func (d *draft) share() error {
 	return nil
 }
 
-// apart says how an object comes into a file of its own.
-func (d *draft) apart() string {
+// apart says how to get node, and other, which is no node, into different files.
+func (d *draft) apart(node, other string) string {
 	if d.command == nil {
-		return "put the latter into a file of its own"
+		return "move " + other + " into a file of its own"
 	}
 	into := " -o NEW" // kustomize's own
 	if d.command[0] == "helm" {
 		into = " --output-dir NEW"
 	}
-	return "let the command write files (" + strings.Join(d.command, " ") + into + "), and take the folder of the former; as for the latter"
+	return "let the command write files (" + strings.Join(d.command, " ") + into + "), and use the folder that contains " + node
 }
 
 // among reports whether an object is one of the workloads.
@@ -257,7 +257,7 @@ func among(all []*manifest.Workload, o *manifest.Document) bool {
 	return slices.ContainsFunc(all, func(w *manifest.Workload) bool { return w.String() == o.String() })
 }
 
-// isOther reports whether an object is, or serves, what the nodes need: it has to be there before it.
+// isOther reports whether an object is one that the nodes need, or belongs to one: it must be created before them.
 func (d *draft) isOther(o *manifest.Document) bool {
 	return selectsAny(o, d.others) || slices.ContainsFunc(d.others, func(w *manifest.Workload) bool {
 		return w.String() == o.String() || o.Kind != "Service" && o.Kind != "Namespace" && mentions(w.Raw["spec"], o.Name)
@@ -287,7 +287,7 @@ func mentions(v any, word string) bool {
 	return false
 }
 
-// relative is a path as the profile's folder sees it.
+// relative is a path relative to the profile's folder.
 func (d *draft) relative(path string) string {
 	from, err1 := filepath.Abs(d.dir)
 	to, err2 := filepath.Abs(path)

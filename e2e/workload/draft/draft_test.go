@@ -48,13 +48,13 @@ func TestDraft(t *testing.T) {
 		"a folder, with what makes the image": {
 			map[string]string{"deploy/a.yaml": shopApp + "---\n" + shopService, "deploy/s.yaml": shopSecret, "Dockerfile": "FROM scratch\n"}, "deploy",
 			`  manifests: [deploy]
-  images: [{name: example.com/acme/shop, build: .}]   # guessed: a Dockerfile is there
+  images: [{name: example.com/acme/shop, build: .}]   # guessed: there is a Dockerfile
   cookie: {secretKeyRef: {name: shop, key: cookie}}   # variable RELEASE_COOKIE of container web
 `},
 		"a database is required": {
 			map[string]string{"deploy/a.yaml": shopApp, "deploy/b.yaml": shopService + "---\n" + shopSecret, "deploy/db.yaml": database, "deploy/db-parts.yaml": databaseParts}, "deploy",
 			`  manifests: [deploy/a.yaml, deploy/b.yaml]
-  requires: [deploy/db-parts.yaml, deploy/db.yaml]   # nothing in StatefulSet db speaks of Erlang
+  requires: [deploy/db-parts.yaml, deploy/db.yaml]   # StatefulSet db does not mention Erlang
   cookie: {secretKeyRef: {name: shop, key: cookie}}   # variable RELEASE_COOKIE of container web
 `},
 		"distribution over TLS": {
@@ -76,7 +76,7 @@ func TestDraft(t *testing.T) {
 			`  manifests: [a.yaml]
   cookie: {secretKeyRef: {name: shop, key: cookie}}   # variable RELEASE_COOKIE of container web
 `},
-		"nothing but a Secret's key speaks of Erlang": {
+		"nothing but a Secret's key mentions Erlang": {
 			map[string]string{"a.yaml": strings.ReplaceAll(shopApp, "RELEASE_COOKIE", "KEY") + "---\n" + shopSecret}, "a.yaml",
 			`  manifests: [a.yaml]
   cookie: {secretKeyRef: {name: shop, key: cookie}}   # guessed from the key's name
@@ -107,16 +107,16 @@ func TestDraft(t *testing.T) {
 func TestDraftSaysWhatItLacks(t *testing.T) {
 	plain := strings.ReplaceAll(shopApp, "RELEASE_COOKIE", "KEY")
 	for name, c := range map[string]struct{ text, says string }{
-		"no workload": {shopService + "---\n" + shopSecret, "no Deployment, StatefulSet, ReplicaSet or DaemonSet is there, so that nothing would run; there is Service shop, Secret shop"},
-		"which one":   {plain + "---\n" + database, "which of Deployment shop, StatefulSet db is the application? Nothing in them speaks of Erlang"},
-		"in one file": {shopApp + "---\n" + shopSecret + "---\n" + database, "m.yaml holds Deployment shop, which belongs to the nodes of the cluster, and StatefulSet db, which is no node: put the latter into a file of its own"},
+		"no workload": {shopService + "---\n" + shopSecret, "the manifests contain no Deployment, StatefulSet, ReplicaSet or DaemonSet, so no pod would run; they contain Service shop, Secret shop"},
+		"which one":   {plain + "---\n" + database, "which of Deployment shop, StatefulSet db is the application? None of them mentions Erlang"},
+		"in one file": {shopApp + "---\n" + shopSecret + "---\n" + database, "m.yaml contains Deployment shop, which belongs to the nodes of the cluster, and StatefulSet db, which is no node and belongs in spec.requires: move StatefulSet db into a file of its own"},
 		"cookie written out": {strings.Replace(shopApp, "valueFrom: {secretKeyRef: {name: shop, key: cookie}}", "value: abc", 1),
-			"variable RELEASE_COOKIE of Deployment shop has the cookie written out: put it into a Secret"},
-		"no cookie":          {plain + "---\n" + databaseParts, "where is the cookie of Deployment shop? No variable with cookie in its name takes it from a Secret, and no Secret has a key with cookie in it; there is Secret db (POSTGRES_PASSWORD)"},
-		"a Secret elsewhere": {shopApp, `a profile of what is there would not be whole: new.yaml:6: the cookie is looked for in Secret "shop", which is not among the manifests`},
+			"variable RELEASE_COOKIE of Deployment shop has the cookie as plain text: put it into a Secret"},
+		"no cookie":          {plain + "---\n" + databaseParts, "where is the cookie of Deployment shop? No variable with cookie in its name reads it from a Secret, and no Secret has a key with cookie in it; the manifests contain Secret db (POSTGRES_PASSWORD)"},
+		"a Secret elsewhere": {shopApp, `cannot write a complete profile: new.yaml:6: Secret "shop", which must contain the cookie, is not in the manifests`},
 		"a template":         {"kind: {{ .Kind }}\n", "m.yaml:1: not YAML: {{ stands here"},
 		"nothing":            {"", "m.yaml: no object is in it"},
-		"alone":              {strings.Replace(shopApp, "replicas: 2", "replicas: 1", 1) + "---\n" + shopSecret, "one node is no cluster"},
+		"alone":              {strings.Replace(shopApp, "replicas: 2", "replicas: 1", 1) + "---\n" + shopSecret, "a cluster needs at least two nodes"},
 		"two namespaces":     {shopApp + "---\n" + strings.Replace(shopService, "{name: shop}", "{name: shop, namespace: a}", 1) + "---\n" + strings.Replace(shopSecret, "{name: shop}", "{name: shop, namespace: b}", 1), "two namespaces"},
 	} {
 		dir := tree(t, map[string]string{"m.yaml": c.text})
@@ -126,7 +126,7 @@ func TestDraftSaysWhatItLacks(t *testing.T) {
 		}
 	}
 	dir := tree(t, map[string]string{"inner/m.yaml": shopApp})
-	for path, says := range map[string]string{"nowhere": "there is no such file or folder", ".": "holds no *.yaml, *.yml or *.json; folders in it are not searched, name them, too"} {
+	for path, says := range map[string]string{"nowhere": "no such file or folder", ".": "contains no *.yaml, *.yml or *.json; folders inside it are not searched: name them as well"} {
 		if _, err := Profile(t.Context(), workload.Loader{}, filepath.Join(dir, path), filepath.Join(dir, "new.yaml")); err == nil || !strings.Contains(err.Error(), says) || exitcode.Of(err) != exitcode.Usage {
 			t.Errorf("%s: %v", path, err)
 		}
@@ -149,11 +149,11 @@ func TestDraftOfWhatAProgramRenders(t *testing.T) {
 		"a kustomization": {map[string]string{"k/overlay/kustomization.yml": "resources: []\n"}, "k/overlay", app,
 			"command: [kubectl, kustomize, k/overlay]\n"},
 		"a chart with a database": {map[string]string{"c/Chart.yaml": "name: shop\n"}, "c", app + "---\n" + database,
-			`what "helm template shop ./c" printed holds Service shop, which belongs to the nodes of the cluster, and StatefulSet db, which is no node: let the command write files (helm template shop ./c --output-dir NEW), and take the folder of the former; as for the latter, it goes to spec.requires`},
+			`the output of "helm template shop ./c" contains Service shop, which belongs to the nodes of the cluster, and StatefulSet db, which is no node and belongs in spec.requires: let the command write files (helm template shop ./c --output-dir NEW), and use the folder that contains Service shop`},
 		"a kustomization with a database": {map[string]string{"k/Kustomization": ""}, "k", app + "---\n" + database, "(kubectl kustomize k -o NEW)"},
 		"a chart of one replica": {map[string]string{"c/Chart.yaml": "name: shop\n"}, "c", strings.Replace(app, "replicas: 2", "replicas: 1", 1),
-			"one node is no cluster; set replicas to 2 or more, or say expect: {topology: none} in the profile where it means to be alone. Another command may be given: meshproof init -- helm template shop ./c … with the values that it takes"},
-		"a chart that cannot be rendered": {map[string]string{"c/Chart.yaml": "name: shop\n"}, "c", "", `has to be rendered: the command "helm template shop ./c" printed nothing`},
+			"a cluster needs at least two nodes; set replicas to 2 or more, or set expect: {topology: none} in the profile if it is not meant to form a cluster. To pass other values, give the command: meshproof init -- helm template shop ./c …"},
+		"a chart that cannot be rendered": {map[string]string{"c/Chart.yaml": "name: shop\n"}, "c", "", `must be rendered: the command "helm template shop ./c" printed nothing`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := tree(t, c.files)

@@ -21,7 +21,7 @@ import (
 	"meshproof.dev/meshproof/e2e/workload"
 )
 
-// exported are the kinds that make up an application, in the order in which they are created.
+// exported are the kinds of objects of an application, in the order in which they are created.
 var exported = []schema.GroupVersionKind{
 	{Version: "v1", Kind: "ServiceAccount"}, {Version: "v1", Kind: "ConfigMap"}, {Version: "v1", Kind: "Secret"}, {Version: "v1", Kind: "Service"},
 	{Group: "rbac.authorization.k8s.io", Version: "v1", Kind: "Role"}, {Group: "rbac.authorization.k8s.io", Version: "v1", Kind: "RoleBinding"},
@@ -30,9 +30,9 @@ var exported = []schema.GroupVersionKind{
 	{Group: "autoscaling", Version: "v2", Kind: "HorizontalPodAutoscaler"},
 }
 
-// Export writes the objects of an application that runs in a namespace to a new folder, a file each, as they could be created
-// elsewhere. Nothing is changed in the cluster. Of Secrets only those that a pod names are written, with their keys and none
-// of their values: a cookie is made anew, the others are left to the reader.
+// Export writes the objects of an application that runs in a namespace to a new folder, one file for each, so that they can be
+// created in another cluster. It changes nothing in the cluster. It writes only Secrets that a pod names, with their keys and
+// without their values: the cookie is a new one, the user must fill in the others.
 func Export(ctx context.Context, cfg *rest.Config, namespace, dir string) error {
 	r, err := resources.New(cfg)
 	if err != nil {
@@ -57,10 +57,10 @@ func export(ctx context.Context, api client.Client, namespace, dir string) error
 	if !slices.ContainsFunc(all, func(o unstructured.Unstructured) bool {
 		return o.GetKind() == "Deployment" || o.GetKind() == "StatefulSet"
 	}) {
-		return exitcode.With(exitcode.Usage, fmt.Errorf("namespace %s has no Deployment or StatefulSet (or there is no such namespace)", namespace))
+		return exitcode.With(exitcode.Usage, fmt.Errorf("namespace %s has no Deployment or StatefulSet (or does not exist)", namespace))
 	}
 	if err := os.Mkdir(dir, 0o755); err != nil {
-		return exitcode.With(exitcode.Usage, fmt.Errorf("the manifests go to a new folder: %w", err))
+		return exitcode.With(exitcode.Usage, fmt.Errorf("the manifests are written to a new folder: %w", err))
 	}
 	for i := range all {
 		bare(&all[i])
@@ -75,7 +75,7 @@ func export(ctx context.Context, api client.Client, namespace, dir string) error
 	return nil
 }
 
-// generated reports whether somebody makes the object by itself in each namespace, or for another object.
+// generated reports whether Kubernetes or an operator creates the object, in each namespace or for another object.
 func generated(o *unstructured.Unstructured) bool {
 	switch o.GetKind() + "/" + o.GetName() {
 	case "ConfigMap/kube-root-ca.crt", "ServiceAccount/default", "Service/kubernetes":
@@ -84,14 +84,14 @@ func generated(o *unstructured.Unstructured) bool {
 	return len(o.GetOwnerReferences()) > 0
 }
 
-// podNames reports whether a pod of one of the workloads names something.
+// podNames reports whether a pod of one of the workloads refers to that name.
 func podNames(all []unstructured.Unstructured, name string) bool {
 	return slices.ContainsFunc(all, func(o unstructured.Unstructured) bool {
 		return (o.GetKind() == "Deployment" || o.GetKind() == "StatefulSet") && mentions(dict(o.Object["spec"])["template"], name)
 	})
 }
 
-// bare takes off what the cluster has added, and the values of Secrets.
+// bare removes what the cluster has added, and the values of Secrets.
 func bare(o *unstructured.Unstructured) {
 	m := map[string]any{"name": o.GetName()}
 	if l := o.GetLabels(); len(l) > 0 {

@@ -17,20 +17,20 @@ import (
 )
 
 var (
-	// erlangs are variables that releases of Erlang and Elixir read, and images of theirs (https://hexdocs.pm/mix/Mix.Tasks.Release.html,
+	// erlangs are variables that releases of Erlang and Elixir read, and their images (https://hexdocs.pm/mix/Mix.Tasks.Release.html,
 	// https://rebar3.org/docs/deployment/releases/).
 	erlangs = regexp.MustCompile(`^(RELEASE_(COOKIE|NODE|NAME|DISTRIBUTION)|RELX_.*|ERL_.*|ELIXIR_.*|.*ERLANG_COOKIE|.*NODE_?COOKIE)$`)
-	// erlangFlags are flags of a VM that is distributed, and what iex and elixir call the cookie's (elixir --help).
+	// erlangFlags are flags of a distributed VM, and the cookie flag of iex and elixir (elixir --help).
 	erlangFlags = regexp.MustCompile(`(^|\s)-(setcookie|-cookie|name|sname|proto_dist|kernel)(\s|$)`)
 )
 
-// erlang says what in a workload speaks of Erlang, "" where nothing does.
+// erlang says what in a workload mentions Erlang, "" if nothing does.
 func erlang(w *manifest.Workload) string {
 	_, why := speaker(w)
 	return why
 }
 
-// speaker is the first container of a workload that speaks of Erlang, and by what; nil where none does.
+// speaker is the first container of a workload that mentions Erlang, and where; nil if none does.
 func speaker(w *manifest.Workload) (container *manifest.Container, why string) {
 	for _, c := range w.Containers(manifest.Main) {
 		if why = speaks(c); why != "" {
@@ -59,8 +59,8 @@ func speaks(c *manifest.Container) string {
 	return ""
 }
 
-// findCookie looks where the nodes take their cookie from: a variable, a file, all keys of a Secret; else a Secret that has a
-// key of that name.
+// findCookie finds from where the nodes read their cookie: a variable, a file, all keys of a Secret; else a Secret that has a
+// key with cookie in its name.
 func (d *draft) findCookie() error {
 	literal := ""
 	for _, w := range d.nodes {
@@ -75,7 +75,7 @@ func (d *draft) findCookie() error {
 					return nil
 				}
 				if e.Value != "" && !strings.HasPrefix(e.Value, "$") {
-					literal = fmt.Sprintf("variable %s of %s has the cookie written out", e.Name, w)
+					literal = fmt.Sprintf("variable %s of %s has the cookie as plain text", e.Name, w)
 				}
 			}
 		}
@@ -93,13 +93,13 @@ func (d *draft) findCookie() error {
 	}
 	switch {
 	case literal != "":
-		return fmt.Errorf("%s: put it into a Secret, and take it from there with valueFrom: {secretKeyRef: …}; without it no node can be asked for its view, and a profile holds no cookie", literal)
+		return fmt.Errorf("%s: put it into a Secret, and read it with valueFrom: {secretKeyRef: …}; without the cookie the harness cannot connect to the nodes, and a profile contains no cookie", literal)
 	case d.cookie[0] == "":
-		found := "there is no Secret"
+		found := "the manifests contain no Secret"
 		if len(secrets) > 0 {
-			found = "there is Secret " + strings.Join(secrets, ", Secret ")
+			found = "the manifests contain Secret " + strings.Join(secrets, ", Secret ")
 		}
-		return fmt.Errorf("where is the cookie of %s? No variable with cookie in its name takes it from a Secret, and no Secret has a key with cookie in it; %s. Without it no node can be asked for its view", d.nodes[0], found)
+		return fmt.Errorf("where is the cookie of %s? No variable with cookie in its name reads it from a Secret, and no Secret has a key with cookie in it; %s. Without the cookie the harness cannot connect to the nodes", d.nodes[0], found)
 	}
 	return nil
 }
@@ -112,7 +112,7 @@ func keysOf(o *manifest.Document) []string {
 	return nil
 }
 
-// findBuild takes a Dockerfile beside the manifests, or above them up to the profile's folder, for what makes the nodes' image.
+// findBuild assumes that a Dockerfile beside the manifests, or above them up to the profile's folder, builds the nodes' image.
 func (d *draft) findBuild(path string) {
 	if len(d.images()) != 1 {
 		return
@@ -122,7 +122,7 @@ func (d *draft) findBuild(path string) {
 	for {
 		if st, err := os.Stat(filepath.Join(dir, "Dockerfile")); err == nil && st.Mode().IsRegular() {
 			d.build = d.relative(dir)
-			d.why["images"] = "guessed: a Dockerfile is there"
+			d.why["images"] = "guessed: there is a Dockerfile"
 			return
 		}
 		up := filepath.Dir(dir)
@@ -133,7 +133,7 @@ func (d *draft) findBuild(path string) {
 	}
 }
 
-// images are those of the nodes, each once.
+// images are the images of the nodes, each once.
 func (d *draft) images() []string {
 	var all []string
 	for _, o := range d.nodes {
@@ -199,7 +199,7 @@ func flow(all []string) string {
 	return "[" + strings.Join(q, ", ") + "]"
 }
 
-// quoted is a text as YAML takes it within brackets, with quotes where it needs them.
+// quoted is a text as it is written in YAML within brackets, with quotes if it needs them.
 func quoted(s string) string {
 	y, err := yaml.Marshal(&yaml.Node{Kind: yaml.SequenceNode, Style: yaml.FlowStyle, Content: []*yaml.Node{{Kind: yaml.ScalarNode, Tag: "!!str", Value: s}}})
 	if err != nil {

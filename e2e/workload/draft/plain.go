@@ -13,10 +13,10 @@ import (
 	"meshproof.dev/meshproof/e2e/workload"
 )
 
-// Plain reads manifests that no profile speaks of: a file, a folder, or [workload.Stdin], which is read from in. The workloads that
-// speak of Erlang are the nodes, else the only one there is; those that do not mean to be one cluster are a workload of
-// their own each, beside the objects that all have in common. Their notes say which, and from what that was told. It is for
-// judging what manifests alone decide: nothing says which Secret holds the cookie.
+// Plain reads manifests without a profile: a file, a folder, or [workload.Stdin], which is read from in. The nodes are the
+// workloads that mention Erlang, else the only one. Workloads that are not meant to be one cluster are returned separately, each
+// with the objects that all have in common. Their notes say which workloads are nodes, and why. This is for checks that need only
+// manifests: it is not known which Secret contains the cookie.
 func Plain(ctx context.Context, l workload.Loader, path string, in io.Reader) (all []*workload.Workload, err error) {
 	defer func() { err = exitcode.With(exitcode.Usage, err) }()
 	d := &draft{dir: "."}
@@ -63,7 +63,7 @@ func (d *draft) plain(path string, nodes []*manifest.Workload) (*workload.Worklo
 	}
 	p := &profile.Profile{Metadata: profile.Metadata{Name: nodes[0].Name}}
 	if slices.ContainsFunc(nodes, func(o *manifest.Workload) bool { return o.Kind == "DaemonSet" }) {
-		p.Spec.Nodes = 2 // on how many nodes of Kubernetes it will run nobody says; it is made for several
+		p.Spec.Nodes = 2 // the number of Kubernetes nodes is not known; assume several
 	}
 	w, err := workload.FromObjects(p, path, ours)
 	if err != nil {
@@ -72,20 +72,20 @@ func (d *draft) plain(path string, nodes []*manifest.Workload) (*workload.Worklo
 	for _, n := range nodes {
 		why := erlang(n)
 		if why == "" {
-			why = "it is the only workload there is; nothing in it speaks of Erlang"
+			why = "it is the only workload, although it does not mention Erlang"
 		}
-		w.Note(fmt.Sprintf("%s is taken for the nodes: %s", n, why))
+		w.Note(fmt.Sprintf("the pods of %s are nodes: %s", n, why))
 	}
 	for _, o := range others {
-		why := "is left out: nothing in it speaks of Erlang"
+		why := "is not judged: it does not mention Erlang"
 		if among(d.nodes, o.Document) {
-			why = "is judged as a cluster of its own: no Service selects its pods and these"
+			why = "is judged as a separate cluster: no Service selects its pods together with these"
 		}
 		w.Note(o.String() + " " + why)
 	}
 	if w.Resolved.Replicas() == 1 {
 		w.Resolved.Expect.Topology = profile.NoMesh
-		w.Note("one replica is no cluster: what only peers need is not judged")
+		w.Note("one replica cannot form a cluster: checks that need peers are not judged")
 	}
 	return w, nil
 }

@@ -36,18 +36,18 @@ func TestPlainManifests(t *testing.T) {
 		says   string
 		refuse string
 	}{
-		"one that speaks of Erlang": {shop + "---\n" + postgres, 1, "StatefulSet shop is taken for the nodes: it has the variable RELEASE_COOKIE", ""},
-		"the rest":                  {shop + "---\n" + postgres, 1, "Deployment db is left out", ""},
-		"two of one release":        {shop + "---\n" + renamed(shop, "worker"), 2, "StatefulSet worker is taken", ""},
-		"a script that starts iex":  {strings.Replace(postgres, "image: postgres", `image: x, args: [-c, "exec iex --cookie $C -S mix"]`, 1), 1, "it has the argument --cookie", ""},
-		"the only one":              {postgres, 1, "it is the only workload there is", ""},
-		"none of several":           {postgres + "---\n" + renamed(postgres, "web"), 0, "", "which of Deployment db, Deployment web"},
-		"one replica":               {strings.Replace(shop, "spec:", "spec:\n  replicas: 1", 1), 1, "one replica is no cluster", ""},
-		"a ReplicaSet":              {strings.Replace(shop, "StatefulSet", "ReplicaSet", 1), 1, "ReplicaSet shop is taken", ""},
-		"no workload":               {"apiVersion: v1\nkind: Secret\nmetadata: {name: a}\n", 0, "", "no Deployment, StatefulSet, ReplicaSet or DaemonSet is there, so that nothing would run; there is Secret a"},
-		"nothing":                   {"", 0, "", "no object is in it"},
-		"a template":                {"kind: Deployment\nmetadata: {name: {{ .Name }}}\n", 0, "", "line 2 of the standard input"},
-		"text":                      {"hello", 0, "", "not a Kubernetes object but text"},
+		"one that mentions Erlang": {shop + "---\n" + postgres, 1, "the pods of StatefulSet shop are nodes: it has the variable RELEASE_COOKIE", ""},
+		"the rest":                 {shop + "---\n" + postgres, 1, "Deployment db is not judged", ""},
+		"two of one release":       {shop + "---\n" + renamed(shop, "worker"), 2, "the pods of StatefulSet worker are nodes", ""},
+		"a script that starts iex": {strings.Replace(postgres, "image: postgres", `image: x, args: [-c, "exec iex --cookie $C -S mix"]`, 1), 1, "it has the argument --cookie", ""},
+		"the only one":             {postgres, 1, "it is the only workload, although it does not mention Erlang", ""},
+		"none of several":          {postgres + "---\n" + renamed(postgres, "web"), 0, "", "which of Deployment db, Deployment web"},
+		"one replica":              {strings.Replace(shop, "spec:", "spec:\n  replicas: 1", 1), 1, "one replica cannot form a cluster", ""},
+		"a ReplicaSet":             {strings.Replace(shop, "StatefulSet", "ReplicaSet", 1), 1, "the pods of ReplicaSet shop are nodes", ""},
+		"no workload":              {"apiVersion: v1\nkind: Secret\nmetadata: {name: a}\n", 0, "", "the manifests contain no Deployment, StatefulSet, ReplicaSet or DaemonSet, so no pod would run; they contain Secret a"},
+		"nothing":                  {"", 0, "", "no object is in it"},
+		"a template":               {"kind: Deployment\nmetadata: {name: {{ .Name }}}\n", 0, "", "line 2 of the standard input"},
+		"text":                     {"hello", 0, "", "not a Kubernetes object but text"},
 	} {
 		ws, err := Plain(t.Context(), workload.Loader{}, workload.Stdin, strings.NewReader(c.text))
 		if c.refuse != "" {

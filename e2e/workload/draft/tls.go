@@ -11,8 +11,8 @@ import (
 	"meshproof.dev/meshproof/e2e/workload"
 )
 
-// findTLS looks for the Secret with the nodes' certificate, where something says that their distribution goes over TLS: the one
-// that they mount and that has a private key, or may have one.
+// findTLS finds the Secret with the nodes' certificate, if the manifests say that their distribution uses TLS: the one that they
+// mount and that has a private key, or may have one.
 func (d *draft) findTLS() {
 	if !d.saysTLS() {
 		return
@@ -30,7 +30,7 @@ func (d *draft) findTLS() {
 // tlsProto is a value of -proto_dist.
 var tlsProto = regexp.MustCompile(`\binet6?_tls\b`)
 
-// saysTLS reports whether that stands anywhere in a node's workload or in a ConfigMap.
+// saysTLS reports whether a node's workload or a ConfigMap contains that anywhere.
 func (d *draft) saysTLS() bool {
 	objects := d.all().Of("ConfigMap")
 	for _, w := range d.nodes {
@@ -42,7 +42,7 @@ func (d *draft) saysTLS() bool {
 	})
 }
 
-// givesKey reports whether the Secret is among the manifests with a private key, or asking for one, or cert-manager makes it.
+// givesKey reports whether the manifests contain the Secret with a private key, or a request for one, or cert-manager creates it.
 func (d *draft) givesKey(name string) bool {
 	for _, o := range d.all().Of("Secret") {
 		if s, is := o.Object.(*corev1.Secret); is && o.Name == name {
@@ -56,7 +56,7 @@ func (d *draft) givesKey(name string) bool {
 	})
 }
 
-// mountedSecrets are those that the pods of a workload have as files.
+// mountedSecrets are those that the pods of a workload mount as files.
 func mountedSecrets(w *manifest.Workload) []string {
 	var all []string
 	for _, v := range w.Pod().Volumes {
