@@ -29,7 +29,7 @@ func found(pod string, o check.Outcome) check.Finding {
 	return f
 }
 
-func judgedBy(t *testing.T, s *rt.Story, checks ...check.Check) judge.Profile {
+func judgedBy(t *testing.T, s *rt.Recording, checks ...check.Check) judge.Profile {
 	t.Helper()
 	return judge.Judge("dns-a", []judge.Scenario{{Name: "formation", View: fold(t, s)}}, checks)
 }

@@ -14,17 +14,17 @@ import (
 // The epmd of one pod refuses its peers, and the mesh has formed all the same. What cannot be judged because of the epmd is
 // blocked by it; the mesh was seen, and passes.
 func ExampleJudge() {
-	story := recordingtest.Formation(3)
-	story.Change(func(e recording.Event) bool { return e.EPMD != nil && e.EPMD.To == recordingtest.UID(2) }, func(e *recording.Event) {
+	recorded := recordingtest.Formation(3)
+	recorded.Change(func(e recording.Event) bool { return e.EPMD != nil && e.EPMD.To == recordingtest.UID(2) }, func(e *recording.Event) {
 		e.EPMD.Outcome, e.EPMD.Names, e.EPMD.Detail = recording.Refused, nil, "connection refused"
 	})
 
-	v, err := view.New(story.Header())
+	v, err := view.New(recorded.Header())
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	for _, e := range story.Events {
+	for _, e := range recorded.Events {
 		v.Apply(e)
 	}
 	result := judge.Judge("dns-a", []judge.Scenario{{Name: recording.Formation, View: v}}, rules.All())

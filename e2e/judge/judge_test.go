@@ -16,7 +16,7 @@ import (
 	"meshproof.dev/meshproof/e2e/view"
 )
 
-func fold(t *testing.T, s *rt.Story) *view.View {
+func fold(t *testing.T, s *rt.Recording) *view.View {
 	t.Helper()
 	v, err := view.New(s.Header())
 	if err != nil {
@@ -28,7 +28,7 @@ func fold(t *testing.T, s *rt.Story) *view.View {
 	return v
 }
 
-// core are the checks of the stories in this file: a few of each rung, which the judge's own rules are shown by. What
+// core are the checks of the recordings in this file: a few of each rung, which the judge's own rules are shown by. What
 // all of them make of a fault is ladder_test.go's.
 func core() []check.Check {
 	ids := []string{"image/available", "pods/running", "pods/ready", "service/headless", "dns/a-records-match-pods", "epmd/reachable", "epmd/name-registered",
@@ -37,17 +37,17 @@ func core() []check.Check {
 	return slices.DeleteFunc(rules.All(), func(c check.Check) bool { return !slices.Contains(ids, c.ID) })
 }
 
-// edit changes the profile that a story is judged by.
-func edit(s *rt.Story, change func(p *profile.Resolved)) {
+// edit changes the profile that a recording is judged by.
+func edit(s *rt.Recording, change func(p *profile.Resolved)) {
 	var p profile.Resolved
 	s.Edit(&p, func() { change(&p) })
 }
 
-// told judges a formation and what came after it. A nil story was not recorded.
-func told(t *testing.T, formation, recovery, console *rt.Story) judge.Profile {
+// told judges a formation and what came after it. A nil recording was not recorded.
+func told(t *testing.T, formation, recovery, console *rt.Recording) judge.Profile {
 	t.Helper()
 	scenarios := []judge.Scenario{{Name: "formation", View: fold(t, formation)}}
-	for name, s := range map[recording.Scenario]*rt.Story{"recovery": recovery, "console": console} {
+	for name, s := range map[recording.Scenario]*rt.Recording{"recovery": recovery, "console": console} {
 		e := judge.Scenario{Name: name, Why: "the mesh did not form"}
 		if s != nil {
 			e = judge.Scenario{Name: name, View: fold(t, s)}
@@ -57,8 +57,8 @@ func told(t *testing.T, formation, recovery, console *rt.Story) judge.Profile {
 	return judge.Judge("dns-a", scenarios, core())
 }
 
-// The changes that the stories of this file are made of.
-func otherCookie(s *rt.Story, i int) {
+// The changes that the recordings of this file are made of.
+func otherCookie(s *rt.Recording, i int) {
 	s.Change(func(e recording.Event) bool {
 		return e.Cookie != nil && e.Cookie.Pod == rt.UID(i) && e.Cookie.Cookie == "A"
 	}, func(e *recording.Event) {
@@ -77,13 +77,13 @@ func otherCookie(s *rt.Story, i int) {
 }
 
 // unlink takes links out of the socket tables.
-func unlink(s *rt.Story, which func(pod string, l recording.Link) bool) {
+func unlink(s *rt.Recording, which func(pod string, l recording.Link) bool) {
 	s.Change(func(e recording.Event) bool { return e.Sockets != nil }, func(e *recording.Event) {
 		e.Sockets.Links = slices.DeleteFunc(e.Sockets.Links, func(l recording.Link) bool { return which(e.Sockets.Pod, l) })
 	})
 }
 
-func unpinned(s *rt.Story) {
+func unpinned(s *rt.Recording) {
 	s.Change(func(e recording.Event) bool { return e.EPMD != nil || e.Sockets != nil }, func(e *recording.Event) {
 		if e.EPMD != nil {
 			e.EPMD.Names[0].Port = 38171
@@ -96,7 +96,7 @@ func unpinned(s *rt.Story) {
 	})
 }
 
-func clusterIP(s *rt.Story) {
+func clusterIP(s *rt.Recording) {
 	s.Change(func(e recording.Event) bool { return e.Service != nil }, func(e *recording.Event) { e.Service.ClusterIP = "10.96.7.7" })
 	s.Change(func(e recording.Event) bool { return e.DNS != nil }, func(e *recording.Event) { e.DNS.Addrs, e.DNS.RCode = []string{"10.96.7.7"}, "NOERROR" })
 	s.Change(func(e recording.Event) bool { return e.Nodes != nil }, func(e *recording.Event) { e.Nodes.Visible = nil })
@@ -150,33 +150,33 @@ func all(v judge.Verdict, but map[string]judge.Verdict) map[string]judge.Verdict
 }
 
 func TestVerdicts(t *testing.T) {
-	formation := func(change ...func(s *rt.Story)) *rt.Story {
+	formation := func(change ...func(s *rt.Recording)) *rt.Recording {
 		s := rt.Formation(3)
 		for _, c := range change {
 			c(s)
 		}
 		return s
 	}
-	recovery := func(change ...func(s *rt.Story)) *rt.Story {
+	recovery := func(change ...func(s *rt.Recording)) *rt.Recording {
 		s := rt.Recovery(3)
 		for _, c := range change {
 			c(s)
 		}
 		return s
 	}
-	cookie := func(s *rt.Story) { otherCookie(s, 2) }
-	noAgent := func(s *rt.Story) { s.Drop(func(e recording.Event) bool { return e.By == rt.Agent }) }
-	noImage := func(s *rt.Story) {
+	cookie := func(s *rt.Recording) { otherCookie(s, 2) }
+	noAgent := func(s *rt.Recording) { s.Drop(func(e recording.Event) bool { return e.By == rt.Agent }) }
+	noImage := func(s *rt.Recording) {
 		s.Drop(func(e recording.Event) bool { return e.Image == nil })
 		s.Change(func(e recording.Event) bool { return e.Image != nil }, func(e *recording.Event) { e.Image.Outcome = "failed" })
 	}
-	skip := func(s *rt.Story) {
+	skip := func(s *rt.Recording) {
 		edit(s, func(p *profile.Resolved) {
 			p.Skip = map[string]string{"epmd/port-as-declared": "chosen by the platform"}
 		})
 	}
-	waive := func(ids ...string) func(s *rt.Story) {
-		return func(s *rt.Story) {
+	waive := func(ids ...string) func(s *rt.Recording) {
+		return func(s *rt.Recording) {
 			edit(s, func(p *profile.Resolved) {
 				p.Waive = map[string]string{}
 				for _, id := range ids {
@@ -188,7 +188,7 @@ func TestVerdicts(t *testing.T) {
 	n := len(core())
 	for _, c := range []struct {
 		name                string
-		formation, recovery *rt.Story
+		formation, recovery *rt.Recording
 		want                map[string]judge.Verdict // all others pass
 		exit                int
 		broken              string
@@ -205,7 +205,7 @@ func TestVerdicts(t *testing.T) {
 		{"an image that was not built", formation(noImage), nil, all(judge.Blocked, map[string]judge.Verdict{"image/available": judge.Fail}), exitcode.Fail, "image/available"},
 		{"no agent", formation(noAgent), nil, all(judge.Unknown, map[string]judge.Verdict{
 			"image/available": judge.Pass, "pods/running": judge.Pass, "pods/ready": judge.Pass, "service/headless": judge.Pass}), exitcode.Unknown, "dns/a-records-match-pods"},
-		{"nobody saw anything", formation(func(s *rt.Story) { s.Events = nil }), nil, all(judge.Unknown, nil), exitcode.Unknown, "image/available"},
+		{"nobody saw anything", formation(func(s *rt.Recording) { s.Events = nil }), nil, all(judge.Unknown, nil), exitcode.Unknown, "image/available"},
 		{"skipped", formation(unpinned, skip), recovery(unpinned, skip), map[string]judge.Verdict{"epmd/port-as-declared": judge.Skip}, exitcode.OK, ""},
 		{"waived", formation(unpinned, waive("epmd/port-as-declared")), recovery(unpinned),
 			map[string]judge.Verdict{"epmd/port-as-declared": judge.Waived}, exitcode.OK, ""},
@@ -213,12 +213,12 @@ func TestVerdicts(t *testing.T) {
 		{"waived cookie: the mesh is still not full", formation(cookie, waive("handshake/cookie-accepted")), nil, map[string]judge.Verdict{
 			"handshake/cookie-accepted": judge.Waived, "mesh/full": judge.Fail, "mesh/stable": judge.Blocked, "recovery/pod-delete": judge.Blocked,
 			"recovery/stale-name-gone": judge.Blocked, "recovery/survivors-keep-links": judge.Blocked, "console/commands-work": judge.Blocked}, exitcode.Fail, "mesh/full"},
-		{"a pod whose VM is not distributed", formation(func(s *rt.Story) { undistributed(s, 2) }), nil, map[string]judge.Verdict{
+		{"a pod whose VM is not distributed", formation(func(s *rt.Recording) { undistributed(s, 2) }), nil, map[string]judge.Verdict{
 			"epmd/name-registered": judge.Fail, "epmd/port-as-declared": judge.Blocked, "dist/port-reachable": judge.Blocked, "handshake/cookie-accepted": judge.Blocked, "mesh/full": judge.Blocked, "mesh/stable": judge.Blocked,
 			"recovery/pod-delete": judge.Blocked, "recovery/stale-name-gone": judge.Blocked, "recovery/survivors-keep-links": judge.Blocked, "console/commands-work": judge.Blocked}, exitcode.Fail, "epmd/name-registered"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			var console *rt.Story
+			var console *rt.Recording
 			if c.recovery != nil {
 				console = rt.Console(3)
 			}
@@ -253,7 +253,7 @@ func TestVerdicts(t *testing.T) {
 }
 
 // undistributed makes pod i's node one that epmd does not know: nobody reaches it, we neither.
-func undistributed(s *rt.Story, i int) {
+func undistributed(s *rt.Recording, i int) {
 	s.Change(func(e recording.Event) bool { return e.EPMD != nil && e.EPMD.To == rt.UID(i) }, func(e *recording.Event) { e.EPMD.Names = nil })
 	s.Change(func(e recording.Event) bool { return e.Dist != nil && e.Dist.To == rt.UID(i) }, func(e *recording.Event) {
 		e.Dist.Outcome, e.Dist.Node = recording.Refused, ""

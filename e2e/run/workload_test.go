@@ -64,9 +64,9 @@ func under(t *testing.T, seen func(recording.Event) bool) (d *deployed, publishe
 		}
 		all = append(all, fmt.Sprintf("%s %v", name, open > 0))
 	}
-	story := rt.Formation(3)
+	recorded := rt.Formation(3)
 	d = &deployed{r: r}
-	for _, e := range story.Events {
+	for _, e := range recorded.Events {
 		if e.Act == nil && seen(e) {
 			d.events = append(d.events, e)
 		}

@@ -43,20 +43,20 @@ func (s *stage) Exec(_ context.Context, p *view.Pod, c profile.Command) recordin
 	return recording.Exec{Pod: p.UID, Name: c.Name}
 }
 
-// staged is the stage of a recorded story at the time now, of which the events that before chooses have happened already.
-func staged(t *testing.T, story *rt.Story, now time.Duration, before func(recording.Event) bool) (*stage, *[]string) {
+// staged is the stage of a recorded recording at the time now, of which the events that before chooses have happened already.
+func staged(t *testing.T, recorded *rt.Recording, now time.Duration, before func(recording.Event) bool) (*stage, *[]string) {
 	t.Helper()
 	var said []string
-	v, err := view.New(story.Header())
+	v, err := view.New(recorded.Header())
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := &stage{env: &Env{Recorder: NewRecorder(time.Now().Add(-now)), Profile: &v.Profile, Log: func(l string) { said = append(said, l) }}}
 	s.env.Workload = s
-	if err := s.env.Begin(filepath.Join(t.TempDir(), "r.jsonl"), story.Header()); err != nil {
+	if err := s.env.Begin(filepath.Join(t.TempDir(), "r.jsonl"), recorded.Header()); err != nil {
 		t.Fatal(err)
 	}
-	for _, e := range story.Events {
+	for _, e := range recorded.Events {
 		switch {
 		case e.Act != nil || e.Exec != nil: // it is the scenario that does it
 		case before(e):
@@ -251,14 +251,14 @@ func TestRolloutWaitsForTheNextVersion(t *testing.T) {
 // After a pod was replaced the commands are run in the replacement: only it may know that it was not taken in.
 func TestConsoleAsksTheYoungest(t *testing.T) {
 	for young, want := range map[int]string{0: rt.UID(0), 1: rt.UID(1), 2: rt.UID(2), -1: rt.UID(0)} {
-		story := rt.Console(3)
-		story.Change(func(e recording.Event) bool { return e.Pod != nil }, func(e *recording.Event) {
+		recorded := rt.Console(3)
+		recorded.Change(func(e recording.Event) bool { return e.Pod != nil }, func(e *recording.Event) {
 			e.Pod.Created = time.Unix(1000, 0)
 			if young >= 0 && e.Pod.UID == rt.UID(young) {
 				e.Pod.Created = time.Unix(1030, 0)
 			}
 		})
-		s, _ := staged(t, story, rt.Deleted, func(recording.Event) bool { return true })
+		s, _ := staged(t, recorded, rt.Deleted, func(recording.Event) bool { return true })
 		s.env.Profile.Console = []profile.Command{{Name: "ping"}, {Name: "eval"}}
 		err := named(t, "console").Run(t.Context(), s.env)
 		if err != nil || !slices.Equal(s.did, []string{"ping in " + want, "eval in " + want}) {

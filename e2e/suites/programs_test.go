@@ -35,9 +35,9 @@ type failures struct{ n int }
 func (f *failures) Fail() { f.n++ }
 
 // record writes a recording to a file and reads it back, as a judge of old recordings does.
-func record(t *testing.T, s *recordingtest.Story) judge.Scenario {
+func record(t *testing.T, s *recordingtest.Recording) judge.Scenario {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "story.jsonl")
+	path := filepath.Join(t.TempDir(), "recording.jsonl")
 	w, err := recording.Create(path, s.Header())
 	if err != nil {
 		t.Fatal(err)

@@ -21,10 +21,10 @@ func TestRecoveredWaitsForDiscovery(t *testing.T) {
 	if ok, why := fold(t, r).Recovered(); ok || !strings.Contains(why, rt.Name(1)+" sent no DNS query for its peers since "+rt.Name(0)+" ended") {
 		t.Errorf("%v %q", ok, why)
 	}
-	for name, change := range map[string]func(r *rt.Story){
-		"it never asked": func(r *rt.Story) { r.Change(silent(1, 0)) },
-		"nobody listens": func(r *rt.Story) { r.Drop(func(e recording.Event) bool { return e.Asked != nil }) },
-		"they look once": func(r *rt.Story) {
+	for name, change := range map[string]func(r *rt.Recording){
+		"it never asked": func(r *rt.Recording) { r.Change(silent(1, 0)) },
+		"nobody listens": func(r *rt.Recording) { r.Drop(func(e recording.Event) bool { return e.Asked != nil }) },
+		"they look once": func(r *rt.Recording) {
 			r.Change(silent(1, rt.Exited))
 			var p profile.Resolved
 			r.Edit(&p, func() { p.Expect.Discovery = profile.DiscoversOnce })
@@ -41,13 +41,13 @@ func TestRecoveredWaitsForDiscovery(t *testing.T) {
 // Before a mesh is disturbed it is heard who asks; that takes an interval, and is not waited for where nobody can hear.
 func TestLookupsKnown(t *testing.T) {
 	for name, x := range map[string]struct {
-		change func(s *rt.Story)
+		change func(s *rt.Recording)
 		want   bool
 	}{
-		"all ask":          {func(*rt.Story) {}, true},
-		"one was not yet":  {func(s *rt.Story) { s.Change(silent(1, 0)); s.Cut(6 * time.Second); edit(s, 10*time.Second) }, false},
-		"one does not ask": {func(s *rt.Story) { s.Change(silent(1, 0)) }, true},
-		"nobody listens": {func(s *rt.Story) {
+		"all ask":          {func(*rt.Recording) {}, true},
+		"one was not yet":  {func(s *rt.Recording) { s.Change(silent(1, 0)); s.Cut(6 * time.Second); edit(s, 10*time.Second) }, false},
+		"one does not ask": {func(s *rt.Recording) { s.Change(silent(1, 0)) }, true},
+		"nobody listens": {func(s *rt.Recording) {
 			s.Drop(func(e recording.Event) bool { return e.Asked != nil })
 			edit(s, time.Minute)
 		}, true},
@@ -60,7 +60,7 @@ func TestLookupsKnown(t *testing.T) {
 	}
 }
 
-func edit(s *rt.Story, interval time.Duration) {
+func edit(s *rt.Recording, interval time.Duration) {
 	var p profile.Resolved
 	s.Edit(&p, func() { p.Interval = profile.Duration(interval) })
 }

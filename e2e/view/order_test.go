@@ -42,7 +42,7 @@ func answers(v *view.View) string {
 
 func TestArrivalInAnyOrderGivesTheSameAnswers(t *testing.T) {
 	for _, n := range []int{2, 3, 5} {
-		for _, s := range []*rt.Story{rt.Formation(n), rt.Recovery(n)} {
+		for _, s := range []*rt.Recording{rt.Formation(n), rt.Recovery(n)} {
 			// A Service and an image that change, and a view that flaps: what is last must be so by time, not by arrival.
 			s.Add(recording.Event{T: 5 * time.Second, By: "kube", Service: &recording.Service{Name: rt.Service, ClusterIP: "10.96.7.7"}},
 				recording.Event{T: 6 * time.Second, By: "run", Image: &recording.Image{Name: "other", Outcome: "pulled"}})
@@ -91,9 +91,9 @@ func TestLoad(t *testing.T) {
 	}
 }
 
-// The stories' profile is written by hand: it must be one that package profile could have written.
-func TestStoriesHaveAResolvedProfile(t *testing.T) {
-	for _, s := range []*rt.Story{rt.Formation(3), rt.Recovery(3), rt.Rollout(3), rt.Console(3)} {
+// The recordings' profile is written by hand: it must be one that package profile could have written.
+func TestRecordingsHaveAResolvedProfile(t *testing.T) {
+	for _, s := range []*rt.Recording{rt.Formation(3), rt.Recovery(3), rt.Rollout(3), rt.Console(3)} {
 		d := json.NewDecoder(bytes.NewReader(s.Profile))
 		d.DisallowUnknownFields()
 		var p profile.Resolved

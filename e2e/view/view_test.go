@@ -14,7 +14,7 @@ import (
 
 const ms = time.Millisecond
 
-func fold(t testing.TB, s *rt.Story) *view.View {
+func fold(t testing.TB, s *rt.Recording) *view.View {
 	t.Helper()
 	v, err := view.New(s.Header())
 	if err != nil {
@@ -32,7 +32,7 @@ func isNodes(i int, from, to time.Duration) func(recording.Event) bool {
 	}
 }
 
-func forget(s *rt.Story, i, j int, from, to time.Duration) {
+func forget(s *rt.Recording, i, j int, from, to time.Duration) {
 	s.Change(isNodes(i, from, to), func(e *recording.Event) {
 		e.Nodes.Visible = slices.DeleteFunc(e.Nodes.Visible, func(n string) bool { return n == rt.Node(j) })
 	})
@@ -84,17 +84,17 @@ func TestMoreMembersThanAskedFor(t *testing.T) {
 func TestMeshSince(t *testing.T) {
 	for _, c := range []struct {
 		name   string
-		change func(s *rt.Story)
+		change func(s *rt.Recording)
 		since  time.Duration
 	}{
-		{"healthy", func(*rt.Story) {}, rt.Full},
-		{"one view was not full for a moment", func(s *rt.Story) { forget(s, 1, 2, 8*time.Second, 8100*ms) }, 8260 * ms},
-		{"one view was not taken for more than MaxGap", func(s *rt.Story) { s.Drop(isNodes(1, 8*time.Second, 9300*ms)) }, 9500 * ms},
-		{"one view was not taken for less than MaxGap", func(s *rt.Story) { s.Drop(isNodes(1, 8*time.Second, 8600*ms)) }, rt.Full},
-		{"one node could not be asked for a moment", func(s *rt.Story) {
+		{"healthy", func(*rt.Recording) {}, rt.Full},
+		{"one view was not full for a moment", func(s *rt.Recording) { forget(s, 1, 2, 8*time.Second, 8100*ms) }, 8260 * ms},
+		{"one view was not taken for more than MaxGap", func(s *rt.Recording) { s.Drop(isNodes(1, 8*time.Second, 9300*ms)) }, 9500 * ms},
+		{"one view was not taken for less than MaxGap", func(s *rt.Recording) { s.Drop(isNodes(1, 8*time.Second, 8600*ms)) }, rt.Full},
+		{"one node could not be asked for a moment", func(s *rt.Recording) {
 			s.Change(isNodes(1, 8*time.Second, 8200*ms), func(e *recording.Event) { e.Nodes.Outcome = recording.Timeout })
 		}, 8260 * ms},
-		{"one pod was not Ready for a while", func(s *rt.Story) {
+		{"one pod was not Ready for a while", func(s *rt.Recording) {
 			var ready recording.Pod
 			for _, e := range s.Events {
 				if e.Pod != nil && e.Pod.UID == rt.UID(2) {
@@ -105,7 +105,7 @@ func TestMeshSince(t *testing.T) {
 			not.Ready = false
 			s.Add(recording.Event{T: 7 * time.Second, Pod: &not}, recording.Event{T: 8 * time.Second, Pod: &ready})
 		}, 8 * time.Second},
-		{"an order of names that changes is no change", func(s *rt.Story) {
+		{"an order of names that changes is no change", func(s *rt.Recording) {
 			s.Change(isNodes(1, 8*time.Second, 9*time.Second), func(e *recording.Event) { slices.Reverse(e.Nodes.Visible) })
 		}, rt.Full},
 	} {
@@ -198,20 +198,20 @@ func TestExited(t *testing.T) {
 	ended := func(e recording.Event) bool { return e.Process != nil && e.Process.Exited }
 	for _, c := range []struct {
 		name   string
-		change func(s *rt.Story)
+		change func(s *rt.Recording)
 		at     time.Duration
 		ok     bool
 	}{
-		{"seen by the agent", func(*rt.Story) {}, rt.Exited, true},
-		{"seen by the API server only", func(s *rt.Story) { s.Drop(ended) }, rt.Exited + 400*ms, true},
-		{"not seen", func(s *rt.Story) { s.Drop(ended); s.Drop(gone) }, 0, false},
-		{"the VM of a container that started anew", func(s *rt.Story) {
+		{"seen by the agent", func(*rt.Recording) {}, rt.Exited, true},
+		{"seen by the API server only", func(s *rt.Recording) { s.Drop(ended) }, rt.Exited + 400*ms, true},
+		{"not seen", func(s *rt.Recording) { s.Drop(ended); s.Drop(gone) }, 0, false},
+		{"the VM of a container that started anew", func(s *rt.Recording) {
 			s.Drop(ended)
 			s.Drop(gone)
 			s.Add(recording.Event{T: 10 * time.Second, Process: &recording.Process{Pod: rt.UID(0), PID: 1, Exited: true}},
 				recording.Event{T: 11 * time.Second, Process: &recording.Process{Pod: rt.UID(0), PID: 2}})
 		}, 0, false},
-		{"a container that ended once, and runs again", func(s *rt.Story) {
+		{"a container that ended once, and runs again", func(s *rt.Recording) {
 			s.Drop(ended)
 			s.Drop(gone)
 			s.Change(func(e recording.Event) bool {
@@ -220,7 +220,7 @@ func TestExited(t *testing.T) {
 				e.Pod.Containers[0].State = "terminated"
 			})
 		}, 0, false},
-		{"a container that has ended, in a pod that is still there", func(s *rt.Story) {
+		{"a container that has ended, in a pod that is still there", func(s *rt.Recording) {
 			s.Drop(ended)
 			s.Drop(gone)
 			s.Change(func(e recording.Event) bool { return e.Pod != nil && e.Pod.UID == rt.UID(0) && e.Pod.Deleting }, func(e *recording.Event) {

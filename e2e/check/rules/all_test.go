@@ -77,7 +77,7 @@ func TestNothingSeen(t *testing.T) {
 // A check is in the file that is named as its id, its trials in the one beside it, and no other file is here.
 func TestEachCheckHasItsFiles(t *testing.T) {
 	// These hold no check, nor the trials of one. Files that begin with changes_ are those
-	// from which the stories of several trials are made.
+	// from which the recordings of several trials are made.
 	notChecks := []string{"all.go", "doc.go", "without_mutant.go", "all_test.go", "bench_test.go", "oddities_manifests_test.go", "oddities_test.go",
 		"one_red_test.go", "topologies_test.go", "coverage_test.go", "trial_test.go", "without_mutant_test.go"}
 	entries, err := os.ReadDir(".")

@@ -23,7 +23,7 @@ var outcomes = []struct {
 }
 
 // unreachedTrials are the ways of not reaching a port of pod 2 from pod 0; change lets the dials end so.
-func unreachedTrials(change func(o recording.Outcome, from time.Duration) func(s *rt.Story), says ...string) []trial {
+func unreachedTrials(change func(o recording.Outcome, from time.Duration) func(s *rt.Recording), says ...string) []trial {
 	var all []trial
 	for _, x := range outcomes {
 		all = append(all, trial{string(x.o), change(x.o, 0), []want{{pair(0, 2), check.Fail, x.code, append([]string{rt.Name(0), x.says, "what was seen"}, says...)}}})

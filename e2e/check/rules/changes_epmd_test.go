@@ -15,20 +15,20 @@ func toEPMD(i int, t time.Duration) func(recording.Event) bool {
 }
 
 // lists makes pod i's epmd list other names from t on.
-func lists(i int, t time.Duration, names ...recording.Registered) func(s *rt.Story) {
-	return func(s *rt.Story) { s.Change(toEPMD(i, t), func(e *recording.Event) { e.EPMD.Names = names }) }
+func lists(i int, t time.Duration, names ...recording.Registered) func(s *rt.Recording) {
+	return func(s *rt.Recording) { s.Change(toEPMD(i, t), func(e *recording.Event) { e.EPMD.Names = names }) }
 }
 
 // shut closes pod i's epmd at t.
-func shut(i int, t time.Duration) func(s *rt.Story) {
-	return func(s *rt.Story) {
+func shut(i int, t time.Duration) func(s *rt.Recording) {
+	return func(s *rt.Recording) {
 		s.Change(toEPMD(i, t), func(e *recording.Event) { e.EPMD.Outcome, e.EPMD.Names = recording.Refused, nil })
 	}
 }
 
 // epmdless makes the nodes ones that use no epmd, each listening on the port given.
-func epmdless(ports ...string) func(s *rt.Story) {
-	return func(s *rt.Story) {
+func epmdless(ports ...string) func(s *rt.Recording) {
+	return func(s *rt.Recording) {
 		edit(s, func(p *profile.Resolved) { p.EPMDPort = 0 })
 		s.Drop(func(e recording.Event) bool { return e.EPMD != nil || e.Registration != nil })
 		for i, port := range ports {
@@ -48,7 +48,7 @@ func noEPMD() trial {
 }
 
 func epmdNotAsked() trial {
-	return trial{"epmd was not asked", func(s *rt.Story) { s.Drop(toEPMD(2, 0)) }, []want{{pod(2), check.Unseen, "", []string{rt.Name(2)}}}}
+	return trial{"epmd was not asked", func(s *rt.Recording) { s.Drop(toEPMD(2, 0)) }, []want{{pod(2), check.Unseen, "", []string{rt.Name(2)}}}}
 }
 
 func registeredDerl() recording.Registered {

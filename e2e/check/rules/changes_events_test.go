@@ -7,7 +7,7 @@ import (
 	rt "meshproof.dev/meshproof/e2e/recording/recordingtest"
 )
 
-// The subjects of the stories.
+// The subjects of the recordings.
 func pod(i int) string     { return "pod " + rt.Name(i) }
 func pair(i, j int) string { return rt.Name(i) + " -> " + rt.Name(j) }
 
@@ -68,6 +68,6 @@ func without(list []string, gone string) []string {
 }
 
 // blind takes node j out of what pod i's node believes from t on.
-func blind(s *rt.Story, i, j int, t time.Duration) {
+func blind(s *rt.Recording, i, j int, t time.Duration) {
 	s.Change(isNodes(i, t), func(e *recording.Event) { e.Nodes.Visible = without(e.Nodes.Visible, rt.Node(j)) })
 }

@@ -14,8 +14,8 @@ func toDist(i int, t time.Duration) func(recording.Event) bool {
 }
 
 // unheard takes all that pod i's node said of itself.
-func unheard(i int) func(s *rt.Story) {
-	return func(s *rt.Story) {
+func unheard(i int) func(s *rt.Recording) {
+	return func(s *rt.Recording) {
 		s.Drop(func(e recording.Event) bool {
 			return toDist(i, 0)(e) || isNodes(i, 0)(e) || e.Cookie != nil && e.Cookie.Pod == rt.UID(i)
 		})
@@ -23,8 +23,8 @@ func unheard(i int) func(s *rt.Story) {
 }
 
 // calls makes pod i's node one of another name, as all see it.
-func calls(i int, name string) func(s *rt.Story) {
-	return func(s *rt.Story) {
+func calls(i int, name string) func(s *rt.Recording) {
+	return func(s *rt.Recording) {
 		old := rt.Node(i)
 		s.Change(func(e recording.Event) bool { return e.Nodes != nil || e.Dist != nil || e.Cookie != nil }, func(e *recording.Event) {
 			switch {
@@ -50,5 +50,5 @@ func nodeNotHeard() trial {
 }
 
 func noAgent() trial {
-	return trial{"no agent", func(s *rt.Story) { s.Drop(byAgent) }, []want{{"pod *", check.Unseen, "", nil}}}
+	return trial{"no agent", func(s *rt.Recording) { s.Drop(byAgent) }, []want{{"pod *", check.Unseen, "", nil}}}
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // unlinked takes the links between pods i and j out of i's socket tables from one time to another.
-func unlinked(s *rt.Story, i, j int, from, to time.Duration) {
+func unlinked(s *rt.Recording, i, j int, from, to time.Duration) {
 	s.Change(func(e recording.Event) bool { return isSockets(i, from)(e) && e.T < to }, func(e *recording.Event) {
 		var left []recording.Link
 		for _, l := range e.Sockets.Links {
@@ -22,8 +22,8 @@ func unlinked(s *rt.Story, i, j int, from, to time.Duration) {
 }
 
 // onLink changes the link between pods i and j (i < j) as i's kernel has it, from t on.
-func onLink(i, j int, t time.Duration, change func(l *recording.Link)) func(s *rt.Story) {
-	return func(s *rt.Story) {
+func onLink(i, j int, t time.Duration, change func(l *recording.Link)) func(s *rt.Recording) {
+	return func(s *rt.Recording) {
 		s.Change(isSockets(i, t), func(e *recording.Event) {
 			for k := range e.Sockets.Links {
 				if l := &e.Sockets.Links[k]; l.Remote == rt.Ephemeral(j, i) {
@@ -35,7 +35,7 @@ func onLink(i, j int, t time.Duration, change func(l *recording.Link)) func(s *r
 }
 
 // apart makes two clusters of five nodes: 0, 1 and 2, and 3 and 4.
-func apart(s *rt.Story) {
+func apart(s *rt.Recording) {
 	five(s)
 	for _, i := range []int{0, 1, 2} {
 		for _, j := range []int{3, 4} {
@@ -45,16 +45,16 @@ func apart(s *rt.Story) {
 	}
 }
 
-func five(s *rt.Story) { *s = *rt.Formation(5) }
+func five(s *rt.Recording) { *s = *rt.Formation(5) }
 
 func viewNotSeen() trial {
-	return trial{"one view was not seen", func(s *rt.Story) { s.Drop(isNodes(2, 0)) }, []want{{pod(2), check.Unseen, "", []string{rt.Name(2)}}}}
+	return trial{"one view was not seen", func(s *rt.Recording) { s.Drop(isNodes(2, 0)) }, []want{{pod(2), check.Unseen, "", []string{rt.Name(2)}}}}
 }
 
 func ownProbeVisible() trial {
-	return trial{"our own probe was visible", func(s *rt.Story) { visibleProbe(s, 1) }, []want{{whole, check.Unseen, "", []string{"our own probe"}}}}
+	return trial{"our own probe was visible", func(s *rt.Recording) { visibleProbe(s, 1) }, []want{{whole, check.Unseen, "", []string{"our own probe"}}}}
 }
 
 func socketsNotWatched() trial {
-	return trial{"the sockets were not watched", func(s *rt.Story) { s.Drop(isSockets(2, 10*time.Second)) }, []want{{pod(2), check.Unseen, "", []string{rt.Name(2), "not read"}}}}
+	return trial{"the sockets were not watched", func(s *rt.Recording) { s.Drop(isSockets(2, 10*time.Second)) }, []want{{pod(2), check.Unseen, "", []string{rt.Name(2), "not read"}}}}
 }

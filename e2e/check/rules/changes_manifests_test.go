@@ -19,8 +19,8 @@ const deployment = "object Deployment/derl"
 func isObject(e recording.Event) bool { return e.Object != nil }
 
 // rewrite replaces a piece of the manifests of that kind.
-func rewrite(kind, before, after string) func(s *rt.Story) {
-	return func(s *rt.Story) {
+func rewrite(kind, before, after string) func(s *rt.Recording) {
+	return func(s *rt.Recording) {
 		s.Change(func(e recording.Event) bool {
 			return e.Object != nil && e.Object.Kind == kind && strings.Contains(string(e.Object.Manifest), before)
 		}, func(e *recording.Event) {
@@ -32,22 +32,24 @@ func rewrite(kind, before, after string) func(s *rt.Story) {
 }
 
 // env gives the container one variable more; value is JSON after the name.
-func env(name, value string) func(s *rt.Story) {
+func env(name, value string) func(s *rt.Recording) {
 	return rewrite("Deployment", `"env":[`, `"env":[{"name":"`+name+`",`+value+`},`)
 }
 
-func literal(name, value string) func(s *rt.Story) { return env(name, `"value":`+quoted(value)) }
+func literal(name, value string) func(s *rt.Recording) { return env(name, `"value":`+quoted(value)) }
 
 // field gives the container one field more, podField the pod and specField the workload.
-func field(text string) func(s *rt.Story) { return rewrite("Deployment", `"env":[`, text+`,"env":[`) }
-func podField(text string) func(s *rt.Story) {
+func field(text string) func(s *rt.Recording) {
+	return rewrite("Deployment", `"env":[`, text+`,"env":[`)
+}
+func podField(text string) func(s *rt.Recording) {
 	return rewrite("Deployment", `"containers":[`, text+`,"containers":[`)
 }
-func specField(text string) func(s *rt.Story) {
+func specField(text string) func(s *rt.Recording) {
 	return rewrite("Deployment", `"replicas":`, text+`,"replicas":`)
 }
 
-func args(words ...string) func(s *rt.Story) {
+func args(words ...string) func(s *rt.Recording) {
 	b, err := json.Marshal(words)
 	if err != nil {
 		panic(err)
@@ -64,7 +66,7 @@ func quoted(s string) string {
 }
 
 // object adds one to the manifests; what every object has is put into the JSON where it does not have it.
-func object(kind, name, manifest string) func(s *rt.Story) {
+func object(kind, name, manifest string) func(s *rt.Recording) {
 	var o map[string]any
 	if err := json.Unmarshal([]byte(manifest), &o); err != nil {
 		panic(err)
@@ -77,27 +79,27 @@ func object(kind, name, manifest string) func(s *rt.Story) {
 	if err != nil {
 		panic(err)
 	}
-	return func(s *rt.Story) {
+	return func(s *rt.Recording) {
 		s.Add(recording.Event{T: rt.Applied - 5*time.Millisecond, By: "run", Object: &recording.Object{Kind: kind, Name: name, Manifest: b}})
 	}
 }
 
 // config mounts a file from a ConfigMap into the container.
-func config(file, text string) func(s *rt.Story) {
+func config(file, text string) func(s *rt.Recording) {
 	return all(object("ConfigMap", "derl-config", `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"derl-config"},"data":{`+quoted(file)+`:`+quoted(text)+`}}`),
 		podField(`"volumes":[{"name":"config","configMap":{"name":"derl-config"}}]`), field(`"volumeMounts":[{"name":"config","mountPath":"/etc/derl"}]`))
 }
 
 // job is a Job whose pods have these labels, as JSON.
-func job(labels string) func(s *rt.Story) {
+func job(labels string) func(s *rt.Recording) {
 	return object("Job", "migrate", `{"apiVersion":"batch/v1","kind":"Job","metadata":{"name":"migrate"},"spec":{"template":{"metadata":{"labels":`+labels+
 		`},"spec":{"containers":[{"name":"migrate","image":"meshproof/derl"}]}}}}`)
 }
 
 // second is one more Deployment behind the same Service, which the profile counts as nodes.
-func second(image string) func(s *rt.Story) {
+func second(image string) func(s *rt.Recording) {
 	return all(object("Deployment", "derl-worker", `{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"derl-worker"},"spec":{"replicas":1,`+
-		`"template":{"metadata":{"labels":{"app":"derl","part":"worker"}},"spec":{"containers":[{"name":"derl","image":"`+image+`"}]}}}}`), func(s *rt.Story) {
+		`"template":{"metadata":{"labels":{"app":"derl","part":"worker"}},"spec":{"containers":[{"name":"derl","image":"`+image+`"}]}}}}`), func(s *rt.Recording) {
 		edit(s, func(p *profile.Resolved) {
 			p.Workloads[0].Replicas--
 			p.Workloads = append(p.Workloads, profile.Workload{Kind: "Deployment", Name: "derl-worker", Replicas: 1, Labels: map[string]string{"app": "derl", "part": "worker"}})
@@ -106,26 +108,28 @@ func second(image string) func(s *rt.Story) {
 }
 
 // stateful makes a StatefulSet of the Deployment, governed by that Service.
-func stateful(serviceName string) func(s *rt.Story) {
-	return func(s *rt.Story) {
+func stateful(serviceName string) func(s *rt.Recording) {
+	return func(s *rt.Recording) {
 		specField(`"serviceName":"` + serviceName + `"`)(s)
 		kinds("StatefulSet")(s)
 	}
 }
 
 // all are several changes, one after the other.
-func all(changes ...func(s *rt.Story)) func(s *rt.Story) {
-	return func(s *rt.Story) {
+func all(changes ...func(s *rt.Recording)) func(s *rt.Recording) {
+	return func(s *rt.Recording) {
 		for _, c := range changes {
 			c(s)
 		}
 	}
 }
 
-// noService is a story in which the manifests have no Service.
-func noService(s *rt.Story) { edit(s, func(p *profile.Resolved) { p.Service, p.Services = "", nil }) }
+// noService is a recording in which the manifests have no Service.
+func noService(s *rt.Recording) {
+	edit(s, func(p *profile.Resolved) { p.Service, p.Services = "", nil })
+}
 
-// fails is what a manifest check finds at the stories' one Deployment.
+// fails is what a manifest check finds at the recordings' one Deployment.
 func fails(code string, says ...string) []want {
 	return []want{{deployment, check.Fail, code, append(says, "-n "+rt.Namespace)}}
 }
@@ -134,17 +138,17 @@ func fails(code string, says ...string) []want {
 func unreadable() []trial {
 	return []trial{manifestsNotRecorded(),
 		{"cannot be read", rewrite("Deployment", `"replicas":3`, `"replicas":"three"`), []want{{whole, check.Unseen, "", []string{"Deployment/derl"}}}},
-		{"others only", func(s *rt.Story) { edit(s, func(p *profile.Resolved) { p.Workloads[0].Name = "other" }) }, []want{{whole, check.Unseen, "", []string{"do not contain the workloads"}}}}}
+		{"others only", func(s *rt.Recording) { edit(s, func(p *profile.Resolved) { p.Workloads[0].Name = "other" }) }, []want{{whole, check.Unseen, "", []string{"do not contain the workloads"}}}}}
 }
 
-// refused is a story in which no node takes the profile's cookie.
-func refused(s *rt.Story) {
+// refused is a recording in which no node takes the profile's cookie.
+func refused(s *rt.Recording) {
 	s.Change(func(e recording.Event) bool { return e.Cookie != nil }, func(e *recording.Event) { e.Cookie.Outcome = recording.Denied })
 }
 
 // kinds makes another kind of workload of the Deployment.
-func kinds(kind string) func(s *rt.Story) {
-	return func(s *rt.Story) {
+func kinds(kind string) func(s *rt.Recording) {
+	return func(s *rt.Recording) {
 		s.Change(func(e recording.Event) bool { return e.Object != nil && e.Object.Kind == "Deployment" }, func(e *recording.Event) {
 			o := *e.Object
 			o.Kind = kind
@@ -156,12 +160,12 @@ func kinds(kind string) func(s *rt.Story) {
 }
 
 // networkPolicy selects the nodes; rules is the rest of its spec.
-func networkPolicy(rules string) func(s *rt.Story) {
+func networkPolicy(rules string) func(s *rt.Recording) {
 	return object("NetworkPolicy", "guard", `{"apiVersion":"networking.k8s.io/v1","kind":"NetworkPolicy","metadata":{"name":"guard"},"spec":{"podSelector":{"matchLabels":{"app":"derl"}},`+rules+`}}`)
 }
 
 // mistyped is a Service whose selector has one letter too few, as the profile then understands it.
-func mistyped(s *rt.Story) {
+func mistyped(s *rt.Recording) {
 	rewrite("Service", `"selector":{"app":"derl"}`, `"selector":{"app":"drl"}`)(s)
 	noService(s)
 }
@@ -173,7 +177,7 @@ func onStatefulSet(o check.Outcome, code string, says ...string) []want {
 	return []want{{statefulSet, o, code, says}}
 }
 
-// manifestsNotRecorded is a story without manifests.
+// manifestsNotRecorded is a recording without manifests.
 func manifestsNotRecorded() trial {
-	return trial{"not recorded", func(s *rt.Story) { s.Drop(isObject) }, []want{{whole, check.Unseen, "", []string{"not recorded"}}}}
+	return trial{"not recorded", func(s *rt.Recording) { s.Drop(isObject) }, []want{{whole, check.Unseen, "", []string{"not recorded"}}}}
 }

@@ -13,29 +13,29 @@ func isAskedSince(i int, from time.Duration) func(recording.Event) bool {
 	return func(e recording.Event) bool { return e.Asked != nil && e.Asked.Pod == rt.UID(i) && e.T >= from }
 }
 
-func asksNothing(i int, from time.Duration) func(s *rt.Story) {
-	return func(s *rt.Story) {
+func asksNothing(i int, from time.Duration) func(s *rt.Recording) {
+	return func(s *rt.Recording) {
 		s.Change(isAskedSince(i, from), func(e *recording.Event) { e.Asked.Questions = nil })
 	}
 }
 
-// unheardQuestions are the stories in which it is not known what pod 1 asks for.
+// unheardQuestions are the recordings in which it is not known what pod 1 asks for.
 func unheardQuestions() []trial {
 	return []trial{
-		{"nobody listened", func(s *rt.Story) {
+		{"nobody listened", func(s *rt.Recording) {
 			s.Drop(func(e recording.Event) bool { return e.Asked != nil && e.Asked.Pod == rt.UID(1) })
 		}, []want{{pod(1), check.Unseen, "", []string{"were not captured"}}}},
-		{"the agent cannot", func(s *rt.Story) {
+		{"the agent cannot", func(s *rt.Recording) {
 			s.Change(func(e recording.Event) bool { return e.Start != nil && e.Start.Node != "" }, func(e *recording.Event) { e.Start.Can = []string{"netns"} })
 		}, []want{{"pod *", check.Unseen, "", []string{"af_packet"}}}},
-		{"nothing was asked", func(s *rt.Story) {
+		{"nothing was asked", func(s *rt.Recording) {
 			s.Change(func(e recording.Event) bool { return e.Asked != nil && e.Asked.Pod == rt.UID(1) }, func(e *recording.Event) { e.Asked.Questions = nil })
 		}, []want{{pod(1), check.NotApplicable, "", []string{"sent no DNS query"}}}},
-		{"no resolv.conf", func(s *rt.Story) {
+		{"no resolv.conf", func(s *rt.Recording) {
 			s.Drop(func(e recording.Event) bool { return e.Resolver != nil && e.Resolver.Pod == rt.UID(1) })
 		},
 			[]want{{pod(1), check.Unseen, "", []string{"resolv.conf"}}}},
-		{"no Service", func(s *rt.Story) { edit(s, func(p *profile.Resolved) { p.Service = "" }) }, []want{{"service (none)", check.NotApplicable, "", nil}}},
+		{"no Service", func(s *rt.Recording) { edit(s, func(p *profile.Resolved) { p.Service = "" }) }, []want{{"service (none)", check.NotApplicable, "", nil}}},
 	}
 }
 
@@ -43,8 +43,8 @@ func isAsked(i int) func(e recording.Event) bool {
 	return func(e recording.Event) bool { return e.Asked != nil && e.Asked.Pod == rt.UID(i) }
 }
 
-func asksFor(i int, q ...recording.Question) func(s *rt.Story) {
-	return func(s *rt.Story) { s.Change(isAsked(i), func(e *recording.Event) { e.Asked.Questions = q }) }
+func asksFor(i int, q ...recording.Question) func(s *rt.Recording) {
+	return func(s *rt.Recording) { s.Change(isAsked(i), func(e *recording.Event) { e.Asked.Questions = q }) }
 }
 
 func nxdomain(name string) recording.Question {

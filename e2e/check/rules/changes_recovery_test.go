@@ -10,20 +10,20 @@ import (
 func isAct(e recording.Event) bool { return e.Act != nil }
 
 func oneReplica() trial {
-	return trial{"one replica", func(s *rt.Story) {
+	return trial{"one replica", func(s *rt.Recording) {
 		s.Events = rt.Recovery(1).Events
 		edit(s, func(p *profile.Resolved) { p.Workloads[0].Replicas = 1 })
 	}, []want{{whole, check.NotApplicable, "", []string{"1 replicas"}}}}
 }
 
 func noOthersReady() trial {
-	return trial{"nobody else was Ready", func(s *rt.Story) {
+	return trial{"nobody else was Ready", func(s *rt.Recording) {
 		s.Change(func(e recording.Event) bool { return isPod(1)(e) || isPod(2)(e) }, func(e *recording.Event) { e.Pod.Ready = false })
 	}, []want{{whole, check.Unseen, "", []string{"fewer than", "Ready when"}}}}
 }
 
 // takesOverName gives the replacement the victim's name, as a StatefulSet does.
-func takesOverName(s *rt.Story) {
+func takesOverName(s *rt.Recording) {
 	s.Change(func(e recording.Event) bool { return e.Nodes != nil || e.Dist != nil }, func(e *recording.Event) {
 		switch {
 		case e.Dist != nil && e.Dist.Node == rt.Node(3):
@@ -42,5 +42,5 @@ func takesOverName(s *rt.Story) {
 }
 
 func noDeletion() trial {
-	return trial{"no pod was deleted", func(s *rt.Story) { s.Drop(func(e recording.Event) bool { return e.Act != nil }) }, []want{{whole, check.Unseen, "", []string{"no pod was deleted"}}}}
+	return trial{"no pod was deleted", func(s *rt.Recording) { s.Drop(func(e recording.Event) bool { return e.Act != nil }) }, []want{{whole, check.Unseen, "", []string{"no pod was deleted"}}}}
 }

@@ -55,8 +55,8 @@ func host(i int) string {
 
 // overTLS lets the nodes of the pods speak TLS; those that are not named speak plainly. Each shows a certificate for its host,
 // changed by change.
-func overTLS(change func(i int, c *x509.Certificate) (by *signer), pods ...int) func(s *rt.Story) {
-	return func(s *rt.Story) {
+func overTLS(change func(i int, c *x509.Certificate) (by *signer), pods ...int) func(s *rt.Recording) {
+	return func(s *rt.Recording) {
 		for i := range 3 {
 			calls(i, "derl@"+host(i))(s)
 		}
@@ -84,17 +84,17 @@ func podsPass() []want {
 	return []want{{"pod *", check.Pass, "", nil}}
 }
 
-func unchanged(*rt.Story) {}
+func unchanged(*rt.Recording) {}
 
-func certificatesNotSeen() func(s *rt.Story) {
-	return all(overTLS(nil, 0, 1, 2), func(s *rt.Story) { s.Drop(func(e recording.Event) bool { return e.Certificate != nil }) })
+func certificatesNotSeen() func(s *rt.Recording) {
+	return all(overTLS(nil, 0, 1, 2), func(s *rt.Recording) { s.Drop(func(e recording.Event) bool { return e.Certificate != nil }) })
 }
 
 func tlsNotSpoken() []want {
 	return []want{{"pod *", check.Unseen, "", []string{"uses TLS for distribution, and its certificate was not seen", "spec.tls.secret"}}}
 }
 
-func pod2Shows(change func(c *x509.Certificate) *signer) func(s *rt.Story) {
+func pod2Shows(change func(c *x509.Certificate) *signer) func(s *rt.Recording) {
 	return overTLS(func(i int, c *x509.Certificate) *signer {
 		if i != 2 {
 			return authority()

@@ -9,14 +9,14 @@ import (
 )
 
 // vm changes what /proc shows of pod i's BEAM.
-func vm(i int, change func(m *recording.VM)) func(s *rt.Story) {
-	return func(s *rt.Story) {
+func vm(i int, change func(m *recording.VM)) func(s *rt.Recording) {
+	return func(s *rt.Recording) {
 		s.Change(func(e recording.Event) bool { return e.VM != nil && e.VM.Pod == rt.UID(i) }, func(e *recording.Event) { change(e.VM) })
 	}
 }
 
 // everyVM changes that of all pods.
-func everyVM(change func(m *recording.VM)) func(s *rt.Story) {
+func everyVM(change func(m *recording.VM)) func(s *rt.Recording) {
 	return all(vm(0, change), vm(1, change), vm(2, change))
 }
 
@@ -44,44 +44,44 @@ func drop(flag string) func(m *recording.VM) {
 }
 
 // nameless is pod i's node never having said its name: nobody could ask it.
-func nameless(i int) func(s *rt.Story) {
-	return func(s *rt.Story) {
+func nameless(i int) func(s *rt.Recording) {
+	return func(s *rt.Recording) {
 		s.Drop(func(e recording.Event) bool {
 			return e.Nodes != nil && e.Nodes.Pod == rt.UID(i) || e.Dist != nil && e.Dist.To == rt.UID(i) || e.Cookie != nil && e.Cookie.Pod == rt.UID(i) || e.Kernel != nil && e.Kernel.Pod == rt.UID(i)
 		})
 	}
 }
 
-func kernel(i int, change func(k *recording.Kernel)) func(s *rt.Story) {
-	return func(s *rt.Story) {
+func kernel(i int, change func(k *recording.Kernel)) func(s *rt.Recording) {
+	return func(s *rt.Recording) {
 		s.Change(func(e recording.Event) bool { return e.Kernel != nil && e.Kernel.Pod == rt.UID(i) }, func(e *recording.Event) { change(e.Kernel) })
 	}
 }
 
-// unseenVM are the stories in which a VM was not seen; more is what is found of the other pods then.
+// unseenVM are the recordings in which a VM was not seen; more is what is found of the other pods then.
 func unseenVM(more ...want) []trial {
 	return []trial{
-		{"no VM was seen", func(s *rt.Story) {
+		{"no VM was seen", func(s *rt.Recording) {
 			s.Drop(func(e recording.Event) bool { return e.VM != nil && e.VM.Pod == rt.UID(1) })
 		}, append([]want{{pod(1), check.Unseen, "", []string{rt.Name(1)}}}, more...)},
-		{"no agent can look", func(s *rt.Story) {
+		{"no agent can look", func(s *rt.Recording) {
 			s.Drop(func(e recording.Event) bool { return e.VM != nil })
 			s.Change(func(e recording.Event) bool { return e.Start != nil && e.Start.Node != "" }, func(e *recording.Event) { e.Start.Can = []string{"netns"} })
 		}, []want{{"pod *", check.Unseen, "", []string{"cannot read processes"}}}},
-		{"no pod", func(s *rt.Story) { s.Drop(func(e recording.Event) bool { return e.Pod != nil }) }, []want{{whole, check.Unseen, "", nil}}},
+		{"no pod", func(s *rt.Recording) { s.Drop(func(e recording.Event) bool { return e.Pod != nil }) }, []want{{whole, check.Unseen, "", nil}}},
 	}
 }
 
-// unseenKernel are the stories in which pod 1's node did not say how it is set.
+// unseenKernel are the recordings in which pod 1's node did not say how it is set.
 func unseenKernel() []trial {
 	return []trial{
-		{"not heard", func(s *rt.Story) {
+		{"not heard", func(s *rt.Recording) {
 			s.Drop(func(e recording.Event) bool { return e.Kernel != nil && e.Kernel.Pod == rt.UID(1) })
 		}, []want{{pod(1), check.Unseen, "", []string{rt.Name(1)}}}},
 		{"refused", kernel(1, func(k *recording.Kernel) { k.Outcome = recording.Denied }), []want{{pod(1), check.Unseen, "", []string{rt.Name(1)}}}},
 	}
 }
 
-func undistributed() func(s *rt.Story) {
+func undistributed() func(s *rt.Recording) {
 	return all(nameless(2), vm(2, drop("-name")))
 }

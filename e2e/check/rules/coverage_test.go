@@ -61,16 +61,16 @@ func others(reads []recording.Kind) []blindness {
 	return all
 }
 
-// covered holds what a check finds against what its observers saw: in the healthy story and in those of its trials.
+// covered holds what a check finds against what its observers saw: in the healthy recording and in those of its trials.
 func covered(t *testing.T, c check.Check, trials []trial) {
 	t.Helper()
-	stories := map[string]*rt.Story{"healthy": healthy(c.Scenario, 3)}
+	recordings := map[string]*rt.Recording{"healthy": healthy(c.Scenario, 3)}
 	for _, tr := range trials {
 		s := healthy(c.Scenario, 3)
 		tr.change(s)
-		stories[tr.name] = s
+		recordings[tr.name] = s
 	}
-	for name, s := range stories {
+	for name, s := range recordings {
 		needsItsObservers(t, c, name, fold(t, s))
 		staysOutsideOfAGap(t, c, name, fold(t, s))
 	}
@@ -141,7 +141,7 @@ func staysOutsideOfAGap(t *testing.T, c check.Check, name string, v *view.View) 
 }
 
 // twoNodes has every other pod on another node, seen by the agent there.
-func twoNodes(s *rt.Story) (odd func(name string) bool, agent string) {
+func twoNodes(s *rt.Recording) (odd func(name string) bool, agent string) {
 	const node = "other"
 	agent = recording.ByAgent(node)
 	elsewhere := map[string]bool{}

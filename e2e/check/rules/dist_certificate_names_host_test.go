@@ -14,7 +14,7 @@ func TestDistCertificateNamesHost(t *testing.T) {
 		c.DNSNames = []string{rt.Service + "." + rt.Namespace + ".svc.cluster.local"}
 		return authority()
 	})
-	naming := func(names ...string) func(s *rt.Story) {
+	naming := func(names ...string) func(s *rt.Recording) {
 		return overTLS(func(_ int, c *x509.Certificate) *signer {
 			c.DNSNames = names
 			return authority()
@@ -24,10 +24,10 @@ func TestDistCertificateNamesHost(t *testing.T) {
 		{"none", unchanged, noTLS()},
 		{"all", overTLS(nil, 0, 1, 2), podsPass()},
 		{"it was not seen", certificatesNotSeen(), tlsNotSpoken()},
-		{"it cannot be read", all(overTLS(nil, 0, 1, 2), func(s *rt.Story) {
+		{"it cannot be read", all(overTLS(nil, 0, 1, 2), func(s *rt.Recording) {
 			s.Change(func(e recording.Event) bool { return e.Certificate != nil && e.Certificate.Pod == rt.UID(2) }, func(e *recording.Event) { e.Certificate.Chain = [][]byte{{1, 2}} })
 		}), []want{{pod(2), check.Unseen, "", []string{"cannot be parsed"}}}},
-		{"nothing was shown", all(overTLS(nil, 0, 1, 2), func(s *rt.Story) {
+		{"nothing was shown", all(overTLS(nil, 0, 1, 2), func(s *rt.Recording) {
 			s.Change(func(e recording.Event) bool { return e.Certificate != nil && e.Certificate.Pod == rt.UID(2) }, func(e *recording.Event) { e.Certificate.Chain = nil })
 		}), []want{{pod(2), check.Unseen, "", []string{"cannot be parsed: the chain is empty"}}}},
 		{"it names the Service", all(service, lonely), pod2Fails("host-not-named", host(2), "DNS names in the certificate: "+rt.Service+"."+rt.Namespace+".svc", "subject alternative names include "+host(2))},

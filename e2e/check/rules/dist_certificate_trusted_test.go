@@ -42,7 +42,7 @@ func TestDistCertificateTrusted(t *testing.T) {
 			}
 			return authority()
 		}, 0, 1, 2), []want{{pod(0), check.Pass, "", []string{"verify_none", rt.Name(1) + " has connected to " + rt.Name(0)}}}},
-		{"no authority is known", all(overTLS(nil, 0, 1, 2), func(s *rt.Story) {
+		{"no authority is known", all(overTLS(nil, 0, 1, 2), func(s *rt.Recording) {
 			s.Change(func(e recording.Event) bool { return e.Certificate != nil }, func(e *recording.Event) { e.Certificate.Roots = nil })
 		}), []want{{"pod *", check.Unseen, "", nil}}},
 	})

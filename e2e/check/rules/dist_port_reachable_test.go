@@ -11,42 +11,42 @@ import (
 )
 
 func TestDistPortReachable(t *testing.T) {
-	dist := func(o recording.Outcome, from time.Duration) func(s *rt.Story) {
-		return func(s *rt.Story) {
+	dist := func(o recording.Outcome, from time.Duration) func(s *rt.Recording) {
+		return func(s *rt.Recording) {
 			s.Change(func(e recording.Event) bool { return isDist(0, 2)(e) && e.T >= from }, func(e *recording.Event) {
 				e.Dist.Outcome, e.Dist.Status, e.Dist.Node, e.Dist.Detail = o, "", "", "what was seen"
 			})
 		}
 	}
 	try(t, "dist/port-reachable", slices.Concat([]trial{
-		{"not dialled", func(s *rt.Story) { s.Drop(isDist(0, 2)) }, []want{{pair(0, 2), check.Unseen, "", []string{rt.Name(2), rt.Name(0)}}}},
+		{"not dialled", func(s *rt.Recording) { s.Drop(isDist(0, 2)) }, []want{{pair(0, 2), check.Unseen, "", []string{rt.Name(2), rt.Name(0)}}}},
 		{"only our own errors", dist(recording.ProbeError, 0), []want{{pair(0, 2), check.Unseen, "", nil}}},
 		{"only nok", dist(recording.Nok, 0), []want{{pair(0, 2), check.Unseen, "", nil}}},
-		{"rounds of dials that take long, and no mesh", func(s *rt.Story) {
+		{"rounds of dials that take long, and no mesh", func(s *rt.Recording) {
 			blind(s, 0, 1, 0)
 			s.Drop(func(e recording.Event) bool { return e.Dist != nil && e.T > 7*time.Second })
 		}, nil},
 		{"nok at the end", dist(recording.Nok, 14*time.Second), nil},
 		{"one dial without an answer", dist(recording.Silent, 14*time.Second), nil},
-		{"refused, and the sockets were not watched", func(s *rt.Story) { dist(recording.Refused, 0)(s); s.Drop(isSockets(2, 0)) },
+		{"refused, and the sockets were not watched", func(s *rt.Recording) { dist(recording.Refused, 0)(s); s.Drop(isSockets(2, 0)) },
 			[]want{{pair(0, 2), check.Fail, "refused", []string{"nothing listens on that address"}}}},
 		{"answers now and then", dist(recording.Silent, 12*time.Second), nil},
 		{"turned away", dist("not-allowed", 0), nil},
-		{"bound to loopback", func(s *rt.Story) {
+		{"bound to loopback", func(s *rt.Recording) {
 			dist(recording.Refused, 0)(s)
 			s.Change(isSockets(2, 0), func(e *recording.Event) { e.Sockets.Listen = []string{"0.0.0.0:4369", "127.0.0.1:10000"} })
 			s.Change(func(e recording.Event) bool { return e.Kernel != nil && e.Kernel.Pod == rt.UID(2) }, func(e *recording.Event) { e.Kernel.Interface = "127.0.0.1" })
 		}, []want{{pair(0, 2), check.Fail, "loopback-only", []string{"bound to 127.0.0.1:10000 only", "inet_dist_use_interface of " + rt.Name(2) + " is 127.0.0.1"}}}},
-		{"nobody listens", func(s *rt.Story) {
+		{"nobody listens", func(s *rt.Recording) {
 			dist(recording.Refused, 0)(s)
 			s.Change(isSockets(2, 0), func(e *recording.Event) { e.Sockets.Listen = []string{"0.0.0.0:4369"} })
 		}, []want{{pair(0, 2), check.Fail, "refused", []string{"port 10000 is not open on any other address of " + rt.Name(2)}}}},
-		{"TLS, and no certificate to speak it with", func(s *rt.Story) {
+		{"TLS, and no certificate to speak it with", func(s *rt.Recording) {
 			s.Change(func(e recording.Event) bool { return e.Dist != nil }, func(e *recording.Event) { e.Dist.Outcome = recording.ProbeError })
 			s.Change(func(e recording.Event) bool { return e.VM != nil }, func(e *recording.Event) { e.VM.Args = append(e.VM.Args, "-proto_dist", "inet_tls", "-x") })
 		}, []want{{"derl*", check.Unseen, "", []string{"uses TLS for distribution", "spec.tls.secret"}}}},
 		{"TLS, and our certificate is refused", all(overTLS(nil, 0, 1, 2), dist(recording.TLSRefused, 0)), nil},
-		{"tls-alert", func(s *rt.Story) {
+		{"tls-alert", func(s *rt.Recording) {
 			dist(recording.TLSAlert, 0)(s)
 			s.Drop(func(e recording.Event) bool { return isVM(2)(e) || isDist(1, 2)(e) })
 		}, []want{{pair(0, 2), check.Unseen, "", []string{rt.Name(2) + " uses TLS for distribution", "spec.tls.secret"}}, {pair(1, 2), check.Unseen, "", nil}}},

@@ -10,7 +10,9 @@ import (
 )
 
 func TestDNSPeersExist(t *testing.T) {
-	lone := func(questions ...recording.Question) func(s *rt.Story) { return all(lonely, asksFor(1, questions...)) }
+	lone := func(questions ...recording.Question) func(s *rt.Recording) {
+		return all(lonely, asksFor(1, questions...))
+	}
 	srv := recording.Question{Name: "_dist._tcp." + rt.DNSName, Type: "SRV", Count: 1, RCodes: map[string]int{"NXDOMAIN": 1}}
 	const svc = ".svc.cluster.local"
 	try(t, "dns/peers-exist", slices.Concat([]trial{
@@ -30,10 +32,10 @@ func TestDNSPeersExist(t *testing.T) {
 		{"nobody's names", lone(nxdomain("otel-collector.other.svc.cluster.local"), nxdomain("derl.example")), nil},
 		{"through the search list", lone(nxdomain(rt.DNSName+".svc.cluster.local"), nxdomain(rt.DNSName+".cluster.local")), nil},
 		{"unanswered", lone(recording.Question{Name: "derl-0." + rt.DNSName, Type: "A", Count: 1}), nil},
-		{"no pod is Ready", all(lone(srv), func(s *rt.Story) {
+		{"no pod is Ready", all(lone(srv), func(s *rt.Recording) {
 			s.Change(func(e recording.Event) bool { return e.Pod != nil }, func(e *recording.Event) { e.Pod.Ready = false })
 		}), []want{{whole, check.Unseen, "", []string{"no pod is Ready"}}}},
-		{"no resolv.conf", all(lone(srv), func(s *rt.Story) {
+		{"no resolv.conf", all(lone(srv), func(s *rt.Recording) {
 			s.Drop(func(e recording.Event) bool { return e.Resolver != nil && e.Resolver.Pod == rt.UID(1) })
 		}), []want{{pod(1), check.Unseen, "", []string{"resolv.conf"}}}},
 	}, unheardQuestions()))

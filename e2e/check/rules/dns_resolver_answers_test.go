@@ -10,8 +10,8 @@ import (
 )
 
 func TestDNSResolverAnswers(t *testing.T) {
-	resolver := func(o recording.Outcome, rcode string) func(s *rt.Story) {
-		return func(s *rt.Story) {
+	resolver := func(o recording.Outcome, rcode string) func(s *rt.Recording) {
+		return func(s *rt.Recording) {
 			s.Change(isDNS(1, 0), func(e *recording.Event) {
 				e.DNS.Outcome, e.DNS.RCode, e.DNS.Addrs, e.DNS.Detail = o, rcode, nil, "what was seen"
 			})
@@ -24,8 +24,8 @@ func TestDNSResolverAnswers(t *testing.T) {
 		{"SERVFAIL", resolver(recording.OK, "SERVFAIL"), pod1Fails("servfail", "SERVFAIL", "getent")},
 		{"REFUSED", resolver(recording.OK, "REFUSED"), pod1Fails("declined", "gets REFUSED", "dnsPolicy")},
 		{"NXDOMAIN is an answer", resolver(recording.OK, "NXDOMAIN"), nil},
-		{"not asked", func(s *rt.Story) { s.Drop(isDNS(1, 0)) }, []want{{pod(1), check.Unseen, "", []string{"no DNS query"}}}},
+		{"not asked", func(s *rt.Recording) { s.Drop(isDNS(1, 0)) }, []want{{pod(1), check.Unseen, "", []string{"no DNS query"}}}},
 		{"our own errors only", resolver(recording.ProbeError, ""), []want{{pod(1), check.Unseen, "", nil}}},
-		{"no Service", func(s *rt.Story) { edit(s, func(p *profile.Resolved) { p.Service = "" }) }, []want{{"service (none)", check.NotApplicable, "", nil}}},
+		{"no Service", func(s *rt.Recording) { edit(s, func(p *profile.Resolved) { p.Service = "" }) }, []want{{"service (none)", check.NotApplicable, "", nil}}},
 	})
 }

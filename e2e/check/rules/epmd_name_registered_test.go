@@ -18,16 +18,16 @@ func TestEPMDNameRegistered(t *testing.T) {
 		{"epmd was started anew under the node", lists(2, 9*time.Second), []want{{pod(2), check.Fail, "registration-lost",
 			[]string{"epmd on " + rt.IP(2) + ":4369 listed derl until 8.5", "the node still runs", "was restarted", "next pod", "restart " + rt.Name(2)}}}},
 		{"epmd was killed under the node", shut(2, 9*time.Second), []want{{pod(2), check.Fail, "registration-lost", []string{"derl until 8.5", "epmd has stopped"}}}},
-		{"epmd was killed, and the node was not heard after", func(s *rt.Story) {
+		{"epmd was killed, and the node was not heard after", func(s *rt.Recording) {
 			shut(2, 9*time.Second)(s)
 			s.Drop(func(e recording.Event) bool {
 				return e.T >= 8*time.Second && (isNodes(2, 0)(e) || e.Dist != nil && e.Dist.To == rt.UID(2))
 			})
 		}, nil},
-		{"one answer came without the name", func(s *rt.Story) {
+		{"one answer came without the name", func(s *rt.Recording) {
 			s.Change(func(e recording.Event) bool { return toEPMD(2, 9*time.Second)(e) && e.T < 10*time.Second }, func(e *recording.Event) { e.EPMD.Names = nil })
 		}, nil},
-		{"the node's name is not known", func(s *rt.Story) {
+		{"the node's name is not known", func(s *rt.Recording) {
 			s.Drop(func(e recording.Event) bool {
 				return isNodes(2, 0)(e) || e.Dist != nil && e.Dist.To == rt.UID(2) || e.Cookie != nil && e.Cookie.Pod == rt.UID(2)
 			})

@@ -15,7 +15,7 @@ func TestEPMDPortAsDeclared(t *testing.T) {
 		noEPMD(), epmdNotAsked(),
 		{"not pinned", lists(2, 0, recording.Registered{Name: "derl", Port: 38171}), []want{{pod(2), check.Fail, "port-unpinned",
 			[]string{"epmd on " + rt.IP(2) + ":4369 advertises port 38171 for derl, but the manifests declare port 10000", "inet_dist_listen_min"}}}},
-		{"nothing is declared", func(s *rt.Story) { edit(s, func(p *profile.Resolved) { p.DistPort = 0 }) }, []want{{"pod *", check.NotApplicable, "", []string{"declare no distribution port"}}}},
+		{"nothing is declared", func(s *rt.Recording) { edit(s, func(p *profile.Resolved) { p.DistPort = 0 }) }, []want{{"pod *", check.NotApplicable, "", []string{"declare no distribution port"}}}},
 		{"no node is registered", lists(2, 0), []want{{pod(2), check.Unseen, "", []string{"does not list the node of " + rt.Name(2)}}}},
 		{"epmd refuses", shut(2, 0), []want{{pod(2), check.Unseen, "", []string{rt.Name(2)}}}},
 		{"the youngest dial failed", shut(2, 14*time.Second), nil},

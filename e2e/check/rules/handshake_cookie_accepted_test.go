@@ -11,34 +11,34 @@ import (
 
 func TestHandshakeCookieAccepted(t *testing.T) {
 	try(t, "handshake/cookie-accepted", []trial{
-		{"our certificate is refused", func(s *rt.Story) {
+		{"our certificate is refused", func(s *rt.Recording) {
 			s.Change(isCookie(2, "A"), func(e *recording.Event) {
 				e.Cookie.Outcome, e.Cookie.Detail = recording.TLSRefused, "remote error: tls: unknown certificate authority"
 			})
 		}, []want{{pod(2), check.Unseen, "", []string{rt.Name(2), "refuses our certificate", "unknown certificate authority"}}}},
-		{"another cookie on one pod", func(s *rt.Story) {
+		{"another cookie on one pod", func(s *rt.Recording) {
 			s.Change(isCookie(2, "A"), func(e *recording.Event) { e.Cookie.Outcome, e.Cookie.Detail = recording.Denied, "closed after reply" })
 		}, []want{{pod(2), check.Fail, "cookie-refused", []string{rt.Node(2) + " (" + rt.Name(2) + ") refuses cookie A", rt.Name(0) + " and " + rt.Name(1) + " accept it", "two cookies"}}}},
-		{"another cookie on two pods", func(s *rt.Story) {
+		{"another cookie on two pods", func(s *rt.Recording) {
 			for _, i := range []int{1, 2} {
 				s.Change(isCookie(i, "A"), func(e *recording.Event) { e.Cookie.Outcome = recording.Denied })
 			}
 		}, []want{{pod(1), check.Fail, "cookie-refused", []string{rt.Name(0) + " accepts it"}}, {pod(2), check.Fail, "cookie-refused", nil}}},
-		{"another cookie on all pods", func(s *rt.Story) {
+		{"another cookie on all pods", func(s *rt.Recording) {
 			for i := range 3 {
 				s.Change(isCookie(i, "A"), func(e *recording.Event) { e.Cookie.Outcome = recording.Denied })
 			}
 		}, []want{{"pod *", check.Fail, "cookie-refused", []string{"no node accepts it"}}}},
-		{"the handshake breaks", func(s *rt.Story) {
+		{"the handshake breaks", func(s *rt.Recording) {
 			s.Change(isCookie(2, "A"), func(e *recording.Event) { e.Cookie.Outcome, e.Cookie.Detail = "malformed", "tag 7" })
 		}, []want{{pod(2), check.Fail, "handshake-broken", []string{rt.Name(2), "malformed", "tag 7"}}}},
-		{"not tried", func(s *rt.Story) { s.Drop(isCookie(2, "A")) }, []want{{pod(2), check.Unseen, "", []string{rt.Name(2)}}}},
-		{"turned away before any cookie", func(s *rt.Story) {
+		{"not tried", func(s *rt.Recording) { s.Drop(isCookie(2, "A")) }, []want{{pod(2), check.Unseen, "", []string{rt.Name(2)}}}},
+		{"turned away before any cookie", func(s *rt.Recording) {
 			s.Change(isCookie(2, "A"), func(e *recording.Event) { e.Cookie.Outcome, e.Cookie.Detail = "not-allowed", "status not_allowed" })
 		}, []want{{pod(2), check.Unseen, "", []string{rt.Name(2), "status not_allowed"}}}},
-		{"refused, and accepted after a restart", func(s *rt.Story) {
+		{"refused, and accepted after a restart", func(s *rt.Recording) {
 			s.Add(recording.Event{T: 2100 * time.Millisecond, By: rt.Agent, Cookie: &recording.Cookie{Pod: rt.UID(2), Cookie: "A", Outcome: recording.Denied}})
 		}, nil},
-		{"no pod", func(s *rt.Story) { s.Drop(func(e recording.Event) bool { return e.Pod != nil }) }, []want{{whole, check.Unseen, "", nil}}},
+		{"no pod", func(s *rt.Recording) { s.Drop(func(e recording.Event) bool { return e.Pod != nil }) }, []want{{whole, check.Unseen, "", nil}}},
 	})
 }

@@ -21,7 +21,7 @@ func TestManifestCookieFileMode(t *testing.T) {
 }
 
 // cookieFile mounts one file of a Secret as the cookie file.
-func cookieFile(secret, file string) func(s *rt.Story) {
+func cookieFile(secret, file string) func(s *rt.Recording) {
 	return all(podField(`"volumes":[{"name":"cookie","secret":{`+secret+`}}]`),
 		field(`"volumeMounts":[{"name":"cookie","mountPath":"/home/derl/.erlang.cookie","subPath":`+quoted(file)+`}]`))
 }

@@ -14,8 +14,8 @@ func TestManifestNetworkPolicyAdmitsPeers(t *testing.T) {
 	dns := `{"ports":[{"port":53,"protocol":"UDP"}]}`
 	out := `{"to":[{"podSelector":{}}]}`
 	try(t, "manifest/network-policy-admits-peers", []trial{
-		{"none", func(*rt.Story) {}, []want{{deployment, check.NotApplicable, "", []string{"no NetworkPolicy"}}}},
-		{"not recorded", func(s *rt.Story) { s.Drop(isObject) }, []want{{whole, check.Unseen, "", []string{"not recorded"}}}},
+		{"none", func(*rt.Recording) {}, []want{{deployment, check.NotApplicable, "", []string{"no NetworkPolicy"}}}},
+		{"not recorded", func(s *rt.Recording) { s.Drop(isObject) }, []want{{whole, check.Unseen, "", []string{"not recorded"}}}},
 		{"both ports", networkPolicy(`"ingress":[{` + from + `,"ports":[{"port":4369},{"port":"dist"}]}]`), passes},
 		{"all ports of peers", networkPolicy(`"ingress":[{` + from + `}]`), passes},
 		{"admits all", networkPolicy(`"ingress":[{}],"egress":[{}],"policyTypes":["Ingress","Egress"]`), passes},
@@ -31,7 +31,7 @@ func TestManifestNetworkPolicyAdmitsPeers(t *testing.T) {
 		{"distribution only", networkPolicy(`"ingress":[{` + from + `,"ports":[{"port":10000}]}]`), fails("epmd-closed", "epmd port 4369")},
 		{"the distribution port by UDP", networkPolicy(`"ingress":[{` + from + `,"ports":[{"port":4369},{"port":10000,"protocol":"UDP"}]}]`), fails("dist-closed")},
 		{"without epmd", all(literal("ERL_DIST_PORT", "10000"), networkPolicy(`"ingress":[{`+from+`,"ports":[{"port":10000}]}]`)), passes},
-		{"no port is declared", all(networkPolicy(`"ingress":[{`+from+`,"ports":[{"port":4369}]}]`), func(s *rt.Story) { edit(s, func(p *profile.Resolved) { p.DistPort = 0 }) }), passes},
+		{"no port is declared", all(networkPolicy(`"ingress":[{`+from+`,"ports":[{"port":4369}]}]`), func(s *rt.Recording) { edit(s, func(p *profile.Resolved) { p.DistPort = 0 }) }), passes},
 		{"no DNS", networkPolicy(`"policyTypes":["Egress"],"egress":[{"to":[{"podSelector":{}}],"ports":[{"port":4369},{"port":10000}]}]`), fails("dns-closed", "port 53")},
 		{"DNS and peers", networkPolicy(`"policyTypes":["Egress"],"egress":[` + dns + `,` + out + `]`), passes},
 		{"DNS only", networkPolicy(`"egress":[` + dns + `],"ingress":[{}]`), fails("peers-closed", "allows no traffic from its pods to")},

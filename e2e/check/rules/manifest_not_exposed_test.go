@@ -8,11 +8,11 @@ import (
 )
 
 func TestManifestNotExposed(t *testing.T) {
-	exposed := func(spec string) func(s *rt.Story) {
+	exposed := func(spec string) func(s *rt.Recording) {
 		return object("Service", "front", `{"apiVersion":"v1","kind":"Service","metadata":{"name":"front"},"spec":{`+spec+`}}`)
 	}
 	try(t, "manifest/not-exposed", []trial{
-		{"not recorded", func(s *rt.Story) { s.Drop(isObject) }, []want{{whole, check.Unseen, "", nil}}},
+		{"not recorded", func(s *rt.Recording) { s.Drop(isObject) }, []want{{whole, check.Unseen, "", nil}}},
 		{"a load balancer", exposed(`"type":"LoadBalancer","selector":{"app":"derl"},"ports":[{"port":80,"targetPort":"epmd"}]`), fails("by-service", "Service front (LoadBalancer)", "4369")},
 		{"a node port", exposed(`"type":"NodePort","selector":{"app":"derl"},"ports":[{"port":10000}]`), fails("by-service", "front", "10000")},
 		{"a number", exposed(`"type":"NodePort","selector":{"app":"derl"},"ports":[{"port":80,"targetPort":10000}]`), fails("by-service", "10000")},

@@ -10,7 +10,7 @@ import (
 
 func TestManifestRoleBound(t *testing.T) {
 	reader := object("Role", "reader", `{"rules":[{"apiGroups":["discovery.k8s.io"],"resources":["endpointslices"],"verbs":["list"]}]}`)
-	binding := func(account string) func(s *rt.Story) {
+	binding := func(account string) func(s *rt.Recording) {
 		return object("RoleBinding", "b", `{"roleRef":{"kind":"Role","name":"reader"},"subjects":[{"kind":"ServiceAccount","name":"`+account+`"}]}`)
 	}
 	one := func(o check.Outcome, code string, says ...string) []want { return []want{{deployment, o, code, says}} }

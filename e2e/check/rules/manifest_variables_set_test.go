@@ -23,7 +23,7 @@ func TestManifestVariablesSet(t *testing.T) {
 		{"from a ConfigMap that does not", all(literal("X", "$(WORD)"), field(`"envFrom":[{"configMapRef":{"name":"words"}}]`),
 			object("ConfigMap", "words", `{"data":{"OTHER":"yes"}}`)), fails("left-as-is", "$(WORD)")},
 		{"from a Secret, who knows", all(literal("X", "$(WORD)"), field(`"envFrom":[{"secretRef":{"name":"words"}}]`)), nil},
-		{"seen in the VM", all(literal("X", "${WORD}"), func(s *rt.Story) {
+		{"seen in the VM", all(literal("X", "${WORD}"), func(s *rt.Recording) {
 			s.Change(func(e recording.Event) bool { return e.VM != nil }, func(e *recording.Event) { e.VM.Names = append(e.VM.Names, "WORD") })
 		}), nil},
 	}, unreadable()))

@@ -9,8 +9,8 @@ import (
 )
 
 func TestMeshOTPSpread(t *testing.T) {
-	otp := func(i int, release string) func(s *rt.Story) {
-		return func(s *rt.Story) {
+	otp := func(i int, release string) func(s *rt.Recording) {
+		return func(s *rt.Recording) {
 			s.Change(isNodes(i, 0), func(e *recording.Event) { e.Nodes.OTP = release })
 		}
 	}
@@ -18,6 +18,6 @@ func TestMeshOTPSpread(t *testing.T) {
 		{"three apart", otp(1, "25"), []want{{whole, check.Fail, "too-far", []string{"OTP 25 to 28", "OTP 26 or later", rt.Name(1) + " runs OTP 25"}}}},
 		{"two apart", otp(1, "26"), nil},
 		{"one did not tell", otp(1, ""), nil},
-		{"not heard", func(s *rt.Story) { s.Drop(func(e recording.Event) bool { return e.Nodes != nil }) }, []want{{whole, check.Unseen, "", []string{"no node reported"}}}},
+		{"not heard", func(s *rt.Recording) { s.Drop(func(e recording.Event) bool { return e.Nodes != nil }) }, []want{{whole, check.Unseen, "", []string{"no node reported"}}}},
 	})
 }

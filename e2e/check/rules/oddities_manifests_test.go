@@ -19,7 +19,7 @@ func manifestOddities() []oddity {
 		{"an init in front of the VM", "formation", everyVM(func(m *recording.VM) { m.NSPID, m.First = 7, "tini" })},
 		{"kinds that nobody here knows", "formation", object("Certificate", "derl", `{"apiVersion":"cert-manager.io/v1","kind":"Certificate","spec":{"selector":"any"}}`)},
 		{"a CPU limit and schedulers that sleep", "formation", field(`"resources":{"limits":{"cpu":2}}`)},
-		{"an answer cut short, and asked for again", "formation", func(s *rt.Story) {
+		{"an answer cut short, and asked for again", "formation", func(s *rt.Recording) {
 			s.Change(func(e recording.Event) bool { return e.Asked != nil }, func(e *recording.Event) {
 				e.Asked.Questions = append(e.Asked.Questions, recording.Question{Name: rt.Service + "." + rt.Namespace, Type: "AAAA", Count: 2, RCodes: map[string]int{"NXDOMAIN": 2}},
 					recording.Question{Name: rt.DNSName, Type: "AAAA", Count: 2, RCodes: map[string]int{"NOERROR": 2}, Empty: 2})

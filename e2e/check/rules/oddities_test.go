@@ -18,15 +18,15 @@ import (
 type oddity struct {
 	name     string
 	scenario string // "" for each
-	change   func(s *rt.Story)
+	change   func(s *rt.Recording)
 }
 
 // settled are the scenarios in which pod 1 is there from beginning to end.
 const settled = "formation recovery"
 
 func oddities() []oddity {
-	late := func(by func(recording.Event) bool, d time.Duration) func(s *rt.Story) {
-		return func(s *rt.Story) {
+	late := func(by func(recording.Event) bool, d time.Duration) func(s *rt.Recording) {
+		return func(s *rt.Recording) {
 			s.Change(by, func(e *recording.Event) { e.T += d })
 		}
 	}
@@ -35,24 +35,24 @@ func oddities() []oddity {
 		{"news of the API server 20 ms before what the agent sees", "", late(byAgent, 20*time.Millisecond)},
 		{"a surge pod that is not ready", "formation", surge},
 		{"an old pod on its way out", "formation", leaving},
-		{"readiness flips", "formation", func(s *rt.Story) { flip(s, 1, 4500*time.Millisecond, 4900*time.Millisecond) }},
-		{"the agent came 2 s late", "formation", func(s *rt.Story) {
+		{"readiness flips", "formation", func(s *rt.Recording) { flip(s, 1, 4500*time.Millisecond, 4900*time.Millisecond) }},
+		{"the agent came 2 s late", "formation", func(s *rt.Recording) {
 			s.Drop(func(e recording.Event) bool {
 				return byAgent(e) && e.Cookie == nil && e.VM == nil && e.Resolver == nil && e.T > 200*time.Millisecond && e.T < 4500*time.Millisecond
 			})
 			// What it reads when it comes, it reads then.
 			s.Change(func(e recording.Event) bool { return e.VM != nil || e.Resolver != nil }, func(e *recording.Event) { e.T = 4500 * time.Millisecond })
 		}},
-		{"the last half second of one pod was not heard", settled, func(s *rt.Story) {
+		{"the last half second of one pod was not heard", settled, func(s *rt.Recording) {
 			end := s.Events[len(s.Events)-1].T
 			s.Drop(func(e recording.Event) bool {
 				return e.T > end-500*time.Millisecond && (isNodes(1, 0)(e) || isSockets(1, 0)(e) || isDNS(1, 0)(e))
 			})
 		}},
-		{"a hidden node looks in", "", func(s *rt.Story) {
+		{"a hidden node looks in", "", func(s *rt.Recording) {
 			s.Change(func(e recording.Event) bool { return e.Nodes != nil }, func(e *recording.Event) { e.Nodes.Hidden = []string{"observer@10.244.9.9"} })
 		}},
-		{"a remote console, hidden and registered", "", func(s *rt.Story) {
+		{"a remote console, hidden and registered", "", func(s *rt.Recording) {
 			s.Change(func(e recording.Event) bool { return isNodes(1, 0)(e) || toEPMD(1, 0)(e) }, func(e *recording.Event) {
 				if e.Nodes != nil {
 					e.Nodes.Hidden = []string{"rem-1f0e-" + rt.Node(1)}
@@ -61,12 +61,12 @@ func oddities() []oddity {
 				}
 			})
 		}},
-		{"a remote console of an older release, which all nodes see", "", func(s *rt.Story) {
+		{"a remote console of an older release, which all nodes see", "", func(s *rt.Recording) {
 			s.Change(func(e recording.Event) bool { return e.Nodes != nil }, func(e *recording.Event) {
 				e.Nodes.Visible = append(e.Nodes.Visible, "remsh7a6b-"+rt.Node(1))
 			})
 		}},
-		{"web and worker as one cluster", "formation", func(s *rt.Story) {
+		{"web and worker as one cluster", "formation", func(s *rt.Recording) {
 			edit(s, func(p *profile.Resolved) {
 				p.Workloads[0].Replicas = 2
 				worker := p.Workloads[0]
@@ -77,13 +77,13 @@ func oddities() []oddity {
 				e.Pod.Labels, e.Pod.Owner = map[string]string{"app": "worker"}, "ReplicaSet/worker-7d5b"
 			})
 		}},
-		{"a pod of somebody else in the namespace", "", func(s *rt.Story) {
+		{"a pod of somebody else in the namespace", "", func(s *rt.Recording) {
 			s.Add(recording.Event{T: time.Second, By: "kube", Pod: &recording.Pod{UID: "x", Name: "postgres-0", Labels: map[string]string{"app": "postgres"}, Phase: "Pending"}})
 		}},
-		{"a pod of somebody else with the same labels", "", func(s *rt.Story) {
+		{"a pod of somebody else with the same labels", "", func(s *rt.Recording) {
 			s.Add(recording.Event{T: time.Second, By: "kube", Pod: &recording.Pod{UID: "x", Name: "web-1", Owner: "ReplicaSet/web-6c9f", Labels: map[string]string{"app": "derl"}, Phase: "Pending"}})
 		}},
-		{"all of the pods were reported once more", "", func(s *rt.Story) {
+		{"all of the pods were reported once more", "", func(s *rt.Recording) {
 			last := map[string]recording.Event{}
 			for _, e := range s.Events {
 				if e.Pod != nil {
@@ -95,22 +95,22 @@ func oddities() []oddity {
 				s.Events = append(s.Events, e)
 			}
 		}},
-		{"one view took too long", settled, func(s *rt.Story) {
+		{"one view took too long", settled, func(s *rt.Recording) {
 			s.Change(func(e recording.Event) bool {
 				return e.Nodes != nil && e.Nodes.Pod == rt.UID(2) && e.T > s.Events[len(s.Events)-1].T-1300*time.Millisecond && e.T < s.Events[len(s.Events)-1].T-1000*time.Millisecond
 			}, func(e *recording.Event) { e.Nodes.Outcome, e.Nodes.Visible = recording.Timeout, nil })
 		}},
-		{"dials that never ended when the victim went", "recovery", func(s *rt.Story) {
+		{"dials that never ended when the victim went", "recovery", func(s *rt.Recording) {
 			s.Change(func(e recording.Event) bool { return e.Dist != nil && e.Dist.To == rt.UID(0) && e.T > rt.Deleted }, func(e *recording.Event) {
 				e.Dist.Outcome, e.Dist.Node = recording.Refused, ""
 			})
 		}},
-		{"the old name lingers in one view for a look", "recovery", func(s *rt.Story) {
+		{"the old name lingers in one view for a look", "recovery", func(s *rt.Recording) {
 			s.Change(func(e recording.Event) bool { return isNodes(1, rt.Exited)(e) && e.T < rt.Exited+250*time.Millisecond }, func(e *recording.Event) {
 				e.Nodes.Visible = append(e.Nodes.Visible, rt.Node(0))
 			})
 		}},
-		{"the deletion is reported only after the VM has ended", "recovery", func(s *rt.Story) {
+		{"the deletion is reported only after the VM has ended", "recovery", func(s *rt.Recording) {
 			s.Change(func(e recording.Event) bool { return isPod(0)(e) && e.Pod.Deleting && !e.Pod.Gone }, func(e *recording.Event) { e.T = rt.Exited + 50*time.Millisecond })
 		}},
 	}
@@ -139,7 +139,7 @@ func TestHealthyOddities(t *testing.T) {
 	}
 }
 
-// applies reports whether the check applies to the story in which nothing is odd. One that does not has a trial in which it passes.
+// applies reports whether the check applies to the recording in which nothing is odd. One that does not has a trial in which it passes.
 func applies(t *testing.T, c check.Check) bool {
 	t.Helper()
 	return !slices.ContainsFunc(c.Judge(fold(t, healthy(c.Scenario, 3))), func(f check.Finding) bool { return f.Outcome == check.NotApplicable })

@@ -12,31 +12,31 @@ import (
 
 func TestRecoveryExitClean(t *testing.T) {
 	isEnd := func(e recording.Event) bool { return isPod(0)(e) && e.Pod.Gone }
-	ended := func(code int32, reason string) func(s *rt.Story) {
-		return func(s *rt.Story) {
+	ended := func(code int32, reason string) func(s *rt.Recording) {
+		return func(s *rt.Recording) {
 			s.Change(isEnd, func(e *recording.Event) {
 				c := &e.Pod.Containers[0]
 				c.ExitCode, c.Reason = code, reason
 			})
 		}
 	}
-	grace := func(seconds int) func(s *rt.Story) {
-		return func(s *rt.Story) {
+	grace := func(seconds int) func(s *rt.Recording) {
+		return func(s *rt.Recording) {
 			s.Add(recording.Event{T: rt.Before, By: "run", Object: &recording.Object{Kind: "Deployment", Name: "derl", Manifest: json.RawMessage(
 				fmt.Sprintf(`{"kind":"Deployment","metadata":{"name":"derl"},"spec":{"template":{"spec":{"terminationGracePeriodSeconds":%d}}}}`, seconds))}})
 		}
 	}
-	noCode := func(s *rt.Story) { s.Change(isEnd, func(e *recording.Event) { e.Pod.Containers = nil }) }
+	noCode := func(s *rt.Recording) { s.Change(isEnd, func(e *recording.Event) { e.Pod.Containers = nil }) }
 	try(t, "recovery/exit-clean", []trial{
 		noDeletion(),
 		{"killed when its grace was over", all(grace(1), ended(137, "Error")), []want{{pod(0), check.Fail, "killed-after-grace",
 			[]string{"container derl of " + rt.Name(0), "exit code 137", "1.0 s after the deletion, with a grace period of 1 s", "process 1"}}}},
 		{"killed for another reason", ended(137, "OOMKilled"), []want{{pod(0), check.Fail, "killed", []string{"OOMKilled", "the default of Kubernetes", "memory limit"}}}},
 		{"ended by the signal itself", all(grace(1), ended(143, "Error")), nil},
-		{"not seen to end", func(s *rt.Story) {
+		{"not seen to end", func(s *rt.Recording) {
 			s.Drop(func(e recording.Event) bool { return e.Process != nil && e.Process.Exited || isEnd(e) })
 		}, []want{{pod(0), check.Unseen, "", []string{"the exit of " + rt.Name(0) + " was not seen"}}}},
-		{"the API server never told of it", func(s *rt.Story) { s.Drop(isPod(0)) }, []want{{"pod *", check.Unseen, "", []string{"its exit code is not known"}}}},
+		{"the API server never told of it", func(s *rt.Recording) { s.Drop(isPod(0)) }, []want{{"pod *", check.Unseen, "", []string{"its exit code is not known"}}}},
 		{"the exit code was not seen", noCode, []want{{pod(0), check.Unseen, "", []string{"its exit code is not known"}}}},
 		{"the exit code was not seen, and it ended in time", all(grace(15), noCode), nil},
 		{"the exit code was not seen, and it took all its grace", all(grace(2), noCode), []want{{pod(0), check.Unseen, "", []string{"grace period of 2 s"}}}},

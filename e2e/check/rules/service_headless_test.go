@@ -13,18 +13,18 @@ import (
 func TestServiceHeadless(t *testing.T) {
 	isService := func(e recording.Event) bool { return e.Service != nil }
 	// asWritten is all that lint has: manifests, one of which says something else.
-	asWritten := func(was, is string) func(s *rt.Story) {
-		return func(s *rt.Story) {
+	asWritten := func(was, is string) func(s *rt.Recording) {
+		return func(s *rt.Recording) {
 			s.Drop(func(e recording.Event) bool { return e.Object == nil })
 			rewrite("Service", was, is)(s)
 		}
 	}
 	try(t, "service/headless", []trial{
-		{"cluster IP", func(s *rt.Story) {
+		{"cluster IP", func(s *rt.Recording) {
 			s.Change(isService, func(e *recording.Event) { e.Service.ClusterIP = "10.96.7.7" })
 		}, []want{{svc, check.Fail, "not-headless", []string{"Service derl has cluster IP 10.96.7.7", "clusterIP: None", "-n " + rt.Namespace}}}},
 		{"none among the manifests", noService, []want{{"service (none)", check.Fail, "no-service", []string{"no Service"}}}},
-		{"none, and no cluster is meant", func(s *rt.Story) { noService(s); means(s, profile.NoMesh) }, []want{{"service (none)", check.NotApplicable, "", []string{"no connections between nodes"}}}},
+		{"none, and no cluster is meant", func(s *rt.Recording) { noService(s); means(s, profile.NoMesh) }, []want{{"service (none)", check.NotApplicable, "", []string{"no connections between nodes"}}}},
 		{"as written, a cluster IP", asWritten(`"clusterIP":"None",`, ``), []want{{svc, check.Fail, "not-headless", []string{"Service derl will have a cluster IP", "clusterIP: None"}}}},
 		{"as written, a cluster IP that nobody asks for", all(asWritten(`"clusterIP":"None",`, ``), rewrite("Deployment", `derl.$(NAMESPACE).svc.cluster.local`, `x`)),
 			[]want{{svc, check.NotApplicable, "", []string{"nothing in the manifests queries DNS"}}}},
@@ -32,8 +32,8 @@ func TestServiceHeadless(t *testing.T) {
 			[]want{{svc, check.NotApplicable, "", []string{"nothing in the manifests queries DNS"}}}},
 		{"as written, headless", asWritten(`"clusterIP"`, `"clusterIP"`), nil},
 		{"as written, elsewhere", asWritten(`"name":"derl"`, `"name":"other"`), []want{{svc, check.NotApplicable, "", []string{"Service derl is not in the manifests"}}}},
-		{"not reported", func(s *rt.Story) { s.Drop(isService) }, []want{{svc, check.Unseen, "", []string{"derl"}}}},
-		{"removed", func(s *rt.Story) {
+		{"not reported", func(s *rt.Recording) { s.Drop(isService) }, []want{{svc, check.Unseen, "", []string{"derl"}}}},
+		{"removed", func(s *rt.Recording) {
 			s.Add(recording.Event{T: 9 * time.Second, By: "kube", Service: &recording.Service{Name: rt.Service, ClusterIP: "None", Gone: true}})
 		}, []want{{svc, check.Unseen, "", []string{"derl"}}}},
 	})

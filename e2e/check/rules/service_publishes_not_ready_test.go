@@ -12,7 +12,7 @@ func TestServicePublishesNotReady(t *testing.T) {
 	asks := rewrite("Deployment", `"readinessProbe":{"tcpSocket":{"port":"ready"}`, `"readinessProbe":{"httpGet":{"path":"/ready"}`)
 	try(t, "service/publishes-not-ready", []trial{
 		manifestsNotRecorded(),
-		{"named after addresses", func(*rt.Story) {}, []want{{deployment, check.NotApplicable, "", []string{"do not contain DNS names"}}}},
+		{"named after addresses", func(*rt.Recording) {}, []want{{deployment, check.NotApplicable, "", []string{"do not contain DNS names"}}}},
 		{"hidden until peers are there", all(fqdn, asks, stateful("derl")), onStatefulSet(check.Fail, "hidden-until-ready", "Service derl", "publishNotReadyAddresses: true")},
 		{"in a variable", all(literal("RELEASE_NODE", "derl@$(POD_NAME).derl.$(NAMESPACE).svc.cluster.local"), asks, stateful("derl")), onStatefulSet(check.Fail, "hidden-until-ready")},
 		{"published", all(fqdn, asks, stateful("derl"), rewrite("Service", `"clusterIP":"None",`, `"clusterIP":"None","publishNotReadyAddresses":true,`)), onStatefulSet(check.Pass, "")},

@@ -10,7 +10,7 @@ import (
 
 // What a profile means to be is healthy when it is so: no check is red or unknown.
 func TestMeantTopologiesAreHealthy(t *testing.T) {
-	for name, change := range map[string]func(s *rt.Story){"a star": star, "alone": alone} {
+	for name, change := range map[string]func(s *rt.Recording){"a star": star, "alone": alone} {
 		for _, c := range rules.All() {
 			if c.Scenario == "console" {
 				continue

@@ -13,10 +13,10 @@ import (
 	"meshproof.dev/meshproof/e2e/view"
 )
 
-// trial is a healthy story changed in one way, and what the check must then find. Subjects that are not named must pass.
+// trial is a healthy recording changed in one way, and what the check must then find. Subjects that are not named must pass.
 type trial struct {
 	name   string
-	change func(s *rt.Story)
+	change func(s *rt.Recording)
 	want   []want
 }
 
@@ -28,7 +28,7 @@ type want struct {
 	says    []string // each of them part of the sentence, the evidence or the remedy
 }
 
-// try judges the trials of a check, and the stories in which nothing is wrong. It holds that the trials are complete: each
+// try judges the trials of a check, and the recordings in which nothing is wrong. It holds that the trials are complete: each
 // diagnosis that the check declares comes out of one, no trial has another, and there is one in which nothing was seen.
 func try(t *testing.T, id string, trials []trial) {
 	t.Helper()
@@ -38,7 +38,7 @@ func try(t *testing.T, id string, trials []trial) {
 		t.Fatalf("there is no check %s", id)
 	}
 	c := all[i]
-	t.Run("nothing wrong", func(t *testing.T) { healthyStoriesPass(t, c, trials) })
+	t.Run("nothing wrong", func(t *testing.T) { healthyRecordingsPass(t, c, trials) })
 	for _, tr := range trials {
 		t.Run(tr.name, func(t *testing.T) {
 			s := healthy(c.Scenario, 3)
@@ -84,8 +84,8 @@ func complete(t *testing.T, c check.Check, trials []trial) {
 	}
 }
 
-// healthy is the story of n nodes on which a check of that scenario passes.
-func healthy(scenario recording.Scenario, n int) *rt.Story {
+// healthy is the recording of n nodes on which a check of that scenario passes.
+func healthy(scenario recording.Scenario, n int) *rt.Recording {
 	switch scenario {
 	case "formation":
 		return rt.Formation(n)
@@ -100,13 +100,13 @@ func healthy(scenario recording.Scenario, n int) *rt.Story {
 	}
 }
 
-// edit changes the profile that a story is judged by.
-func edit(s *rt.Story, change func(p *profile.Resolved)) {
+// edit changes the profile that a recording is judged by.
+func edit(s *rt.Recording, change func(p *profile.Resolved)) {
 	var p profile.Resolved
 	s.Edit(&p, func() { change(&p) })
 }
 
-func fold(t testing.TB, s *rt.Story) *view.View {
+func fold(t testing.TB, s *rt.Recording) *view.View {
 	t.Helper()
 	v, err := view.New(s.Header())
 	if err != nil {
@@ -118,8 +118,8 @@ func fold(t testing.TB, s *rt.Story) *view.View {
 	return v
 }
 
-// healthyStoriesPass holds that the check passes where nothing is wrong. It need not apply there where a trial has it pass.
-func healthyStoriesPass(t *testing.T, c check.Check, trials []trial) {
+// healthyRecordingsPass holds that the check passes where nothing is wrong. It need not apply there where a trial has it pass.
+func healthyRecordingsPass(t *testing.T, c check.Check, trials []trial) {
 	t.Helper()
 	passes := func(tr trial) bool {
 		return slices.ContainsFunc(tr.want, func(w want) bool { return w.outcome == check.Pass })

@@ -10,7 +10,7 @@ import (
 )
 
 func TestVMLongNames(t *testing.T) {
-	apart := func(s *rt.Story) { blind(s, 0, 2, 0) }
+	apart := func(s *rt.Recording) { blind(s, 0, 2, 0) }
 	short := vm(2, func(m *recording.VM) { instead("-name", "-sname")(m); m.VMArgs[0] = "-sname derl" })
 	shortKernel := kernel(2, func(k *recording.Kernel) { k.Names = "shortnames" })
 	try(t, "vm/long-names", slices.Concat([]trial{

@@ -34,7 +34,7 @@ func meshproof(t *testing.T, args ...string) (out string, code int, err error) {
 }
 
 // wrote writes a recording to a file, and cuts bytes off its end.
-func wrote(t *testing.T, s *rt.Story, cut int) string {
+func wrote(t *testing.T, s *rt.Recording, cut int) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), string(s.Scenario)+".jsonl")
 	w, err := recording.Create(path, s.Header())
@@ -60,7 +60,7 @@ func wrote(t *testing.T, s *rt.Story, cut int) string {
 }
 
 // renamed gives the recording's profile another name.
-func renamed(s *rt.Story, name string) *rt.Story {
+func renamed(s *rt.Recording, name string) *rt.Recording {
 	s.Profile = json.RawMessage(strings.Replace(string(s.Profile), `"name":"dns-a"`, `"name":"`+name+`"`, 1))
 	return s
 }

@@ -8,7 +8,7 @@ import (
 	"meshproof.dev/meshproof/e2e/recording"
 )
 
-// DNSName is what the stories' discovery asks for, as it is on the wire.
+// DNSName is what the recordings' discovery asks for, as it is on the wire.
 const DNSName = Service + "." + Namespace + ".svc.cluster.local"
 
 // objects are the manifests, as they are applied.

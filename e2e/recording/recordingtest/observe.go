@@ -42,7 +42,7 @@ func each(from, to, step time.Duration, f func(t time.Duration)) {
 		f(t)
 	}
 	if step != everyMatrix && from < to && to < never {
-		// Observers do not stop in step with the story: one more look just before its end.
+		// Observers do not stop in step with the recording: one more look just before its end.
 		f(to - time.Millisecond)
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"meshproof.dev/meshproof/e2e/recording"
 )
 
-// The turns of a sparse story.
+// The turns of a sparse recording.
 const (
 	SparseHold = 2 * time.Second // how long its profile wants the mesh to hold
 	SparseEnd  = Full + 3*time.Second
@@ -32,7 +32,7 @@ func Sparse(n int) (recording.Header, iter.Seq[recording.Event]) {
 		w.cookies(p)
 		w.inside(p, p.started, SparseEnd)
 	}
-	s := w.story("formation")
+	s := w.recorded("formation")
 	s.Profile = bytes.Replace(s.Profile, []byte(`"hold":"10s"`), fmt.Appendf(nil, `"hold":%q`, SparseHold), 1)
 	return s.Header(), func(yield func(recording.Event) bool) {
 		going := true

@@ -8,7 +8,7 @@ import (
 	"meshproof.dev/meshproof/e2e/recording"
 )
 
-// never is later than any story.
+// never is later than any recording.
 const never = time.Duration(1<<62 - 1)
 
 // life is when what happened to one pod.
@@ -41,10 +41,10 @@ type world struct {
 }
 
 // Formation is how n nodes form a mesh that stays complete: it is full from [Full] to [Formed].
-func Formation(n int) *Story { return FormationUntil(n, Formed) }
+func Formation(n int) *Recording { return FormationUntil(n, Formed) }
 
 // FormationUntil is Formation watched until end.
-func FormationUntil(n int, end time.Duration) *Story {
+func FormationUntil(n int, end time.Duration) *Recording {
 	w := &world{n: n}
 	for i := range n {
 		w.pods = append(w.pods, formed(i))
@@ -58,14 +58,14 @@ func FormationUntil(n int, end time.Duration) *Story {
 	}
 	w.objects()
 	w.observe(0, end)
-	return w.story("formation")
+	return w.recorded("formation")
 }
 
 // Recovery is how a mesh of n nodes recovers from the deletion of pod 0, whose replacement is pod n.
-func Recovery(n int) *Story { return RecoveryUntil(n, Recovered) }
+func Recovery(n int) *Recording { return RecoveryUntil(n, Recovered) }
 
 // RecoveryUntil is Recovery watched until end.
-func RecoveryUntil(n int, end time.Duration) *Story {
+func RecoveryUntil(n int, end time.Duration) *Recording {
 	w := &world{n: n}
 	for i := range n {
 		w.pods = append(w.pods, formed(i))
@@ -83,11 +83,11 @@ func RecoveryUntil(n int, end time.Duration) *Story {
 		w.tell(p)
 	}
 	w.observe(Before, end)
-	return w.story("recovery")
+	return w.recorded("recovery")
 }
 
 // ContainerKill is how a mesh of n nodes recovers from the kill of pod 0's VM: its container is started again.
-func ContainerKill(n int) *Story {
+func ContainerKill(n int) *Recording {
 	w := &world{n: n}
 	for i := range n {
 		w.pods = append(w.pods, formed(i))
@@ -113,11 +113,11 @@ func ContainerKill(n int) *Story {
 	}
 	w.add(second.started, Agent, recording.Event{Process: &recording.Process{Pod: UID(0), PID: second.pid(), Name: "beam.smp"}})
 	w.observe(Before, Recovered)
-	return w.story("container-kill")
+	return w.recorded("container-kill")
 }
 
 // Rollout is how a mesh of n nodes is updated to its next version: pod n+i is created, joins, and then pod i is deleted.
-func Rollout(n int) *Story {
+func Rollout(n int) *Recording {
 	w := &world{n: n}
 	for i := range n {
 		t := Began + time.Duration(i)*Turn
@@ -134,7 +134,7 @@ func Rollout(n int) *Story {
 		w.tell(p)
 	}
 	w.observe(Before, RolledOut(n))
-	s := w.story("rollout")
+	s := w.recorded("rollout")
 	s.Profile = bytes.Replace(s.Profile, []byte(`"console":`), []byte(`"rollout":["Deployment/derl"],"console":`), 1)
 	return s
 }
@@ -153,8 +153,8 @@ func (w *world) add(t time.Duration, by string, e recording.Event) {
 	w.events = append(w.events, e)
 }
 
-func (w *world) story(scenario recording.Scenario) *Story {
-	s := &Story{Scenario: scenario, Profile: profileOf(w.n, ""), Events: w.events}
+func (w *world) recorded(scenario recording.Scenario) *Recording {
+	s := &Recording{Scenario: scenario, Profile: profileOf(w.n, ""), Events: w.events}
 	s.sort()
 	return s
 }
@@ -223,7 +223,7 @@ func (w *world) cookies(p life) {
 }
 
 // Console is a formed mesh of n nodes in whose first pod the command "ping" of the profile is run.
-func Console(n int) *Story {
+func Console(n int) *Recording {
 	w := &world{n: n}
 	for i := range n {
 		w.pods = append(w.pods, formed(i))
@@ -236,7 +236,7 @@ func Console(n int) *Story {
 	w.add(Before+time.Second, "run", recording.Event{Exec: &recording.Exec{
 		Pod: UID(0), Name: "ping", Command: []string{"bin/derl", "ping"}, Expect: "pong", Outcome: recording.OK, Output: "pong\n", Took: 300 * time.Millisecond,
 	}})
-	s := w.story("console")
+	s := w.recorded("console")
 	s.Profile = profileOf(n, `{"name":"ping","run":["bin/derl","ping"],"expect":"pong"}`)
 	return s
 }

@@ -9,7 +9,7 @@ import (
 	"meshproof.dev/meshproof/e2e/recording"
 )
 
-// Names that all stories have in common.
+// Names that all recordings have in common.
 const (
 	Namespace = "meshproof-dns-a"
 	Service   = "derl"
@@ -20,7 +20,7 @@ const (
 	DistPort  = 10000
 )
 
-// The turns of the stories, as times of the recordings.
+// The turns of the recordings, as times of the recordings.
 const (
 	Applied = 500 * time.Millisecond // formation: the objects are there
 	Ready   = 2500 * time.Millisecond
@@ -37,23 +37,23 @@ const (
 	Turn  = 1500 * time.Millisecond // rollout: what each of them takes
 )
 
-// Start is the wall clock of t = 0 in all stories.
+// Start is the wall clock of t = 0 in all recordings.
 func Start() time.Time { return time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC) }
 
-// Story is a recording that is not written yet. Events are sorted by time.
-type Story struct {
+// Recording is a recording that is not written yet. Events are sorted by time.
+type Recording struct {
 	Scenario recording.Scenario
 	Profile  json.RawMessage // a profile.Resolved, as a header holds it
 	Events   []recording.Event
 }
 
 // Header is the recording's first line.
-func (s *Story) Header() recording.Header {
+func (s *Recording) Header() recording.Header {
 	return recording.Header{Format: recording.Format, Profile: s.Profile, Scenario: s.Scenario, Namespace: Namespace, Start: Start()}
 }
 
 // Drop removes the events that match. A test that changes nothing proves nothing, so it panics when there are none.
-func (s *Story) Drop(match func(recording.Event) bool) {
+func (s *Recording) Drop(match func(recording.Event) bool) {
 	var kept []recording.Event
 	for _, e := range s.Events {
 		if !match(e) {
@@ -67,7 +67,7 @@ func (s *Story) Drop(match func(recording.Event) bool) {
 }
 
 // Change gives each event that matches to change, which may alter all of it. It panics when there are none.
-func (s *Story) Change(match func(recording.Event) bool, change func(*recording.Event)) {
+func (s *Recording) Change(match func(recording.Event) bool, change func(*recording.Event)) {
 	n := 0
 	for i := range s.Events {
 		if match(s.Events[i]) {
@@ -81,18 +81,18 @@ func (s *Story) Change(match func(recording.Event) bool, change func(*recording.
 	s.sort()
 }
 
-// Add puts events into the story, each at its time.
-func (s *Story) Add(events ...recording.Event) {
+// Add puts events into the recording, each at its time.
+func (s *Recording) Add(events ...recording.Event) {
 	s.Events = append(s.Events, events...)
 	s.sort()
 }
 
-// Cut ends the story at t.
-func (s *Story) Cut(t time.Duration) {
+// Cut ends the recording at t.
+func (s *Recording) Cut(t time.Duration) {
 	s.Drop(func(e recording.Event) bool { return e.T > t })
 }
 
-func (s *Story) sort() {
+func (s *Recording) sort() {
 	sort.SliceStable(s.Events, func(i, j int) bool { return s.Events[i].T < s.Events[j].T })
 }
 
@@ -108,9 +108,9 @@ func IP(i int) string { return fmt.Sprintf("10.244.%d.%d", i/200, i%200+2) }
 // Node is the node name of pod i.
 func Node(i int) string { return "derl@" + IP(i) }
 
-// Edit decodes the story's profile into p, which is a pointer to a profile.Resolved, lets change alter it and puts it
+// Edit decodes the recording's profile into p, which is a pointer to a profile.Resolved, lets change alter it and puts it
 // back. This package knows the profile only as the JSON of a header, since package recording imports nothing of ours.
-func (s *Story) Edit(p any, change func()) {
+func (s *Recording) Edit(p any, change func()) {
 	if err := json.Unmarshal(s.Profile, p); err != nil {
 		panic(err)
 	}
