@@ -36,14 +36,14 @@ func (c Console) Progress(began time.Time) func(string) {
 func (c Console) Profile(p Profile) {
 	w, blocks := c.out(), blockedBy(p.Results)
 	fmt.Fprintf(w, "\n%s\n", title(p))
-	for i, r := range p.Results {
+	for i := 0; i < len(p.Results); i++ {
+		r := p.Results[i]
 		if r.Verdict == judge.Blocked && !c.Verbose && !blocks.orphan(r) {
 			continue
 		}
-		if n := c.skippedAlike(p.Results, i); n > 1 {
-			fmt.Fprintf(w, "  %-8s %d checks, %s to %s\n           %s\n", words[r.Verdict], n, r.ID, p.Results[i+n-1].ID, r.Reason)
-			continue
-		} else if n < 0 {
+		if n := skippedAlike(p.Results[i:]); n > 1 && !c.Verbose {
+			i += n - 1
+			fmt.Fprintf(w, "  %-8s %d checks, %s to %s\n           %s\n", words[r.Verdict], n, r.ID, p.Results[i].ID, r.Reason)
 			continue
 		}
 		fmt.Fprintf(w, "  %-8s %-31s %s%s\n", words[r.Verdict], r.ID, r.Title, took(r))
@@ -70,20 +70,11 @@ func (c Console) Profile(p Profile) {
 	}
 }
 
-// skippedAlike is how many checks in a row, from the one in that place on, are skipped for the same reason; negative where the
-// one before it has counted it already. A scenario that is no part of a run is said once, not for each of its checks.
-func (c Console) skippedAlike(results []judge.Result, at int) int {
-	alike := func(i int) bool {
-		return i >= 0 && i < len(results) && results[i].Verdict == judge.Skip && results[i].Reason == results[at].Reason
-	}
-	if c.Verbose || !alike(at) {
-		return 0
-	}
-	if alike(at - 1) {
-		return -1
-	}
-	n := 1
-	for alike(at + n) {
+// skippedAlike is how many of the results, from the first on, are skipped for the same reason. A scenario that is no part of a
+// run is then said once, not for each of its checks.
+func skippedAlike(results []judge.Result) int {
+	n := 0
+	for n < len(results) && results[n].Verdict == judge.Skip && results[n].Reason == results[0].Reason {
 		n++
 	}
 	return n

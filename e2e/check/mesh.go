@@ -34,7 +34,7 @@ func MeshSnapshot(v *view.View) *Snapshot {
 
 func newSnapshot(v *view.View) *Snapshot {
 	m := &Snapshot{At: v.End(), Pods: Members(v)}
-	if a, ok := v.Act("apply"); ok {
+	if a, ok := v.Act(recording.Apply); ok {
 		m.Began = a.T
 	}
 	if m.First, m.Formed = v.FirstFull(m.Began); m.Formed && !v.Mesh(m.At).Full && !v.MeansNoMesh() {

@@ -105,9 +105,17 @@ type Clock struct {
 	Bound  time.Duration `json:"bound"`
 }
 
+// The acts of scenarios. Mutants and faults have others.
+const (
+	Apply         = "apply"          // the objects were created
+	DeletePod     = "delete-pod"     // a pod was deleted
+	KillContainer = "kill-container" // the VM of a pod was killed; its container is then started again
+	Rollout       = "rollout"        // the controllers were given the pod templates of the next version
+)
+
 // Act is something that the scenario did to the workload, and when: a recovery is measured from it.
 type Act struct {
-	Do     string `json:"do"`            // "delete-pod"
+	Do     string `json:"do"`            // such as [DeletePod]
 	Pod    string `json:"pod,omitempty"` // UID
 	Detail string `json:"detail,omitempty"`
 }

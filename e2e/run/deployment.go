@@ -68,12 +68,20 @@ func (d *deployment) ensureNamespace(ctx context.Context, run string) error {
 	return err
 }
 
+// agentNamespace is where the workload's agents run.
+func (d *deployment) agentNamespace() string {
+	if injection.OwnAgents(d.workload) {
+		return d.namespace
+	}
+	return d.environment.Agents
+}
+
 // agents is where the workload's agents run. Its own are deployed first.
 func (d *deployment) agents(ctx context.Context) (namespace string, err error) {
-	if !injection.OwnAgents(d.workload) {
-		return d.environment.Agents, nil
+	if injection.OwnAgents(d.workload) {
+		err = injection.DeployAgents(ctx, d.client, d.namespace, d.workload, d.environment.Agent.Ref, d.environment.Sabotaged.Ref)
 	}
-	return d.namespace, injection.DeployAgents(ctx, d.client, d.namespace, d.workload, d.environment.Agent.Ref, d.environment.Sabotaged.Ref)
+	return d.agentNamespace(), err
 }
 
 // Apply creates the objects and gives the cookie to those who need it.
@@ -166,11 +174,7 @@ func (d *deployment) DeletePod(ctx context.Context, name string) error {
 
 // KillVM lets the agent on the pod's node kill its VM.
 func (d *deployment) KillVM(ctx context.Context, p *view.Pod, pid int) error {
-	namespace := d.environment.Agents
-	if injection.OwnAgents(d.workload) {
-		namespace = d.namespace
-	}
-	pod, err := agentclient.Find(ctx, d.client, namespace, p.Last().Node)
+	pod, err := agentclient.Find(ctx, d.client, d.agentNamespace(), p.Last().Node)
 	if err != nil {
 		return err
 	}

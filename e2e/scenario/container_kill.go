@@ -31,7 +31,7 @@ func containerKill() Scenario {
 			if vm == nil {
 				return errors.New("no agent saw the VM of " + victim.Name + ", so none can kill it")
 			}
-			env.Did(recording.Act{Do: view.KillContainer, Pod: victim.UID, Detail: victim.Name})
+			env.Did(recording.Act{Do: recording.KillContainer, Pod: victim.UID, Detail: victim.Name})
 			if err := env.Workload.KillVM(ctx, victim, vm.PID); err != nil {
 				return fmt.Errorf("killing the VM of %s: %w", victim.Name, err)
 			}

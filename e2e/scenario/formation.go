@@ -30,7 +30,7 @@ func form(ctx context.Context, env *Env) error {
 	if err := env.Workload.Apply(ctx); err != nil {
 		return err
 	}
-	env.Did(recording.Act{Do: "apply"})
+	env.Did(recording.Act{Do: recording.Apply})
 	missing, err := env.Until(ctx, startBudget, (*view.View).Booted)
 	if err != nil {
 		return fmt.Errorf("before the pods are Ready: %w; last seen: %s", err, missing)

@@ -24,7 +24,7 @@ func recovery() Scenario {
 				return err
 			}
 			victim := env.victim()
-			env.Did(recording.Act{Do: "delete-pod", Pod: victim.UID, Detail: victim.Name})
+			env.Did(recording.Act{Do: recording.DeletePod, Pod: victim.UID, Detail: victim.Name})
 			if err := env.Workload.DeletePod(ctx, victim.Name); err != nil {
 				return fmt.Errorf("deleting pod %s: %w", victim.Name, err)
 			}

@@ -26,7 +26,7 @@ func rollout() Scenario {
 			if ready, err := env.healthy(ctx, budget(env.Profile)); err != nil || !ready {
 				return err
 			}
-			env.Did(recording.Act{Do: "rollout"})
+			env.Did(recording.Act{Do: recording.Rollout})
 			if err := env.Workload.BeginRollout(ctx); err != nil {
 				return err
 			}

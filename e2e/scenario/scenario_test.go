@@ -183,7 +183,7 @@ func TestContainerKillKillsTheVMAndWaitsForTheNext(t *testing.T) {
 	if err := named(t, "container-kill").Run(t.Context(), s.env); err != nil {
 		t.Fatal(err)
 	}
-	e, did := s.act(view.KillContainer)
+	e, did := s.act(recording.KillContainer)
 	if !did || e.Act.Pod != rt.UID(0) || !slices.Equal(s.did, []string{"kill 1000 of " + rt.Name(0)}) || len(*said) != 1 {
 		t.Errorf("done was %v, act %+v, said %q", s.did, e.Act, *said)
 	}

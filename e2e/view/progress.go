@@ -137,7 +137,7 @@ func (v *View) LinksWatched(d time.Duration) bool {
 // survivor's view and DNS, a full mesh has held since, and nodes that discover peers went on doing so. If not, it says what is
 // missing.
 func (v *View) Recovered() (bool, string) {
-	act, ok := v.Act("delete-pod")
+	act, ok := v.Act(recording.DeletePod)
 	if !ok {
 		return false, "no pod was deleted yet"
 	}

@@ -3,10 +3,9 @@ package view
 import (
 	"slices"
 	"time"
-)
 
-// KillContainer is the act of killing the VM of a pod, whose container is then started again.
-const KillContainer = "kill-container"
+	"meshproof.dev/meshproof/e2e/recording"
+)
 
 // CreationAt is the creation that the pod's node last reported until t, and when; 0 if it did not.
 func (p *Pod) CreationAt(t time.Duration) (creation uint32, at time.Duration) {
@@ -38,7 +37,7 @@ func (p *Pod) BackAgain(t, end time.Duration) (time.Duration, bool) {
 // Restarted reports whether a container that was killed is back: its node was seen under another creation, and a full mesh has
 // held since. If not, it says what is missing.
 func (v *View) Restarted() (bool, string) {
-	act, ok := v.Act(KillContainer)
+	act, ok := v.Act(recording.KillContainer)
 	if !ok {
 		return false, "no container was killed yet"
 	}

@@ -4,12 +4,14 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"meshproof.dev/meshproof/e2e/recording"
 )
 
 // Replaced are the pods that the rollout must replace: those of its workloads that existed when it began and had not ended then.
 // ok is false if no rollout has started.
 func (v *View) Replaced() (old []*Pod, began time.Duration, ok bool) {
-	act, ok := v.Act("rollout")
+	act, ok := v.Act(recording.Rollout)
 	if !ok {
 		return nil, 0, false
 	}
@@ -23,7 +25,7 @@ func (v *View) Replaced() (old []*Pod, began time.Duration, ok bool) {
 
 // Replacements are the pods of those workloads that were created after the rollout began.
 func (v *View) Replacements() []*Pod {
-	act, ok := v.Act("rollout")
+	act, ok := v.Act(recording.Rollout)
 	if !ok {
 		return nil
 	}

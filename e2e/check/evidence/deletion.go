@@ -19,7 +19,7 @@ type Deletion struct {
 
 // FindDeletion reads it from the view; ok is false if no pod was deleted.
 func FindDeletion(v *view.View) (d Deletion, ok bool) {
-	d.Act, ok = v.Act("delete-pod")
+	d.Act, ok = v.Act(recording.DeletePod)
 	if !ok {
 		return d, false
 	}

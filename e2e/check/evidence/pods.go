@@ -10,7 +10,7 @@ import (
 // NotDeployed reports whether the run ended before the objects of the workload were created. Then it is not the workload's fault
 // that there are no nodes.
 func NotDeployed(v *view.View, pods []*view.Pod) bool {
-	_, applied := v.Act("apply")
+	_, applied := v.Act(recording.Apply)
 	return !applied && len(pods) == 0
 }
 

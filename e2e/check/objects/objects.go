@@ -32,7 +32,7 @@ func Read(v *view.View) *Manifests {
 func read(v *view.View) *Manifests {
 	m := &Manifests{Set: &manifest.Set{}}
 	for _, o := range v.Objects("") {
-		d, err := manifest.FromRecording(o.Manifest, "", nil)
+		d, err := manifest.FromRecording(o.Manifest, o.File, o.Lines)
 		if err == nil {
 			m.Documents = append(m.Documents, d)
 			err = d.Err

@@ -21,7 +21,7 @@ func recoveryContainerKill() check.Check {
 		Source: "https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#container-restarts",
 		Causes: map[string][]string{"not-restarted": nil, "same-creation": nil, "not-rejoined": nil},
 		Judge: evidence.ForCluster(func(v *view.View) []check.Finding {
-			act, ok := v.Act(view.KillContainer)
+			act, ok := v.Act(recording.KillContainer)
 			if !ok || v.Pod(act.Act.Pod) == nil {
 				return []check.Finding{{Subject: check.OnWorkload(v), Of: check.Everything(v), Outcome: check.Unseen, Message: "no container was killed in this recording"}}
 			}

@@ -25,7 +25,7 @@ func Sparse(n int) (recording.Header, iter.Seq[recording.Event]) {
 	}
 	w.ground()
 	w.add(0, "run", recording.Event{Image: &recording.Image{Name: Image, Outcome: "built", ID: "sha256:1f0e", Took: 40 * time.Second}})
-	w.add(Applied, "run", recording.Event{Act: &recording.Act{Do: "apply"}})
+	w.add(Applied, "run", recording.Event{Act: &recording.Act{Do: recording.Apply}})
 	w.objects()
 	for _, p := range w.pods {
 		w.tell(p)

@@ -51,7 +51,7 @@ func FormationUntil(n int, end time.Duration) *Recording {
 	}
 	w.ground()
 	w.add(0, "run", recording.Event{Image: &recording.Image{Name: Image, Outcome: "built", ID: "sha256:1f0e", Took: 40 * time.Second}})
-	w.add(Applied, "run", recording.Event{Act: &recording.Act{Do: "apply"}})
+	w.add(Applied, "run", recording.Event{Act: &recording.Act{Do: recording.Apply}})
 	for _, p := range w.pods {
 		w.tell(p)
 		w.cookies(p)
@@ -78,7 +78,7 @@ func RecoveryUntil(n int, end time.Duration) *Recording {
 	})
 	w.ground()
 	w.add(0, "run", recording.Event{Image: &recording.Image{Name: Image, Outcome: "built", ID: "sha256:1f0e", Took: 40 * time.Second}})
-	w.add(Deleted, "run", recording.Event{Act: &recording.Act{Do: "delete-pod", Pod: UID(0), Detail: Name(0)}})
+	w.add(Deleted, "run", recording.Event{Act: &recording.Act{Do: recording.DeletePod, Pod: UID(0), Detail: Name(0)}})
 	for _, p := range w.pods {
 		w.tell(p)
 	}
@@ -99,7 +99,7 @@ func ContainerKill(n int) *Recording {
 		ready: 25 * time.Second, joined: Rejoined, deleted: never, exited: never, gone: never, again: true,
 	}
 	w.ground()
-	w.add(Deleted, "run", recording.Event{Act: &recording.Act{Do: "kill-container", Pod: UID(0), Detail: Name(0)}})
+	w.add(Deleted, "run", recording.Event{Act: &recording.Act{Do: recording.KillContainer, Pod: UID(0), Detail: Name(0)}})
 	for _, p := range w.pods {
 		w.tell(p)
 	}
@@ -129,7 +129,7 @@ func Rollout(n int) *Recording {
 		})
 	}
 	w.ground()
-	w.add(Began, "run", recording.Event{Act: &recording.Act{Do: "rollout"}})
+	w.add(Began, "run", recording.Event{Act: &recording.Act{Do: recording.Rollout}})
 	for _, p := range w.pods {
 		w.tell(p)
 	}
