@@ -25,7 +25,7 @@ func app(t *testing.T) (*fakeMachine, App) {
 	w.write("app/.dockerignore", "_build\n")
 	w.write("app/src/a.erl", "-module(a).\n")
 	w.write("app/_build/a.beam", "x")
-	img, err := agentImage([]byte("program"), runtime.GOARCH)
+	img, err := agentImage(map[string][]byte{"agent": []byte("program")}, runtime.GOARCH)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,17 +24,16 @@ import (
 
 // deployment is a workload on the cluster. It is what scenarios act on ([scenario.Workload]).
 type deployment struct {
-	workload      *workload.Workload
-	environment   *environment.Environment
-	client        kubernetes.Interface
-	namespace     string
-	ownsNamespace bool // the namespace is ours, and goes with the deployment
-	applier       *workload.Applier
-	observer      *observe.Observer // learns the cookie
-	recorder      *scenario.Recorder
-	redactor      *secrets.Redactor
-	log           func(string)
-	notes         []string // what a reader of the report has to know beside the verdicts
+	workload    *workload.Workload
+	environment *environment.Environment
+	client      kubernetes.Interface
+	namespace   string // noted before it is created
+	applier     *workload.Applier
+	observer    *observe.Observer // learns the cookie
+	recorder    *scenario.Recorder
+	redactor    *secrets.Redactor
+	log         func(string)
+	notes       []string // what a reader of the report has to know beside the verdicts
 }
 
 func newDeployment(r *workloadRun) (*deployment, error) {
@@ -51,19 +50,18 @@ func newNamespace(w *workload.Workload) string {
 }
 
 // ensureNamespace makes the workload's namespace: the one that its profile or manifests fix, or one of its own.
-func (d *deployment) ensureNamespace(ctx context.Context, run string) error {
-	made, agents := true, injection.OwnAgents(d.workload)
+func (d *deployment) ensureNamespace(ctx context.Context) error {
+	made, agents, run := true, injection.OwnAgents(d.workload), d.environment.Run
 	var err error
 	if d.namespace = d.workload.Resolved.Namespace; d.namespace == "" {
 		d.namespace = newNamespace(d.workload)
-		err = workload.CreateNamespace(ctx, d.client, d.namespace, run, agents)
+		err = run.CreateNamespace(ctx, d.client, d.namespace, agents)
 	} else {
 		made, err = workload.FixedNamespace(ctx, d.client, d.namespace, run, agents, d.environment.Cluster.Owned)
 	}
 	if err != nil {
 		return err
 	}
-	d.ownsNamespace = made
 	d.applier, err = workload.NewApplier(d.environment.Cluster.Config, d.namespace, run, made)
 	return err
 }
@@ -234,12 +232,12 @@ func recordObjects(rec *scenario.Recorder, manifests *manifest.Set, dir string, 
 
 // releasePods ends the workload's pods at once: others wait for their place. What else is in its namespace takes none.
 func (d *deployment) releasePods() {
-	if d == nil || !d.ownsNamespace {
+	if d == nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
-	if err := workload.Stop(ctx, d.client, d.namespace); err != nil {
+	if err := workload.Stop(ctx, d.client, d.namespace, d.environment.Run); err != nil {
 		d.log("clean-up: " + err.Error())
 	}
 }
@@ -255,9 +253,6 @@ func (d *deployment) tearDown() {
 		if err := d.applier.Remove(ctx, d.environment.RemoveBudget()); err != nil {
 			d.log("clean-up: " + err.Error())
 		}
-	}
-	if !d.ownsNamespace {
-		return
 	}
 	if err := d.environment.RemoveNamespace(d.client, d.namespace); err != nil {
 		d.log("clean-up: " + err.Error())

@@ -164,8 +164,11 @@ func (s *Session) attempt(ctx context.Context, r *reports.Run) (err error) {
 	}
 	describe(&r.Provenance, e)
 	if e.Cluster != nil {
-		defer e.RemoveAgents()
-		if err = e.DeployAgents(ctx, filepath.Base(s.Dir), s.rights()); err != nil {
+		defer func() { err = errors.Join(err, e.EndRun()) }()
+		if err = e.BeginRun(ctx, filepath.Base(s.Dir)); err != nil {
+			return err
+		}
+		if err = e.DeployAgents(ctx, s.rights()); err != nil {
 			return err
 		}
 	}

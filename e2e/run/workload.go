@@ -87,7 +87,7 @@ func (r *workloadRun) record(ctx context.Context) error {
 	}
 	r.deployment = d
 	defer d.tearDown()
-	if err = d.ensureNamespace(ctx, filepath.Base(r.dir)); err != nil {
+	if err = d.ensureNamespace(ctx); err != nil {
 		return err
 	}
 	art, err := artifacts.New(d.client, d.namespace, filepath.Join(r.dir, "artifacts", d.namespace), r.redactor)

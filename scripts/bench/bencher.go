@@ -17,6 +17,7 @@ import (
 	"meshproof.dev/meshproof/e2e/engine"
 	"meshproof.dev/meshproof/e2e/manifest"
 	"meshproof.dev/meshproof/e2e/observe"
+	"meshproof.dev/meshproof/e2e/ownership"
 	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/run/environment"
 	"meshproof.dev/meshproof/e2e/scenario"
@@ -88,7 +89,8 @@ func (b *bencher) views(ctx context.Context, rounds int) (viewTimes, error) {
 		return v, err
 	}
 	const ns = "bench"
-	if err = workload.CreateNamespace(ctx, client, ns, "bench", true); err != nil {
+	owner := &ownership.Run{Name: "bench"}
+	if err = owner.CreateNamespace(ctx, client, ns, true); err != nil {
 		return v, err
 	}
 	if _, err = client.AppsV1().DaemonSets(ns).Create(ctx, agentclient.DaemonSet(ns, images.Agent.Ref, agentclient.Rights{}), metav1.CreateOptions{}); err != nil {
@@ -117,7 +119,7 @@ func (b *bencher) views(ctx context.Context, rounds int) (viewTimes, error) {
 	if err != nil {
 		return v, err
 	}
-	a, err := workload.NewApplier(c.Config, ns, "bench", true)
+	a, err := workload.NewApplier(c.Config, ns, owner, true)
 	if err != nil {
 		return v, err
 	}

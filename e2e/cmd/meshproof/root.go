@@ -111,12 +111,21 @@ func killMatrixCommand(code *int) *cobra.Command {
 
 func clusterCommand() *cobra.Command {
 	c := &cobra.Command{Use: "cluster", Short: "clusters that meshproof made"}
-	c.AddCommand(&cobra.Command{Use: "clean", Short: "remove the clusters that meshproof made, and only those", Args: usage(0), RunE: func(c *cobra.Command, _ []string) error {
+	var on target.ExistingOptions
+	clean := &cobra.Command{Use: "clean", Short: "remove the clusters that meshproof made, and only those", Args: usage(0), RunE: func(c *cobra.Command, _ []string) error {
+		log := reports.Console{W: os.Stdout}.Progress(time.Now())
+		if on.Context != "" || on.Kubeconfig != "" {
+			on.Log = log
+			return target.CleanExisting(c.Context(), on)
+		}
 		cache, err := image.CacheDir()
 		if err != nil {
 			return err
 		}
-		return target.Clean(c.Context(), filepath.Join(cache, "state"), reports.Console{W: os.Stdout}.Progress(time.Now()))
-	}})
+		return target.Clean(c.Context(), filepath.Join(cache, "state"), log)
+	}}
+	clean.Flags().StringVar(&on.Context, "context", "", "clean the cluster of this kubeconfig context instead: remove what dead runs left there, and only that")
+	clean.Flags().StringVar(&on.Kubeconfig, "kubeconfig", "", "the file of the context (default: as kubectl finds it)")
+	c.AddCommand(clean)
 	return c
 }

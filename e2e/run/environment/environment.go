@@ -13,6 +13,7 @@ import (
 
 	"meshproof.dev/meshproof/e2e/engine"
 	"meshproof.dev/meshproof/e2e/image"
+	"meshproof.dev/meshproof/e2e/ownership"
 	"meshproof.dev/meshproof/e2e/target"
 	"meshproof.dev/meshproof/e2e/workload"
 	"meshproof.dev/meshproof/scripts"
@@ -48,7 +49,10 @@ type Environment struct {
 	Agent   image.Image
 	// Sabotaged is an agent that does wrong what it is told to do wrong, where a mutant needs it.
 	Sabotaged image.Image
-	Agents    string // namespace of the agents that serve all workloads
+	Run       *ownership.Run // owns what the run makes on the cluster; nil before BeginRun
+	Agents    string         // namespace of the agents that serve all workloads
+
+	stopRenewing func() // the Lease
 
 	options *Options
 	apps    map[string]App // by imageKey
@@ -63,7 +67,7 @@ func Prepare(ctx context.Context, o *Options, ws []*workload.Workload, artifacts
 	}
 	state := filepath.Join(m.Cache, "state")
 	p := o.provider(state)
-	if err = preflight(ctx, p, ws); err != nil {
+	if err = o.preflight(ctx, p, ws); err != nil {
 		return nil, err
 	}
 	e := &Environment{options: o, apps: map[string]App{}}

@@ -1,0 +1,139 @@
+package ownership
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+)
+
+// Left is the error about objects of a run that still exist after their removal was asked for.
+type Left struct {
+	Objects []string // what, and why it is still there
+}
+
+func (l *Left) Error() string { return "not removed: " + strings.Join(l.Objects, "; ") }
+
+// Remove removes everything that has the run's label, and waits until it is gone, at most for the budget. The error names what is
+// still there, and why ([Left]). Without an error it was seen that nothing is left.
+func (r *Run) Remove(ctx context.Context, cfg *rest.Config, budget time.Duration) error {
+	c, err := newCluster(cfg)
+	if err != nil {
+		return err
+	}
+	// The root first: Kubernetes begins with the rest while this looks for it, and goes on if this is killed.
+	err = r.DeleteRoot(ctx, c.client)
+	all, _, failed := c.find(ctx, r.Name, false)
+	return errors.Join(err, failed, c.remove(ctx, all, budget))
+}
+
+// DeleteRoot deletes the root; Kubernetes then removes what it owned.
+func (r *Run) DeleteRoot(ctx context.Context, client kubernetes.Interface) error {
+	if r.Root == "" {
+		return nil
+	}
+	err := client.RbacV1().ClusterRoles().Delete(ctx, r.Name, metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &r.Root}})
+	if err != nil && !gone(err) {
+		return fmt.Errorf("clusterrole %s: %w", r.Name, err)
+	}
+	return nil
+}
+
+// gone reports whether an error of a request with a UID says that this object does not exist any more.
+func gone(err error) bool { return apierrors.IsNotFound(err) || apierrors.IsConflict(err) }
+
+// remove deletes the objects and waits until they are gone.
+func (c *cluster) remove(ctx context.Context, all []*object, budget time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, budget)
+	defer cancel()
+	background := metav1.DeletePropagationBackground
+	refused := map[*object]error{}
+	for _, o := range all {
+		if o.DeletionTimestamp != nil {
+			continue
+		}
+		err := c.metadata.Resource(o.kind).Namespace(o.Namespace).Delete(ctx, o.Name, metav1.DeleteOptions{
+			PropagationPolicy: &background, Preconditions: &metav1.Preconditions{UID: &o.UID},
+		})
+		if err != nil && !gone(err) {
+			refused[o] = err
+		}
+	}
+	left := all
+	for {
+		var still []*object
+		for _, o := range left {
+			if c.exists(ctx, o) {
+				still = append(still, o)
+			}
+		}
+		if left = still; len(left) == 0 {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return c.left(left, refused)
+		case <-time.After(500 * time.Millisecond):
+		}
+	}
+}
+
+// exists reports whether the object is still there, and takes note of its present state. What cannot be read is still there.
+func (c *cluster) exists(ctx context.Context, o *object) bool {
+	now, err := c.metadata.Resource(o.kind).Namespace(o.Namespace).Get(ctx, o.Name, metav1.GetOptions{})
+	if err != nil {
+		return !apierrors.IsNotFound(err)
+	}
+	if now.UID != o.UID {
+		return false
+	}
+	o.ObjectMeta = now.ObjectMeta
+	return true
+}
+
+// left is the error that names the objects and says why each is still there.
+func (c *cluster) left(all []*object, refused map[*object]error) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	l := &Left{}
+	for _, o := range all {
+		why := c.why(ctx, o)
+		if err := refused[o]; err != nil {
+			why = err.Error()
+		}
+		l.Objects = append(l.Objects, o.String()+" ("+why+")")
+	}
+	return l
+}
+
+func (c *cluster) why(ctx context.Context, o *object) string {
+	if len(o.Finalizers) > 0 {
+		return "waits for its finalizer " + strings.Join(o.Finalizers, ", ")
+	}
+	if o.kind.Resource == "namespaces" {
+		ns, err := c.client.CoreV1().Namespaces().Get(ctx, o.Name, metav1.GetOptions{})
+		if err != nil {
+			return err.Error()
+		}
+		var seen []string
+		for _, k := range ns.Status.Conditions {
+			if k.Status == corev1.ConditionTrue {
+				seen = append(seen, k.Message)
+			}
+		}
+		if len(seen) > 0 {
+			return strings.Join(seen, " ")
+		}
+	}
+	if o.DeletionTimestamp != nil {
+		return "it is being deleted"
+	}
+	return "it was not deleted"
+}
