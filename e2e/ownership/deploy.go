@@ -104,6 +104,12 @@ func waitsFor(p *corev1.Pod) string {
 	return "its pod is " + string(p.Status.Phase)
 }
 
+// leave lets another node take over half a minute after the reaper's own is lost; by default that takes five.
+func leave(taint string) corev1.Toleration {
+	after := int64(30)
+	return corev1.Toleration{Key: taint, Operator: corev1.TolerationOpExists, Effect: corev1.TaintEffectNoExecute, TolerationSeconds: &after}
+}
+
 // reaper is the Deployment: one unprivileged pod with the agent's image.
 func (r *Run) reaper(image string) *appsv1.Deployment {
 	labels := map[string]string{"app": reaperName}
@@ -119,6 +125,7 @@ func (r *Run) reaper(image string) *appsv1.Deployment {
 					ServiceAccountName:            reaperName,
 					EnableServiceLinks:            &no,
 					TerminationGracePeriodSeconds: &grace,
+					Tolerations:                   []corev1.Toleration{leave(corev1.TaintNodeNotReady), leave(corev1.TaintNodeUnreachable)},
 					SecurityContext: &corev1.PodSecurityContext{
 						RunAsNonRoot: &yes, RunAsUser: &user, RunAsGroup: &user,
 						SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},

@@ -55,8 +55,12 @@ func newCluster(cfg *rest.Config) (*cluster, error) {
 // atOnce is how many kinds are listed at the same time.
 const atOnce = 8
 
+// always are the kinds that every run makes, beside those in its namespaces.
+var always = []string{"namespaces", "clusterroles", "clusterrolebindings"} //nolint:gochecknoglobals // a list that nothing changes
+
 // find returns all objects with our label, of every kind that can be listed and deleted; run is the label's value, "" any. wide
-// leaves out the objects that lie in namespaces. unseen are the kinds that could not be listed.
+// leaves out the objects that lie in namespaces. unseen are the kinds that could not be listed: a cluster may have kinds of its
+// users that do not answer. It is an error only where those are concerned that every run makes.
 func (c *cluster) find(ctx context.Context, run string, wide bool) (all []*object, unseen []string, err error) {
 	selector := Label
 	if run != "" {
@@ -79,10 +83,10 @@ func (c *cluster) find(ctx context.Context, run string, wide bool) (all []*objec
 			all = append(all, found...)
 			switch {
 			case failed == nil, apierrors.IsNotFound(failed), apierrors.IsMethodNotSupported(failed):
-			case Refused(failed):
-				unseen = append(unseen, k.kind.Resource)
-			default:
+			case !Refused(failed) && slices.Contains(always, k.kind.Resource):
 				err = errors.Join(err, fmt.Errorf("list %s: %w", k.kind.Resource, failed))
+			default:
+				unseen = append(unseen, k.kind.Resource)
 			}
 		})
 	}

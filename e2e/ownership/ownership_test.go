@@ -15,6 +15,7 @@ import (
 
 	"meshproof.dev/meshproof/e2e/exitcode"
 	"meshproof.dev/meshproof/e2e/ownership/ownershiptest"
+	"meshproof.dev/meshproof/e2e/ownership/reaper"
 )
 
 const roles = "/apis/rbac.authorization.k8s.io/v1/clusterroles"
@@ -285,5 +286,46 @@ func TestASweepNamesWhatRemains(t *testing.T) {
 	err = c.sweep(t.Context(), true, 100*time.Millisecond, func(string) {})
 	if err == nil || exitcode.Of(err) != exitcode.Internal || !strings.Contains(err.Error(), "left by run "+r.Name+" of meshproof, not removed: ") || !strings.Contains(err.Error(), "namespace "+r.Name) {
 		t.Errorf("%d, %v", exitcode.Of(err), err)
+	}
+}
+
+// A kind of somebody's that does not answer, such as one with a broken webhook, does not make a run fail.
+func TestAKindThatDoesNotAnswerIsPassedOver(t *testing.T) {
+	s := ownershiptest.Start(t)
+	r, _ := begun(t, s)
+	s.Broken = []string{"configmaps"}
+	if err := r.Remove(t.Context(), s.Config, time.Second); err != nil || len(s.Left()) > 0 {
+		t.Errorf("%v, left %q", err, s.Left())
+	}
+	s.Old = time.Hour
+	r, _ = begun(t, s)
+	said, err := sweep(t, s, true)
+	if err != nil || len(s.Left()) > 0 || len(said) != 2 || said[0] != "could not be listed, so that nothing of these kinds is removed: configmaps" || !strings.Contains(said[1], r.Name) {
+		t.Errorf("%v, said %q, left %q", err, said, s.Left())
+	}
+	s.Broken = []string{"namespaces"}
+	if err = r.Remove(t.Context(), s.Config, time.Second); err == nil || !strings.Contains(err.Error(), "list namespaces") {
+		t.Errorf("nobody saw whether a namespace is left: %v", err)
+	}
+}
+
+func TestTheLeaseIsRenewedWithTheTimeOfTheAPIServer(t *testing.T) {
+	s := ownershiptest.Start(t)
+	r, client := begun(t, s)
+	lease(t, s, client, r, time.Hour)
+	s.Ahead = 10 * time.Minute
+	if err := r.renew(t.Context(), s.Config, client); err != nil {
+		t.Fatal(err)
+	}
+	l, err := client.CoordinationV1().Leases(r.Name).Get(t.Context(), r.Name, metav1.GetOptions{})
+	if err != nil || (time.Until(l.Spec.RenewTime.Time)-s.Ahead).Abs() > 5*time.Second {
+		t.Errorf("%v, %v", l.Spec.RenewTime, err)
+	}
+	// Another machine, with another clock, sees a run that lives.
+	if said, err := sweep(t, s, true); err != nil || len(said) != 1 || !strings.Contains(said[0], "is left alone (its Lease was renewed ") {
+		t.Errorf("%v, said %q", err, said)
+	}
+	if renewal*4 > reaper.Silence {
+		t.Errorf("renewed every %s, dead after %s: a few lost answers would kill a run", renewal, reaper.Silence)
 	}
 }

@@ -28,10 +28,8 @@ func (r *Run) Remove(ctx context.Context, cfg *rest.Config, budget time.Duration
 	if err != nil {
 		return err
 	}
-	// The root first: Kubernetes begins with the rest while this looks for it, and goes on if this is killed.
-	err = r.DeleteRoot(ctx, c.client)
-	all, _, failed := c.find(ctx, r.Name, false)
-	return errors.Join(err, failed, c.remove(ctx, all, budget))
+	all, _, err := c.find(ctx, r.Name, false)
+	return errors.Join(err, c.remove(ctx, all, budget))
 }
 
 // DeleteRoot deletes the root; Kubernetes then removes what it owned.

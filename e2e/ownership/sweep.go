@@ -38,6 +38,9 @@ func (c *cluster) sweep(ctx context.Context, everything bool, budget time.Durati
 	if everything && len(unseen) > 0 {
 		log("could not be listed, so that nothing of these kinds is removed: " + strings.Join(unseen, ", "))
 	}
+	if everything && err == nil && len(all) == 0 {
+		log("no run of meshproof has left anything here")
+	}
 	runs := map[string][]*object{}
 	for _, o := range all {
 		runs[o.run()] = append(runs[o.run()], o)

@@ -145,7 +145,7 @@ func Taken(ctx context.Context, client kubernetes.Interface, name string) error 
 		if ns.DeletionTimestamp != nil {
 			return awaitGone(ctx, client, ns, leftBudget)
 		}
-		by = fmt.Sprintf("was created by run %s of meshproof (when that run has ended: kubectl delete namespace %s)", run, name)
+		by = fmt.Sprintf("was created by run %s of meshproof (if that run has ended: meshproof cluster clean --context CONTEXT)", run)
 	}
 	return exitcode.With(exitcode.Unavailable, fmt.Errorf("namespace %s, which the profile or its manifests fix, exists and %s; nothing was changed. Use another cluster, use no cluster (the run then creates one), or set another namespace in spec.namespace", name, by))
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -114,7 +115,10 @@ func clusterCommand() *cobra.Command {
 	var on target.ExistingOptions
 	clean := &cobra.Command{Use: "clean", Short: "remove the clusters that meshproof made, and only those", Args: usage(0), RunE: func(c *cobra.Command, _ []string) error {
 		log := reports.Console{W: os.Stdout}.Progress(time.Now())
-		if on.Context != "" || on.Kubeconfig != "" {
+		if on.Kubeconfig != "" && on.Context == "" {
+			return exitcode.With(exitcode.Usage, errors.New("--kubeconfig is the file of a context: name it with --context"))
+		}
+		if on.Context != "" {
 			on.Log = log
 			return target.CleanExisting(c.Context(), on)
 		}

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -23,6 +25,7 @@ import (
 var kinds = map[string][]metav1.APIResource{ //nolint:gochecknoglobals // a table that nothing changes
 	"v1": {
 		{Name: "namespaces", SingularName: "namespace", Kind: "Namespace"},
+		{Name: "nodes", SingularName: "node", Kind: "Node"},
 		{Name: "configmaps", SingularName: "configmap", Kind: "ConfigMap", Namespaced: true},
 		{Name: "pods", SingularName: "pod", Kind: "Pod", Namespaced: true},
 		{Name: "serviceaccounts", SingularName: "serviceaccount", Kind: "ServiceAccount", Namespaced: true},
@@ -43,10 +46,13 @@ var kinds = map[string][]metav1.APIResource{ //nolint:gochecknoglobals // a tabl
 // Server is the API server. Its fields are set before it is used, and read after that.
 type Server struct {
 	Config *rest.Config
-	// Refuse are resources that may not be created ("clusterroles"), Lose those whose creation is not answered.
-	Refuse, Lose []string
+	// Refuse are resources that may not be created ("clusterroles"), Lose those whose creation is not answered, Broken those that
+	// cannot be listed.
+	Refuse, Lose, Broken []string
 	// Stuck are names of namespaces that are not removed.
 	Stuck []string
+	// Ahead is how far the server's clock is ahead of ours.
+	Ahead time.Duration
 	// Old is how long ago an object was created, for those that are created next.
 	Old time.Duration
 
@@ -64,6 +70,16 @@ func Start(t testing.TB) *Server {
 	t.Cleanup(h.Close)
 	s.Config = &rest.Config{Host: h.URL, QPS: 1000, Burst: 1000, ContentConfig: rest.ContentConfig{ContentType: "application/json", AcceptContentTypes: "application/json"}}
 	return s
+}
+
+// Kubeconfig writes a kubeconfig whose context "prod" is the server, and returns its path.
+func (s *Server) Kubeconfig() string {
+	path := filepath.Join(s.t.TempDir(), "config")
+	text := `{apiVersion: v1, kind: Config, clusters: [{name: c, cluster: {server: "` + s.Config.Host + `"}}], contexts: [{name: prod, context: {cluster: c, user: u}}], users: [{name: u, user: {token: t}}]}`
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+	return path
 }
 
 // Left are the paths of all objects, sorted.
@@ -121,6 +137,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	path := r.URL.Path
+	w.Header().Set("Date", time.Now().Add(s.Ahead).UTC().Format(http.TimeFormat))
 	if r.Method != http.MethodGet && !strings.Contains(path, "selfsubject") {
 		s.asked = append(s.asked, r.Method+" "+path)
 	}
@@ -131,6 +148,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.create(w, r, path, resource)
 	case s.objects[path] != nil:
 		s.one(w, r, path)
+	case slices.Contains(s.Broken, resource):
+		fail(w, http.StatusInternalServerError, "InternalError")
 	case known(resource):
 		s.list(w, r, path)
 	default:

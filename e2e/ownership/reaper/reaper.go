@@ -63,14 +63,14 @@ func Run(ctx context.Context, c Cluster, tick <-chan time.Time, log func(string)
 			}
 		}
 		if dead {
-			switch err := c.DeleteRoot(ctx); {
-			case errors.Is(err, errGone):
-				log("the root is gone; Kubernetes removes what it owned, and with it this pod")
+			// The answer to a deletion is the last that the reaper hears: its rights go with the root.
+			err := c.DeleteRoot(ctx)
+			if err == nil || errors.Is(err, errGone) {
+				log("the root is deleted; Kubernetes removes what it owned, and with it this pod")
 				<-ctx.Done()
 				return
-			case err != nil:
-				log(fmt.Sprintf("the root cannot be deleted, and this is tried again: %v", err))
 			}
+			log(fmt.Sprintf("the root cannot be deleted, and this is tried again: %v", err))
 		}
 		select {
 		case <-ctx.Done():

@@ -76,7 +76,7 @@ func (e *Environment) EndRun() error {
 		return nil
 	}
 	if e.stopRenewing != nil {
-		defer e.stopRenewing()
+		e.stopRenewing() // the Lease goes with the rest, before two minutes are over
 	}
 	client, err := kubernetes.NewForConfig(e.Cluster.Config)
 	if err != nil {
@@ -85,10 +85,12 @@ func (e *Environment) EndRun() error {
 	// Whatever ended the run, what was made is removed.
 	ctx, cancel := context.WithTimeout(context.Background(), removeBudget+30*time.Second)
 	defer cancel()
+	// The root first: from then on Kubernetes removes the rest, also if this is killed.
+	err = errors.Join(e.Run.DeleteRoot(ctx, client), workload.DeleteNamespace(ctx, client, e.Run.Name, e.Run, 0))
 	if e.Cluster.Owned {
-		return errors.Join(workload.DeleteNamespace(ctx, client, e.Run.Name, e.Run, 0), e.Run.DeleteRoot(ctx, client))
+		return err // the next run need not wait for it
 	}
-	return e.Run.Remove(ctx, e.Cluster.Config, removeBudget)
+	return errors.Join(err, e.Run.Remove(ctx, e.Cluster.Config, removeBudget))
 }
 
 // removeBudget is how long what was made may take to go.

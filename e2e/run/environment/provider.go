@@ -32,9 +32,8 @@ func (o *Options) PodLimit() int {
 // not ours. What a dead run has left is removed. Where the user may not do what a reaper needs, it is said what this means.
 func (o *Options) preflight(ctx context.Context, p target.Provider, ws []*workload.Workload) error {
 	return p.Preflight(ctx, func(ctx context.Context, client kubernetes.Interface) error {
-		if lacks, err := ownership.Forbidden(ctx, client); err != nil {
-			return err
-		} else if len(lacks) > 0 {
+		// Where that cannot be asked, it is seen when the reaper is deployed.
+		if lacks, err := ownership.Forbidden(ctx, client); err == nil && len(lacks) > 0 {
 			o.Log("this run will have no reaper, because you may not " + strings.Join(lacks, ", ") + ". " + remains(o.Context))
 		}
 		for _, w := range ws {
