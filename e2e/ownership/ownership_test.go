@@ -329,3 +329,28 @@ func TestTheLeaseIsRenewedWithTheTimeOfTheAPIServer(t *testing.T) {
 		t.Errorf("renewed every %s, dead after %s: a few lost answers would kill a run", renewal, reaper.Silence)
 	}
 }
+
+// Somebody makes an object with the name of one of ours, after ours was found.
+func TestAnObjectIsDeletedByItsUID(t *testing.T) {
+	s := ownershiptest.Start(t)
+	r, client := begun(t, s, "meshproof-shop-1")
+	c, err := newCluster(s.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours, _, err := c.find(t.Context(), r.Name, false)
+	if err != nil || len(ours) != 3 {
+		t.Fatalf("%v, %v", ours, err)
+	}
+	if err = r.DeleteRoot(t.Context(), client); err != nil {
+		t.Fatal(err)
+	}
+	s.Put("/api/v1/namespaces", `{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "meshproof-shop-1"}}`)
+	s.Put(roles, fmt.Sprintf(`{"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": %q}}`, r.Name))
+	if err = errors.Join(c.remove(t.Context(), ours, time.Second), r.DeleteRoot(t.Context(), client)); err != nil {
+		t.Error(err)
+	}
+	if left := s.Left(); len(left) != 2 {
+		t.Errorf("left %q", left)
+	}
+}
