@@ -220,7 +220,7 @@ func (s *Server) one(w http.ResponseWriter, r *http.Request, path string) {
 // remove removes an object, what is in it and what it owned.
 func (s *Server) remove(path string) {
 	o := s.objects[path]
-	if slices.Contains(s.Stuck, o.GetName()) {
+	if o.GetKind() == "Namespace" && slices.Contains(s.Stuck, o.GetName()) {
 		_ = unstructured.SetNestedField(o.Object, time.Now().UTC().Format(time.RFC3339), "metadata", "deletionTimestamp")
 		_ = unstructured.SetNestedSlice(o.Object, []any{map[string]any{"type": "NamespaceFinalizersRemaining", "status": "True", "message": "Some content has finalizers remaining: example.org/stuck in 1 resource instances"}}, "status", "conditions")
 		return

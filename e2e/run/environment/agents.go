@@ -71,7 +71,9 @@ func (e *Environment) DeployAgents(ctx context.Context, may agentclient.Rights) 
 
 // EndRun removes what BeginRun and DeployAgents made, and what else belongs to the run and still exists. On a cluster that is not
 // ours it returns no error only after it was seen that nothing of the run is left.
-func (e *Environment) EndRun() error {
+func (e *Environment) EndRun() error { return e.endRun(removeBudget) }
+
+func (e *Environment) endRun(budget time.Duration) error {
 	if e.Run == nil || e.Cluster.Temporary() {
 		return nil
 	}
@@ -83,14 +85,14 @@ func (e *Environment) EndRun() error {
 		return err
 	}
 	// Whatever ended the run, what was made is removed.
-	ctx, cancel := context.WithTimeout(context.Background(), removeBudget+30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), budget+30*time.Second)
 	defer cancel()
 	// The root first: from then on Kubernetes removes the rest, also if this is killed.
 	err = errors.Join(e.Run.DeleteRoot(ctx, client), workload.DeleteNamespace(ctx, client, e.Run.Name, e.Run, 0))
 	if e.Cluster.Owned {
 		return err // the next run need not wait for it
 	}
-	return errors.Join(err, e.Run.Remove(ctx, e.Cluster.Config, removeBudget))
+	return errors.Join(err, e.Run.Remove(ctx, e.Cluster.Config, budget))
 }
 
 // removeBudget is how long what was made may take to go.

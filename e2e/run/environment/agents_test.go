@@ -2,9 +2,11 @@ package environment
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/kubernetes"
@@ -178,6 +180,21 @@ func TestANamespaceOfSomebodyIsNotRemoved(t *testing.T) {
 	}
 	if err = e.EndRun(); err != nil || !slices.Equal(s.Left(), []string{"/api/v1/namespaces/prod", "/api/v1/namespaces/prod/pods/shop-1"}) {
 		t.Errorf("%v, left %q", err, s.Left())
+	}
+}
+
+// What cannot be removed is an error by name, with its reason.
+func TestARunNamesWhatItCouldNotRemove(t *testing.T) {
+	s := ownershiptest.Start(t)
+	e, _ := on(s, false, false)
+	if err := e.BeginRun(t.Context(), "run-1"); err != nil {
+		t.Fatal(err)
+	}
+	s.Stuck = []string{e.Run.Name}
+	err := e.endRun(100 * time.Millisecond)
+	var left *ownership.Left
+	if !errors.As(err, &left) || len(left.Objects) != 1 || !strings.HasPrefix(left.Objects[0], "namespace "+e.Run.Name+" (Some content has finalizers remaining") {
+		t.Errorf("%v", err)
 	}
 }
 
