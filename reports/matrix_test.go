@@ -34,6 +34,7 @@ func TestMatrixRowsAreJudgedExactly(t *testing.T) {
 		"all had to be unknown": {Row{WantUnknown: []string{"*"}, Profile: run(judge.Unknown, judge.Pass).Profiles[0]}, "must be unknown, but is not: x/pass"},
 		"all are unknown":       {Row{WantUnknown: []string{"*"}, Unknown: []string{"x/unknown"}, Profile: run(judge.Unknown, judge.Skip).Profiles[0]}, ""},
 		"trouble":               {Row{Profile: Profile{Trouble: "no node"}}, "trouble: no node"},
+		"a bug of ours":         {Row{WantUnknown: []string{"c"}, Unknown: []string{"c", "d"}, Profile: Profile{Profile: judge.Profile{Bugs: []string{"a bug of ours in d"}}}}, "a bug of ours in d"},
 	} {
 		m := Matrix{Run: run(judge.Fail), Rows: []Row{c.row}}
 		m.Run.Close(nil, began)
@@ -68,6 +69,7 @@ func TestUnseenIsNothingButUnknown(t *testing.T) {
 		"false alarm, too":           {Row{Red: one, Unknown: c}, ""},
 		"another diagnosis":          {Row{Want: one, Red: []string{"a (z)"}, Unknown: c}, ""},
 		"had to be unknown":          {Row{WantUnknown: c, Unknown: []string{"d"}}, ""},
+		"a bug of ours":              {Row{Unknown: c, Profile: Profile{Profile: judge.Profile{Bugs: c}}}, ""},
 		"trouble":                    {Row{Unknown: c, Profile: Profile{Trouble: "no node"}}, ""},
 	} {
 		if got := tc.row.Unseen(); got != tc.want {

@@ -114,14 +114,14 @@ func TestObserverErrors(t *testing.T) {
 	v := fold(t, s)
 	for i, want := range [][]string{{"of the agent"}, {"of pod 1", "of the agent"}} {
 		var got []string
-		for _, e := range v.ObserverErrors(v.Pod(rt.UID(i))) {
+		for _, e := range v.ObserverErrors(pod(v, rt.UID(i))) {
 			got = append(got, e.ObserverError.What)
 		}
 		if !slices.Equal(got, want) {
 			t.Errorf("pod %d: %v, wanted %v", i, got, want)
 		}
 	}
-	if a := v.Pod(rt.UID(0)).AgentOf(); a != rt.Agent {
+	if a := pod(v, rt.UID(0)).AgentOf(); a != rt.Agent {
 		t.Errorf("its agent is %q", a)
 	}
 }

@@ -263,8 +263,11 @@ func (v *View) Pods() []*Pod { return v.reported }
 // Other is the name of a pod of the namespace that had this address and is not a node, "" if none was reported.
 func (v *View) Other(ip string) string { return v.others[ip] }
 
-// Pod is the pod with this UID, or nil.
-func (v *View) Pod(uid string) *Pod { return v.pods[uid] }
+// Pod is the pod with this UID. ok is false if no observer saw it. One that only agents saw has no state, and Pods does not have it.
+func (v *View) Pod(uid string) (p *Pod, ok bool) {
+	p, ok = v.pods[uid]
+	return p, ok
+}
 
 // Service is the Service that discovery asks for, as last reported.
 func (v *View) Service() (recording.Service, bool) {

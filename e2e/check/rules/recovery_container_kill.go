@@ -21,11 +21,14 @@ func recoveryContainerKill() check.Check {
 		Source: "https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#container-restarts",
 		Causes: map[string][]string{"not-restarted": nil, "same-creation": nil, "not-rejoined": nil},
 		Judge: evidence.ForCluster(func(v *view.View) []check.Finding {
-			act, ok := v.Act(recording.KillContainer)
-			if !ok || v.Pod(act.Act.Pod) == nil {
+			act, killed := v.Act(recording.KillContainer)
+			var victim *view.Pod
+			if killed {
+				victim, killed = v.Pod(act.Act.Pod)
+			}
+			if !killed {
 				return []check.Finding{{Subject: check.OnWorkload(v), Of: check.Everything(v), Outcome: check.Unseen, Message: "no container was killed in this recording"}}
 			}
-			victim := v.Pod(act.Act.Pod)
 			back, ok := victim.BackAgain(act.T, v.End())
 			if !ok {
 				return []check.Finding{notBack(v, victim, act)}
