@@ -130,6 +130,9 @@ func TestObserverErrors(t *testing.T) {
 func TestEveryKindIsReadOrSaysThatItIsNot(t *testing.T) {
 	h := rt.Formation(3).Header()
 	for _, use := range recording.Kinds() {
+		if use.Kind == recording.KindEnd {
+			continue // it ends the file, and the reader keeps it
+		}
 		empty, err := view.New(h)
 		if err != nil {
 			t.Fatal(err)
