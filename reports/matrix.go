@@ -204,6 +204,9 @@ func (m *Matrix) junit(w io.Writer, r *Run) error {
 	s := junitSuite{Name: "kill-matrix", Tests: len(m.Rows), Time: seconds(r.Ended.Sub(r.Started))}
 	for _, row := range m.Rows {
 		c := junitCase{Classname: "meshproof.kill-matrix", Name: row.Name, Time: seconds(row.Profile.Wall)}
+		if list := twice(row.Again); list != nil {
+			c.Properties = &junitProperties{list}
+		}
 		if !row.Right {
 			c.Failure = &junitProblem{Type: "kill-matrix", Message: row.Wrong}
 			s.Failures++

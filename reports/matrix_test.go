@@ -148,3 +148,27 @@ func TestMatrixFiles(t *testing.T) {
 		}
 	}
 }
+
+// Who reads only the JUnit file learns, too, that a workload was recorded twice, and why.
+func TestJUnitSaysWhatWasRecordedTwice(t *testing.T) {
+	const property = `<property name="recorded-twice" value="the first time unknown: x/pass"></property>`
+	m := matrix()
+	m.Rows[2].Profile.Again = "unknown: x/pass"
+	m.Close(began)
+	m.Run.Profiles = []Profile{m.Rows[2].Profile}
+	var kills, run bytes.Buffer
+	if err := m.junit(&kills, m.Run); err != nil {
+		t.Fatal(err)
+	}
+	if err := JUnit(&run, m.Run); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{"kill matrix": kills.String(), "run": run.String()} {
+		if n := strings.Count(text, property); n != 1 {
+			t.Errorf("%s: %d cases say it, want 1:\n%s", name, n, text)
+		}
+	}
+	if i, j := strings.Index(kills.String(), property), strings.Index(kills.String(), `name="shop"`); j < 0 || i < j {
+		t.Errorf("it stands with another workload:\n%s", kills.String())
+	}
+}
