@@ -55,6 +55,8 @@ type Event struct {
 	Registration *Registration `json:"registration,omitempty"`
 	Kernel       *Kernel       `json:"kernel,omitempty"`
 	Certificate  *Certificate  `json:"certificate,omitempty"`
+
+	End *End `json:"end,omitempty"`
 }
 
 // Kinds are the names of what is set in the event, as the file has them; of a whole event it is one.
@@ -69,6 +71,9 @@ func (e *Event) Kinds() []string {
 	}
 	return all
 }
+
+// End is the last event of a recording that is whole, at the time of the youngest event. Where it is missing the writer was killed.
+type End struct{}
 
 // Start says that an observer began to watch. An agent lists in Can what it is able to do here
 // ("netns", "inet_diag", "hostpid"); what is missing makes the checks that need it unseen.

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"meshproof.dev/meshproof/e2e/exitcode"
+	"meshproof.dev/meshproof/e2e/files"
 	"meshproof.dev/meshproof/e2e/manifest"
 	"meshproof.dev/meshproof/e2e/profile"
 	"meshproof.dev/meshproof/e2e/recording"
@@ -110,7 +111,7 @@ func (l Loader) load(ctx context.Context, nameOrPath string) (*Workload, error) 
 	if err != nil {
 		return nil, err
 	}
-	data, err := os.ReadFile(path)
+	data, err := files.Read(path)
 	if err != nil {
 		return nil, fmt.Errorf("profile: %w", err)
 	}
@@ -207,7 +208,7 @@ func LoadMutant(fixtures, name string) (m *profile.Mutant, broken, reversed *Wor
 	defer func() { err = exitcode.With(exitcode.Usage, err) }()
 	dir := filepath.Join(fixtures, "mutants", name)
 	path := filepath.Join(dir, "mutant.yaml")
-	data, err := os.ReadFile(path)
+	data, err := files.Read(path)
 	if err != nil {
 		return nil, nil, nil, fmt.Errorf("mutant: %w", err)
 	}
@@ -233,7 +234,7 @@ func LoadMutant(fixtures, name string) (m *profile.Mutant, broken, reversed *Wor
 				return nil, e
 			}
 			for _, f := range m.Spec.Requires {
-				data, wrong := os.ReadFile(filepath.Join(dir, f))
+				data, wrong := files.Read(filepath.Join(dir, f))
 				if wrong != nil {
 					return nil, wrong
 				}
@@ -287,7 +288,7 @@ func LoadMutant(fixtures, name string) (m *profile.Mutant, broken, reversed *Wor
 func readChange(dir string, k profile.Kustomize) (change, error) {
 	c := change{Kustomize: k, files: map[string][]byte{}, objects: map[string]*manifest.Set{}}
 	for _, f := range append(append([]string{}, k.Resources...), k.Patches...) {
-		data, err := os.ReadFile(filepath.Join(dir, f))
+		data, err := files.Read(filepath.Join(dir, f))
 		if err != nil {
 			return c, err
 		}

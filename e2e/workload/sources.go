@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"meshproof.dev/meshproof/e2e/files"
 	"meshproof.dev/meshproof/e2e/manifest"
 	"meshproof.dev/meshproof/e2e/profile"
 )
@@ -115,7 +116,7 @@ func (w *Workload) files(key string, patterns []string) ([]source, error) {
 			if err = notForUs(path); err != nil {
 				return nil, fmt.Errorf("%s: %w", w.Profile.At("spec", key, i), err)
 			}
-			if texts[path], err = os.ReadFile(path); err != nil {
+			if texts[path], err = files.Read(path); err != nil {
 				return nil, fmt.Errorf("%s: %w", w.Profile.At("spec", key, i), err)
 			}
 		}

@@ -19,6 +19,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"meshproof.dev/meshproof/e2e/exitcode"
+	"meshproof.dev/meshproof/e2e/files"
 	"meshproof.dev/meshproof/e2e/manifest"
 	"meshproof.dev/meshproof/e2e/profile"
 	"meshproof.dev/meshproof/e2e/workload"
@@ -118,7 +119,7 @@ func (d *draft) read(ctx context.Context, path string, folder bool, limit time.D
 		paths = []string{path}
 	}
 	for _, p := range paths {
-		data, err := os.ReadFile(p)
+		data, err := files.Read(p)
 		if err != nil {
 			return err
 		}
@@ -144,7 +145,7 @@ func (d *draft) render(ctx context.Context, limit time.Duration) error {
 // renderer is the command for a folder that must be rendered, nil for any other.
 func (d *draft) renderer(path string) []string {
 	rel := d.relative(path)
-	if data, err := os.ReadFile(filepath.Join(path, "Chart.yaml")); err == nil {
+	if data, err := files.Read(filepath.Join(path, "Chart.yaml")); err == nil {
 		// The name of a folder may be invalid for a release; that of a chart is valid.
 		var chart struct{ Name string }
 		_ = yaml.Unmarshal(data, &chart) // helm reports what is wrong with it

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"meshproof.dev/meshproof/e2e/exitcode"
+	"meshproof.dev/meshproof/e2e/files"
 	"meshproof.dev/meshproof/e2e/manifest"
 	"meshproof.dev/meshproof/e2e/profile"
 	"meshproof.dev/meshproof/e2e/workload"
@@ -22,7 +23,7 @@ func Plain(ctx context.Context, l workload.Loader, path string, in io.Reader) (a
 	d := &draft{dir: "."}
 	if path == workload.Stdin {
 		var data []byte
-		if data, err = io.ReadAll(in); err == nil {
+		if data, err = files.All("the standard input", in); err == nil {
 			err = d.add(manifest.Input{Name: "the standard input", Line: func(n int) string { return fmt.Sprintf("line %d of the standard input", n) }, Data: data, Stream: true})
 		}
 	} else {
