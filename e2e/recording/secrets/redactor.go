@@ -112,6 +112,9 @@ func (r *Redactor) Text(s string) string {
 	return s
 }
 
+// Contains reports whether there is a whole secret in s.
+func (r *Redactor) Contains(s string) bool { return r.whole(s) != s }
+
 // span is a part of a text.
 type span struct{ from, to int }
 
