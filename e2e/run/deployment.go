@@ -110,6 +110,10 @@ func (d *deployment) Apply(ctx context.Context) error {
 		return fmt.Errorf("the cookie: %w", err)
 	}
 	d.redactor.Guard(cookie)
+	// One that the cluster made was not known when the profile was read.
+	if err = d.workload.CheckTexts(d.redactor); err != nil {
+		return err
+	}
 	if err = d.identity(ctx); err != nil {
 		return err
 	}

@@ -50,15 +50,13 @@ func Start(ctx context.Context, o Options, ws []*workload.Workload) (*Session, e
 	for _, w := range ws {
 		o.Nodes = max(o.Nodes, w.Resolved.Nodes)
 	}
-	dir, err := reports.NewDir(o.Out, time.Now())
+	s := &Session{options: o, workloads: ws, judgements: newJudgements()}
+	err := workload.GuardAll(ws, &s.redactor)
 	if err != nil {
 		return nil, err
 	}
-	s := &Session{Dir: dir, options: o, workloads: ws, judgements: newJudgements()}
-	for _, w := range ws {
-		if err := w.Guard(&s.redactor); err != nil {
-			return nil, err
-		}
+	if s.Dir, err = reports.NewDir(o.Out, time.Now()); err != nil {
+		return nil, err
 	}
 	go s.run(ctx)
 	return s, nil

@@ -22,7 +22,6 @@ import (
 	"meshproof.dev/meshproof/e2e/manifest"
 	"meshproof.dev/meshproof/e2e/profile"
 	"meshproof.dev/meshproof/e2e/recording"
-	"meshproof.dev/meshproof/e2e/recording/secrets"
 )
 
 // Workload is a profile with its rendered manifests, ready to be applied.
@@ -44,20 +43,6 @@ type rendered struct {
 	now    *manifest.Set
 	next   *manifest.Set // the next version; nil if there is none
 	before *manifest.Set // what is required
-}
-
-// Guard lets known redact the cookies in the Secrets of the manifests: the one that the profile names, and others whose key is
-// the same or contains "cookie". The names in the profile and in the manifests are no secrets.
-func (w *Workload) Guard(known *secrets.Redactor) error {
-	public, err := json.Marshal(w.Resolved)
-	if err != nil {
-		return err
-	}
-	known.Public(string(public))
-	for _, c := range cookies(manifest.Join(w.rendered.now, w.rendered.before), w.Profile.Spec.Cookie.SecretKeyRef.Key) {
-		known.Guard(c)
-	}
-	return nil
 }
 
 // change is one kustomize layer of a mutant.

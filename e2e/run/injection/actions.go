@@ -126,7 +126,7 @@ func (i *Injections) commandRan(d profile.Injection, p *view.Pod, e recording.Ex
 	case !strings.Contains(e.Output, d.Expect):
 		i.void(p.UID, i.Redactor.Text(fmt.Sprintf("%s and its output lacks %q: %s", what, d.Expect, e.Output)))
 	default:
-		i.Recorder.Did(recording.Act{Do: d.Do, Pod: p.UID, Detail: what})
+		i.Recorder.Did(recording.Act{Do: d.Do, Pod: p.UID, Detail: i.Redactor.Text(what)})
 	}
 }
 
