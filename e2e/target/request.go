@@ -187,7 +187,7 @@ func (r *request) takeOver(ctx context.Context, name string) (*Cluster, error) {
 		}
 		why = "it is not healthy: " + err.Error()
 	}
-	r.o.Log(fmt.Sprintf("the kept cluster %s is deleted and created again: %s", name, why))
+	r.o.Log(fmt.Sprintf("the kept cluster %s is deleted and another one is created: %s", name, why))
 	if err := keeper.Remove(ctx, engineOf(have), have, r.o.Log); err != nil {
 		return nil, err
 	}
