@@ -41,7 +41,7 @@ func CollectLogs(ctx context.Context, e *engine.Engine, cluster, dir string) err
 		mu   sync.Mutex
 		errs []error
 	)
-	for _, node := range nodes {
+	for _, node := range Names(nodes) {
 		wg.Go(func() {
 			sub := filepath.Join(dir, node)
 			if merr := os.MkdirAll(sub, 0o755); merr != nil {
