@@ -233,13 +233,14 @@ func took(r judge.Result) string {
 	return fmt.Sprintf(" (%.1f s)", r.Took.Seconds())
 }
 
-// Closing writes the last lines of a run: where the results are, the line of counts, and what is wrong.
+// Closing writes the last lines of a run: what it left behind, where the results are, the line of counts, and what is wrong.
 func (c Console) Closing(r *Run, dir string) {
 	c.results(r, dir)
 	c.Counts(r)
 }
 
 func (c Console) results(r *Run, dir string) {
+	leftovers(c.out(), r.Leftovers)
 	if wd, err := os.Getwd(); err == nil && dir != "" {
 		if rel, err := filepath.Rel(wd, dir); err == nil && !strings.HasPrefix(rel, "..") {
 			dir = rel
@@ -268,6 +269,9 @@ func (c Console) counts(r *Run, lines []string) {
 	fmt.Fprintf(w, "%d passed, %d failed, %d skipped\n", r.Counts.Passed, r.Counts.Failed, r.Counts.Skipped)
 	if r.Trouble != "" {
 		fmt.Fprintf(w, "%s: %s\n", r.Exit.Word, r.Trouble)
+	}
+	if len(r.Leftovers) > 0 {
+		fmt.Fprintln(w, named(r.Leftovers))
 	}
 	const most = 5
 	for i, l := range lines {

@@ -20,6 +20,8 @@ type Matrix struct {
 	Rows    []Row               `json:"rows"`
 	Killers map[string][]string `json:"killers"` // by check: the mutants that made it fail or unknown, as expected
 	Unhurt  []string            `json:"unhurt"`  // the checks that no mutant is expected to make fail or unknown
+
+	Leftovers []Leftover `json:"leftovers,omitempty"` // the run's
 }
 
 // Row is one workload of a kill matrix.
@@ -45,7 +47,7 @@ type Row struct {
 // surviving mutant or a false alarm is a failure.
 func (m *Matrix) Close(at time.Time) {
 	r := m.Run
-	trouble := r.Trouble
+	m.Leftovers = r.Leftovers
 	interrupted := r.Exit.Code == exitcode.Interrupted
 	setup := len(m.Rows) == 0
 	r.Ended = at
@@ -62,15 +64,21 @@ func (m *Matrix) Close(at time.Time) {
 	if setup {
 		r.Counts.Failed++
 	}
+	if len(r.Leftovers) > 0 {
+		r.Counts.Failed++
+	}
 	m.kills()
-	switch {
-	case interrupted || setup: // keep the exit code of what ended the run
-	case r.Counts.Failed > 0:
-		r.Exit.Code = exitcode.Fail
-	case trouble != "":
-		r.Exit.Code = exitcode.Internal
-	default:
-		r.Exit.Code = exitcode.OK
+	var codes []int
+	for _, row := range m.Rows {
+		if !row.Right {
+			codes = append(codes, exitcode.Fail)
+		}
+	}
+	if r.Trouble != "" || len(r.Leftovers) > 0 {
+		codes = append(codes, exitcode.Internal)
+	}
+	if !interrupted && !setup { // else that of what ended the run stays
+		r.Exit.Code = exitcode.First(codes...)
 	}
 	r.Exit.Word = exitcode.Word(r.Exit.Code)
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"meshproof.dev/meshproof/e2e/agent"
+	"meshproof.dev/meshproof/e2e/guard"
 	"meshproof.dev/meshproof/e2e/recording"
 )
 
@@ -31,6 +32,8 @@ type Agent interface {
 
 // Injector keeps the faults of one workload. Safe for concurrent use.
 type Injector struct {
+	Caught func(error) // a panic of ours in a goroutine
+
 	holder string
 	agent  func(ctx context.Context, node string) (Agent, error)
 	record func(recording.Event) // without time and observer, which are the caller's
@@ -124,7 +127,7 @@ func (i *Injector) Run(ctx context.Context) {
 		}
 		var wg sync.WaitGroup
 		for _, name := range i.names() {
-			wg.Go(func() { i.renew(ctx, name) })
+			guard.Go(&wg, i.Caught, func() { i.renew(ctx, name) })
 		}
 		wg.Wait()
 	}

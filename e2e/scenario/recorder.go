@@ -66,7 +66,16 @@ func (r *Recorder) End() (*view.View, error) {
 
 // Sink takes one event from an observer.
 func (r *Recorder) Sink(e recording.Event) {
+	r.add(e)
+	select {
+	case r.news <- struct{}{}:
+	default:
+	}
+}
+
+func (r *Recorder) add(e recording.Event) {
 	r.mu.Lock()
+	defer r.mu.Unlock() // also after a panic: others wait for the view
 	if k := e.State(); k != "" {
 		if _, known := r.state[k]; !known {
 			r.keys = append(r.keys, k)
@@ -76,11 +85,6 @@ func (r *Recorder) Sink(e recording.Event) {
 	if r.w != nil {
 		r.w.Write(e)
 		r.v.Apply(e)
-	}
-	r.mu.Unlock()
-	select {
-	case r.news <- struct{}{}:
-	default:
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"meshproof.dev/meshproof/e2e/exitcode"
+	"meshproof.dev/meshproof/e2e/guard"
 )
 
 // How long a profile's command may run, how much it may print, and how much of its last output an error quotes.
@@ -32,7 +33,7 @@ var (
 func Output(ctx context.Context, dir string, argv []string, limit time.Duration) ([]byte, error) {
 	within, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	slow := time.AfterFunc(limit, func() { cancel(errSlow) })
+	slow := guard.AfterFunc(limit, cancel, func() { cancel(errSlow) })
 	defer slow.Stop()
 
 	out := &bounded{limit: outputLimit, over: func() { cancel(errMuch) }}

@@ -10,6 +10,7 @@ import (
 	"meshproof.dev/meshproof/e2e/agent"
 	agentclient "meshproof.dev/meshproof/e2e/agent/client"
 	"meshproof.dev/meshproof/e2e/fault"
+	"meshproof.dev/meshproof/e2e/guard"
 	"meshproof.dev/meshproof/e2e/profile"
 	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/view"
@@ -36,11 +37,12 @@ func (i *Injections) Start(ctx context.Context) (end func()) {
 		e.T, e.By = i.Recorder.Now(), "run"
 		i.Recorder.Sink(e)
 	})
+	i.faults.Caught = i.Caught
 	renewed := make(chan struct{})
-	go func() {
+	guard.Go(nil, i.Caught, func() {
 		defer close(renewed)
 		i.faults.Run(ctx)
-	}()
+	})
 	return func() {
 		stop()
 		<-renewed
@@ -85,6 +87,9 @@ func (i *Injections) injectFaults(ctx context.Context, d profile.Injection, pods
 	for node, list := range rules {
 		if err := i.faults.Inject(ctx, node, list...); err != nil {
 			i.Log(err.Error())
+			if guard.Bug(err) != nil && i.Caught != nil {
+				i.Caught(err)
+			}
 		}
 	}
 }
