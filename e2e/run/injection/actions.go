@@ -20,7 +20,8 @@ import (
 const healBudget = fault.Expiry + 10*time.Second
 
 // Start prepares what keeps network faults in place. end heals them: it returns when they are gone, or when their lease has ended.
-func (i *Injections) Start(ctx context.Context) (end func()) {
+// An error says which are still in place.
+func (i *Injections) Start(ctx context.Context) (end func() error) {
 	ctx, stop := context.WithCancel(ctx)
 	agents := &nodeAgents{find: func(ctx context.Context, node string) (*agentclient.Client, error) {
 		pod, err := agentclient.Find(ctx, i.Client, i.Agents, node)
@@ -40,15 +41,13 @@ func (i *Injections) Start(ctx context.Context) (end func()) {
 		defer close(renewed)
 		i.faults.Run(ctx)
 	}()
-	return func() {
+	return func() error {
 		stop()
 		<-renewed
 		healing, cancel := context.WithTimeoutCause(context.Background(), healBudget, fmt.Errorf("not healed within %s", healBudget))
 		defer cancel()
-		if err := i.faults.Heal(healing); err != nil {
-			i.Log(err.Error())
-		}
-		agents.close()
+		defer agents.close()
+		return i.faults.Heal(healing)
 	}
 }
 
