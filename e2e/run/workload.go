@@ -99,7 +99,7 @@ func (r *workloadRun) judge() judge.Profile {
 	return judge.Judge(r.workload.Profile.Metadata.Name, all, r.options.Checks)
 }
 
-func (r *workloadRun) record(ctx context.Context) error {
+func (r *workloadRun) record(ctx context.Context) (err error) {
 	r.recorder = scenario.NewRecorder(time.Now())
 	r.recordImages()
 	if r.environment.ImageFailed(r.workload) {
@@ -132,7 +132,8 @@ func (r *workloadRun) record(ctx context.Context) error {
 		Workload: r.workload, Config: d.environment.Cluster.Config, Client: d.client, Namespace: d.namespace, Agents: agents,
 		Delete: d.applier.Delete, Recorder: r.recorder, Redactor: r.redactor, Log: r.log, Caught: r.bugs.add,
 	})
-	defer injections.Start(ctx)()
+	heal := injections.Start(ctx)
+	defer func() { err = errors.Join(err, heal()) }()
 	return r.recordAll(ctx, d, injections.Around)
 }
 

@@ -81,7 +81,7 @@ const noteInterval = 300 * time.Millisecond
 // kind gives no way to label them; but nobody else's had the cluster's name when the creation began.
 func (p *process) noteNodes() (stop func()) {
 	ended, stopped := make(chan struct{}), make(chan struct{})
-	go func() {
+	guard.Go(nil, func(err error) { p.log(err.Error()) }, func() {
 		defer close(ended)
 		for {
 			select {
@@ -93,7 +93,7 @@ func (p *process) noteNodes() (stop func()) {
 				return
 			}
 		}
-	}()
+	})
 	return func() { close(stopped); <-ended }
 }
 

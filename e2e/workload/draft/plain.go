@@ -29,7 +29,7 @@ func Plain(ctx context.Context, l workload.Loader, path string, in io.Reader) (a
 	} else {
 		var st os.FileInfo
 		if st, err = os.Stat(path); err == nil {
-			err = d.read(ctx, path, st.IsDir(), l.CommandLimit())
+			err = d.read(path, st.IsDir())
 		}
 	}
 	if err == nil {
@@ -84,6 +84,7 @@ func (d *draft) plain(path string, nodes []*manifest.Workload) (*workload.Worklo
 		}
 		w.Note(o.String() + " " + why)
 	}
+	w.Note(d.omitted...)
 	if w.Resolved.Replicas() == 1 {
 		w.Resolved.Expect.Topology = profile.NoMesh
 		w.Note("one replica cannot form a cluster: checks that need peers are not judged")
