@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"testing"
@@ -57,6 +58,11 @@ func TestAppIsBuiltOnce(t *testing.T) {
 	builds := w.calls("podman build")
 	if len(builds) != 1 || !strings.Contains(builds[0], "--build-arg RUN_BASE=localhost/meshproof/otp-run:27-") {
 		t.Errorf("ran %q", builds)
+	}
+	// The tag of the build is this process's own, and is gone: another run may be building the same with another cache.
+	tag := regexp.MustCompile(`--tag (\S+)`).FindStringSubmatch(builds[0])
+	if tag == nil || !strings.HasSuffix(tag[1], fmt.Sprintf("-%d", os.Getpid())) || len(w.calls("podman image rm "+tag[1])) != 1 {
+		t.Errorf("tagged %q; ran %q", tag, w.calls("podman image rm"))
 	}
 
 	w.calls("")

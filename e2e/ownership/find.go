@@ -16,6 +16,8 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
+
+	"meshproof.dev/meshproof/e2e/guard"
 )
 
 // object is one object that has our label.
@@ -73,18 +75,23 @@ func (c *cluster) find(ctx context.Context, run string, wide bool) (all []*objec
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	places := make(chan struct{}, atOnce)
+	failed := func(bug error) {
+		mu.Lock()
+		defer mu.Unlock()
+		err = errors.Join(err, bug)
+	}
 	for _, k := range kinds {
 		places <- struct{}{}
-		wg.Go(func() {
+		guard.Go(&wg, failed, func() {
 			defer func() { <-places }()
-			found, failed := c.list(ctx, k, selector)
+			found, unlisted := c.list(ctx, k, selector)
 			mu.Lock()
 			defer mu.Unlock()
 			all = append(all, found...)
 			switch {
-			case failed == nil, apierrors.IsNotFound(failed), apierrors.IsMethodNotSupported(failed):
-			case !Refused(failed) && slices.Contains(always, k.kind.Resource):
-				err = errors.Join(err, fmt.Errorf("list %s: %w", k.kind.Resource, failed))
+			case unlisted == nil, apierrors.IsNotFound(unlisted), apierrors.IsMethodNotSupported(unlisted):
+			case !Refused(unlisted) && slices.Contains(always, k.kind.Resource):
+				err = errors.Join(err, fmt.Errorf("list %s: %w", k.kind.Resource, unlisted))
 			default:
 				unseen = append(unseen, k.kind.Resource)
 			}

@@ -15,6 +15,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
+	"meshproof.dev/meshproof/e2e/guard"
 	"meshproof.dev/meshproof/e2e/ownership/reaper"
 )
 
@@ -38,7 +39,7 @@ func (r *Run) CreateLease(ctx context.Context, cfg *rest.Config, client kubernet
 func (r *Run) Renew(cfg *rest.Config, client kubernetes.Interface, log func(string)) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
-	wg.Go(func() {
+	guard.Go(&wg, func(bug error) { log(bug.Error()) }, func() {
 		said := ""
 		for {
 			select {

@@ -142,8 +142,11 @@ func TestWhatCannotBeRemovedIsNamedWithItsReason(t *testing.T) {
 	r, _ := begun(t, s, "meshproof-shop-1")
 	s.Stuck = []string{"meshproof-shop-1"}
 	err := r.Remove(t.Context(), s.Config, 100*time.Millisecond)
-	var left *Left
-	if !errors.As(err, &left) || len(left.Objects) != 1 || left.Objects[0] != "namespace meshproof-shop-1 (Some content has finalizers remaining: example.org/stuck in 1 resource instances)" {
+	var left *StillThere
+	if !errors.As(err, &left) || left.Kind != "namespace" || left.Name != "meshproof-shop-1" {
+		t.Errorf("%v", err)
+	}
+	if err == nil || err.Error() != "namespace meshproof-shop-1: Some content has finalizers remaining: example.org/stuck in 1 resource instances" {
 		t.Errorf("%v", err)
 	}
 }
@@ -284,7 +287,7 @@ func TestASweepNamesWhatRemains(t *testing.T) {
 		t.Fatal(err)
 	}
 	err = c.sweep(t.Context(), true, 100*time.Millisecond, func(string) {})
-	if err == nil || exitcode.Of(err) != exitcode.Internal || !strings.Contains(err.Error(), "left by run "+r.Name+" of meshproof, not removed: ") || !strings.Contains(err.Error(), "namespace "+r.Name) {
+	if err == nil || exitcode.Of(err) != exitcode.Internal || !strings.Contains(err.Error(), "left by run "+r.Name+" of meshproof:\nnamespace "+r.Name+": ") {
 		t.Errorf("%d, %v", exitcode.Of(err), err)
 	}
 }

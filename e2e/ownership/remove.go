@@ -14,15 +14,26 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// Left is the error about objects of a run that still exist after their removal was asked for.
-type Left struct {
-	Objects []string // what, and why it is still there
+// StillThere is the error about something that was deleted and is not gone.
+type StillThere struct {
+	Kind      string // as kubectl takes it: "namespace", "clusterrole"
+	Namespace string // "" for an object without one
+	Name      string
+	Why       string
 }
 
-func (l *Left) Error() string { return "not removed: " + strings.Join(l.Objects, "; ") }
+// Object names it, with its namespace.
+func (s *StillThere) Object() string {
+	if s.Namespace != "" {
+		return s.Kind + " " + s.Namespace + "/" + s.Name
+	}
+	return s.Kind + " " + s.Name
+}
+
+func (s *StillThere) Error() string { return s.Object() + ": " + s.Why }
 
 // Remove removes everything that has the run's label, and waits until it is gone, at most for the budget. The error names what is
-// still there, and why ([Left]). Without an error it was seen that nothing is left.
+// still there, and why ([StillThere]). Without an error it was seen that nothing is left.
 func (r *Run) Remove(ctx context.Context, cfg *rest.Config, budget time.Duration) error {
 	c, err := newCluster(cfg)
 	if err != nil {
@@ -100,15 +111,15 @@ func (c *cluster) exists(ctx context.Context, o *object) bool {
 func (c *cluster) left(all []*object, refused map[*object]error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	l := &Left{}
+	var errs []error
 	for _, o := range all {
 		why := c.why(ctx, o)
 		if err := refused[o]; err != nil {
 			why = err.Error()
 		}
-		l.Objects = append(l.Objects, o.String()+" ("+why+")")
+		errs = append(errs, &StillThere{Kind: o.singular, Namespace: o.Namespace, Name: o.Name, Why: why})
 	}
-	return l
+	return errors.Join(errs...)
 }
 
 func (c *cluster) why(ctx context.Context, o *object) string {

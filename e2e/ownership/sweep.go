@@ -53,7 +53,7 @@ func (c *cluster) sweep(ctx context.Context, everything bool, budget time.Durati
 			continue
 		}
 		if err := c.remove(ctx, of, budget); err != nil {
-			errs = append(errs, fmt.Errorf("left by run %s of meshproof, %w", name, err))
+			errs = append(errs, fmt.Errorf("left by run %s of meshproof:\n%w", name, err))
 			continue
 		}
 		log(fmt.Sprintf("removed what run %s of meshproof had left: %s", name, list(of)))

@@ -64,12 +64,12 @@ type made struct{ Choice }
 
 func (made) Describe() (name, kubeContext string) { return "kind", "" }
 
-// Preflight returns an error while another run uses the cluster, and removes what a run that died has left.
+// Preflight removes what runs that died have left. What cannot be removed does not stop this run, whose cluster is another one.
 func (p made) Preflight(ctx context.Context, _ func(context.Context, kubernetes.Interface) error) error {
-	if err := Free(p.StateDir); err != nil {
-		return err
+	if err := Sweep(ctx, p.StateDir, p.Log); err != nil {
+		p.Log("warning: what an earlier run left is still there; `meshproof cluster clean` tries again: " + err.Error())
 	}
-	return Sweep(ctx, p.StateDir, p.Log)
+	return context.Cause(ctx)
 }
 
 func (made) MakesNodes() bool { return true }

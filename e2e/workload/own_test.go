@@ -145,7 +145,7 @@ func TestANamespaceThatGoesIsOnlyWaitedFor(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 	defer cancel()
-	if err = Taken(ctx, client, "prod"); err == nil || !strings.Contains(err.Error(), "namespace prod is not gone") {
+	if err = Taken(ctx, client, "prod"); err == nil || !strings.Contains(err.Error(), "namespace prod: it is not gone") {
 		t.Error(err)
 	}
 	if len(s.Asked()) > 0 || !slices.Contains(s.Left(), "/api/v1/namespaces/prod/pods/shop-1") {

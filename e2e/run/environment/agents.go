@@ -88,11 +88,11 @@ func (e *Environment) endRun(budget time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), budget+30*time.Second)
 	defer cancel()
 	// The root first: from then on Kubernetes removes the rest, also if this is killed.
-	err = errors.Join(e.Run.DeleteRoot(ctx, client), workload.DeleteNamespace(ctx, client, e.Run.Name, e.Run, 0))
+	err = e.Run.DeleteRoot(ctx, client)
 	if e.Cluster.Owned {
-		return err // the next run need not wait for it
+		return errors.Join(err, e.RemoveNamespace(client, e.Run.Name))
 	}
-	return errors.Join(err, e.Run.Remove(ctx, e.Cluster.Config, budget))
+	return errors.Join(err, workload.DeleteNamespace(ctx, client, e.Run.Name, e.Run, 0), e.Run.Remove(ctx, e.Cluster.Config, budget))
 }
 
 // removeBudget is how long what was made may take to go.
@@ -116,6 +116,7 @@ func (e *Environment) RemoveNamespace(client kubernetes.Interface, namespace str
 	}
 	if e.Cluster.Owned {
 		budget = 0
+		e.leave(namespace)
 	}
 	// Whatever ended the run, what was made is removed.
 	ctx, cancel := context.WithTimeout(context.Background(), budget+10*time.Second)

@@ -192,8 +192,8 @@ func TestARunNamesWhatItCouldNotRemove(t *testing.T) {
 	}
 	s.Stuck = []string{e.Run.Name}
 	err := e.endRun(100 * time.Millisecond)
-	var left *ownership.Left
-	if !errors.As(err, &left) || len(left.Objects) != 1 || !strings.HasPrefix(left.Objects[0], "namespace "+e.Run.Name+" (Some content has finalizers remaining") {
+	var left *ownership.StillThere
+	if !errors.As(err, &left) || left.Object() != "namespace "+e.Run.Name || !strings.HasPrefix(left.Why, "Some content has finalizers remaining") {
 		t.Errorf("%v", err)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"meshproof.dev/meshproof/e2e/engine"
+	"meshproof.dev/meshproof/e2e/guard"
 	"meshproof.dev/meshproof/e2e/target/state"
 )
 
@@ -45,8 +46,25 @@ func run() int {
 	syscall.CloseOnExec(ordersFD)
 	syscall.CloseOnExec(eventsFD)
 	p := &process{orders: make(chan order), out: json.NewEncoder(os.NewFile(eventsFD, "events"))}
-	go p.listen(os.NewFile(ordersFD, "orders"))
+	guard.Go(nil, func(err error) { p.say(evLog, err.Error()); close(p.orders) }, func() { p.listen(os.NewFile(ordersFD, "orders")) })
 	p.say(evHello, "")
+	return p.guarded()
+}
+
+// guarded is live, but a bug in it removes the cluster and is said to the harness, instead of ending the keeper at once.
+func (p *process) guarded() int {
+	code := 1
+	if err := guard.Try(func() error { code = p.live(); return nil }); err != nil {
+		if p.c.Phase != "" { // there may be something of ours
+			err = p.failed(err)
+		}
+		p.say(evFailed, err.Error())
+	}
+	return code
+}
+
+// live carries out the orders.
+func (p *process) live() int {
 	first, ok := <-p.orders
 	if !ok || first.Spec == nil {
 		return 0
@@ -56,7 +74,7 @@ func run() int {
 		p.say(evFailed, err.Error())
 		return 1
 	}
-	defer lock.Unlock()
+	defer func() { p.dir.Leave(p.c.Name, lock) }()
 	if first.Do == doCreate {
 		err = p.create()
 	} else {
@@ -154,11 +172,15 @@ func (p *process) release() int {
 
 // remove deletes the cluster and its records.
 func (p *process) remove() error {
-	p.c.Phase = state.Deleting
-	_ = p.dir.Write(p.c) // for messages only
+	if p.c.Phase == state.Creating {
+		_ = p.noteNow() // what has come to be since the last look
+	} else {
+		p.c.Phase = state.Deleting
+		_ = p.dir.Write(p.c) // for messages only
+	}
 	ctx, cancel := context.WithTimeoutCause(context.Background(), removeBudget, fmt.Errorf("not done within %s", removeBudget))
 	defer cancel()
-	if err := Remove(ctx, p.e, p.c); err != nil {
+	if err := Remove(ctx, p.e, p.c, p.log); err != nil {
 		return err
 	}
 	return p.dir.Remove(p.c.Name)
