@@ -30,15 +30,18 @@ type Keeper struct {
 
 	mu      sync.Mutex
 	stopped bool
+	leases  uint32 // that were ever given
 	holders map[string]*lease
 	targets map[string]*target // by the pod's UID
 }
 
-// lease is a holder's rules and when they expire.
+// lease is a holder's rules and when they expire. The kernel has the same lease, and ends it a moment after until, whether
+// the agent still runs or not.
 type lease struct {
-	setMu sync.Mutex // serializes the holder's requests
-	until time.Time
-	rules []agent.RuleStatus
+	number uint32     // in the sets of the tables
+	setMu  sync.Mutex // serializes the holder's requests
+	until  time.Time
+	rules  []agent.RuleStatus
 }
 
 // New returns a Keeper that finds pods in fs.
@@ -120,7 +123,8 @@ func (k *Keeper) holder(f agent.Faults) *lease {
 		return nil
 	}
 	if k.holders[f.Holder] == nil {
-		k.holders[f.Holder] = &lease{until: k.now().Add(agent.Lease)}
+		k.leases++
+		k.holders[f.Holder] = &lease{number: k.leases, until: k.now().Add(agent.Lease)}
 	}
 	return k.holders[f.Holder]
 }
@@ -130,9 +134,14 @@ func (k *Keeper) reuse(h *lease, f agent.Faults) (next []agent.RuleStatus, fresh
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	next, fresh = make([]agent.RuleStatus, len(f.Rules)), make([]*target, len(f.Rules))
+	lapsed := k.now().After(h.until)
+	moved := map[string]bool{}
+	for _, pod := range podsOf(h.rules) {
+		moved[pod] = k.moved(pod)
+	}
 	for i, r := range f.Rules {
 		j := slices.IndexFunc(h.rules, func(b agent.RuleStatus) bool { return b.Rule == r && b.Since != 0 })
-		if j >= 0 {
+		if j >= 0 && !lapsed && !moved[r.Pod] {
 			next[i] = h.rules[j]
 			continue
 		}
@@ -148,7 +157,7 @@ func (k *Keeper) reuse(h *lease, f agent.Faults) (next []agent.RuleStatus, fresh
 	return next, fresh
 }
 
-// install replaces the holder's rules.
+// install replaces the holder's rules, or renews their lease where they stay the same.
 func (k *Keeper) install(h *lease, f agent.Faults, next []agent.RuleStatus) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -157,12 +166,45 @@ func (k *Keeper) install(h *lease, f agent.Faults, next []agent.RuleStatus) {
 		lease = agent.Lease
 	}
 	pods := podsOf(h.rules, next)
+	same := k.holders[f.Holder] == h && allInPlace(next) && len(next) == len(h.rules)
 	h.until, h.rules = k.now().Add(lease), next
 	if k.holders[f.Holder] = h; len(next) == 0 || k.stopped {
 		h.rules = nil
 		delete(k.holders, f.Holder)
 	}
+	if same && !k.stopped {
+		pods = k.renew(h, pods, lease)
+	}
 	k.apply(pods)
+}
+
+func allInPlace(rules []agent.RuleStatus) bool {
+	return len(rules) > 0 && !slices.ContainsFunc(rules, func(b agent.RuleStatus) bool { return b.Since == 0 })
+}
+
+// renew renews the holder's lease in the kernel, in each of its pods. It returns the pods where that is not enough: the
+// kernel had ended the fault, and it has to be put in place again.
+func (k *Keeper) renew(h *lease, pods []string, lease time.Duration) (lapsed []string) {
+	for _, pod := range pods {
+		ok, err := false, error(nil)
+		if p := k.targets[pod]; p != nil {
+			ok, err = renewLease(p.ns, k.table, h.number, lease)
+		}
+		if ok {
+			continue
+		}
+		lapsed = append(lapsed, pod)
+		why := "the lease had run out"
+		if err != nil {
+			why = err.Error()
+		}
+		for i := range h.rules {
+			if b := &h.rules[i]; b.Rule.Pod == pod {
+				b.Since, b.Message = boot(), "put in place again, because "+why
+			}
+		}
+	}
+	return lapsed
 }
 
 // podsOf are the pods of the rules.
@@ -231,6 +273,20 @@ func (k *Keeper) target(r agent.Rule) (*target, error) {
 	return p, nil
 }
 
+// moved reports whether the pod has another network namespace than the one that has our rules.
+func (k *Keeper) moved(pod string) bool {
+	p := k.targets[pod]
+	if p == nil {
+		return true
+	}
+	pid, err := k.find(pod)
+	if err != nil {
+		return false // it has ended, or is just being started again
+	}
+	same, err := p.ns.Same(k.fs.NetNS(pid))
+	return err == nil && !same
+}
+
 func (k *Keeper) release(pod string) {
 	if p := k.targets[pod]; p != nil {
 		_ = p.ns.Close()
@@ -245,17 +301,24 @@ func (k *Keeper) apply(pods []string) {
 		if p == nil {
 			continue
 		}
-		var rules []agent.Rule
+		var all []held
 		var of []*agent.RuleStatus
 		for _, h := range k.holders {
+			its := held{lease: h.number, left: h.until.Sub(k.now())}
+			if its.left <= 0 {
+				continue // the kernel has ended it, and only its holder may put it in place again
+			}
 			for i := range h.rules {
 				b := &h.rules[i]
 				if b.Rule.Pod == pod && (b.Since != 0 || b.Message == "") { // not a rule whose target could not be opened
-					rules, of = append(rules, b.Rule), append(of, b)
+					its.rules, of = append(its.rules, b.Rule), append(of, b)
 				}
 			}
+			if len(its.rules) > 0 {
+				all = append(all, its)
+			}
 		}
-		err := replaceTable(p.ns, k.table, rules)
+		err := replaceTable(p.ns, k.table, all)
 		for _, b := range of {
 			switch {
 			case err != nil:
@@ -264,7 +327,7 @@ func (k *Keeper) apply(pods []string) {
 				b.Since = boot()
 			}
 		}
-		if len(rules) == 0 {
+		if len(all) == 0 {
 			k.release(pod)
 		}
 	}
