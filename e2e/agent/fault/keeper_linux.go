@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 
@@ -22,6 +22,7 @@ import (
 // Keeper keeps faults in place while their holders renew them. Safe for concurrent use.
 type Keeper struct {
 	fs      proc.FS
+	door    netns.Door
 	table   string
 	find    func(uid string) (pid int, err error)
 	lookup  func(pid int) (recording.Resolver, error)                         // the pod's resolver configuration
@@ -46,7 +47,7 @@ type lease struct {
 
 // New returns a Keeper that finds pods in fs.
 func New(fs proc.FS) *Keeper {
-	k := &Keeper{fs: fs, lookup: fs.Lookup, outside: new(net.Dialer).DialContext, now: time.Now, holders: map[string]*lease{}, targets: map[string]*target{}}
+	k := &Keeper{fs: fs, door: netns.NewDoor(string(fs)), lookup: fs.Lookup, outside: new(net.Dialer).DialContext, now: time.Now, holders: map[string]*lease{}, targets: map[string]*target{}}
 	self, _ := fs.Process(os.Getpid())
 	k.table = tableName(os.Getpid(), self.Started())
 	k.find = func(uid string) (int, error) {
@@ -242,24 +243,27 @@ func probeAll(ctx context.Context, of []agent.RuleStatus, fresh []*target, tries
 	return all
 }
 
-// target opens the pod of the rule. If the pod has a new network namespace, it is opened again.
+// target opens the pod of the rule, through the door: each rule has to prove that the namespace is its pod's. If the pod has
+// a new network namespace, the old one is released.
 func (k *Keeper) target(r agent.Rule) (*target, error) {
 	pid, err := k.find(r.Pod)
 	if err != nil {
 		return nil, fmt.Errorf("pod %s: %w", r.Pod, err)
 	}
+	ns, err := k.open(pid, r)
+	if err != nil {
+		return nil, fmt.Errorf("pod %s: %w", r.Pod, err)
+	}
 	p := k.targets[r.Pod]
 	if p != nil {
-		if same, err := p.ns.Same(k.fs.NetNS(pid)); err != nil || !same {
+		if p.ns.Equal(ns) {
+			_ = ns.Close()
+		} else {
 			k.release(r.Pod)
 			p = nil
 		}
 	}
 	if p == nil {
-		ns, err := netns.Open(k.fs.NetNS(pid))
-		if err != nil {
-			return nil, err
-		}
 		p = &target{ns: ns, outside: k.outside}
 		k.targets[r.Pod] = p
 	}
@@ -271,6 +275,19 @@ func (k *Keeper) target(r agent.Rule) (*target, error) {
 		p.resolver = resolver
 	}
 	return p, nil
+}
+
+// open opens the pod's namespace for a fault. Only the agent's own API may be cut off in the agent's own pod.
+func (k *Keeper) open(pid int, r agent.Rule) (*netns.Handle, error) {
+	own, err := netip.ParseAddr(r.IP)
+	if err != nil {
+		return nil, err
+	}
+	ns, err := k.door.Pod(pid, own)
+	if errors.Is(err, netns.ErrAgent) && r.Do == agent.DropOwn && r.Port == agent.Port {
+		return k.door.Agent(own)
+	}
+	return ns, err
 }
 
 // moved reports whether the pod has another network namespace than the one that has our rules.
@@ -360,31 +377,14 @@ func (k *Keeper) stop() {
 
 // sweep searches every network namespace of the node for tables of agents that no longer run, and removes them.
 func (k *Keeper) sweep() []string {
-	entries, err := os.ReadDir(string(k.fs))
-	if err != nil {
-		return []string{"cannot search for faults of an earlier agent: " + err.Error()}
-	}
-	seen := map[string]bool{}
 	var messages []string
-	for _, e := range entries {
-		pid, err := strconv.Atoi(e.Name())
-		if err != nil {
-			continue
-		}
-		id, err := os.Readlink(k.fs.NetNS(pid))
-		if err != nil || seen[id] {
-			continue // the process has exited, or its namespace has been searched
-		}
-		seen[id] = true
-		ns, err := netns.Open(k.fs.NetNS(pid))
-		if err != nil {
-			continue
-		}
-		n, err := removeStale(ns, k.isRunning)
-		_ = ns.Close()
-		if n > 0 {
+	err := k.door.Each(func(id string, ns *netns.Handle) {
+		if n, err := removeStale(ns, k.isRunning); n > 0 {
 			messages = append(messages, fmt.Sprintf("removed %d fault tables of an earlier agent from %s (error: %v)", n, id, err))
 		}
+	})
+	if err != nil {
+		messages = append(messages, "cannot search for faults of an earlier agent: "+err.Error())
 	}
 	return messages
 }

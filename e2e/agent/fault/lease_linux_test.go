@@ -16,6 +16,8 @@ import (
 
 	"meshproof.dev/meshproof/e2e/agent"
 	"meshproof.dev/meshproof/e2e/agent/netns"
+	"meshproof.dev/meshproof/e2e/agent/netns/netnstest"
+	"meshproof.dev/meshproof/e2e/agent/proc"
 )
 
 // The leases of the tests are short, so that they end within seconds.
@@ -32,7 +34,7 @@ func TestHoldFault(t *testing.T) {
 	if err != nil {
 		t.Skip("runs only as a child of another test")
 	}
-	k := New("/proc")
+	k := New(proc.FS(netnstest.Proc(t, pid)))
 	k.find = func(string) (int, error) { return pid, nil }
 	go k.Run(context.Background(), func(string) {})
 	f := agent.Faults{Holder: "h", Lease: shortLease, Rules: []agent.Rule{{Pod: podUID, IP: podIP, Do: agent.Cut, Port: port, Peer: peerIP}}}
@@ -48,7 +50,7 @@ func TestHoldFault(t *testing.T) {
 func TestAFaultOfAKilledAgentEndsWithItsLease(t *testing.T) {
 	n := newNetwork(t)
 	cmd := exec.Command(os.Args[0], "-test.run=^TestHoldFault$", "-test.v")
-	cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%d", holdEnv, n.podPID))
+	cmd.Env = append(os.Environ(), "TMPDIR="+t.TempDir(), fmt.Sprintf("%s=%d", holdEnv, n.podPID))
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

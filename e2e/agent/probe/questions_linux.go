@@ -20,7 +20,7 @@ const (
 
 // countQuestions records for each interval the DNS questions of the pod, without the agent's own.
 func (w *watch) countQuestions() {
-	if host, err := w.ns.Same(w.o.fs.NetNS(1)); err == nil && host {
+	if w.ns.Node() {
 		return // a pod with hostNetwork: its questions cannot be told from those of the node
 	}
 	s, err := sniff.Open(w.ns)

@@ -60,7 +60,7 @@ func run(ctx context.Context) error {
 		defer close(healed)
 		faults.Run(ctx, func(what string) { sessions.Emit(recording.Event{ObserverError: &recording.ObserverError{What: what}}) })
 	}()
-	api := server.Handler(abilities(node, proc.FS("/proc").NetNS(1)), sessions)
+	api := server.Handler(abilities(node, netns.NewDoor("/proc").Node), sessions)
 	return server.Serve(ctx, l, server.WithKill(server.WithFaults(api, faults.Set), finder.Kill))
 }
 
@@ -95,8 +95,8 @@ func beat(ctx context.Context, emit func(recording.Event)) {
 	}
 }
 
-// abilities tests what the observations need, on the network namespace at netNS.
-func abilities(node, netNS string) recording.Start {
+// abilities tests what the observations need, on the network namespace that open gives.
+func abilities(node string, open func() (*netns.Handle, error)) recording.Start {
 	s := recording.Start{Version: "v1", Node: node}
 	can := func(name string, err error) {
 		if err == nil {
@@ -110,7 +110,7 @@ func abilities(node, netNS string) recording.Start {
 		err = fmt.Errorf("/proc shows only %d processes", len(pids))
 	}
 	can("hostpid", err)
-	ns, err := netns.Open(netNS)
+	ns, err := open()
 	if err == nil {
 		defer ns.Close()
 		can("netns", ns.Do(func() error { return nil }))
