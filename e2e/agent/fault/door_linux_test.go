@@ -1,6 +1,8 @@
 package fault
 
 import (
+	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"strconv"
@@ -38,7 +40,7 @@ func TestAFaultNeedsThePodsOwnNamespace(t *testing.T) {
 	netnstest.Link(t, root, 1, n.podPID)
 	netnstest.Link(t, root, n.podPID, n.podPID)
 	find, lookup := n.keeper.find, n.keeper.lookup
-	n.keeper = New(proc.FS(root))
+	n.keeper = New(proc.FS(root), inPlan)
 	n.keeper.find, n.keeper.lookup = find, lookup
 	refused("hostNetwork", podIP, "hostNetwork")
 }
@@ -65,8 +67,14 @@ func TestOwnPod(t *testing.T) {
 	root := t.TempDir()
 	netnstest.Link(t, root, 1, node)
 	netnstest.Link(t, root, os.Getpid(), os.Getpid())
-	k := New(proc.FS(root))
+	k := New(proc.FS(root), inPlan)
 	k.find = func(string) (int, error) { return os.Getpid(), nil }
+	k.planned = func(_ context.Context, r agent.Rule) error {
+		if r.OwnAPI() {
+			return errors.New("the agent's pod is in no plan")
+		}
+		return nil
+	}
 	for _, c := range []struct {
 		rule agent.Rule
 		done bool
@@ -91,5 +99,25 @@ func TestOnlyItsOwnAPIIsCutOffInTheAgentsPod(t *testing.T) {
 	cmd.Env = append(os.Environ(), "MESHPROOF_TEST_NODE="+strconv.Itoa(os.Getpid()))
 	if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "PASS: TestOwnPod") {
 		t.Errorf("%v: %s", err, out)
+	}
+}
+
+// A rule about a pod that no plan has is refused, and the others of its request are not.
+func TestAFaultNeedsAPlan(t *testing.T) {
+	n := newNetwork(t)
+	n.keeper.planned = func(_ context.Context, r agent.Rule) error {
+		if r.Port == port {
+			return nil
+		}
+		return errors.New("no plan has " + r.String())
+	}
+	good, bad := agent.Rule{Pod: podUID, IP: podIP, Do: agent.DropIn, Port: port}, agent.Rule{Pod: podUID, IP: podIP, Do: agent.DropDNS}
+	if b := n.set(faultsOf(good, bad)); !b[0].Effective || b[1].Since != 0 || !strings.Contains(b[1].Message, "no plan has drop-dns") || !resolves(n) {
+		t.Errorf("%+v", b)
+	}
+	// What is in place stays, also when its pod has left the plan.
+	n.keeper.planned = func(context.Context, agent.Rule) error { return errors.New("no plan has anything") }
+	if b := n.set(faultsOf(good)); b[0].Since == 0 {
+		t.Errorf("%+v", b)
 	}
 }

@@ -64,7 +64,7 @@ func newNetwork(t *testing.T) *network {
 	if err := router.Do(func() error { return os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("1"), 0) }); err != nil {
 		t.Fatal(err)
 	}
-	n := &network{pod: pod, podPID: podPID, peer: peer, keeper: New(proc.FS(netnstest.Proc(t, podPID))), now: time.Now()}
+	n := &network{pod: pod, podPID: podPID, peer: peer, keeper: New(proc.FS(netnstest.Proc(t, podPID)), inPlan), now: time.Now()}
 	n.keeper.find = func(string) (int, error) { return podPID, nil }
 	n.keeper.lookup = func(int) (recording.Resolver, error) {
 		return recording.Resolver{Servers: []string{peerIP}, Search: []string{"ns.svc.cluster.local", "svc.cluster.local"}}, nil
@@ -157,6 +157,9 @@ func sorted(s []string) string {
 	}
 	return all
 }
+
+// inPlan takes the pods of each rule for pods of a plan.
+func inPlan(context.Context, agent.Rule) error { return nil }
 
 func faultsOf(rules ...agent.Rule) agent.Faults { return agent.Faults{Holder: "h", Rules: rules} }
 

@@ -3,9 +3,7 @@ package fault
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
-	"net/netip"
 	"os"
 	"slices"
 	"sync"
@@ -25,6 +23,7 @@ type Keeper struct {
 	door    netns.Door
 	table   string
 	find    func(uid string) (pid int, err error)
+	planned func(ctx context.Context, r agent.Rule) error                     // whether a plan has the pods of the rule
 	lookup  func(pid int) (recording.Resolver, error)                         // the pod's resolver configuration
 	outside func(ctx context.Context, network, addr string) (net.Conn, error) // dials from the agent's own namespace
 	now     func() time.Time
@@ -45,9 +44,10 @@ type lease struct {
 	rules  []agent.RuleStatus
 }
 
-// New returns a Keeper that finds pods in fs.
-func New(fs proc.FS) *Keeper {
-	k := &Keeper{fs: fs, door: netns.NewDoor(string(fs)), lookup: fs.Lookup, outside: new(net.Dialer).DialContext, now: time.Now, holders: map[string]*lease{}, targets: map[string]*target{}}
+// New returns a Keeper that finds pods in fs. planned returns an error for a rule that is not about pods of a plan: it is not
+// put in place.
+func New(fs proc.FS, planned func(ctx context.Context, r agent.Rule) error) *Keeper {
+	k := &Keeper{fs: fs, planned: planned, door: netns.NewDoor(string(fs)), lookup: fs.Lookup, outside: new(net.Dialer).DialContext, now: time.Now, holders: map[string]*lease{}, targets: map[string]*target{}}
 	self, _ := fs.Process(os.Getpid())
 	k.table = tableName(os.Getpid(), self.Started())
 	k.find = func(uid string) (int, error) {
@@ -94,7 +94,7 @@ func (k *Keeper) Set(ctx context.Context, f agent.Faults) []agent.RuleStatus {
 	}
 	h.setMu.Lock()
 	defer h.setMu.Unlock()
-	next, fresh := k.reuse(h, f)
+	next, fresh := k.reuse(h, f, k.unplanned(ctx, h, f))
 	before := probeAll(ctx, next, fresh, maxTries)
 	k.install(h, f, next)
 	after := probeAll(ctx, next, fresh, 1)
@@ -130,8 +130,28 @@ func (k *Keeper) holder(f agent.Faults) *lease {
 	return k.holders[f.Holder]
 }
 
+// unplanned says for each rule that may not be put in place why. A rule that is in place may outlive the plan: the harness
+// withdraws it a moment after a pod has left.
+func (k *Keeper) unplanned(ctx context.Context, h *lease, f agent.Faults) []error {
+	k.mu.Lock()
+	there := map[agent.Rule]bool{}
+	for _, b := range h.rules {
+		there[b.Rule] = b.Since != 0
+	}
+	k.mu.Unlock()
+	why := make([]error, len(f.Rules))
+	var wg sync.WaitGroup
+	for i, r := range f.Rules {
+		if !r.OwnAPI() && !there[r] {
+			wg.Go(func() { why[i] = k.planned(ctx, r) })
+		}
+	}
+	wg.Wait()
+	return why
+}
+
 // reuse returns the status of rules that are already in place, and the targets of the new ones.
-func (k *Keeper) reuse(h *lease, f agent.Faults) (next []agent.RuleStatus, fresh []*target) {
+func (k *Keeper) reuse(h *lease, f agent.Faults, unplanned []error) (next []agent.RuleStatus, fresh []*target) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	next, fresh = make([]agent.RuleStatus, len(f.Rules)), make([]*target, len(f.Rules))
@@ -147,7 +167,7 @@ func (k *Keeper) reuse(h *lease, f agent.Faults) (next []agent.RuleStatus, fresh
 			continue
 		}
 		next[i] = agent.RuleStatus{Rule: r}
-		p, err := k.target(r)
+		p, err := k.target(r, unplanned[i])
 		if err != nil {
 			next[i].Message = err.Error()
 			continue
@@ -243,74 +263,6 @@ func probeAll(ctx context.Context, of []agent.RuleStatus, fresh []*target, tries
 	return all
 }
 
-// target opens the pod of the rule, through the door: each rule has to prove that the namespace is its pod's. If the pod has
-// a new network namespace, the old one is released.
-func (k *Keeper) target(r agent.Rule) (*target, error) {
-	pid, err := k.find(r.Pod)
-	if err != nil {
-		return nil, fmt.Errorf("pod %s: %w", r.Pod, err)
-	}
-	ns, err := k.open(pid, r)
-	if err != nil {
-		return nil, fmt.Errorf("pod %s: %w", r.Pod, err)
-	}
-	p := k.targets[r.Pod]
-	if p != nil {
-		if p.ns.Equal(ns) {
-			_ = ns.Close()
-		} else {
-			k.release(r.Pod)
-			p = nil
-		}
-	}
-	if p == nil {
-		p = &target{ns: ns, outside: k.outside}
-		k.targets[r.Pod] = p
-	}
-	if r.Do == agent.DropDNS && len(p.resolver.Servers) == 0 {
-		resolver, err := k.lookup(pid)
-		if err != nil {
-			return nil, err
-		}
-		p.resolver = resolver
-	}
-	return p, nil
-}
-
-// open opens the pod's namespace for a fault. Only the agent's own API may be cut off in the agent's own pod.
-func (k *Keeper) open(pid int, r agent.Rule) (*netns.Handle, error) {
-	own, err := netip.ParseAddr(r.IP)
-	if err != nil {
-		return nil, err
-	}
-	ns, err := k.door.Pod(pid, own)
-	if errors.Is(err, netns.ErrAgent) && r.Do == agent.DropOwn && r.Port == agent.Port {
-		return k.door.Agent(own)
-	}
-	return ns, err
-}
-
-// moved reports whether the pod has another network namespace than the one that has our rules.
-func (k *Keeper) moved(pod string) bool {
-	p := k.targets[pod]
-	if p == nil {
-		return true
-	}
-	pid, err := k.find(pod)
-	if err != nil {
-		return false // it has ended, or is just being started again
-	}
-	same, err := p.ns.Same(k.fs.NetNS(pid))
-	return err == nil && !same
-}
-
-func (k *Keeper) release(pod string) {
-	if p := k.targets[pod]; p != nil {
-		_ = p.ns.Close()
-		delete(k.targets, pod)
-	}
-}
-
 // apply replaces the tables of the pods with the rules of all holders.
 func (k *Keeper) apply(pods []string) {
 	for _, pod := range pods {
@@ -373,25 +325,6 @@ func (k *Keeper) stop() {
 		delete(k.holders, name)
 		k.apply(podsOf(h.rules))
 	}
-}
-
-// sweep searches every network namespace of the node for tables of agents that no longer run, and removes them.
-func (k *Keeper) sweep() []string {
-	var messages []string
-	err := k.door.Each(func(id string, ns *netns.Handle) {
-		if n, err := removeStale(ns, k.isRunning); n > 0 {
-			messages = append(messages, fmt.Sprintf("removed %d fault tables of an earlier agent from %s (error: %v)", n, id, err))
-		}
-	})
-	if err != nil {
-		messages = append(messages, "cannot search for faults of an earlier agent: "+err.Error())
-	}
-	return messages
-}
-
-func (k *Keeper) isRunning(pid int, start uint64) bool {
-	p, ok := k.fs.Process(pid)
-	return ok && p.Started() == start
 }
 
 // boot is CLOCK_BOOTTIME in nanoseconds.

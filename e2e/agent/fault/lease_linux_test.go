@@ -34,7 +34,7 @@ func TestHoldFault(t *testing.T) {
 	if err != nil {
 		t.Skip("runs only as a child of another test")
 	}
-	k := New(proc.FS(netnstest.Proc(t, pid)))
+	k := New(proc.FS(netnstest.Proc(t, pid)), inPlan)
 	k.find = func(string) (int, error) { return pid, nil }
 	go k.Run(context.Background(), func(string) {})
 	f := agent.Faults{Holder: "h", Lease: shortLease, Rules: []agent.Rule{{Pod: podUID, IP: podIP, Do: agent.Cut, Port: port, Peer: peerIP}}}

@@ -44,6 +44,10 @@ func run(ctx context.Context) error {
 	if node == "" {
 		return errors.New("the variable NODE_NAME is empty; the DaemonSet sets it through the downward API")
 	}
+	gate, err := agent.NewGate(os.Getenv(agent.TokenHash))
+	if err != nil {
+		return err // an agent that would serve everybody serves nobody
+	}
 	l, err := listen()
 	if err != nil {
 		return err
@@ -52,7 +56,7 @@ func run(ctx context.Context) error {
 	finder := proc.NewFinder("/proc")
 	sessions := server.NewSessions(ctx, boot, func(emit func(recording.Event)) server.Observer { return probe.New(finder, node, emit) })
 	defer sessions.Wait()
-	faults, healed := fault.New("/proc"), make(chan struct{})
+	faults, healed := fault.New("/proc", sessions.AwaitRule), make(chan struct{})
 	defer func() { <-healed }()
 	defer end()
 	go beat(ctx, sessions.Emit)
@@ -61,7 +65,7 @@ func run(ctx context.Context) error {
 		faults.Run(ctx, func(what string) { sessions.Emit(recording.Event{ObserverError: &recording.ObserverError{What: what}}) })
 	}()
 	api := server.Handler(abilities(node, netns.NewDoor("/proc").Node), sessions)
-	return server.Serve(ctx, l, server.WithKill(server.WithFaults(api, faults.Set), finder.Kill))
+	return server.Serve(ctx, l, server.WithToken(server.WithKill(server.WithFaults(api, faults.Set), sessions, finder.Kill), gate))
 }
 
 // listen opens the API's port on the loopback of the agent's own pod. Only a port-forward can connect to it.

@@ -29,7 +29,7 @@ func (i *Injections) Start(ctx context.Context) (end func()) {
 			if err != nil {
 				return nil, err
 			}
-			clients[node] = agentclient.New(i.Config, i.Client, pod.Namespace, pod.Name, i.Namespace)
+			clients[node] = agentclient.New(i.Config, i.Client, pod.Namespace, pod.Name, i.Namespace, i.Token)
 		}
 		return clients[node], nil
 	}, func(e recording.Event) {
