@@ -2,8 +2,11 @@ package environment
 
 import (
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -12,6 +15,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/rest"
 
+	"meshproof.dev/meshproof/e2e/agent"
 	agentclient "meshproof.dev/meshproof/e2e/agent/client"
 	"meshproof.dev/meshproof/e2e/image"
 	"meshproof.dev/meshproof/e2e/target"
@@ -78,7 +82,8 @@ func TestAgentsOfARun(t *testing.T) {
 			o := &Options{Log: func(s string) { said = append(said, s) }}
 			e := &Environment{options: o, Cluster: &target.Cluster{Owned: c.owned, Config: cfg}, Agent: image.Image{Ref: "localhost/agent:1"}}
 			e.Cluster.Keep(c.keep)
-			err := e.DeployAgents(t.Context(), "run-1", agentclient.Rights{})
+			e.Token = agent.NewToken()
+			err := e.DeployAgents(t.Context(), "run-1", agentclient.Rights{}, nil)
 			if (err == nil) != (c.refuse == "") {
 				t.Fatal(err)
 			}
@@ -101,5 +106,53 @@ func TestAgentsOfARun(t *testing.T) {
 	// A run that made no agents removes none.
 	if err := (&Environment{options: &Options{Log: func(s string) { t.Error(s) }}}).RemoveAgents(); err != nil {
 		t.Error(err)
+	}
+}
+
+// pinned is the folder of a profile whose pods run on some nodes only, in spite of a taint.
+func pinned(t *testing.T) string {
+	t.Helper()
+	from, to := "../../../fixtures/profiles/dns-a", t.TempDir()
+	if err := os.CopyFS(to, os.DirFS(from)); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(to, "deployment.yaml")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const spec = "    spec:\n"
+	more := spec + "      nodeSelector: {pool: beam}\n      tolerations: [{key: beam, operator: Exists}]\n"
+	if err = os.WriteFile(file, []byte(strings.Replace(string(text), spec, more, 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return to
+}
+
+// The agents get the hash of the run's token and never the token; they run where the pods under test may run.
+func TestAgentsOfAWorkload(t *testing.T) {
+	w, err := workload.Load("", pinned(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &apiServer{t: t}
+	var sent strings.Builder
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Body = io.NopCloser(io.TeeReader(r.Body, &sent))
+		a.ServeHTTP(w, r)
+	}))
+	defer s.Close()
+	cfg := &rest.Config{Host: s.URL, ContentConfig: rest.ContentConfig{ContentType: "application/json"}}
+	e := &Environment{options: &Options{}, Cluster: &target.Cluster{Config: cfg}, Token: agent.NewToken()}
+	if err := e.DeployAgents(t.Context(), "run-1", agentclient.Rights{}, []*workload.Workload{w}); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(sent.String(), e.Token.Hash()) || strings.Contains(sent.String(), string(e.Token.Reveal())) {
+		t.Errorf("the cluster was sent %s", sent.String())
+	}
+	pod := a.daemonSet.Spec.Template.Spec
+	terms := pod.Affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution.NodeSelectorTerms
+	if len(terms) != 1 || terms[0].MatchExpressions[0].Key != "pool" || len(pod.Tolerations) != 1 || pod.Tolerations[0].Key != "beam" {
+		t.Errorf("terms %+v, tolerations %+v", terms, pod.Tolerations)
 	}
 }

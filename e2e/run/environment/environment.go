@@ -12,6 +12,7 @@ import (
 	"slices"
 	"sync"
 
+	"meshproof.dev/meshproof/e2e/agent"
 	"meshproof.dev/meshproof/e2e/engine"
 	"meshproof.dev/meshproof/e2e/image"
 	"meshproof.dev/meshproof/e2e/target"
@@ -49,7 +50,8 @@ type Environment struct {
 	Agent   image.Image
 	// Sabotaged is an agent that does wrong what it is told to do wrong, where a mutant needs it.
 	Sabotaged image.Image
-	Agents    string // namespace of the agents that serve all workloads
+	Agents    string      // namespace of the agents that serve all workloads
+	Token     agent.Token // of this run: whoever does not have it cannot use its agents
 
 	options *Options
 	apps    map[string]App // by imageKey
