@@ -52,6 +52,10 @@ func (r Rule) String() string {
 	return fmt.Sprintf("%s of %s port %d", r.Do, r.IP, r.Port)
 }
 
+// OwnAPI reports whether the rule cuts off an agent's API in its own pod, by which the harness tries what a lost stream does.
+// It is the only one about a pod that is in no plan.
+func (r Rule) OwnAPI() bool { return r.Do == DropOwn && r.Port == Port }
+
 // RuleStatus is the result of a rule. The rule is effective if the dial that it must block got an answer before it was
 // in place, and gets none afterwards.
 type RuleStatus struct {
@@ -113,6 +117,9 @@ func (r Rule) check() error {
 func checkIPv4(s string) error {
 	if a, err := netip.ParseAddr(s); err != nil || !a.Is4() {
 		return errors.New("the address of a fault must be a literal IPv4 address")
+	}
+	if err := checkAddr(s); err != nil {
+		return fmt.Errorf("the address of a fault: %w", err)
 	}
 	return nil
 }

@@ -80,7 +80,7 @@ func (d *deployment) agentNamespace() string {
 // agents is where the workload's agents run. Its own are deployed first.
 func (d *deployment) agents(ctx context.Context) (namespace string, err error) {
 	if injection.OwnAgents(d.workload) {
-		err = injection.DeployAgents(ctx, d.client, d.namespace, d.workload, d.environment.Agent.Ref, d.environment.Sabotaged.Ref)
+		err = injection.DeployAgents(ctx, d.client, d.namespace, d.workload, d.environment.Agent.Ref, d.environment.Sabotaged.Ref, d.environment.Token)
 	}
 	return d.agentNamespace(), err
 }
@@ -183,7 +183,7 @@ func (d *deployment) KillVM(ctx context.Context, p *view.Pod, pid int) error {
 	if err != nil {
 		return err
 	}
-	c := agentclient.New(d.environment.Cluster.Config, d.client, pod.Namespace, pod.Name, d.namespace)
+	c := agentclient.New(d.environment.Cluster.Config, d.client, pod.Namespace, pod.Name, d.namespace, d.environment.Token)
 	defer c.Close()
 	return c.Kill(ctx, agent.Kill{Pod: p.UID, PID: pid})
 }

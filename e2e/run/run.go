@@ -9,10 +9,13 @@ import (
 	"slices"
 	"time"
 
+	"meshproof.dev/meshproof/e2e/agent"
 	agentclient "meshproof.dev/meshproof/e2e/agent/client"
+	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/exitcode"
 	"meshproof.dev/meshproof/e2e/guard"
 	"meshproof.dev/meshproof/e2e/judge"
+	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/recording/secrets"
 	"meshproof.dev/meshproof/e2e/run/environment"
 	"meshproof.dev/meshproof/e2e/run/injection"
@@ -173,8 +176,10 @@ func (s *Session) attempt(ctx context.Context, r *reports.Run) (err error) {
 	}
 	describe(&r.Provenance, e)
 	if e.Cluster != nil {
+		e.Token = agent.NewToken()
+		s.redactor.Guard(e.Token.Reveal())
 		if err = e.BeginRun(ctx, filepath.Base(s.Dir)); err == nil {
-			err = e.DeployAgents(ctx, s.rights())
+			err = e.DeployAgents(ctx, s.rights(), s.workloads)
 		}
 		if err != nil {
 			return exitcode.Late(err)
@@ -200,5 +205,6 @@ func (s *Session) rights() agentclient.Rights {
 	kills := func(w *workload.Workload) bool {
 		return slices.ContainsFunc(s.options.plan(w).Scenarios(), func(sc scenario.Scenario) bool { return sc.Kills })
 	}
-	return agentclient.Rights{Faults: slices.ContainsFunc(s.workloads, injection.NeedsFaults), Kill: slices.ContainsFunc(s.workloads, kills)}
+	asked := func(c check.Check) bool { return slices.Contains(c.Reads, recording.KindAsked) }
+	return agentclient.Rights{Questions: slices.ContainsFunc(s.options.Checks, asked), Faults: slices.ContainsFunc(s.workloads, injection.NeedsFaults), Kill: slices.ContainsFunc(s.workloads, kills)}
 }

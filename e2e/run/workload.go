@@ -129,7 +129,7 @@ func (r *workloadRun) record(ctx context.Context) (err error) {
 	}
 	defer d.observer.Stop()
 	injections := injection.New(injection.Options{
-		Workload: r.workload, Config: d.environment.Cluster.Config, Client: d.client, Namespace: d.namespace, Agents: agents,
+		Workload: r.workload, Config: d.environment.Cluster.Config, Client: d.client, Namespace: d.namespace, Agents: agents, Token: r.environment.Token,
 		Delete: d.applier.Delete, Recorder: r.recorder, Redactor: r.redactor, Log: r.log, Caught: r.bugs.add,
 	})
 	heal := injections.Start(ctx)
@@ -212,7 +212,7 @@ func (r *workloadRun) finish(s judge.Scenario) {
 func (r *workloadRun) observe(ctx context.Context, agents string, art *artifacts.Artifacts) (*observe.Observer, error) {
 	d, p := r.deployment, r.workload.Resolved
 	return observe.Start(ctx, observe.Options{
-		Rest: r.environment.Cluster.Config, Client: d.client, Namespace: d.namespace, AgentNamespace: agents,
+		Rest: r.environment.Cluster.Config, Client: d.client, Namespace: d.namespace, AgentNamespace: agents, Token: r.environment.Token,
 		DNSName: d.dnsName(), EPMDPort: p.EPMDPort, DistPort: p.DistPort,
 		Every: r.intervals, Owns: p.Owns, Redact: r.redactor.Text, Now: r.recorder.Now, Log: r.options.Log, Caught: r.bugs.add,
 		Sink: func(e recording.Event) { r.recorder.Sink(e); art.See(e) },

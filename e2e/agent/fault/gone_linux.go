@@ -16,10 +16,11 @@ func (k *Keeper) gone(healed []agent.Rule) []agent.RuleStatus {
 	for _, r := range healed {
 		s, known := results[r.Pod]
 		if !known {
-			s = k.clean(r.Pod)
+			s = k.clean(r)
 			results[r.Pod] = s
 		}
-		if s.Rule = r; s.Gone && slices.Contains(k.wanted(r.Pod), r) {
+		_, of := k.wanted(r.Pod)
+		if s.Rule = r; s.Gone && slices.ContainsFunc(of, func(b *agent.RuleStatus) bool { return b.Rule == r }) {
 			s = agent.RuleStatus{Rule: r, Since: boot(), Message: "still in place: another holder has the same rule"}
 		}
 		all = append(all, s)
@@ -27,49 +28,39 @@ func (k *Keeper) gone(healed []agent.Rule) []agent.RuleStatus {
 	return all
 }
 
-// clean makes the pod's namespace contain only the rules that are still wanted, and reports whether the kernel has confirmed it.
-func (k *Keeper) clean(pod string) agent.RuleStatus {
-	ns, err := k.namespace(pod)
+// clean makes the namespace of the rule's pod contain only the rules that are still wanted, and reports whether the kernel has
+// confirmed it.
+func (k *Keeper) clean(r agent.Rule) agent.RuleStatus {
+	ns, err := k.namespace(r)
 	if err != nil {
 		return agent.RuleStatus{Message: err.Error()}
 	}
-	if k.targets[pod] == nil {
+	if k.targets[r.Pod] == nil {
 		defer ns.Close()
 	}
-	err = replaceTable(ns, k.table, k.wanted(pod))
+	all, _ := k.wanted(r.Pod)
+	err = replaceTable(ns, k.table, all)
 	if _, stale := removeStale(ns, k.isRunning); stale != nil {
 		err = errors.Join(err, stale)
 	}
 	if err != nil {
 		return agent.RuleStatus{Since: boot(), Message: "still in place: " + err.Error()}
 	}
-	if len(k.wanted(pod)) == 0 {
-		k.release(pod)
+	if len(all) == 0 {
+		k.release(r.Pod)
 	}
 	return agent.RuleStatus{Gone: true, Message: "removed"}
 }
 
-// namespace is the pod's network namespace: the one that is open already, which also outlives the pod's processes, or else that
-// of its process.
-func (k *Keeper) namespace(pod string) (*netns.Handle, error) {
-	if p := k.targets[pod]; p != nil {
+// namespace is the network namespace of the rule's pod: the one that is open already, which also outlives the pod's processes,
+// or else that of its process.
+func (k *Keeper) namespace(r agent.Rule) (*netns.Handle, error) {
+	if p := k.targets[r.Pod]; p != nil {
 		return p.ns, nil
 	}
-	pid, err := k.find(pod)
+	pid, err := k.find(r.Pod)
 	if err != nil {
 		return nil, err
 	}
-	return netns.Open(k.fs.NetNS(pid))
-}
-
-// wanted are the rules of all holders that are in place in the pod.
-func (k *Keeper) wanted(pod string) (rules []agent.Rule) {
-	for _, h := range k.holders {
-		for _, b := range h.rules {
-			if b.Rule.Pod == pod && b.Since != 0 {
-				rules = append(rules, b.Rule)
-			}
-		}
-	}
-	return rules
+	return k.open(pid, r)
 }

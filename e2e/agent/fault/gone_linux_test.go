@@ -4,9 +4,11 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"meshproof.dev/meshproof/e2e/agent"
 	"meshproof.dev/meshproof/e2e/agent/netns"
+	"meshproof.dev/meshproof/e2e/agent/netns/netnstest"
 )
 
 func healed(rules ...agent.Rule) agent.Faults { return agent.Faults{Holder: "h", Healed: rules} }
@@ -42,7 +44,7 @@ func TestAHealedRuleIsGoneWhenTheKernelSaysSo(t *testing.T) {
 func TestARestartedAgentRemovesWhatTheOneBeforeItLeft(t *testing.T) {
 	n := newNetwork(t)
 	in := agent.Rule{Pod: podUID, IP: podIP, Do: agent.DropIn, Port: port}
-	if err := replaceTable(n.pod, tableName(1, 1), []agent.Rule{in}); err != nil {
+	if err := replaceTable(n.pod, tableName(1, 1), []held{{lease: 1, left: time.Minute, rules: []agent.Rule{in}}}); err != nil {
 		t.Fatal(err)
 	}
 	find := n.keeper.find
@@ -59,11 +61,8 @@ func TestARestartedAgentRemovesWhatTheOneBeforeItLeft(t *testing.T) {
 // closed is a namespace that cannot be entered any more.
 func closed(t *testing.T) *netns.Handle {
 	t.Helper()
-	h, err := netns.Open("/proc/self/ns/net")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err = h.Close(); err != nil {
+	h, _ := netnstest.New(t)
+	if err := h.Close(); err != nil {
 		t.Fatal(err)
 	}
 	return h

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 
@@ -56,14 +57,20 @@ func remains(kubeContext string) string {
 	return "If it is killed, its namespaces remain, its agents in a DaemonSet, and its objects outside of namespaces, until the next run on this cluster, or until: meshproof cluster clean --context " + kubeContext
 }
 
-// DeployAgents puts one agent on each node, in the run's namespace. They serve all workloads of the run: thirty
-// workloads with agents of their own would be thirty privileged pods on a node. They may do no more than the run needs.
-func (e *Environment) DeployAgents(ctx context.Context, may agentclient.Rights) error {
+// DeployAgents puts one agent on each node where a pod of the workloads may run, in the run's namespace. They serve all
+// workloads of the run: thirty workloads with agents of their own would be thirty privileged pods on a node. They may do no
+// more than the run needs, and serve only who has the run's token.
+func (e *Environment) DeployAgents(ctx context.Context, may agentclient.Rights, ws []*workload.Workload) error {
 	client, err := kubernetes.NewForConfig(e.Cluster.Config)
 	if err != nil {
 		return err
 	}
-	if _, err = client.AppsV1().DaemonSets(e.Agents).Create(ctx, agentclient.DaemonSet(e.Agents, e.Agent.Ref, may), metav1.CreateOptions{}); err != nil {
+	var pods []*corev1.PodSpec
+	for _, w := range ws {
+		pods = append(pods, w.Pods()...)
+	}
+	d := agentclient.DaemonSet(e.Agents, agentclient.Options{Image: e.Agent.Ref, May: may, Where: agentclient.Place(pods), Token: e.Token})
+	if _, err = client.AppsV1().DaemonSets(e.Agents).Create(ctx, d, metav1.CreateOptions{}); err != nil {
 		return fmt.Errorf("agent: %w", err)
 	}
 	return nil

@@ -2,15 +2,20 @@ package environment
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/kubernetes"
 
+	"meshproof.dev/meshproof/e2e/agent"
 	agentclient "meshproof.dev/meshproof/e2e/agent/client"
 	"meshproof.dev/meshproof/e2e/exitcode"
 	"meshproof.dev/meshproof/e2e/image"
@@ -47,9 +52,10 @@ func TestAgentsOfARun(t *testing.T) {
 			s := ownershiptest.Start(t)
 			s.Refuse = []string{c.refuse}
 			e, said := on(s, c.owned, c.keep)
+			e.Token = agent.NewToken()
 			err := e.BeginRun(t.Context(), "run-1")
 			if err == nil {
-				err = e.DeployAgents(t.Context(), agentclient.Rights{})
+				err = e.DeployAgents(t.Context(), agentclient.Rights{}, nil)
 			}
 			if (err == nil) != (c.refuse == "") {
 				t.Fatal(err)
@@ -214,3 +220,64 @@ func (p provider) Preflight(ctx context.Context, look func(context.Context, kube
 }
 
 func (provider) Cluster(context.Context, target.Setup) (*target.Cluster, error) { return nil, nil }
+
+// pinned is the folder of a profile whose pods run on some nodes only, in spite of a taint.
+func pinned(t *testing.T) string {
+	t.Helper()
+	from, to := "../../../fixtures/profiles/dns-a", t.TempDir()
+	if err := os.CopyFS(to, os.DirFS(from)); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(to, "deployment.yaml")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const spec = "    spec:\n"
+	more := spec + "      nodeSelector: {pool: beam}\n      tolerations: [{key: beam, operator: Exists}]\n"
+	if err = os.WriteFile(file, []byte(strings.Replace(string(text), spec, more, 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return to
+}
+
+// The agents get the hash of the run's token and never the token; they run where the pods under test may run.
+func TestAgentsOfAWorkload(t *testing.T) {
+	w, err := workload.Load("", pinned(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := ownershiptest.Start(t)
+	e, _ := on(s, false, false)
+	e.Token = agent.NewToken()
+	if err = e.BeginRun(t.Context(), "run-1"); err != nil {
+		t.Fatal(err)
+	}
+	if err = e.DeployAgents(t.Context(), agentclient.Rights{}, []*workload.Workload{w}); err != nil {
+		t.Fatal(err)
+	}
+	sent := ""
+	for _, path := range s.Left() {
+		text, err := json.Marshal(s.Get(path).Object)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sent += string(text)
+	}
+	if !strings.Contains(sent, e.Token.Hash()) || strings.Contains(sent, string(e.Token.Reveal())) {
+		t.Errorf("the cluster was sent %s", sent)
+	}
+	client, err := kubernetes.NewForConfig(s.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	set, err := client.AppsV1().DaemonSets(e.Agents).Get(t.Context(), agentclient.Name, metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pod := set.Spec.Template.Spec
+	terms := pod.Affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution.NodeSelectorTerms
+	if len(terms) != 1 || terms[0].MatchExpressions[0].Key != "pool" || len(pod.Tolerations) != 1 || pod.Tolerations[0].Key != "beam" {
+		t.Errorf("terms %+v, tolerations %+v", terms, pod.Tolerations)
+	}
+}

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"sync"
 
+	"meshproof.dev/meshproof/e2e/agent"
 	"meshproof.dev/meshproof/e2e/engine"
 	"meshproof.dev/meshproof/e2e/image"
 	"meshproof.dev/meshproof/e2e/ownership"
@@ -52,6 +53,7 @@ type Environment struct {
 	Sabotaged image.Image
 	Run       *ownership.Run // owns what the run makes on the cluster; nil before BeginRun
 	Agents    string         // namespace of the agents that serve all workloads
+	Token     agent.Token    // of this run: whoever does not have it cannot use its agents
 
 	stopRenewing func() // the Lease
 

@@ -29,7 +29,7 @@ func (i *Injections) Start(ctx context.Context) (end func() error) {
 		if err != nil {
 			return nil, err
 		}
-		return agentclient.New(i.Config, i.Client, pod.Namespace, pod.Name, i.Namespace), nil
+		return agentclient.New(i.Config, i.Client, pod.Namespace, pod.Name, i.Namespace, i.Token), nil
 	}, clients: map[string]*agentclient.Client{}}
 	i.faults = fault.New(i.Namespace, func(_ context.Context, node string) (fault.Agent, error) {
 		return nodeAgent{agents, node}, nil

@@ -26,7 +26,7 @@ func TestAnotherAgentIsFoundWhereOneWasKilled(t *testing.T) {
 	found := 0
 	all := &nodeAgents{find: func(context.Context, string) (*agentclient.Client, error) {
 		found++
-		return agentclient.Over(dials[found-1], "agent-x", "h"), nil
+		return agentclient.Over(dials[found-1], "agent-x", "h", agent.NewToken()), nil
 	}, clients: map[string]*agentclient.Client{}}
 	defer all.close()
 	a := nodeAgent{all, "n1"}
