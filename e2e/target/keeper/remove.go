@@ -14,9 +14,9 @@ import (
 	"meshproof.dev/meshproof/e2e/target/state"
 )
 
-// clusterLabel is the label that kind gives each node container, with the cluster's name
+// ClusterLabel is the label that kind gives each node container, with the cluster's name
 // (https://kind.sigs.k8s.io/docs/design/initial/, the providers' constants.go).
-const clusterLabel = "io.x-k8s.kind.cluster"
+const ClusterLabel = "io.x-k8s.kind.cluster"
 
 // Network is the name of the engine's network that kind makes for all its clusters.
 const Network = "kind"
@@ -36,7 +36,7 @@ func Running(ctx context.Context, e *engine.Engine, cluster string) ([]Container
 
 func list(ctx context.Context, e *engine.Engine, cluster string, flags ...string) ([]Container, error) {
 	args := append([]string{"ps"}, flags...)
-	out, err := output(ctx, e, append(args, "--no-trunc", "--filter", "label="+clusterLabel+"="+cluster, "--format", "{{.ID}} {{.Names}}")...)
+	out, err := output(ctx, e, append(args, "--no-trunc", "--filter", "label="+ClusterLabel+"="+cluster, "--format", "{{.ID}} {{.Names}}")...)
 	if err != nil {
 		return nil, fmt.Errorf("list the nodes of cluster %s: %w", cluster, err)
 	}
@@ -135,8 +135,9 @@ func Remove(ctx context.Context, e *engine.Engine, c state.Cluster, log func(str
 			continue
 		}
 		if len(others) > 0 {
-			log(fmt.Sprintf("the cluster %s that exists is not the one in our note: it is left alone (containers %s; `kind delete cluster --name %s` deletes it)",
-				c.Name, strings.Join(Names(others), ", "), c.Name))
+			names := Names(others)
+			log(fmt.Sprintf("the cluster %s that exists is not the one in our note: it is left alone (containers %s; `%s rm --force --volumes %s` removes it)",
+				c.Name, strings.Join(names, ", "), e.Command(), strings.Join(names, " ")))
 			return nil // its volumes have the same labels as ours
 		}
 		return removeVolumes(ctx, e, c)
