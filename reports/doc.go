@@ -24,7 +24,8 @@ type Run struct {
 	Counts     Counts     `json:"counts"`
 	Provenance Provenance `json:"provenance"`
 	Profiles   []Profile  `json:"profiles"`
-	Trouble    string     `json:"trouble,omitempty"` // set-up, clean-up or interruption, when one ended the run
+	Trouble    string     `json:"trouble,omitempty"`   // set-up, interruption or a bug, when one ended the run
+	Leftovers  []Leftover `json:"leftovers,omitempty"` // what the run made and could not remove
 }
 
 // Exit is the exit code of the run and its word.
@@ -78,35 +79,34 @@ type Profile struct {
 	Wall       time.Duration `json:"wall"`            // ns
 }
 
-// Close sets the counts and the exit code. If there are several codes, the first in the order 130, 1, 70, 2, 0 counts;
-// trouble is the error that ended the run early, or nil. A run without any verdict never passes.
+// Close sets the counts and the exit code. If there are several codes, the one that comes first in exitcode's table counts;
+// trouble is the error that ended the run early, or nil. A run without any verdict never passes, nor does one that left something
+// behind.
 func (r *Run) Close(trouble error, at time.Time) {
 	r.APIVersion, r.Ended = Version, at
-	codes := map[int]bool{}
+	var codes []int
 	r.Counts = Counts{}
 	for _, p := range r.Profiles {
 		passed, failed, skipped := p.Counts()
 		r.Counts.Passed += passed
 		r.Counts.Failed += failed
 		r.Counts.Skipped += skipped
-		codes[p.ExitCode()] = true
+		codes = append(codes, p.ExitCode())
 	}
 	if trouble != nil {
 		r.Trouble = trouble.Error()
-		codes[exitcode.Of(trouble)] = true
+		codes = append(codes, exitcode.Of(trouble))
 		// The errored run/setup of the JUnit file is one of the failures of the closing line.
 		r.Counts.Failed++
 	} else if r.Counts.Passed+r.Counts.Failed+r.Counts.Skipped == 0 {
 		r.Trouble = "no check was judged"
-		codes[exitcode.Internal] = true
+		codes = append(codes, exitcode.Internal)
 		r.Counts.Failed++
 	}
-	r.Exit.Code = exitcode.OK
-	for _, c := range []int{exitcode.Interrupted, exitcode.Usage, exitcode.Unavailable, exitcode.Fail, exitcode.Internal, exitcode.Unknown} {
-		if codes[c] {
-			r.Exit.Code = c
-			break
-		}
+	if len(r.Leftovers) > 0 {
+		codes = append(codes, exitcode.Internal)
+		r.Counts.Failed++ // run/clean-up
 	}
+	r.Exit.Code = exitcode.First(codes...)
 	r.Exit.Word = exitcode.Word(r.Exit.Code)
 }

@@ -54,7 +54,8 @@ type junitProblem struct {
 
 // JUnit writes the run as JUnit XML: one testsuite per profile and scenario, fail as failure, unknown as
 // error, everything else that did not pass as skipped with its reason. Trouble that ended the run is an
-// errored case run/setup, so that a pipeline never reads an empty file as green.
+// errored case run/setup, so that a pipeline never reads an empty file as green; what was left behind is the errored case
+// run/clean-up.
 func JUnit(w io.Writer, r *Run) error {
 	var suites []junitSuite
 	for _, p := range r.Profiles {
@@ -67,9 +68,15 @@ func JUnit(w io.Writer, r *Run) error {
 
 func encode(w io.Writer, r *Run, suites []junitSuite) error {
 	all := junitSuites{Name: "meshproof", Suites: suites}
+	var own []junitCase
 	if r.Trouble != "" {
-		c := junitCase{Classname: "run", Name: "run/setup", Time: seconds(r.Ended.Sub(r.Started)), Error: &junitProblem{Type: exitcode.Word(r.Exit.Code), Message: firstLine(r.Trouble), Text: r.Trouble}}
-		all.Suites = append(all.Suites, junitSuite{Name: "run", Tests: 1, Errors: 1, Time: c.Time, Cases: []junitCase{c}})
+		own = append(own, junitCase{Classname: "run", Name: "run/setup", Time: seconds(r.Ended.Sub(r.Started)), Error: &junitProblem{Type: exitcode.Word(r.Exit.Code), Message: firstLine(r.Trouble), Text: r.Trouble}})
+	}
+	if len(r.Leftovers) > 0 {
+		own = append(own, cleanUp(r.Leftovers))
+	}
+	if len(own) > 0 {
+		all.Suites = append(all.Suites, junitSuite{Name: "run", Tests: len(own), Errors: len(own), Time: seconds(r.Ended.Sub(r.Started)), Cases: own})
 	}
 	if _, err := io.WriteString(w, xml.Header); err != nil {
 		return err
@@ -120,10 +127,19 @@ func junitOf(p Profile, scenario string) junitSuite {
 		if r.Verdict == judge.Advised {
 			c.Properties.List = append(c.Properties.List, junitProperty{"advice", r.Message})
 		}
+		c.Properties.List = append(c.Properties.List, twice(p.Again)...)
 		s.Cases = append(s.Cases, c)
 	}
 	s.Tests, s.Time = len(s.Cases), seconds(total)
 	return s
+}
+
+// twice is the property of a case whose workload was recorded a second time: why the first recording was not enough.
+func twice(again string) []junitProperty {
+	if again == "" {
+		return nil
+	}
+	return []junitProperty{{"recorded-twice", "the first time " + again}}
 }
 
 // reason says why a check was skipped, blocked or waived.

@@ -20,6 +20,8 @@ type Matrix struct {
 	Rows    []Row               `json:"rows"`
 	Killers map[string][]string `json:"killers"` // by check: the mutants that made it fail or unknown, as expected
 	Unhurt  []string            `json:"unhurt"`  // the checks that no mutant is expected to make fail or unknown
+
+	Leftovers []Leftover `json:"leftovers,omitempty"` // the run's
 }
 
 // Row is one workload of a kill matrix.
@@ -45,7 +47,7 @@ type Row struct {
 // surviving mutant or a false alarm is a failure.
 func (m *Matrix) Close(at time.Time) {
 	r := m.Run
-	trouble := r.Trouble
+	m.Leftovers = r.Leftovers
 	interrupted := r.Exit.Code == exitcode.Interrupted
 	setup := len(m.Rows) == 0
 	r.Ended = at
@@ -62,15 +64,21 @@ func (m *Matrix) Close(at time.Time) {
 	if setup {
 		r.Counts.Failed++
 	}
+	if len(r.Leftovers) > 0 {
+		r.Counts.Failed++
+	}
 	m.kills()
-	switch {
-	case interrupted || setup: // keep the exit code of what ended the run
-	case r.Counts.Failed > 0:
-		r.Exit.Code = exitcode.Fail
-	case trouble != "":
-		r.Exit.Code = exitcode.Internal
-	default:
-		r.Exit.Code = exitcode.OK
+	var codes []int
+	for _, row := range m.Rows {
+		if !row.Right {
+			codes = append(codes, exitcode.Fail)
+		}
+	}
+	if r.Trouble != "" || len(r.Leftovers) > 0 {
+		codes = append(codes, exitcode.Internal)
+	}
+	if !interrupted && !setup { // else that of what ended the run stays
+		r.Exit.Code = exitcode.First(codes...)
 	}
 	r.Exit.Word = exitcode.Word(r.Exit.Code)
 }
@@ -121,6 +129,7 @@ func (r *Row) judge() {
 	}
 	add("must be unknown, but is not: ", unseen)
 	add("unknown: ", more)
+	add("", r.Profile.Bugs)
 	r.Wrong = strings.Join(wrong, "; ")
 	r.Right = r.Wrong == ""
 }
@@ -130,7 +139,7 @@ func (r *Row) judge() {
 func (r *Row) Unseen() string {
 	missing, extra := differ(r.Want, r.Red)
 	unseen, more := differ(r.WantUnknown, r.Unknown)
-	if r.Profile.Trouble != "" || len(extra) > 0 || len(unseen) > 0 || len(r.WantUnknown) > 0 || len(more) == 0 {
+	if r.Profile.Trouble != "" || len(r.Profile.Bugs) > 0 || len(extra) > 0 || len(unseen) > 0 || len(r.WantUnknown) > 0 || len(more) == 0 {
 		return ""
 	}
 	for _, m := range missing {
@@ -203,6 +212,9 @@ func (m *Matrix) junit(w io.Writer, r *Run) error {
 	s := junitSuite{Name: "kill-matrix", Tests: len(m.Rows), Time: seconds(r.Ended.Sub(r.Started))}
 	for _, row := range m.Rows {
 		c := junitCase{Classname: "meshproof.kill-matrix", Name: row.Name, Time: seconds(row.Profile.Wall)}
+		if list := twice(row.Again); list != nil {
+			c.Properties = &junitProperties{list}
+		}
 		if !row.Right {
 			c.Failure = &junitProblem{Type: "kill-matrix", Message: row.Wrong}
 			s.Failures++

@@ -174,6 +174,13 @@ func MarkdownMatrix(w io.Writer, m *Matrix) {
 	if len(m.Unhurt) > 0 {
 		fmt.Fprintf(w, "\nChecks without a mutant: %s\n", strings.Join(m.Unhurt, ", "))
 	}
+	if len(m.Leftovers) == 0 {
+		return
+	}
+	fmt.Fprint(w, "\n| left behind | why | remove it with |\n|---|---|---|\n")
+	for _, l := range m.Leftovers {
+		fmt.Fprintf(w, "| %s | %s | %s |\n", cell(l.What), cell(l.Why), cell(l.Remove))
+	}
 }
 
 // cell is text inside a Markdown table.

@@ -1,43 +1,19 @@
 // Package exitcode attaches the exit code of a run to an error. The code is set where the cause is known; outer
 // layers only pass the error on.
 //
-// In: errors. Out: the same errors with a code. It imports nothing of ours.
+// In: errors. Out: the same errors with a code, and which code counts where there are several. It imports nothing of ours.
 package exitcode
 
-import "errors"
-
-// The exit codes of meshproof's binaries. If several apply, the order of precedence is Interrupted, Fail, Internal,
-// Unknown, OK. Usage and Unavailable are decided before anything is created.
+// The exit codes of meshproof's binaries. [Table] has their meaning and their precedence.
 const (
-	OK          = 0   // every check that applies passed
-	Fail        = 1   // at least one required or latent check failed: the app or its configuration is at fault
-	Unknown     = 2   // no check failed, but at least one could not be decided
-	Usage       = 64  // wrong flags, profile or selection; nothing was created
-	Unavailable = 69  // this machine or cluster cannot host the run; nothing was created
-	Internal    = 70  // the harness's own fault: node, base or agent image, cluster creation, a bug
-	Interrupted = 130 // stopped by a signal; everything that was created has been removed
+	OK          = 0
+	Fail        = 1
+	Unknown     = 2
+	Usage       = 64
+	Unavailable = 69
+	Internal    = 70
+	Interrupted = 130
 )
-
-// Word is the name of a code, as in the file reports/out/latest/exit and in the last lines of a run.
-func Word(code int) string {
-	switch code {
-	case OK:
-		return "ok"
-	case Fail:
-		return "fail"
-	case Unknown:
-		return "unknown"
-	case Usage:
-		return "usage"
-	case Unavailable:
-		return "unavailable"
-	case Internal:
-		return "internal"
-	case Interrupted:
-		return "interrupted"
-	}
-	return "undefined"
-}
 
 type coded struct {
 	error
@@ -46,27 +22,51 @@ type coded struct {
 
 func (c coded) Unwrap() error { return c.error }
 
-// With returns err with code. A nil err stays nil. An error that already has a code keeps it, because that code was
-// set nearer to the cause.
+// With returns err with code. A nil err stays nil. What already has a code in it keeps that, because it was set nearer to the cause.
 func With(code int, err error) error {
 	if err == nil {
 		return nil
 	}
-	var c coded
-	if errors.As(err, &c) {
-		return err
-	}
-	return coded{err, code}
+	return coded{err, of(err, code)}
 }
 
-// Of is the exit code of err: OK for nil, Internal for an error without a code.
+// Of is the exit code of err: OK for nil, Internal for what has no code. Of several errors that are joined, the code that comes
+// first in [Table] counts, wherever it stands among them.
 func Of(err error) int {
 	if err == nil {
 		return OK
 	}
-	var c coded
-	if errors.As(err, &c) {
-		return c.code
+	return of(err, Internal)
+}
+
+// of is the code of err, in which each error that has none has the code uncoded.
+func of(err error, uncoded int) int {
+	switch e := err.(type) {
+	case coded:
+		return e.code
+	case interface{ Unwrap() []error }:
+		var codes []int
+		for _, part := range e.Unwrap() {
+			codes = append(codes, of(part, uncoded))
+		}
+		return First(codes...)
+	case interface{ Unwrap() error }:
+		if inner := e.Unwrap(); inner != nil {
+			return of(inner, uncoded)
+		}
 	}
-	return Internal
+	return uncoded
+}
+
+// Late returns err for a run that has made something already. Usage and Unavailable would say that nothing was made, so they become
+// what they are by then: a wrong profile is the configuration's fault, Fail; a cluster that cannot host the run is Internal,
+// because we should have seen that before.
+func Late(err error) error {
+	switch Of(err) {
+	case Usage:
+		return coded{err, Fail}
+	case Unavailable:
+		return coded{err, Internal}
+	}
+	return err
 }

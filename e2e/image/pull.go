@@ -13,6 +13,8 @@ import (
 	"time"
 
 	registry "github.com/google/go-containerregistry/pkg/name"
+
+	"meshproof.dev/meshproof/e2e/guard"
 )
 
 const (
@@ -57,7 +59,7 @@ func (m *Maker) pull(ctx context.Context, ref string) error {
 	defer giveUp(nil)
 	var answered atomic.Bool
 	answer := cmp.Or(m.answerTimeout, defaultAnswerTimeout)
-	timer := time.AfterFunc(answer, func() {
+	timer := guard.AfterFunc(answer, giveUp, func() {
 		if !answered.Load() {
 			giveUp(fmt.Errorf("%w within %s", errNoAnswer, answer))
 		}

@@ -14,6 +14,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"meshproof.dev/meshproof/e2e/guard"
 )
 
 // BuildError is the error of a builder, with the end of its output.
@@ -94,10 +96,14 @@ func (m *Maker) run(ctx context.Context, s step) error {
 	}
 	stop := make(chan struct{})
 	var said sync.WaitGroup
-	said.Go(func() { m.progress(s, start, out, stop) })
+	var bug error
+	guard.Go(&said, func(err error) { bug = err }, func() { m.progress(s, start, out, stop) })
 	err := c.Wait()
 	close(stop)
 	said.Wait()
+	if bug != nil {
+		return &BuildError{What: s.what, Took: time.Since(start), Err: bug}
+	}
 	if errors.Is(err, exec.ErrWaitDelay) {
 		err = nil // it succeeded; a process that it started still has its output open
 	}

@@ -57,7 +57,7 @@ func (o *Observer) agent(ctx context.Context, p *corev1.Pod, gone bool) {
 		life, end := context.WithCancel(ctx)
 		f.followers[p.Name] = end
 		w := o.newFollower(p.Spec.NodeName, p.Name)
-		o.wg.Go(func() { w.run(life) })
+		o.spawn(func() { w.run(life) })
 	}
 }
 

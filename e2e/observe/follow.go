@@ -37,7 +37,7 @@ func (f *follower) run(ctx context.Context) {
 		f.lost = "another agent reported from this node before"
 	}
 	defer f.update(func(s *nodeState) { s.live = false })
-	f.o.wg.Go(func() { f.keepPlan(ctx) })
+	f.o.spawn(func() { f.keepPlan(ctx) })
 	var errs throttle
 	for ctx.Err() == nil {
 		err := f.follow(ctx)
@@ -45,6 +45,7 @@ func (f *follower) run(ctx context.Context) {
 			return
 		}
 		f.update(func(s *nodeState) { s.live = false })
+		f.o.bug(err)
 		if errs.due(err.Error()) {
 			f.event(f.o.Now(), recording.Event{ObserverError: &recording.ObserverError{What: err.Error()}})
 		}
@@ -76,7 +77,7 @@ func (f *follower) follow(ctx context.Context) error {
 	nudge(f.plan) // it may have restarted without a plan
 	measuring, stop := context.WithCancel(ctx)
 	defer stop()
-	f.o.wg.Go(func() { f.keepClock(measuring) })
+	f.o.spawn(func() { f.keepClock(measuring) })
 	return f.client.Stream(ctx, &f.at, func(why string) { f.lost = why }, f.line)
 }
 
@@ -149,7 +150,9 @@ func (f *follower) keepPlan(ctx context.Context) {
 	defer tick.Stop()
 	var errs throttle
 	for {
-		if err := f.client.SetPlan(ctx, f.o.plans.current()); err != nil && ctx.Err() == nil && errs.due(err.Error()) {
+		err := f.client.SetPlan(ctx, f.o.plans.current())
+		f.o.bug(err)
+		if err != nil && ctx.Err() == nil && errs.due(err.Error()) {
 			f.event(f.o.Now(), recording.Event{ObserverError: &recording.ObserverError{What: fmt.Sprintf("sending the plan: %v", err)}})
 		}
 		select {

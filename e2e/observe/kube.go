@@ -54,9 +54,9 @@ func (o *Observer) watchKube(ctx context.Context) error {
 		}
 	}
 	for _, k := range kinds {
-		o.wg.Go(func() { o.watchKind(ctx, k) })
+		o.spawn(func() { o.watchKind(ctx, k) })
 	}
-	o.wg.Go(func() { o.beat(ctx, kinds[0].lw) })
+	o.spawn(func() { o.beat(ctx, kinds[0].lw) })
 	return nil
 }
 

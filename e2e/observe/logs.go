@@ -85,7 +85,7 @@ func (o *Observer) readLogs(ctx context.Context, r *recording.Pod) {
 		_, known := o.pods.logs[key]
 		if wanted := unwell(c) && !known; wanted {
 			o.pods.logs[key] = nil
-			o.wg.Go(func() { o.readLog(ctx, r, c, key) })
+			o.spawn(func() { o.readLog(ctx, r, c, key) })
 		}
 		o.pods.mu.Unlock()
 	}

@@ -15,6 +15,7 @@ import (
 
 	"meshproof.dev/meshproof/e2e/agent"
 	agentclient "meshproof.dev/meshproof/e2e/agent/client"
+	"meshproof.dev/meshproof/e2e/guard"
 	"meshproof.dev/meshproof/e2e/recording"
 )
 
@@ -34,6 +35,7 @@ type Options struct {
 	Now            func() time.Duration                              // the harness's clock, t = 0 is the recording's start
 	Sink           func(recording.Event)                             // called from several goroutines; must not call the Observer
 	Log            func(string)                                      // progress, may be nil
+	Caught         func(error)                                       // a panic of ours; the observation is no longer complete then
 }
 
 // Observer is everything that watches one workload.
@@ -88,9 +90,19 @@ func (o *Observer) start(ctx context.Context) error {
 		return err
 	}
 	if o.AgentNamespace != "" {
-		o.wg.Go(func() { o.reportMissingAgents(ctx) })
+		o.spawn(func() { o.reportMissingAgents(ctx) })
 	}
 	return nil
+}
+
+// spawn starts a goroutine that Stop waits for.
+func (o *Observer) spawn(f func()) { guard.Go(&o.wg, o.Caught, f) }
+
+// bug reports an error that is a panic of ours. The others are part of what was observed.
+func (o *Observer) bug(err error) {
+	if guard.Bug(err) != nil && o.Caught != nil {
+		o.Caught(err)
+	}
 }
 
 // SetCookie gives the agents the cookie, which they need to query nodes. From then on the cookie is redacted in all recorded text.

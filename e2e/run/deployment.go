@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"time"
@@ -110,6 +111,10 @@ func (d *deployment) Apply(ctx context.Context) error {
 		return fmt.Errorf("the cookie: %w", err)
 	}
 	d.redactor.Guard(cookie)
+	// One that the cluster made was not known when the profile was read.
+	if err = d.workload.CheckTexts(d.redactor); err != nil {
+		return err
+	}
 	if err = d.identity(ctx); err != nil {
 		return err
 	}
@@ -232,7 +237,8 @@ func recordObjects(rec *scenario.Recorder, manifests *manifest.Set, dir string, 
 	return nil
 }
 
-// releasePods ends the workload's pods at once: others wait for their place. What else is in its namespace takes none.
+// releasePods ends the workload's pods at once: others wait for their place. What else is in its namespace takes none, and goes with
+// the namespace, as the pods do at the latest.
 func (d *deployment) releasePods() {
 	if d == nil || !d.ownsNamespace {
 		return
@@ -247,19 +253,16 @@ func (d *deployment) releasePods() {
 // tearDownLimit is how long the removal of what was made outside of the namespace may take.
 const tearDownLimit = 70 * time.Second
 
-// tearDown removes the workload's namespace, and before it what was made outside of it: a later workload may bring the same.
-func (d *deployment) tearDown() {
+// tearDown removes the workload's namespace, and before it what was made outside of it: a later workload may bring the same. The
+// error names what is still there.
+func (d *deployment) tearDown() (err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), tearDownLimit)
 	defer cancel()
 	if d.applier != nil {
-		if err := d.applier.Remove(ctx, d.environment.RemoveBudget()); err != nil {
-			d.log("clean-up: " + err.Error())
-		}
+		err = d.applier.Remove(ctx, d.environment.RemoveBudget())
 	}
 	if !d.ownsNamespace {
-		return
+		return err
 	}
-	if err := d.environment.RemoveNamespace(d.client, d.namespace); err != nil {
-		d.log("clean-up: " + err.Error())
-	}
+	return errors.Join(err, d.environment.RemoveNamespace(d.client, d.namespace))
 }

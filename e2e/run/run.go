@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"slices"
 	"time"
 
 	agentclient "meshproof.dev/meshproof/e2e/agent/client"
 	"meshproof.dev/meshproof/e2e/exitcode"
+	"meshproof.dev/meshproof/e2e/guard"
 	"meshproof.dev/meshproof/e2e/judge"
 	"meshproof.dev/meshproof/e2e/recording/secrets"
 	"meshproof.dev/meshproof/e2e/run/environment"
@@ -31,6 +31,7 @@ type Session struct {
 	options    Options
 	workloads  []*workload.Workload
 	redactor   secrets.Redactor // guards the workloads' cookies
+	cleanUp    cleanUp
 	judgements *judgements
 	report     *reports.Run // when it has ended
 }
@@ -50,17 +51,15 @@ func Start(ctx context.Context, o Options, ws []*workload.Workload) (*Session, e
 	for _, w := range ws {
 		o.Nodes = max(o.Nodes, w.Resolved.Nodes)
 	}
-	dir, err := reports.NewDir(o.Out, time.Now())
+	s := &Session{options: o, workloads: ws, judgements: newJudgements()}
+	err := workload.GuardAll(ws, &s.redactor)
 	if err != nil {
 		return nil, err
 	}
-	s := &Session{Dir: dir, options: o, workloads: ws, judgements: newJudgements()}
-	for _, w := range ws {
-		if err := w.Guard(&s.redactor); err != nil {
-			return nil, err
-		}
+	if s.Dir, err = reports.NewDir(o.Out, time.Now()); err != nil {
+		return nil, err
 	}
-	go s.run(ctx)
+	s.start(ctx, s.attempt)
 	return s, nil
 }
 
@@ -130,43 +129,52 @@ func (s *Session) Finish() *reports.Run {
 	return s.report
 }
 
-func (s *Session) run(ctx context.Context) {
-	defer close(s.judgements.ended)
-	r := &reports.Run{Started: time.Now(), Provenance: provenance(&s.options)}
-	trouble := s.attempt(ctx, r)
-	if ctx.Err() != nil {
-		trouble = exitcode.With(exitcode.Interrupted, errors.New("by a signal; what was made is removed"))
+// start begins the run. What it attempts is everything that can fail.
+func (s *Session) start(ctx context.Context, attempt func(context.Context, *reports.Run) error) {
+	end := func(r *reports.Run) {
+		s.report = r
+		close(s.judgements.ended)
 	}
-	(&results{s.Dir, &s.redactor}).write(r, trouble)
-	s.report = r
+	guard.Go(nil, func(err error) { end(s.bare(err)) }, func() { end(s.run(ctx, attempt)) })
 }
 
-// attempt does everything that can fail. A panic of ours still leaves a report.
+func (s *Session) run(ctx context.Context, attempt func(context.Context, *reports.Run) error) *reports.Run {
+	r := &reports.Run{Started: time.Now(), Provenance: provenance(&s.options)}
+	// A panic of ours still leaves a report, redacted artifacts, and a kept cluster.
+	trouble := guard.Try(func() error { return attempt(ctx, r) })
+	trouble = s.cleanUp.clusters(trouble)
+	if ctx.Err() != nil {
+		trouble = s.cleanUp.interrupted(trouble)
+	}
+	r.Leftovers = s.cleanUp.redacted(s.redactor.Text)
+	(&results{s.Dir, &s.redactor}).write(r, trouble)
+	return r
+}
+
+// bare is the report of a run in which not even the results could be written: it has nothing in it but that.
+func (s *Session) bare(bug error) *reports.Run {
+	r := &reports.Run{Started: time.Now(), Provenance: provenance(&s.options)}
+	r.Close(fmt.Errorf("the results could not be written, and cookies may be in what was: do not pass it on: %w", bug), time.Now())
+	_ = guard.Try(func() error { return reports.Write(s.Dir, r) }) // the exit code and the console still say it
+	return r
+}
+
+// attempt makes the environment, runs the workloads, and removes what was made.
 func (s *Session) attempt(ctx context.Context, r *reports.Run) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("a bug of ours: %v\n%s", p, debug.Stack())
-		}
-	}()
 	artifacts := filepath.Join(s.Dir, "artifacts")
 	if err = os.MkdirAll(artifacts, 0o755); err != nil {
 		return err
 	}
 	began := time.Now()
 	e, err := environment.Prepare(ctx, &s.options.Options, s.workloads, artifacts, true)
-	defer func() {
-		closing, cancel := context.WithTimeout(context.Background(), closeBudget)
-		defer cancel()
-		err = errors.Join(err, e.Close(closing))
-	}()
+	defer func() { err = errors.Join(err, s.cleanUp.end(e)) }()
 	if err != nil {
 		return err
 	}
 	describe(&r.Provenance, e)
 	if e.Cluster != nil {
-		defer e.RemoveAgents()
 		if err = e.DeployAgents(ctx, filepath.Base(s.Dir), s.rights()); err != nil {
-			return err
+			return exitcode.Late(err)
 		}
 	}
 	s.options.Log(fmt.Sprintf("ready after %.1f s", time.Since(began).Seconds()))
@@ -177,6 +185,9 @@ func (s *Session) attempt(ctx context.Context, r *reports.Run) (err error) {
 		if lerr := e.Cluster.CollectLogs(logs, filepath.Join(artifacts, "cluster")); lerr != nil {
 			s.options.Log("collecting the cluster's logs: " + lerr.Error())
 		}
+	}
+	if e.Cluster != nil {
+		err = exitcode.Late(err)
 	}
 	return err
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"meshproof.dev/meshproof/e2e/agent"
+	"meshproof.dev/meshproof/e2e/guard"
 	"meshproof.dev/meshproof/e2e/judge"
 	"meshproof.dev/meshproof/e2e/run/environment"
 	"meshproof.dev/meshproof/e2e/run/injection"
@@ -98,7 +99,11 @@ func (s *Session) runAll(ctx context.Context, e *environment.Environment) (all [
 		}
 		// When the run is interrupted the workload's run ends by itself, and says so.
 		taken, _ := pool.take(ctx, n)
-		wg.Go(func() {
+		failed := func(err error) {
+			errs[i] = err
+			all[i].Name, all[i].Mutant, all[i].Trouble = w.Profile.Metadata.Name, w.Resolved.Mutant, s.redactor.Text(err.Error())
+		}
+		guard.Go(&wg, failed, func() {
 			defer pool.give(taken)
 			r := s.workloadRun(e, w)
 			r.intervals = intervals
@@ -121,7 +126,7 @@ func (s *Session) runAll(ctx context.Context, e *environment.Environment) (all [
 }
 
 func (s *Session) workloadRun(e *environment.Environment, w *workload.Workload) *workloadRun {
-	return &workloadRun{options: &s.options, environment: e, workload: w, dir: s.Dir, redactor: &s.redactor, publish: func(name scenario.Name, p judge.Profile) {
+	return &workloadRun{options: &s.options, environment: e, workload: w, dir: s.Dir, redactor: &s.redactor, cleanUp: &s.cleanUp, publish: func(name scenario.Name, p judge.Profile) {
 		s.judgements.publish(judged{w.Name(), name}, p)
 	}}
 }

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"meshproof.dev/meshproof/e2e/agent"
+	"meshproof.dev/meshproof/e2e/fault"
+	"meshproof.dev/meshproof/e2e/guard"
 	"meshproof.dev/meshproof/e2e/judge"
 	"meshproof.dev/meshproof/e2e/observe"
 	"meshproof.dev/meshproof/e2e/recording"
@@ -32,6 +34,7 @@ type workloadRun struct {
 	dir         string // of the run's results
 	redactor    *secrets.Redactor
 	publish     func(scenario.Name, judge.Profile) // called after each scenario
+	cleanUp     *cleanUp                           // of the run
 	intervals   agent.Every                        // how often the agents look; zero for the defaults
 	fileSuffix  string                             // in the names of a second recording's files
 
@@ -39,13 +42,17 @@ type workloadRun struct {
 	deployment *deployment // nil where nothing was deployed
 	done       []judge.Scenario
 	otp        []string // the releases that nodes named
+	bugs       bugs
 }
 
 // execute records the scenarios and judges after each. What prevents the recording is the profile's trouble.
 func (r *workloadRun) execute(ctx context.Context) (reports.Profile, error) {
 	began := time.Now()
-	err := r.record(ctx)
-	p := reports.Profile{Profile: r.judge(), Mutant: r.workload.Resolved.Mutant, Wall: time.Since(began)}
+	r.bugs.spoil = r.spoil
+	err := guard.Try(func() error { return r.record(ctx) })
+	p := reports.Profile{Mutant: r.workload.Resolved.Mutant}
+	err = errors.Join(err, guard.Try(func() error { p.Profile = r.judge(); return nil }), r.bugs.all())
+	p.Wall = time.Since(began)
 	for _, s := range r.done {
 		if s.View != nil {
 			p.Recordings = append(p.Recordings, r.file(s.Name))
@@ -59,6 +66,23 @@ func (r *workloadRun) execute(ctx context.Context) (reports.Profile, error) {
 		p.Trouble = r.redactor.Text(err.Error())
 	}
 	return p, err
+}
+
+// tearDown removes the deployment, and takes note of what could not be removed.
+func (r *workloadRun) tearDown() {
+	err := guard.Try(r.deployment.tearDown)
+	if err == nil {
+		return
+	}
+	r.log("clean-up: " + err.Error())
+	if !r.environment.Cluster.Temporary() { // else it goes with the cluster
+		r.cleanUp.failed("what was deployed to namespace "+r.deployment.namespace, r.environment.Cluster, err)
+	}
+}
+
+// spoil makes the scenario under way unknown: a part of the harness has ended, so that what is not seen from now on proves nothing.
+func (r *workloadRun) spoil(why string) {
+	r.recorder.Did(recording.Act{Do: fault.Void, Detail: why})
 }
 
 // judge judges what was recorded so far.
@@ -75,7 +99,7 @@ func (r *workloadRun) judge() judge.Profile {
 	return judge.Judge(r.workload.Profile.Metadata.Name, all, r.options.Checks)
 }
 
-func (r *workloadRun) record(ctx context.Context) error {
+func (r *workloadRun) record(ctx context.Context) (err error) {
 	r.recorder = scenario.NewRecorder(time.Now())
 	r.recordImages()
 	if r.environment.ImageFailed(r.workload) {
@@ -86,7 +110,7 @@ func (r *workloadRun) record(ctx context.Context) error {
 		return err
 	}
 	r.deployment = d
-	defer d.tearDown()
+	defer r.tearDown()
 	if err = d.ensureNamespace(ctx, filepath.Base(r.dir)); err != nil {
 		return err
 	}
@@ -94,6 +118,7 @@ func (r *workloadRun) record(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	art.Caught = r.bugs.add
 	defer art.Close()
 	agents, err := d.agents(ctx)
 	if err != nil {
@@ -105,9 +130,10 @@ func (r *workloadRun) record(ctx context.Context) error {
 	defer d.observer.Stop()
 	injections := injection.New(injection.Options{
 		Workload: r.workload, Config: d.environment.Cluster.Config, Client: d.client, Namespace: d.namespace, Agents: agents,
-		Delete: d.applier.Delete, Recorder: r.recorder, Redactor: r.redactor, Log: r.log,
+		Delete: d.applier.Delete, Recorder: r.recorder, Redactor: r.redactor, Log: r.log, Caught: r.bugs.add,
 	})
-	defer injections.Start(ctx)()
+	heal := injections.Start(ctx)
+	defer func() { err = errors.Join(err, heal()) }()
 	return r.recordAll(ctx, d, injections.Around)
 }
 
@@ -145,6 +171,7 @@ func (r *workloadRun) recordOne(ctx context.Context, name scenario.Name, run fun
 	if err = r.recorder.Begin(filepath.Join(r.dir, r.file(name)), header); err != nil {
 		return nil, err
 	}
+	r.bugs.again()
 	if err = run(); err != nil {
 		err = fmt.Errorf("%s: %w", name, err)
 	} else if r.deployment != nil {
@@ -187,7 +214,7 @@ func (r *workloadRun) observe(ctx context.Context, agents string, art *artifacts
 	return observe.Start(ctx, observe.Options{
 		Rest: r.environment.Cluster.Config, Client: d.client, Namespace: d.namespace, AgentNamespace: agents,
 		DNSName: d.dnsName(), EPMDPort: p.EPMDPort, DistPort: p.DistPort,
-		Every: r.intervals, Owns: p.Owns, Redact: r.redactor.Text, Now: r.recorder.Now, Log: r.options.Log,
+		Every: r.intervals, Owns: p.Owns, Redact: r.redactor.Text, Now: r.recorder.Now, Log: r.options.Log, Caught: r.bugs.add,
 		Sink: func(e recording.Event) { r.recorder.Sink(e); art.See(e) },
 	})
 }

@@ -27,11 +27,16 @@ type deployed struct {
 	events []recording.Event
 	fail   error
 	ran    []string
+
+	applied func() // called when the events were seen
 }
 
 func (d *deployed) Apply(context.Context) error {
 	for _, e := range d.events {
 		d.r.recorder.Sink(e)
+	}
+	if d.applied != nil {
+		d.applied()
 	}
 	return d.fail
 }

@@ -25,14 +25,17 @@ func containerKill() Scenario {
 			if ready, err := env.healthy(ctx, budget); err != nil || !ready {
 				return err
 			}
-			victim := env.victim()
+			victim, err := env.victim()
+			if err != nil {
+				return err
+			}
 			var vm *recording.VM
 			env.Ask(func(*view.View) { vm = victim.VM() })
 			if vm == nil {
 				return errors.New("no agent saw the VM of " + victim.Name + ", so none can kill it")
 			}
 			env.Did(recording.Act{Do: recording.KillContainer, Pod: victim.UID, Detail: victim.Name})
-			if err := env.Workload.KillVM(ctx, victim, vm.PID); err != nil {
+			if err = env.Workload.KillVM(ctx, victim, vm.PID); err != nil {
 				return fmt.Errorf("killing the VM of %s: %w", victim.Name, err)
 			}
 			env.Log("killed the VM of " + victim.Name)

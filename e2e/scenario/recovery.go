@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -23,9 +24,12 @@ func recovery() Scenario {
 			if ready, err := env.healthy(ctx, budget); err != nil || !ready {
 				return err
 			}
-			victim := env.victim()
+			victim, err := env.victim()
+			if err != nil {
+				return err
+			}
 			env.Did(recording.Act{Do: recording.DeletePod, Pod: victim.UID, Detail: victim.Name})
-			if err := env.Workload.DeletePod(ctx, victim.Name); err != nil {
+			if err = env.Workload.DeletePod(ctx, victim.Name); err != nil {
 				return fmt.Errorf("deleting pod %s: %w", victim.Name, err)
 			}
 			env.Log("deleted pod " + victim.Name)
@@ -34,11 +38,15 @@ func recovery() Scenario {
 	}
 }
 
-// victim is the member of the mesh that is deleted or killed, chosen by the run's seed. There must be one.
-func (env *Env) victim() (p *view.Pod) {
+// victim is the member of the mesh that is deleted or killed, chosen by the run's seed.
+func (env *Env) victim() (p *view.Pod, err error) {
 	env.Ask(func(v *view.View) {
 		members := slices.SortedFunc(slices.Values(v.Expected(v.End())), func(a, b *view.Pod) int { return strings.Compare(a.Name, b.Name) })
-		p = members[env.Seed%int64(len(members))]
+		if len(members) == 0 {
+			err = errors.New("the mesh was complete, and a moment later no pod of it is ready: nothing was done to any")
+			return
+		}
+		p = members[uint64(env.Seed)%uint64(len(members))] // unsigned: a seed may be negative, a place in a list may not
 	})
-	return p
+	return p, err
 }

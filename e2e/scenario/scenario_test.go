@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -155,7 +156,7 @@ func TestFormationAppliesAndWaits(t *testing.T) {
 
 // The seed decides which member is deleted, and no other.
 func TestRecoveryDeletesOneMember(t *testing.T) {
-	for seed, want := range map[int64]int{0: 0, 1: 1, 5: 2} {
+	for seed, want := range map[int64]int{0: 0, 1: 1, 5: 2, -1: 0, math.MinInt64: 2} {
 		s, said := staged(t, rt.Formation(3), rt.Deleted, func(recording.Event) bool { return true })
 		s.env.Seed = seed
 		s.env.Profile.Budgets.Recovery = profile.Duration(100 * time.Millisecond)

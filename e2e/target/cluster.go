@@ -81,7 +81,7 @@ func connect(kubeconfig, contextName string) (*rest.Config, *kubernetes.Clientse
 
 // Close ends the use of the cluster. A cluster of ours is deleted, or released to the next run if it is kept; any other is not
 // changed. ctx limits the waiting: if it ends first, the keeper continues to delete and the error says so. Close may be called
-// again; only the first call does anything.
+// again; only the first call does anything. A cluster that may still be there is a [Remains].
 func (c *Cluster) Close(ctx context.Context) error {
 	if !c.Owned || c.closed.Swap(true) {
 		return nil
@@ -92,13 +92,13 @@ func (c *Cluster) Close(ctx context.Context) error {
 		if err == nil {
 			c.log(fmt.Sprintf("cluster %s is kept: export KUBECONFIG=%s", c.Name, c.KubeconfigPath))
 		}
-		return err
+		return remains(c.Name, err)
 	}
 	if !c.keeper.Alive() {
-		return c.deleteOrphan()
+		return errors.Join(c.keeper.Failed(), remains(c.Name, c.deleteOrphan()))
 	}
 	c.log("deleting cluster " + c.Name)
-	return c.keeper.Delete(ctx)
+	return remains(c.Name, c.keeper.Delete(ctx))
 }
 
 // release gives up the locks.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"meshproof.dev/meshproof/e2e/exitcode"
+	"meshproof.dev/meshproof/e2e/guard"
 	"meshproof.dev/meshproof/e2e/target/keeper"
 	"meshproof.dev/meshproof/e2e/target/state"
 )
@@ -78,7 +79,7 @@ func create(ctx context.Context, o Options, spec keeper.Spec) (*Cluster, error) 
 	ctx, cancel := context.WithTimeoutCause(ctx, o.Timeout, fmt.Errorf("cluster %s did not come up within %s", name, o.Timeout))
 	defer cancel()
 	loaded := make(chan error, 1)
-	go func() { loaded <- c.preload(ctx, o.Preload) }()
+	guard.Go(nil, func(err error) { loaded <- err }, func() { loaded <- c.preload(ctx, o.Preload) })
 	if err = k.Created(ctx); err == nil {
 		o.Log(fmt.Sprintf("cluster %s: control plane up after %s", name, since(begin)))
 		err = c.ready(ctx)
@@ -93,14 +94,14 @@ func create(ctx context.Context, o Options, spec keeper.Spec) (*Cluster, error) 
 	cancel()
 	err = fmt.Errorf("create cluster %s: %w", name, err)
 	if !k.Alive() {
-		return nil, errors.Join(err, c.deleteOrphan())
+		return nil, errors.Join(err, remains(name, c.deleteOrphan()))
 	}
 	if o.LogsDir != "" && errors.Is(context.Cause(ctx), context.DeadlineExceeded) {
 		_ = c.CollectLogs(context.WithoutCancel(ctx), o.LogsDir)
 	}
 	wait, stop := context.WithTimeoutCause(context.WithoutCancel(ctx), closeBudget, fmt.Errorf("not done within %s", closeBudget))
 	defer stop()
-	return nil, errors.Join(err, k.Delete(wait))
+	return nil, errors.Join(err, remains(name, k.Delete(wait)))
 }
 
 // adopt puts a keeper in charge of a kept cluster.
@@ -118,7 +119,7 @@ func (c *Cluster) adopt(ctx context.Context, dir state.Dir, o Options, have stat
 	}
 	wait, stop := context.WithTimeoutCause(context.WithoutCancel(ctx), closeBudget, fmt.Errorf("not done within %s", closeBudget))
 	defer stop()
-	return nil, errors.Join(fmt.Errorf("take over cluster %s: %w", c.Name, err), k.Delete(wait))
+	return nil, errors.Join(fmt.Errorf("take over cluster %s: %w", c.Name, err), remains(c.Name, k.Delete(wait)))
 }
 
 // difference says how the kept cluster differs from the one that this run would create; empty if it does not.

@@ -14,6 +14,7 @@ import (
 	"github.com/distribution/reference"
 
 	"meshproof.dev/meshproof/e2e/exitcode"
+	"meshproof.dev/meshproof/e2e/guard"
 	"meshproof.dev/meshproof/e2e/target/keeper"
 )
 
@@ -44,7 +45,7 @@ func (c *Cluster) LoadImage(ctx context.Context, img Image) error {
 	var wg sync.WaitGroup
 	errs := make([]error, len(nodes))
 	for i, node := range nodes {
-		wg.Go(func() { errs[i] = c.loadInto(ctx, node, img) })
+		guard.Go(&wg, func(err error) { errs[i] = err }, func() { errs[i] = c.loadInto(ctx, node, img) })
 	}
 	wg.Wait()
 	if err := errors.Join(errs...); err != nil {
@@ -151,7 +152,7 @@ func (c *Cluster) preload(ctx context.Context, images []Image) error {
 	var wg sync.WaitGroup
 	errs := make([]error, len(c.inNodes))
 	for i, node := range c.inNodes {
-		wg.Go(func() {
+		guard.Go(&wg, func(err error) { errs[i] = err }, func() {
 			for _, img := range images {
 				begin := time.Now()
 				errs[i] = await(ctx, time.Second, fmt.Sprintf("image %s on node %s", img.Ref, node), func(ctx context.Context) (bool, string, error) {

@@ -81,7 +81,7 @@ func (v *View) Watched() (bool, string) {
 
 // AgentOf is the observer that looks into the pod: the agent of its node. "" where the pod was not scheduled.
 func (p *Pod) AgentOf() string {
-	if len(p.states) == 0 || p.Last().Node == "" {
+	if p.Last().Node == "" {
 		return ""
 	}
 	return recording.ByAgent(p.Last().Node)

@@ -14,6 +14,12 @@ import (
 
 const ms = time.Millisecond
 
+// pod is the workload's pod with that UID.
+func pod(v *view.View, uid string) *view.Pod {
+	p, _ := v.Pod(uid)
+	return p
+}
+
 func fold(t testing.TB, s *rt.Recording) *view.View {
 	t.Helper()
 	v, err := view.New(s.Header())
@@ -231,7 +237,7 @@ func TestExited(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			s := rt.Recovery(3)
 			c.change(s)
-			if at, ok := fold(t, s).Pod(rt.UID(0)).Exited(); at != c.at || ok != c.ok {
+			if at, ok := pod(fold(t, s), rt.UID(0)).Exited(); at != c.at || ok != c.ok {
 				t.Errorf("%s, %v; wanted %s, %v", at, ok, c.at, c.ok)
 			}
 		})
@@ -249,7 +255,7 @@ func TestLinks(t *testing.T) {
 		recording.Link{Local: rt.IP(1) + ":50001", Remote: "10.244.9.9:10000"}, // another's
 		recording.Link{Local: "not an address", Remote: rt.IP(2) + ":10000"})
 	v := fold(t, s)
-	b, c := v.Pod(rt.UID(1)), v.Pod(rt.UID(2))
+	b, c := pod(v, rt.UID(1)), pod(v, rt.UID(2))
 	got := view.Links(b.Sockets[len(b.Sockets)-1], b, c)
 	want := view.Link{Local: rt.IP(1) + ":10000", Remote: rt.Ephemeral(2, 1)}
 	if _, there := got[want]; !there || len(got) != 1 {
@@ -262,7 +268,7 @@ func TestLinks(t *testing.T) {
 	// An IPv4 address in an IPv6 socket is the same address.
 	add(recording.Link{Local: "[::ffff:" + rt.IP(1) + "]:10000", Remote: "[::ffff:" + rt.IP(2) + "]:40009"})
 	v = fold(t, s)
-	b, c = v.Pod(rt.UID(1)), v.Pod(rt.UID(2))
+	b, c = pod(v, rt.UID(1)), pod(v, rt.UID(2))
 	if got := view.Links(b.Sockets[len(b.Sockets)-1], b, c); len(got) != 2 {
 		t.Errorf("with a mapped address: %v", got)
 	}
@@ -286,7 +292,7 @@ func TestCovered(t *testing.T) {
 			if c.to > 0 {
 				s.Drop(isNodes(1, c.from, c.to))
 			}
-			covered, silent := fold(t, s).Pod(rt.UID(1)).Covered(5*time.Second, 12*time.Second)
+			covered, silent := pod(fold(t, s), rt.UID(1)).Covered(5*time.Second, 12*time.Second)
 			if covered != c.covered || silent < c.silent-20*ms || silent > c.silent+250*ms {
 				t.Errorf("covered %v, silent for %s; wanted %v, %s", covered, silent, c.covered, c.silent)
 			}
@@ -295,7 +301,7 @@ func TestCovered(t *testing.T) {
 	// A look that failed is none.
 	s := rt.Formation(3)
 	s.Change(isNodes(1, 8*time.Second, 9*time.Second), func(e *recording.Event) { e.Nodes.Outcome = recording.Timeout })
-	if covered, _ := fold(t, s).Pod(rt.UID(1)).Covered(5*time.Second, 12*time.Second); covered {
+	if covered, _ := pod(fold(t, s), rt.UID(1)).Covered(5*time.Second, 12*time.Second); covered {
 		t.Error("a node that did not answer counts as seen")
 	}
 }
@@ -389,6 +395,27 @@ func TestBooted(t *testing.T) {
 		booted, what := fold(t, s).Booted()
 		if booted != (c.want == "") || !strings.Contains(what, c.want) {
 			t.Errorf("%s: booted %t: %q", name, booted, what)
+		}
+	}
+}
+
+// An act may be about a pod that nobody saw, or that only agents saw. Whoever asks about it gets an answer.
+func TestPodsThatWereNeverReported(t *testing.T) {
+	for name, only := range map[string]func(e recording.Event) bool{
+		"seen by nobody":      func(e recording.Event) bool { return e.PodUID() == rt.UID(0) || e.FromUID() == rt.UID(0) },
+		"seen by agents only": func(e recording.Event) bool { return e.Pod != nil && e.Pod.UID == rt.UID(0) },
+	} {
+		for _, do := range []string{recording.DeletePod, recording.KillContainer, recording.Rollout} {
+			s := rt.Recovery(3)
+			s.Drop(only)
+			s.Add(recording.Event{T: rt.Deleted, By: recording.ByRun, Act: &recording.Act{Do: do, Pod: rt.UID(0)}})
+			v := fold(t, s)
+			for _, ask := range []func() (bool, string){v.Recovered, v.Restarted, v.RolledOut, v.Formed, v.Booted} {
+				ask()
+			}
+			if p, ok := v.Pod(rt.UID(0)); ok && (p.Last().UID != rt.UID(0) || p.AgentOf() != "" || p.IP() != "" || p.Ready(rt.Deleted)) {
+				t.Errorf("%s: it is %+v", name, p.Last())
+			}
 		}
 	}
 }

@@ -45,7 +45,7 @@ func DeleteNamespace(ctx context.Context, client kubernetes.Interface, name stri
 	if budget == 0 {
 		return nil
 	}
-	return await(ctx, budget, func(ctx context.Context) (bool, string) {
+	return stillThere("namespace", "", name, await(ctx, budget, func(ctx context.Context) (bool, string) {
 		ns, err := client.CoreV1().Namespaces().Get(ctx, name, metav1.GetOptions{})
 		if apierrors.IsNotFound(err) {
 			return true, ""
@@ -60,7 +60,7 @@ func DeleteNamespace(ctx context.Context, client kubernetes.Interface, name stri
 			}
 		}
 		return false, seen
-	}, "namespace "+name+" is not gone")
+	}, "it is not gone"))
 }
 
 // Stop deletes all pods of a namespace of ours without a grace period: none of them needs one. It deletes the workloads first, or

@@ -44,11 +44,12 @@ func (a *Applier) remove(ctx context.Context, o client.Object, what string, budg
 		return nil
 	}
 	if err == nil && budget > 0 {
-		err = await(ctx, budget, func(ctx context.Context) (bool, string) {
+		kind, name, _ := strings.Cut(what, " ")
+		return stillThere(kind, o.GetNamespace(), name, await(ctx, budget, func(ctx context.Context) (bool, string) {
 			now, _ := o.DeepCopyObject().(client.Object)
 			gone := a.api.Get(ctx, client.ObjectKeyFromObject(o), now)
 			return apierrors.IsNotFound(gone) || gone == nil && now.GetUID() != uid, "it still exists"
-		}, "it is not gone")
+		}, "it is not gone"))
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", what, err)

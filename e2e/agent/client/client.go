@@ -24,6 +24,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"meshproof.dev/meshproof/e2e/agent"
+	"meshproof.dev/meshproof/e2e/guard"
 	"meshproof.dev/meshproof/e2e/recording"
 )
 
@@ -114,7 +115,7 @@ type Cursor struct {
 func (c *Client) Stream(ctx context.Context, at *Cursor, lost func(why string), each func(agent.Line)) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	watchdog := time.AfterFunc(streamTimeout, func() { cancel(fmt.Errorf("no data for %s", streamTimeout)) })
+	watchdog := guard.AfterFunc(streamTimeout, cancel, func() { cancel(fmt.Errorf("no data for %s", streamTimeout)) })
 	defer watchdog.Stop()
 	err := c.stream(ctx, at, lost, func(l agent.Line) {
 		watchdog.Reset(streamTimeout)

@@ -19,6 +19,7 @@ import (
 	"k8s.io/client-go/transport/spdy"
 
 	"meshproof.dev/meshproof/e2e/agent"
+	"meshproof.dev/meshproof/e2e/guard"
 )
 
 // protocol is the sub-protocol of a port-forward (client-go's tools/portforward).
@@ -39,6 +40,13 @@ type forward struct {
 
 	mu   sync.Mutex
 	conn httpstream.Connection
+	bug  error // a panic: each later connection fails with it
+}
+
+func (f *forward) caught(err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.bug = err
 }
 
 // connectTimeout is the timeout of a connection to the agent, and openTimeout that of a connection over an existing
@@ -84,8 +92,8 @@ func (f *forward) connect(ctx context.Context) (httpstream.Connection, error) {
 		return nil, context.Cause(ctx)
 	}
 	defer func() { <-f.connecting }()
-	if c := f.liveConn(); c != nil {
-		return c, nil
+	if c, err := f.liveConn(); c != nil || err != nil {
+		return c, err
 	}
 	type result struct {
 		conn httpstream.Connection
@@ -93,10 +101,10 @@ func (f *forward) connect(ctx context.Context) (httpstream.Connection, error) {
 	}
 	made := make(chan result, 1)
 	// client-go's dialer takes no context. A connection that arrives too late is closed.
-	go func() {
+	guard.Go(nil, func(err error) { made <- result{err: err} }, func() {
 		c, err := f.upgrade()
 		made <- result{c, err}
-	}()
+	})
 	select {
 	case r := <-made:
 		if r.err != nil {
@@ -111,26 +119,26 @@ func (f *forward) connect(ctx context.Context) (httpstream.Connection, error) {
 		}
 		return r.conn, nil
 	case <-ctx.Done():
-		go func() {
+		guard.Go(nil, f.caught, func() {
 			if r := <-made; r.conn != nil {
 				_ = r.conn.Close()
 			}
-		}()
+		})
 		return nil, fmt.Errorf("the API server did not upgrade the connection in time: %w", context.Cause(ctx))
 	}
 }
 
-func (f *forward) liveConn() httpstream.Connection {
+func (f *forward) liveConn() (httpstream.Connection, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.conn == nil {
-		return nil
+	if f.conn == nil || f.bug != nil {
+		return nil, f.bug
 	}
 	select {
 	case <-f.conn.CloseChan():
-		return nil
+		return nil, nil
 	default:
-		return f.conn
+		return f.conn, nil
 	}
 }
 
@@ -171,10 +179,10 @@ func (f *forward) open(ctx context.Context, conn httpstream.Connection) (net.Con
 		err error
 	}
 	made := make(chan result, 1)
-	go func() {
+	guard.Go(nil, func(err error) { made <- result{err: err} }, func() {
 		c, err := f.streams(conn)
 		made <- result{c, err}
-	}()
+	})
 	late := time.NewTimer(openTimeout)
 	defer late.Stop()
 	var err error
@@ -188,11 +196,11 @@ func (f *forward) open(ctx context.Context, conn httpstream.Connection) (net.Con
 	case <-ctx.Done():
 		err = context.Cause(ctx)
 	}
-	go func() {
+	guard.Go(nil, f.caught, func() {
 		if r := <-made; r.err == nil {
 			_ = r.c.Close()
 		}
-	}()
+	})
 	return nil, err
 }
 
@@ -215,13 +223,13 @@ func (f *forward) streams(conn httpstream.Connection) (net.Conn, error) {
 	s := &stream{data: data, remoteErr: make(chan error, 1), dropForward: func() {
 		conn.RemoveStreams(trouble, data)
 		f.drop(conn)
-	}, removeStreams: func() { conn.RemoveStreams(trouble, data) }}
-	go func() {
+	}, removeStreams: func() { conn.RemoveStreams(trouble, data) }, caught: f.caught}
+	guard.Go(nil, f.caught, func() {
 		if b, err := io.ReadAll(io.LimitReader(trouble, 4096)); err == nil && len(b) > 0 {
 			s.remoteErr <- errors.New(string(b))
 			_ = data.Reset()
 		}
-	}()
+	})
 	return s, nil
 }
 
@@ -231,6 +239,7 @@ type stream struct {
 	remoteErr     chan error
 	dropForward   func()
 	removeStreams func()
+	caught        func(error)
 	timer         *time.Timer
 	mu            sync.Mutex
 }
@@ -275,7 +284,7 @@ func (s *stream) SetDeadline(t time.Time) error {
 		s.timer = nil
 	}
 	if !t.IsZero() {
-		s.timer = time.AfterFunc(time.Until(t), func() { _ = s.data.Reset() })
+		s.timer = guard.AfterFunc(time.Until(t), s.caught, func() { _ = s.data.Reset() })
 	}
 	return nil
 }

@@ -96,17 +96,18 @@ func (k *Keeper) Set(ctx context.Context, f agent.Faults) []agent.RuleStatus {
 	after := probeAll(ctx, next, fresh, 1)
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	gone := k.gone(f.Healed)
 	for i := range next {
 		if b := &next[i]; fresh[i] != nil && b.Since != 0 {
 			b.Effective, b.Message = compare(before[i], after[i])
 		}
 	}
-	return slices.Clone(next)
+	return slices.Concat(next, gone)
 }
 
 func refuse(f agent.Faults, why string) []agent.RuleStatus {
 	var all []agent.RuleStatus
-	for _, r := range f.Rules {
+	for _, r := range slices.Concat(f.Rules, f.Healed) {
 		all = append(all, agent.RuleStatus{Rule: r, Message: why})
 	}
 	return all
@@ -264,7 +265,7 @@ func (k *Keeper) apply(pods []string) {
 				b.Since = boot()
 			}
 		}
-		if len(rules) == 0 {
+		if len(rules) == 0 && err == nil {
 			k.release(pod)
 		}
 	}

@@ -12,7 +12,7 @@ import (
 
 func meshFull() check.Check {
 	return check.Check{
-		ID: "mesh/full", Title: "forms a full mesh: every node sees every other node", Rung: check.Mesh, Level: check.Required, Scenario: "formation",
+		ID: "mesh/full", Title: "forms a full mesh: every node sees every other node", Rung: check.Mesh, Level: check.Required, Scenario: "formation", Settles: true,
 		Reads:  []recording.Kind{recording.KindPod, recording.KindNodes},
 		Why:    "nodes() on one node says nothing about the others: either side can make a link, and either side can lose it. Only the views of all nodes together show the mesh.",
 		Source: "https://www.erlang.org/doc/system/distributed.html#node-connections",

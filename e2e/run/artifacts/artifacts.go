@@ -14,12 +14,15 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/kubernetes"
 
+	"meshproof.dev/meshproof/e2e/guard"
 	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/recording/secrets"
 )
 
 // Artifacts are those of one workload. Safe for concurrent use.
 type Artifacts struct {
+	Caught func(error) // a panic of a goroutine
+
 	client    kubernetes.Interface
 	namespace string
 	dir       string
@@ -83,7 +86,7 @@ func (a *Artifacts) follow(p *recording.Pod, c recording.Container) {
 	if already || a.ctx.Err() != nil {
 		return
 	}
-	a.wg.Go(func() {
+	guard.Go(&a.wg, a.Caught, func() {
 		r, err := a.client.CoreV1().Pods(a.namespace).GetLogs(p.Name, &corev1.PodLogOptions{Container: c.Name, Follow: true}).Stream(a.ctx)
 		if err != nil {
 			return // it ended before its log could be read; events.log has why

@@ -31,17 +31,15 @@ func (e *Environment) DeployAgents(ctx context.Context, run string, may agentcli
 }
 
 // RemoveAgents removes what DeployAgents made, however far it came.
-func (e *Environment) RemoveAgents() {
+func (e *Environment) RemoveAgents() error {
 	if e.Agents == "" {
-		return
+		return nil
 	}
 	client, err := kubernetes.NewForConfig(e.Cluster.Config)
-	if err == nil {
-		err = e.RemoveNamespace(client, e.Agents)
-	}
 	if err != nil {
-		e.options.Log("clean-up: " + err.Error())
+		return err
 	}
+	return e.RemoveNamespace(client, e.Agents)
 }
 
 // removeBudget is how long what was made may take to go.
@@ -65,6 +63,7 @@ func (e *Environment) RemoveNamespace(client kubernetes.Interface, namespace str
 	}
 	if e.Cluster.Owned {
 		budget = 0
+		e.leave(namespace)
 	}
 	// Whatever ended the run, what was made is removed.
 	ctx, cancel := context.WithTimeout(context.Background(), budget+10*time.Second)

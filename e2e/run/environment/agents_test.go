@@ -86,7 +86,9 @@ func TestAgentsOfARun(t *testing.T) {
 				a.daemonSet.Namespace != e.Agents || a.daemonSet.Spec.Template.Spec.Containers[0].Image != "localhost/agent:1" || !strings.HasPrefix(e.Agents, "meshproof-agent-")) {
 				t.Errorf("namespace %+v, daemon set %+v", a.namespace.ObjectMeta, a.daemonSet.ObjectMeta)
 			}
-			e.RemoveAgents()
+			if err = e.RemoveAgents(); err != nil {
+				t.Error(err)
+			}
 			removed := false
 			for _, r := range a.asked {
 				removed = removed || r == "DELETE /api/v1/namespaces/"+e.Agents
@@ -97,5 +99,7 @@ func TestAgentsOfARun(t *testing.T) {
 		})
 	}
 	// A run that made no agents removes none.
-	(&Environment{options: &Options{Log: func(s string) { t.Error(s) }}}).RemoveAgents()
+	if err := (&Environment{options: &Options{Log: func(s string) { t.Error(s) }}}).RemoveAgents(); err != nil {
+		t.Error(err)
+	}
 }

@@ -10,6 +10,7 @@ import (
 	"context"
 	"path/filepath"
 	"slices"
+	"sync"
 
 	"meshproof.dev/meshproof/e2e/engine"
 	"meshproof.dev/meshproof/e2e/image"
@@ -52,6 +53,9 @@ type Environment struct {
 
 	options *Options
 	apps    map[string]App // by imageKey
+
+	mu      sync.Mutex
+	leaving []string // namespaces of a kept cluster whose deletion is not waited for
 }
 
 // Prepare chooses the engine, makes the images and, if asked to, the cluster. What can be returned is returned beside an error,

@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	"meshproof.dev/meshproof/e2e/exitcode"
+	"meshproof.dev/meshproof/e2e/guard"
 	"meshproof.dev/meshproof/e2e/image"
 	"meshproof.dev/meshproof/e2e/profile"
 	"meshproof.dev/meshproof/e2e/target"
@@ -30,14 +31,18 @@ func (e *Environment) makeImages(ctx context.Context, m *image.Maker, node bool,
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	var errs []error
+	failed := func(err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		errs = append(errs, err)
+	}
 	make1 := func(what string, into *image.Image, how func() (image.Image, error)) {
-		wg.Go(func() {
+		guard.Go(&wg, failed, func() {
 			im, err := how()
-			mu.Lock()
-			defer mu.Unlock()
-			if *into = im; err != nil {
-				errs = append(errs, fmt.Errorf("%s: %w", what, err))
+			if err != nil {
+				failed(fmt.Errorf("%s: %w", what, err))
 			}
+			*into = im
 		})
 	}
 	if node {
@@ -53,13 +58,13 @@ func (e *Environment) makeImages(ctx context.Context, m *image.Maker, node bool,
 		if named[a.LogFile]++; named[a.LogFile] > 1 {
 			a.LogFile = strings.TrimSuffix(a.LogFile, ".log") + fmt.Sprintf("-%d.log", named[a.LogFile])
 		}
-		wg.Go(func() {
+		guard.Go(&wg, failed, func() {
 			im, err := m.App(ctx, a)
+			if err != nil && (exitcode.Of(err) != exitcode.Fail || ctx.Err() != nil) {
+				failed(fmt.Errorf("image %s: %w", a.Name, err))
+			}
 			mu.Lock()
 			defer mu.Unlock()
-			if err != nil && (exitcode.Of(err) != exitcode.Fail || ctx.Err() != nil) {
-				errs = append(errs, fmt.Errorf("image %s: %w", a.Name, err))
-			}
 			e.apps[imageKey(a.Dir, a.Image)] = App{im, a.Name, err}
 		})
 	}

@@ -18,6 +18,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"meshproof.dev/meshproof/e2e/fault"
+	"meshproof.dev/meshproof/e2e/guard"
 	"meshproof.dev/meshproof/e2e/profile"
 	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/recording/secrets"
@@ -38,6 +39,7 @@ type Options struct {
 	Recorder *scenario.Recorder
 	Redactor *secrets.Redactor
 	Log      func(string)
+	Caught   func(error) // a panic of ours
 }
 
 // Injections are what a mutant does to its workload.
@@ -77,7 +79,7 @@ func (i *Injections) Around(ctx context.Context, form func() error) error {
 	ended := make(chan struct{})
 	var injected error
 	var wg sync.WaitGroup
-	wg.Go(func() { injected = i.inject(ctx, ended) })
+	guard.Go(&wg, func(err error) { injected = err }, func() { injected = i.inject(ctx, ended) })
 	err := form()
 	close(ended)
 	wg.Wait()

@@ -15,6 +15,7 @@ import (
 	kindexec "sigs.k8s.io/kind/pkg/exec"
 
 	"meshproof.dev/meshproof/e2e/engine"
+	"meshproof.dev/meshproof/e2e/guard"
 	"meshproof.dev/meshproof/e2e/target/state"
 )
 
@@ -37,7 +38,7 @@ func (p *process) create() error {
 	p.noteNetwork()
 	for attempt := 1; ; attempt++ {
 		done := make(chan error, 1)
-		go func() { done <- p.kindCreate() }()
+		guard.Go(nil, func(err error) { done <- err }, func() { done <- p.kindCreate() })
 		stopNoting := p.noteNodes()
 		cancelled := false
 		select {
@@ -80,7 +81,7 @@ const noteInterval = 300 * time.Millisecond
 // kind gives no way to label them; but nobody else's had the cluster's name when the creation began.
 func (p *process) noteNodes() (stop func()) {
 	ended, stopped := make(chan struct{}), make(chan struct{})
-	go func() {
+	guard.Go(nil, func(err error) { p.log(err.Error()) }, func() {
 		defer close(ended)
 		for {
 			select {
@@ -92,7 +93,7 @@ func (p *process) noteNodes() (stop func()) {
 				return
 			}
 		}
-	}()
+	})
 	return func() { close(stopped); <-ended }
 }
 

@@ -25,6 +25,7 @@ import (
 	"syscall"
 	"time"
 
+	"meshproof.dev/meshproof/e2e/guard"
 	"meshproof.dev/meshproof/e2e/target/state"
 )
 
@@ -114,7 +115,7 @@ func start(spec Spec, do string, log func(string)) (*Keeper, error) {
 	}
 	k := &Keeper{PID: c.Process.Pid, orders: ordersW, created: make(chan error, 1), ended: make(chan struct{}), logPath: logPath}
 	hello := make(chan struct{})
-	go k.read(c, eventsR, hello, log)
+	guard.Go(nil, func(err error) { k.last = event{evFailed, err.Error()} }, func() { k.read(c, eventsR, hello, log) })
 	select {
 	case <-hello:
 	case <-k.ended:
@@ -202,6 +203,14 @@ func (k *Keeper) Alive() bool {
 	default:
 		return true
 	}
+}
+
+// Failed is why the keeper ended before it was asked to, if it said so: a bug of ours.
+func (k *Keeper) Failed() error {
+	if k.Alive() || k.last.Event != evFailed {
+		return nil
+	}
+	return fmt.Errorf("the keeper (process %d) ended: %s", k.PID, k.last.Text)
 }
 
 // Delete makes the keeper stop its work and delete the cluster, and waits until it is gone. ctx limits only the waiting: the keeper

@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"meshproof.dev/meshproof/e2e/engine"
+	"meshproof.dev/meshproof/e2e/guard"
 )
 
 // nodeLogs are the commands whose output shows what a node did. /var/log/pods is read as one archive, because a node has hundreds
@@ -42,19 +43,20 @@ func CollectLogs(ctx context.Context, e *engine.Engine, cluster, dir string) err
 		errs []error
 	)
 	for _, node := range Names(nodes) {
-		wg.Go(func() {
+		failed := func(err error) {
+			mu.Lock()
+			defer mu.Unlock()
+			errs = append(errs, err)
+		}
+		guard.Go(&wg, failed, func() {
 			sub := filepath.Join(dir, node)
 			if merr := os.MkdirAll(sub, 0o755); merr != nil {
-				mu.Lock()
-				errs = append(errs, merr)
-				mu.Unlock()
+				failed(merr)
 				return
 			}
 			for _, l := range nodeLogs {
 				if lerr := toFile(ctx, e, filepath.Join(sub, l.file), l.args(node)); lerr != nil {
-					mu.Lock()
-					errs = append(errs, fmt.Errorf("%s of %s: %w", l.file, node, lerr))
-					mu.Unlock()
+					failed(fmt.Errorf("%s of %s: %w", l.file, node, lerr))
 				}
 			}
 		})

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"meshproof.dev/meshproof/e2e/engine"
+	"meshproof.dev/meshproof/e2e/guard"
 	"meshproof.dev/meshproof/e2e/target/state"
 )
 
@@ -45,8 +46,25 @@ func run() int {
 	syscall.CloseOnExec(ordersFD)
 	syscall.CloseOnExec(eventsFD)
 	p := &process{orders: make(chan order), out: json.NewEncoder(os.NewFile(eventsFD, "events"))}
-	go p.listen(os.NewFile(ordersFD, "orders"))
+	guard.Go(nil, func(err error) { p.say(evLog, err.Error()); close(p.orders) }, func() { p.listen(os.NewFile(ordersFD, "orders")) })
 	p.say(evHello, "")
+	return p.guarded()
+}
+
+// guarded is live, but a bug in it removes the cluster and is said to the harness, instead of ending the keeper at once.
+func (p *process) guarded() int {
+	code := 1
+	if err := guard.Try(func() error { code = p.live(); return nil }); err != nil {
+		if p.c.Phase != "" { // there may be something of ours
+			err = p.failed(err)
+		}
+		p.say(evFailed, err.Error())
+	}
+	return code
+}
+
+// live carries out the orders.
+func (p *process) live() int {
 	first, ok := <-p.orders
 	if !ok || first.Spec == nil {
 		return 0

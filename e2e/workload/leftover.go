@@ -1,0 +1,93 @@
+package workload
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+)
+
+// StillThere is the error about something that was deleted and is not gone.
+type StillThere struct {
+	Kind      string // as kubectl takes it: "namespace", "clusterrole"
+	Namespace string // "" for an object without one
+	Name      string
+	Why       string
+}
+
+// Object names it, with its namespace.
+func (s *StillThere) Object() string {
+	if s.Namespace != "" {
+		return s.Kind + " " + s.Namespace + "/" + s.Name
+	}
+	return s.Kind + " " + s.Name
+}
+
+func (s *StillThere) Error() string { return s.Object() + ": " + s.Why }
+
+// stillThere makes a StillThere of the error of a deletion that was waited for; nil stays nil.
+func stillThere(kind, namespace, name string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &StillThere{Kind: kind, Namespace: namespace, Name: name, Why: err.Error()}
+}
+
+// Leaving looks what became of namespaces whose deletion nobody waited for. going are those that Kubernetes is still deleting; one
+// that something holds longer than the patience is an error that says what.
+func Leaving(ctx context.Context, client kubernetes.Interface, names []string, patience time.Duration) (going []string, err error) {
+	deadline := time.Now().Add(patience)
+	for {
+		going, err = nil, nil
+		looked := true
+		for _, name := range names {
+			ns, gerr := client.CoreV1().Namespaces().Get(ctx, name, metav1.GetOptions{})
+			if apierrors.IsNotFound(gerr) {
+				continue
+			}
+			if gerr != nil {
+				err = errors.Join(err, stillThere("namespace", "", name, gerr))
+				continue
+			}
+			held, seen := holds(ns)
+			if held != "" {
+				err = errors.Join(err, &StillThere{Kind: "namespace", Name: name, Why: "it is being deleted, but " + held})
+				continue
+			}
+			looked = looked && seen
+			going = append(going, name)
+		}
+		if looked && err == nil || time.Now().After(deadline) || ctx.Err() != nil {
+			return going, err
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+}
+
+// holds says what keeps a namespace that is being deleted from going; "" where nothing does. seen reports whether Kubernetes has
+// begun: it then says of each possible reason whether it is one. That there is content left is none: pods take a moment.
+func holds(ns *corev1.Namespace) (why string, seen bool) {
+	conditions := slices.Clone(ns.Status.Conditions)
+	slices.SortFunc(conditions, func(a, b corev1.NamespaceCondition) int { return cmp.Compare(a.Type, b.Type) })
+	for _, c := range conditions {
+		if c.Type == corev1.NamespaceFinalizersRemaining {
+			seen = true
+		}
+		if c.Status == corev1.ConditionTrue && c.Type != corev1.NamespaceContentRemaining {
+			if why != "" {
+				why += "; "
+			}
+			why += cmp.Or(c.Message, string(c.Type))
+		}
+	}
+	return why, seen
+}
