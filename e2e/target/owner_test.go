@@ -192,7 +192,7 @@ func TestABrokenNoteBlocksNobody(t *testing.T) {
 			if err := Sweep(t.Context(), o.StateDir, log); err != nil || len(said) > 0 {
 				t.Errorf("the next run: %v, said %q", err, said)
 			}
-			if err := Clean(t.Context(), o.StateDir, log); err != nil || len(said) != 1 || !strings.Contains(said[0], "kind delete cluster --name meshproof-b") {
+			if err := Clean(t.Context(), o.StateDir, log); err != nil || len(said) != 1 || !strings.Contains(said[0], "io.x-k8s.kind.cluster=meshproof-b") {
 				t.Errorf("clean: %v, said %q", err, said)
 			}
 		})
@@ -232,6 +232,40 @@ func TestCleanForgetsANetworkThatSomebodyElseRemoved(t *testing.T) {
 		}
 		if _, noted := dir.MadeNetwork(); noted {
 			t.Errorf("the network is there: %v: the record stays", there)
+		}
+	}
+}
+
+// TestPatchesAreNeverHalfWritten: kubeadm of one run's cluster reads the patches while another run writes them.
+func TestPatchesAreNeverHalfWritten(t *testing.T) {
+	o := options(t)
+	o.Kubernetes = "v1.37.2"
+	dir, err := kubeadmPatches(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() {
+		var err error
+		for range 100 {
+			if _, werr := kubeadmPatches(o); werr != nil {
+				err = werr
+			}
+		}
+		ended <- err
+	}()
+	for {
+		b, err := os.ReadFile(filepath.Join(dir, "corednsdeployment+strategic.yaml"))
+		if err != nil || string(b) != coreDNSPatch {
+			t.Fatalf("read %d of %d bytes: %v", len(b), len(coreDNSPatch), err)
+		}
+		select {
+		case err := <-ended:
+			if err != nil {
+				t.Error(err)
+			}
+			return
+		default:
 		}
 	}
 }

@@ -70,7 +70,7 @@ func moveAside(dir state.Dir, b state.Broken, log func(string)) {
 
 // byHand says how to see whether a cluster without a note exists.
 func byHand(name string) string {
-	return fmt.Sprintf("if that cluster still exists, it stays: `podman ps --all --filter label=io.x-k8s.kind.cluster=%s` (or docker) lists its containers, and `kind delete cluster --name %s` removes them", name, name)
+	return fmt.Sprintf("if that cluster still exists, it stays: `podman ps --all --filter label=%s=%s` (or docker) lists its containers, and `podman rm --force --volumes` removes them", keeper.ClusterLabel, name)
 }
 
 // Sweep deletes the clusters whose keeper died without deleting them: those that have a note in stateDir and our prefix, are not

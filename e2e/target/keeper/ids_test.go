@@ -74,3 +74,34 @@ func TestLostRaceIsTriedAgain(t *testing.T) {
 		})
 	}
 }
+
+// TestNodeThatComesAfterItsKeeperIsRemovedToo: the keeper alone is killed, and an engine command of its is still creating a node.
+func TestNodeThatComesAfterItsKeeperIsRemovedToo(t *testing.T) {
+	fake, dir := fakepodman.Install(t), t.TempDir()
+	s := spec(dir)
+	s.Cluster.Config = "kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\nnodes: [{role: control-plane, image: localhost/node:1}, {role: worker, image: localhost/node:1}]\n"
+	s.Cluster.Containers = append(s.Cluster.Containers, clusterName+"-worker")
+	k, err := Create(s, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(5 * time.Second); !strings.Contains(fake.Calls(), "run --name "+clusterName+"-worker"); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("no worker is being created")
+		}
+	}
+	if err := syscall.Kill(k.PID, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	c, ok, err := state.Dir(dir).Read(clusterName)
+	if err != nil || !ok {
+		t.Fatal(ok, err)
+	}
+	if err := Remove(context.Background(), engine.New(engine.Podman, nil), c, func(s string) { t.Log(s) }); err != nil {
+		t.Error(err)
+	}
+	time.Sleep(500 * time.Millisecond) // longer than the worker takes
+	if !empty(fake.Left()) {
+		t.Errorf("left: %v", fake.Left())
+	}
+}

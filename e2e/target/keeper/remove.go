@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -14,9 +15,9 @@ import (
 	"meshproof.dev/meshproof/e2e/target/state"
 )
 
-// clusterLabel is the label that kind gives each node container, with the cluster's name
+// ClusterLabel is the label that kind gives each node container, with the cluster's name
 // (https://kind.sigs.k8s.io/docs/design/initial/, the providers' constants.go).
-const clusterLabel = "io.x-k8s.kind.cluster"
+const ClusterLabel = "io.x-k8s.kind.cluster"
 
 // Network is the name of the engine's network that kind makes for all its clusters.
 const Network = "kind"
@@ -36,7 +37,7 @@ func Running(ctx context.Context, e *engine.Engine, cluster string) ([]Container
 
 func list(ctx context.Context, e *engine.Engine, cluster string, flags ...string) ([]Container, error) {
 	args := append([]string{"ps"}, flags...)
-	out, err := output(ctx, e, append(args, "--no-trunc", "--filter", "label="+clusterLabel+"="+cluster, "--format", "{{.ID}} {{.Names}}")...)
+	out, err := output(ctx, e, append(args, "--no-trunc", "--filter", "label="+ClusterLabel+"="+cluster, "--format", "{{.ID}} {{.Names}}")...)
 	if err != nil {
 		return nil, fmt.Errorf("list the nodes of cluster %s: %w", cluster, err)
 	}
@@ -112,6 +113,9 @@ func duringCreation(c state.Cluster, created string) (bool, error) {
 // removed, and more than once. It does not touch the state file. What has the cluster's name and is not the note's is left alone,
 // and log gets a sentence that says so.
 func Remove(ctx context.Context, e *engine.Engine, c state.Cluster, log func(string)) error {
+	if c.Phase == state.Creating && c.KeeperPID > 0 && c.KeeperPID != os.Getpid() {
+		settleOrphan(ctx, e, c)
+	}
 	var last error
 	for attempt := range 6 {
 		if attempt > 1 || last != nil {
@@ -135,8 +139,9 @@ func Remove(ctx context.Context, e *engine.Engine, c state.Cluster, log func(str
 			continue
 		}
 		if len(others) > 0 {
-			log(fmt.Sprintf("the cluster %s that exists is not the one in our note: it is left alone (containers %s; `kind delete cluster --name %s` deletes it)",
-				c.Name, strings.Join(Names(others), ", "), c.Name))
+			names := Names(others)
+			log(fmt.Sprintf("the cluster %s that exists is not the one in our note: it is left alone (containers %s; `%s rm --force --volumes %s` removes it)",
+				c.Name, strings.Join(names, ", "), e.Command(), strings.Join(names, " ")))
 			return nil // its volumes have the same labels as ours
 		}
 		return removeVolumes(ctx, e, c)
@@ -145,6 +150,22 @@ func Remove(ctx context.Context, e *engine.Engine, c state.Cluster, log func(str
 		last = errors.New("its node containers are still there after they were removed")
 	}
 	return fmt.Errorf("remove cluster %s: %w", c.Name, last)
+}
+
+// settleOrphan waits until the engine commands of a keeper that was killed have ended, as settle does for its own: they can still
+// create a container. The number of the keeper's process group may be another's by now, so the waiting has a limit.
+func settleOrphan(ctx context.Context, e *engine.Engine, c state.Cluster) {
+	for end := time.Now().Add(20 * time.Second); ctx.Err() == nil && inGroup(c.KeeperPID, c.KeeperPID) > 0 && time.Now().Before(end); {
+		if all, err := Nodes(ctx, e, c.Name); err == nil {
+			if ours, _, err := split(ctx, e, c, all); err == nil && len(ours) > 0 {
+				_, _ = output(ctx, e, append([]string{"kill"}, IDs(ours)...)...) // ends a command that waits for the node
+			}
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
 }
 
 // removeVolumes removes the volumes that kind's podman provider creates for a node's /var before the node, with the node's name as
