@@ -79,7 +79,8 @@ func compile(secrets []guarded, public string) *compiled {
 		}
 	}
 	part, whole := map[string]bool{}, map[string]bool{}
-	newMatcher(every.all).each(public, func(at int, f form) {
+	all := newMatcher(every.all)
+	all.each(public, func(at int, f form) {
 		part[f.text] = true
 		whole[f.text] = whole[f.text] || !f.plain || isWord(public, at, len(f.text))
 	})
@@ -90,7 +91,10 @@ func compile(secrets []guarded, public string) *compiled {
 		}
 	}
 	slices.SortStableFunc(c.forms, func(a, b form) int { return len(b.text) - len(a.text) })
-	c.known = newMatcher(c.forms)
+	c.known = all
+	if len(part) > 0 {
+		c.known = newMatcher(c.forms)
+	}
 	for _, g := range secrets {
 		if g.cookie != "" && (len(g.cookie) < shortest || part[g.cookie]) {
 			c.near = append(c.near, newNear(g.cookie))
