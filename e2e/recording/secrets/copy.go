@@ -22,8 +22,9 @@ func (r *Redactor) Copy(dst io.Writer, src io.Reader) error {
 		part, err := in.ReadSlice('\n')
 		held += string(part)
 		if errors.Is(err, bufio.ErrBufferFull) {
-			text := r.whole(held)
-			end := max(0, len(text)-r.overlap())
+			now := r.compiled() // in each line: a cookie may have become known
+			text := now.whole(held)
+			end := max(0, len(text)-now.overlap())
 			if _, werr := io.WriteString(dst, text[:end]); werr != nil {
 				return werr
 			}

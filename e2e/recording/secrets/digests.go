@@ -1,17 +1,22 @@
 package secrets
 
 import (
+	"bytes"
 	"crypto/md5"
 	"crypto/sha1"
 	"crypto/sha256"
 	"fmt"
+	"slices"
 )
 
 // digests adds the digests of each variant. Whoever has a digest of a cookie can try words against it, and tools print it as if it
 // were none: RabbitMQ's "Erlang cookie hash" is the base64 of the MD5. A digest is like no other text, so a short or common
 // cookie's are guarded, too.
 func (f *forms) digests(variants ...[]byte) {
-	for _, v := range variants {
+	for i, v := range variants {
+		if slices.ContainsFunc(variants[:i], func(other []byte) bool { return bytes.Equal(v, other) }) {
+			continue
+		}
 		m, s1, s256 := md5.Sum(v), sha1.Sum(v), sha256.Sum256(v)
 		f.digest("MD5", m[:])
 		f.digest("SHA-1", s1[:])

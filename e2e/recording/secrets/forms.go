@@ -12,7 +12,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"encoding/xml"
-	"fmt"
 	"net/url"
 	"strconv"
 	"strings"
@@ -108,12 +107,16 @@ func (f *forms) colons(what string, v []byte) { f.bytewise(what+"hex with colons
 
 // bytewise adds the hex of each byte with before in front of it and between it and the next.
 func (f *forms) bytewise(name, before, between string, v []byte) {
-	for _, format := range []string{"%02x", "%02X"} {
-		var all []string
-		for _, b := range v {
-			all = append(all, before+fmt.Sprintf(format, b))
+	small := hex.EncodeToString(v)
+	for _, digits := range []string{small, strings.ToUpper(small)} {
+		var b strings.Builder
+		for i := 0; i < len(digits); i += 2 {
+			if i > 0 {
+				b.WriteString(between)
+			}
+			b.WriteString(before + digits[i:i+2])
 		}
-		f.add(name, strings.Join(all, between))
+		f.add(name, b.String())
 	}
 }
 

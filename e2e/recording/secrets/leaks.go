@@ -43,25 +43,20 @@ func (r *Redactor) Leaks(dir string) ([]string, error) {
 
 // search is one search under way.
 type search struct {
-	known, joined, dense *matcher
-	near                 []near
-	public               string
-	overlap              int
-	file                 string
-	left                 int64 // of what may be unpacked from the file
-	found                []string
+	*compiled
+	joined, dense *matcher
+	overlap       int
+	file          string
+	left          int64 // of what may be unpacked from the file
+	found         []string
 }
 
 // wrapped is by how much line breaks, indentation and the beginnings of lines may make a secret longer.
 const wrapped = 3
 
 func (r *Redactor) search() *search {
-	s := &search{overlap: wrapped * (r.overlap() + maxNear)}
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	s.known, s.joined, s.dense = r.known, newMatcher(joinedForms(r.forms)), newMatcher(denseForms(r.forms))
-	s.near, s.public = slices.Clone(r.near), r.public
-	return s
+	c := r.compiled()
+	return &search{compiled: c, joined: newMatcher(joinedForms(c.forms)), dense: newMatcher(denseForms(c.forms)), overlap: wrapped * (c.overlap() + maxNear)}
 }
 
 // open searches one file.
@@ -99,20 +94,25 @@ func (s *search) stream(in io.Reader, where string) error {
 // chunk searches a piece of a file. Where it finds a secret in one piece, it looks for no broken ones.
 func (s *search) chunk(text, where string) {
 	before := len(s.found)
-	s.forms(s.known, text, where)
+	s.look(s.known, text, where)
 	for _, n := range s.near {
-		n.cookies(text, s.public, func(int, int) { s.found = append(s.found, s.file+": after the word cookie"+where) })
+		n.each(text, func(lead, _, to int) {
+			// The cookie may be a word that we write after the word cookie ourselves.
+			if !says(s.public, text[lead:to]) {
+				s.found = append(s.found, s.file+": after the word cookie"+where)
+			}
+		})
 	}
 	if len(s.found) > before {
 		return
 	}
 	text = joined(text)
-	s.forms(s.joined, text, ", over several lines"+where)
-	s.forms(s.dense, dense(text), ", with line breaks or spaces in it"+where)
+	s.look(s.joined, text, ", over several lines"+where)
+	s.look(s.dense, dense(text), ", with line breaks or spaces in it"+where)
 }
 
-// forms searches a text for the forms that the matcher knows.
-func (s *search) forms(m *matcher, text, where string) {
+// look searches a text for the forms that the matcher knows.
+func (s *search) look(m *matcher, text, where string) {
 	found := map[string]form{}
 	m.each(text, func(_ int, f form) { found[f.text] = f })
 	longer := ""

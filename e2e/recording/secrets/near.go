@@ -21,13 +21,16 @@ type near struct {
 // newNear matches "cookie abc", "cookie: abc", "cookie=abc", "cookie":"abc", the last also inside a JSON string, {cookie,abc} and
 // "name":"X_COOKIE","value":"abc". The match begins with the word cookie.
 func newNear(secret string) near {
-	const quote = `(?:\\*["'])?`
-	return near{secret, regexp.MustCompile(`^(?i:cookie` + quote + `(?:[,\s]{1,2}` + quote + `value` + quote + `)?[\s=:,>(]{1,4}` + quote + `)` + regexp.QuoteMeta(secret))}
+	const (
+		quote     = `\\*["']`
+		value     = `(?:` + quote + `?[,\s]{1,2}` + quote + `?value)?`
+		separator = `(?:[\s=:,>(]{1,4}|` + quote + `\s?[=:,>][\s=:,>]{0,3})`
+	)
+	return near{secret, regexp.MustCompile(`^(?i:cookie` + value + separator + `(?:` + quote + `)?)` + regexp.QuoteMeta(secret))}
 }
 
-// cookies calls found for each cookie that stands as one in s. What is in public with the words before it ("the cookie is") is
-// our own text or a name, and no cookie.
-func (n near) cookies(s, public string, found func(from, to int)) {
+// each calls found for each cookie that stands as one in s. lead is where the flag or the name before it begins.
+func (n near) each(s string, found func(lead, from, to int)) {
 	if !strings.Contains(s, n.secret) {
 		return
 	}
@@ -38,10 +41,23 @@ func (n near) cookies(s, public string, found func(from, to int)) {
 		}
 		at += next
 		match := n.after.FindString(s[at:min(len(s), at+nearLead+len(n.secret))])
-		if to := at + len(match); match != "" && isWord(s, to-len(n.secret), len(n.secret)) && !strings.Contains(public, s[nameStart(s, at):to]) {
-			found(to-len(n.secret), to)
+		if to := at + len(match); match != "" && isWord(s, to-len(n.secret), len(n.secret)) {
+			found(nameStart(s, at), to-len(n.secret), to)
 		}
 		at += len("cookie")
+	}
+}
+
+// says reports whether a text has these words: "the cookie is" does not have "cookie i".
+func says(text, words string) bool {
+	for at := 0; ; at++ {
+		next := strings.Index(text[at:], words)
+		if next < 0 {
+			return false
+		}
+		if at += next; isWord(text, at, len(words)) {
+			return true
+		}
 	}
 }
 

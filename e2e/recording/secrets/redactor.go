@@ -13,13 +13,18 @@ const half = 8
 
 // Redactor redacts the secrets that it guards in text. The zero value guards none. Safe for concurrent use.
 type Redactor struct {
-	mu      sync.RWMutex
+	mu      sync.Mutex
 	secrets []guarded
 	public  string
+	now     *compiled // made of the others when it is first needed; nil after each change
+}
 
-	known *matcher // what is below, in one
-	forms []form   // of all secrets but what is public, longest first
-	near  []near
+// compiled is what a redactor looks for. It never changes.
+type compiled struct {
+	known  *matcher // of the forms
+	forms  []form   // of all secrets but what is public, longest first
+	near   []near
+	public string
 }
 
 // guarded is one secret in all its forms.
@@ -47,65 +52,77 @@ func (r *Redactor) Public(text string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.public += text + "\n"
-	r.compile()
+	r.now = nil
 }
 
 func (r *Redactor) learn(g guarded) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.secrets = append(r.secrets, g)
-	r.compile()
+	r.now = nil
 }
 
-// compile makes ready what Text and Leaks use.
-func (r *Redactor) compile() {
+func (r *Redactor) compiled() *compiled {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.now == nil {
+		r.now = compile(r.secrets, r.public)
+	}
+	return r.now
+}
+
+func compile(secrets []guarded, public string) *compiled {
 	var every forms
-	for _, g := range r.secrets {
+	for _, g := range secrets {
 		for _, f := range g.forms {
 			every.put(f)
 		}
 	}
 	part, whole := map[string]bool{}, map[string]bool{}
-	newMatcher(every.all).each(r.public, func(at int, f form) {
+	all := newMatcher(every.all)
+	all.each(public, func(at int, f form) {
 		part[f.text] = true
-		whole[f.text] = whole[f.text] || !f.plain || isWord(r.public, at, len(f.text))
+		whole[f.text] = whole[f.text] || !f.plain || isWord(public, at, len(f.text))
 	})
-	r.forms, r.near = nil, nil
+	c := &compiled{public: public}
 	for _, f := range every.all {
 		if f.word = part[f.text]; !whole[f.text] {
-			r.forms = append(r.forms, f)
+			c.forms = append(c.forms, f)
 		}
 	}
-	slices.SortStableFunc(r.forms, func(a, b form) int { return len(b.text) - len(a.text) })
-	r.known = newMatcher(r.forms)
-	for _, g := range r.secrets {
-		if c := g.cookie; c != "" && (len(c) < shortest || part[c]) {
-			r.near = append(r.near, newNear(c))
+	slices.SortStableFunc(c.forms, func(a, b form) int { return len(b.text) - len(a.text) })
+	c.known = all
+	if len(part) > 0 {
+		c.known = newMatcher(c.forms)
+	}
+	for _, g := range secrets {
+		if g.cookie != "" && (len(g.cookie) < shortest || part[g.cookie]) {
+			c.near = append(c.near, newNear(g.cookie))
 		}
 	}
+	return c
 }
 
 // Guards reports whether there is any secret to redact yet.
 func (r *Redactor) Guards() bool {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	return len(r.forms) > 0 || len(r.near) > 0
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.secrets) > 0
 }
 
 // Text is s with [Mark] in place of each secret, or of a large part of one at either end. A secret that is broken by line breaks is
 // not seen here, only by [Redactor.Leaks]; but of a key each line is a secret.
 func (r *Redactor) Text(s string) string {
-	s = r.whole(s)
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	for _, f := range r.forms {
+	c := r.compiled()
+	s = c.whole(s)
+	for _, f := range c.forms {
 		if f.word {
 			continue
 		}
-		if k := begun(s, f.text); k > 0 && !strings.Contains(r.public, s[len(s)-k:]) {
+		if k := begun(s, f.text); k > 0 && !strings.Contains(c.public, s[len(s)-k:]) {
 			s = s[:len(s)-k] + Mark
 		}
-		if k := ended(s, f.text); k > 0 && !strings.Contains(r.public, s[:k]) {
+		if k := ended(s, f.text); k > 0 && !strings.Contains(c.public, s[:k]) {
 			s = Mark + s[k:]
 		}
 	}
@@ -113,22 +130,17 @@ func (r *Redactor) Text(s string) string {
 }
 
 // Contains reports whether there is a whole secret in s.
-func (r *Redactor) Contains(s string) bool { return r.whole(s) != s }
+func (r *Redactor) Contains(s string) bool { return r.compiled().whole(s) != s }
 
 // span is a part of a text.
 type span struct{ from, to int }
 
 // whole takes out what stands there whole.
-func (r *Redactor) whole(s string) string {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	if r.known == nil {
-		return s
-	}
+func (c *compiled) whole(s string) string {
 	var all []span
-	r.known.each(s, func(at int, f form) { all = append(all, span{at, at + len(f.text)}) })
-	for _, n := range r.near {
-		n.cookies(s, r.public, func(from, to int) { all = append(all, span{from, to}) })
+	c.known.each(s, func(at int, f form) { all = append(all, span{at, at + len(f.text)}) })
+	for _, n := range c.near {
+		n.each(s, func(_, from, to int) { all = append(all, span{from, to}) })
 	}
 	return marked(s, all)
 }
@@ -186,25 +198,23 @@ func ended(s, form string) int {
 // Head is Text of what a limit cut at its end: without the last bytes, which may be the beginning of a secret.
 func (r *Redactor) Head(s string) string {
 	s = r.Text(s)
-	return strings.ToValidUTF8(s[:max(0, len(s)-r.overlap())], "")
+	return strings.ToValidUTF8(s[:max(0, len(s)-r.compiled().overlap())], "")
 }
 
 // Tail is Text of what a limit cut at its beginning.
 func (r *Redactor) Tail(s string) string {
 	s = r.Text(s)
-	return strings.ToValidUTF8(s[min(len(s), r.overlap()):], "")
+	return strings.ToValidUTF8(s[min(len(s), r.compiled().overlap()):], "")
 }
 
 // overlap is the length that a part of a secret has at most.
-func (r *Redactor) overlap() int {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
+func (c *compiled) overlap() int {
 	longest := 0
-	if len(r.near) > 0 {
+	if len(c.near) > 0 {
 		longest = nearLead + maxNear
 	}
-	if len(r.forms) > 0 {
-		longest = max(longest, len(r.forms[0].text))
+	if len(c.forms) > 0 {
+		longest = max(longest, len(c.forms[0].text))
 	}
 	return max(0, longest-1)
 }
