@@ -14,7 +14,7 @@ import (
 const lineBuffer = 64 << 10
 
 // Copy copies lines without their secrets until src ends. A line of any length is copied whole; a secret in it is found
-// also where two buffers meet.
+// also where two buffers meet. Of a line in which src breaks off the end is left out.
 func (r *Redactor) Copy(dst io.Writer, src io.Reader) error {
 	in := bufio.NewReaderSize(src, lineBuffer)
 	held := ""
@@ -35,6 +35,8 @@ func (r *Redactor) Copy(dst io.Writer, src io.Reader) error {
 		held = r.Text(line)
 		if newline {
 			held += "\n"
+		} else if err != nil && !errors.Is(err, io.EOF) {
+			held = r.Head(line) // src broke off, perhaps within a secret
 		}
 		if _, werr := io.WriteString(dst, held); werr != nil {
 			return werr
