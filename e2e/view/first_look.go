@@ -9,6 +9,10 @@ import (
 
 // On somebody's cluster an agent may come to a node long after the pods. What they did before its first look, nobody saw.
 
+// attachGrace is how long after the report that a container runs its pod may be observed for the first time. An agent looks into a pod
+// when the API server has said that it is there, which takes a second or more on a busy machine, and the VM has to boot meanwhile.
+const attachGrace = 3 * time.Second
+
 // began is when the pod's first container was reported running. It is 0 for a pod that ran when it was first reported: since when
 // it runs is not known.
 func (p *Pod) began() time.Duration {
@@ -32,14 +36,14 @@ func (v *View) look(e recording.Event) {
 	}
 }
 
-// late are the times from the start of a node's first pod to the first look of its agent, by agent: those that are longer than MaxGap.
+// late are the times from the start of a node's first pod to the first look of its agent, by agent, where it came too late.
 func (v *View) late() map[string]Blindness {
 	all, _ := v.Once("late", func() any {
 		late := map[string]Blindness{}
 		for _, p := range v.Pods() {
 			agent, from := p.AgentOf(), p.began()
 			to, looked := v.looked[agent]
-			if !looked || to-from <= MaxGap {
+			if !looked || to-from <= attachGrace {
 				continue
 			}
 			if b, there := late[agent]; !there || from < b.From {
@@ -62,16 +66,16 @@ func (v *View) SeenSinceItBegan(p *Pod) bool {
 // Unheard says when the pod ran and its DNS queries were not captured, "" if they were from its start to the end of the recording: a
 // capture that began late, one that broke off, lost packets. Whoever says that the pod did not query something needs all of them.
 func (v *View) Unheard(p *Pod) string {
-	at := p.began()
+	at, patience := p.began(), attachGrace
 	for _, e := range p.Asked {
 		from := e.T - e.Asked.Over
 		if e.Asked.Lost > 0 {
 			continue
 		}
-		if from-at > MaxGap {
+		if from-at > patience {
 			return unheard(p, at, from)
 		}
-		at = max(at, e.T)
+		at, patience = max(at, e.T), MaxGap
 	}
 	// The last interval may not be over yet.
 	if v.end-at > listenGrace+MaxGap {

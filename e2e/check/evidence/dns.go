@@ -77,7 +77,7 @@ func EachQuerying(v *view.View, judge func(p *view.Pod, a Lookups, f *check.Find
 		case len(a.Questions) == 0 && v.Unheard(p) != "":
 			f.Outcome, f.Message = check.Unseen, v.Unheard(p)+": it may have queried names then"
 		case len(a.Questions) == 0:
-			f.Skip(p.Name + " sent no DNS query for a peer")
+			f.Skip(fmt.Sprintf("%s sent no DNS query for a peer since its queries were captured, from %.1f s on", p.Name, p.HeardFrom().Seconds()))
 		default:
 			f.At = a.Last
 			judge(p, a, &f)
