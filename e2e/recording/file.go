@@ -31,12 +31,13 @@ type Writer struct {
 	err      error
 }
 
-// Create creates the file at path, with the folders it needs, and writes the header.
+// Create creates the file at path, with the folders it needs, and writes the header. It does not write into a recording that is there:
+// another writer may be at it.
 func Create(path string, h Header) (*Writer, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, err
 	}
-	f, err := os.Create(path)
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if err != nil {
 		return nil, err
 	}

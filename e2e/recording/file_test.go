@@ -3,6 +3,8 @@ package recording
 import (
 	"bytes"
 	"errors"
+	"io/fs"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -109,4 +111,20 @@ func (d *disk) Write(b []byte) (int, error) {
 	}
 	d.room -= len(b)
 	return d.Builder.Write(b)
+}
+
+// Two writers in one file make lines that nobody wrote.
+func TestOneFileHasOneWriter(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a", "formation.jsonl")
+	h, _ := sample()
+	w, err := Create(path, h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err = Create(path, h); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("a second writer: %v", err)
+	}
+	if err = w.Close(); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -39,7 +39,8 @@ type View struct {
 	clocks   map[string][]recording.Event
 	gaps     map[string][]recording.Event // by observer
 	errors   []recording.Event
-	numbers  map[string]int // of pods, by UID
+	numbers  map[string]int           // of pods, by UID
+	looked   map[string]time.Duration // when each observer first saw something
 	memo     memo
 }
 
@@ -75,7 +76,7 @@ type Pod struct {
 // New begins a view with a recording's header.
 func New(h recording.Header) (*View, error) {
 	v := &View{Header: h, pods: map[string]*Pod{}, others: map[string]string{}, services: map[string][]recording.Event{}, starts: map[string]recording.Start{},
-		beats: map[string][]recording.Event{}, clocks: map[string][]recording.Event{}, gaps: map[string][]recording.Event{}, numbers: map[string]int{}}
+		beats: map[string][]recording.Event{}, clocks: map[string][]recording.Event{}, gaps: map[string][]recording.Event{}, numbers: map[string]int{}, looked: map[string]time.Duration{}}
 	if err := json.Unmarshal(h.Profile, &v.Profile); err != nil {
 		return nil, fmt.Errorf("the header's profile: %w", err)
 	}
@@ -138,6 +139,7 @@ func (v *View) Apply(e recording.Event) {
 		v.starts[e.By] = *e.Start
 	case recording.KindBeat:
 		v.beats[e.By] = insert(v.beats[e.By], e)
+		v.look(e)
 	case recording.KindGap:
 		v.applyGap(e)
 	case recording.KindClock:
@@ -176,6 +178,7 @@ func (v *View) applyLook(e recording.Event) {
 		return
 	}
 	*list = insert(*list, e)
+	v.look(e)
 	switch {
 	case e.EPMD != nil:
 		p.ToEPMD = insertDial(p.ToEPMD, Dial{T: e.T, Took: e.EPMD.Took, From: v.number(e.FromUID()), Good: e.EPMD.Outcome == recording.OK, EPMD: e.EPMD})

@@ -47,7 +47,7 @@ func judgeFull(v *view.View) []check.Finding {
 func nodeViews(m *check.Snapshot, v *view.View, i int, groups []check.Subject) []check.Finding {
 	p, look := m.Pods[i], m.Views[i]
 	good := check.Finding{Subject: check.OnPod(p), Outcome: check.Pass, At: look.T}
-	if m.Formed {
+	if m.Formed && m.Timed {
 		good.Took = m.First - m.Began
 	}
 	var all []check.Finding
