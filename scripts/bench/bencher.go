@@ -95,7 +95,7 @@ func (b *bencher) views(ctx context.Context, rounds int) (viewTimes, error) {
 		return v, err
 	}
 	token := agent.NewToken()
-	if _, err = client.AppsV1().DaemonSets(ns).Create(ctx, agentclient.DaemonSet(ns, agentclient.Options{Image: images.Agent.Ref, Token: token}), metav1.CreateOptions{}); err != nil {
+	if _, err = client.AppsV1().DaemonSets(ns).Create(ctx, agentclient.DaemonSet(ns, agentclient.Options{Image: images.Agent.Ref, May: agentclient.Rights{Questions: true}, Token: token}), metav1.CreateOptions{}); err != nil {
 		return v, err
 	}
 	rec := scenario.NewRecorder(time.Now())

@@ -58,46 +58,13 @@ func TestEachRuleProvesItsAddress(t *testing.T) {
 	}
 }
 
-// TestOwnPod runs inside the agent's own pod, as a child of the next test.
-func TestOwnPod(t *testing.T) {
-	node, err := strconv.Atoi(os.Getenv("MESHPROOF_TEST_NODE"))
-	if err != nil {
-		t.Skip("runs only as a child of another test")
-	}
-	root := t.TempDir()
-	netnstest.Link(t, root, 1, node)
-	netnstest.Link(t, root, os.Getpid(), os.Getpid())
-	k := New(proc.FS(root), inPlan)
-	k.find = func(string) (int, error) { return os.Getpid(), nil }
-	k.planned = func(_ context.Context, r agent.Rule) error {
-		if r.OwnAPI() {
-			return errors.New("the agent's pod is in no plan")
-		}
-		return nil
-	}
-	for _, c := range []struct {
-		rule agent.Rule
-		done bool
-	}{
-		{agent.Rule{Do: agent.DropOwn, Port: agent.Port}, true},
-		{agent.Rule{Do: agent.DropOwn, Port: port}, false},
-		{agent.Rule{Do: agent.DropIn, Port: agent.Port}, false},
-		{agent.Rule{Do: agent.Cut, Port: port, Peer: peerIP}, false},
-	} {
-		c.rule.Pod, c.rule.IP = podUID, podIP
-		if b := k.Set(t.Context(), faultsOf(c.rule)); (b[0].Since != 0) != c.done {
-			t.Errorf("%+v", b)
-		}
-		k.Set(t.Context(), faultsOf())
-	}
-}
-
 // In the agent's own pod nothing is cut off but its own API: that is how the harness tries what a lost stream does.
 func TestOnlyItsOwnAPIIsCutOffInTheAgentsPod(t *testing.T) {
 	n := newNetwork(t)
-	cmd := exec.Command("nsenter", "-t", strconv.Itoa(n.podPID), "-n", os.Args[0], "-test.run=^TestOwnPod$", "-test.v")
-	cmd.Env = append(os.Environ(), "MESHPROOF_TEST_NODE="+strconv.Itoa(os.Getpid()))
-	if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "PASS: TestOwnPod") {
+	cmd := exec.Command("nsenter", "-t", strconv.Itoa(n.podPID), "-n", os.Args[0])
+	cmd.Env = append(os.Environ(), childEnv+"=own", procEnv+"="+netnstest.Proc(t))
+	out, err := cmd.CombinedOutput()
+	if want := "drop-own 7373: in place true\ndrop-own 10000: in place false\ndrop-in 7373: in place false\ncut 10000: in place false\n"; err != nil || string(out) != want {
 		t.Errorf("%v: %s", err, out)
 	}
 }

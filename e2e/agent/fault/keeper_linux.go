@@ -216,7 +216,7 @@ func (k *Keeper) renew(h *lease, pods []string, lease time.Duration) (lapsed []s
 			continue
 		}
 		lapsed = append(lapsed, pod)
-		why := "the lease had run out"
+		why := "its lease had run out, or somebody had removed its table"
 		if err != nil {
 			why = err.Error()
 		}

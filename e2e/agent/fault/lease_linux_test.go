@@ -3,7 +3,6 @@ package fault
 import (
 	"bufio"
 	"context"
-	"fmt"
 	"os"
 	"os/exec"
 	"strconv"
@@ -17,40 +16,21 @@ import (
 	"meshproof.dev/meshproof/e2e/agent"
 	"meshproof.dev/meshproof/e2e/agent/netns"
 	"meshproof.dev/meshproof/e2e/agent/netns/netnstest"
-	"meshproof.dev/meshproof/e2e/agent/proc"
 )
 
 // The leases of the tests are short, so that they end within seconds.
 const (
 	shortLease = 2 * time.Second
 	shortRenew = 200 * time.Millisecond
-	holdEnv    = "MESHPROOF_TEST_HOLD_FAULT_IN"
 )
-
-// TestHoldFault is no test: it is the agent that the next test kills. It holds a fault in the pod of that process, and says
-// when it was renewed.
-func TestHoldFault(t *testing.T) {
-	pid, err := strconv.Atoi(os.Getenv(holdEnv))
-	if err != nil {
-		t.Skip("runs only as a child of another test")
-	}
-	k := New(proc.FS(netnstest.Proc(t, pid)), inPlan)
-	k.find = func(string) (int, error) { return pid, nil }
-	go k.Run(context.Background(), func(string) {})
-	f := agent.Faults{Holder: "h", Lease: shortLease, Rules: []agent.Rule{{Pod: podUID, IP: podIP, Do: agent.Cut, Port: port, Peer: peerIP}}}
-	for {
-		b := k.Set(context.Background(), f)
-		fmt.Println("renewed", b[0].Effective, b[0].Since)
-		time.Sleep(shortRenew)
-	}
-}
 
 // An agent that is killed leaves its table behind. The kernel ends the fault with the lease, and not before; while the
 // fault is renewed nothing slips through.
 func TestAFaultOfAKilledAgentEndsWithItsLease(t *testing.T) {
+	t.Parallel()
 	n := newNetwork(t)
-	cmd := exec.Command(os.Args[0], "-test.run=^TestHoldFault$", "-test.v")
-	cmd.Env = append(os.Environ(), "TMPDIR="+t.TempDir(), fmt.Sprintf("%s=%d", holdEnv, n.podPID))
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), childEnv+"=hold", procEnv+"="+netnstest.Proc(t, n.podPID), podEnv+"="+strconv.Itoa(n.podPID))
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -125,6 +105,7 @@ func tablesOf(t *testing.T, ns *netns.Handle) (names []string) {
 
 // A renewal takes away the old lease and gives a new one in one step: of the packets that come meanwhile none passes.
 func TestNothingSlipsThroughDuringRenewals(t *testing.T) {
+	t.Parallel()
 	n := newNetwork(t)
 	f := faultsOf(agent.Rule{Pod: podUID, IP: podIP, Do: agent.DropDNS})
 	first := n.set(f)
@@ -160,6 +141,7 @@ func TestNothingSlipsThroughDuringRenewals(t *testing.T) {
 
 // A fault that the kernel has ended is put in place again by the next renewal, and its status shows that it was gone.
 func TestALapsedLeaseIsSeen(t *testing.T) {
+	t.Parallel()
 	n := newNetwork(t)
 	f := faultsOf(agent.Rule{Pod: podUID, IP: podIP, Do: agent.DropIn, Port: port})
 	f.Lease = 3 * time.Second

@@ -115,9 +115,10 @@ func renewLease(ns *netns.Handle, table string, lease uint32, left time.Duration
 	return true, nil
 }
 
-// leaseSet is the set of a table's leases. The kernel removes an element when its timeout has passed.
+// leaseSet is the set of a table's leases. The kernel removes an element when its timeout has passed. The ID is that of a
+// set in its batch.
 func leaseSet(t *nftables.Table) *nftables.Set {
-	return &nftables.Set{Table: t, Name: "leases", KeyType: nftables.TypeMark, HasTimeout: true}
+	return &nftables.Set{Table: t, Name: "leases", ID: 1, KeyType: nftables.TypeMark, HasTimeout: true}
 }
 
 // jiffy is more than the step of the kernel's timer, to which it rounds a timeout down.

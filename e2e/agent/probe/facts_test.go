@@ -2,6 +2,7 @@ package probe
 
 import (
 	"context"
+	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"meshproof.dev/meshproof/e2e/agent"
+	"meshproof.dev/meshproof/e2e/agent/netns/netnstest"
 	"meshproof.dev/meshproof/e2e/agent/proc"
 	"meshproof.dev/meshproof/e2e/recording"
 )
@@ -104,5 +106,24 @@ func TestFactsOfAProcessWithoutArguments(t *testing.T) {
 	w.recordVM(t.Context(), other)
 	if n := s.now(); n != 1 {
 		t.Errorf("another process was recorded: %+v", s.events[1].VM)
+	}
+}
+
+// Of a process that is no VM nothing is read, also where it is the pod's own.
+func TestNothingIsReadOfOtherProcesses(t *testing.T) {
+	_, ns := netnstest.New(t)
+	cmd := inside(t, ns, "sleep", "12345.6789")
+	tree := newTree(t)
+	tree.put(cmd.Process.Pid, uidA)
+	o, s, _ := observe(t, tree.root)
+	o.SetPlan(planOf(4369, 9100))
+	s.await(t, "its sockets", 0, func(e recording.Event) bool { return e.Sockets != nil })
+	time.Sleep(3 * scanEvery)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, e := range s.events {
+		if b, err := json.Marshal(e); err != nil || e.VM != nil || e.Process != nil || strings.Contains(string(b), "12345.6789") {
+			t.Errorf("%s %v", b, err)
+		}
 	}
 }

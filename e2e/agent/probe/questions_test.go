@@ -4,7 +4,10 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"os"
+	"os/exec"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -76,6 +79,35 @@ func TestNoQuestionsOfAPodWithHostNetwork(t *testing.T) {
 	tree.link(1, pid) // process 1 is in the node's namespace
 	o, s, _ := observe(t, tree.root)
 	o.SetPlan(agent.Plan{Pods: []agent.Pod{{UID: uidA, IP: "127.0.0.1", Node: "n1"}}})
+	s.await(t, "its sockets", 0, func(e recording.Event) bool { return e.Sockets != nil })
+	time.Sleep(questionsEvery + questionsEvery/2)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if slices.ContainsFunc(s.events, func(e recording.Event) bool { return e.Asked != nil || e.ObserverError != nil }) {
+		t.Errorf("%+v", s.events)
+	}
+}
+
+// An agent of a run that judges no questions has no right to capture them. Everything else is observed, and no error is
+// recorded: the agent's start says what it cannot do.
+func TestWithoutTheRightToCapture(t *testing.T) {
+	const child = "MESHPROOF_TEST_WITHOUT_NET_RAW"
+	if os.Getenv(child) == "" {
+		if _, err := exec.LookPath("setpriv"); err != nil {
+			t.Skip("needs setpriv to give up a capability")
+		}
+		cmd := exec.Command("setpriv", "--bounding-set=-net_raw", "--inh-caps=-net_raw", os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
+		cmd.Env = append(os.Environ(), child+"=1")
+		if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "--- PASS: "+t.Name()) {
+			t.Errorf("%v: %s", err, out)
+		}
+		return
+	}
+	_, pid := netnstest.New(t)
+	tree := newTree(t)
+	tree.put(pid, uidA)
+	o, s, _ := observe(t, tree.root)
+	o.SetPlan(planOf(4369, 9100))
 	s.await(t, "its sockets", 0, func(e recording.Event) bool { return e.Sockets != nil })
 	time.Sleep(questionsEvery + questionsEvery/2)
 	s.mu.Lock()
