@@ -24,14 +24,14 @@ func says(of corev1.NamespaceConditionType, is corev1.ConditionStatus, message s
 	return corev1.NamespaceCondition{Type: of, Status: is, Message: message}
 }
 
-// A deletion that nobody waits for is either over, under way, or held by something that has a name.
+// A deletion that is waited for shortly is either over, under way, or held by something that has a name.
 func TestNamespacesThatAreLeaving(t *testing.T) {
 	content := says(corev1.NamespaceContentRemaining, corev1.ConditionTrue, "pods has 1 resource instances")
 	client := fake.NewClientset(
 		terminating("under-way", content, says(corev1.NamespaceFinalizersRemaining, corev1.ConditionFalse, "")),
 		terminating("held", content, says(corev1.NamespaceFinalizersRemaining, corev1.ConditionTrue, "example.com/hold in 1 resource instances")),
 	)
-	going, err := Leaving(t.Context(), client, []string{"gone", "under-way"}, time.Minute)
+	going, err := Leaving(t.Context(), client, []string{"gone", "under-way"}, 300*time.Millisecond)
 	if err != nil || !slices.Equal(going, []string{"under-way"}) {
 		t.Errorf("going are %v, %v", going, err)
 	}
