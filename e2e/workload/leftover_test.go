@@ -42,6 +42,21 @@ func TestNamespacesThatAreLeaving(t *testing.T) {
 	}
 }
 
+// Kubernetes looks at what holds a namespace only when its pods are gone: until then it says that nothing does.
+func TestANamespaceThatIsHeldLater(t *testing.T) {
+	client, looks := fake.NewClientset(), 0
+	client.PrependReactor("get", "namespaces", func(k8stesting.Action) (bool, runtime.Object, error) {
+		if looks++; looks < 3 {
+			return true, terminating("held", says(corev1.NamespaceContentRemaining, corev1.ConditionTrue, "pods. has 3 resource instances"), says(corev1.NamespaceFinalizersRemaining, corev1.ConditionFalse, "")), nil
+		}
+		return true, terminating("held", says(corev1.NamespaceFinalizersRemaining, corev1.ConditionTrue, "example.com/hold in 1 resource instances")), nil
+	})
+	going, err := Leaving(t.Context(), client, []string{"held"}, time.Second)
+	if still := new(StillThere); !errors.As(err, &still) || len(going) > 0 {
+		t.Errorf("going are %v, %v", going, err)
+	}
+}
+
 // What was waited for and is not gone has its name and kind in the error.
 func TestANamespaceThatIsNotGone(t *testing.T) {
 	client := fake.NewClientset()
