@@ -40,10 +40,16 @@ TOOLS := $(CACHE)/tools/$(firstword $(shell { cat scripts/tools/go.mod scripts/t
 GOLANGCI_LINT := GOLANGCI_LINT_CACHE='$(CACHE)/golangci-lint' '$(TOOLS)/golangci-lint'
 SHELL_FILES = $(shell grep -rlIE '^\#!.*/(env )?(ba)?sh' --exclude-dir=_build --exclude='*.go' .ci scripts fixtures erlang-app 2>/dev/null)
 
+# A number of nodes is passed on only where it was set: with CONTEXT= it has no effect, and is refused.
+ifneq ($(origin NODES),file)
+NODES_SAID := 1
+endif
+export NODES_SAID
+
 # The Ginkgo suite takes one dash (package flag), the meshproof binary two (cobra).
-RUN_FLAGS = -profile "$$PROFILE" $${OTP:+-otp "$$OTP"} $${K8S:+-k8s "$$K8S"} -nodes "$$NODES" \
+RUN_FLAGS = -profile "$$PROFILE" $${OTP:+-otp "$$OTP"} $${K8S:+-k8s "$$K8S"} $${NODES_SAID:+-nodes "$$NODES"} \
   $${KEEP:+-keep="$$KEEP"} $${CONTEXT:+-context "$$CONTEXT"} $${SCENARIOS:+-scenarios "$$SCENARIOS"} $(ARGS)
-MATRIX_FLAGS = $${OTP:+--otp "$$OTP"} $${K8S:+--k8s "$$K8S"} --nodes "$$NODES" \
+MATRIX_FLAGS = $${OTP:+--otp "$$OTP"} $${K8S:+--k8s "$$K8S"} $${NODES_SAID:+--nodes "$$NODES"} \
   $${KEEP:+--keep="$$KEEP"} $${CONTEXT:+--context "$$CONTEXT"} $(ARGS)
 
 .PHONY: help build test lint fmt e2e kill-matrix record crash bench nightly clean clean-cache FORCE

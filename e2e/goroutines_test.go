@@ -59,7 +59,7 @@ func TestGoroutinesAreGuarded(t *testing.T) {
 }
 
 // bare are the places where a file starts a goroutine by itself: a go statement, the Go of a WaitGroup or of an errgroup, and what
-// AfterFunc calls, but for a function that is only named, such as a cancel.
+// AfterFunc calls, but for a function that is only named, such as a cancel. A guard that tells nobody is none.
 func bare(f *ast.File) (all []token.Pos) {
 	ast.Inspect(f, func(n ast.Node) bool {
 		switch n := n.(type) {
@@ -71,6 +71,9 @@ func bare(f *ast.File) (all []token.Pos) {
 				break
 			}
 			if x, named := s.X.(*ast.Ident); named && x.Name == "guard" {
+				if caught, is := n.Args[min(1, len(n.Args)-1)].(*ast.Ident); is && caught.Name == "nil" {
+					all = append(all, n.Pos())
+				}
 				break
 			}
 			_, literal := n.Args[len(n.Args)-1].(*ast.FuncLit)
@@ -94,6 +97,7 @@ func f() {
 	context.AfterFunc(ctx, cancel)
 	guard.Go(&wg, caught, f)
 	guard.AfterFunc(1, caught, func() {})
+	guard.Go(&wg, nil, f)
 }`, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -102,7 +106,7 @@ func f() {
 	for _, at := range bare(f) {
 		lines = append(lines, files.Position(at).Line)
 	}
-	if !slices.Equal(lines, []int{3, 4, 5, 6}) {
+	if !slices.Equal(lines, []int{3, 4, 5, 6, 10}) {
 		t.Errorf("found in the lines %v", lines)
 	}
 }

@@ -20,6 +20,17 @@ type Versions map[string]string
 // Load returns the pins with which this program was built. The error is set if versions.env is not well-formed.
 func Load() (Versions, error) { return Parse("scripts/versions.env", versionsEnv) }
 
+// Releases are the OTP releases with pins.
+func (v Versions) Releases() []string {
+	var all []string
+	for otp := 20; otp < 100; otp++ {
+		if v[fmt.Sprintf("OTP_%d_SUITE", otp)] != "" {
+			all = append(all, fmt.Sprint(otp))
+		}
+	}
+	return all
+}
+
 // Get returns the value of a key, or an error with the key if it is missing or empty.
 func (v Versions) Get(key string) (string, error) {
 	if s := v[key]; s != "" {

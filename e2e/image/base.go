@@ -63,24 +63,13 @@ func (m *Maker) baseEntry(otp string) (entry, string, error) {
 		}
 	}
 	if _, err := m.Versions.Get("OTP_" + otp + "_SUITE"); err != nil {
-		return entry{}, "", exitcode.With(exitcode.Usage, fmt.Errorf("OTP %s is not supported: there are base images only for %s", otp, strings.Join(m.releases(), ", ")))
+		return entry{}, "", exitcode.With(exitcode.Usage, fmt.Errorf("OTP %s is not supported: there are base images only for %s", otp, strings.Join(m.Versions.Releases(), ", ")))
 	}
 	key, err := builder{m, "base-image"}.key(map[string]string{"OTP": otp}, nil)
 	if err != nil {
 		return entry{}, "", err
 	}
 	return m.entry("base", "base-"+otp, key), otp, nil
-}
-
-// releases are the OTP releases with pins.
-func (m *Maker) releases() []string {
-	var out []string
-	for otp := 20; otp < 100; otp++ {
-		if _, ok := m.Versions[fmt.Sprintf("OTP_%d_SUITE", otp)]; ok {
-			out = append(out, fmt.Sprint(otp))
-		}
-	}
-	return out
 }
 
 func (m *Maker) makeBases(ctx context.Context, e entry, lock *os.File, otp string) (record, error) {

@@ -11,9 +11,9 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
+	"regexp"
+	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -24,6 +24,7 @@ import (
 
 	"meshproof.dev/meshproof/e2e/check/rules"
 	"meshproof.dev/meshproof/e2e/exitcode"
+	"meshproof.dev/meshproof/e2e/guard"
 	"meshproof.dev/meshproof/e2e/run"
 	"meshproof.dev/meshproof/e2e/run/options"
 	"meshproof.dev/meshproof/e2e/scenario"
@@ -80,13 +81,16 @@ func start(m *testing.M) int {
 		return m.Run()
 	}
 	// Our own context beside Ginkgo's: Ctrl-C ends the run itself, wherever the specs are.
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	ctx, stop := run.Interruptible(context.Background())
 	defer stop()
 	out := reports.Console{W: os.Stdout, Verbose: v.Verbose}
 	v.Log = out.Progress(time.Now())
 	var s *suiteState
 	if err == nil {
-		s, err = begin(ctx, v)
+		err = exitcode.With(exitcode.Usage, v.Check())
+	}
+	if err == nil {
+		err = guard.Try(func() (err error) { s, err = begin(ctx, v); return err })
 	}
 	if err != nil {
 		r, dir := run.Refused(v.Options, err)
@@ -94,12 +98,20 @@ func start(m *testing.M) int {
 		return r.Exit.Code
 	}
 	current = s
-	// The report says more than testing's verdict.
-	_ = m.Run()
+	// The report says more than testing's verdict. A panic of ours here stops no run, and is no reason to leave before its end.
+	bug := guard.Try(func() error { m.Run(); return nil })
 	r := s.session.Finish()
-	out.Profiles(r.Profiles)
-	out.Closing(r, s.session.Dir)
-	return r.Exit.Code
+	code := r.Exit.Code
+	bug = errors.Join(bug, guard.Try(func() error {
+		out.Profiles(r.Profiles)
+		out.Closing(r, s.session.Dir)
+		return nil
+	}))
+	if bug != nil {
+		fmt.Fprintln(os.Stderr, bug)
+		code = exitcode.First(code, exitcode.Internal)
+	}
+	return code
 }
 
 // TestE2E lets Ginkgo judge, spec by spec, what the run records.
@@ -111,7 +123,10 @@ func TestE2E(t *testing.T) {
 		t.FailNow() // the report says why
 	}
 	quiet(&current.reporter)
-	ginkgo.RunSpecs(t, "meshproof", current.suite, current.reporter)
+	// testing would end the process for a panic.
+	if err := guard.Try(func() error { ginkgo.RunSpecs(t, "meshproof", current.suite, current.reporter); return nil }); err != nil {
+		t.Error(err)
+	}
 }
 
 // begin loads the profiles, defines the specs and starts the run for those that Ginkgo's own filters leave.
@@ -120,6 +135,9 @@ func begin(ctx context.Context, v *options.Values) (*suiteState, error) {
 	s.suite, s.reporter = ginkgo.GinkgoConfiguration()
 	if s.suite.ParallelTotal > 1 {
 		return nil, exitcode.With(exitcode.Usage, fmt.Errorf("%d Ginkgo processes: a run does its own concurrency, do not use -p", s.suite.ParallelTotal))
+	}
+	if err := filters(s.suite); err != nil {
+		return nil, exitcode.With(exitcode.Usage, err)
 	}
 	if flag.NArg() > 0 {
 		return nil, exitcode.With(exitcode.Usage, fmt.Errorf("unexpected argument %q: every option is a flag", flag.Arg(0)))
@@ -144,6 +162,19 @@ func begin(ctx context.Context, v *options.Values) (*suiteState, error) {
 	}
 	s.session, err = run.Start(ctx, v.Options, ws)
 	return s, err
+}
+
+// filters refuses filters of Ginkgo that are no filters: it would end the process with 1 itself.
+func filters(suite types.SuiteConfig) error {
+	for _, f := range slices.Concat(suite.FocusStrings, suite.SkipStrings) {
+		if _, err := regexp.Compile(f); err != nil {
+			return fmt.Errorf("invalid value %q for -ginkgo.focus or -ginkgo.skip: %w", f, err)
+		}
+	}
+	if _, err := types.ParseLabelFilter(suite.LabelFilter); err != nil {
+		return fmt.Errorf("invalid value %q for -ginkgo.label-filter: it must be a label filter of Ginkgo, such as \"dns && !latent\"", suite.LabelFilter)
+	}
+	return nil
 }
 
 // names takes the profiles of make's parameter apart, where spaces stand between them, too.

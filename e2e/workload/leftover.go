@@ -23,13 +23,12 @@ func stillThere(kind, namespace, name string, err error) error {
 	return &ownership.StillThere{Kind: kind, Namespace: namespace, Name: name, Why: err.Error()}
 }
 
-// Leaving looks what became of namespaces whose deletion nobody waited for. going are those that Kubernetes is still deleting; one
-// that something holds longer than the patience is an error that says what.
+// Leaving waits for namespaces that are being deleted, at most for the patience. going are those that Kubernetes is still deleting
+// then; one that something holds is an error that says what.
 func Leaving(ctx context.Context, client kubernetes.Interface, names []string, patience time.Duration) (going []string, err error) {
 	deadline := time.Now().Add(patience)
 	for {
 		going, err = nil, nil
-		looked := true
 		for _, name := range names {
 			ns, gerr := client.CoreV1().Namespaces().Get(ctx, name, metav1.GetOptions{})
 			if apierrors.IsNotFound(gerr) {
@@ -39,15 +38,13 @@ func Leaving(ctx context.Context, client kubernetes.Interface, names []string, p
 				err = errors.Join(err, stillThere("namespace", "", name, gerr))
 				continue
 			}
-			held, seen := holds(ns)
-			if held != "" {
+			if held := holds(ns); held != "" {
 				err = errors.Join(err, &ownership.StillThere{Kind: "namespace", Name: name, Why: "it is being deleted, but " + held})
-				continue
+			} else {
+				going = append(going, name)
 			}
-			looked = looked && seen
-			going = append(going, name)
 		}
-		if looked && err == nil || time.Now().After(deadline) || ctx.Err() != nil {
+		if len(going) == 0 && err == nil || time.Now().After(deadline) || ctx.Err() != nil {
 			return going, err
 		}
 		select {
@@ -57,15 +54,12 @@ func Leaving(ctx context.Context, client kubernetes.Interface, names []string, p
 	}
 }
 
-// holds says what keeps a namespace that is being deleted from going; "" where nothing does. seen reports whether Kubernetes has
-// begun: it then says of each possible reason whether it is one. That there is content left is none: pods take a moment.
-func holds(ns *corev1.Namespace) (why string, seen bool) {
+// holds says what keeps a namespace that is being deleted from going; "" where nothing is known to. That there is content left is no
+// reason: pods take a moment, and Kubernetes looks at the rest only when they are gone.
+func holds(ns *corev1.Namespace) (why string) {
 	conditions := slices.Clone(ns.Status.Conditions)
 	slices.SortFunc(conditions, func(a, b corev1.NamespaceCondition) int { return cmp.Compare(a.Type, b.Type) })
 	for _, c := range conditions {
-		if c.Type == corev1.NamespaceFinalizersRemaining {
-			seen = true
-		}
 		if c.Status == corev1.ConditionTrue && c.Type != corev1.NamespaceContentRemaining {
 			if why != "" {
 				why += "; "
@@ -73,5 +67,5 @@ func holds(ns *corev1.Namespace) (why string, seen bool) {
 			why += cmp.Or(c.Message, string(c.Type))
 		}
 	}
-	return why, seen
+	return why
 }

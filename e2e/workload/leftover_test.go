@@ -26,20 +26,35 @@ func says(of corev1.NamespaceConditionType, is corev1.ConditionStatus, message s
 	return corev1.NamespaceCondition{Type: of, Status: is, Message: message}
 }
 
-// A deletion that nobody waits for is either over, under way, or held by something that has a name.
+// A deletion that is waited for shortly is either over, under way, or held by something that has a name.
 func TestNamespacesThatAreLeaving(t *testing.T) {
 	content := says(corev1.NamespaceContentRemaining, corev1.ConditionTrue, "pods has 1 resource instances")
 	client := fake.NewClientset(
 		terminating("under-way", content, says(corev1.NamespaceFinalizersRemaining, corev1.ConditionFalse, "")),
 		terminating("held", content, says(corev1.NamespaceFinalizersRemaining, corev1.ConditionTrue, "example.com/hold in 1 resource instances")),
 	)
-	going, err := Leaving(t.Context(), client, []string{"gone", "under-way"}, time.Minute)
+	going, err := Leaving(t.Context(), client, []string{"gone", "under-way"}, 300*time.Millisecond)
 	if err != nil || !slices.Equal(going, []string{"under-way"}) {
 		t.Errorf("going are %v, %v", going, err)
 	}
 	going, err = Leaving(t.Context(), client, []string{"gone", "under-way", "held"}, 300*time.Millisecond)
 	var still *ownership.StillThere
 	if !errors.As(err, &still) || still.Object() != "namespace held" || still.Why != "it is being deleted, but example.com/hold in 1 resource instances" || !slices.Equal(going, []string{"under-way"}) {
+		t.Errorf("going are %v, %v", going, err)
+	}
+}
+
+// Kubernetes looks at what holds a namespace only when its pods are gone: until then it says that nothing does.
+func TestANamespaceThatIsHeldLater(t *testing.T) {
+	client, looks := fake.NewClientset(), 0
+	client.PrependReactor("get", "namespaces", func(k8stesting.Action) (bool, runtime.Object, error) {
+		if looks++; looks < 3 {
+			return true, terminating("held", says(corev1.NamespaceContentRemaining, corev1.ConditionTrue, "pods. has 3 resource instances"), says(corev1.NamespaceFinalizersRemaining, corev1.ConditionFalse, "")), nil
+		}
+		return true, terminating("held", says(corev1.NamespaceFinalizersRemaining, corev1.ConditionTrue, "example.com/hold in 1 resource instances")), nil
+	})
+	going, err := Leaving(t.Context(), client, []string{"held"}, time.Second)
+	if still := new(ownership.StillThere); !errors.As(err, &still) || len(going) > 0 {
 		t.Errorf("going are %v, %v", going, err)
 	}
 }

@@ -5,10 +5,10 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"meshproof.dev/meshproof/e2e/exitcode"
+	"meshproof.dev/meshproof/e2e/guard"
+	"meshproof.dev/meshproof/e2e/run"
 	"meshproof.dev/meshproof/e2e/target/keeper"
 )
 
@@ -18,11 +18,10 @@ func main() {
 }
 
 func start() int {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	ctx, stop := run.Interruptible(context.Background())
 	defer stop()
 	var code int
-	cmd := root(&code)
-	if err := cmd.ExecuteContext(ctx); err != nil {
+	if err := guard.Try(func() error { return root(&code).ExecuteContext(ctx) }); err != nil {
 		fmt.Fprintln(os.Stderr, "meshproof:", err)
 		return exitcode.Of(err)
 	}

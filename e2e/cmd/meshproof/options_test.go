@@ -31,9 +31,10 @@ func TestTheBinaryHasTheFlagsOfTheDeclaration(t *testing.T) {
 }
 
 func TestTheBinaryRefusesFlags(t *testing.T) {
+	checkout(t)
 	for says, args := range map[string]string{
 		`invalid argument "99" for "--nodes" flag: it must be a number from 1 to 20`:  "run --nodes 99",
-		`invalid argument "-1" for "--pods" flag: it must be a number from 0 to 1000`: "kill-matrix --pods=-1",
+		`invalid argument "-1" for "--pods" flag: it must be a number from 1 to 1000`: "kill-matrix --pods=-1",
 		"unknown flag: --file": "kill-matrix --file dns-a",
 	} {
 		if _, code, err := meshproof(t, strings.Fields(args)...); code != exitcode.Usage || err == nil || err.Error() != says {

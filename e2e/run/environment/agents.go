@@ -115,7 +115,7 @@ func (e *Environment) RemoveBudget() time.Duration {
 }
 
 // RemoveNamespace removes a namespace that the run made, unless the whole cluster goes anyway. On a cluster that is not ours it waits
-// until nothing of it is left; on a kept one of ours the next run need not.
+// until nothing of it is left; on a kept one of ours Leaving does, for all of them together.
 func (e *Environment) RemoveNamespace(client kubernetes.Interface, namespace string) error {
 	budget := removeBudget
 	if e.Cluster.Temporary() {

@@ -2,7 +2,9 @@ package environment
 
 import (
 	"context"
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"k8s.io/client-go/kubernetes"
@@ -10,8 +12,9 @@ import (
 	"meshproof.dev/meshproof/e2e/workload"
 )
 
-// patience is how long something may hold a namespace of a kept cluster before it counts as left behind.
-const patience = 5 * time.Second
+// patience is how long the run waits for the namespaces of a kept cluster. Mostly they are gone within it; what holds one shows only
+// when its pods are gone.
+const patience = 8 * time.Second
 
 func (e *Environment) leave(namespace string) {
 	e.mu.Lock()
@@ -19,8 +22,8 @@ func (e *Environment) leave(namespace string) {
 	e.leaving = append(e.leaving, namespace)
 }
 
-// Leaving looks what became of the namespaces of a kept cluster, whose deletion the run does not wait for: it takes some seconds, and
-// the next run need not wait either. going are those that Kubernetes is still deleting; one that is held by something is an error.
+// Leaving waits a little for the namespaces of a kept cluster, all of them together. going are those that Kubernetes is still deleting
+// then: the next run need not wait for them. One that is held by something is an error.
 func (e *Environment) Leaving() (going []string, err error) {
 	e.mu.Lock()
 	names := slices.Clone(e.leaving)
@@ -34,5 +37,10 @@ func (e *Environment) Leaving() (going []string, err error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
 	defer cancel()
-	return workload.Leaving(ctx, client, names, patience)
+	began := time.Now()
+	going, err = workload.Leaving(ctx, client, names, patience)
+	if len(going) > 0 {
+		e.options.Log(fmt.Sprintf("after %.0f s Kubernetes is still deleting: namespace %s", time.Since(began).Seconds(), strings.Join(going, ", ")))
+	}
+	return going, err
 }

@@ -5,15 +5,19 @@
 package options
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"math"
 	"os"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
 	"meshproof.dev/meshproof/e2e/run"
-	"meshproof.dev/meshproof/e2e/run/environment"
 	"meshproof.dev/meshproof/e2e/scenario"
+	"meshproof.dev/meshproof/scripts"
 )
 
 // Option is one thing that a user can say. A name that is empty means that it cannot be said there.
@@ -26,7 +30,8 @@ type Option struct {
 	Help    string
 	Kind    Kind
 
-	set func(v *Values, s string) error // of what is a flag
+	set       func(v *Values, s string) error // of what is a flag
+	ofCluster bool                            // of a cluster that is made
 }
 
 // Kind is what a value looks like.
@@ -45,6 +50,9 @@ type Values struct {
 	run.Options
 	Profiles []string // names among the fixtures, folders, or files
 	Verbose  bool     // print blocked checks one by one
+
+	said        map[string]string // what was given as a flag, by the option's name
+	environment []error           // what is wrong with the environment variables
 }
 
 // All are the options, in the order in which they are explained.
@@ -53,23 +61,23 @@ func All() []Option {
 		{Make: "PROFILE", Flag: "file", Short: "f", Suite: "profile", Default: "dns-a", Kind: List, Help: "profiles to run: names under fixtures/profiles, folders, or files",
 			set: func(v *Values, s string) error { return profiles(&v.Profiles, s) }},
 		{Make: "OTP", Flag: "otp", Suite: "otp", Kind: Text, Help: "Erlang/OTP release of the application's image: 25, 27 or 29 (default: the pinned one)",
-			set: func(v *Values, s string) error { v.OTP = s; return nil }},
+			set: func(v *Values, s string) error { v.OTP = s; return release(s) }},
 		{Make: "K8S", Flag: "k8s", Suite: "k8s", Kind: Text, Help: "Kubernetes version of the cluster that is made, such as 1.37 (default: the pinned one)",
-			set: func(v *Values, s string) error { v.K8S = s; return nil }},
+			set: func(v *Values, s string) error { v.K8S = s; return kubernetes(s) }, ofCluster: true},
 		{Make: "NODES", Flag: "nodes", Suite: "nodes", Default: "1", Kind: Number, Help: "nodes of the cluster that is made, 1 to 20",
-			set: func(v *Values, s string) error { return number(&v.Nodes, s, 1, 20) }},
+			set: func(v *Values, s string) error { return number(&v.Nodes, s, 1, 20) }, ofCluster: true},
 		{Make: "KEEP", Flag: "keep", Suite: "keep", Kind: Switch, Help: "1 keeps the cluster, and the next run takes it over (about 20 s instead of a minute)",
-			set: func(v *Values, s string) error { return yes(&v.Keep, s) }},
+			set: func(v *Values, s string) error { return yes(&v.Keep, s) }, ofCluster: true},
 		{Make: "CONTEXT", Flag: "context", Suite: "context", Kind: Text, Help: "use the cluster of this kubeconfig context and make none",
-			set: func(v *Values, s string) error { v.Context = s; return nil }},
+			set: func(v *Values, s string) error { return text(&v.Context, s) }},
 		{Flag: "kubeconfig", Suite: "kubeconfig", Kind: Text, Help: "kubeconfig file of the context (default: as kubectl finds it)",
-			set: func(v *Values, s string) error { v.Kubeconfig = s; return nil }},
+			set: func(v *Values, s string) error { return text(&v.Kubeconfig, s) }},
 		{Make: "SCENARIOS", Flag: "scenarios", Suite: "scenarios", Kind: List, Help: "scenarios to record beside formation (default: all but those that run on request only)",
 			set: func(v *Values, s string) error { return scenarios(&v.Scenarios, s) }},
 		{Flag: "seed", Suite: "seed", Kind: Number, Help: "decides which pod is deleted (default: by chance; the report says it)",
-			set: func(v *Values, s string) (err error) { v.Seed, err = strconv.ParseInt(s, 10, 64); return err }},
+			set: func(v *Values, s string) error { return seed(&v.Seed, s) }},
 		{Flag: "pods", Kind: Number, Help: "how many pods may run at the same time (default: derived from CPU and memory)",
-			set: func(v *Values, s string) error { return number(&v.Pods, s, 0, 1000) }},
+			set: func(v *Values, s string) error { return number(&v.Pods, s, 1, 1000) }},
 		{Flag: "verbose", Short: "v", Suite: "v", Kind: Switch, Help: "print the blocked checks one by one",
 			set: func(v *Values, s string) error { return yes(&v.Verbose, s) }},
 		{Make: "MUTANTS", Kind: List, Help: "for make kill-matrix: names under fixtures/mutants (default: all)"},
@@ -81,15 +89,52 @@ func All() []Option {
 
 // FromEnvironment are the values that only environment variables say; make passes them on.
 func FromEnvironment() Values {
-	return Values{Options: run.Options{Options: environment.Options{NoInstall: os.Getenv("INSTALL") == "0", Engine: os.Getenv("ENGINE")}}}
+	v := Values{said: map[string]string{}}
+	install, engine := true, os.Getenv("ENGINE")
+	if s := os.Getenv("INSTALL"); s != "" {
+		if err := yes(&install, s); err != nil {
+			install = true
+			v.environment = append(v.environment, fmt.Errorf("invalid value %q for INSTALL: %w", s, err))
+		}
+	}
+	if engine != "" && engine != "docker" && engine != "podman" {
+		v.environment = append(v.environment, fmt.Errorf("invalid value %q for ENGINE: it must be docker or podman", engine))
+	}
+	v.NoInstall, v.Engine = !install, engine
+	return v
 }
+
+// Check refuses what makes no sense together, and wrong environment variables. A door calls it when all flags are read.
+func (v *Values) Check() error {
+	if len(v.environment) > 0 {
+		return v.environment[0]
+	}
+	if v.Kubeconfig != "" && v.Context == "" {
+		return fmt.Errorf("kubeconfig (%s) has no effect without context: say which context of it to use", v.Kubeconfig)
+	}
+	for _, o := range All() {
+		said, is := v.said[o.name()]
+		if v.Context != "" && o.ofCluster && is && !(o.Kind == Switch && !v.Keep) {
+			return fmt.Errorf("%s (%s) has no effect with context (%s): that cluster exists already, and none is made", o.name(), said, v.Context)
+		}
+	}
+	return nil
+}
+
+// name is the option's name in messages.
+func (o Option) name() string { return cmp.Or(o.Flag, o.Suite) }
 
 // Value is the option as a flag that sets v, and sets its default at once. It fits package flag and cobra.
 func (o Option) Value(v *Values) *Value {
 	if o.Default != "" {
 		_ = o.set(v, o.Default) // a test sets them all
 	}
-	return &Value{text: o.Default, kind: o.Kind, set: func(s string) error { return o.set(v, s) }}
+	return &Value{text: o.Default, kind: o.Kind, set: func(s string) error {
+		if v.said != nil {
+			v.said[o.name()] = s
+		}
+		return o.set(v, s)
+	}}
 }
 
 // Value is one flag's value.
@@ -134,6 +179,9 @@ func scenarios(to *[]scenario.Name, s string) error {
 	for _, name := range list(s) {
 		*to = append(*to, scenario.Name(name))
 	}
+	if len(*to) == 0 {
+		return errors.New("no scenario is named; leave it out for the default set")
+	}
 	return scenario.Check(*to)
 }
 
@@ -153,6 +201,42 @@ func number(to *int, s string, low, high int) error {
 		return fmt.Errorf("it must be a number from %d to %d", low, high)
 	}
 	*to = n
+	return nil
+}
+
+func seed(to *int64, s string) error {
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || n < 0 {
+		return fmt.Errorf("it must be a number from 0 to %d", math.MaxInt64)
+	}
+	*to = n
+	return nil
+}
+
+func text(to *string, s string) error {
+	if *to = s; s == "" {
+		return errors.New("it must not be empty; leave it out to make a cluster")
+	}
+	return nil
+}
+
+func release(s string) error {
+	pins, err := scripts.Load()
+	if err != nil {
+		return err
+	}
+	if all := pins.Releases(); !slices.Contains(all, s) {
+		return fmt.Errorf("it must be one of %s", strings.Join(all, ", "))
+	}
+	return nil
+}
+
+var version = regexp.MustCompile(`^v?[0-9]+\.[0-9]+(\.[0-9]+)?$`)
+
+func kubernetes(s string) error {
+	if !version.MatchString(s) {
+		return errors.New("it must be a version such as 1.37 or 1.37.2")
+	}
 	return nil
 }
 

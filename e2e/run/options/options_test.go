@@ -61,7 +61,9 @@ func TestFlagsSetTheOptions(t *testing.T) {
 func TestBadValuesAreRefused(t *testing.T) {
 	for arg, says := range map[string]string{
 		"--nodes=-1": "it must be a number from 1 to 20", "--nodes=0": "from 1 to 20", "--nodes=21": "from 1 to 20", "--nodes=two": "it must be a number",
-		"--pods=-1": "from 0 to 1000", "--seed=x": "invalid syntax", "--scenarios=recovry": "unknown scenario \"recovry\"", "--keep=perhaps": "it must be 1 or 0", "--file=": "no profile is named", "--file=,": "no profile is named",
+		"--pods=-1": "from 1 to 1000", "--pods=0": "from 1 to 1000", "--seed=x": "it must be a number from 0 to 9223372036854775807", "--seed=-1": "it must be a number from 0 to",
+		"--otp=abc": "it must be one of 25, 27, 29", "--otp=": "it must be one of", "--k8s=abc": "it must be a version such as 1.37", "--k8s=1": "it must be a version", "--k8s=": "it must be a version",
+		"--context=": "it must not be empty", "--kubeconfig=": "it must not be empty", "--scenarios=": "no scenario is named", "--scenarios=,": "no scenario is named", "--scenarios=recovry": "unknown scenario \"recovry\"", "--keep=perhaps": "it must be 1 or 0", "--file=": "no profile is named", "--file=,": "no profile is named",
 	} {
 		if _, err := parsed(arg); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %v", arg, err)
