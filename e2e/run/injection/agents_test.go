@@ -15,7 +15,7 @@ import (
 
 // Another pod takes the place of an agent that was killed: it is that one that must be asked whether a fault is gone.
 func TestAnotherAgentIsFoundWhereOneWasKilled(t *testing.T) {
-	none := http.HandlerFunc(http.NotFound)
+	none := http.NotFoundHandler()
 	s := httptest.NewServer(server.WithFaults(none, func(context.Context, agent.Faults) []agent.RuleStatus { return []agent.RuleStatus{} }))
 	defer s.Close()
 	killed := func(context.Context, string, string) (net.Conn, error) { return nil, errors.New("no such pod") }

@@ -216,7 +216,11 @@ func (l *local) resource(c *copied, v any, weight *int) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if st, err := os.Stat(at); err != nil || !st.IsDir() {
+	st, err := os.Stat(at)
+	if err != nil {
+		return nil, err
+	}
+	if !st.IsDir() {
 		return l.entry(c, v)
 	}
 	if err = l.inside(at, text); err != nil {
