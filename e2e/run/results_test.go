@@ -86,6 +86,7 @@ func TestALeakEndsTheRun(t *testing.T) {
 	}{
 		"as it is":    {"recordings/a.jsonl", theCookie, nil, exitcode.Internal, "recordings/a.jsonl: as it is"},
 		"hex":         {"recordings/a.jsonl", "666978747572652d636f6f6b69652d6f662d646e732d61", nil, exitcode.Internal, "recordings/a.jsonl: hex"},
+		"its digest":  {"recordings/a.jsonl", " * Erlang cookie hash: XThKFXN5mAMXn9ZCDfd6vg==", nil, exitcode.Internal, "recordings/a.jsonl: its MD5 as base64"},
 		"interrupted": {"recordings/a.jsonl", theCookie, exitcode.With(exitcode.Interrupted, errors.New("interrupted")), exitcode.Interrupted, "recordings/a.jsonl: as it is"},
 		"no archive":  {"artifacts/pods.tar.gz", "\x1f\x8bbroken", nil, exitcode.Internal, "artifacts/pods.tar.gz could not be searched completely"},
 	} {

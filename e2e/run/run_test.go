@@ -1,6 +1,8 @@
 package run
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -91,6 +93,31 @@ func TestWorkloadsOfOneNamespaceAreRefused(t *testing.T) {
 	_, err := Start(t.Context(), Options{Out: t.TempDir()}, []*workload.Workload{fixed("a", "prod"), fixed("b", "prod")})
 	if err == nil || !strings.Contains(err.Error(), "a and b both fix the namespace prod") || exitcode.Of(err) != exitcode.Usage {
 		t.Errorf("%v (%d)", err, exitcode.Of(err))
+	}
+}
+
+// A profile with a cookie in it is refused before anything is made, even a folder of results.
+func TestACookieInAProfileIsRefused(t *testing.T) {
+	dir, out := t.TempDir(), t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS("../../fixtures/profiles/dns-a")); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "profile.yaml")
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, path, string(data)+"  env: {GREETING: \"it is "+theCookie+"\"}\n")
+	w, err := workload.Load("", dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = Start(t.Context(), Options{Out: out}, []*workload.Workload{w})
+	if exitcode.Of(err) != exitcode.Usage || !strings.Contains(err.Error(), "spec.env.GREETING contains a cookie") || strings.Contains(err.Error(), theCookie) {
+		t.Errorf("%v (%d)", err, exitcode.Of(err))
+	}
+	if made, err := os.ReadDir(out); err != nil || len(made) > 0 {
+		t.Errorf("made %v, %v", made, err)
 	}
 }
 

@@ -81,7 +81,7 @@ func digestsOf(c string) map[string]string {
 		all[name+" base64 url"] = base64.URLEncoding.EncodeToString(sum)
 		all[name+" base64 url unpadded"] = base64.RawURLEncoding.EncodeToString(sum)
 		all[name+" base64 of hex"] = base64.StdEncoding.EncodeToString([]byte(hex.EncodeToString(sum)))
-		all[name+" Erlang"] = "<<" + strings.Trim(strings.ReplaceAll(fmt.Sprint(sum), " ", ","), "[]") + ">>"
+		all[name+" Erlang"] = "<<" + bytewise(string(sum), "%d", ",") + ">>"
 	}
 	return all
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"encoding/xml"
-	"fmt"
 	"strings"
 	"testing"
 )
@@ -25,7 +24,7 @@ func broken(c string) map[string]string {
 	// The cookie lies where a line of 64 and one of 76 columns ends.
 	inside := base64.StdEncoding.EncodeToString([]byte("# a file of arguments\n+K true\n-setcookie " + c + "\n-heart\n-kernel inet_dist_listen_min 10000\n"))
 	colons := bytewise(c, "%02x", ":")
-	list := strings.Trim(strings.ReplaceAll(fmt.Sprint([]byte(c)), " ", ","), "[]")
+	list := bytewise(c, "%d", ",")
 	return map[string]string{
 		"base64 at 64":         wrap(inside, 64, "\n"),
 		"base64 at 76":         wrap(inside, 76, "\r\n"),

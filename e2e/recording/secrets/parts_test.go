@@ -72,7 +72,7 @@ func TestPartsOfAKeyAreGuarded(t *testing.T) {
 				"with colons": "00:" + bytewise(string(v), "%02x", ":"),
 				"a JWK":       `"d":"` + base64.RawURLEncoding.EncodeToString(v) + `"`,
 				"base64":      base64.StdEncoding.EncodeToString(v),
-				"binary":      "<<" + strings.Trim(strings.ReplaceAll(fmt.Sprint(v), " ", ","), "[]") + ">>",
+				"binary":      "<<" + bytewise(string(v), "%d", ",") + ">>",
 				"number":      "{'RSAPrivateKey','two-prime'," + new(big.Int).SetBytes(v).String() + ",asn1_NOVALUE}",
 			}
 			for how, text := range written {
