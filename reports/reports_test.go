@@ -193,3 +193,25 @@ func TestSeveralProfilesAreShownInBrief(t *testing.T) {
 		t.Errorf("one profile is not shown in full:\n%s", s)
 	}
 }
+
+// A check that panicked is our own fault, whatever else is unknown; a failure of the application counts more.
+func TestABugOfOursIsInternal(t *testing.T) {
+	for name, c := range map[string]struct {
+		run  *Run
+		want int
+	}{
+		"beside what passed":   {run(judge.Pass, judge.Unknown), exitcode.Internal},
+		"beside what failed":   {run(judge.Pass, judge.Unknown, judge.Fail), exitcode.Fail},
+		"where nothing passed": {run(judge.Unknown), exitcode.Internal},
+	} {
+		c.run.Profiles[0].Bugs = []string{"a bug of ours in x/unknown: it panicked"}
+		c.run.Close(nil, began)
+		var b bytes.Buffer
+		if err := JSON(&b, c.run); err != nil {
+			t.Fatal(err)
+		}
+		if c.run.Exit.Code != c.want || !strings.Contains(b.String(), `"bugs": [`) {
+			t.Errorf("%s: exit code %d, want %d; the report is\n%s", name, c.run.Exit.Code, c.want, b.String())
+		}
+	}
+}

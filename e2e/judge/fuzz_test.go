@@ -29,7 +29,7 @@ const patience = 20 * time.Second
 func judgeHostile(t *testing.T, text []byte) bool {
 	t.Helper()
 	began := time.Now()
-	v, err := read(text)
+	v, err := view.Read(bytes.NewReader(text))
 	if err != nil {
 		return false
 	}
@@ -56,22 +56,6 @@ func judgeHostile(t *testing.T, text []byte) bool {
 		t.Errorf("judging took %s", took)
 	}
 	return true
-}
-
-// read is the view of a recording's text.
-func read(text []byte) (*view.View, error) {
-	var events []recording.Event
-	h, err := recording.Read(bytes.NewReader(text), func(e recording.Event) { events = append(events, e) })
-	if err != nil {
-		return nil, err
-	}
-	v, err := view.New(h)
-	for _, e := range events {
-		if v != nil {
-			v.Apply(e)
-		}
-	}
-	return v, err
 }
 
 // written are small recordings of each kind, and the real ones, by lines; the first is the header.

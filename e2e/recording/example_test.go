@@ -9,7 +9,7 @@ import (
 )
 
 // A recording is written event by event, and read the same way: here is what pod a could not reach.
-func ExampleRead() {
+func ExampleReader() {
 	var file bytes.Buffer
 	w := recording.NewWriter(&file, recording.Header{Scenario: "formation", Namespace: "shop"})
 	w.Write(recording.Event{By: recording.ByKube, Start: &recording.Start{}})
@@ -20,15 +20,26 @@ func ExampleRead() {
 		fmt.Println(err)
 	}
 
-	header, err := recording.Read(&file, func(e recording.Event) {
+	events, err := recording.NewReader(&file)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(events.Header.Scenario)
+	for {
+		e, err := events.Next()
+		if err != nil {
+			fmt.Println(err) // EOF; of a recording whose writer was killed it is ErrTruncated
+			return
+		}
 		if e.Kind() == recording.KindDist {
 			fmt.Printf("after %s pod %s dialled pod %s: %s\n", e.T, e.FromUID(), e.PodUID(), e.Dist.Outcome)
 		}
-	})
-	fmt.Println(header.Scenario, err)
+	}
 	// Output:
+	// formation
 	// after 2s pod a dialled pod b: refused
-	// formation <nil>
+	// EOF
 }
 
 // Kinds says what each kind of event is for.

@@ -129,8 +129,8 @@ func NewReader(r io.Reader) (*Reader, error) {
 	return rd, nil
 }
 
-// Next gives the next event. At the end of the recording the error is io.EOF; if the recording has none, it is ErrTruncated. Anything
-// else that is not an event is an error with its line number.
+// Next gives the next event. At the end of the recording the error is io.EOF; if the recording has no event that ends it, it is
+// ErrTruncated. Anything else that is not an event is an error with its line number.
 func (r *Reader) Next() (Event, error) {
 	r.lines++
 	line, whole, err := readLine(r.r)
@@ -157,25 +157,6 @@ func (r *Reader) Next() (Event, error) {
 		return Event{}, fmt.Errorf("line %d: something follows the end of the recording", r.lines+1)
 	}
 	return Event{}, io.EOF
-}
-
-// Read reads a recording and gives each event to each, also those before an error. The event that ends the recording is not among
-// them; ErrTruncated means that there was none.
-func Read(r io.Reader, each func(Event)) (Header, error) {
-	rd, err := NewReader(r)
-	if err != nil {
-		return Header{}, err
-	}
-	for {
-		e, err := rd.Next()
-		if errors.Is(err, io.EOF) {
-			return rd.Header, nil
-		}
-		if err != nil {
-			return rd.Header, err
-		}
-		each(e)
-	}
 }
 
 func decode(line []byte, v any) error {

@@ -3,6 +3,7 @@ package recording
 import (
 	"bytes"
 	"errors"
+	"io"
 	"io/fs"
 	"path/filepath"
 	"reflect"
@@ -32,6 +33,24 @@ func written(t *testing.T) *bytes.Buffer {
 		t.Fatal(err)
 	}
 	return &b
+}
+
+// Read gives each event of a recording to each, also those before an error.
+func Read(r io.Reader, each func(Event)) (Header, error) {
+	rd, err := NewReader(r)
+	if err != nil {
+		return Header{}, err
+	}
+	for {
+		e, err := rd.Next()
+		if errors.Is(err, io.EOF) {
+			return rd.Header, nil
+		}
+		if err != nil {
+			return rd.Header, err
+		}
+		each(e)
+	}
 }
 
 func TestRoundTrip(t *testing.T) {

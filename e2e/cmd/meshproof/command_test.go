@@ -127,6 +127,8 @@ func TestJudgeRefuses(t *testing.T) {
 	}{
 		"nothing":         {nil, "requires at least 1 arg"},
 		"no such file":    {[]string{"/nonexistent.jsonl"}, "no such file"},
+		"a folder":        {[]string{t.TempDir()}, "is a folder, and only regular files are read"},
+		"no recording":    {[]string{"command_test.go"}, "command_test.go: line 1 is not the header of a recording"},
 		"another version": {[]string{whole, other}, `v9.jsonl: line 1: format "meshproof.dev/recording/v9"`},
 		"twice the same":  {[]string{whole, whole}, "give one of them"},
 		"another form":    {[]string{"-o", "xml", whole}, "-o xml"},
