@@ -52,7 +52,7 @@ RUN_FLAGS = -profile "$$PROFILE" $${OTP:+-otp "$$OTP"} $${K8S:+-k8s "$$K8S"} $${
 MATRIX_FLAGS = $${OTP:+--otp "$$OTP"} $${K8S:+--k8s "$$K8S"} $${NODES_SAID:+--nodes "$$NODES"} \
   $${KEEP:+--keep="$$KEEP"} $${CONTEXT:+--context "$$CONTEXT"} $(ARGS)
 
-.PHONY: help build test lint fmt e2e kill-matrix record bench nightly clean clean-cache FORCE
+.PHONY: help build test lint fmt e2e kill-matrix record crash bench nightly clean clean-cache FORCE
 
 help: ## list targets and parameters
 	@echo 'Targets:'
@@ -88,6 +88,9 @@ kill-matrix: $(BIN)/meshproof ## prove that the checks can fail: run the broken 
 record: $(BIN)/meshproof ## remake fixtures/recordings on a cluster; make test judges them
 	@exec scripts/record.sh $(BIN)/meshproof $(MATRIX_FLAGS)
 
+crash: $(BIN)/gotally ## end whole runs in the middle and see that nothing stays behind (an hour; ARGS='-run AsItWas' is a part)
+	@MESHPROOF_CRASH_TEST=1; export MESHPROOF_CRASH_TEST; exec $(BIN)/gotally -count=1 -timeout=3h $(ARGS) ./e2e/crashtest
+
 bench: $(BIN)/bench $(BIN)/e2e.test ## measure judging and observing; compare make e2e and a mesh view with doing the same by hand
 	go test -run '^$$' -bench 'Judge|Checks|Matrix' ./e2e/check/rules ./e2e/judge ./e2e/erldist
 	@exec $(BIN)/bench $(ARGS)
@@ -95,12 +98,13 @@ bench: $(BIN)/bench $(BIN)/e2e.test ## measure judging and observing; compare ma
 NIGHTLY_OTP ?= 25 27 29
 # These bring releases of their own, so that OTP= says little about them.
 OWN_OTP := mixed-otp rabbitmq upgrade-otp
-nightly: ## all of it: tests, fuzzing, each profile on each OTP release and three nodes, kill matrix
+nightly: ## all of it: tests, fuzzing, each profile on each OTP release and three nodes, kill matrix, crashes
 	$(MAKE) test
 	scripts/fuzz.sh $(FUZZTIME)
 	for otp in $(NIGHTLY_OTP); do $(MAKE) e2e OTP=$$otp NODES=3 PROFILE="$(filter-out $(OWN_OTP),$(notdir $(wildcard fixtures/profiles/*)))" || exit; done
 	$(MAKE) e2e PROFILE="$(OWN_OTP)"
 	$(MAKE) kill-matrix
+	$(MAKE) crash
 
 clean: $(BIN)/meshproof ## remove the clusters that meshproof made, and only those
 	@exec $(BIN)/meshproof cluster clean $(ARGS)

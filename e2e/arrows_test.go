@@ -58,6 +58,8 @@ var arrows = []arrow{
 	{"e2e/erldist", pure, "the protocol client speaks the protocol and starts nothing"},
 	{"e2e/erldist", []string{"k8s.io", "sigs.k8s.io"}, "the protocol client knows nothing of Kubernetes"},
 	{"e2e/cmd/agent", slices.Concat([]string{"k8s.io", "sigs.k8s.io", "os/exec"}, ginkgo), "the agent is small and static, asks no API server and runs no program"},
+	{"e2e/cmd/reaper", slices.Concat([]string{"k8s.io", "sigs.k8s.io", "os/exec"}, ginkgo), "the reaper is small and static, and runs no program"},
+	{"e2e/ownership", ours("workload", "target", "run"), "what belongs to a run is known by label and owner alone"},
 	{"e2e/cmd/meshproof", ginkgo, "Ginkgo in a shipped binary brings its global flags and an exit of its own"},
 	{"e2e/version", pure, "the versions are known without a cluster"},
 	{"e2e/run", ginkgo, "both doors share this path, and one of them links no Ginkgo"},

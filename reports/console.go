@@ -41,9 +41,9 @@ func (c Console) Profile(p Profile) {
 		if r.Verdict == judge.Blocked && !c.Verbose && !blocks.orphan(r) {
 			continue
 		}
-		if n := skippedAlike(p.Results[i:]); n > 1 && !c.Verbose {
+		if n, why := alike(p.Results[i:]); n > 1 && !c.Verbose {
 			i += n - 1
-			fmt.Fprintf(w, "  %-8s %d checks, %s to %s\n           %s\n", words[r.Verdict], n, r.ID, p.Results[i].ID, r.Reason)
+			fmt.Fprintf(w, "  %-8s %d checks, %s to %s\n           %s\n", words[r.Verdict], n, r.ID, p.Results[i].ID, why)
 			continue
 		}
 		fmt.Fprintf(w, "  %-8s %-31s %s%s\n", words[r.Verdict], r.ID, r.Title, took(r))
@@ -70,14 +70,31 @@ func (c Console) Profile(p Profile) {
 	}
 }
 
-// skippedAlike is how many of the results, from the first on, are skipped for the same reason. A scenario that is no part of a
-// run is then said once, not for each of its checks.
-func skippedAlike(results []judge.Result) int {
-	n := 0
-	for n < len(results) && results[n].Verdict == judge.Skip && results[n].Reason == results[0].Reason {
+// alike is how many of the results, from the first on, are skipped or unknown for the same reason, and the reason. A scenario that is
+// no part of a run, or a recording whose writer was killed, is then said once, not for each check.
+func alike(results []judge.Result) (n int, why string) {
+	verdict, why := results[0].Verdict, sole(results[0])
+	for n < len(results) && why != "" && results[n].Verdict == verdict && sole(results[n]) == why {
 		n++
 	}
-	return n
+	return n, why
+}
+
+// sole is the one reason of a result that is skipped or unknown, "" if there are several.
+func sole(r judge.Result) string {
+	switch r.Verdict {
+	case judge.Skip:
+		return r.Reason
+	case judge.Unknown:
+		for _, s := range r.Subjects {
+			if s.Verdict == judge.Unknown && (s.Message != r.Message || len(s.Seen) > 0 || s.Remedy != "") {
+				return ""
+			}
+		}
+		return r.Message
+	default:
+		return ""
+	}
 }
 
 func (c Console) hint() string {

@@ -71,9 +71,10 @@ func whole(path string, data []byte) error {
 	return os.Rename(tmp, path)
 }
 
+// link makes "latest" point to dir, in one step: two runs in one checkout may do it at the same time.
 func link(dir string) error {
 	latest := filepath.Join(filepath.Dir(dir), "latest")
-	tmp := latest + ".tmp"
+	tmp := latest + "." + filepath.Base(dir) // no other run has this folder
 	if err := os.Remove(tmp); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}

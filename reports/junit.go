@@ -127,10 +127,19 @@ func junitOf(p Profile, scenario string) junitSuite {
 		if r.Verdict == judge.Advised {
 			c.Properties.List = append(c.Properties.List, junitProperty{"advice", r.Message})
 		}
+		c.Properties.List = append(c.Properties.List, twice(p.Again)...)
 		s.Cases = append(s.Cases, c)
 	}
 	s.Tests, s.Time = len(s.Cases), seconds(total)
 	return s
+}
+
+// twice is the property of a case whose workload was recorded a second time: why the first recording was not enough.
+func twice(again string) []junitProperty {
+	if again == "" {
+		return nil
+	}
+	return []junitProperty{{"recorded-twice", "the first time " + again}}
 }
 
 // reason says why a check was skipped, blocked or waived.

@@ -129,6 +129,7 @@ func (r *Row) judge() {
 	}
 	add("must be unknown, but is not: ", unseen)
 	add("unknown: ", more)
+	add("", r.Profile.Bugs)
 	r.Wrong = strings.Join(wrong, "; ")
 	r.Right = r.Wrong == ""
 }
@@ -138,7 +139,7 @@ func (r *Row) judge() {
 func (r *Row) Unseen() string {
 	missing, extra := differ(r.Want, r.Red)
 	unseen, more := differ(r.WantUnknown, r.Unknown)
-	if r.Profile.Trouble != "" || len(extra) > 0 || len(unseen) > 0 || len(r.WantUnknown) > 0 || len(more) == 0 {
+	if r.Profile.Trouble != "" || len(r.Profile.Bugs) > 0 || len(extra) > 0 || len(unseen) > 0 || len(r.WantUnknown) > 0 || len(more) == 0 {
 		return ""
 	}
 	for _, m := range missing {
@@ -211,6 +212,9 @@ func (m *Matrix) junit(w io.Writer, r *Run) error {
 	s := junitSuite{Name: "kill-matrix", Tests: len(m.Rows), Time: seconds(r.Ended.Sub(r.Started))}
 	for _, row := range m.Rows {
 		c := junitCase{Classname: "meshproof.kill-matrix", Name: row.Name, Time: seconds(row.Profile.Wall)}
+		if list := twice(row.Again); list != nil {
+			c.Properties = &junitProperties{list}
+		}
 		if !row.Right {
 			c.Failure = &junitProblem{Type: "kill-matrix", Message: row.Wrong}
 			s.Failures++

@@ -34,6 +34,7 @@ func TestMatrixRowsAreJudgedExactly(t *testing.T) {
 		"all had to be unknown": {Row{WantUnknown: []string{"*"}, Profile: run(judge.Unknown, judge.Pass).Profiles[0]}, "must be unknown, but is not: x/pass"},
 		"all are unknown":       {Row{WantUnknown: []string{"*"}, Unknown: []string{"x/unknown"}, Profile: run(judge.Unknown, judge.Skip).Profiles[0]}, ""},
 		"trouble":               {Row{Profile: Profile{Trouble: "no node"}}, "trouble: no node"},
+		"a bug of ours":         {Row{WantUnknown: []string{"c"}, Unknown: []string{"c", "d"}, Profile: Profile{Profile: judge.Profile{Bugs: []string{"a bug of ours in d"}}}}, "a bug of ours in d"},
 	} {
 		m := Matrix{Run: run(judge.Fail), Rows: []Row{c.row}}
 		m.Run.Close(nil, began)
@@ -68,6 +69,7 @@ func TestUnseenIsNothingButUnknown(t *testing.T) {
 		"false alarm, too":           {Row{Red: one, Unknown: c}, ""},
 		"another diagnosis":          {Row{Want: one, Red: []string{"a (z)"}, Unknown: c}, ""},
 		"had to be unknown":          {Row{WantUnknown: c, Unknown: []string{"d"}}, ""},
+		"a bug of ours":              {Row{Unknown: c, Profile: Profile{Profile: judge.Profile{Bugs: c}}}, ""},
 		"trouble":                    {Row{Unknown: c, Profile: Profile{Trouble: "no node"}}, ""},
 	} {
 		if got := tc.row.Unseen(); got != tc.want {
@@ -144,5 +146,29 @@ func TestMatrixFiles(t *testing.T) {
 		if data, err := os.ReadFile(filepath.Join(dir, file)); err != nil || !strings.Contains(string(data), holds) {
 			t.Errorf("%s: %v\n%s", file, err, data)
 		}
+	}
+}
+
+// Who reads only the JUnit file learns, too, that a workload was recorded twice, and why.
+func TestJUnitSaysWhatWasRecordedTwice(t *testing.T) {
+	const property = `<property name="recorded-twice" value="the first time unknown: x/pass"></property>`
+	m := matrix()
+	m.Rows[2].Profile.Again = "unknown: x/pass"
+	m.Close(began)
+	m.Run.Profiles = []Profile{m.Rows[2].Profile}
+	var kills, run bytes.Buffer
+	if err := m.junit(&kills, m.Run); err != nil {
+		t.Fatal(err)
+	}
+	if err := JUnit(&run, m.Run); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{"kill matrix": kills.String(), "run": run.String()} {
+		if n := strings.Count(text, property); n != 1 {
+			t.Errorf("%s: %d cases say it, want 1:\n%s", name, n, text)
+		}
+	}
+	if i, j := strings.Index(kills.String(), property), strings.Index(kills.String(), `name="shop"`); j < 0 || i < j {
+		t.Errorf("it stands with another workload:\n%s", kills.String())
 	}
 }

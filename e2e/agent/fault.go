@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -27,6 +28,8 @@ type Faults struct {
 	Holder string        `json:"holder"`          // faults of different holders are independent
 	Lease  time.Duration `json:"lease,omitempty"` // how long they stay without renewal, ns; 0 for [Lease], the maximum
 	Rules  []Rule        `json:"rules"`
+	// Healed are rules that the holder has given up. Each has an answer, after those of Rules: whether it is gone from the pod.
+	Healed []Rule `json:"healed,omitempty"`
 }
 
 // Rule is one fault in the network namespace of a pod on the agent's own node.
@@ -49,6 +52,10 @@ func (r Rule) String() string {
 	return fmt.Sprintf("%s of %s port %d", r.Do, r.IP, r.Port)
 }
 
+// OwnAPI reports whether the rule cuts off an agent's API in its own pod, by which the harness tries what a lost stream does.
+// It is the only one about a pod that is in no plan.
+func (r Rule) OwnAPI() bool { return r.Do == DropOwn && r.Port == Port }
+
 // RuleStatus is the result of a rule. The rule is effective if the dial that it must block got an answer before it was
 // in place, and gets none afterwards.
 type RuleStatus struct {
@@ -56,6 +63,9 @@ type RuleStatus struct {
 	Effective bool   `json:"bites"`
 	Since     int64  `json:"since,omitempty"` // CLOCK_BOOTTIME at which it was in place, ns
 	Message   string `json:"message"`         // the results of the dials, or why the rule is not in place
+	// Gone is for a healed rule only: the kernel has confirmed that the pod's network namespace does not contain it. If it is
+	// false, Message says why; Since is set if the rule is known to be still in place.
+	Gone bool `json:"gone,omitempty"`
 }
 
 // Check returns an error for faults that could do more than drop packets of pods.
@@ -65,10 +75,10 @@ func (f Faults) Check() error {
 		return errors.New("the holder's name is empty or longer than 253 characters")
 	case f.Lease < 0 || f.Lease > Lease:
 		return fmt.Errorf("lease %s is out of range (at most %s)", f.Lease, Lease)
-	case len(f.Rules) > 500:
-		return fmt.Errorf("too many rules (%d, limit 500)", len(f.Rules))
+	case len(f.Rules)+len(f.Healed) > 500:
+		return fmt.Errorf("too many rules (%d, limit 500)", len(f.Rules)+len(f.Healed))
 	}
-	for _, r := range f.Rules {
+	for _, r := range slices.Concat(f.Rules, f.Healed) {
 		if err := r.check(); err != nil {
 			return err
 		}
@@ -107,6 +117,9 @@ func (r Rule) check() error {
 func checkIPv4(s string) error {
 	if a, err := netip.ParseAddr(s); err != nil || !a.Is4() {
 		return errors.New("the address of a fault must be a literal IPv4 address")
+	}
+	if err := checkAddr(s); err != nil {
+		return fmt.Errorf("the address of a fault: %w", err)
 	}
 	return nil
 }

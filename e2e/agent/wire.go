@@ -11,7 +11,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"net/netip"
 	"regexp"
 	"time"
 
@@ -179,11 +178,18 @@ func (p Plan) Check() error {
 			return errors.New("a pod is in the plan twice")
 		}
 		seen[q.UID] = true
-		if _, err := netip.ParseAddr(q.IP); q.IP != "" && err != nil {
-			return errors.New("the ip of a pod is no literal address")
+		if q.IP != "" {
+			if err := checkAddr(q.IP); err != nil {
+				return fmt.Errorf("the ip of a pod: %w", err)
+			}
 		}
 		if !uidPattern.MatchString(q.UID) {
 			return errors.New("the uid of a pod is not valid")
+		}
+	}
+	for uid := range p.Transports {
+		if !seen[uid] {
+			return errors.New("the transport of a pod that is not in the plan")
 		}
 	}
 	return nil

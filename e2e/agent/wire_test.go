@@ -27,6 +27,7 @@ func TestCheck(t *testing.T) {
 		"a pod twice":       {func(p *Plan) { p.Pods = append(p.Pods, p.Pods[0]) }, "twice"},
 		"a port":            {func(p *Plan) { p.DistPort = 65536 }, "65536"},
 		"a port of a node":  {func(p *Plan) { p.Transports = map[string]Transport{uid: {Port: 70000}} }, "70000"},
+		"a stray transport": {func(p *Plan) { p.Transports = map[string]Transport{"00000000-other": {}} }, "not in the plan"},
 		"a negative port":   {func(p *Plan) { p.EPMDPort = -1 }, "-1"},
 		"a long cookie":     {func(p *Plan) { p.Cookie = make([]byte, 256) }, "cookie"},
 		"a long name":       {func(p *Plan) { p.DNSName = strings.Repeat("a", 255) }, "DNS name"},

@@ -61,6 +61,9 @@ type Check struct {
 	// Static says that the manifests alone decide it: it is judged by lint, too, where nothing was deployed. So are all
 	// checks of the rung [Manifest].
 	Static bool
+	// Settles says that a failure may only mean that more time was needed: a pod that is not Ready yet. Where the recording has no
+	// end, because its writer was killed, such a failure is unknown.
+	Settles bool
 	// Causes lists, for each diagnosis code of this check, the checks whose failing or unobserved subjects it is
 	// able to explain.
 	Causes map[string][]string

@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"meshproof.dev/meshproof/e2e/recording"
@@ -12,6 +13,7 @@ import (
 type Snapshot struct {
 	At, Began, First time.Duration
 	Formed           bool // the mesh was full at some time, for the first time at First
+	Timed            bool // all pods were observed since they began, so that it was not full before First
 	Pods             []*view.Pod
 	Views            []NodeView // by the index of the pod
 }
@@ -40,6 +42,7 @@ func newSnapshot(v *view.View) *Snapshot {
 	if m.First, m.Formed = v.FirstFull(m.Began); m.Formed && !v.Mesh(m.At).Full && !v.MeansNoMesh() {
 		m.At, m.Pods = m.First, v.Expected(m.First)
 	}
+	m.Timed = !slices.ContainsFunc(m.Pods, func(p *view.Pod) bool { return !v.SeenSinceItBegan(p) })
 	membership := v.Membership(m.Pods, m.At)
 	for _, p := range m.Pods {
 		var l NodeView

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -266,5 +267,21 @@ esac`})
 	}
 	if _, _, err := e.HasImage(context.Background(), "broken"); err == nil || !strings.Contains(err.Error(), "database is locked") {
 		t.Errorf("broken: %v", err)
+	}
+}
+
+// TestProbeRemovesOnlyItsOwnImage: another run that tries the same engine at the same time has an image of its own.
+func TestProbeRemovesOnlyItsOwnImage(t *testing.T) {
+	calls := fakes(t, map[string]string{Podman: podmanFine})
+	if _, err := Find(context.Background(), Options{StateDir: t.TempDir()}); err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(calls)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := fmt.Sprintf("rmi --force localhost/meshproof/engine-probe:%d\n", os.Getpid())
+	if all := string(b); strings.Count(all, "rmi --force") != 1 || !strings.Contains(all, own) {
+		t.Errorf("the engine was asked for\n%s\nwant %s", all, own)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"os"
 	"runtime"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -15,11 +16,11 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 )
 
-const (
-	probeImage = "localhost/meshproof/engine-probe:1"
-	// probeSays is the probe's output. An engine that exits with code 0 and does not print it ran something else.
-	probeSays = "meshproof engine probe\n"
-)
+// probeSays is the probe's output. An engine that exits with code 0 and does not print it ran something else.
+const probeSays = "meshproof engine probe\n"
+
+// probeImage is a name that only this process gives the image: another run may be trying the same engine, and each removes its own.
+func probeImage() string { return fmt.Sprintf("localhost/meshproof/engine-probe:%d", os.Getpid()) }
 
 // probeCode is the whole program: write(1, message, length); exit(0). The message follows the code.
 var probeCode = map[string]struct {
@@ -122,7 +123,7 @@ func writeProbeArchive(w io.Writer) error {
 	if img, err = mutate.ConfigFile(img, cfg); err != nil {
 		return err
 	}
-	tag, err := name.NewTag(probeImage)
+	tag, err := name.NewTag(probeImage())
 	if err != nil {
 		return err
 	}

@@ -34,7 +34,7 @@ func try(ctx context.Context, e *Engine, budget time.Duration) error {
 	}
 	container := fmt.Sprintf("meshproof-engine-probe-%d", os.Getpid())
 	defer removeProbe(ctx, e, container)
-	out, err := e.Output(ctx, "run", "--rm", "--name", container, "--privileged", "--tmpfs", "/run", "--cgroupns=private", probeImage)
+	out, err := e.Output(ctx, "run", "--rm", "--name", container, "--privileged", "--tmpfs", "/run", "--cgroupns=private", probeImage())
 	if err != nil {
 		return err
 	}
@@ -50,7 +50,7 @@ func removeProbe(ctx context.Context, e *Engine, container string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	_ = e.Run(ctx, "rm", "--force", container) // after a successful run it does not exist
-	_ = e.Run(ctx, "rmi", "--force", probeImage)
+	_ = e.Run(ctx, "rmi", "--force", probeImage())
 }
 
 // alive asks the engine for its version and checks kind's conditions. It creates nothing.

@@ -1,13 +1,12 @@
 // Package fault keeps faults in pods' network namespaces for as long as a scenario wants them, through the agents of their
 // nodes, and records when each took effect and when it was healed.
 //
-// In: rules, agents. Out: acts and, where a fault has no effect or its lease was lost, an error of the harness and the act that
-// makes the scenario void. It gives no verdict. If the harness dies, the agents heal by themselves.
+// In: rules, agents. Out: acts and, where a fault has no effect, its lease was lost or it could not be healed, an error of the
+// harness and the act that makes the scenario void. It gives no verdict. If the harness dies, the agents heal by themselves.
 package fault
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -19,10 +18,12 @@ import (
 )
 
 // The acts that are recorded. Void means that the scenario did not take the course that it was meant to: the detail says why.
+// Unhealed means that a fault should be healed and may still be there, until the heal of the same pod: that is void, too.
 const (
-	Inject = "inject"
-	Heal   = "heal"
-	Void   = "void"
+	Inject   = "inject"
+	Heal     = recording.Heal
+	Void     = recording.Void
+	Unhealed = recording.Unhealed
 )
 
 // Agent is what puts faults in place on one node.
@@ -38,7 +39,8 @@ type Injector struct {
 	agent  func(ctx context.Context, node string) (Agent, error)
 	record func(recording.Event) // without time and observer, which are the caller's
 	now    func() time.Time
-	every  time.Duration
+	every  time.Duration // between renewals
+	again  time.Duration // between attempts to heal
 
 	mu    sync.Mutex
 	nodes map[string]*node
@@ -48,6 +50,7 @@ type Injector struct {
 type node struct {
 	mu       sync.Mutex // the agent gets one request after the other
 	rules    []agent.Rule
+	healing  []healing
 	since    map[agent.Rule]int64
 	answered time.Time // when the agent last did
 	lost     bool
@@ -58,20 +61,22 @@ const renewal = agent.RenewFaults
 
 // New makes an Injector. The holder's name must be the workload's own on the cluster; agent finds the agent of a node.
 func New(holder string, agent func(ctx context.Context, node string) (Agent, error), record func(recording.Event)) *Injector {
-	return &Injector{holder: holder, agent: agent, record: record, now: time.Now, every: renewal, nodes: map[string]*node{}}
+	return &Injector{holder: holder, agent: agent, record: record, now: time.Now, every: renewal, again: time.Second, nodes: map[string]*node{}}
 }
 
 // Inject adds faults on a node, beside those that are there, and returns when it is known of each whether it bites. An error
-// means that the agent could not be asked to.
+// means that it is not known whether they are in place: then they are healed, by Run and by Heal.
 func (i *Injector) Inject(ctx context.Context, on string, rules ...agent.Rule) error {
 	n := i.node(on)
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	before := n.rules
 	n.rules = slices.Concat(before, rules)
+	n.healing = slices.DeleteFunc(n.healing, func(h healing) bool { return slices.Contains(rules, h.rule) })
 	bites, err := i.set(ctx, on, n)
 	if err != nil {
 		n.rules = before
+		i.giveUp(n, rules)
 		for _, r := range rules {
 			i.void(r.Pod, fmt.Sprintf("%s could not be put in place: %v", r, err))
 		}
@@ -99,23 +104,32 @@ func (i *Injector) node(name string) *node {
 	return n
 }
 
+// set tells the agent which rules are wanted, and asks about those that are to be healed. It returns the status of those that
+// are wanted.
 func (i *Injector) set(ctx context.Context, on string, n *node) ([]agent.RuleStatus, error) {
+	f := agent.Faults{Holder: i.holder, Rules: n.rules}
+	for _, h := range n.healing {
+		f.Healed = append(f.Healed, h.rule)
+	}
 	a, err := i.agent(ctx, on)
-	if err != nil {
-		return nil, err
+	var answer []agent.RuleStatus
+	if err == nil {
+		answer, err = a.SetFaults(ctx, f)
 	}
-	bites, err := a.SetFaults(ctx, agent.Faults{Holder: i.holder, Rules: n.rules})
-	if err != nil {
-		return nil, err
+	asked := slices.Concat(f.Rules, f.Healed)
+	if err == nil && !slices.EqualFunc(answer, asked, func(s agent.RuleStatus, r agent.Rule) bool { return s.Rule == r }) {
+		err = fmt.Errorf("%d answers to %d rules, or about other rules", len(answer), len(asked))
 	}
-	if len(bites) != len(n.rules) {
-		return nil, fmt.Errorf("%d answers to %d rules", len(bites), len(n.rules))
+	if err != nil {
+		i.confirm(n, nil, err)
+		return nil, err
 	}
 	n.answered = i.now()
-	return bites, nil
+	i.confirm(n, answer[len(f.Rules):], nil)
+	return answer[:len(f.Rules)], nil
 }
 
-// Run renews the leases until the context ends.
+// Run renews the leases, and heals what is to be healed, until the context ends.
 func (i *Injector) Run(ctx context.Context) {
 	tick := time.NewTicker(i.every)
 	defer tick.Stop()
@@ -150,11 +164,14 @@ func (i *Injector) renew(ctx context.Context, on string) {
 	n := i.node(on)
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if len(n.rules) == 0 {
+	if len(n.rules)+len(n.healing) == 0 {
 		return
 	}
 	bites, err := i.set(ctx, on, n)
 	if err != nil {
+		if len(n.rules) == 0 {
+			return // what is to be healed is recorded as such
+		}
 		if late := i.now().Sub(n.answered); late > agent.Lease && !n.lost && ctx.Err() == nil {
 			n.lost = true
 			i.void("", fmt.Sprintf("the faults on node %s could not be renewed for %.0f s: %v", on, late.Seconds(), err))
@@ -168,29 +185,6 @@ func (i *Injector) renew(ctx context.Context, on string) {
 		}
 		n.since[b.Rule] = b.Since
 	}
-}
-
-// Heal ends all faults. Where an agent cannot be reached, they end with the lease.
-func (i *Injector) Heal(ctx context.Context) error {
-	var errs []error
-	for _, name := range i.names() {
-		n := i.node(name)
-		n.mu.Lock()
-		gone := n.rules
-		n.rules = nil
-		if len(gone) > 0 {
-			if _, err := i.set(ctx, name, n); err != nil {
-				errs = append(errs, fmt.Errorf("fault: healing node %s: %w", name, err))
-			} else {
-				for _, r := range gone {
-					i.act(Heal, r.Pod, r.String())
-				}
-			}
-		}
-		clear(n.since)
-		n.mu.Unlock()
-	}
-	return errors.Join(errs...)
 }
 
 func (i *Injector) act(do, pod, detail string) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -18,21 +19,55 @@ type fake struct {
 	since     int64
 	toothless bool
 	down      error
+	fails     int  // this many requests are not carried out
+	deaf      int  // the answers to this many requests are lost; they are carried out
+	mixed     int  // this many answers are about another rule
+	stuck     int  // this many times a rule cannot be removed
+	blind     bool // it cannot look into any pod
+	asked     int
+	each      func() // called for each request
 }
 
 func (f *fake) SetFaults(_ context.Context, w agent.Faults) ([]agent.RuleStatus, error) {
+	if f.asked++; f.each != nil {
+		f.each()
+	}
 	if f.down != nil {
 		return nil, f.down
+	}
+	if f.fails > 0 {
+		f.fails--
+		return nil, errors.New("the connection is refused")
 	}
 	f.wants = w.Rules
 	var all []agent.RuleStatus
 	for _, r := range w.Rules {
 		all = append(all, agent.RuleStatus{Rule: r, Since: f.since, Effective: !f.toothless, Message: "before: refused; after: nothing"})
 	}
+	for _, r := range w.Healed {
+		s := agent.RuleStatus{Rule: r, Gone: true, Message: "removed"}
+		if f.stuck > 0 {
+			s = agent.RuleStatus{Rule: r, Since: f.since, Message: "still in place: nftables: device busy"}
+		}
+		if f.blind {
+			s = agent.RuleStatus{Rule: r, Message: "no process of the pod is running on this node"}
+		}
+		all = append(all, s)
+	}
+	f.stuck = max(0, f.stuck-min(1, len(w.Healed)))
+	if f.deaf > 0 {
+		f.deaf--
+		return nil, errors.New("the forward ended")
+	}
+	if f.mixed > 0 && len(all) > 0 {
+		f.mixed--
+		all[0].Rule.Pod = "another"
+	}
 	return all, nil
 }
 
 type scene struct {
+	mu     sync.Mutex // nodes are healed at the same time
 	agents map[string]*fake
 	acts   []string
 	faults []string
@@ -48,6 +83,8 @@ func newScene() *scene {
 		}
 		return nil, errors.New("no agent is there")
 	}, func(e recording.Event) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
 		if e.Act != nil {
 			s.acts = append(s.acts, e.Act.Do+" "+e.Act.Pod)
 		}
@@ -56,6 +93,7 @@ func newScene() *scene {
 		}
 	})
 	s.i.now = func() time.Time { return s.now }
+	s.i.again = time.Millisecond
 	return s
 }
 
@@ -91,6 +129,7 @@ func TestFaultsAreKeptUntilTheyAreHealed(t *testing.T) {
 	if err := s.i.Heal(ctx); err != nil || len(s.agents["n1"].wants)+len(s.agents["n2"].wants) != 0 {
 		t.Errorf("%v, still wanted: %v", err, s.agents)
 	}
+	slices.Sort(s.acts) // of several nodes in any order
 	s.said(t, []string{"heal a", "heal b", "heal c"}, "")
 	s.i.renew(ctx, "n1")
 	s.said(t, nil, "")
@@ -132,7 +171,9 @@ func TestALostLeaseMakesTheScenarioVoid(t *testing.T) {
 	s.i.renew(ctx, "n1")
 	s.said(t, nil, "")
 	a.down = errors.New("gone")
-	if err := s.i.Heal(ctx); err == nil {
+	healing, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
+	defer cancel()
+	if err := s.i.Heal(healing); err == nil {
 		t.Error("what could not be healed is no error")
 	}
 }

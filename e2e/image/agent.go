@@ -21,10 +21,10 @@ import (
 	"meshproof.dev/meshproof/e2e/exitcode"
 )
 
-const (
-	agentPackage = "./e2e/cmd/agent"
-	agentRepo    = "localhost/meshproof/agent"
-)
+const agentRepo = "localhost/meshproof/agent"
+
+// agentPrograms are the programs in the agent's image; the first is what it starts. The reaper is started by a pod of its own.
+var agentPrograms = []string{"agent", "reaper"} //nolint:gochecknoglobals // a list that nothing changes
 
 // Agent makes the agent's image for nodes of an architecture ("amd64", "arm64": status.nodeInfo.architecture of a Node).
 // The go command builds the binary from the checkout, static and without paths of this machine, so the same source gives
@@ -32,11 +32,16 @@ const (
 // ("sabotage": one that can make errors on purpose).
 func (m *Maker) Agent(ctx context.Context, goarch string, tags ...string) (Image, error) {
 	start := time.Now()
-	bin, err := m.agentBinary(ctx, goarch, tags)
-	if err != nil {
-		return Image{}, err
+	bins := map[string][]byte{}
+	size := 0
+	for _, name := range agentPrograms {
+		bin, err := m.agentBinary(ctx, name, goarch, tags)
+		if err != nil {
+			return Image{}, err
+		}
+		bins[name], size = bin, size+len(bin)
 	}
-	img, err := agentImage(bin, goarch)
+	img, err := agentImage(bins, goarch)
 	if err != nil {
 		return Image{}, fmt.Errorf("assemble the agent image: %w", err)
 	}
@@ -50,15 +55,15 @@ func (m *Maker) Agent(ctx context.Context, goarch string, tags ...string) (Image
 		if failed := writeImage(e.path("agent.tar"), ref, img); failed != nil {
 			return record{}, fmt.Errorf("assemble the agent image: %w", failed)
 		}
-		m.log(fmt.Sprintf("built the agent image (%s, %.1f MB) in %s", goarch, float64(len(bin))/1e6, round(time.Since(start))))
+		m.log(fmt.Sprintf("built the agent image (%s, %.1f MB) in %s", goarch, float64(size)/1e6, round(time.Since(start))))
 		return record{Ref: ref, ID: digest.String(), Tar: "agent.tar", Origin: Built}, nil
 	})
 	im.Took = time.Since(start)
 	return im, err
 }
 
-// agentBinary builds the agent. The go command's build cache decides whether anything must be compiled.
-func (m *Maker) agentBinary(ctx context.Context, goarch string, tags []string) ([]byte, error) {
+// agentBinary builds one of the agent's programs. The go command's build cache decides whether anything must be compiled.
+func (m *Maker) agentBinary(ctx context.Context, name, goarch string, tags []string) ([]byte, error) {
 	if _, err := exec.LookPath("go"); err != nil {
 		return nil, exitcode.With(exitcode.Unavailable, errors.New("cannot build the agent: there is no go command on PATH; install Go"))
 	}
@@ -73,29 +78,31 @@ func (m *Maker) agentBinary(ctx context.Context, goarch string, tags []string) (
 		return nil, err
 	}
 	defer lock.Close()
-	file := filepath.Join(dir, strings.Join(append([]string{"agent"}, tags...), "-"))
-	c := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-tags="+strings.Join(tags, ","), "-o", file, agentPackage)
+	file := filepath.Join(dir, strings.Join(append([]string{name}, tags...), "-"))
+	c := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-tags="+strings.Join(tags, ","), "-o", file, "./e2e/cmd/"+name)
 	c.Dir = m.Root
 	c.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+goarch, "GOAMD64=v1", "GOARM64=v8.0")
-	if err := m.run(ctx, step{what: "building the agent", cmd: c}); err != nil {
+	if err := m.run(ctx, step{what: "building the " + name, cmd: c}); err != nil {
 		return nil, err
 	}
 	return os.ReadFile(file)
 }
 
-// agentImage is an image FROM scratch with the binary as its only file. It does not depend on when or where it was
+// agentImage is an image FROM scratch with the programs as its only files. It does not depend on when or where it was
 // assembled.
-func agentImage(bin []byte, goarch string) (v1.Image, error) {
+func agentImage(bins map[string][]byte, goarch string) (v1.Image, error) {
 	var layer bytes.Buffer
 	t := tar.NewWriter(&layer)
-	if err := t.WriteHeader(&tar.Header{
-		Typeflag: tar.TypeReg, Name: "agent", Mode: 0o755, Size: int64(len(bin)),
-		ModTime: time.Unix(0, 0), Format: tar.FormatUSTAR,
-	}); err != nil {
-		return nil, err
-	}
-	if _, err := t.Write(bin); err != nil {
-		return nil, err
+	for _, name := range agentPrograms {
+		if err := t.WriteHeader(&tar.Header{
+			Typeflag: tar.TypeReg, Name: name, Mode: 0o755, Size: int64(len(bins[name])),
+			ModTime: time.Unix(0, 0), Format: tar.FormatUSTAR,
+		}); err != nil {
+			return nil, err
+		}
+		if _, err := t.Write(bins[name]); err != nil {
+			return nil, err
+		}
 	}
 	if err := t.Close(); err != nil {
 		return nil, err
@@ -104,7 +111,7 @@ func agentImage(bin []byte, goarch string) (v1.Image, error) {
 		Architecture: goarch,
 		OS:           "linux",
 		Created:      v1.Time{Time: time.Unix(0, 0).UTC()},
-		Config:       v1.Config{Entrypoint: []string{"/agent"}},
+		Config:       v1.Config{Entrypoint: []string{"/" + agentPrograms[0]}},
 		RootFS:       v1.RootFS{Type: "layers"},
 	})
 	if err != nil {

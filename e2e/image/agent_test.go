@@ -41,7 +41,8 @@ func TestAgentImage(t *testing.T) {
 	if im.Source != Built || im.Ref != "localhost/meshproof/agent:"+strings.TrimPrefix(im.ID, "sha256:")[:12] {
 		t.Errorf("got %+v", im)
 	}
-	if did := other.calls("go "); len(did) != 1 || !strings.Contains(did[0], "CGO_ENABLED=0 GOOS=linux GOARCH=arm64 build -trimpath") {
+	if did := other.calls("go "); len(did) != 2 || !strings.Contains(did[0], "CGO_ENABLED=0 GOOS=linux GOARCH=arm64 build -trimpath") ||
+		!strings.HasSuffix(did[0], "./e2e/cmd/agent") || !strings.HasSuffix(did[1], "./e2e/cmd/reaper") {
 		t.Errorf("ran %q", did)
 	}
 	again, err := other.Agent(t.Context(), "arm64")
@@ -96,9 +97,12 @@ func checkAgentArchive(t *testing.T, file string) {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	h, err := tar.NewReader(r).Next()
-	if err != nil || h.Name != "agent" || h.Mode != 0o755 || h.Uid != 0 || h.ModTime.Unix() != 0 {
-		t.Errorf("in the layer: %+v, %v", h, err)
+	in := tar.NewReader(r)
+	for _, name := range []string{"agent", "reaper"} {
+		h, err := in.Next()
+		if err != nil || h.Name != name || h.Mode != 0o755 || h.Uid != 0 || h.ModTime.Unix() != 0 {
+			t.Errorf("in the layer: %+v, %v", h, err)
+		}
 	}
 }
 

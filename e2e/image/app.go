@@ -152,7 +152,8 @@ func (m *Maker) makeApp(ctx context.Context, e entry, b appBuild) (record, error
 		log = e.path("build.log")
 		_ = os.Remove(log)
 	}
-	tag := "localhost/meshproof/building/" + lastName(b.name) + ":" + e.key
+	// Only this process has the tag: a run with another cache folder may be building the same on this engine, and removes its own.
+	tag := fmt.Sprintf("localhost/meshproof/building/%s:%s-%d", lastName(b.name), e.key, os.Getpid())
 	args := []string{"build", "--tag", tag}
 	names := make([]string, 0, len(b.args))
 	for n := range b.args {

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"testing"
@@ -25,7 +26,7 @@ func app(t *testing.T) (*fakeMachine, App) {
 	w.write("app/.dockerignore", "_build\n")
 	w.write("app/src/a.erl", "-module(a).\n")
 	w.write("app/_build/a.beam", "x")
-	img, err := agentImage([]byte("program"), runtime.GOARCH)
+	img, err := agentImage(map[string][]byte{"agent": []byte("program")}, runtime.GOARCH)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,6 +58,11 @@ func TestAppIsBuiltOnce(t *testing.T) {
 	builds := w.calls("podman build")
 	if len(builds) != 1 || !strings.Contains(builds[0], "--build-arg RUN_BASE=localhost/meshproof/otp-run:27-") {
 		t.Errorf("ran %q", builds)
+	}
+	// The tag of the build is this process's own, and is gone: another run may be building the same with another cache.
+	tag := regexp.MustCompile(`--tag (\S+)`).FindStringSubmatch(builds[0])
+	if tag == nil || !strings.HasSuffix(tag[1], fmt.Sprintf("-%d", os.Getpid())) || len(w.calls("podman image rm "+tag[1])) != 1 {
+		t.Errorf("tagged %q; ran %q", tag, w.calls("podman image rm"))
 	}
 
 	w.calls("")

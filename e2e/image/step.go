@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"meshproof.dev/meshproof/e2e/clip"
 	"meshproof.dev/meshproof/e2e/guard"
 )
 
@@ -53,6 +54,12 @@ func (e *BuildError) Error() string {
 // Unwrap is the command's error.
 func (e *BuildError) Unwrap() error { return e.Err }
 
+// How much of a builder's output its log has: the first bytes and the last.
+const (
+	logFirst = 24 << 20
+	logLast  = 8 << 20
+)
+
 // step is one command that may take a long time.
 type step struct {
 	what  string        // prefix of the error and the progress messages: "building the node image"
@@ -84,7 +91,9 @@ func (m *Maker) run(ctx context.Context, s step) error {
 			return err
 		}
 		defer f.Close()
-		out.file = f
+		full := &clip.Writer{To: f, Head: logFirst, Tail: logLast}
+		defer func() { _, _ = full.Close() }()
+		out.file = full
 	}
 	c := s.cmd
 	c.Stdout, c.Stderr = out, out // with the same writer os/exec writes from one goroutine only

@@ -138,3 +138,16 @@ func TestChildKeepsLock(t *testing.T) {
 		_ = l.Close()
 	}
 }
+
+// A builder that prints without end does not fill the disk with its log, which still has the end.
+func TestABuildLogIsLimited(t *testing.T) {
+	log := filepath.Join(t.TempDir(), "build.log")
+	m := &Maker{}
+	if err := m.run(t.Context(), step{what: "building x", cmd: sh(t.Context(), "echo first; yes $(printf %0900d 0) | head -c 40000000; echo; echo last"), log: log}); err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(log)
+	if err != nil || len(b) > logFirst+logLast+100 || !strings.HasPrefix(string(b), "first\n") || !strings.HasSuffix(string(b), "last\n") {
+		t.Errorf("%d bytes, %v", len(b), err)
+	}
+}

@@ -70,6 +70,7 @@ type Subject struct {
 type Profile struct {
 	Name    string   `json:"name"`
 	Results []Result `json:"results"`
+	Bugs    []string `json:"bugs,omitempty"` // checks that panicked, and where: our own fault
 }
 
 // cause is an unexplained failing subject and what it is able to explain.
@@ -85,13 +86,13 @@ func Judge(name string, scenarios []Scenario, checks []check.Check) Profile {
 	var causes []cause
 	for _, c := range checks {
 		var r Result
-		r, causes = judgeOne(c, scenarios, causes)
+		r, causes = p.judgeOne(c, scenarios, causes)
 		p.Results = append(p.Results, r)
 	}
 	return p
 }
 
-func judgeOne(c check.Check, scenarios []Scenario, causes []cause) (Result, []cause) {
+func (p *Profile) judgeOne(c check.Check, scenarios []Scenario, causes []cause) (Result, []cause) {
 	r := Result{ID: c.ID, Title: c.Title, Rung: c.Rung, Level: c.Level, Scenario: c.Scenario, Why: c.Why, Source: c.Source}
 	ep, found := find(scenarios, c.Scenario)
 	if !found || ep.Skip != "" {
@@ -117,7 +118,13 @@ func judgeOne(c check.Check, scenarios []Scenario, causes []cause) (Result, []ca
 	if ep.View == nil {
 		return unrecorded(r, ep, causes), causes
 	}
-	for _, f := range c.Judge(ep.View) {
+	findings, bug := findingsOf(c, ep.View)
+	if bug != "" {
+		p.Bugs = append(p.Bugs, bug)
+		r.Verdict, r.Message = Unknown, bug
+		return r, causes
+	}
+	for _, f := range cutShort(c, ep.View, findings) {
 		s := Subject{Finding: f, Verdict: verdictOf(f.Outcome)}
 		if f.Outcome == check.Fail || f.Outcome == check.Unseen {
 			if s.BlockedBy = explained(c.ID, f, causes); len(s.BlockedBy) > 0 {
@@ -273,7 +280,8 @@ func (p Profile) FirstBroken() *Result {
 	return nil
 }
 
-// ExitCode is the run's exit code for this judgement. If no check passed, the run is not a success.
+// ExitCode is the run's exit code for this judgement. If no check passed, the run is not a success. A check that panicked is our
+// own fault; a failure of the application that other checks found counts before it.
 func (p Profile) ExitCode() int {
 	code, passed := exitcode.OK, false
 	for _, r := range p.Results {
@@ -286,7 +294,10 @@ func (p Profile) ExitCode() int {
 			passed = true
 		}
 	}
-	if !passed {
+	switch {
+	case len(p.Bugs) > 0:
+		return exitcode.Internal
+	case !passed:
 		return exitcode.Unknown
 	}
 	return code

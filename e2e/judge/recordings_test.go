@@ -110,3 +110,13 @@ func difference(want, got string) string {
 	}
 	return b.String()
 }
+
+// readFixture is the text of a real recording of a formation.
+func readFixture(t *testing.T, name string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join("..", "..", "fixtures", "recordings", name, "formation.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}

@@ -37,3 +37,14 @@ func TestAVoidScenarioIsUnknown(t *testing.T) {
 		t.Errorf("only %d checks passed without the act: the test proves nothing", passed)
 	}
 }
+
+// While a fault that should be healed may still be there, nothing is the application's failure.
+func TestAnUnhealedFaultIsUnknown(t *testing.T) {
+	s := rt.Formation(3)
+	s.Add(recording.Event{T: time.Second, By: "run", Act: &recording.Act{Do: recording.Unhealed, Detail: "cut between 10.0.0.1 and 10.0.0.2 could not be healed yet"}})
+	for _, r := range judge.Judge("x", []judge.Scenario{{Name: "formation", View: fold(t, s)}}, rules.All()).Results {
+		if r.Scenario == "formation" && r.Level != check.Advice && (r.Verdict != judge.Unknown || !strings.Contains(r.Message, "could not be healed")) {
+			t.Errorf("%s is %s: %s", r.ID, r.Verdict, r.Message)
+		}
+	}
+}

@@ -34,10 +34,17 @@ func expand(text string, lookup func(string) (Variable, bool), mayHave func(stri
 	return out
 }
 
-// refer puts in what a reference means.
+// maxText is how long a text may become. Linux gives a process no longer argument or variable (MAX_ARG_STRLEN), and twenty
+// variables that each name the one before twice would otherwise make a text of a megabyte.
+const maxText = 128 << 10
+
+// refer puts in what a reference means. A text that becomes too long keeps the reference: it is not known.
 func (t *Text) refer(b *strings.Builder, name string, lookup func(string) (Variable, bool), mayHave func(string) bool) {
 	v, there := lookup(name)
 	switch {
+	case there && b.Len()+len(v.Value.Value) > maxText:
+		b.WriteString("$(" + name + ")")
+		t.Open = addNew(t.Open, name)
 	case there:
 		b.WriteString(v.Value.Value)
 		t.Open = addNew(t.Open, v.Value.Open...)

@@ -1,6 +1,7 @@
 package manifest_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -98,6 +99,22 @@ func TestEnv(t *testing.T) {
 				t.Errorf("got %q, open %q, unresolved %q; want %q, %q, %q", v.Value.Value, v.Value.Open, v.Value.Unresolved, c.want, c.open, c.unresolved)
 			}
 		})
+	}
+}
+
+// Each variable names the one before twice: the text would be longer than any memory.
+func TestExpandStaysSmall(t *testing.T) {
+	env := "env:\n- {name: V0, value: abcdefgh}"
+	for i := range 60 {
+		env += fmt.Sprintf("\n- {name: V%d, value: $(V%d)$(V%d)}", i+1, i, i)
+	}
+	s, w, shop := pod(t, env)
+	last, _ := s.Env(w, shop).Lookup("V60")
+	if len(last.Value.Value) > 128<<10 || last.Known() {
+		t.Errorf("V60 has %d bytes, known %v", len(last.Value.Value), last.Known())
+	}
+	if v, _ := s.Env(w, shop).Lookup("V10"); len(v.Value.Value) != 8<<10 || !v.Known() {
+		t.Errorf("V10 has %d bytes, known %v", len(v.Value.Value), v.Known())
 	}
 }
 

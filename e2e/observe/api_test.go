@@ -364,7 +364,7 @@ func (h *hosts) client(pod string) *agentclient.Client {
 			return nil, fmt.Errorf("pod %s is not there", pod)
 		}
 		return new(net.Dialer).DialContext(ctx, network, x.srv.Listener.Addr().String())
-	}, pod, "app")
+	}, pod, "app", agent.Token{})
 }
 
 // observed is an observer of namespace "app" with a clock of its own, agents in "sys".

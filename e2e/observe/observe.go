@@ -25,6 +25,7 @@ type Options struct {
 	Client         kubernetes.Interface
 	Namespace      string                                            // of the workload
 	AgentNamespace string                                            // where the agents run, which may serve others, too; "" for none
+	Token          agent.Token                                       // of the run that has started them
 	DNSName        string                                            // asked from each pod, as in agent.Plan
 	EPMDPort       int                                               // 0 for a workload without epmd
 	DistPort       int                                               // the declared one, 0 for none
@@ -67,7 +68,7 @@ type pace struct {
 func Start(ctx context.Context, o Options) (*Observer, error) {
 	ob := newObserver(o)
 	ob.connect = func(pod string) *agentclient.Client {
-		return agentclient.New(o.Rest, o.Client, o.AgentNamespace, pod, o.Namespace)
+		return agentclient.New(o.Rest, o.Client, o.AgentNamespace, pod, o.Namespace, o.Token)
 	}
 	return ob, ob.start(ctx)
 }

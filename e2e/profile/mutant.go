@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"go.yaml.in/yaml/v3"
 )
 
 // Mutant is a deployment that is broken on purpose, and the checks that must fail because of it; or one that is only unusual,
@@ -15,6 +17,9 @@ type Mutant struct {
 	Kind       string     `yaml:"kind"` // "Mutant"
 	Metadata   Metadata   `yaml:"metadata"`
 	Spec       MutantSpec `yaml:"spec"`
+
+	file string
+	root *yaml.Node
 }
 
 // MutantSpec is a base profile, how it is changed, and the expected results. Files are relative to the mutant's folder.
@@ -138,9 +143,11 @@ func InAgent(sabotage string) bool { return sabotage == ProbeVisible || sabotage
 // DecodeMutant reads a mutant file strictly. path is used in errors only.
 func DecodeMutant(path string, data []byte) (*Mutant, error) {
 	var m Mutant
-	if _, err := strict(path, data, "Mutant", &m); err != nil {
+	root, err := strict(path, data, "Mutant", &m)
+	if err != nil {
 		return nil, err
 	}
+	m.file, m.root = path, root
 	if m.Metadata.Name == "" || m.Spec.Base == "" || m.Spec.Why == "" {
 		return nil, fmt.Errorf("%s: metadata.name, spec.base and spec.why are required", path)
 	}

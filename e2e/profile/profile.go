@@ -39,7 +39,7 @@ type Spec struct {
 	// The files to deploy: paths, patterns such as deploy/*.yaml, and folders, from which *.yaml, *.yml and *.json are used;
 	// folders inside them are not searched.
 	Manifests []string `yaml:"manifests" rule:"one=objects"`
-	// A command that prints the manifests, run in the profile's folder, without a shell: [helm, template, ./chart].
+	// A command that prints the manifests, run in the profile's folder, without a shell and with a small environment: [helm, template, ./chart].
 	Command []string `yaml:"command" rule:"one=objects"`
 	// Manifests of what the application needs in addition to its own pods (a database). They are applied first, and none of
 	// their pods is a node.

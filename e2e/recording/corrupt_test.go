@@ -14,7 +14,7 @@ func few() []Event {
 	return append(events, Event{T: 7, By: "kube", Pod: &Pod{UID: "u", Name: "derl-0", Labels: map[string]string{"app": "derl"}}})
 }
 
-// A file that is cut anywhere gives the whole events before the cut, and says so unless it was cut between two lines.
+// A file that is cut anywhere gives the whole events before the cut, and says so, also if it was cut between two lines.
 func TestCutAtEveryByte(t *testing.T) {
 	want := few()
 	all := text(t, want)
@@ -29,14 +29,17 @@ func TestCutAtEveryByte(t *testing.T) {
 			continue
 		}
 		whole := strings.Count(all[:cut], "\n")
-		between := all[cut-1] == '\n'
 		if all[cut] == '\n' { // only the newline is missing
-			whole, between = whole+1, true
+			whole++
+		}
+		ended := whole == len(want)+2 // with the header and the end
+		if ended {
+			whole--
 		}
 		if len(got) != whole-1 || len(got) > 0 && !reflect.DeepEqual(got, want[:len(got)]) {
 			t.Fatalf("cut at %d: %d events, want the first %d", cut, len(got), whole-1)
 		}
-		if between && err != nil || !between && !errors.Is(err, ErrTruncated) {
+		if ended && err != nil || !ended && !errors.Is(err, ErrTruncated) {
 			t.Fatalf("cut at %d: error %v", cut, err)
 		}
 	}
@@ -90,6 +93,9 @@ func TestBrokenLines(t *testing.T) {
 		"not even JSON":     {lines[0] + "\x00\xff\n", "line 2: "},
 		"a number as text":  {lines[0] + `{"t":"1","by":"x","beat":{}}` + "\n", "line 2: "},
 		"more than a ns":    {lines[0] + `{"t":1e40,"by":"x","beat":{}}` + "\n", "line 2: "},
+		"after the end":     {all + lines[1], "line 7: something follows the end of the recording"},
+		"half a line after": {all + "{", "line 7: something follows the end of the recording"},
+		"a space after":     {all + "\n", "line 7: something follows the end of the recording"},
 		"an event as first": {lines[1], "line 1 is not the header of a recording"},
 	} {
 		n := 0

@@ -55,6 +55,8 @@ type Event struct {
 	Registration *Registration `json:"registration,omitempty"`
 	Kernel       *Kernel       `json:"kernel,omitempty"`
 	Certificate  *Certificate  `json:"certificate,omitempty"`
+
+	End *End `json:"end,omitempty"`
 }
 
 // Kinds are the names of what is set in the event, as the file has them; of a whole event it is one.
@@ -69,6 +71,9 @@ func (e *Event) Kinds() []string {
 	}
 	return all
 }
+
+// End is the last event of a recording that is whole, at the time of the youngest event. Where it is missing the writer was killed.
+type End struct{}
 
 // Start says that an observer began to watch. An agent lists in Can what it is able to do here
 // ("netns", "inet_diag", "hostpid"); what is missing makes the checks that need it unseen.
@@ -111,6 +116,9 @@ const (
 	DeletePod     = "delete-pod"     // a pod was deleted
 	KillContainer = "kill-container" // the VM of a pod was killed; its container is then started again
 	Rollout       = "rollout"        // the controllers were given the pod templates of the next version
+	Void          = "void"           // the scenario did not take its course: the detail says why
+	Unhealed      = "unhealed"       // a fault that should be healed may still be in the pod
+	Heal          = "heal"           // a fault of the pod is gone
 )
 
 // Act is something that the scenario did to the workload, and when: a recovery is measured from it.

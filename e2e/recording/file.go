@@ -11,29 +11,33 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 )
 
 // maxLine bounds one line of a recording. A pod of a large cluster believes in a thousand nodes at most;
 // a longer line is a broken file.
 const maxLine = 8 << 20
 
-// ErrTruncated says that the last line of a recording is incomplete: its writer was killed. The lines before it are good.
-var ErrTruncated = errors.New("the last line is cut off")
+// ErrTruncated says that a recording has no end: its writer was killed. All its whole lines are good.
+var ErrTruncated = errors.New("the recording has no end: its writer was killed")
 
 // Writer appends events to a recording. It is safe for concurrent use.
 type Writer struct {
-	mu  sync.Mutex
-	w   io.Writer
-	c   io.Closer
-	err error
+	mu       sync.Mutex
+	w        io.Writer
+	c        io.Closer
+	youngest time.Duration
+	ended    bool
+	err      error
 }
 
-// Create creates the file at path, with the folders it needs, and writes the header.
+// Create creates the file at path, with the folders it needs, and writes the header. It does not write into a recording that is there:
+// another writer may be at it.
 func Create(path string, h Header) (*Writer, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, err
 	}
-	f, err := os.Create(path)
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if err != nil {
 		return nil, err
 	}
@@ -54,6 +58,10 @@ func NewWriter(w io.Writer, h Header) *Writer {
 func (w *Writer) Write(e Event) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if e.End != nil {
+		return // Close writes it
+	}
+	w.youngest = max(w.youngest, e.T)
 	w.line(e)
 }
 
@@ -76,10 +84,15 @@ func (w *Writer) Err() error {
 	return w.err
 }
 
-// Close closes the file and returns the first error of the writer.
+// Close writes the end of the recording, closes the file and returns the first error of the writer. If there was an error, something
+// is missing, and the recording gets no end.
 func (w *Writer) Close() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if !w.ended {
+		w.ended = true
+		w.line(Event{T: w.youngest, By: ByRun, End: &End{}})
+	}
 	if w.c != nil {
 		if err := w.c.Close(); w.err == nil {
 			w.err = err
@@ -89,64 +102,90 @@ func (w *Writer) Close() error {
 	return w.err
 }
 
-// Read reads a recording and gives each event to each. It returns the header, and ErrTruncated (after all
-// whole events) when the last line is cut off. Anything else that is not a recording is an error with its line number.
+// Reader reads a recording, one event after the other.
+type Reader struct {
+	Header Header
+
+	r     *bufio.Reader
+	lines int
+}
+
+// NewReader reads the header. A file that does not begin with one is no recording.
+func NewReader(r io.Reader) (*Reader, error) {
+	rd := &Reader{r: bufio.NewReaderSize(r, 1<<16), lines: 1}
+	line, _, err := readLine(rd.r)
+	switch {
+	case errors.Is(err, io.EOF):
+		return nil, errors.New("the file is empty, so it is not a recording")
+	case err != nil:
+		return nil, fmt.Errorf("line 1: %w", err)
+	}
+	if err = decode(line, &rd.Header); err != nil {
+		return nil, fmt.Errorf("line 1 is not the header of a recording: %w", err)
+	}
+	if f := rd.Header.Format; f != Format {
+		return nil, fmt.Errorf("line 1: format %q, this program reads %q", f, Format)
+	}
+	return rd, nil
+}
+
+// Next gives the next event. At the end of the recording the error is io.EOF; if the recording has none, it is ErrTruncated. Anything
+// else that is not an event is an error with its line number.
+func (r *Reader) Next() (Event, error) {
+	r.lines++
+	line, whole, err := readLine(r.r)
+	switch {
+	case errors.Is(err, io.EOF):
+		return Event{}, ErrTruncated
+	case err != nil:
+		return Event{}, fmt.Errorf("line %d: %w", r.lines, err)
+	}
+	var e Event
+	if err := decode(line, &e); err != nil {
+		if !whole {
+			return Event{}, ErrTruncated
+		}
+		return Event{}, fmt.Errorf("line %d: %w", r.lines, err)
+	}
+	if kinds := e.Kinds(); len(kinds) != 1 {
+		return Event{}, fmt.Errorf("line %d: an event must be of one kind, this one has %d: %s", r.lines, len(kinds), strings.Join(kinds, ", "))
+	}
+	if e.End == nil {
+		return e, nil
+	}
+	if _, _, err = readLine(r.r); !errors.Is(err, io.EOF) {
+		return Event{}, fmt.Errorf("line %d: something follows the end of the recording", r.lines+1)
+	}
+	return Event{}, io.EOF
+}
+
+// Read reads a recording and gives each event to each, also those before an error. The event that ends the recording is not among
+// them; ErrTruncated means that there was none.
 func Read(r io.Reader, each func(Event)) (Header, error) {
-	var h Header
-	br := bufio.NewReaderSize(r, 1<<16)
-	for n := 1; ; n++ {
-		line, whole, err := readLine(br)
+	rd, err := NewReader(r)
+	if err != nil {
+		return Header{}, err
+	}
+	for {
+		e, err := rd.Next()
 		if errors.Is(err, io.EOF) {
-			if n == 1 {
-				return h, errors.New("the file is empty, so it is not a recording")
-			}
-			return h, nil
+			return rd.Header, nil
 		}
 		if err != nil {
-			return h, fmt.Errorf("line %d: %w", n, err)
-		}
-		if n == 1 {
-			if err := decode(line, &h); err != nil {
-				return h, fmt.Errorf("line 1 is not the header of a recording: %w", err)
-			}
-			if h.Format != Format {
-				return h, fmt.Errorf("line 1: format %q, this program reads %q", h.Format, Format)
-			}
-			continue
-		}
-		var e Event
-		if err := decode(line, &e); err != nil {
-			if !whole {
-				return h, ErrTruncated
-			}
-			return h, fmt.Errorf("line %d: %w", n, err)
-		}
-		if kinds := e.Kinds(); len(kinds) != 1 {
-			return h, fmt.Errorf("line %d: an event must be of one kind, this one has %d: %s", n, len(kinds), strings.Join(kinds, ", "))
+			return rd.Header, err
 		}
 		each(e)
 	}
 }
 
-// Load reads the recording in the file at path.
-func Load(path string) (Header, []Event, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return Header{}, nil, err
-	}
-	defer f.Close()
-	var events []Event
-	h, err := Read(f, func(e Event) { events = append(events, e) })
-	if err != nil && !errors.Is(err, ErrTruncated) {
-		return h, nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return h, events, err
-}
-
 func decode(line []byte, v any) error {
 	d := json.NewDecoder(bytes.NewReader(line))
 	d.DisallowUnknownFields()
-	if err := d.Decode(v); err != nil {
+	err := d.Decode(v)
+	if errors.Is(err, io.EOF) {
+		return errors.New("the line is empty") // not the end of the file
+	}
+	if err != nil {
 		return err
 	}
 	if d.More() {

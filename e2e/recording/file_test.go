@@ -3,6 +3,8 @@ package recording
 import (
 	"bytes"
 	"errors"
+	"io/fs"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -62,8 +64,67 @@ func TestBrokenFiles(t *testing.T) {
 func TestTornLastLineKeepsTheRest(t *testing.T) {
 	text := written(t).String()
 	n := 0
-	_, err := Read(strings.NewReader(text[:len(text)-9]), func(Event) { n++ })
+	lines := strings.SplitAfter(text, "\n")
+	torn := strings.Join(lines[:len(lines)-2], "") // without the end
+	_, err := Read(strings.NewReader(torn[:len(torn)-9]), func(Event) { n++ })
 	if !errors.Is(err, ErrTruncated) || n != 2 {
 		t.Errorf("%d events, error %v; want 2 and ErrTruncated", n, err)
+	}
+}
+
+// A writer that is killed between two lines leaves whole lines only. One that could not write everything leaves no end either.
+func TestARecordingWithoutAnEnd(t *testing.T) {
+	text := written(t).String()
+	if end := `{"t":6,"by":"run","end":{}}` + "\n"; !strings.HasSuffix(text, "\n"+end) {
+		t.Errorf("the recording does not end with %s:\n%s", end, text)
+	}
+	lines := strings.SplitAfter(text, "\n")
+	n := 0
+	if _, err := Read(strings.NewReader(strings.Join(lines[:len(lines)-2], "")), func(Event) { n++ }); !errors.Is(err, ErrTruncated) || n != 3 {
+		t.Errorf("%d events, error %v; want 3 and ErrTruncated", n, err)
+	}
+	h, events := sample()
+	full := &disk{room: len(lines[0]) + len(lines[1]) + 5}
+	w := NewWriter(full, h)
+	for _, e := range events {
+		w.Write(e)
+	}
+	if err := w.Close(); err == nil {
+		t.Error("the disk was full, and nobody said so")
+	}
+	if _, err := Read(strings.NewReader(full.String()), func(Event) {}); !errors.Is(err, ErrTruncated) {
+		t.Errorf("the disk was full: %v", err)
+	}
+}
+
+// disk has only so much room: what does not fit is cut. Later there is room again.
+type disk struct {
+	strings.Builder
+	room int
+}
+
+func (d *disk) Write(b []byte) (int, error) {
+	if len(b) > d.room {
+		n, _ := d.Builder.Write(b[:d.room])
+		d.room = 1 << 20
+		return n, errors.New("no space left on device")
+	}
+	d.room -= len(b)
+	return d.Builder.Write(b)
+}
+
+// Two writers in one file make lines that nobody wrote.
+func TestOneFileHasOneWriter(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a", "formation.jsonl")
+	h, _ := sample()
+	w, err := Create(path, h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err = Create(path, h); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("a second writer: %v", err)
+	}
+	if err = w.Close(); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -31,6 +31,7 @@ const (
 	KindRegistration  Kind = "registration"
 	KindKernel        Kind = "kernel"
 	KindCertificate   Kind = "certificate"
+	KindEnd           Kind = "end"
 )
 
 // The observers that are no agents, as By names them.
@@ -82,6 +83,7 @@ func Kinds() []Use {
 		{KindRegistration, Agents, "how a node is registered with its own epmd", false},
 		{KindKernel, Agents, "what a node says of its own distribution", false},
 		{KindCertificate, Agents, "which certificate a node shows", false},
+		{KindEnd, ByRun, "that nothing is missing after the last event", false},
 	}
 }
 
@@ -195,6 +197,8 @@ func (e *Event) aboutRun() (kind Kind, pod, thing string) {
 		return KindGap, "", e.Gap.id(e.By)
 	case e.ObserverError != nil:
 		return KindObserverError, e.ObserverError.Pod, ""
+	case e.End != nil:
+		return KindEnd, "", ""
 	default:
 		return "", "", ""
 	}

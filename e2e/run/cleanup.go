@@ -11,9 +11,9 @@ import (
 
 	"meshproof.dev/meshproof/e2e/exitcode"
 	"meshproof.dev/meshproof/e2e/guard"
+	"meshproof.dev/meshproof/e2e/ownership"
 	"meshproof.dev/meshproof/e2e/run/environment"
 	"meshproof.dev/meshproof/e2e/target"
-	"meshproof.dev/meshproof/e2e/workload"
 	"meshproof.dev/meshproof/reports"
 )
 
@@ -52,10 +52,10 @@ func (c *cleanUp) redacted(redact func(string) string) (all []reports.Leftover) 
 
 // leftovers are the objects that the error names, or else what the step was to remove.
 func leftovers(what string, on *target.Cluster, err error) (all []reports.Leftover) {
-	var still *workload.StillThere
+	var still *ownership.StillThere
 	switch e := err.(type) {
 	case nil:
-	case *workload.StillThere:
+	case *ownership.StillThere:
 		all = append(all, reports.Leftover{What: e.Object(), Why: e.Why, Remove: kubectl(on, e)})
 	case interface{ Unwrap() []error }:
 		for _, part := range e.Unwrap() {
@@ -71,7 +71,7 @@ func leftovers(what string, on *target.Cluster, err error) (all []reports.Leftov
 }
 
 // kubectl is the command that removes the object. Where a finalizer holds it, to delete it once more would do nothing.
-func kubectl(on *target.Cluster, o *workload.StillThere) string {
+func kubectl(on *target.Cluster, o *ownership.StillThere) string {
 	words := []string{"kubectl"}
 	if on.KubeconfigPath != "" && !strings.Contains(on.KubeconfigPath, string(filepath.ListSeparator)) {
 		words = append(words, "--kubeconfig", on.KubeconfigPath)
@@ -93,7 +93,7 @@ func (c *cleanUp) end(e *environment.Environment) error {
 	if e == nil || e.Cluster == nil {
 		return nil
 	}
-	c.failed("namespace "+e.Agents, e.Cluster, guard.Try(e.RemoveAgents))
+	c.failed("what the run made on the cluster", e.Cluster, guard.Try(e.EndRun))
 	var going []string
 	err := guard.Try(func() (err error) { going, err = e.Leaving(); return err })
 	c.failed("namespaces of the run", e.Cluster, err)

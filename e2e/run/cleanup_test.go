@@ -9,15 +9,15 @@ import (
 	"testing"
 
 	"meshproof.dev/meshproof/e2e/exitcode"
+	"meshproof.dev/meshproof/e2e/ownership"
 	"meshproof.dev/meshproof/e2e/target"
-	"meshproof.dev/meshproof/e2e/workload"
 	"meshproof.dev/meshproof/reports"
 )
 
 func held() error {
 	return fmt.Errorf("removing: %w", errors.Join(
-		&workload.StillThere{Kind: "namespace", Name: "shop-1", Why: "it is not gone after 1m0s"},
-		&workload.StillThere{Kind: "configmap", Namespace: "default", Name: "keep", Why: "it has the finalizer example.com/hold"},
+		&ownership.StillThere{Kind: "namespace", Name: "shop-1", Why: "it is not gone after 1m0s"},
+		&ownership.StillThere{Kind: "configmap", Namespace: "default", Name: "keep", Why: "it has the finalizer example.com/hold"},
 		errors.New("the API server does not answer"),
 	))
 }
@@ -88,7 +88,7 @@ func TestARunThatLeavesSomethingBehind(t *testing.T) {
 		s.start(ctx, func(_ context.Context, r *reports.Run) error {
 			_, passed := finished(t)
 			r.Profiles = passed.Profiles
-			s.cleanUp.failed("", &target.Cluster{}, &workload.StillThere{Kind: "namespace", Name: "shop-1", Why: "held; the log said " + theCookie})
+			s.cleanUp.failed("", &target.Cluster{}, &ownership.StillThere{Kind: "namespace", Name: "shop-1", Why: "held; the log said " + theCookie})
 			if interrupted {
 				cancel()
 			}

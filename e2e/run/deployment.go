@@ -52,19 +52,19 @@ func newNamespace(w *workload.Workload) string {
 }
 
 // ensureNamespace makes the workload's namespace: the one that its profile or manifests fix, or one of its own.
-func (d *deployment) ensureNamespace(ctx context.Context, run string) error {
-	made, agents := true, injection.OwnAgents(d.workload)
+func (d *deployment) ensureNamespace(ctx context.Context) error {
+	made, agents, run := true, injection.OwnAgents(d.workload), d.environment.Run
 	var err error
 	if d.namespace = d.workload.Resolved.Namespace; d.namespace == "" {
 		d.namespace = newNamespace(d.workload)
-		err = workload.CreateNamespace(ctx, d.client, d.namespace, run, agents)
+		err = run.CreateNamespace(ctx, d.client, d.namespace, agents)
 	} else {
 		made, err = workload.FixedNamespace(ctx, d.client, d.namespace, run, agents, d.environment.Cluster.Owned)
 	}
+	d.ownsNamespace = made // also where the creation was not answered
 	if err != nil {
 		return err
 	}
-	d.ownsNamespace = made
 	d.applier, err = workload.NewApplier(d.environment.Cluster.Config, d.namespace, run, made)
 	return err
 }
@@ -80,7 +80,7 @@ func (d *deployment) agentNamespace() string {
 // agents is where the workload's agents run. Its own are deployed first.
 func (d *deployment) agents(ctx context.Context) (namespace string, err error) {
 	if injection.OwnAgents(d.workload) {
-		err = injection.DeployAgents(ctx, d.client, d.namespace, d.workload, d.environment.Agent.Ref, d.environment.Sabotaged.Ref)
+		err = injection.DeployAgents(ctx, d.client, d.namespace, d.workload, d.environment.Agent.Ref, d.environment.Sabotaged.Ref, d.environment.Token)
 	}
 	return d.agentNamespace(), err
 }
@@ -111,6 +111,10 @@ func (d *deployment) Apply(ctx context.Context) error {
 		return fmt.Errorf("the cookie: %w", err)
 	}
 	d.redactor.Guard(cookie)
+	// One that the cluster made was not known when the profile was read.
+	if err = d.workload.CheckTexts(d.redactor); err != nil {
+		return err
+	}
 	if err = d.identity(ctx); err != nil {
 		return err
 	}
@@ -179,7 +183,7 @@ func (d *deployment) KillVM(ctx context.Context, p *view.Pod, pid int) error {
 	if err != nil {
 		return err
 	}
-	c := agentclient.New(d.environment.Cluster.Config, d.client, pod.Namespace, pod.Name, d.namespace)
+	c := agentclient.New(d.environment.Cluster.Config, d.client, pod.Namespace, pod.Name, d.namespace, d.environment.Token)
 	defer c.Close()
 	return c.Kill(ctx, agent.Kill{Pod: p.UID, PID: pid})
 }
@@ -241,7 +245,7 @@ func (d *deployment) releasePods() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
-	if err := workload.Stop(ctx, d.client, d.namespace); err != nil {
+	if err := workload.Stop(ctx, d.client, d.namespace, d.environment.Run); err != nil {
 		d.log("clean-up: " + err.Error())
 	}
 }

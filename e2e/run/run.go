@@ -9,10 +9,13 @@ import (
 	"slices"
 	"time"
 
+	"meshproof.dev/meshproof/e2e/agent"
 	agentclient "meshproof.dev/meshproof/e2e/agent/client"
+	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/exitcode"
 	"meshproof.dev/meshproof/e2e/guard"
 	"meshproof.dev/meshproof/e2e/judge"
+	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/recording/secrets"
 	"meshproof.dev/meshproof/e2e/run/environment"
 	"meshproof.dev/meshproof/e2e/run/injection"
@@ -51,15 +54,13 @@ func Start(ctx context.Context, o Options, ws []*workload.Workload) (*Session, e
 	for _, w := range ws {
 		o.Nodes = max(o.Nodes, w.Resolved.Nodes)
 	}
-	dir, err := reports.NewDir(o.Out, time.Now())
+	s := &Session{options: o, workloads: ws, judgements: newJudgements()}
+	err := workload.GuardAll(ws, &s.redactor)
 	if err != nil {
 		return nil, err
 	}
-	s := &Session{Dir: dir, options: o, workloads: ws, judgements: newJudgements()}
-	for _, w := range ws {
-		if err := w.Guard(&s.redactor); err != nil {
-			return nil, err
-		}
+	if s.Dir, err = reports.NewDir(o.Out, time.Now()); err != nil {
+		return nil, err
 	}
 	s.start(ctx, s.attempt)
 	return s, nil
@@ -175,7 +176,12 @@ func (s *Session) attempt(ctx context.Context, r *reports.Run) (err error) {
 	}
 	describe(&r.Provenance, e)
 	if e.Cluster != nil {
-		if err = e.DeployAgents(ctx, filepath.Base(s.Dir), s.rights()); err != nil {
+		e.Token = agent.NewToken()
+		s.redactor.Guard(e.Token.Reveal())
+		if err = e.BeginRun(ctx, filepath.Base(s.Dir)); err == nil {
+			err = e.DeployAgents(ctx, s.rights(), s.workloads)
+		}
+		if err != nil {
 			return exitcode.Late(err)
 		}
 	}
@@ -199,5 +205,6 @@ func (s *Session) rights() agentclient.Rights {
 	kills := func(w *workload.Workload) bool {
 		return slices.ContainsFunc(s.options.plan(w).Scenarios(), func(sc scenario.Scenario) bool { return sc.Kills })
 	}
-	return agentclient.Rights{Faults: slices.ContainsFunc(s.workloads, injection.NeedsFaults), Kill: slices.ContainsFunc(s.workloads, kills)}
+	asked := func(c check.Check) bool { return slices.Contains(c.Reads, recording.KindAsked) }
+	return agentclient.Rights{Questions: slices.ContainsFunc(s.options.Checks, asked), Faults: slices.ContainsFunc(s.workloads, injection.NeedsFaults), Kill: slices.ContainsFunc(s.workloads, kills)}
 }

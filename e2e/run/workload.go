@@ -99,7 +99,7 @@ func (r *workloadRun) judge() judge.Profile {
 	return judge.Judge(r.workload.Profile.Metadata.Name, all, r.options.Checks)
 }
 
-func (r *workloadRun) record(ctx context.Context) error {
+func (r *workloadRun) record(ctx context.Context) (err error) {
 	r.recorder = scenario.NewRecorder(time.Now())
 	r.recordImages()
 	if r.environment.ImageFailed(r.workload) {
@@ -111,7 +111,7 @@ func (r *workloadRun) record(ctx context.Context) error {
 	}
 	r.deployment = d
 	defer r.tearDown()
-	if err = d.ensureNamespace(ctx, filepath.Base(r.dir)); err != nil {
+	if err = d.ensureNamespace(ctx); err != nil {
 		return err
 	}
 	art, err := artifacts.New(d.client, d.namespace, filepath.Join(r.dir, "artifacts", d.namespace), r.redactor)
@@ -129,10 +129,11 @@ func (r *workloadRun) record(ctx context.Context) error {
 	}
 	defer d.observer.Stop()
 	injections := injection.New(injection.Options{
-		Workload: r.workload, Config: d.environment.Cluster.Config, Client: d.client, Namespace: d.namespace, Agents: agents,
+		Workload: r.workload, Config: d.environment.Cluster.Config, Client: d.client, Namespace: d.namespace, Agents: agents, Token: r.environment.Token,
 		Delete: d.applier.Delete, Recorder: r.recorder, Redactor: r.redactor, Log: r.log, Caught: r.bugs.add,
 	})
-	defer injections.Start(ctx)()
+	heal := injections.Start(ctx)
+	defer func() { err = errors.Join(err, heal()) }()
 	return r.recordAll(ctx, d, injections.Around)
 }
 
@@ -211,7 +212,7 @@ func (r *workloadRun) finish(s judge.Scenario) {
 func (r *workloadRun) observe(ctx context.Context, agents string, art *artifacts.Artifacts) (*observe.Observer, error) {
 	d, p := r.deployment, r.workload.Resolved
 	return observe.Start(ctx, observe.Options{
-		Rest: r.environment.Cluster.Config, Client: d.client, Namespace: d.namespace, AgentNamespace: agents,
+		Rest: r.environment.Cluster.Config, Client: d.client, Namespace: d.namespace, AgentNamespace: agents, Token: r.environment.Token,
 		DNSName: d.dnsName(), EPMDPort: p.EPMDPort, DistPort: p.DistPort,
 		Every: r.intervals, Owns: p.Owns, Redact: r.redactor.Text, Now: r.recorder.Now, Log: r.options.Log, Caught: r.bugs.add,
 		Sink: func(e recording.Event) { r.recorder.Sink(e); art.See(e) },

@@ -3,6 +3,7 @@ package scenario
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -19,6 +20,7 @@ type Recorder struct {
 	v     *view.View
 	state map[string]recording.Event // the latest event of each thing that has a state
 	keys  []string
+	wrong []recording.Event // acts that make later scenarios void, too
 	news  chan struct{}
 }
 
@@ -34,7 +36,7 @@ func (r *Recorder) Start() time.Time { return r.start }
 func (r *Recorder) Now() time.Duration { return time.Since(r.start) }
 
 // Begin opens the recording of a scenario at path. The latest known states (pods, Services, observers) are written first, with
-// the times at which they became known.
+// the times at which they became known, and what went wrong in an earlier scenario of the same workload and still is wrong.
 func (r *Recorder) Begin(path string, h recording.Header) error {
 	h.Start = r.start
 	v, err := view.New(h)
@@ -51,6 +53,10 @@ func (r *Recorder) Begin(path string, h recording.Header) error {
 	for _, k := range r.keys {
 		w.Write(r.state[k])
 		v.Apply(r.state[k])
+	}
+	for _, e := range r.wrong {
+		w.Write(e)
+		v.Apply(e)
 	}
 	return w.Err()
 }
@@ -82,9 +88,23 @@ func (r *Recorder) add(e recording.Event) {
 		}
 		r.state[k] = e
 	}
+	if e.Act != nil {
+		r.remember(e)
+	}
 	if r.w != nil {
 		r.w.Write(e)
 		r.v.Apply(e)
+	}
+}
+
+// remember keeps what makes a scenario void for those that follow it: they are made with the same pods, which may have only a part
+// of their faults. A fault that could not be healed is no longer of interest when its pod is healed.
+func (r *Recorder) remember(e recording.Event) {
+	switch e.Act.Do {
+	case recording.Void, recording.Unhealed:
+		r.wrong = append(r.wrong, e)
+	case recording.Heal:
+		r.wrong = slices.DeleteFunc(r.wrong, func(w recording.Event) bool { return w.Act.Do == recording.Unhealed && w.Act.Pod == e.Act.Pod })
 	}
 }
 

@@ -146,7 +146,7 @@ func begin(ctx context.Context, v *options.Values) (*suiteState, error) {
 	if err != nil {
 		return nil, err
 	}
-	ws, err := workload.Loader{Fixtures: fixtures, Checks: rules.IDs()}.LoadAll(ctx, names(v.Profiles))
+	ws, err := workload.Loader{Fixtures: fixtures, Checks: rules.IDs(), Announce: v.Log}.LoadAll(ctx, names(v.Profiles))
 	if err != nil {
 		return nil, err
 	}

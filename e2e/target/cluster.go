@@ -39,7 +39,8 @@ type Cluster struct {
 	engine  *engine.Engine
 	keeper  *keeper.Keeper
 	noted   state.Cluster // zero for a cluster that is not ours
-	lock    *state.Lock
+	lock    *state.Lock   // on its name
+	keepOne *state.Lock   // of the run that has the one cluster that may be kept; nil: this run has not
 	dir     state.Dir
 	log     func(string)
 	keep    atomic.Bool
@@ -49,7 +50,7 @@ type Cluster struct {
 
 func newCluster(o Options, noted state.Cluster, k *keeper.Keeper) *Cluster {
 	c := &Cluster{
-		Name: o.Name, Context: "kind-" + o.Name, KubeconfigPath: noted.Kubeconfig, Owned: true,
+		Name: noted.Name, Context: "kind-" + noted.Name, KubeconfigPath: noted.Kubeconfig, Owned: true,
 		Provenance: Provenance{NodeImage: noted.NodeImage, NodeImageID: noted.NodeImageID},
 		engine:     o.Engine, keeper: k, noted: noted, dir: state.Dir(o.StateDir), log: o.Log, inNodes: noted.Containers,
 	}
@@ -85,7 +86,7 @@ func (c *Cluster) Close(ctx context.Context) error {
 	if !c.Owned || c.closed.Swap(true) {
 		return nil
 	}
-	defer c.lock.Unlock()
+	defer c.release()
 	if c.keep.Load() {
 		err := c.keeper.Release(ctx)
 		if err == nil {
@@ -100,15 +101,24 @@ func (c *Cluster) Close(ctx context.Context) error {
 	return remains(c.Name, c.keeper.Delete(ctx))
 }
 
+// release gives up the locks.
+func (c *Cluster) release() {
+	c.dir.Leave(c.Name, c.lock)
+	c.keepOne.Remove()
+}
+
 // deleteOrphan removes what is left of a cluster whose keeper is gone.
 func (c *Cluster) deleteOrphan() error {
-	_, left, err := c.dir.Read(c.Name)
-	if err != nil || !left {
-		return err
+	noted, left, err := c.dir.Read(c.Name)
+	if err != nil {
+		noted, left = c.noted, true // without the ids that the keeper noted
+	}
+	if !left {
+		return nil
 	}
 	ctx, cancel := context.WithTimeoutCause(context.Background(), closeBudget, fmt.Errorf("not done within %s", closeBudget))
 	defer cancel()
-	if err := keeper.Remove(ctx, c.engine, c.noted); err != nil {
+	if err := keeper.Remove(ctx, c.engine, noted, c.log); err != nil {
 		return err
 	}
 	return c.dir.Remove(c.Name)

@@ -68,7 +68,7 @@ func whatIsLeft(o Options) []string {
 		left = append(left, err.Error())
 	}
 	for _, n := range nodes {
-		left = append(left, "container "+n)
+		left = append(left, "container "+n.Name)
 	}
 	if o.Engine.Name() == engine.Podman {
 		var out []byte
@@ -92,9 +92,9 @@ func whatIsLeft(o Options) []string {
 	if b, rerr := os.ReadFile("/run/containers/networks/aardvark-dns/" + keeper.Network); rerr == nil && strings.Contains(string(b), " "+o.Name+"-") {
 		left = append(left, "names in podman's name server:\n"+string(b))
 	}
-	all, err := state.Dir(o.StateDir).List()
-	if err != nil || len(all) > 0 {
-		left = append(left, fmt.Sprintf("notes: %v %v", all, err))
+	all, broken, err := state.Dir(o.StateDir).List()
+	if err != nil || len(all)+len(broken) > 0 {
+		left = append(left, fmt.Sprintf("notes: %v %v %v", all, broken, err))
 	}
 	if alive, err := state.Dir(o.StateDir).KeeperAlive(o.Name); alive || err != nil {
 		left = append(left, fmt.Sprintf("keeper: %v %v", alive, err))

@@ -18,6 +18,7 @@ import (
 
 	"meshproof.dev/meshproof/e2e/engine"
 	"meshproof.dev/meshproof/e2e/exitcode"
+	"meshproof.dev/meshproof/e2e/ownership"
 )
 
 // ExistingOptions name a cluster that exists.
@@ -84,6 +85,15 @@ func existing(ctx context.Context, o ExistingOptions) (*Cluster, error) {
 		return nil, fmt.Errorf("context %s: the cluster at %s cannot be used: %w", name, cfg.Host, err)
 	}
 	return c, nil
+}
+
+// CleanExisting removes from a cluster that is not ours what dead runs have left. The error has code 70 if something is still there.
+func CleanExisting(ctx context.Context, o ExistingOptions) error {
+	c, err := Existing(ctx, o)
+	if err != nil {
+		return err
+	}
+	return ownership.Sweep(ctx, c.Config, true, c.log)
 }
 
 // look reads the version and the nodes. A user without permission to list nodes can still use the cluster.

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+
+	"meshproof.dev/meshproof/e2e/target/state"
 )
 
 // Settings that make a single control plane start faster. It needs no leader election, but the first attempt comes before its
@@ -80,5 +82,6 @@ func kubeadmPatches(o Options) (string, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", err
 	}
-	return dir, os.WriteFile(filepath.Join(dir, "corednsdeployment+strategic.yaml"), []byte(coreDNSPatch), 0o644)
+	// In one step: kubeadm of another run's cluster may be reading it.
+	return dir, state.Replace(filepath.Join(dir, "corednsdeployment+strategic.yaml"), []byte(coreDNSPatch), 0o644)
 }

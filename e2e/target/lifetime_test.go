@@ -16,6 +16,7 @@ import (
 
 	"meshproof.dev/meshproof/e2e/exitcode"
 	"meshproof.dev/meshproof/e2e/target/keeper"
+	"meshproof.dev/meshproof/e2e/target/state"
 )
 
 func startHarness(t *testing.T, o Options) (*exec.Cmd, *bufio.Reader) {
@@ -90,7 +91,7 @@ func TestClusterCancelledWhileItIsMade(t *testing.T) {
 
 func TestClusterIsKeptAndUsedAgain(t *testing.T) {
 	o := clusterOptions(t)
-	o.Keep = true
+	o.Name, o.Keep = "", true
 	ctx := context.Background()
 	first, err := Kind(ctx, o)
 	if err != nil {
@@ -103,6 +104,21 @@ func TestClusterIsKeptAndUsedAgain(t *testing.T) {
 	ns, err := set.CoreV1().Namespaces().Get(ctx, "kube-system", metav1.GetOptions{})
 	if err != nil {
 		t.Fatal(err)
+	}
+	// Beside it another run makes a cluster of its own, and neither uses nor keeps it.
+	said := ""
+	beside := o
+	beside.Log = func(s string) { said += s + "\n"; o.Log(s) }
+	other, err := Kind(ctx, beside)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if other.Name == first.Name || !other.Temporary() || !strings.Contains(said, "the cluster of this run is not kept") {
+		t.Errorf("beside %s: %s, temporary: %v", first.Name, other.Name, other.Temporary())
+	}
+	closeCluster(t, other)
+	if left, lerr := keeper.Nodes(ctx, o.Engine, other.Name); lerr != nil || len(left) > 0 {
+		t.Errorf("left of it: %v %v", left, lerr)
 	}
 	closeCluster(t, first)
 	if err = Sweep(ctx, o.StateDir, o.Log); err != nil {
@@ -118,9 +134,12 @@ func TestClusterIsKeptAndUsedAgain(t *testing.T) {
 	if err != nil || again.UID != ns.UID {
 		t.Errorf("not the same cluster: %v", err)
 	}
+	if second.Name != first.Name {
+		t.Errorf("%s was kept, %s is used", first.Name, second.Name)
+	}
 	closeCluster(t, second)
 	// A kept cluster that is not healthy is made again.
-	if err = o.Engine.Run(ctx, "kill", "meshproof-t-control-plane"); err != nil {
+	if err = o.Engine.Run(ctx, "kill", first.Name+"-control-plane"); err != nil {
 		t.Fatal(err)
 	}
 	o.Keep = false
@@ -129,6 +148,45 @@ func TestClusterIsKeptAndUsedAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	closeCluster(t, third)
+	for _, o.Name = range []string{first.Name, third.Name} {
+		nothingLeft(t, o)
+	}
+}
+
+// TestClusterMadeByHandUnderANotedName: a note whose containers are gone does not remove somebody's container of that name.
+func TestClusterMadeByHandUnderANotedName(t *testing.T) {
+	o := clusterOptions(t)
+	ctx := context.Background()
+	c, err := Kind(ctx, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	noted, ok, err := state.Dir(o.StateDir).Read(o.Name)
+	if err != nil || !ok || len(noted.IDs) != 1 {
+		t.Fatalf("noted: %+v %v", noted, err)
+	}
+	closeCluster(t, c)
+	theirs := o.Name + "-control-plane"
+	err = o.Engine.Run(ctx, "run", "--detach", "--name", theirs, "--label", "io.x-k8s.kind.cluster="+o.Name, "--entrypoint", "sleep", o.NodeImage, "600")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = o.Engine.Run(ctx, "rm", "--force", theirs) }()
+	for _, again := range []func(context.Context, string, func(string)) error{Sweep, Clean} {
+		if err = state.Dir(o.StateDir).Write(noted); err != nil {
+			t.Fatal(err)
+		}
+		said := ""
+		if err = again(ctx, o.StateDir, func(s string) { said += s }); err != nil || !strings.Contains(said, "it is left alone") {
+			t.Errorf("%v, said %s", err, said)
+		}
+		if left, lerr := keeper.Running(ctx, o.Engine, o.Name); lerr != nil || len(left) != 1 {
+			t.Errorf("their container: %v %v", left, lerr)
+		}
+	}
+	if err = o.Engine.Run(ctx, "rm", "--force", theirs); err != nil {
+		t.Fatal(err)
+	}
 	nothingLeft(t, o)
 }
 

@@ -135,13 +135,13 @@ func (c *Cluster) containers(ctx context.Context) ([]string, error) {
 	}
 	var nodes []string
 	for _, n := range found { // an external load balancer is a container, and no node
-		if isNode[n] {
-			nodes = append(nodes, n)
+		if isNode[n.Name] {
+			nodes = append(nodes, n.Name)
 		}
 	}
 	if len(nodes) != len(c.Nodes) || len(nodes) == 0 {
 		return nil, exitcode.With(exitcode.Unavailable, fmt.Errorf("the nodes of %s are not containers of %s on this machine (cluster: %s; containers: %s): they must be able to pull the image from a registry",
-			c.Context, c.engine.Name(), strings.Join(c.Nodes, " "), strings.Join(found, " ")))
+			c.Context, c.engine.Name(), strings.Join(c.Nodes, " "), strings.Join(keeper.Names(found), " ")))
 	}
 	return nodes, nil
 }

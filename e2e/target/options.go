@@ -8,6 +8,8 @@
 package target
 
 import (
+	"crypto/rand"
+	"encoding/hex"
 	"fmt"
 	"path/filepath"
 	"regexp"
@@ -17,8 +19,8 @@ import (
 	"meshproof.dev/meshproof/e2e/exitcode"
 )
 
-// DefaultName is the name of our cluster, and the prefix of every name that Sweep and Clean touch.
-const DefaultName = "meshproof"
+// prefix begins the name of every cluster of ours; Sweep and Clean touch no other.
+const prefix = "meshproof"
 
 // SharedMount is the path of Options.SharedDir on a node of ours, read-only.
 const SharedMount = "/meshproof"
@@ -41,7 +43,7 @@ type Options struct {
 	// StateDir has the records of our clusters, their kubeconfigs and locks. Required.
 	StateDir string
 
-	Name      string // default DefaultName; must begin with it
+	Name      string // default: a random one, or that of the kept cluster; must begin with "meshproof"
 	Nodes     int    // default 1: a control plane that also runs pods; more: workers beside it
 	NodeImage string // required; pulled when the engine's store does not have it
 	// Kubernetes is the version in the node image ("v1.37.2"), if the caller knows it; otherwise it is read from the
@@ -56,7 +58,8 @@ type Options struct {
 	Preload []Image
 
 	// Keep keeps the cluster for the next run when it is closed. The next run uses it if it is healthy and was created with the
-	// same options, else deletes it. Cluster.Keep changes it later.
+	// same options, else deletes it. StateDir has one such cluster: while another run uses that, or is going to keep its own, this
+	// run creates one that is not kept. Cluster.Keep changes it later.
 	Keep bool
 	// LogsDir gets the nodes' logs if the cluster does not start; empty: they are lost.
 	LogsDir string
@@ -67,12 +70,9 @@ type Options struct {
 }
 
 // validName keeps node names valid as host names: kind adds "-control-plane".
-var validName = regexp.MustCompile(`^` + DefaultName + `[a-z0-9-]{0,36}$`)
+var validName = regexp.MustCompile(`^` + prefix + `[a-z0-9-]{0,36}$`)
 
 func (o *Options) complete() error {
-	if o.Name == "" {
-		o.Name = DefaultName
-	}
 	if o.Nodes == 0 {
 		o.Nodes = 1
 	}
@@ -94,12 +94,19 @@ func (o *Options) complete() error {
 	switch {
 	case o.Engine == nil || o.StateDir == "" || o.NodeImage == "":
 		return exitcode.With(exitcode.Internal, fmt.Errorf("target: engine, state directory and node image are required"))
-	case !validName.MatchString(o.Name):
-		return exitcode.With(exitcode.Usage, fmt.Errorf("cluster name %q must be %q, optionally followed by at most 36 lower-case letters, digits and dashes", o.Name, DefaultName))
+	case o.Name != "" && !validName.MatchString(o.Name):
+		return exitcode.With(exitcode.Usage, fmt.Errorf("cluster name %q must be %q, optionally followed by at most 36 lower-case letters, digits and dashes", o.Name, prefix))
 	case o.Nodes < 1 || o.Nodes > 20:
 		return exitcode.With(exitcode.Usage, fmt.Errorf("a cluster of %d nodes: it must have between 1 and 20", o.Nodes))
 	}
 	return nil
+}
+
+// newName is a name that no other cluster has: whatever has it on an engine is of the run that chose it.
+func newName() string {
+	b := make([]byte, 4)
+	_, _ = rand.Read(b) // never fails
+	return prefix + "-" + hex.EncodeToString(b)
 }
 
 // containerNames are the names that kind gives the nodes: NAME-control-plane, NAME-worker, NAME-worker2 …

@@ -8,6 +8,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"meshproof.dev/meshproof/e2e/engine"
+	"meshproof.dev/meshproof/e2e/ownership"
 )
 
 // Provider provides the cluster for a run. It and its Cluster contain all differences between a cluster that is created and one
@@ -15,8 +16,8 @@ import (
 type Provider interface {
 	// Describe returns its name in reports, "kind" or "existing", and the kubeconfig context if one was given.
 	Describe() (name, kubeContext string)
-	// Preflight finds what would stop the run, before anything is created. look is called with a client if the cluster exists
-	// already.
+	// Preflight finds what would stop the run, before anything is created, and removes what runs that died have left. look is called
+	// with a client if the cluster exists already.
 	Preflight(ctx context.Context, look func(context.Context, kubernetes.Interface) error) error
 	// MakesNodes reports whether a node image is needed.
 	MakesNodes() bool
@@ -63,12 +64,12 @@ type made struct{ Choice }
 
 func (made) Describe() (name, kubeContext string) { return "kind", "" }
 
-// Preflight returns an error while another run uses the cluster, and removes what a run that died has left.
+// Preflight removes what runs that died have left. What cannot be removed does not stop this run, whose cluster is another one.
 func (p made) Preflight(ctx context.Context, _ func(context.Context, kubernetes.Interface) error) error {
-	if err := Free(p.StateDir); err != nil {
-		return err
+	if err := Sweep(ctx, p.StateDir, p.Log); err != nil {
+		p.Log("warning: what an earlier run left is still there; `meshproof cluster clean` tries again: " + err.Error())
 	}
-	return Sweep(ctx, p.StateDir, p.Log)
+	return context.Cause(ctx)
 }
 
 func (made) MakesNodes() bool { return true }
@@ -97,11 +98,15 @@ type attached struct{ Choice }
 
 func (p attached) Describe() (name, kubeContext string) { return "existing", p.Context }
 
-// Preflight connects, and calls look to inspect the cluster.
+// Preflight connects, removes what dead runs have left, and calls look to inspect the cluster. What cannot be removed is said; it
+// does not hinder this run.
 func (p attached) Preflight(ctx context.Context, look func(context.Context, kubernetes.Interface) error) error {
 	c, err := p.connect(ctx, nil)
 	if err != nil {
 		return err
+	}
+	if left := ownership.Sweep(ctx, c.Config, false, p.Log); left != nil {
+		p.Log("warning: " + left.Error())
 	}
 	client, err := kubernetes.NewForConfig(c.Config)
 	if err == nil {

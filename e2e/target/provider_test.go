@@ -56,12 +56,34 @@ func TestPreflightOfAClusterOfOurs(t *testing.T) {
 	if left := fake.Left(); len(left) != 0 || len(said) != 1 {
 		t.Errorf("what a dead run left stands: %v; said %q", left, said)
 	}
-	lock, err := state.Dir(o.StateDir).Run(DefaultName)
+	// Another run that goes on now neither stops this one nor loses its cluster.
+	note(t, o, "meshproof-busy", nil)
+	fake.Container(t, "meshproof-busy-control-plane", "meshproof-busy")
+	lock, err := state.Dir(o.StateDir).Run("meshproof-busy")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer lock.Unlock()
-	refused(t, p.Preflight(t.Context(), neverLooks(t)), exitcode.Unavailable, "another run uses the cluster "+DefaultName)
+	if err = p.Preflight(t.Context(), neverLooks(t)); err != nil || len(fake.Left()) != 1 {
+		t.Errorf("beside another run: %v; left %v", err, fake.Left())
+	}
+}
+
+func TestPreflightGoesOnWhereTheRestOfADeadRunStays(t *testing.T) {
+	fakepodman.Install(t)
+	o := options(t)
+	note(t, o, "meshproof-dead", func(c *state.Cluster) { c.Engine = "an-engine-that-is-gone" })
+	var said []string
+	p := NewProvider(Choice{StateDir: o.StateDir, Log: func(s string) { said = append(said, s) }})
+	if err := p.Preflight(t.Context(), neverLooks(t)); err != nil {
+		t.Fatal(err)
+	}
+	if len(said) != 2 || !strings.Contains(said[1], "is still there") || !strings.Contains(said[1], "meshproof-dead") {
+		t.Errorf("said %q", said)
+	}
+	if _, ok, err := state.Dir(o.StateDir).Read("meshproof-dead"); !ok || err != nil {
+		t.Errorf("the note is gone, and with it the way to remove the cluster: %v", err)
+	}
 }
 
 // apiServer is a cluster of one node, and a kubeconfig with its context "prod".

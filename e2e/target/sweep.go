@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,52 +15,104 @@ import (
 	"meshproof.dev/meshproof/e2e/target/state"
 )
 
-// Sweep deletes the clusters whose keeper died without deleting them: those that have a record in stateDir and our prefix, are not
-// kept, and are not used by a run. Kind does this itself.
-func Sweep(ctx context.Context, stateDir string, log func(string)) error {
-	return sweep(ctx, state.Dir(stateDir), "", oneAtATime(log))
+// lockRun takes the run's lock on a name.
+func lockRun(dir state.Dir, name string) (*state.Lock, error) {
+	lock, err := patiently(func() (*state.Lock, error) { return dir.Run(name) })
+	var held *state.HeldError
+	if errors.As(err, &held) {
+		return nil, exitcode.With(exitcode.Unavailable, fmt.Errorf("another run uses the cluster %s (%w); wait until it ends, or stop it", name, held))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("lock cluster %s: %w", name, err)
+	}
+	return lock, nil
 }
 
-// sweep is Sweep by a run that already holds the lock on the cluster named mine. Only a failure with that one is an error; others
-// are logged.
-func sweep(ctx context.Context, dir state.Dir, mine string, log func(string)) error {
-	all, err := dir.List()
-	for _, c := range all {
-		if c.Kept {
-			continue
+// patiently takes a lock. A process that only checks whether it is free holds it for a moment, so it is tried more than once.
+func patiently(take func() (*state.Lock, error)) (*state.Lock, error) {
+	var held *state.HeldError
+	lock, err := take()
+	for try := 1; try < 4 && errors.As(err, &held); try++ {
+		time.Sleep(30 * time.Millisecond)
+		lock, err = take()
+	}
+	return lock, err
+}
+
+// notes lists the notes on clusters. One that cannot be read is moved aside, so that it blocks neither a run nor Clean.
+func notes(dir state.Dir, log func(string)) ([]state.Cluster, error) {
+	all, broken, err := dir.List()
+	for _, b := range broken {
+		if !strings.HasPrefix(b.Name, prefix) {
+			continue // the file is not one that we write
 		}
-		serr := sweepOne(ctx, dir, c, c.Name == mine, log)
-		switch {
-		case serr == nil:
-		case mine == "" || c.Name == mine:
-			err = errors.Join(err, serr)
-		default:
-			log("warning: " + serr.Error())
+		lock, lerr := lockRun(dir, b.Name)
+		if lerr != nil {
+			continue // its run is alive and will replace or remove it
+		}
+		if alive, aerr := dir.KeeperAlive(b.Name); !alive && aerr == nil {
+			moveAside(dir, b, log)
+		}
+		lock.Unlock()
+	}
+	return all, err
+}
+
+// moveAside moves a note aside and says what may remain: without the note nothing can be removed, because nobody knows whose it is.
+func moveAside(dir state.Dir, b state.Broken, log func(string)) {
+	where, err := dir.MoveAside(b.Name)
+	if err != nil {
+		log(fmt.Sprintf("warning: a note on the cluster %s cannot be read (%v) nor moved aside (%v); %s", b.Name, b.Err, err, byHand(b.Name)))
+		return
+	}
+	log(fmt.Sprintf("warning: a note on the cluster %s cannot be read (%v) and is now %s; %s", b.Name, b.Err, where, byHand(b.Name)))
+}
+
+// byHand says how to see whether a cluster without a note exists.
+func byHand(name string) string {
+	return fmt.Sprintf("if that cluster still exists, it stays: `podman ps --all --filter label=%s=%s` (or docker) lists its containers, and `podman rm --force --volumes` removes them", keeper.ClusterLabel, name)
+}
+
+// Sweep deletes the clusters whose keeper died without deleting them: those that have a note in stateDir and our prefix, are not
+// kept, and are not used by a run.
+func Sweep(ctx context.Context, stateDir string, log func(string)) error {
+	dir, log := state.Dir(stateDir), oneAtATime(log)
+	all, err := notes(dir, log)
+	for _, c := range all {
+		if !c.Kept {
+			err = errors.Join(err, sweepOne(ctx, dir, c, log))
 		}
 	}
-	return err
+	return errors.Join(err, dir.Sweep())
 }
 
-func sweepOne(ctx context.Context, dir state.Dir, c state.Cluster, locked bool, log func(string)) error {
-	if !strings.HasPrefix(c.Name, DefaultName) {
+func sweepOne(ctx context.Context, dir state.Dir, c state.Cluster, log func(string)) error {
+	if !strings.HasPrefix(c.Name, prefix) {
 		return nil // the file is not one that we write
 	}
 	if alive, err := dir.KeeperAlive(c.Name); alive || err != nil {
 		return err
 	}
-	if !locked {
-		lock, err := dir.Run(c.Name)
-		var held *state.HeldError
-		if errors.As(err, &held) {
-			return nil // its run is alive and will delete it
-		}
-		if err != nil {
-			return err
-		}
-		defer lock.Unlock()
+	lock, err := dir.Run(c.Name)
+	var held *state.HeldError
+	if errors.As(err, &held) {
+		return nil // its run is alive and will delete it
 	}
+	if err != nil {
+		return err
+	}
+	defer func() { dir.Leave(c.Name, lock) }()
+	c, ok, err := dir.Read(c.Name) // again: its run may have removed or kept it since
+	if err != nil || !ok || c.Kept {
+		return err
+	}
+	return removeLeft(ctx, dir, c, log)
+}
+
+// removeLeft removes what a run has left whose keeper is gone. The caller has the run's lock.
+func removeLeft(ctx context.Context, dir state.Dir, c state.Cluster, log func(string)) error {
 	log(fmt.Sprintf("deleting cluster %s of %s, left by an earlier run whose keeper (process %d) is gone", c.Name, c.Started.Format("2006-01-02 15:04:05"), c.KeeperPID))
-	if err := keeper.Remove(ctx, engineOf(c), c); err != nil {
+	if err := keeper.Remove(ctx, engineOf(c), c, log); err != nil {
 		return err
 	}
 	return dir.Remove(c.Name)
@@ -94,11 +148,16 @@ func awaitKeeper(ctx context.Context, dir state.Dir, name string, log func(strin
 // touched, and the error (code 69) says so; without an error stateDir may be removed.
 func Clean(ctx context.Context, stateDir string, log func(string)) error {
 	dir, log := state.Dir(stateDir), oneAtATime(log)
-	all, err := dir.List()
+	aside := dir.Aside() // those of this time are said when they are moved
+	all, err := notes(dir, log)
 	for _, c := range all {
 		err = errors.Join(err, cleanOne(ctx, dir, c, log))
 	}
-	if err != nil {
+	for _, path := range aside {
+		name, _, _ := strings.Cut(filepath.Base(path), ".")
+		log(fmt.Sprintf("warning: %s is a note on the cluster %s that could not be read; %s; then remove the file", path, name, byHand(name)))
+	}
+	if err = errors.Join(err, dir.Sweep()); err != nil {
 		return err
 	}
 	return cleanNetwork(ctx, dir, log)
@@ -120,21 +179,24 @@ func cleanNetwork(ctx context.Context, dir state.Dir, log func(string)) error {
 		log(fmt.Sprintf("the network %s is not removed: containers %s use it", keeper.Network, strings.Join(users, ", ")))
 		return nil
 	}
-	if err := e.Run(ctx, "network", "rm", keeper.Network); err != nil {
-		return fmt.Errorf("remove the network %s: %w", keeper.Network, err)
+	// Without --force: an engine does not remove a network that a container uses since. A run that is about to use it creates it again.
+	if rerr := e.Run(ctx, "network", "rm", keeper.Network); rerr != nil {
+		if out, err = e.Output(ctx, "network", "ls", "--format", "{{.Name}}"); err != nil || slices.Contains(strings.Fields(string(out)), keeper.Network) {
+			return fmt.Errorf("remove the network %s: %w", keeper.Network, errors.Join(rerr, err))
+		}
 	}
-	return dir.ForgetNetwork()
+	return dir.ForgetNetwork() // also if somebody else has removed it
 }
 
 func cleanOne(ctx context.Context, dir state.Dir, c state.Cluster, log func(string)) error {
-	if !strings.HasPrefix(c.Name, DefaultName) {
+	if !strings.HasPrefix(c.Name, prefix) {
 		return nil
 	}
 	lock, err := lockRun(dir, c.Name)
 	if err != nil {
 		return err
 	}
-	defer lock.Unlock()
+	defer func() { dir.Leave(c.Name, lock) }()
 	if err = awaitKeeper(ctx, dir, c.Name, log); err != nil {
 		return exitcode.With(exitcode.Internal, err)
 	}
@@ -143,7 +205,7 @@ func cleanOne(ctx context.Context, dir state.Dir, c state.Cluster, log func(stri
 		return err // its keeper has deleted it already
 	}
 	log("deleting cluster " + c.Name)
-	if err := keeper.Remove(ctx, engineOf(c), c); err != nil {
+	if err := keeper.Remove(ctx, engineOf(c), c, log); err != nil {
 		return exitcode.With(exitcode.Internal, err)
 	}
 	return dir.Remove(c.Name)

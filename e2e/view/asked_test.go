@@ -80,7 +80,7 @@ func TestLastAsked(t *testing.T) {
 		}
 		s.Add(recording.Event{T: at, By: rt.Agent, Asked: &e})
 	}
-	p := fold(t, s).Pod(rt.UID(1))
+	p := pod(fold(t, s), rt.UID(1))
 	for _, x := range []struct{ from, to, last, silent time.Duration }{
 		{0, 20 * time.Second, 6 * time.Second, time.Second},
 		{5 * time.Second, 6 * time.Second, 6 * time.Second, 0},

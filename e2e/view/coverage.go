@@ -43,7 +43,8 @@ func (v *View) applyGap(e recording.Event) {
 }
 
 // Blind are the times from from to to in which the observer did not see events of all these kinds; of any kind where none is
-// named. A moment (from is to) is seen at the very beginning and end of a gap: something was seen there.
+// named. A moment (from is to) is seen at the very beginning and end of a gap: something was seen there. An agent was
+// blind, too, as long as pods ran on its node and it had not come.
 func (v *View) Blind(observer string, from, to time.Duration, kinds ...recording.Kind) []Blindness {
 	var all []Blindness
 	for _, e := range v.gaps[observer] {
@@ -59,12 +60,15 @@ func (v *View) Blind(observer string, from, to time.Duration, kinds ...recording
 			all = append(all, Blindness{Observer: observer, Of: g.Of, From: g.From, To: min(end, max(v.end, g.From)), Why: g.Why})
 		}
 	}
+	if b, late := v.late()[observer]; late && b.From < to && b.To > from {
+		all = append(all, b)
+	}
 	slices.SortFunc(all, func(a, b Blindness) int { return int(a.From - b.From) })
 	return all
 }
 
 // NeverBlind reports whether no observer was blind at any time.
-func (v *View) NeverBlind() bool { return len(v.gaps) == 0 }
+func (v *View) NeverBlind() bool { return len(v.gaps) == 0 && len(v.late()) == 0 }
 
 // Covered reports whether the observer saw events of all these kinds, or of any kind where none is named, from from to to.
 func (v *View) Covered(observer string, from, to time.Duration, kinds ...recording.Kind) bool {
@@ -81,7 +85,7 @@ func (v *View) Watched() (bool, string) {
 
 // AgentOf is the observer that looks into the pod: the agent of its node. "" where the pod was not scheduled.
 func (p *Pod) AgentOf() string {
-	if len(p.states) == 0 || p.Last().Node == "" {
+	if p.Last().Node == "" {
 		return ""
 	}
 	return recording.ByAgent(p.Last().Node)

@@ -114,14 +114,14 @@ func TestObserverErrors(t *testing.T) {
 	v := fold(t, s)
 	for i, want := range [][]string{{"of the agent"}, {"of pod 1", "of the agent"}} {
 		var got []string
-		for _, e := range v.ObserverErrors(v.Pod(rt.UID(i))) {
+		for _, e := range v.ObserverErrors(pod(v, rt.UID(i))) {
 			got = append(got, e.ObserverError.What)
 		}
 		if !slices.Equal(got, want) {
 			t.Errorf("pod %d: %v, wanted %v", i, got, want)
 		}
 	}
-	if a := v.Pod(rt.UID(0)).AgentOf(); a != rt.Agent {
+	if a := pod(v, rt.UID(0)).AgentOf(); a != rt.Agent {
 		t.Errorf("its agent is %q", a)
 	}
 }
@@ -130,6 +130,9 @@ func TestObserverErrors(t *testing.T) {
 func TestEveryKindIsReadOrSaysThatItIsNot(t *testing.T) {
 	h := rt.Formation(3).Header()
 	for _, use := range recording.Kinds() {
+		if use.Kind == recording.KindEnd {
+			continue // it ends the file, and the reader keeps it
+		}
 		empty, err := view.New(h)
 		if err != nil {
 			t.Fatal(err)

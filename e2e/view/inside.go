@@ -77,9 +77,6 @@ func (v *View) Pressure(from, to time.Duration) time.Duration {
 // Can reports whether the agent of the pod's node has an ability ("af_packet"), and, if not, the agent's reason. known is
 // false if no agent of that node has reported.
 func (v *View) Can(p *Pod, ability string) (can, known bool) {
-	if len(p.states) == 0 {
-		return false, false
-	}
 	s, known := v.starts[recording.ByAgent(p.Last().Node)]
 	return known && slices.Contains(s.Can, ability), known
 }

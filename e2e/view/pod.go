@@ -17,8 +17,13 @@ func (p *Pod) At(t time.Duration) *recording.Pod {
 	return nil
 }
 
-// Last is the pod as last reported.
-func (p *Pod) Last() *recording.Pod { return p.states[len(p.states)-1].Pod }
+// Last is the pod as last reported. Of a pod that was never reported only the UID is known.
+func (p *Pod) Last() *recording.Pod {
+	if len(p.states) == 0 {
+		return &recording.Pod{UID: p.UID, Name: p.Name}
+	}
+	return p.states[len(p.states)-1].Pod
+}
 
 // IP is the pod's address, or "" when it never had one. A pod keeps its address for life.
 func (p *Pod) IP() string {

@@ -141,7 +141,10 @@ func (v *View) Recovered() (bool, string) {
 	if !ok {
 		return false, "no pod was deleted yet"
 	}
-	victim := v.Pod(act.Act.Pod)
+	victim, ok := v.Pod(act.Act.Pod)
+	if !ok {
+		return false, "the deleted pod was never seen"
+	}
 	exit, gone := victim.Exited()
 	if !gone {
 		return false, victim.Name + " has not ended yet"

@@ -41,7 +41,10 @@ func (v *View) Restarted() (bool, string) {
 	if !ok {
 		return false, "no container was killed yet"
 	}
-	victim := v.Pod(act.Act.Pod)
+	victim, ok := v.Pod(act.Act.Pod)
+	if !ok {
+		return false, "the pod whose container was killed was never seen"
+	}
 	back, ok := victim.BackAgain(act.T, v.end)
 	if !ok {
 		return false, "the node of " + victim.Name + " was not seen under a new creation yet"

@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"sort"
 	"time"
 
+	"meshproof.dev/meshproof/e2e/files"
 	"meshproof.dev/meshproof/e2e/profile"
 	"meshproof.dev/meshproof/e2e/recording"
 )
@@ -22,6 +24,7 @@ type View struct {
 	Profile profile.Resolved
 
 	end      time.Duration
+	killed   bool // the recording has no end
 	pods     map[string]*Pod
 	others   map[string]string // names of the namespace's other pods, by address
 	reported []*Pod            // those that the API server told of, oldest first, by name where two came at once
@@ -36,7 +39,8 @@ type View struct {
 	clocks   map[string][]recording.Event
 	gaps     map[string][]recording.Event // by observer
 	errors   []recording.Event
-	numbers  map[string]int // of pods, by UID
+	numbers  map[string]int           // of pods, by UID
+	looked   map[string]time.Duration // when each observer first saw something
 	memo     memo
 }
 
@@ -72,27 +76,58 @@ type Pod struct {
 // New begins a view with a recording's header.
 func New(h recording.Header) (*View, error) {
 	v := &View{Header: h, pods: map[string]*Pod{}, others: map[string]string{}, services: map[string][]recording.Event{}, starts: map[string]recording.Start{},
-		beats: map[string][]recording.Event{}, clocks: map[string][]recording.Event{}, gaps: map[string][]recording.Event{}, numbers: map[string]int{}}
+		beats: map[string][]recording.Event{}, clocks: map[string][]recording.Event{}, gaps: map[string][]recording.Event{}, numbers: map[string]int{}, looked: map[string]time.Duration{}}
 	if err := json.Unmarshal(h.Profile, &v.Profile); err != nil {
 		return nil, fmt.Errorf("the header's profile: %w", err)
 	}
 	return v, nil
 }
 
-// Load reads the recording in the file at path into a view. If its last line is cut off, the events before it are used.
-func Load(path string) (*View, error) {
-	h, events, err := recording.Load(path)
-	if err != nil && !errors.Is(err, recording.ErrTruncated) {
+// Read reads a recording into a view, event by event. Of one whose writer was killed it has what was written; see [View.Killed].
+func Read(r io.Reader) (*View, error) {
+	events, err := recording.NewReader(r)
+	if err != nil {
 		return nil, err
 	}
-	v, err := New(h)
+	v, err := New(events.Header)
+	if err != nil {
+		return nil, err
+	}
+	for {
+		e, err := events.Next()
+		switch {
+		case errors.Is(err, io.EOF):
+			return v, nil
+		case errors.Is(err, recording.ErrTruncated):
+			v.killed = true
+			return v, nil
+		case err != nil:
+			return nil, err
+		}
+		v.Apply(e)
+	}
+}
+
+// Load is Read for the file at path.
+func Load(path string) (*View, error) {
+	f, err := files.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	v, err := Read(f)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	for _, e := range events {
-		v.Apply(e)
-	}
 	return v, nil
+}
+
+// Killed says that the recording has no end, "" if it has one: what happened after its last event is not known.
+func (v *View) Killed() string {
+	if !v.killed {
+		return ""
+	}
+	return fmt.Sprintf("%s at %.1f s", recording.ErrTruncated, v.end.Seconds())
 }
 
 // Apply adds one event. Events of agents may arrive after later events of other observers.
@@ -104,6 +139,7 @@ func (v *View) Apply(e recording.Event) {
 		v.starts[e.By] = *e.Start
 	case recording.KindBeat:
 		v.beats[e.By] = insert(v.beats[e.By], e)
+		v.look(e)
 	case recording.KindGap:
 		v.applyGap(e)
 	case recording.KindClock:
@@ -142,6 +178,7 @@ func (v *View) applyLook(e recording.Event) {
 		return
 	}
 	*list = insert(*list, e)
+	v.look(e)
 	switch {
 	case e.EPMD != nil:
 		p.ToEPMD = insertDial(p.ToEPMD, Dial{T: e.T, Took: e.EPMD.Took, From: v.number(e.FromUID()), Good: e.EPMD.Outcome == recording.OK, EPMD: e.EPMD})
@@ -263,8 +300,11 @@ func (v *View) Pods() []*Pod { return v.reported }
 // Other is the name of a pod of the namespace that had this address and is not a node, "" if none was reported.
 func (v *View) Other(ip string) string { return v.others[ip] }
 
-// Pod is the pod with this UID, or nil.
-func (v *View) Pod(uid string) *Pod { return v.pods[uid] }
+// Pod is the pod with this UID. ok is false if no observer saw it. One that only agents saw has no state, and Pods does not have it.
+func (v *View) Pod(uid string) (p *Pod, ok bool) {
+	p, ok = v.pods[uid]
+	return p, ok
+}
 
 // Service is the Service that discovery asks for, as last reported.
 func (v *View) Service() (recording.Service, bool) {

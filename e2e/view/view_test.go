@@ -231,7 +231,7 @@ func TestExited(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			s := rt.Recovery(3)
 			c.change(s)
-			if at, ok := fold(t, s).Pod(rt.UID(0)).Exited(); at != c.at || ok != c.ok {
+			if at, ok := pod(fold(t, s), rt.UID(0)).Exited(); at != c.at || ok != c.ok {
 				t.Errorf("%s, %v; wanted %s, %v", at, ok, c.at, c.ok)
 			}
 		})
@@ -249,7 +249,7 @@ func TestLinks(t *testing.T) {
 		recording.Link{Local: rt.IP(1) + ":50001", Remote: "10.244.9.9:10000"}, // another's
 		recording.Link{Local: "not an address", Remote: rt.IP(2) + ":10000"})
 	v := fold(t, s)
-	b, c := v.Pod(rt.UID(1)), v.Pod(rt.UID(2))
+	b, c := pod(v, rt.UID(1)), pod(v, rt.UID(2))
 	got := view.Links(b.Sockets[len(b.Sockets)-1], b, c)
 	want := view.Link{Local: rt.IP(1) + ":10000", Remote: rt.Ephemeral(2, 1)}
 	if _, there := got[want]; !there || len(got) != 1 {
@@ -262,7 +262,7 @@ func TestLinks(t *testing.T) {
 	// An IPv4 address in an IPv6 socket is the same address.
 	add(recording.Link{Local: "[::ffff:" + rt.IP(1) + "]:10000", Remote: "[::ffff:" + rt.IP(2) + "]:40009"})
 	v = fold(t, s)
-	b, c = v.Pod(rt.UID(1)), v.Pod(rt.UID(2))
+	b, c = pod(v, rt.UID(1)), pod(v, rt.UID(2))
 	if got := view.Links(b.Sockets[len(b.Sockets)-1], b, c); len(got) != 2 {
 		t.Errorf("with a mapped address: %v", got)
 	}
@@ -286,7 +286,7 @@ func TestCovered(t *testing.T) {
 			if c.to > 0 {
 				s.Drop(isNodes(1, c.from, c.to))
 			}
-			covered, silent := fold(t, s).Pod(rt.UID(1)).Covered(5*time.Second, 12*time.Second)
+			covered, silent := pod(fold(t, s), rt.UID(1)).Covered(5*time.Second, 12*time.Second)
 			if covered != c.covered || silent < c.silent-20*ms || silent > c.silent+250*ms {
 				t.Errorf("covered %v, silent for %s; wanted %v, %s", covered, silent, c.covered, c.silent)
 			}
@@ -295,7 +295,7 @@ func TestCovered(t *testing.T) {
 	// A look that failed is none.
 	s := rt.Formation(3)
 	s.Change(isNodes(1, 8*time.Second, 9*time.Second), func(e *recording.Event) { e.Nodes.Outcome = recording.Timeout })
-	if covered, _ := fold(t, s).Pod(rt.UID(1)).Covered(5*time.Second, 12*time.Second); covered {
+	if covered, _ := pod(fold(t, s), rt.UID(1)).Covered(5*time.Second, 12*time.Second); covered {
 		t.Error("a node that did not answer counts as seen")
 	}
 }

@@ -20,6 +20,7 @@ import (
 
 	"meshproof.dev/meshproof/e2e/exitcode"
 	"meshproof.dev/meshproof/e2e/manifest"
+	"meshproof.dev/meshproof/e2e/ownership"
 )
 
 // Applier creates objects, remembers them, and removes those that are not removed with one of our namespaces. It never changes
@@ -28,15 +29,15 @@ type Applier struct {
 	Namespace string   // for objects that name none
 	Skipped   []string // a sentence for each object whose kind the cluster does not have
 
-	run  string
+	run  *ownership.Run
 	api  client.Client
 	ours map[string]bool // true: we created the namespace, and its objects are removed with it
 	made []*unstructured.Unstructured
 }
 
-// NewApplier creates objects in the namespace by default; made reports whether we created that. run is the value of [Label] on
-// the objects.
-func NewApplier(cfg *rest.Config, namespace, run string, made bool) (*Applier, error) {
+// NewApplier creates objects in the namespace by default; made reports whether we created that. The objects belong to the
+// run.
+func NewApplier(cfg *rest.Config, namespace string, run *ownership.Run, made bool) (*Applier, error) {
 	r, err := resources.New(cfg)
 	if err != nil {
 		return nil, err
@@ -86,9 +87,9 @@ func (a *Applier) create(ctx context.Context, o *unstructured.Unstructured) erro
 		return a.adapt(ctx, o, map[string]any{"metadata": map[string]any{"labels": o.GetLabels(), "annotations": o.GetAnnotations()}})
 	}
 	if !a.ours[o.GetNamespace()] {
-		label(o, a.run) // it is not removed with a namespace of ours: the label says where it comes from
+		a.own(o) // it is not removed with a namespace of ours
 	}
-	err = a.api.Create(ctx, o, strict)
+	err = a.createNoted(ctx, o, strict)
 	switch {
 	case apierrors.IsAlreadyExists(err) && a.ours[o.GetNamespace()]:
 		return a.adapt(ctx, o, o.Object) // the cluster creates some in each namespace: ServiceAccount default
@@ -100,8 +101,37 @@ func (a *Applier) create(ctx context.Context, o *unstructured.Unstructured) erro
 	if o.GetKind() == "Namespace" && o.GroupVersionKind().Group == "" {
 		a.ours[o.GetName()] = true
 	}
-	a.made = append(a.made, o)
 	return nil
+}
+
+// createNoted notes the object before it is created: the answer of the API server may be lost. An object of that name that exists
+// already was not created, and is not noted.
+func (a *Applier) createNoted(ctx context.Context, o *unstructured.Unstructured, options ...client.CreateOption) error {
+	noted := len(a.made)
+	a.made = append(a.made, o)
+	err := a.api.Create(ctx, o, options...)
+	if apierrors.IsAlreadyExists(err) {
+		a.made = a.made[:noted]
+	}
+	return err
+}
+
+// own gives an object outside the namespaces of ours the run's label and owner, also for the volume claims that a StatefulSet is to
+// create: they are not removed with it.
+func (a *Applier) own(o *unstructured.Unstructured) {
+	a.run.Mark(o)
+	if o.GetKind() != "StatefulSet" {
+		return
+	}
+	templates, _, _ := unstructured.NestedSlice(o.Object, "spec", "volumeClaimTemplates")
+	for _, t := range templates {
+		if t := dict(t); t != nil {
+			a.run.Mark(&unstructured.Unstructured{Object: t})
+		}
+	}
+	if len(templates) > 0 {
+		dict(o.Object["spec"])["volumeClaimTemplates"] = templates
+	}
 }
 
 // place sets our namespace on an object that names none, if its kind has one. known is false if the cluster does not have the
@@ -136,14 +166,12 @@ func (a *Applier) elsewhere(ctx context.Context, name string) error {
 	ns.SetAPIVersion("v1")
 	ns.SetKind("Namespace")
 	ns.SetName(name)
-	label(ns, a.run)
-	err := a.api.Create(ctx, ns)
+	a.run.Mark(ns)
+	err := a.createNoted(ctx, ns)
 	if err != nil && !apierrors.IsAlreadyExists(err) {
 		return fmt.Errorf("namespace %s: %w", name, err)
 	}
-	if a.ours[name] = err == nil; err == nil {
-		a.made = append(a.made, ns)
-	}
+	a.ours[name] = err == nil
 	return nil
 }
 
@@ -159,20 +187,11 @@ func (a *Applier) adapt(ctx context.Context, o *unstructured.Unstructured, want 
 	return nil
 }
 
-func label(o *unstructured.Unstructured, run string) {
-	l := o.GetLabels()
-	if l == nil {
-		l = map[string]string{}
-	}
-	l[Label] = run
-	o.SetLabels(l)
-}
-
 // taken is the error about an object that exists already.
 func (a *Applier) taken(ctx context.Context, o *unstructured.Unstructured) error {
 	by, there := "is not ours", o.DeepCopy()
-	if err := a.api.Get(ctx, client.ObjectKeyFromObject(o), there); err == nil && there.GetLabels()[Label] != "" {
-		by = "was created by run " + there.GetLabels()[Label] + " of meshproof"
+	if err := a.api.Get(ctx, client.ObjectKeyFromObject(o), there); err == nil && there.GetLabels()[ownership.Label] != "" {
+		by = "was created by run " + there.GetLabels()[ownership.Label] + " of meshproof"
 	}
 	where := ""
 	if o.GetNamespace() != "" {
@@ -187,7 +206,8 @@ func (a *Applier) Delete(ctx context.Context, kind, name string) error {
 		if o.GetKind() != kind || o.GetName() != name {
 			continue
 		}
-		if err := a.api.Delete(ctx, o); err != nil {
+		uid := o.GetUID()
+		if err := a.api.Delete(ctx, o, client.Preconditions{UID: &uid}); err != nil {
 			return fmt.Errorf("deleting %s: %w", describe(o), err)
 		}
 		return nil

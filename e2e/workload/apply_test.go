@@ -20,6 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"meshproof.dev/meshproof/e2e/exitcode"
+	"meshproof.dev/meshproof/e2e/ownership"
 )
 
 // applier is one whose cluster holds the objects, and namespace ns of ours.
@@ -36,7 +37,7 @@ func applier(there ...client.Object) *Applier {
 		m.Add(kind, scope)
 	}
 	api := fakeapi.NewClientBuilder().WithScheme(scheme.Scheme).WithRESTMapper(m).WithObjects(there...).Build()
-	return &Applier{Namespace: "ns", run: "r1", ours: map[string]bool{"ns": true}, api: api}
+	return &Applier{Namespace: "ns", run: &ownership.Run{Name: "r1", Root: "root"}, ours: map[string]bool{"ns": true}, api: api}
 }
 
 func get(t *testing.T, a *Applier, apiVersion, kind, namespace, name string) *unstructured.Unstructured {
@@ -91,7 +92,7 @@ metadata: {name: shop}
 	if names, is := account.Object["imagePullSecrets"].([]any); !is || len(names) != 1 {
 		t.Errorf("what the cluster makes in each namespace has not what the manifests want: %v", account)
 	}
-	if o := get(t, a, "rbac.authorization.k8s.io/v1", "ClusterRole", "", "shop"); o == nil || o.GetLabels()[Label] != "r1" {
+	if o := get(t, a, "rbac.authorization.k8s.io/v1", "ClusterRole", "", "shop"); o == nil || o.GetLabels()[ownership.Label] != "r1" {
 		t.Errorf("what outlives our namespace does not say whose it is: %v", o)
 	}
 	want := "ServiceMonitor shop is skipped: the cluster does not have monitoring.coreos.com/v1; if the application needs it, add its CRD to spec.requires"
@@ -130,7 +131,7 @@ func TestWhatIsSomebodysIsNeverTouched(t *testing.T) {
 	if err = a.Remove(t.Context(), 0); err != nil {
 		t.Error(err)
 	}
-	if o := get(t, a, "rbac.authorization.k8s.io/v1", "ClusterRole", "", "shop"); o == nil || o.GetLabels()["whose"] != "theirs" || o.GetLabels()[Label] != "" {
+	if o := get(t, a, "rbac.authorization.k8s.io/v1", "ClusterRole", "", "shop"); o == nil || o.GetLabels()["whose"] != "theirs" || o.GetLabels()[ownership.Label] != "" {
 		t.Errorf("it is now %v", o)
 	}
 }
@@ -157,7 +158,7 @@ func TestObjectsWaitForTheCRDOfTheirKind(t *testing.T) {
 			return err
 		},
 	}).Build()
-	a := &Applier{Namespace: "ns", run: "r1", ours: map[string]bool{"ns": true}, api: api}
+	a := &Applier{Namespace: "ns", run: &ownership.Run{Name: "r1", Root: "root"}, ours: map[string]bool{"ns": true}, api: api}
 	const text = `
 apiVersion: example.org/v1
 kind: Widget
@@ -219,7 +220,7 @@ func TestAKindOfKubernetesIsNotSkipped(t *testing.T) {
 
 func TestFixedNamespace(t *testing.T) {
 	theirs := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "prod"}}
-	ours := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "prod", Labels: map[string]string{Label: "r0"}}}
+	ours := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "prod", Labels: map[string]string{ownership.Label: "r0"}}}
 	for name, c := range map[string]struct {
 		there *corev1.Namespace
 		owned bool
@@ -238,12 +239,12 @@ func TestFixedNamespace(t *testing.T) {
 			if c.there != nil {
 				cs = fake.NewClientset(c.there.DeepCopy())
 			}
-			made, err := FixedNamespace(t.Context(), cs, "prod", "r1", false, c.owned)
+			made, err := FixedNamespace(t.Context(), cs, "prod", &ownership.Run{Name: "r1"}, false, c.owned)
 			if made != c.made || (err != nil) != (c.says != "") || err != nil && (!strings.Contains(err.Error(), c.says) || exitcode.Of(err) != exitcode.Unavailable) {
 				t.Errorf("made %v, %v", made, err)
 			}
 			ns, err := cs.CoreV1().Namespaces().Get(t.Context(), "prod", metav1.GetOptions{})
-			if err != nil || ns.Labels[Label] != c.label {
+			if err != nil || ns.Labels[ownership.Label] != c.label {
 				t.Errorf("afterwards %v, %v", ns, err)
 			}
 		})

@@ -23,7 +23,7 @@ func TestBadProfiles(t *testing.T) {
 	}
 	for _, name := range names {
 		t.Run(name, func(t *testing.T) {
-			dir, l := filepath.Join(fixtures, "bad-profiles", name), Loader{Fixtures: fixtures, Checks: ids}
+			dir, l := filepath.Join(fixtures, "bad-profiles", name), Loader{Fixtures: fixtures, Checks: ids, Announce: func(string) {}}
 			if name == "command-hangs" {
 				l.Limit = 3 * time.Second // enough for a busy machine to hear its first words
 			}

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"os/exec"
+	"regexp"
 	"strings"
 	"sync"
 	"syscall"
@@ -28,8 +30,24 @@ var (
 	errMuch = errors.New("printed too much")
 )
 
-// Output runs a command in dir, without a shell, and returns what it prints. The command has a process group of its own; no
-// process of it is left when Output returns. The error continues the sentence "the command X …".
+// passed are the environment variables that a command gets, with the XDG and HELM folders: what a program needs to be found and to
+// find its own files. Everything else stays here: in CI the environment is where tokens are.
+var passed = regexp.MustCompile(`^(PATH|HOME|USER|LOGNAME|TMPDIR|TZ|LANG|LANGUAGE|LC_[A-Z]+|SSL_CERT_(FILE|DIR)|` +
+	`XDG_(CACHE|CONFIG|DATA|STATE)_HOME|XDG_RUNTIME_DIR|HELM_(CACHE|CONFIG|DATA)_HOME|HELM_PLUGINS|HELM_REPOSITORY_(CACHE|CONFIG)|KUSTOMIZE_PLUGIN_HOME)=`)
+
+// Environment is the part of an environment that a command gets.
+func Environment(all []string) []string {
+	few := []string{} // an empty one is not the whole one
+	for _, v := range all {
+		if passed.MatchString(v) {
+			few = append(few, v)
+		}
+	}
+	return few
+}
+
+// Output runs a command in dir, without a shell and with a small [Environment], and returns what it prints. The command has a
+// process group of its own; no process of it is left when Output returns. The error continues the sentence "the command X …".
 func Output(ctx context.Context, dir string, argv []string, limit time.Duration) ([]byte, error) {
 	within, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -39,7 +57,7 @@ func Output(ctx context.Context, dir string, argv []string, limit time.Duration)
 	out := &bounded{limit: outputLimit, over: func() { cancel(errMuch) }}
 	words := &bounded{limit: wordsLimit, last: true}
 	c := exec.CommandContext(within, argv[0], argv[1:]...)
-	c.Dir, c.Stdout, c.Stderr = dir, out, words
+	c.Dir, c.Env, c.Stdout, c.Stderr = dir, Environment(os.Environ()), out, words
 	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	kill := func() error { return syscall.Kill(-c.Process.Pid, syscall.SIGKILL) }
 	c.Cancel = kill

@@ -11,32 +11,16 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
+
+	"meshproof.dev/meshproof/e2e/ownership"
 )
 
-// StillThere is the error about something that was deleted and is not gone.
-type StillThere struct {
-	Kind      string // as kubectl takes it: "namespace", "clusterrole"
-	Namespace string // "" for an object without one
-	Name      string
-	Why       string
-}
-
-// Object names it, with its namespace.
-func (s *StillThere) Object() string {
-	if s.Namespace != "" {
-		return s.Kind + " " + s.Namespace + "/" + s.Name
-	}
-	return s.Kind + " " + s.Name
-}
-
-func (s *StillThere) Error() string { return s.Object() + ": " + s.Why }
-
-// stillThere makes a StillThere of the error of a deletion that was waited for; nil stays nil.
+// stillThere makes an [ownership.StillThere] of the error of a deletion that was waited for; nil stays nil.
 func stillThere(kind, namespace, name string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return &StillThere{Kind: kind, Namespace: namespace, Name: name, Why: err.Error()}
+	return &ownership.StillThere{Kind: kind, Namespace: namespace, Name: name, Why: err.Error()}
 }
 
 // Leaving waits for namespaces that are being deleted, at most for the patience. going are those that Kubernetes is still deleting
@@ -55,7 +39,7 @@ func Leaving(ctx context.Context, client kubernetes.Interface, names []string, p
 				continue
 			}
 			if held := holds(ns); held != "" {
-				err = errors.Join(err, &StillThere{Kind: "namespace", Name: name, Why: "it is being deleted, but " + held})
+				err = errors.Join(err, &ownership.StillThere{Kind: "namespace", Name: name, Why: "it is being deleted, but " + held})
 			} else {
 				going = append(going, name)
 			}

@@ -12,6 +12,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes/fake"
 	k8stesting "k8s.io/client-go/testing"
+
+	"meshproof.dev/meshproof/e2e/ownership"
 )
 
 // terminating is a namespace that is being deleted, as the namespace controller describes it.
@@ -36,7 +38,7 @@ func TestNamespacesThatAreLeaving(t *testing.T) {
 		t.Errorf("going are %v, %v", going, err)
 	}
 	going, err = Leaving(t.Context(), client, []string{"gone", "under-way", "held"}, 300*time.Millisecond)
-	var still *StillThere
+	var still *ownership.StillThere
 	if !errors.As(err, &still) || still.Object() != "namespace held" || still.Why != "it is being deleted, but example.com/hold in 1 resource instances" || !slices.Equal(going, []string{"under-way"}) {
 		t.Errorf("going are %v, %v", going, err)
 	}
@@ -52,7 +54,7 @@ func TestANamespaceThatIsHeldLater(t *testing.T) {
 		return true, terminating("held", says(corev1.NamespaceFinalizersRemaining, corev1.ConditionTrue, "example.com/hold in 1 resource instances")), nil
 	})
 	going, err := Leaving(t.Context(), client, []string{"held"}, time.Second)
-	if still := new(StillThere); !errors.As(err, &still) || len(going) > 0 {
+	if still := new(ownership.StillThere); !errors.As(err, &still) || len(going) > 0 {
 		t.Errorf("going are %v, %v", going, err)
 	}
 }
@@ -61,12 +63,13 @@ func TestANamespaceThatIsHeldLater(t *testing.T) {
 func TestANamespaceThatIsNotGone(t *testing.T) {
 	client := fake.NewClientset()
 	held := terminating("held", says(corev1.NamespaceFinalizersRemaining, corev1.ConditionTrue, "example.com/hold in 1 resource instances"))
+	held.Labels = map[string]string{ownership.Label: "r1"}
 	if err := client.Tracker().Add(held); err != nil {
 		t.Fatal(err)
 	}
 	client.PrependReactor("delete", "namespaces", func(k8stesting.Action) (bool, runtime.Object, error) { return true, nil, nil })
-	err := DeleteNamespace(t.Context(), client, "held", 300*time.Millisecond)
-	var still *StillThere
+	err := DeleteNamespace(t.Context(), client, "held", &ownership.Run{Name: "r1"}, 300*time.Millisecond)
+	var still *ownership.StillThere
 	if !errors.As(err, &still) || still.Object() != "namespace held" || !strings.Contains(still.Why, "example.com/hold") {
 		t.Errorf("the error is %v", err)
 	}

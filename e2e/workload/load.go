@@ -2,8 +2,8 @@
 // kustomize), and creates and deletes the objects.
 //
 // In: a folder, a cluster's REST configuration. Out: rendered objects, running pods, errors that say what was seen; those
-// about the profile name the line, and what to write instead. It runs the command that a profile has for its manifests. It
-// judges nothing.
+// about the profile name the line, and what to write instead. It runs the command that a profile has for its manifests only
+// where its caller says so. It judges nothing.
 package workload
 
 import (
@@ -18,10 +18,10 @@ import (
 	"time"
 
 	"meshproof.dev/meshproof/e2e/exitcode"
+	"meshproof.dev/meshproof/e2e/files"
 	"meshproof.dev/meshproof/e2e/manifest"
 	"meshproof.dev/meshproof/e2e/profile"
 	"meshproof.dev/meshproof/e2e/recording"
-	"meshproof.dev/meshproof/e2e/recording/secrets"
 )
 
 // Workload is a profile with its rendered manifests, ready to be applied.
@@ -45,20 +45,6 @@ type rendered struct {
 	before *manifest.Set // what is required
 }
 
-// Guard lets known redact the cookies in the Secrets of the manifests: the one that the profile names, and others whose key is
-// the same or contains "cookie". The names in the profile and in the manifests are no secrets.
-func (w *Workload) Guard(known *secrets.Redactor) error {
-	public, err := json.Marshal(w.Resolved)
-	if err != nil {
-		return err
-	}
-	known.Public(string(public))
-	for _, c := range cookies(manifest.Join(w.rendered.now, w.rendered.before), w.Profile.Spec.Cookie.SecretKeyRef.Key) {
-		known.Guard(c)
-	}
-	return nil
-}
-
 // change is one kustomize layer of a mutant.
 type change struct {
 	profile.Kustomize
@@ -72,6 +58,11 @@ type Loader struct {
 	Fixtures string        // the folder with profiles and mutants that can be given by name
 	Checks   []string      // ids that a profile may skip or waive; nil: any
 	Limit    time.Duration // how long a profile's command may run; 0: 30 s
+	// Announce is called with one line before the command of a profile is run. Nil: no command is run, and a profile that has one
+	// is an error. It is for profiles that the user has named: what is only found in a folder must not run anything.
+	Announce func(line string)
+	// Printed is what the command prints, if it has been run already.
+	Printed []byte
 }
 
 // Load is [Loader.Load] of a loader that has only the fixtures set.
@@ -110,7 +101,7 @@ func (l Loader) load(ctx context.Context, nameOrPath string) (*Workload, error) 
 	if err != nil {
 		return nil, err
 	}
-	data, err := os.ReadFile(path)
+	data, err := files.Read(path)
 	if err != nil {
 		return nil, fmt.Errorf("profile: %w", err)
 	}
@@ -129,7 +120,7 @@ func (l Loader) Understand(ctx context.Context, path string, data []byte) (*Work
 		}
 	}
 	w := &Workload{Profile: p, Dir: filepath.Dir(path), File: path}
-	if err = w.gather(ctx, l.CommandLimit()); err != nil {
+	if err = w.gather(ctx, l); err != nil {
 		return nil, err
 	}
 	if err = w.nextVersion(w.Dir, p.Spec.Rollout, func(i int) string { return p.At("spec", "rollout", i) }); err != nil {
@@ -176,12 +167,22 @@ func (w *Workload) resolve() error {
 }
 
 func locate(fixtures, nameOrPath string) (string, error) {
-	for _, path := range []string{filepath.Join(fixtures, "profiles", nameOrPath, "profile.yaml"), filepath.Join(nameOrPath, "profile.yaml"), nameOrPath} {
+	places := []string{filepath.Join(nameOrPath, "profile.yaml"), nameOrPath}
+	if fixtures != "" {
+		places = append([]string{filepath.Join(fixtures, "profiles", nameOrPath, "profile.yaml")}, places...)
+	}
+	for _, path := range places {
 		if st, err := os.Stat(path); err == nil && st.Mode().IsRegular() {
 			return path, nil
 		}
 	}
 	return "", fmt.Errorf("no profile %q: it is not a file, not a folder with a profile.yaml, and not one of %s", nameOrPath, strings.Join(Names(fixtures, "profiles"), ", "))
+}
+
+// IsFile reports whether a profile is given by its own file, and not by a folder or a name.
+func (l Loader) IsFile(nameOrPath string) bool {
+	path, err := locate(l.Fixtures, nameOrPath)
+	return err == nil && path == nameOrPath
 }
 
 // Names lists the folders in fixtures/kind ("profiles", "mutants"), sorted.
@@ -207,7 +208,7 @@ func LoadMutant(fixtures, name string) (m *profile.Mutant, broken, reversed *Wor
 	defer func() { err = exitcode.With(exitcode.Usage, err) }()
 	dir := filepath.Join(fixtures, "mutants", name)
 	path := filepath.Join(dir, "mutant.yaml")
-	data, err := os.ReadFile(path)
+	data, err := files.Read(path)
 	if err != nil {
 		return nil, nil, nil, fmt.Errorf("mutant: %w", err)
 	}
@@ -233,7 +234,7 @@ func LoadMutant(fixtures, name string) (m *profile.Mutant, broken, reversed *Wor
 				return nil, e
 			}
 			for _, f := range m.Spec.Requires {
-				data, wrong := os.ReadFile(filepath.Join(dir, f))
+				data, wrong := files.Read(filepath.Join(dir, f))
 				if wrong != nil {
 					return nil, wrong
 				}
@@ -287,7 +288,7 @@ func LoadMutant(fixtures, name string) (m *profile.Mutant, broken, reversed *Wor
 func readChange(dir string, k profile.Kustomize) (change, error) {
 	c := change{Kustomize: k, files: map[string][]byte{}, objects: map[string]*manifest.Set{}}
 	for _, f := range append(append([]string{}, k.Resources...), k.Patches...) {
-		data, err := os.ReadFile(filepath.Join(dir, f))
+		data, err := files.Read(filepath.Join(dir, f))
 		if err != nil {
 			return c, err
 		}

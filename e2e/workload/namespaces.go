@@ -11,32 +11,22 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"meshproof.dev/meshproof/e2e/exitcode"
+	"meshproof.dev/meshproof/e2e/ownership"
 )
 
-// Label marks every namespace of ours; its value is the run's name.
-const Label = "meshproof.dev/run"
-
-// CreateNamespace creates a namespace with the run's label. privileged allows the agent in it if Pod Security admission is on.
-func CreateNamespace(ctx context.Context, client kubernetes.Interface, name, run string, privileged bool) error {
-	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{Label: run}}}
-	if privileged {
-		ns.Labels["pod-security.kubernetes.io/enforce"] = "privileged"
-	}
-	if _, err := client.CoreV1().Namespaces().Create(ctx, ns, metav1.CreateOptions{}); err != nil {
-		return fmt.Errorf("namespace %s: %w", name, err)
-	}
-	return nil
-}
-
-// DeleteNamespace deletes a namespace of ours and waits until it is gone, at most for the budget; with a budget of 0 it does not
-// wait. The error says what still exists.
-func DeleteNamespace(ctx context.Context, client kubernetes.Interface, name string, budget time.Duration) error {
-	// Deleting a namespace takes as long as its slowest pod.
-	if err := Stop(ctx, client, name); err != nil {
+// DeleteNamespace deletes a namespace that the run made and waits until it is gone, at most for the budget; with a budget of 0 it
+// does not wait. The error says what still exists. Another namespace of that name is not changed.
+func DeleteNamespace(ctx context.Context, client kubernetes.Interface, name string, run *ownership.Run, budget time.Duration) error {
+	ns, err := ours(ctx, client, name, run)
+	if ns == nil || err != nil {
 		return err
 	}
-	err := client.CoreV1().Namespaces().Delete(ctx, name, metav1.DeleteOptions{})
-	if apierrors.IsNotFound(err) {
+	// Deleting a namespace takes as long as its slowest pod.
+	if err = stop(ctx, client, name); err != nil {
+		return err
+	}
+	err = client.CoreV1().Namespaces().Delete(ctx, name, metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &ns.UID}})
+	if apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
 		return nil
 	}
 	if err != nil {
@@ -45,9 +35,30 @@ func DeleteNamespace(ctx context.Context, client kubernetes.Interface, name stri
 	if budget == 0 {
 		return nil
 	}
+	return awaitGone(ctx, client, ns, budget)
+}
+
+// ours is the namespace if the run made it, else nil. It is looked for on the cluster: the answer to its creation may have been
+// lost.
+func ours(ctx context.Context, client kubernetes.Interface, name string, run *ownership.Run) (*corev1.Namespace, error) {
+	ns, err := client.CoreV1().Namespaces().Get(ctx, name, metav1.GetOptions{})
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("namespace %s: %w", name, err)
+	case !run.Made(ns):
+		return nil, nil
+	}
+	return ns, nil
+}
+
+// awaitGone waits until a namespace that is being deleted is gone.
+func awaitGone(ctx context.Context, client kubernetes.Interface, deleted *corev1.Namespace, budget time.Duration) error {
+	name := deleted.Name
 	return stillThere("namespace", "", name, await(ctx, budget, func(ctx context.Context) (bool, string) {
 		ns, err := client.CoreV1().Namespaces().Get(ctx, name, metav1.GetOptions{})
-		if apierrors.IsNotFound(err) {
+		if apierrors.IsNotFound(err) || err == nil && ns.UID != deleted.UID {
 			return true, ""
 		}
 		if err != nil {
@@ -63,9 +74,18 @@ func DeleteNamespace(ctx context.Context, client kubernetes.Interface, name stri
 	}, "it is not gone"))
 }
 
-// Stop deletes all pods of a namespace of ours without a grace period: none of them needs one. It deletes the workloads first, or
-// they would create new pods at once.
-func Stop(ctx context.Context, client kubernetes.Interface, namespace string) error {
+// Stop deletes all pods of a namespace that the run made, without a grace period: none of them needs one. Another namespace of that
+// name is not changed.
+func Stop(ctx context.Context, client kubernetes.Interface, namespace string, run *ownership.Run) error {
+	ns, err := ours(ctx, client, namespace, run)
+	if ns == nil || err != nil {
+		return err
+	}
+	return stop(ctx, client, namespace)
+}
+
+// stop deletes the workloads first, or they would create new pods at once.
+func stop(ctx context.Context, client kubernetes.Interface, namespace string) error {
 	now, background := int64(0), metav1.DeletePropagationBackground
 	apps, core := client.AppsV1(), client.CoreV1()
 	keepers := metav1.DeleteOptions{PropagationPolicy: &background}
@@ -90,7 +110,7 @@ const leftBudget = 60 * time.Second
 // On a cluster of ours (owned) it is one of Kubernetes' own, such as default; what is deployed there is removed object by object
 // (made is false then). One that an earlier run of ours left is deleted and created again. On another cluster it is an error
 // that names it, see [Taken].
-func FixedNamespace(ctx context.Context, client kubernetes.Interface, name, run string, privileged, owned bool) (made bool, err error) {
+func FixedNamespace(ctx context.Context, client kubernetes.Interface, name string, run *ownership.Run, privileged, owned bool) (made bool, err error) {
 	there, err := client.CoreV1().Namespaces().Get(ctx, name, metav1.GetOptions{})
 	switch {
 	case apierrors.IsNotFound(err):
@@ -100,14 +120,14 @@ func FixedNamespace(ctx context.Context, client kubernetes.Interface, name, run 
 		if err = Taken(ctx, client, name); err != nil {
 			return false, err
 		}
-	case there.Labels[Label] == "":
+	case there.Labels[ownership.Label] == "":
 		return false, nil
 	default:
-		if err = DeleteNamespace(ctx, client, name, leftBudget); err != nil {
+		if err = DeleteNamespace(ctx, client, name, &ownership.Run{Name: there.Labels[ownership.Label]}, leftBudget); err != nil {
 			return false, fmt.Errorf("left by an earlier run: %w", err)
 		}
 	}
-	return true, CreateNamespace(ctx, client, name, run, privileged)
+	return true, run.CreateNamespace(ctx, client, name, privileged)
 }
 
 // Taken returns an error if a namespace of that name exists: on a cluster that is not ours, it belongs to somebody else. It waits
@@ -121,11 +141,11 @@ func Taken(ctx context.Context, client kubernetes.Interface, name string) error 
 		return fmt.Errorf("namespace %s: %w", name, err)
 	}
 	by := "is not ours"
-	if run := ns.Labels[Label]; run != "" {
+	if run := ns.Labels[ownership.Label]; run != "" {
 		if ns.DeletionTimestamp != nil {
-			return DeleteNamespace(ctx, client, name, leftBudget)
+			return awaitGone(ctx, client, ns, leftBudget)
 		}
-		by = fmt.Sprintf("was created by run %s of meshproof (when that run has ended: kubectl delete namespace %s)", run, name)
+		by = fmt.Sprintf("was created by run %s of meshproof (if that run has ended: meshproof cluster clean --context CONTEXT)", run)
 	}
 	return exitcode.With(exitcode.Unavailable, fmt.Errorf("namespace %s, which the profile or its manifests fix, exists and %s; nothing was changed. Use another cluster, use no cluster (the run then creates one), or set another namespace in spec.namespace", name, by))
 }

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"regexp"
 
+	"meshproof.dev/meshproof/e2e/files"
 	"meshproof.dev/meshproof/e2e/manifest"
 	"meshproof.dev/meshproof/e2e/profile"
 )
@@ -26,7 +27,7 @@ func (l Loader) Plain(nameOrPath string) bool {
 		st, e := os.Stat(nameOrPath)
 		return e == nil && st.IsDir()
 	}
-	data, err := os.ReadFile(path)
+	data, err := files.Read(path)
 	return err == nil && !saysProfile.Match(data)
 }
 

@@ -22,10 +22,15 @@ func (a *Applier) outside(o *unstructured.Unstructured) bool { return !a.ours[o.
 // Remove deletes the objects that were created outside the namespaces of ours, the last first, and waits until they are gone, at
 // most for the budget; with 0 it does not wait. Their pods and volumes are removed, too: the next run would take the pods for its
 // own, and find old data in the volumes of a StatefulSet. Objects are compared by UID: another one of the same name is not deleted.
+// One whose creation was not answered is looked for by its name and the run's label.
 func (a *Applier) Remove(ctx context.Context, budget time.Duration) error {
 	var errs []error
 	for _, o := range slices.Backward(a.made) {
 		if !a.outside(o) {
+			continue
+		}
+		if there, err := a.lookUp(ctx, o); err != nil || !there {
+			errs = append(errs, err)
 			continue
 		}
 		errs = append(errs, a.remove(ctx, o, describe(o), budget))
@@ -34,6 +39,26 @@ func (a *Applier) Remove(ctx context.Context, budget time.Duration) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// lookUp reports whether an object whose creation was not answered was created by the run all the same.
+func (a *Applier) lookUp(ctx context.Context, o *unstructured.Unstructured) (there bool, err error) {
+	if o.GetUID() != "" {
+		return true, nil
+	}
+	now := o.DeepCopy()
+	err = a.api.Get(ctx, client.ObjectKeyFromObject(o), now)
+	switch {
+	case apierrors.IsNotFound(err):
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("%s: %w", describe(o), err)
+	}
+	o.SetUID(now.GetUID())
+	if made := o.GetCreationTimestamp(); made.IsZero() {
+		o.SetCreationTimestamp(now.GetCreationTimestamp())
+	}
+	return a.run.Made(now), nil
 }
 
 func (a *Applier) remove(ctx context.Context, o client.Object, what string, budget time.Duration) error {

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"meshproof.dev/meshproof/e2e/files"
 )
 
 // readShapes reads the components of a change: folders under fixtures/shapes, which several mutants share.
@@ -21,7 +23,7 @@ func (c *change) readShapes(shapes string) error {
 			return err
 		}
 		for _, e := range entries {
-			data, err := os.ReadFile(filepath.Join(shapes, name, e.Name()))
+			data, err := files.Read(filepath.Join(shapes, name, e.Name()))
 			if err != nil {
 				return err
 			}

@@ -6,9 +6,11 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
-	"time"
+	"unicode"
 
+	"meshproof.dev/meshproof/e2e/files"
 	"meshproof.dev/meshproof/e2e/manifest"
 	"meshproof.dev/meshproof/e2e/profile"
 )
@@ -34,11 +36,11 @@ type inputs struct {
 }
 
 // gather reads everything that the profile deploys.
-func (w *Workload) gather(ctx context.Context, limit time.Duration) error {
+func (w *Workload) gather(ctx context.Context, l Loader) error {
 	var err error
 	if argv := w.Profile.Spec.Command; len(argv) > 0 {
 		var s source
-		if s, err = w.printed(ctx, argv, limit); err == nil {
+		if s, err = w.printed(ctx, argv, l); err == nil {
 			w.from.objects = []source{s}
 		}
 	} else {
@@ -93,14 +95,29 @@ func id(d *manifest.Document) string {
 }
 
 // printed is what the profile's command prints.
-func (w *Workload) printed(ctx context.Context, argv []string, limit time.Duration) (source, error) {
+func (w *Workload) printed(ctx context.Context, argv []string, l Loader) (source, error) {
 	at, name := w.Profile.At("spec", "command"), fmt.Sprintf("%q", manifest.Start(strings.Join(argv, " ")))
-	data, err := Output(ctx, w.Dir, argv, limit)
-	if err != nil {
-		return source{}, fmt.Errorf("%s: the command %s %w", at, name, err)
+	data := l.Printed
+	if data == nil && l.Announce == nil {
+		return source{}, fmt.Errorf("%s: not rendered: the command %s was not run, because a folder may come from anybody; to run it, name the profile itself: %s", at, name, w.File)
+	}
+	if data == nil {
+		l.Announce(fmt.Sprintf("running: %s (from %s)", plain(strings.Join(argv, " ")), at))
+		var err error
+		if data, err = Output(ctx, w.Dir, argv, l.CommandLimit()); err != nil {
+			return source{}, fmt.Errorf("%s: the command %s %w", at, name, err)
+		}
 	}
 	what := fmt.Sprintf("%s: the output of the command %s", at, name)
 	return read(manifest.Input{Name: what, Line: func(n int) string { return fmt.Sprintf("%s, line %d", what, n) }, Data: data, Stream: true})
+}
+
+// plain is text on one line of a terminal: quoted where it could be anything else.
+func plain(text string) string {
+	if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return strconv.Quote(text)
+	}
+	return text
 }
 
 // files reads the files that the patterns under that key of the spec name, each once, sorted.
@@ -115,7 +132,7 @@ func (w *Workload) files(key string, patterns []string) ([]source, error) {
 			if err = notForUs(path); err != nil {
 				return nil, fmt.Errorf("%s: %w", w.Profile.At("spec", key, i), err)
 			}
-			if texts[path], err = os.ReadFile(path); err != nil {
+			if texts[path], err = files.Read(path); err != nil {
 				return nil, fmt.Errorf("%s: %w", w.Profile.At("spec", key, i), err)
 			}
 		}

@@ -44,7 +44,7 @@ func tree(t *testing.T, files map[string]string) string {
 
 func mustLoad(t *testing.T, path string) *Workload {
 	t.Helper()
-	w, err := Load("", path)
+	w, err := Loader{Announce: func(string) {}}.Load(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,7 +161,7 @@ func TestCommandEndsWhenWeAreInterrupted(t *testing.T) {
 	dir := tree(t, map[string]string{"profile.yaml": strings.Replace(profileText, "manifests: [m.yaml]", `command: [sleep, "600"]`, 1)})
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(100*time.Millisecond, cancel)
-	_, err := Loader{}.Load(ctx, dir)
+	_, err := Loader{Announce: func(string) {}}.Load(ctx, dir)
 	if !errors.Is(err, context.Canceled) || exitcode.Of(err) != exitcode.Interrupted {
 		t.Errorf("error %v with code %d", err, exitcode.Of(err))
 	}

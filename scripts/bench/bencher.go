@@ -13,10 +13,12 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 
+	"meshproof.dev/meshproof/e2e/agent"
 	agentclient "meshproof.dev/meshproof/e2e/agent/client"
 	"meshproof.dev/meshproof/e2e/engine"
 	"meshproof.dev/meshproof/e2e/manifest"
 	"meshproof.dev/meshproof/e2e/observe"
+	"meshproof.dev/meshproof/e2e/ownership"
 	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/run/environment"
 	"meshproof.dev/meshproof/e2e/scenario"
@@ -88,10 +90,12 @@ func (b *bencher) views(ctx context.Context, rounds int) (viewTimes, error) {
 		return v, err
 	}
 	const ns = "bench"
-	if err = workload.CreateNamespace(ctx, client, ns, "bench", true); err != nil {
+	owner := &ownership.Run{Name: "bench"}
+	if err = owner.CreateNamespace(ctx, client, ns, true); err != nil {
 		return v, err
 	}
-	if _, err = client.AppsV1().DaemonSets(ns).Create(ctx, agentclient.DaemonSet(ns, images.Agent.Ref, agentclient.Rights{}), metav1.CreateOptions{}); err != nil {
+	token := agent.NewToken()
+	if _, err = client.AppsV1().DaemonSets(ns).Create(ctx, agentclient.DaemonSet(ns, agentclient.Options{Image: images.Agent.Ref, Token: token}), metav1.CreateOptions{}); err != nil {
 		return v, err
 	}
 	rec := scenario.NewRecorder(time.Now())
@@ -103,7 +107,7 @@ func (b *bencher) views(ctx context.Context, rounds int) (viewTimes, error) {
 		return v, err
 	}
 	asked := &asked{took: map[string]series{}}
-	obs, err := observe.Start(ctx, observe.Options{Rest: c.Config, Client: client, Namespace: ns, AgentNamespace: ns, EPMDPort: b.w.Resolved.EPMDPort,
+	obs, err := observe.Start(ctx, observe.Options{Rest: c.Config, Client: client, Namespace: ns, AgentNamespace: ns, Token: token, EPMDPort: b.w.Resolved.EPMDPort,
 		Owns: b.w.Resolved.Owns, Now: rec.Now, Log: func(string) {}, Sink: func(e recording.Event) { rec.Sink(e); asked.see(e) }})
 	if err != nil {
 		return v, err
@@ -117,7 +121,7 @@ func (b *bencher) views(ctx context.Context, rounds int) (viewTimes, error) {
 	if err != nil {
 		return v, err
 	}
-	a, err := workload.NewApplier(c.Config, ns, "bench", true)
+	a, err := workload.NewApplier(c.Config, ns, owner, true)
 	if err != nil {
 		return v, err
 	}

@@ -45,18 +45,31 @@ type Client struct {
 // DialFunc connects to the agent. It ignores network and addr.
 type DialFunc func(ctx context.Context, network, addr string) (net.Conn, error)
 
-// New returns a client of the agent in that pod. session is the name of its session on the agent. The client connects on
-// first use, and again when the connection is lost.
-func New(cfg *rest.Config, client kubernetes.Interface, namespace, pod, session string) *Client {
+// New returns a client of the agent in that pod. session is the name of its session on the agent, token that of the run that
+// has started it. The client connects on first use, and again when the connection is lost.
+func New(cfg *rest.Config, client kubernetes.Interface, namespace, pod, session string, token agent.Token) *Client {
 	f := newForward(cfg, client, namespace, pod)
-	c := Over(f.dial, pod, session)
+	c := Over(f.dial, pod, session, token)
 	c.closeForward = f.close
 	return c
 }
 
 // Over returns a client that connects to the agent with dial. pod is its name in errors.
-func Over(dial DialFunc, pod, session string) *Client {
-	return &Client{Pod: pod, session: session, http: &http.Client{Transport: &http.Transport{DialContext: dial, MaxIdleConnsPerHost: 2}}, closeForward: func() {}}
+func Over(dial DialFunc, pod, session string, token agent.Token) *Client {
+	return &Client{Pod: pod, session: session, http: &http.Client{Transport: &withToken{&http.Transport{DialContext: dial, MaxIdleConnsPerHost: 2}, token}}, closeForward: func() {}}
+}
+
+// withToken sends the run's token with each request.
+type withToken struct {
+	*http.Transport
+	token agent.Token
+}
+
+// RoundTrip makes one request.
+func (w *withToken) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.Header.Set("Authorization", w.token.Authorization())
+	return w.Transport.RoundTrip(r)
 }
 
 // Close ends the port-forward.

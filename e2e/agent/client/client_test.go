@@ -80,7 +80,7 @@ func fault(n int) recording.Event {
 func TestStreamIsResumed(t *testing.T) {
 	h := &fakeAgent{plans: make(chan agent.Plan, 1)}
 	ring := h.start(t)
-	c := Over(h.dial, "agent-1", "app")
+	c := Over(h.dial, "agent-1", "app", agent.Token{})
 	defer c.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
@@ -140,7 +140,7 @@ func TestStreamIsResumed(t *testing.T) {
 func TestCalls(t *testing.T) {
 	h := &fakeAgent{plans: make(chan agent.Plan, 1)}
 	h.start(t)
-	c := Over(h.dial, "agent-1", "app")
+	c := Over(h.dial, "agent-1", "app", agent.Token{})
 	defer c.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
@@ -174,7 +174,7 @@ func TestForwardOfADeadAPIServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := New(cfg, clientset, "ns", "agent-1", "app")
+	c := New(cfg, clientset, "ns", "agent-1", "app", agent.Token{})
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 2)
 	go func() { _, err := c.Start(ctx); ended <- err }()
@@ -208,7 +208,7 @@ func TestRejectedForward(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := New(cfg, clientset, "ns", "agent-1", "app")
+	c := New(cfg, clientset, "ns", "agent-1", "app", agent.Token{})
 	defer c.Close()
 	if _, err := c.Start(context.Background()); err == nil || !strings.Contains(err.Error(), "forbidden") || !strings.Contains(err.Error(), "agent-1") {
 		t.Error(err)
@@ -216,7 +216,7 @@ func TestRejectedForward(t *testing.T) {
 }
 
 func TestDaemonSet(t *testing.T) {
-	d := DaemonSet("ns", "localhost/meshproof/agent:1", Rights{})
+	d := DaemonSet("ns", Options{Image: "localhost/meshproof/agent:1"})
 	p := d.Spec.Template
 	if d.Namespace != "ns" || p.Labels[Label] != Name || d.Spec.Selector.MatchLabels[Label] != Name {
 		t.Errorf("labels: %+v", d.ObjectMeta)
@@ -242,10 +242,10 @@ func TestRights(t *testing.T) {
 		may  Rights
 		more []corev1.Capability
 	}{
-		{Rights{}, nil}, {Rights{Faults: true}, []corev1.Capability{"NET_ADMIN"}}, {Rights{Kill: true}, []corev1.Capability{"KILL"}},
+		{Rights{}, nil}, {Rights{Questions: true}, []corev1.Capability{"NET_RAW"}}, {Rights{Faults: true}, []corev1.Capability{"NET_ADMIN"}}, {Rights{Kill: true}, []corev1.Capability{"KILL"}},
 	} {
-		got := DaemonSet("ns", "image", x.may).Spec.Template.Spec.Containers[0].SecurityContext.Capabilities.Add
-		if want := append([]corev1.Capability{"SYS_ADMIN", "SYS_PTRACE", "NET_RAW"}, x.more...); !slices.Equal(got, want) {
+		got := DaemonSet("ns", Options{May: x.may}).Spec.Template.Spec.Containers[0].SecurityContext.Capabilities.Add
+		if want := append([]corev1.Capability{"SYS_ADMIN", "SYS_PTRACE"}, x.more...); !slices.Equal(got, want) {
 			t.Errorf("%+v: %v, want %v", x.may, got, want)
 		}
 	}

@@ -29,8 +29,8 @@ func (c *Client) SetFaults(ctx context.Context, f agent.Faults) ([]agent.RuleSta
 	if err := json.Unmarshal(answer, &bites); err != nil {
 		return nil, fmt.Errorf("agent %s: faults: %w", c.Pod, err)
 	}
-	if len(bites) != len(f.Rules) {
-		return nil, fmt.Errorf("agent %s: faults: %d answers to %d rules", c.Pod, len(bites), len(f.Rules))
+	if rules := len(f.Rules) + len(f.Healed); len(bites) != rules {
+		return nil, fmt.Errorf("agent %s: faults: %d answers to %d rules", c.Pod, len(bites), rules)
 	}
 	return bites, nil
 }

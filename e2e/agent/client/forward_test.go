@@ -106,7 +106,7 @@ func TestForward(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := New(cfg, clientset, "sys", "agent-1", "app")
+	c := New(cfg, clientset, "sys", "agent-1", "app", agent.Token{})
 	defer c.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()

@@ -27,7 +27,7 @@ func TestLinesMissingInTheMiddle(t *testing.T) {
 	defer s.Close()
 	c := Over(func(ctx context.Context, network, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, network, s.Listener.Addr().String())
-	}, "agent-1", "app")
+	}, "agent-1", "app", agent.Token{})
 	defer c.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()

@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/nftables"
 	"github.com/miekg/dns"
 
 	"meshproof.dev/meshproof/e2e/agent"
@@ -31,6 +30,7 @@ const (
 
 type network struct {
 	pod, peer *netns.Handle
+	podPID    int
 	keeper    *Keeper
 	now       time.Time
 }
@@ -64,7 +64,7 @@ func newNetwork(t *testing.T) *network {
 	if err := router.Do(func() error { return os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("1"), 0) }); err != nil {
 		t.Fatal(err)
 	}
-	n := &network{pod: pod, peer: peer, keeper: New("/proc"), now: time.Now()}
+	n := &network{pod: pod, podPID: podPID, peer: peer, keeper: New(proc.FS(netnstest.Proc(t, podPID)), inPlan), now: time.Now()}
 	n.keeper.find = func(string) (int, error) { return podPID, nil }
 	n.keeper.lookup = func(int) (recording.Resolver, error) {
 		return recording.Resolver{Servers: []string{peerIP}, Search: []string{"ns.svc.cluster.local", "svc.cluster.local"}}, nil
@@ -124,7 +124,11 @@ func reaches(ns *netns.Handle, from, addr string) bool {
 func resolves(n *network) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
 	defer cancel()
-	return queryDNS(ctx, target{ns: n.pod, resolver: recording.Resolver{Servers: []string{peerIP}}}, podIP).answered
+	return queryDNS(ctx, target{ns: n.pod, resolver: resolverOf(peerIP)}, podIP).answered
+}
+
+func resolverOf(server string) recording.Resolver {
+	return recording.Resolver{Servers: []string{server}}
 }
 
 // reachable lists what works between the pod and its peer, by number.
@@ -153,6 +157,9 @@ func sorted(s []string) string {
 	}
 	return all
 }
+
+// inPlan takes the pods of each rule for pods of a plan.
+func inPlan(context.Context, agent.Rule) error { return nil }
 
 func faultsOf(rules ...agent.Rule) agent.Faults { return agent.Faults{Holder: "h", Rules: rules} }
 
@@ -244,7 +251,7 @@ func TestFaultsExpireWithTheirLease(t *testing.T) {
 
 func TestOnlyTablesOfAnAgentThatEndedAreRemoved(t *testing.T) {
 	n := newNetwork(t)
-	rule := []agent.Rule{{Pod: podUID, IP: podIP, Do: agent.DropIn, Port: port}}
+	rule := []held{{lease: 1, left: time.Minute, rules: []agent.Rule{{Pod: podUID, IP: podIP, Do: agent.DropIn, Port: port}}}}
 	self, _ := proc.FS("/proc").Process(os.Getpid())
 	live, dead, foreign := tableName(os.Getpid(), self.Started()), tableName(os.Getpid(), self.Started()+1), "somebody-else"
 	for _, name := range []string{live, dead, foreign, prefix + "odd"} {
@@ -256,16 +263,7 @@ func TestOnlyTablesOfAnAgentThatEndedAreRemoved(t *testing.T) {
 	if err != nil || removed != 1 {
 		t.Errorf("removed %d (%v)", removed, err)
 	}
-	var left []string
-	if err := inNamespace(n.pod, func(c *nftables.Conn) error {
-		tables, err := c.ListTablesOfFamily(nftables.TableFamilyIPv4)
-		for _, t := range tables {
-			left = append(left, t.Name)
-		}
-		return err
-	}); err != nil {
-		t.Fatal(err)
-	}
+	left := tablesOf(t, n.pod)
 	if strings.Join(left, " ") != strings.Join([]string{live, foreign, prefix + "odd"}, " ") {
 		t.Errorf("tables left: %q", left)
 	}
@@ -283,7 +281,7 @@ func TestManyFaultsLeakNothing(t *testing.T) {
 	n.set(faultsOf())
 	before := open()
 	for range 50 {
-		if err := replaceTable(n.pod, n.keeper.table, []agent.Rule{{Pod: podUID, IP: podIP, Do: agent.DropDNS}}); err != nil {
+		if err := replaceTable(n.pod, n.keeper.table, []held{{lease: 1, left: time.Minute, rules: []agent.Rule{{Pod: podUID, IP: podIP, Do: agent.DropDNS}}}}); err != nil {
 			t.Fatal(err)
 		}
 		if err := replaceTable(n.pod, n.keeper.table, nil); err != nil {

@@ -3,11 +3,9 @@ package fault
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"os"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 
@@ -22,28 +20,34 @@ import (
 // Keeper keeps faults in place while their holders renew them. Safe for concurrent use.
 type Keeper struct {
 	fs      proc.FS
+	door    netns.Door
 	table   string
 	find    func(uid string) (pid int, err error)
+	planned func(ctx context.Context, r agent.Rule) error                     // whether a plan has the pods of the rule
 	lookup  func(pid int) (recording.Resolver, error)                         // the pod's resolver configuration
 	outside func(ctx context.Context, network, addr string) (net.Conn, error) // dials from the agent's own namespace
 	now     func() time.Time
 
 	mu      sync.Mutex
 	stopped bool
+	leases  uint32 // that were ever given
 	holders map[string]*lease
 	targets map[string]*target // by the pod's UID
 }
 
-// lease is a holder's rules and when they expire.
+// lease is a holder's rules and when they expire. The kernel has the same lease, and ends it a moment after until, whether
+// the agent still runs or not.
 type lease struct {
-	setMu sync.Mutex // serializes the holder's requests
-	until time.Time
-	rules []agent.RuleStatus
+	number uint32     // in the sets of the tables
+	setMu  sync.Mutex // serializes the holder's requests
+	until  time.Time
+	rules  []agent.RuleStatus
 }
 
-// New returns a Keeper that finds pods in fs.
-func New(fs proc.FS) *Keeper {
-	k := &Keeper{fs: fs, lookup: fs.Lookup, outside: new(net.Dialer).DialContext, now: time.Now, holders: map[string]*lease{}, targets: map[string]*target{}}
+// New returns a Keeper that finds pods in fs. planned returns an error for a rule that is not about pods of a plan: it is not
+// put in place.
+func New(fs proc.FS, planned func(ctx context.Context, r agent.Rule) error) *Keeper {
+	k := &Keeper{fs: fs, planned: planned, door: netns.NewDoor(string(fs)), lookup: fs.Lookup, outside: new(net.Dialer).DialContext, now: time.Now, holders: map[string]*lease{}, targets: map[string]*target{}}
 	self, _ := fs.Process(os.Getpid())
 	k.table = tableName(os.Getpid(), self.Started())
 	k.find = func(uid string) (int, error) {
@@ -90,23 +94,24 @@ func (k *Keeper) Set(ctx context.Context, f agent.Faults) []agent.RuleStatus {
 	}
 	h.setMu.Lock()
 	defer h.setMu.Unlock()
-	next, fresh := k.reuse(h, f)
+	next, fresh := k.reuse(h, f, k.unplanned(ctx, h, f))
 	before := probeAll(ctx, next, fresh, maxTries)
 	k.install(h, f, next)
 	after := probeAll(ctx, next, fresh, 1)
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	gone := k.gone(f.Healed)
 	for i := range next {
 		if b := &next[i]; fresh[i] != nil && b.Since != 0 {
 			b.Effective, b.Message = compare(before[i], after[i])
 		}
 	}
-	return slices.Clone(next)
+	return slices.Concat(next, gone)
 }
 
 func refuse(f agent.Faults, why string) []agent.RuleStatus {
 	var all []agent.RuleStatus
-	for _, r := range f.Rules {
+	for _, r := range slices.Concat(f.Rules, f.Healed) {
 		all = append(all, agent.RuleStatus{Rule: r, Message: why})
 	}
 	return all
@@ -120,24 +125,50 @@ func (k *Keeper) holder(f agent.Faults) *lease {
 		return nil
 	}
 	if k.holders[f.Holder] == nil {
-		k.holders[f.Holder] = &lease{until: k.now().Add(agent.Lease)}
+		k.leases++
+		k.holders[f.Holder] = &lease{number: k.leases, until: k.now().Add(agent.Lease)}
 	}
 	return k.holders[f.Holder]
 }
 
+// unplanned says for each rule that may not be put in place why. A rule that is in place may outlive the plan: the harness
+// withdraws it a moment after a pod has left.
+func (k *Keeper) unplanned(ctx context.Context, h *lease, f agent.Faults) []error {
+	k.mu.Lock()
+	there := map[agent.Rule]bool{}
+	for _, b := range h.rules {
+		there[b.Rule] = b.Since != 0
+	}
+	k.mu.Unlock()
+	why := make([]error, len(f.Rules))
+	var wg sync.WaitGroup
+	for i, r := range f.Rules {
+		if !r.OwnAPI() && !there[r] {
+			wg.Go(func() { why[i] = k.planned(ctx, r) })
+		}
+	}
+	wg.Wait()
+	return why
+}
+
 // reuse returns the status of rules that are already in place, and the targets of the new ones.
-func (k *Keeper) reuse(h *lease, f agent.Faults) (next []agent.RuleStatus, fresh []*target) {
+func (k *Keeper) reuse(h *lease, f agent.Faults, unplanned []error) (next []agent.RuleStatus, fresh []*target) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	next, fresh = make([]agent.RuleStatus, len(f.Rules)), make([]*target, len(f.Rules))
+	lapsed := k.now().After(h.until)
+	moved := map[string]bool{}
+	for _, pod := range podsOf(h.rules) {
+		moved[pod] = k.moved(pod)
+	}
 	for i, r := range f.Rules {
 		j := slices.IndexFunc(h.rules, func(b agent.RuleStatus) bool { return b.Rule == r && b.Since != 0 })
-		if j >= 0 {
+		if j >= 0 && !lapsed && !moved[r.Pod] {
 			next[i] = h.rules[j]
 			continue
 		}
 		next[i] = agent.RuleStatus{Rule: r}
-		p, err := k.target(r)
+		p, err := k.target(r, unplanned[i])
 		if err != nil {
 			next[i].Message = err.Error()
 			continue
@@ -148,7 +179,7 @@ func (k *Keeper) reuse(h *lease, f agent.Faults) (next []agent.RuleStatus, fresh
 	return next, fresh
 }
 
-// install replaces the holder's rules.
+// install replaces the holder's rules, or renews their lease where they stay the same.
 func (k *Keeper) install(h *lease, f agent.Faults, next []agent.RuleStatus) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -157,12 +188,45 @@ func (k *Keeper) install(h *lease, f agent.Faults, next []agent.RuleStatus) {
 		lease = agent.Lease
 	}
 	pods := podsOf(h.rules, next)
+	same := k.holders[f.Holder] == h && allInPlace(next) && len(next) == len(h.rules)
 	h.until, h.rules = k.now().Add(lease), next
 	if k.holders[f.Holder] = h; len(next) == 0 || k.stopped {
 		h.rules = nil
 		delete(k.holders, f.Holder)
 	}
+	if same && !k.stopped {
+		pods = k.renew(h, pods, lease)
+	}
 	k.apply(pods)
+}
+
+func allInPlace(rules []agent.RuleStatus) bool {
+	return len(rules) > 0 && !slices.ContainsFunc(rules, func(b agent.RuleStatus) bool { return b.Since == 0 })
+}
+
+// renew renews the holder's lease in the kernel, in each of its pods. It returns the pods where that is not enough: the
+// kernel had ended the fault, and it has to be put in place again.
+func (k *Keeper) renew(h *lease, pods []string, lease time.Duration) (lapsed []string) {
+	for _, pod := range pods {
+		ok, err := false, error(nil)
+		if p := k.targets[pod]; p != nil {
+			ok, err = renewLease(p.ns, k.table, h.number, lease)
+		}
+		if ok {
+			continue
+		}
+		lapsed = append(lapsed, pod)
+		why := "the lease had run out"
+		if err != nil {
+			why = err.Error()
+		}
+		for i := range h.rules {
+			if b := &h.rules[i]; b.Rule.Pod == pod {
+				b.Since, b.Message = boot(), "put in place again, because "+why
+			}
+		}
+	}
+	return lapsed
 }
 
 // podsOf are the pods of the rules.
@@ -200,44 +264,6 @@ func probeAll(ctx context.Context, of []agent.RuleStatus, fresh []*target, tries
 	return all
 }
 
-// target opens the pod of the rule. If the pod has a new network namespace, it is opened again.
-func (k *Keeper) target(r agent.Rule) (*target, error) {
-	pid, err := k.find(r.Pod)
-	if err != nil {
-		return nil, fmt.Errorf("pod %s: %w", r.Pod, err)
-	}
-	p := k.targets[r.Pod]
-	if p != nil {
-		if same, err := p.ns.Same(k.fs.NetNS(pid)); err != nil || !same {
-			k.release(r.Pod)
-			p = nil
-		}
-	}
-	if p == nil {
-		ns, err := netns.Open(k.fs.NetNS(pid))
-		if err != nil {
-			return nil, err
-		}
-		p = &target{ns: ns, outside: k.outside}
-		k.targets[r.Pod] = p
-	}
-	if r.Do == agent.DropDNS && len(p.resolver.Servers) == 0 {
-		resolver, err := k.lookup(pid)
-		if err != nil {
-			return nil, err
-		}
-		p.resolver = resolver
-	}
-	return p, nil
-}
-
-func (k *Keeper) release(pod string) {
-	if p := k.targets[pod]; p != nil {
-		_ = p.ns.Close()
-		delete(k.targets, pod)
-	}
-}
-
 // apply replaces the tables of the pods with the rules of all holders.
 func (k *Keeper) apply(pods []string) {
 	for _, pod := range pods {
@@ -245,17 +271,8 @@ func (k *Keeper) apply(pods []string) {
 		if p == nil {
 			continue
 		}
-		var rules []agent.Rule
-		var of []*agent.RuleStatus
-		for _, h := range k.holders {
-			for i := range h.rules {
-				b := &h.rules[i]
-				if b.Rule.Pod == pod && (b.Since != 0 || b.Message == "") { // not a rule whose target could not be opened
-					rules, of = append(rules, b.Rule), append(of, b)
-				}
-			}
-		}
-		err := replaceTable(p.ns, k.table, rules)
+		all, of := k.wanted(pod)
+		err := replaceTable(p.ns, k.table, all)
 		for _, b := range of {
 			switch {
 			case err != nil:
@@ -264,10 +281,30 @@ func (k *Keeper) apply(pods []string) {
 				b.Since = boot()
 			}
 		}
-		if len(rules) == 0 {
+		if len(all) == 0 && err == nil {
 			k.release(pod)
 		}
 	}
+}
+
+// wanted are the rules that are to be in place in the pod, by holder, and where the status of each is kept.
+func (k *Keeper) wanted(pod string) (all []held, of []*agent.RuleStatus) {
+	for _, h := range k.holders {
+		its := held{lease: h.number, left: h.until.Sub(k.now())}
+		if its.left <= 0 {
+			continue // the kernel has ended it, and only its holder may put it in place again
+		}
+		for i := range h.rules {
+			b := &h.rules[i]
+			if b.Rule.Pod == pod && (b.Since != 0 || b.Message == "") { // not a rule whose target could not be opened
+				its.rules, of = append(its.rules, b.Rule), append(of, b)
+			}
+		}
+		if len(its.rules) > 0 {
+			all = append(all, its)
+		}
+	}
+	return all, of
 }
 
 // expire removes the faults whose lease has expired.
@@ -293,42 +330,6 @@ func (k *Keeper) stop() {
 		delete(k.holders, name)
 		k.apply(podsOf(h.rules))
 	}
-}
-
-// sweep searches every network namespace of the node for tables of agents that no longer run, and removes them.
-func (k *Keeper) sweep() []string {
-	entries, err := os.ReadDir(string(k.fs))
-	if err != nil {
-		return []string{"cannot search for faults of an earlier agent: " + err.Error()}
-	}
-	seen := map[string]bool{}
-	var messages []string
-	for _, e := range entries {
-		pid, err := strconv.Atoi(e.Name())
-		if err != nil {
-			continue
-		}
-		id, err := os.Readlink(k.fs.NetNS(pid))
-		if err != nil || seen[id] {
-			continue // the process has exited, or its namespace has been searched
-		}
-		seen[id] = true
-		ns, err := netns.Open(k.fs.NetNS(pid))
-		if err != nil {
-			continue
-		}
-		n, err := removeStale(ns, k.isRunning)
-		_ = ns.Close()
-		if n > 0 {
-			messages = append(messages, fmt.Sprintf("removed %d fault tables of an earlier agent from %s (error: %v)", n, id, err))
-		}
-	}
-	return messages
-}
-
-func (k *Keeper) isRunning(pid int, start uint64) bool {
-	p, ok := k.fs.Process(pid)
-	return ok && p.Started() == start
 }
 
 // boot is CLOCK_BOOTTIME in nanoseconds.

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/google/nftables"
 	"github.com/google/nftables/binaryutil"
@@ -43,23 +44,24 @@ func inNamespace(ns *netns.Handle, f func(c *nftables.Conn) error) error {
 	})
 }
 
-// replaceTable replaces the rules of the table atomically: rules that stay are in place all the time. Without rules the
+// held are the rules of one holder in a table. The kernel itself ends them when left has passed without a renewal: whatever
+// happens to the agent, no fault outlives its lease.
+type held struct {
+	lease uint32 // its number in the set of the table
+	left  time.Duration
+	rules []agent.Rule
+}
+
+// replaceTable replaces the rules of the table atomically: rules that stay are in place all the time. Without holders the
 // table is removed.
-func replaceTable(ns *netns.Handle, name string, rules []agent.Rule) error {
+func replaceTable(ns *netns.Handle, name string, holders []held) error {
 	return inNamespace(ns, func(c *nftables.Conn) error {
 		t := c.AddTable(&nftables.Table{Family: nftables.TableFamilyIPv4, Name: name})
 		c.DelTable(t)
-		if len(rules) > 0 {
+		if len(holders) > 0 {
 			c.AddTable(t)
-			in := c.AddChain(&nftables.Chain{Table: t, Name: "in", Type: nftables.ChainTypeFilter, Hooknum: nftables.ChainHookInput, Priority: nftables.ChainPriorityFilter})
-			out := c.AddChain(&nftables.Chain{Table: t, Name: "out", Type: nftables.ChainTypeFilter, Hooknum: nftables.ChainHookOutput, Priority: nftables.ChainPriorityMangle})
-			for _, r := range rules {
-				for _, exprs := range inputRules(r) {
-					c.AddRule(&nftables.Rule{Table: t, Chain: in, Exprs: exprs})
-				}
-				for _, exprs := range outputRules(r) {
-					c.AddRule(&nftables.Rule{Table: t, Chain: out, Exprs: exprs})
-				}
+			if err := addRules(c, t, holders); err != nil {
+				return fmt.Errorf("nftables: %w", err)
 			}
 		}
 		if err := c.Flush(); err != nil {
@@ -67,6 +69,71 @@ func replaceTable(ns *netns.Handle, name string, rules []agent.Rule) error {
 		}
 		return nil
 	})
+}
+
+func addRules(c *nftables.Conn, t *nftables.Table, holders []held) error {
+	in := c.AddChain(&nftables.Chain{Table: t, Name: "in", Type: nftables.ChainTypeFilter, Hooknum: nftables.ChainHookInput, Priority: nftables.ChainPriorityFilter})
+	out := c.AddChain(&nftables.Chain{Table: t, Name: "out", Type: nftables.ChainTypeFilter, Hooknum: nftables.ChainHookOutput, Priority: nftables.ChainPriorityMangle})
+	leases := leaseSet(t)
+	if err := c.AddSet(leases, nil); err != nil {
+		return err
+	}
+	for _, h := range holders {
+		if err := c.SetAddElements(leases, []nftables.SetElement{element(h.lease, h.left)}); err != nil {
+			return err
+		}
+		for _, r := range h.rules {
+			for _, exprs := range inputRules(r) {
+				c.AddRule(&nftables.Rule{Table: t, Chain: in, Exprs: join(whileLeased(leases, h.lease), exprs)})
+			}
+			for _, exprs := range outputRules(r) {
+				c.AddRule(&nftables.Rule{Table: t, Chain: out, Exprs: join(whileLeased(leases, h.lease), exprs)})
+			}
+		}
+	}
+	return nil
+}
+
+// renewLease lets the rules of a holder stay for another lease. The old element goes and the new one comes in one batch,
+// so no packet slips through in between; older kernels cannot change the timeout of an element. false means that
+// the rules were not in place any more: their lease has run out, or somebody has removed the table.
+func renewLease(ns *netns.Handle, table string, lease uint32, left time.Duration) (bool, error) {
+	err := inNamespace(ns, func(c *nftables.Conn) error {
+		s := leaseSet(&nftables.Table{Family: nftables.TableFamilyIPv4, Name: table})
+		one := []nftables.SetElement{element(lease, left)}
+		if err := errors.Join(c.SetDeleteElements(s, []nftables.SetElement{{Key: one[0].Key}}), c.SetAddElements(s, one)); err != nil {
+			return err
+		}
+		return c.Flush()
+	})
+	switch {
+	case errors.Is(err, unix.ENOENT):
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("nftables: %w", err)
+	}
+	return true, nil
+}
+
+// leaseSet is the set of a table's leases. The kernel removes an element when its timeout has passed.
+func leaseSet(t *nftables.Table) *nftables.Set {
+	return &nftables.Set{Table: t, Name: "leases", KeyType: nftables.TypeMark, HasTimeout: true}
+}
+
+// jiffy is more than the step of the kernel's timer, to which it rounds a timeout down.
+const jiffy = 20 * time.Millisecond
+
+// element is a lease in the set. It stays a moment longer than left, so that a fault is in place while the agent says so.
+func element(lease uint32, left time.Duration) nftables.SetElement {
+	return nftables.SetElement{Key: binaryutil.NativeEndian.PutUint32(lease), Timeout: left + jiffy}
+}
+
+// whileLeased is the beginning of each rule: it ends the rule for a packet that comes when the lease is not in the set.
+func whileLeased(leases *nftables.Set, lease uint32) []expr.Any {
+	return []expr.Any{
+		&expr.Immediate{Register: 1, Data: binaryutil.NativeEndian.PutUint32(lease)},
+		&expr.Lookup{SourceRegister: 1, SetName: leases.Name, SetID: leases.ID},
+	}
 }
 
 // removeStale removes our tables in the namespace whose owner no longer runs.

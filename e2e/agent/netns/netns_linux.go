@@ -1,6 +1,6 @@
-// Package netns runs functions inside another network namespace.
+// Package netns runs functions inside another network namespace. Its doors prove whose namespace it is before they open it.
 //
-// In: a namespace file and a function. Out: the function's result. The thread that entered the namespace ends
+// In: a process, the address of its pod, and a function. Out: the function's result. The thread that entered the namespace ends
 // afterwards, so that no other goroutine can run in a foreign namespace.
 package netns
 
@@ -11,23 +11,29 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"runtime"
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"meshproof.dev/meshproof/e2e/agent/netns/internal/enter"
 )
 
-// Handle keeps a namespace open, even after its last process has exited.
-type Handle struct{ f *os.File }
+// Handle keeps a namespace open, even after its last process has exited. Only a [Door] makes one.
+type Handle struct {
+	f    *os.File
+	node bool
+}
 
-// Open opens the namespace at path (/proc/PID/ns/net).
-func Open(path string) (*Handle, error) {
+func open(path string) (*Handle, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	return &Handle{f}, nil
+	return &Handle{f: f}, nil
 }
+
+// Node reports whether it is the node's namespace, which a pod with hostNetwork uses.
+func (h *Handle) Node() bool { return h.node }
 
 // Close closes the handle. The namespace ends with its last process and handle.
 func (h *Handle) Close() error { return h.f.Close() }
@@ -43,30 +49,16 @@ func (h *Handle) Same(path string) (bool, error) {
 	return os.SameFile(its, ours), err
 }
 
-// Do runs f on a separate thread that has entered the namespace. f must make its system calls on its own goroutine:
-// other goroutines that it starts run outside the namespace.
-func (h *Handle) Do(f func() error) error {
-	done := make(chan error, 1)
-	go h.runInside(f, done)
-	return <-done
+// Equal reports whether both are the same namespace.
+func (h *Handle) Equal(other *Handle) bool {
+	ours, err := h.f.Stat()
+	its, failed := other.f.Stat()
+	return err == nil && failed == nil && os.SameFile(ours, its)
 }
 
-func (h *Handle) runInside(f func() error, done chan<- error) {
-	// The thread is not unlocked, so Go ends it together with the goroutine.
-	runtime.LockOSThread()
-	if unix.Gettid() == unix.Getpid() {
-		// Go cannot end the main thread; it would stay in the namespace for ever. Locking it here makes sure that the
-		// second attempt runs on another thread.
-		defer runtime.UnlockOSThread()
-		done <- h.Do(f)
-		return
-	}
-	if err := unix.Setns(int(h.f.Fd()), unix.CLONE_NEWNET); err != nil {
-		done <- fmt.Errorf("enter the network namespace: %w", err)
-		return
-	}
-	done <- f()
-}
+// Do runs f on a separate thread that has entered the namespace. f must make its system calls on its own goroutine:
+// other goroutines that it starts run outside the namespace.
+func (h *Handle) Do(f func() error) error { return enter.Do(h.f, f) }
 
 // HasAddr returns an error if addr is not an address of the namespace. A namespace that is being removed has lost its
 // addresses, and a container that has just started may still be in its parent's namespace.

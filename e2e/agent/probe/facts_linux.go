@@ -23,9 +23,11 @@ const (
 // recordVM records what /proc shows of the VM p: when it has started, and again after each change, until ctx ends.
 func (w *watch) recordVM(ctx context.Context, p proc.Process) {
 	var last *recording.VM
+	var known proc.Secrets
 	for early := 0; ; {
 		plan, _ := w.current()
-		v := w.o.fs.VM(p.PID, proc.NewSecrets(plan.Cookie, plan.DNSName))
+		known = known.For(plan.Cookie, plan.DNSName)
+		v := w.o.fs.VM(p.PID, known)
 		if now, alive := w.o.fs.Process(p.PID); !alive || now != p {
 			return // what was read may belong to another process
 		}
@@ -47,9 +49,11 @@ func (w *watch) recordVM(ctx context.Context, p proc.Process) {
 // resolverRecorder returns a function that records the pod's resolver configuration if it is new or has changed.
 func (w *watch) resolverRecorder() func(context.Context) {
 	var last *recording.Resolver
+	var known proc.Secrets
 	return func(context.Context) {
 		plan, root := w.current()
-		r := w.o.fs.Resolver(root, proc.NewSecrets(plan.Cookie, plan.DNSName))
+		known = known.For(plan.Cookie, plan.DNSName)
+		r := w.o.fs.Resolver(root, known)
 		if _, alive := w.o.fs.Process(root); !alive {
 			return // the container's files are gone; the next process will show them
 		}

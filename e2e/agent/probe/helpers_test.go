@@ -26,7 +26,12 @@ type tree struct {
 	root string
 }
 
-func newTree(t *testing.T) tree { return tree{t, t.TempDir()} }
+// newTree is a tree whose process 1 is in the namespaces of the test, which stands for the node.
+func newTree(t *testing.T) tree {
+	p := tree{t, t.TempDir()}
+	p.link(1, os.Getpid())
+	return p
+}
 
 // put adds a process of the pod.
 func (p tree) put(pid int, uid string) {
@@ -49,6 +54,7 @@ func (p tree) put(pid int, uid string) {
 // link adds a process that has only namespaces, those of the process of.
 func (p tree) link(pid, of int) {
 	p.t.Helper()
+	p.remove(pid)
 	dir := filepath.Join(p.root, fmt.Sprint(pid))
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		p.t.Fatal(err)

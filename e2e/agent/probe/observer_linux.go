@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"meshproof.dev/meshproof/e2e/agent"
+	"meshproof.dev/meshproof/e2e/agent/netns"
 	"meshproof.dev/meshproof/e2e/agent/proc"
 	"meshproof.dev/meshproof/e2e/recording"
 )
@@ -23,6 +24,7 @@ const scanEvery = 100 * time.Millisecond
 // Observer observes the pods of the current plan that run on its node.
 type Observer struct {
 	fs      proc.FS
+	door    netns.Door
 	finder  *proc.Finder
 	node    string
 	emit    func(recording.Event)
@@ -41,7 +43,7 @@ type Observer struct {
 
 // New returns an observer of the pods on node. finder finds their processes.
 func New(finder *proc.Finder, node string, emit func(recording.Event)) *Observer {
-	return &Observer{fs: finder.FS(), finder: finder, node: node, emit: emit, conns: newOwnConns(), watched: map[string]*watch{}, recent: map[recording.ObserverError]time.Time{}, changed: make(chan struct{}, 1)}
+	return &Observer{fs: finder.FS(), door: netns.NewDoor(string(finder.FS())), finder: finder, node: node, emit: emit, conns: newOwnConns(), watched: map[string]*watch{}, recent: map[recording.ObserverError]time.Time{}, changed: make(chan struct{}, 1)}
 }
 
 // SetPlan replaces the plan. Pods that are no longer in it are released at once.

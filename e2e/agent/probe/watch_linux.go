@@ -36,19 +36,15 @@ type watch struct {
 	peers  map[agent.Pod]context.CancelFunc
 }
 
-// startWatch starts to observe a pod from inside the namespace of one of its processes. It first checks that the namespace
-// is the pod's: a container that is just starting is in its parent's namespace for a moment.
+// startWatch starts to observe a pod from inside the namespace of one of its processes, if the door shows that it is the
+// pod's.
 func (o *Observer) startWatch(ctx context.Context, plan agent.Plan, pod agent.Pod, p proc.Process) (*watch, error) {
 	own, err := netip.ParseAddr(pod.IP)
 	if err != nil {
 		return nil, err
 	}
-	ns, err := netns.Open(o.fs.NetNS(p.PID))
+	ns, err := o.door.Observed(p.PID, own)
 	if err != nil {
-		return nil, err
-	}
-	if err := ns.HasAddr(own); err != nil {
-		_ = ns.Close()
 		return nil, err
 	}
 	w := &watch{o: o, pod: pod, ns: ns, plan: plan, pace: plan.Resolve(1), root: p.PID, peers: map[agent.Pod]context.CancelFunc{}}

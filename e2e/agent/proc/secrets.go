@@ -23,7 +23,10 @@ const cookieFlags = `(?i:[-+_](?:set)?cookie\b)|\bCOOKIE\b|\b(?:client|server)_p
 
 // Secrets removes cookies from text: anything that follows a cookie flag, and the known cookie everywhere. It rather
 // removes too much than too little. The zero value has no known cookie.
-type Secrets struct{ r *secrets.Redactor }
+type Secrets struct {
+	r              *secrets.Redactor
+	cookie, public string
+}
 
 // NewSecrets removes the cookie in all forms that it may have in a text. public is text that is no secret: a cookie that is
 // equal to the application's name is removed after a flag, and stays where it is the name.
@@ -31,7 +34,15 @@ func NewSecrets(cookie []byte, public string) Secrets {
 	r := &secrets.Redactor{}
 	r.Public(public)
 	r.Guard(cookie)
-	return Secrets{r}
+	return Secrets{r, string(cookie), public}
+}
+
+// For is s if it is made of the same, else a new one: to make one takes about a millisecond.
+func (s Secrets) For(cookie []byte, public string) Secrets {
+	if s.r != nil && s.cookie == string(cookie) && s.public == public {
+		return s
+	}
+	return NewSecrets(cookie, public)
 }
 
 // redact removes the known cookie.

@@ -122,3 +122,17 @@ func FuzzSecrets(f *testing.F) {
 		}
 	})
 }
+
+// It is made again where the cookie or what is public has changed, and only there.
+func TestSecretsForAnotherCookie(t *testing.T) {
+	s := Secrets{}.For([]byte(secret), "derl")
+	if same := s.For([]byte(secret), "derl"); same.r != s.r {
+		t.Error("it was made again")
+	}
+	for _, c := range []struct{ cookie, public string }{{"another-cookie", "derl"}, {secret, "shop"}, {"", "derl"}} {
+		other := s.For([]byte(c.cookie), c.public)
+		if other.r == s.r || other.redact("it is "+c.cookie+".") != NewSecrets([]byte(c.cookie), c.public).redact("it is "+c.cookie+".") {
+			t.Errorf("%q, %q: not made again", c.cookie, c.public)
+		}
+	}
+}

@@ -13,7 +13,7 @@ const maxFaults = 256 << 10
 
 // WithFaults adds faults to the API.
 //
-//	PUT /v1/faults         replaces the faults of a holder; the answer is the status of each rule
+//	PUT /v1/faults         replaces the faults of a holder; the answer is the status of each rule, then of each healed one
 func WithFaults(rest http.Handler, set func(context.Context, agent.Faults) []agent.RuleStatus) http.Handler {
 	m := http.NewServeMux()
 	m.Handle("/", rest)

@@ -27,7 +27,7 @@ func TestFaultsAreCheckedBeforeTheyAreSet(t *testing.T) {
 	dial := func(ctx context.Context, network, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, network, s.Listener.Addr().String())
 	}
-	c := client.Over(dial, "agent-x", "h")
+	c := client.Over(dial, "agent-x", "h", agent.Token{})
 	rule := agent.Rule{Pod: "11111111-2222-3333-4444-555555555555", IP: "10.0.0.1", Do: agent.DropIn, Port: 10000}
 	bites, err := c.SetFaults(context.Background(), agent.Faults{Holder: "h", Rules: []agent.Rule{rule}})
 	if err != nil || len(bites) != 1 || bites[0].Rule != rule || len(got) != 1 {

@@ -9,8 +9,8 @@ import (
 
 // WithKill adds the killing of a VM to the API.
 //
-//	POST /v1/kill          kills the VM of a pod (agent.Kill)
-func WithKill(rest http.Handler, kill func(uid string, pid int) error) http.Handler {
+//	POST /v1/kill          kills the VM of a pod (agent.Kill), which must be in a session's plan
+func WithKill(rest http.Handler, sessions *Sessions, kill func(uid string, pid int) error) http.Handler {
 	m := http.NewServeMux()
 	m.Handle("/", rest)
 	m.HandleFunc("POST /v1/kill", func(w http.ResponseWriter, r *http.Request) {
@@ -25,7 +25,10 @@ func WithKill(rest http.Handler, kill func(uid string, pid int) error) http.Hand
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
 		}
-		if err = kill(k.Pod, k.PID); err != nil {
+		if err = sessions.AwaitPod(r.Context(), k.Pod); err == nil {
+			err = kill(k.Pod, k.PID)
+		}
+		if err != nil {
 			http.Error(w, err.Error(), http.StatusConflict)
 			return
 		}

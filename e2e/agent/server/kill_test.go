@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"meshproof.dev/meshproof/e2e/agent"
 	"meshproof.dev/meshproof/e2e/agent/client"
@@ -18,7 +19,12 @@ func TestKillIsCheckedBeforeItIsDone(t *testing.T) {
 	const pod = "11111111-2222-3333-4444-555555555555"
 	var got []string
 	rest := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
-	s := httptest.NewServer(WithKill(rest, func(uid string, pid int) error {
+	sessions, _ := newTestSessions(t)
+	sessions.planWait = 50 * time.Millisecond
+	if err := sessions.setPlan("app", agent.Plan{Pods: []agent.Pod{{UID: pod, IP: "10.0.0.1", Node: "n1"}}}); err != nil {
+		t.Fatal(err)
+	}
+	s := httptest.NewServer(WithKill(rest, sessions, func(uid string, pid int) error {
 		got = append(got, fmt.Sprint(uid, " ", pid))
 		if pid == 99 {
 			return errors.New("process 99 is not the VM")
@@ -28,7 +34,7 @@ func TestKillIsCheckedBeforeItIsDone(t *testing.T) {
 	defer s.Close()
 	c := client.Over(func(ctx context.Context, network, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, network, s.Listener.Addr().String())
-	}, "agent-x", "s")
+	}, "agent-x", "s", agent.Token{})
 	if err := c.Kill(t.Context(), agent.Kill{Pod: pod, PID: 42}); err != nil || len(got) != 1 || got[0] != pod+" 42" {
 		t.Errorf("%v, killed %q", err, got)
 	}
@@ -36,7 +42,7 @@ func TestKillIsCheckedBeforeItIsDone(t *testing.T) {
 		t.Errorf("the reason is lost: %v", err)
 	}
 	done := len(got)
-	for _, k := range []agent.Kill{{Pod: pod, PID: 1}, {Pod: pod, PID: -1}, {Pod: "../..", PID: 42}} {
+	for _, k := range []agent.Kill{{Pod: pod, PID: 1}, {Pod: pod, PID: -1}, {Pod: "../..", PID: 42}, {Pod: "99999999-2222-3333-4444-555555555555", PID: 42}} {
 		if err := c.Kill(t.Context(), k); err == nil {
 			t.Errorf("%+v is accepted", k)
 		}

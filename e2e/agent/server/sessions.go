@@ -2,7 +2,9 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -18,6 +20,10 @@ const (
 	maxSessions = 64
 )
 
+// planWait is how long a plan may come after a request that needs it: both are sent at the same time, over connections of
+// their own.
+const planWait = 3 * time.Second
+
 // Observer makes the observations of its plan until the context of Run ends.
 type Observer interface {
 	SetPlan(p agent.Plan)
@@ -31,6 +37,7 @@ type Sessions struct {
 	clock       func() int64
 	newObserver func(emit func(recording.Event)) Observer
 	idleTimeout time.Duration
+	planWait    time.Duration
 
 	mu  sync.Mutex
 	all map[string]*session
@@ -39,6 +46,7 @@ type Sessions struct {
 
 type session struct {
 	ring     *Ring
+	pods     []agent.Pod // of the plan
 	observer Observer
 	cancel   context.CancelFunc
 	streams  int       // open streams
@@ -52,7 +60,7 @@ func NewSessions(ctx context.Context, clock func() int64, newObserver func(emit 
 }
 
 func newSessions(ctx context.Context, clock func() int64, newObserver func(emit func(recording.Event)) Observer, idle, sweep time.Duration) *Sessions {
-	s := &Sessions{ctx: ctx, clock: clock, newObserver: newObserver, idleTimeout: idle, all: map[string]*session{}}
+	s := &Sessions{ctx: ctx, clock: clock, newObserver: newObserver, idleTimeout: idle, planWait: planWait, all: map[string]*session{}}
 	s.wg.Go(func() {
 		tick := time.NewTicker(sweep)
 		defer tick.Stop()
@@ -92,9 +100,52 @@ func (s *Sessions) Ring(name string) (*Ring, error) {
 func (s *Sessions) setPlan(name string, p agent.Plan) error {
 	x, err := s.getOrCreate(name, 0)
 	if err == nil {
+		s.mu.Lock()
+		x.pods = p.Pods
+		s.mu.Unlock()
 		x.observer.SetPlan(p)
 	}
 	return err
+}
+
+// AwaitRule returns an error unless the pod of the rule, with its address, and its peer are in one session's plan: the agent
+// disturbs the pods under test and nobody else.
+func (s *Sessions) AwaitRule(ctx context.Context, r agent.Rule) error {
+	return s.await(ctx, func(pods []agent.Pod) bool {
+		own := slices.ContainsFunc(pods, func(p agent.Pod) bool { return p.UID == r.Pod && p.IP == r.IP })
+		return own && (r.Peer == "" || slices.ContainsFunc(pods, func(p agent.Pod) bool { return p.UID != r.Pod && p.IP == r.Peer }))
+	}, r.String())
+}
+
+// AwaitPod returns an error unless the pod is in a session's plan.
+func (s *Sessions) AwaitPod(ctx context.Context, uid string) error {
+	return s.await(ctx, func(pods []agent.Pod) bool {
+		return slices.ContainsFunc(pods, func(p agent.Pod) bool { return p.UID == uid })
+	}, "pod "+uid)
+}
+
+func (s *Sessions) await(ctx context.Context, has func([]agent.Pod) bool, what string) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, s.planWait, errors.New("refused: not of the pods that a plan names"))
+	defer cancel()
+	for !s.planned(has) {
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%s: %w", what, context.Cause(ctx))
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	return nil
+}
+
+func (s *Sessions) planned(has func([]agent.Pod) bool) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, x := range s.all {
+		if has(x.pods) {
+			return true
+		}
+	}
+	return false
 }
 
 // openStream counts one more open stream of the session until the returned function is called.

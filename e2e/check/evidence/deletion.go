@@ -23,8 +23,7 @@ func FindDeletion(v *view.View) (d Deletion, ok bool) {
 	if !ok {
 		return d, false
 	}
-	d.Victim = v.Pod(d.Act.Act.Pod)
-	if d.Victim == nil {
+	if d.Victim, ok = v.Pod(d.Act.Act.Pod); !ok {
 		return d, false
 	}
 	for _, p := range v.Expected(d.Act.T) {

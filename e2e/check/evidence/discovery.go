@@ -30,7 +30,7 @@ func KeepsDiscovering(v *view.View, p *view.Pod, from, to time.Duration) check.F
 	f.At = last
 	switch heard := len(view.Between(p.Asked, from, to)); {
 	case silent > limit:
-		f.Outcome, f.Code, f.From, f.At = check.Fail, "not-asking", max(from, last, 1), to
+		f.Outcome, f.Code, f.From, f.At = check.Fail, "not-asking", max(from, last, p.HeardFrom(), 1), to
 		f.Message = fmt.Sprintf("%s has sent no DNS query for Service %s for %.0f s; the limit is %.0f s (three discovery intervals, at least one minute): its discovery has stopped", NodeOrPod(p), v.Profile.Service, silent.Seconds(), limit.Seconds())
 		f.Remedy = "run discovery in a supervised process, and let it repeat its query also after it has found its peers"
 		f.Try = fmt.Sprintf("kubectl -n %s logs %s, around the first %.0f s of the node", v.Header.Namespace, p.Name, limit.Seconds())

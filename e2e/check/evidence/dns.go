@@ -74,14 +74,26 @@ func EachQuerying(v *view.View, judge func(p *view.Pod, a Lookups, f *check.Find
 			f.Outcome, f.Message = check.Unseen, fmt.Sprintf("the agent of %s cannot capture the DNS queries of %s (af_packet)", p.Last().Node, p.Name)
 		case !a.Heard:
 			f.Outcome, f.Message = check.Unseen, "the DNS queries of "+p.Name+" were not captured"
+		case len(a.Questions) == 0 && v.Unheard(p) != "":
+			f.Outcome, f.Message = check.Unseen, v.Unheard(p)+": it may have queried names then"
 		case len(a.Questions) == 0:
-			f.Skip(p.Name + " sent no DNS query for a peer")
+			f.Skip(fmt.Sprintf("%s sent no DNS query for a peer since its queries were captured, from %.1f s on", p.Name, p.HeardFrom().Seconds()))
 		default:
 			f.At = a.Last
 			judge(p, a, &f)
 		}
 		return f
 	})
+}
+
+// NothingElseQueried is for judges to whom p looks well, or not, because it did not query another name: the finding becomes Unseen if
+// its queries were not captured all the time. It reports whether they were.
+func NothingElseQueried(v *view.View, p *view.Pod, f *check.Finding) bool {
+	why := v.Unheard(p)
+	if why != "" {
+		f.Outcome, f.Message = check.Unseen, why+": it may have queried other names then"
+	}
+	return why == ""
 }
 
 // FullName is the Service's name in DNS as p's own resolver completes it, or "" where its resolv.conf was not seen.

@@ -50,7 +50,7 @@ func commandOf(v *view.View, name string) check.Finding {
 			continue
 		}
 		pod := x.Pod
-		if p := v.Pod(x.Pod); p != nil {
+		if p, ok := v.Pod(x.Pod); ok {
 			pod = p.Name
 		}
 		f.At, f.Took = e.T, x.Took

@@ -31,6 +31,9 @@ func discoveryJudge(v *view.View) []check.Finding {
 		return discoversNobody(v, pods)
 	}
 	if len(pods) > 0 && !discoversByDNS(v, pods) {
+		if late := unheard(v, pods); len(late) > 0 {
+			return late
+		}
 		return []check.Finding{{Subject: check.OnWorkload(v), Outcome: check.NotApplicable, Message: "neither the manifests nor the pods' DNS queries name a Service of the workload: its nodes do not discover each other by DNS"}}
 	}
 	to := v.End()
@@ -65,9 +68,12 @@ func discoversNobody(v *view.View, pods []*view.Pod) []check.Finding {
 		a := evidence.LookupsOf(p)
 		if !a.Heard {
 			all = append(all, check.Finding{Subject: check.OnPod(p), Outcome: check.Unseen, Message: "the DNS queries of " + p.Name + " were not captured"})
+			continue
 		}
+		asks := false
 		for _, name := range a.Names() {
 			if hosts := evidence.HostLabels(name); len(hosts) > 0 && hosts[0] == v.Profile.Service {
+				asks = true
 				f := check.Finding{Subject: check.OnPod(p), At: a.Last}
 				f.Fail("asks", fmt.Sprintf("%s queries DNS for %s, but the profile promises that nodes do not discover peers (expect.discovery: none)", evidence.NodeOrPod(p), name),
 					"remove expect.discovery from the profile, or configure the nodes to connect only to a fixed list of peers", evidence.Tally(a.Questions[name]))
@@ -75,9 +81,23 @@ func discoversNobody(v *view.View, pods []*view.Pod) []check.Finding {
 				break
 			}
 		}
+		if !asks {
+			all = append(all, unheard(v, []*view.Pod{p})...)
+		}
 	}
 	if len(all) == 0 {
 		return []check.Finding{{Subject: check.OnWorkload(v), Outcome: check.NotApplicable, Message: "the profile promises that nodes do not discover peers (expect.discovery: none), and no such DNS query was seen"}}
+	}
+	return all
+}
+
+// unheard are those of the pods that may have discovered their peers by DNS while nobody captured it.
+func unheard(v *view.View, pods []*view.Pod) []check.Finding {
+	var all []check.Finding
+	for _, p := range pods {
+		if why := v.Unheard(p); why != "" {
+			all = append(all, check.Finding{Subject: check.OnPod(p), Outcome: check.Unseen, Message: why + ": it may have queried DNS for its peers then"})
+		}
 	}
 	return all
 }

@@ -14,7 +14,7 @@ import (
 
 func dnsARecordsMatchPods() check.Check {
 	return check.Check{
-		ID: "dns/a-records-match-pods", Title: "publishes exactly its ready pods as A records, as seen from every pod", Rung: check.DNS, Level: check.Required, Scenario: "formation",
+		ID: "dns/a-records-match-pods", Title: "publishes exactly its ready pods as A records, as seen from every pod", Rung: check.DNS, Level: check.Required, Scenario: "formation", Settles: true,
 		Reads:  []recording.Kind{recording.KindPod, recording.KindDNS},
 		Why:    "Discovery connects to the addresses that DNS returns: a missing address is a peer that is never found, a foreign address is a connection to another application.",
 		Source: "https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/#a-aaaa-records",

@@ -38,6 +38,9 @@ func dnsClusterDomain() check.Check {
 						return
 					}
 				}
+				if _, is := a.Questions[evidence.FullName(v, p)]; !is {
+					evidence.NothingElseQueried(v, p, f)
+				}
 			})
 		},
 	}

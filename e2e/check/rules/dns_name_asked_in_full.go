@@ -36,6 +36,7 @@ func dnsNameAskedInFull() check.Check {
 						return
 					}
 				}
+				evidence.NothingElseQueried(v, p, f)
 			})
 		},
 	}

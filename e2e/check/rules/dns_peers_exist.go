@@ -64,9 +64,10 @@ func peersExist(v *view.View, p *view.Pod, hosts map[string]bool, a evidence.Loo
 		return n == evidence.FullName(v, p) || strings.HasPrefix(n, "kubernetes.default.")
 	})
 	switch {
+	case len(lost) == 0 && (len(others) == 0 || elsewhere), !evidence.NothingElseQueried(v, p, f):
 	case len(lost) > 0:
 		noPeer(v, p, lost, f)
-	case len(others) > 0 && !elsewhere:
+	default:
 		renamed(v, p, others, f)
 	}
 }

@@ -12,7 +12,7 @@ import (
 
 func epmdNameRegistered() check.Check {
 	return check.Check{
-		ID: "epmd/name-registered", Title: "keeps every node registered with the epmd of its pod", Rung: check.EPMD, Level: check.Latent, Scenario: "formation",
+		ID: "epmd/name-registered", Title: "keeps every node registered with the epmd of its pod", Rung: check.EPMD, Level: check.Latent, Scenario: "formation", Settles: true,
 		Reads:  []recording.Kind{recording.KindPod, recording.KindEPMD},
 		Why:    "A node registers once, when it starts. Without its name in epmd no peer can find its port: existing links stay, but the next join or restart fails.",
 		Source: "https://www.erlang.org/doc/apps/erts/erl_dist_protocol.html#register-a-node-in-epmd",

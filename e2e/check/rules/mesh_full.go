@@ -12,7 +12,7 @@ import (
 
 func meshFull() check.Check {
 	return check.Check{
-		ID: "mesh/full", Title: "forms a full mesh: every node sees every other node", Rung: check.Mesh, Level: check.Required, Scenario: "formation",
+		ID: "mesh/full", Title: "forms a full mesh: every node sees every other node", Rung: check.Mesh, Level: check.Required, Scenario: "formation", Settles: true,
 		Reads:  []recording.Kind{recording.KindPod, recording.KindNodes},
 		Why:    "nodes() on one node says nothing about the others: either side can make a link, and either side can lose it. Only the views of all nodes together show the mesh.",
 		Source: "https://www.erlang.org/doc/system/distributed.html#node-connections",
@@ -47,7 +47,7 @@ func judgeFull(v *view.View) []check.Finding {
 func nodeViews(m *check.Snapshot, v *view.View, i int, groups []check.Subject) []check.Finding {
 	p, look := m.Pods[i], m.Views[i]
 	good := check.Finding{Subject: check.OnPod(p), Outcome: check.Pass, At: look.T}
-	if m.Formed {
+	if m.Formed && m.Timed {
 		good.Took = m.First - m.Began
 	}
 	var all []check.Finding

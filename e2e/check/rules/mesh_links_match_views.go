@@ -14,7 +14,7 @@ import (
 
 func meshLinksMatchViews() check.Check {
 	return check.Check{
-		ID: "mesh/links-match-views", Title: "has a TCP connection for every peer in nodes(), and no other", Rung: check.Mesh, Level: check.Required, Scenario: "formation",
+		ID: "mesh/links-match-views", Title: "has a TCP connection for every peer in nodes(), and no other", Rung: check.Mesh, Level: check.Required, Scenario: "formation", Settles: true,
 		Reads:  []recording.Kind{recording.KindPod, recording.KindNodes, recording.KindSockets},
 		Why:    "nodes() is what the VM assumes; the kernel's socket table shows the connections that exist. A name without a connection is a peer that receives nothing.",
 		Source: "https://man7.org/linux/man-pages/man7/sock_diag.7.html",

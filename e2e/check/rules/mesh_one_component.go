@@ -11,7 +11,7 @@ import (
 
 func meshOneComponent() check.Check {
 	return check.Check{
-		ID: "mesh/one-component", Title: "forms one cluster, not several", Rung: check.Mesh, Level: check.Required, Scenario: "formation",
+		ID: "mesh/one-component", Title: "forms one cluster, not several", Rung: check.Mesh, Level: check.Required, Scenario: "formation", Settles: true,
 		Reads:  []recording.Kind{recording.KindPod, recording.KindNodes},
 		Why:    "Nodes that start at the same time and find no peer may each form a separate cluster. Each cluster looks healthy from inside, and they never merge.",
 		Source: "https://github.com/rabbitmq/rabbitmq-server/issues/13043",

@@ -12,7 +12,7 @@ import (
 
 func podsReady() check.Check {
 	return check.Check{
-		ID: "pods/ready", Title: "has every pod Ready", Rung: check.Pods, Level: check.Required, Scenario: "formation",
+		ID: "pods/ready", Title: "has every pod Ready", Rung: check.Pods, Level: check.Required, Scenario: "formation", Settles: true,
 		Reads:  []recording.Kind{recording.KindPod},
 		Why:    "A headless Service lists only Ready pods unless it publishes the others too: peers may not find a pod that is not Ready.",
 		Source: "https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/#a-aaaa-records",

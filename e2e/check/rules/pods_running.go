@@ -12,7 +12,7 @@ import (
 
 func podsRunning() check.Check {
 	return check.Check{
-		ID: "pods/running", Title: "runs every replica without restarts", Rung: check.Pods, Level: check.Required, Scenario: "formation",
+		ID: "pods/running", Title: "runs every replica without restarts", Rung: check.Pods, Level: check.Required, Scenario: "formation", Settles: true,
 		Reads:  []recording.Kind{recording.KindPod},
 		Why:    "A node that crashes or never starts cannot be a member. One that restarts is a new node for its peers (a new creation).",
 		Source: "https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/",

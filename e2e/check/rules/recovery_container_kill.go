@@ -14,18 +14,21 @@ import (
 
 func recoveryContainerKill() check.Check {
 	return check.Check{
-		ID: "recovery/container-kill", Title: "takes a node back into the mesh after its container was killed", Rung: check.Recovery, Level: check.Required, Scenario: "container-kill",
+		ID: "recovery/container-kill", Title: "takes a node back into the mesh after its container was killed", Rung: check.Recovery, Level: check.Required, Scenario: "container-kill", Settles: true,
 		Reads: []recording.Kind{recording.KindPod, recording.KindNodes, recording.KindDist},
 		Why: "A crash, an OOM kill or a failed liveness probe restarts the container in its pod: the pod keeps its address and its node name, and the volumes keep the files of the dead VM. " +
 			"Deleting a pod does not test that.",
 		Source: "https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#container-restarts",
 		Causes: map[string][]string{"not-restarted": nil, "same-creation": nil, "not-rejoined": nil},
 		Judge: evidence.ForCluster(func(v *view.View) []check.Finding {
-			act, ok := v.Act(recording.KillContainer)
-			if !ok || v.Pod(act.Act.Pod) == nil {
+			act, killed := v.Act(recording.KillContainer)
+			var victim *view.Pod
+			if killed {
+				victim, killed = v.Pod(act.Act.Pod)
+			}
+			if !killed {
 				return []check.Finding{{Subject: check.OnWorkload(v), Of: check.Everything(v), Outcome: check.Unseen, Message: "no container was killed in this recording"}}
 			}
-			victim := v.Pod(act.Act.Pod)
 			back, ok := victim.BackAgain(act.T, v.End())
 			if !ok {
 				return []check.Finding{notBack(v, victim, act)}

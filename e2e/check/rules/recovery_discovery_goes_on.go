@@ -34,7 +34,12 @@ func recoveryDiscoveryGoesOn() check.Check {
 			}
 			var all []check.Finding
 			for _, p := range d.Survivors {
-				if before, _ := p.LastAsked(v.Profile.Service, 0, d.Act.T); before == 0 && len(p.Asked) > 0 {
+				before, silent := p.LastAsked(v.Profile.Service, 0, d.Act.T)
+				if before == 0 && len(p.Asked) > 0 && silent < v.Profile.Interval.D() {
+					all = append(all, check.Finding{Subject: check.OnPod(p), Outcome: check.Unseen, Message: fmt.Sprintf("the DNS queries of %s were captured for %.1f s before %s was deleted: it is not known whether it looked up its peers", p.Name, silent.Seconds(), d.Victim.Name)})
+					continue
+				}
+				if before == 0 && len(p.Asked) > 0 {
 					all = append(all, check.Finding{Subject: check.OnPod(p), Outcome: check.NotApplicable, Message: fmt.Sprintf("%s did not query DNS for its peers before %s was deleted, either", p.Name, d.Victim.Name)})
 					continue
 				}

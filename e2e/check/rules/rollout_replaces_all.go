@@ -11,7 +11,7 @@ import (
 
 func rolloutReplacesAll() check.Check {
 	return check.Check{
-		ID: "rollout/replaces-all", Title: "completes the rolling update and forms a full mesh again", Rung: check.Rollout, Level: check.Required, Scenario: "rollout",
+		ID: "rollout/replaces-all", Title: "completes the rolling update and forms a full mesh again", Rung: check.Rollout, Level: check.Required, Scenario: "rollout", Settles: true,
 		Reads:  []recording.Kind{recording.KindPod, recording.KindNodes},
 		Why:    "A rolling update continues only when the new pod is Ready. If its readiness needs something that the old version does not provide, the update stops with two versions in one cluster.",
 		Source: "https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#failed-deployment",

@@ -44,6 +44,10 @@ func run(ctx context.Context) error {
 	if node == "" {
 		return errors.New("the variable NODE_NAME is empty; the DaemonSet sets it through the downward API")
 	}
+	gate, err := agent.NewGate(os.Getenv(agent.TokenHash))
+	if err != nil {
+		return err // an agent that would serve everybody serves nobody
+	}
 	l, err := listen()
 	if err != nil {
 		return err
@@ -52,7 +56,7 @@ func run(ctx context.Context) error {
 	finder := proc.NewFinder("/proc")
 	sessions := server.NewSessions(ctx, boot, func(emit func(recording.Event)) server.Observer { return probe.New(finder, node, emit) })
 	defer sessions.Wait()
-	faults, healed := fault.New("/proc"), make(chan struct{})
+	faults, healed := fault.New("/proc", sessions.AwaitRule), make(chan struct{})
 	defer func() { <-healed }()
 	defer end()
 	go beat(ctx, sessions.Emit)
@@ -60,8 +64,8 @@ func run(ctx context.Context) error {
 		defer close(healed)
 		faults.Run(ctx, func(what string) { sessions.Emit(recording.Event{ObserverError: &recording.ObserverError{What: what}}) })
 	}()
-	api := server.Handler(abilities(node, proc.FS("/proc").NetNS(1)), sessions)
-	return server.Serve(ctx, l, server.WithKill(server.WithFaults(api, faults.Set), finder.Kill))
+	api := server.Handler(abilities(node, netns.NewDoor("/proc").Node), sessions)
+	return server.Serve(ctx, l, server.WithToken(server.WithKill(server.WithFaults(api, faults.Set), sessions, finder.Kill), gate))
 }
 
 // listen opens the API's port on the loopback of the agent's own pod. Only a port-forward can connect to it.
@@ -95,8 +99,8 @@ func beat(ctx context.Context, emit func(recording.Event)) {
 	}
 }
 
-// abilities tests what the observations need, on the network namespace at netNS.
-func abilities(node, netNS string) recording.Start {
+// abilities tests what the observations need, on the network namespace that open gives.
+func abilities(node string, open func() (*netns.Handle, error)) recording.Start {
 	s := recording.Start{Version: "v1", Node: node}
 	can := func(name string, err error) {
 		if err == nil {
@@ -110,7 +114,7 @@ func abilities(node, netNS string) recording.Start {
 		err = fmt.Errorf("/proc shows only %d processes", len(pids))
 	}
 	can("hostpid", err)
-	ns, err := netns.Open(netNS)
+	ns, err := open()
 	if err == nil {
 		defer ns.Close()
 		can("netns", ns.Do(func() error { return nil }))

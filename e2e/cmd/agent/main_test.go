@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,7 +19,6 @@ import (
 	"meshproof.dev/meshproof/e2e/agent/client"
 	"meshproof.dev/meshproof/e2e/agent/netns"
 	"meshproof.dev/meshproof/e2e/agent/netns/netnstest"
-	"meshproof.dev/meshproof/e2e/agent/proc"
 	"meshproof.dev/meshproof/e2e/agent/server"
 	"meshproof.dev/meshproof/e2e/recording"
 )
@@ -63,7 +63,7 @@ func TestAPIIsRefusedFromAnotherPod(t *testing.T) {
 	from := func(h *netns.Handle, addr string) *client.Client {
 		return client.Over(func(ctx context.Context, network, _ string) (net.Conn, error) {
 			return h.Dial(ctx, network, net.JoinHostPort(addr, strconv.Itoa(agent.Port)), "")
-		}, "agent-1", "app")
+		}, "agent-1", "app", agent.Token{})
 	}
 	if s, err := from(pod, "127.0.0.1").Start(ctx); err != nil || s.Node != "n1" {
 		t.Errorf("from the agent's own pod: %+v, %v", s, err)
@@ -102,11 +102,27 @@ func TestAPIIsRefusedFromAnotherPod(t *testing.T) {
 // The agent tests each ability that it reports.
 func TestAbilities(t *testing.T) {
 	_, pid := netnstest.New(t)
-	s := abilities("n1", proc.FS("/proc").NetNS(pid))
+	s := abilities("n1", func() (*netns.Handle, error) {
+		return netns.NewDoor(netnstest.Proc(t, pid)).Pod(pid, netip.MustParseAddr("127.0.0.1"))
+	})
 	if s.Node != "n1" || !slices.Contains(s.Can, "netns") || !slices.Contains(s.Can, "inet_diag") || !slices.Contains(s.Can, "af_packet") {
 		t.Errorf("%+v", s)
 	}
-	if s = abilities("n1", "/nowhere"); slices.Contains(s.Can, "netns") || !slices.ContainsFunc(s.Cannot, func(c string) bool { return strings.HasPrefix(c, "netns: ") && strings.Contains(c, "/nowhere") }) {
+	if s = abilities("n1", netns.NewDoor("/nowhere").Node); slices.Contains(s.Can, "netns") || !slices.ContainsFunc(s.Cannot, func(c string) bool { return strings.HasPrefix(c, "netns: ") && strings.Contains(c, "/nowhere") }) {
 		t.Errorf("%+v", s)
+	}
+}
+
+// An agent that was not given its run's token serves nobody.
+func TestNothingIsServedWithoutAToken(t *testing.T) {
+	t.Setenv("NODE_NAME", "n1")
+	for _, hash := range []string{"", "0", agent.Token{}.Hash()} {
+		t.Setenv(agent.TokenHash, hash)
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		err := run(ctx)
+		cancel()
+		if err == nil || !strings.Contains(err.Error(), agent.TokenHash) {
+			t.Errorf("with the hash %q: %v", hash, err)
+		}
 	}
 }

@@ -90,11 +90,24 @@ func TestJudgeGroupsByWorkload(t *testing.T) {
 	}
 }
 
-func TestJudgeSaysThatARecordingIsCutOff(t *testing.T) {
-	path := wrote(t, rt.Formation(3), 20)
-	out, _, err := meshproof(t, "judge", path)
-	if err != nil || !strings.Contains(out, path+" is cut off") || !strings.Contains(out, "ok       mesh/full") {
-		t.Errorf("%v\n%s", err, out)
+// Whoever killed the writer, and where, what came later is unknown: nothing passes but what the manifests decide.
+func TestJudgeSaysThatARecordingHasNoEnd(t *testing.T) {
+	const end = len(`{"t":14999000000,"by":"run","end":{}}` + "\n")
+	for name, cut := range map[string]int{"in the end": 20, "between two lines": end, "in an event": end + 20} {
+		path := wrote(t, rt.Formation(3), cut)
+		out, code, err := meshproof(t, "judge", path)
+		why := "the recording has no end: its writer was killed at 15.0 s"
+		if err != nil || code != exitcode.Unknown || !strings.Contains(out, "trouble: "+path+": "+why) || strings.Contains(out, "ok       mesh/full") || !strings.Contains(out, "ok       manifest/cookie-flag") {
+			t.Errorf("%s: exit code %d, %v\n%s", name, code, err, out)
+		}
+		if n := strings.Count(out, why); n > 12 {
+			t.Errorf("%s: it is said %d times\n%s", name, n, out)
+		}
+	}
+	red := rt.Formation(3)
+	red.Change(func(e recording.Event) bool { return e.Cookie != nil && e.Cookie.Cookie == "A" }, func(e *recording.Event) { e.Cookie.Outcome = recording.Denied })
+	if out, code, err := meshproof(t, "judge", wrote(t, red, end)); err != nil || code != exitcode.Fail || !strings.Contains(out, "FAIL     handshake/cookie-accepted") {
+		t.Errorf("a failure that was seen: exit code %d, %v\n%s", code, err, out)
 	}
 }
 

@@ -18,6 +18,10 @@ import (
 func initCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "init [DIR|FILE|-- COMMAND…]", Short: "write a profile for manifests, for what a command prints, or for what runs in a namespace",
+		Long: `Write a profile for manifests, for what a command prints, or for what runs in a namespace.
+
+Of a folder only files are read: no helm is run and no remote base of a kustomization is fetched. The command after -- is run,
+in the profile's folder and with the small environment that "meshproof lint --help" lists.`,
 		Example: "  meshproof init deploy > profile.yaml\n  meshproof init -o shop/profile.yaml -- helm template shop ./chart --set replicas=3   # run in shop\n  meshproof init -n prod -o prod/profile.yaml",
 		Args: func(c *cobra.Command, args []string) error {
 			if c.ArgsLenAtDash() == 0 && len(args) > 0 {

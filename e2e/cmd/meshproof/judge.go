@@ -1,10 +1,10 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"sort"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -12,7 +12,6 @@ import (
 	"meshproof.dev/meshproof/e2e/check/rules"
 	"meshproof.dev/meshproof/e2e/exitcode"
 	"meshproof.dev/meshproof/e2e/judge"
-	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/scenario"
 	"meshproof.dev/meshproof/e2e/view"
 	"meshproof.dev/meshproof/reports"
@@ -44,14 +43,14 @@ type recordingSet struct {
 	name, mutant, namespace string
 	scenarios               []judge.Scenario
 	files                   []string
-	cut                     []string // files whose last line is not whole
+	cut                     []string // why a file is not whole
 }
 
 // judgeFiles judges the recordings, those of each workload together, in the order in which the workloads come.
 func judgeFiles(paths []string, checks []check.Check) ([]reports.Profile, error) {
 	var groups []*recordingSet
 	for _, path := range paths {
-		v, cut, err := load(path)
+		v, err := view.Load(path)
 		if err != nil {
 			return nil, err
 		}
@@ -62,7 +61,7 @@ func judgeFiles(paths []string, checks []check.Check) ([]reports.Profile, error)
 		if i < 0 {
 			i, groups = len(groups), append(groups, &of)
 		}
-		if err = groups[i].add(path, v, cut); err != nil {
+		if err = groups[i].add(path, v); err != nil {
 			return nil, err
 		}
 	}
@@ -73,23 +72,7 @@ func judgeFiles(paths []string, checks []check.Check) ([]reports.Profile, error)
 	return all, nil
 }
 
-// load folds the recording at path as far as it goes, and reports whether it is cut off.
-func load(path string) (v *view.View, cut bool, err error) {
-	h, events, err := recording.Load(path)
-	cut = errors.Is(err, recording.ErrTruncated)
-	if err != nil && !cut {
-		return nil, false, err
-	}
-	if v, err = view.New(h); err != nil {
-		return nil, false, fmt.Errorf("%s: %w", path, err)
-	}
-	for _, e := range events {
-		v.Apply(e)
-	}
-	return v, cut, nil
-}
-
-func (g *recordingSet) add(path string, v *view.View, cut bool) error {
+func (g *recordingSet) add(path string, v *view.View) error {
 	for i, e := range g.scenarios {
 		if e.Name == v.Header.Scenario {
 			return fmt.Errorf("%s and %s are both the %s of %s in namespace %s: give one of them", g.files[i], path, e.Name, g.name, g.namespace)
@@ -97,8 +80,8 @@ func (g *recordingSet) add(path string, v *view.View, cut bool) error {
 	}
 	g.scenarios = append(g.scenarios, judge.Scenario{Name: v.Header.Scenario, View: v})
 	g.files = append(g.files, path)
-	if cut {
-		g.cut = append(g.cut, path)
+	if why := v.Killed(); why != "" {
+		g.cut = append(g.cut, path+": "+why)
 	}
 	return nil
 }
@@ -108,11 +91,6 @@ func (g *recordingSet) judge(checks []check.Check) reports.Profile {
 	place := func(e judge.Scenario) int { return slices.Index(scenario.Names(), e.Name) }
 	sort.SliceStable(g.scenarios, func(i, j int) bool { return place(g.scenarios[i]) < place(g.scenarios[j]) })
 	p := reports.Profile{Profile: judge.Judge(g.name, g.scenarios, checks), Mutant: g.mutant, Namespace: g.namespace, Recordings: g.files}
-	for _, path := range g.cut {
-		if p.Trouble != "" {
-			p.Trouble += "; "
-		}
-		p.Trouble += path + " is cut off, its writer was killed: it is judged up to there"
-	}
+	p.Trouble = strings.Join(g.cut, "; ")
 	return p
 }

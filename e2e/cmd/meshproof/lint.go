@@ -24,7 +24,15 @@ import (
 )
 
 func lintCommand(code *int) *cobra.Command {
-	c := &cobra.Command{Use: "lint [PROFILE|DIR|FILE|-]", Short: "judge a profile and its manifests, or manifests alone, before any cluster", Args: usage(1)}
+	c := &cobra.Command{
+		Use: "lint [PROFILE|DIR|FILE|-]", Short: "judge a profile and its manifests, or manifests alone, before any cluster", Args: usage(1),
+		Long: `Judge a profile and its manifests, or manifests alone, before any cluster.
+
+Of a folder only files are read: no command, no helm and no remote base of a kustomization is run or fetched, and what was
+therefore not rendered is named. The command of a profile is run only if the profile's file itself is named
+(meshproof lint shop/profile.yaml). It is printed first, and gets a small environment: PATH, HOME, USER, TMPDIR, TZ, LANG,
+LC_*, SSL_CERT_FILE, SSL_CERT_DIR and the folders of XDG, helm and kustomize.`,
+	}
 	name := c.Flags().StringP("file", "f", "dns-a", "profile: a name among the fixtures, a folder, or a file")
 	verbose := verboseFlag(c, "print the profile as understood, each value with its origin, and the blocked checks one by one")
 	form := output(c)
@@ -41,7 +49,11 @@ func lintCommand(code *int) *cobra.Command {
 			fixtures = ""
 		}
 		var ws []*workload.Workload
-		if l := loader(fixtures); l.Plain(*name) {
+		l := loader(fixtures)
+		if l.IsFile(*name) {
+			l.Announce = func(line string) { fmt.Fprintln(c.ErrOrStderr(), line) }
+		}
+		if l.Plain(*name) {
 			ws, err = draft.Plain(c.Context(), l, *name, c.InOrStdin())
 		} else {
 			ws, err = l.LoadAll(c.Context(), []string{*name})

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -155,12 +156,24 @@ func refuseFlags(c *cobra.Command, v *options.Values) {
 
 func clusterCommand() *cobra.Command {
 	c := &cobra.Command{Use: "cluster", Short: "clusters that meshproof made"}
-	parent(c, &cobra.Command{Use: "clean", Short: "remove the clusters that meshproof made, and only those", Args: usage(0), RunE: func(c *cobra.Command, _ []string) error {
+	var on target.ExistingOptions
+	clean := &cobra.Command{Use: "clean", Short: "remove the clusters that meshproof made, and only those", Args: usage(0), RunE: func(c *cobra.Command, _ []string) error {
+		log := reports.Console{W: os.Stdout}.Progress(time.Now())
+		if on.Kubeconfig != "" && on.Context == "" {
+			return exitcode.With(exitcode.Usage, errors.New("--kubeconfig is the file of a context: name it with --context"))
+		}
+		if on.Context != "" {
+			on.Log = log
+			return target.CleanExisting(c.Context(), on)
+		}
 		cache, err := image.CacheDir()
 		if err != nil {
 			return err
 		}
-		return target.Clean(c.Context(), filepath.Join(cache, "state"), reports.Console{W: os.Stdout}.Progress(time.Now()))
-	}})
+		return target.Clean(c.Context(), filepath.Join(cache, "state"), log)
+	}}
+	clean.Flags().StringVar(&on.Context, "context", "", "clean the cluster of this kubeconfig context instead: remove what dead runs left there, and only that")
+	clean.Flags().StringVar(&on.Kubeconfig, "kubeconfig", "", "the file of the context (default: as kubectl finds it)")
+	parent(c, clean)
 	return c
 }

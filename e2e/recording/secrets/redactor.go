@@ -1,14 +1,7 @@
 package secrets
 
 import (
-	"bufio"
 	"bytes"
-	"errors"
-	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -20,85 +13,154 @@ const half = 8
 
 // Redactor redacts the secrets that it guards in text. The zero value guards none. Safe for concurrent use.
 type Redactor struct {
-	mu      sync.RWMutex
-	secrets [][]byte
+	mu      sync.Mutex
+	secrets []guarded
 	public  string
-	forms   []form // longest first
-	near    []*regexp.Regexp
+	now     *compiled // made of the others when it is first needed; nil after each change
+}
+
+// compiled is what a redactor looks for. It never changes.
+type compiled struct {
+	known  *matcher // of the forms
+	forms  []form   // of all secrets but what is public, longest first
+	near   []near
+	public string
+}
+
+// guarded is one secret in all its forms.
+type guarded struct {
+	cookie string // without white space at its ends; "" for what is no cookie
+	forms  []form
 }
 
 // Guard adds a secret that no text may contain in any of its forms. White space alone is not a secret.
 func (r *Redactor) Guard(secret []byte) {
-	if len(bytes.TrimSpace(secret)) == 0 {
+	trimmed := bytes.TrimSpace(secret)
+	if len(trimmed) == 0 {
 		return
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.secrets = append(r.secrets, bytes.Clone(secret))
-	r.learn(secret)
+	var f forms
+	f.cookie(bytes.Clone(secret))
+	r.learn(guarded{string(trimmed), f.all})
 }
 
-// Public adds text that is not secret. A form that is part of it (for example of a cookie that equals the application's name, and so
-// is in the names of its pods) is redacted, and searched for, only after the word cookie.
+// Public adds text that is not secret: names, and words of our own. A form that is part of it (for example of a cookie that equals
+// the application's name, and so is in the names of its pods) is redacted, and searched for, only after the word cookie. If it is
+// there only as a part of longer words ("ode" in "node"), it is redacted also where it is a word of its own. Never make a text
+// public that somebody may have written a secret into.
 func (r *Redactor) Public(text string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.public += text + "\n"
-	r.forms, r.near = nil, nil
-	for _, s := range r.secrets {
-		r.learn(s)
-	}
+	r.now = nil
 }
 
-// learn makes the forms of a secret known.
-func (r *Redactor) learn(secret []byte) {
-	trimmed := string(bytes.TrimSpace(secret))
-	if len(trimmed) < shortest || strings.Contains(r.public, trimmed) {
-		// "-setcookie abc", "cookie: abc", "COOKIE=abc", "cookie":"abc".
-		r.near = append(r.near, regexp.MustCompile(`(?i)(cookie["']?[\s=:,]{1,3}["']?)(?-i:`+regexp.QuoteMeta(trimmed)+`)\b`))
+func (r *Redactor) learn(g guarded) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.secrets = append(r.secrets, g)
+	r.now = nil
+}
+
+func (r *Redactor) compiled() *compiled {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.now == nil {
+		r.now = compile(r.secrets, r.public)
 	}
-	for _, f := range forms(secret) {
-		if !strings.Contains(r.public, f.text) && !slices.ContainsFunc(r.forms, func(g form) bool { return g.text == f.text }) {
-			r.forms = append(r.forms, f)
+	return r.now
+}
+
+func compile(secrets []guarded, public string) *compiled {
+	var every forms
+	for _, g := range secrets {
+		for _, f := range g.forms {
+			every.put(f)
 		}
 	}
-	slices.SortStableFunc(r.forms, func(a, b form) int { return len(b.text) - len(a.text) })
+	part, whole := map[string]bool{}, map[string]bool{}
+	all := newMatcher(every.all)
+	all.each(public, func(at int, f form) {
+		part[f.text] = true
+		whole[f.text] = whole[f.text] || !f.plain || isWord(public, at, len(f.text))
+	})
+	c := &compiled{public: public}
+	for _, f := range every.all {
+		if f.word = part[f.text]; !whole[f.text] {
+			c.forms = append(c.forms, f)
+		}
+	}
+	slices.SortStableFunc(c.forms, func(a, b form) int { return len(b.text) - len(a.text) })
+	c.known = all
+	if len(part) > 0 {
+		c.known = newMatcher(c.forms)
+	}
+	for _, g := range secrets {
+		if g.cookie != "" && (len(g.cookie) < shortest || part[g.cookie]) {
+			c.near = append(c.near, newNear(g.cookie))
+		}
+	}
+	return c
 }
 
 // Guards reports whether there is any secret to redact yet.
 func (r *Redactor) Guards() bool {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	return len(r.forms) > 0 || len(r.near) > 0
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.secrets) > 0
 }
 
-// Text is s with [Mark] in place of each secret, or of a large part of one at either end.
+// Text is s with [Mark] in place of each secret, or of a large part of one at either end. A secret that is broken by line breaks is
+// not seen here, only by [Redactor.Leaks]; but of a key each line is a secret.
 func (r *Redactor) Text(s string) string {
-	s = r.whole(s)
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	for _, f := range r.forms {
-		if k := begun(s, f.text); k > 0 && !strings.Contains(r.public, s[len(s)-k:]) {
+	c := r.compiled()
+	s = c.whole(s)
+	for _, f := range c.forms {
+		if f.word {
+			continue
+		}
+		if k := begun(s, f.text); k > 0 && !strings.Contains(c.public, s[len(s)-k:]) {
 			s = s[:len(s)-k] + Mark
 		}
-		if k := ended(s, f.text); k > 0 && !strings.Contains(r.public, s[:k]) {
+		if k := ended(s, f.text); k > 0 && !strings.Contains(c.public, s[:k]) {
 			s = Mark + s[k:]
 		}
 	}
 	return s
 }
 
+// Contains reports whether there is a whole secret in s.
+func (r *Redactor) Contains(s string) bool { return r.compiled().whole(s) != s }
+
+// span is a part of a text.
+type span struct{ from, to int }
+
 // whole takes out what stands there whole.
-func (r *Redactor) whole(s string) string {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	for _, f := range r.forms {
-		s = strings.ReplaceAll(s, f.text, Mark)
+func (c *compiled) whole(s string) string {
+	var all []span
+	c.known.each(s, func(at int, f form) { all = append(all, span{at, at + len(f.text)}) })
+	for _, n := range c.near {
+		n.each(s, func(_, from, to int) { all = append(all, span{from, to}) })
 	}
-	for _, n := range r.near {
-		s = n.ReplaceAllString(s, "${1}"+Mark)
+	return marked(s, all)
+}
+
+// marked is s with one [Mark] in place of all spans that overlap.
+func marked(s string, all []span) string {
+	slices.SortFunc(all, func(a, b span) int { return a.from - b.from })
+	var b strings.Builder
+	at := 0
+	for i := 0; i < len(all); {
+		from, to := all[i].from, all[i].to
+		for ; i < len(all) && all[i].from < to; i++ {
+			to = max(to, all[i].to)
+		}
+		b.WriteString(s[at:from])
+		b.WriteString(Mark)
+		at = to
 	}
-	return s
+	b.WriteString(s[at:])
+	return b.String()
 }
 
 // begun is the length of the longest beginning of form that s ends with, 0 for none of some length.
@@ -136,100 +198,23 @@ func ended(s, form string) int {
 // Head is Text of what a limit cut at its end: without the last bytes, which may be the beginning of a secret.
 func (r *Redactor) Head(s string) string {
 	s = r.Text(s)
-	return strings.ToValidUTF8(s[:max(0, len(s)-r.overlap())], "")
+	return strings.ToValidUTF8(s[:max(0, len(s)-r.compiled().overlap())], "")
 }
 
 // Tail is Text of what a limit cut at its beginning.
 func (r *Redactor) Tail(s string) string {
 	s = r.Text(s)
-	return strings.ToValidUTF8(s[min(len(s), r.overlap()):], "")
+	return strings.ToValidUTF8(s[min(len(s), r.compiled().overlap()):], "")
 }
-
-// maxNear is the length of a cookie: an atom has 255 bytes at most.
-const maxNear = 255
 
 // overlap is the length that a part of a secret has at most.
-func (r *Redactor) overlap() int {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
+func (c *compiled) overlap() int {
 	longest := 0
-	if len(r.near) > 0 {
-		longest = len(`cookie" : "`) + maxNear
+	if len(c.near) > 0 {
+		longest = nearLead + maxNear
 	}
-	if len(r.forms) > 0 {
-		longest = max(longest, len(r.forms[0].text))
+	if len(c.forms) > 0 {
+		longest = max(longest, len(c.forms[0].text))
 	}
 	return max(0, longest-1)
-}
-
-// lineBuffer is how much of a line is held at once.
-const lineBuffer = 64 << 10
-
-// Copy copies lines without their secrets until src ends. A line of any length is copied whole; a secret in it is found
-// also where two buffers meet.
-func (r *Redactor) Copy(dst io.Writer, src io.Reader) error {
-	in := bufio.NewReaderSize(src, lineBuffer)
-	held := ""
-	for {
-		part, err := in.ReadSlice('\n')
-		held += string(part)
-		if errors.Is(err, bufio.ErrBufferFull) {
-			text := r.whole(held)
-			end := max(0, len(text)-r.overlap())
-			if _, werr := io.WriteString(dst, text[:end]); werr != nil {
-				return werr
-			}
-			held = text[end:]
-			continue
-		}
-		line, newline := strings.CutSuffix(held, "\n")
-		held = r.Text(line)
-		if newline {
-			held += "\n"
-		}
-		if _, werr := io.WriteString(dst, held); werr != nil {
-			return werr
-		}
-		held = ""
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-	}
-}
-
-// Tree rewrites the files under dir without the secrets in them, except compressed ones.
-func (r *Redactor) Tree(dir string) error {
-	if !r.Guards() {
-		return nil
-	}
-	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || !d.Type().IsRegular() {
-			return err
-		}
-		return r.file(path)
-	})
-}
-
-func (r *Redactor) file(path string) error {
-	src, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer src.Close()
-	in := bufio.NewReader(src)
-	if packed(in) {
-		return nil
-	}
-	dst, err := os.Create(path + ".tmp")
-	if err != nil {
-		return err
-	}
-	if err = errors.Join(r.Copy(dst, in), dst.Close()); err != nil {
-		_ = os.Remove(dst.Name())
-		return err
-	}
-	return os.Rename(dst.Name(), path)
 }

@@ -66,6 +66,15 @@ func planted(t *testing.T) map[string]string {
 		"HEX":                     strings.ToUpper(hex.EncodeToString([]byte(cookie))),
 		"query":                   "?cookie=" + url.QueryEscape(trimmed),
 		"path":                    "/" + url.PathEscape(trimmed) + "/x",
+		"hex with colons":         "priv: " + bytewise(trimmed, "%02x", ":"),
+		"HEX with colons":         bytewise(trimmed, "%02X", ":") + ":00",
+		"hex with spaces":         "00000000  " + bytewise(trimmed, "%02x", " ") + "  |",
+		"hex with 0x":             "{" + bytewise(trimmed, "0x%02x", ", ") + "}",
+		"Elixir hex":              "<<" + bytewise(trimmed, "0x%02X", ", ") + ">>",
+		`hex with \x`:             `"` + bytewise(trimmed, `\x%02x`, "") + `"`,
+		`hex with \u`:             `"` + bytewise(trimmed, `\u%04x`, "") + `"`,
+		"every byte escaped":      "?c=" + bytewise(trimmed, "%%%02x", ""),
+		"EVERY BYTE ESCAPED":      "?c=" + bytewise(trimmed, "%%%02X", "") + "&x",
 		"Erlang list":             "[" + list(trimmed, ",") + "]",
 		"Erlang binary":           "<<" + list(cookie, ",") + ">>",
 		"Elixir binary":           "<<" + list(trimmed, ", ") + ">>",
@@ -76,6 +85,15 @@ func planted(t *testing.T) map[string]string {
 		"Erlang atom":             `'` + trimmed + `'`,
 		"one line of a long text": strings.Repeat("a", 3<<20) + trimmed + "z",
 	}
+}
+
+// bytewise is each byte of v in that format.
+func bytewise(v, format, between string) string {
+	var all []string
+	for _, b := range []byte(v) {
+		all = append(all, fmt.Sprintf(format, b))
+	}
+	return strings.Join(all, between)
 }
 
 func TestEveryFormIsTakenOut(t *testing.T) {

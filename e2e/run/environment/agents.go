@@ -2,44 +2,104 @@ package environment
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 
 	agentclient "meshproof.dev/meshproof/e2e/agent/client"
+	"meshproof.dev/meshproof/e2e/exitcode"
+	"meshproof.dev/meshproof/e2e/ownership"
 	"meshproof.dev/meshproof/e2e/workload"
 )
 
-// DeployAgents puts one agent on each node, in a namespace of their own. They serve all workloads of the run: thirty
-// workloads with agents of their own would be thirty privileged pods on a node. They may do no more than the run needs.
-func (e *Environment) DeployAgents(ctx context.Context, run string, may agentclient.Rights) error {
+// reaperBudget is how long the reaper may take until it runs.
+const reaperBudget = 30 * time.Second
+
+// BeginRun makes what everything else of the run on the cluster belongs to: the run's root and its namespace, and on a cluster that
+// is not ours the Lease and the reaper. named is the name of the run's results. EndRun removes it, however far this came.
+func (e *Environment) BeginRun(ctx context.Context, named string) error {
 	client, err := kubernetes.NewForConfig(e.Cluster.Config)
 	if err != nil {
 		return err
 	}
-	e.Agents = fmt.Sprintf("meshproof-agent-%05d", rand.IntN(100000))
-	if err = workload.CreateNamespace(ctx, client, e.Agents, run, true); err != nil {
+	e.Run = ownership.New()
+	e.Agents = e.Run.Name
+	refused := e.Run.CreateRoot(ctx, client, named)
+	if refused != nil && (e.Cluster.Owned || !ownership.Refused(refused)) {
+		return refused
+	}
+	if err = e.Run.CreateNamespace(ctx, client, e.Run.Name, true); err != nil || e.Cluster.Owned {
+		return err // a cluster of ours has its keeper
+	}
+	if err = e.Run.CreateLease(ctx, e.Cluster.Config, client); err != nil {
+		if ownership.Refused(err) {
+			err = exitcode.With(exitcode.Unavailable, fmt.Errorf("%w; without a Lease another run would take this one for dead", err))
+		}
 		return err
 	}
-	if _, err = client.AppsV1().DaemonSets(e.Agents).Create(ctx, agentclient.DaemonSet(e.Agents, e.Agent.Ref, may), metav1.CreateOptions{}); err != nil {
+	e.stopRenewing = e.Run.Renew(e.Cluster.Config, client, e.options.Log)
+	if refused == nil {
+		refused = e.Run.DeployReaper(ctx, client, e.Agent.Ref, reaperBudget)
+	}
+	if refused != nil && ctx.Err() == nil {
+		e.options.Log(fmt.Sprintf("this run has no reaper: %v. %s", refused, remains(e.Cluster.Context)))
+	}
+	e.options.Log("what this run makes has the label " + ownership.Label + "=" + e.Run.Name)
+	return ctx.Err()
+}
+
+// remains says what a run without a reaper leaves when it is killed.
+func remains(kubeContext string) string {
+	return "If it is killed, its namespaces remain, its agents in a DaemonSet, and its objects outside of namespaces, until the next run on this cluster, or until: meshproof cluster clean --context " + kubeContext
+}
+
+// DeployAgents puts one agent on each node where a pod of the workloads may run, in the run's namespace. They serve all
+// workloads of the run: thirty workloads with agents of their own would be thirty privileged pods on a node. They may do no
+// more than the run needs, and serve only who has the run's token.
+func (e *Environment) DeployAgents(ctx context.Context, may agentclient.Rights, ws []*workload.Workload) error {
+	client, err := kubernetes.NewForConfig(e.Cluster.Config)
+	if err != nil {
+		return err
+	}
+	var pods []*corev1.PodSpec
+	for _, w := range ws {
+		pods = append(pods, w.Pods()...)
+	}
+	d := agentclient.DaemonSet(e.Agents, agentclient.Options{Image: e.Agent.Ref, May: may, Where: agentclient.Place(pods), Token: e.Token})
+	if _, err = client.AppsV1().DaemonSets(e.Agents).Create(ctx, d, metav1.CreateOptions{}); err != nil {
 		return fmt.Errorf("agent: %w", err)
 	}
 	return nil
 }
 
-// RemoveAgents removes what DeployAgents made, however far it came.
-func (e *Environment) RemoveAgents() error {
-	if e.Agents == "" {
+// EndRun removes what BeginRun and DeployAgents made, and what else belongs to the run and still exists. On a cluster that is not
+// ours it returns no error only after it was seen that nothing of the run is left.
+func (e *Environment) EndRun() error { return e.endRun(removeBudget) }
+
+func (e *Environment) endRun(budget time.Duration) error {
+	if e.Run == nil || e.Cluster.Temporary() {
 		return nil
+	}
+	if e.stopRenewing != nil {
+		e.stopRenewing() // the Lease goes with the rest, before two minutes are over
 	}
 	client, err := kubernetes.NewForConfig(e.Cluster.Config)
 	if err != nil {
 		return err
 	}
-	return e.RemoveNamespace(client, e.Agents)
+	// Whatever ended the run, what was made is removed.
+	ctx, cancel := context.WithTimeout(context.Background(), budget+30*time.Second)
+	defer cancel()
+	// The root first: from then on Kubernetes removes the rest, also if this is killed.
+	err = e.Run.DeleteRoot(ctx, client)
+	if e.Cluster.Owned {
+		return errors.Join(err, e.RemoveNamespace(client, e.Run.Name))
+	}
+	return errors.Join(err, workload.DeleteNamespace(ctx, client, e.Run.Name, e.Run, 0), e.Run.Remove(ctx, e.Cluster.Config, budget))
 }
 
 // removeBudget is how long what was made may take to go.
@@ -54,7 +114,7 @@ func (e *Environment) RemoveBudget() time.Duration {
 	return removeBudget
 }
 
-// RemoveNamespace removes a namespace of ours, unless the whole cluster goes anyway. On a cluster that is not ours it waits
+// RemoveNamespace removes a namespace that the run made, unless the whole cluster goes anyway. On a cluster that is not ours it waits
 // until nothing of it is left; on a kept one of ours Leaving does, for all of them together.
 func (e *Environment) RemoveNamespace(client kubernetes.Interface, namespace string) error {
 	budget := removeBudget
@@ -68,5 +128,5 @@ func (e *Environment) RemoveNamespace(client kubernetes.Interface, namespace str
 	// Whatever ended the run, what was made is removed.
 	ctx, cancel := context.WithTimeout(context.Background(), budget+10*time.Second)
 	defer cancel()
-	return workload.DeleteNamespace(ctx, client, namespace, budget)
+	return workload.DeleteNamespace(ctx, client, namespace, e.Run, budget)
 }

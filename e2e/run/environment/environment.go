@@ -12,8 +12,10 @@ import (
 	"slices"
 	"sync"
 
+	"meshproof.dev/meshproof/e2e/agent"
 	"meshproof.dev/meshproof/e2e/engine"
 	"meshproof.dev/meshproof/e2e/image"
+	"meshproof.dev/meshproof/e2e/ownership"
 	"meshproof.dev/meshproof/e2e/target"
 	"meshproof.dev/meshproof/e2e/workload"
 	"meshproof.dev/meshproof/scripts"
@@ -49,7 +51,11 @@ type Environment struct {
 	Agent   image.Image
 	// Sabotaged is an agent that does wrong what it is told to do wrong, where a mutant needs it.
 	Sabotaged image.Image
-	Agents    string // namespace of the agents that serve all workloads
+	Run       *ownership.Run // owns what the run makes on the cluster; nil before BeginRun
+	Agents    string         // namespace of the agents that serve all workloads
+	Token     agent.Token    // of this run: whoever does not have it cannot use its agents
+
+	stopRenewing func() // the Lease
 
 	options *Options
 	apps    map[string]App // by imageKey
@@ -67,7 +73,7 @@ func Prepare(ctx context.Context, o *Options, ws []*workload.Workload, artifacts
 	}
 	state := filepath.Join(m.Cache, "state")
 	p := o.provider(state)
-	if err = preflight(ctx, p, ws); err != nil {
+	if err = o.preflight(ctx, p, ws); err != nil {
 		return nil, err
 	}
 	e := &Environment{options: o, apps: map[string]App{}}

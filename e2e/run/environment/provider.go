@@ -10,6 +10,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"meshproof.dev/meshproof/e2e/image"
+	"meshproof.dev/meshproof/e2e/ownership"
 	"meshproof.dev/meshproof/e2e/target"
 	"meshproof.dev/meshproof/e2e/workload"
 )
@@ -28,9 +29,13 @@ func (o *Options) PodLimit() int {
 }
 
 // preflight finds what would stop the run before anything is made: a context that does not exist, a namespace there that is
-// not ours. What a dead run has left is removed.
-func preflight(ctx context.Context, p target.Provider, ws []*workload.Workload) error {
+// not ours. What a dead run has left is removed. Where the user may not do what a reaper needs, it is said what this means.
+func (o *Options) preflight(ctx context.Context, p target.Provider, ws []*workload.Workload) error {
 	return p.Preflight(ctx, func(ctx context.Context, client kubernetes.Interface) error {
+		// Where that cannot be asked, it is seen when the reaper is deployed.
+		if lacks, err := ownership.Forbidden(ctx, client); err == nil && len(lacks) > 0 {
+			o.Log("this run will have no reaper, because you may not " + strings.Join(lacks, ", ") + ". " + remains(o.Context))
+		}
 		for _, w := range ws {
 			if ns := w.Resolved.Namespace; ns != "" {
 				if err := workload.Taken(ctx, client, ns); err != nil {

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
-	"sync"
+	"time"
 
 	"meshproof.dev/meshproof/e2e/agent"
 	agentclient "meshproof.dev/meshproof/e2e/agent/client"
@@ -17,22 +17,22 @@ import (
 	"meshproof.dev/meshproof/e2e/workload"
 )
 
-// Start prepares what keeps network faults in place. end heals them.
-func (i *Injections) Start(ctx context.Context) (end func()) {
+// healBudget is how long to try to heal: until no lease can be left, and one more attempt.
+const healBudget = fault.Expiry + 10*time.Second
+
+// Start prepares what keeps network faults in place. end heals them: it returns when they are gone, or when their lease has ended.
+// An error says which are still in place.
+func (i *Injections) Start(ctx context.Context) (end func() error) {
 	ctx, stop := context.WithCancel(ctx)
-	var mu sync.Mutex
-	clients := map[string]*agentclient.Client{}
-	i.faults = fault.New(i.Namespace, func(ctx context.Context, node string) (fault.Agent, error) {
-		mu.Lock()
-		defer mu.Unlock()
-		if clients[node] == nil {
-			pod, err := agentclient.Find(ctx, i.Client, i.Agents, node)
-			if err != nil {
-				return nil, err
-			}
-			clients[node] = agentclient.New(i.Config, i.Client, pod.Namespace, pod.Name, i.Namespace)
+	agents := &nodeAgents{find: func(ctx context.Context, node string) (*agentclient.Client, error) {
+		pod, err := agentclient.Find(ctx, i.Client, i.Agents, node)
+		if err != nil {
+			return nil, err
 		}
-		return clients[node], nil
+		return agentclient.New(i.Config, i.Client, pod.Namespace, pod.Name, i.Namespace, i.Token), nil
+	}, clients: map[string]*agentclient.Client{}}
+	i.faults = fault.New(i.Namespace, func(_ context.Context, node string) (fault.Agent, error) {
+		return nodeAgent{agents, node}, nil
 	}, func(e recording.Event) {
 		e.T, e.By = i.Recorder.Now(), "run"
 		i.Recorder.Sink(e)
@@ -43,17 +43,13 @@ func (i *Injections) Start(ctx context.Context) (end func()) {
 		defer close(renewed)
 		i.faults.Run(ctx)
 	})
-	return func() {
+	return func() error {
 		stop()
 		<-renewed
-		healing, cancel := context.WithTimeout(context.Background(), cutFor)
+		healing, cancel := context.WithTimeoutCause(context.Background(), healBudget, fmt.Errorf("not healed within %s", healBudget))
 		defer cancel()
-		if err := i.faults.Heal(healing); err != nil {
-			i.Log(err.Error() + "; they end with their lease")
-		}
-		for _, c := range clients {
-			c.Close()
-		}
+		defer agents.close()
+		return i.faults.Heal(healing)
 	}
 }
 
@@ -131,7 +127,7 @@ func (i *Injections) commandRan(d profile.Injection, p *view.Pod, e recording.Ex
 	case !strings.Contains(e.Output, d.Expect):
 		i.void(p.UID, i.Redactor.Text(fmt.Sprintf("%s and its output lacks %q: %s", what, d.Expect, e.Output)))
 	default:
-		i.Recorder.Did(recording.Act{Do: d.Do, Pod: p.UID, Detail: what})
+		i.Recorder.Did(recording.Act{Do: d.Do, Pod: p.UID, Detail: i.Redactor.Text(what)})
 	}
 }
 

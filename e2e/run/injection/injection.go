@@ -17,6 +17,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
+	"meshproof.dev/meshproof/e2e/agent"
 	"meshproof.dev/meshproof/e2e/fault"
 	"meshproof.dev/meshproof/e2e/guard"
 	"meshproof.dev/meshproof/e2e/profile"
@@ -34,6 +35,7 @@ type Options struct {
 	Client    kubernetes.Interface
 	Namespace string // of the workload
 	Agents    string // namespace of the agents that observe it
+	Token     agent.Token
 	// Delete deletes an object of the manifests.
 	Delete   func(ctx context.Context, kind, name string) error
 	Recorder *scenario.Recorder

@@ -202,7 +202,7 @@ func TestWhatIsNotInjectedIsAnError(t *testing.T) {
 func TestAnAgentIsKilledForGood(t *testing.T) {
 	s, _ := staged(t, profile.MutantSpec{Harness: profile.ObserverKilled})
 	labels := map[string]string{agentclient.Label: agentclient.Name}
-	client := fake.NewClientset(agentclient.DaemonSet("ns", "image", agentclient.Rights{}), &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "agent-x", Labels: labels},
+	client := fake.NewClientset(agentclient.DaemonSet("ns", agentclient.Options{}), &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "agent-x", Labels: labels},
 		Spec: corev1.PodSpec{NodeName: s.one()[0].Last().Node}, Status: corev1.PodStatus{Phase: corev1.PodRunning}})
 	s.Client = client
 	if err := s.inject(t.Context(), t.Context().Done()); err != nil {

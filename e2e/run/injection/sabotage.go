@@ -44,9 +44,11 @@ func OwnAgents(w *workload.Workload) bool {
 }
 
 // DeployAgents deploys the workload's own agents to its namespace: sabotaged ones where the mutant needs them, else good ones.
-func DeployAgents(ctx context.Context, client kubernetes.Interface, namespace string, w *workload.Workload, good, sabotaged string) error {
+func DeployAgents(ctx context.Context, client kubernetes.Interface, namespace string, w *workload.Workload, good, sabotaged string, token agent.Token) error {
 	harness := sabotageOf(w)
-	d := agentclient.DaemonSet(namespace, good, agentclient.Rights{Faults: true})
+	d := agentclient.DaemonSet(namespace, agentclient.Options{
+		Image: good, May: agentclient.Rights{Questions: true, Faults: true}, Where: agentclient.Place(w.Pods()), Token: token,
+	})
 	if profile.InAgent(harness) {
 		c := &d.Spec.Template.Spec.Containers[0]
 		c.Image = sabotaged
@@ -112,7 +114,7 @@ func (i *Injections) killAgent(ctx context.Context, pod *corev1.Pod) error {
 
 // cutStream lets nothing through to the agent's API for some seconds: the agent does it to itself, and ends it by itself.
 func (i *Injections) cutStream(ctx context.Context, pod *corev1.Pod) error {
-	c := agentclient.New(i.Config, i.Client, pod.Namespace, pod.Name, i.Namespace)
+	c := agentclient.New(i.Config, i.Client, pod.Namespace, pod.Name, i.Namespace, i.Token)
 	defer c.Close()
 	rules, err := c.SetFaults(ctx, agent.Faults{Holder: i.Namespace + "-stream", Lease: cutFor, Rules: []agent.Rule{
 		{Pod: string(pod.UID), IP: pod.Status.PodIP, Do: agent.DropOwn, Port: agent.Port},

@@ -85,6 +85,9 @@ func workloads(fixtures string, only []string) (ws []*workload.Workload, reverse
 			return nil, nil, err
 		}
 		if reverses[what] == nil {
+			if slices.ContainsFunc(ws, func(w *workload.Workload) bool { return w.Name() == reversed.Name() }) {
+				reversed.Resolved.Mutant = name + ", reversed" // its recordings have its name
+			}
 			reverses[what] = reversed
 			ws = append(ws, reversed)
 		}

@@ -145,6 +145,9 @@ func TestAReverseIsRecordedOnce(t *testing.T) {
 	}
 	names, same := map[string]bool{}, map[string]string{}
 	for _, w := range ws {
+		if names[w.Name()] {
+			t.Errorf("two workloads are %s: they would be recorded into one file", w.Name())
+		}
 		names[w.Name()] = true
 		if w.Mutant != nil {
 			continue

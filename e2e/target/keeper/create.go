@@ -29,7 +29,7 @@ func (p *process) create() error {
 		return err
 	}
 	if len(nodes) > 0 {
-		return fmt.Errorf("containers %s belong to a cluster %s that is not ours", strings.Join(nodes, ", "), p.c.Name)
+		return fmt.Errorf("containers %s belong to a cluster %s that is not ours", strings.Join(Names(nodes), ", "), p.c.Name)
 	}
 	p.c.Phase, p.c.Kept = state.Creating, false
 	if err = p.dir.Write(p.c); err != nil {
@@ -39,24 +39,32 @@ func (p *process) create() error {
 	for attempt := 1; ; attempt++ {
 		done := make(chan error, 1)
 		guard.Go(nil, func(err error) { done <- err }, func() { done <- p.kindCreate() })
+		stopNoting := p.noteNodes()
+		cancelled := false
 		select {
 		case err = <-done:
 		case <-p.orders: // delete, or the harness is gone
+			cancelled = true
 			p.endCreate(done)
+		}
+		stopNoting()
+		if cancelled {
 			return nil
 		}
 		if err == nil {
-			p.c.Phase = state.Up
-			return p.dir.Write(p.c)
+			if err = p.up(); err != nil {
+				return p.failed(fmt.Errorf("note the containers of the cluster: %w", err))
+			}
+			return nil
 		}
-		if attempt < 3 && portTaken(err) {
-			// kind chooses a free port and closes it before the engine binds it: another process may use it first.
-			p.log("another process uses the API server's port now; creating the cluster again with another port")
+		if why := raced(err); why != "" && attempt < 3 {
+			p.log(why + "; creating the cluster again")
 			p.settle(nil)
 			rctx, rcancel := context.WithTimeout(context.Background(), removeBudget)
-			rerr := Remove(rctx, p.e, p.c)
+			rerr := Remove(rctx, p.e, p.c, p.log)
 			rcancel()
 			if rerr == nil {
+				p.c.Started, p.c.IDs = time.Now(), nil
 				continue
 			}
 		}
@@ -64,6 +72,61 @@ func (p *process) create() error {
 		p.settle(nil)
 		return p.failed(p.explain(err))
 	}
+}
+
+// noteInterval is how often the keeper looks for containers that it has not noted yet.
+const noteInterval = 300 * time.Millisecond
+
+// noteNodes notes the ids of the node containers while kind creates them, until all are noted or stop is called, which waits.
+// kind gives no way to label them; but nobody else's had the cluster's name when the creation began.
+func (p *process) noteNodes() (stop func()) {
+	ended, stopped := make(chan struct{}), make(chan struct{})
+	guard.Go(nil, func(err error) { p.log(err.Error()) }, func() {
+		defer close(ended)
+		for {
+			select {
+			case <-stopped:
+				return
+			case <-time.After(noteInterval):
+			}
+			if err := p.noteNow(); err == nil && len(p.c.IDs) == len(p.c.Containers) {
+				return
+			}
+		}
+	})
+	return func() { close(stopped); <-ended }
+}
+
+// noteNow notes the ids of the containers that exist now.
+func (p *process) noteNow() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	nodes, err := Nodes(ctx, p.e, p.c.Name)
+	if err != nil {
+		return err
+	}
+	had := p.c.IDs
+	if p.c.IDs = IDs(nodes); slices.Equal(p.c.IDs, had) {
+		return nil
+	}
+	if err = p.dir.Write(p.c); err != nil {
+		p.c.IDs = had
+	}
+	return err
+}
+
+// up notes that all containers exist and that the cluster is up.
+func (p *process) up() error {
+	if err := p.noteNow(); err != nil {
+		return err
+	}
+	c := p.c
+	c.Phase = state.Up
+	if err := p.dir.Write(c); err != nil {
+		return err
+	}
+	p.c = c
+	return nil
 }
 
 // noteNetwork records that kind will create the engine's network for its clusters, so that it can be removed with everything else.
@@ -121,7 +184,7 @@ func (p *process) settle(done <-chan error) {
 	for begin := time.Now(); ; {
 		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 		if nodes, err := Nodes(ctx, p.e, p.c.Name); err == nil && len(nodes) > 0 {
-			_, _ = output(ctx, p.e, append([]string{"kill"}, nodes...)...) // one that does not run yet is next time
+			_, _ = output(ctx, p.e, append([]string{"kill"}, IDs(nodes)...)...) // one that does not run yet is next time
 		}
 		cancel()
 		if done == nil && commandsOfOurs() == 0 {
@@ -142,9 +205,30 @@ func (p *process) settle(done <-chan error) {
 	}
 }
 
-func portTaken(err error) bool {
+// races are what a creation can fail with because another program on this machine did something at the same time, and the parts of
+// the engines' messages that say so. The next attempt can succeed.
+var races = []struct {
+	why      string
+	messages []string
+}{
+	// kind chooses a free port and closes it before the engine binds it.
+	{"another process uses the API server's port now", []string{"address already in use", "port is already allocated"}},
+	// kind looks for its network before it creates it, or uses it.
+	{"another run has created the network " + Network + " at the same time", []string{"network name " + Network + " already used", "network already exists"}},
+	{"the network " + Network + " has been removed", []string{"network not found", "network " + Network + " not found"}},
+}
+
+// raced says which race a creation has lost; empty: none.
+func raced(err error) string {
 	s := err.Error() + commandOutput(err)
-	return strings.Contains(s, "address already in use") || strings.Contains(s, "port is already allocated")
+	for _, r := range races {
+		for _, m := range r.messages {
+			if strings.Contains(s, m) {
+				return r.why
+			}
+		}
+	}
+	return ""
 }
 
 func commandOutput(err error) string {

@@ -10,8 +10,10 @@ import (
 
 // commandsOfOurs counts the other processes of our process group: kind's engine commands. Processes that the engine keeps running
 // (conmon) have a session of their own, and so has our clean-up.
-func commandsOfOurs() int {
-	self, group := os.Getpid(), syscall.Getpgrp()
+func commandsOfOurs() int { return inGroup(syscall.Getpgrp(), os.Getpid()) }
+
+// inGroup counts the processes of a process group, without one of them.
+func inGroup(group, self int) int {
 	if entries, err := os.ReadDir("/proc"); err == nil && len(entries) > 0 {
 		n := 0
 		for _, e := range entries {

@@ -53,8 +53,8 @@ func empty(left []string) bool  { return len(left) == 0 }
 
 func gone(t *testing.T, dir string) {
 	t.Helper()
-	if all, err := state.Dir(dir).List(); len(all) > 0 || err != nil {
-		t.Errorf("the note on the cluster is still there: %v %v", all, err)
+	if all, broken, err := state.Dir(dir).List(); len(all)+len(broken) > 0 || err != nil {
+		t.Errorf("the note on the cluster is still there: %v %v %v", all, broken, err)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"syscall"
 
+	"meshproof.dev/meshproof/e2e/clip"
 	"meshproof.dev/meshproof/e2e/engine"
 	"meshproof.dev/meshproof/e2e/guard"
 )
@@ -42,7 +43,7 @@ func CollectLogs(ctx context.Context, e *engine.Engine, cluster, dir string) err
 		mu   sync.Mutex
 		errs []error
 	)
-	for _, node := range nodes {
+	for _, node := range Names(nodes) {
 		failed := func(err error) {
 			mu.Lock()
 			defer mu.Unlock()
@@ -65,6 +66,13 @@ func CollectLogs(ctx context.Context, e *engine.Engine, cluster, dir string) err
 	return errors.Join(errs...)
 }
 
+// A log has at most its first and its last bytes: a node that logs without end must not fill the disk. Cuts are between lines, so
+// that a secret is redacted whole afterwards.
+const (
+	firstPart = 24 << 20
+	lastPart  = 8 << 20
+)
+
 func toFile(ctx context.Context, e *engine.Engine, path string, args []string) error {
 	f, err := os.Create(path)
 	if err != nil {
@@ -72,6 +80,12 @@ func toFile(ctx context.Context, e *engine.Engine, path string, args []string) e
 	}
 	c := e.Cmd(ctx, args...)
 	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	c.Stdout, c.Stderr = f, f // an error is written in place of the log
-	return errors.Join(c.Run(), f.Close())
+	out := &clip.Writer{To: f, Head: firstPart, Tail: lastPart}
+	c.Stdout, c.Stderr = out, out // an error is written in place of the log
+	err = c.Run()
+	omitted, werr := out.Close()
+	if omitted > 0 {
+		werr = errors.Join(werr, fmt.Errorf("%d bytes were left out", omitted))
+	}
+	return errors.Join(err, werr, f.Close())
 }

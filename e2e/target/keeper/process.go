@@ -74,7 +74,7 @@ func (p *process) live() int {
 		p.say(evFailed, err.Error())
 		return 1
 	}
-	defer lock.Unlock()
+	defer func() { p.dir.Leave(p.c.Name, lock) }()
 	if first.Do == doCreate {
 		err = p.create()
 	} else {
@@ -172,11 +172,15 @@ func (p *process) release() int {
 
 // remove deletes the cluster and its records.
 func (p *process) remove() error {
-	p.c.Phase = state.Deleting
-	_ = p.dir.Write(p.c) // for messages only
+	if p.c.Phase == state.Creating {
+		_ = p.noteNow() // what has come to be since the last look
+	} else {
+		p.c.Phase = state.Deleting
+		_ = p.dir.Write(p.c) // for messages only
+	}
 	ctx, cancel := context.WithTimeoutCause(context.Background(), removeBudget, fmt.Errorf("not done within %s", removeBudget))
 	defer cancel()
-	if err := Remove(ctx, p.e, p.c); err != nil {
+	if err := Remove(ctx, p.e, p.c, p.log); err != nil {
 		return err
 	}
 	return p.dir.Remove(p.c.Name)

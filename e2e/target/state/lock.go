@@ -3,6 +3,7 @@ package state
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strconv"
 	"strings"
@@ -31,12 +32,22 @@ func (e *HeldError) Error() string {
 // another run has it.
 func (d Dir) Run(name string) (*Lock, error) { return d.lock(name, "lock") }
 
+// KeepOne takes the lock of the run that may take over a kept cluster, and keep one: a folder has one kept cluster. The error is a
+// *HeldError when another run has it.
+func (d Dir) KeepOne() (*Lock, error) { return d.lock(keepOne, "lock") }
+
+// keepOne is no name of a cluster.
+const keepOne = "keep"
+
 // Keeper takes the lock that a cluster's keeper holds for as long as it lives. The error is a *HeldError when a
 // keeper is alive.
 func (d Dir) Keeper(name string) (*Lock, error) { return d.lock(name, "keeper") }
 
 // KeeperAlive reports whether a keeper owns the cluster now.
 func (d Dir) KeeperAlive(name string) (bool, error) {
+	if _, err := os.Lstat(d.Path(name, "keeper")); errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
 	l, err := d.Keeper(name)
 	var held *HeldError
 	if errors.As(err, &held) {
@@ -53,7 +64,17 @@ func (d Dir) lock(name, ext string) (*Lock, error) {
 	if err := os.MkdirAll(d.clusters(), 0o700); err != nil {
 		return nil, err
 	}
-	f, err := os.OpenFile(d.Path(name, ext), os.O_RDWR|os.O_CREATE, 0o600)
+	for {
+		l, err := lockFile(d.Path(name, ext))
+		if l != nil || err != nil {
+			return l, err
+		}
+	}
+}
+
+// lockFile returns nothing if the file was removed between its opening and the lock: then it is no longer the lock of that name.
+func lockFile(path string) (*Lock, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +83,16 @@ func (d Dir) lock(name, ext string) (*Lock, error) {
 		if errors.Is(err, syscall.EWOULDBLOCK) {
 			return nil, readHolder(f)
 		}
-		return nil, fmt.Errorf("lock %s: %w", f.Name(), err)
+		return nil, fmt.Errorf("lock %s: %w", path, err)
+	}
+	locked, err := f.Stat()
+	if err != nil {
+		_ = f.Close()
+		return nil, err
+	}
+	if there, err := os.Lstat(path); err != nil || !os.SameFile(locked, there) {
+		_ = f.Close()
+		return nil, nil
 	}
 	// The holder is written only for the error message of other processes.
 	if err := f.Truncate(0); err == nil {
@@ -95,4 +125,21 @@ func (l *Lock) Unlock() {
 		_ = l.f.Close() // closing the only descriptor drops the lock
 		l.f = nil
 	}
+}
+
+// Remove releases the lock and removes its file. Whoever has opened the file before notices it and opens the new one.
+func (l *Lock) Remove() {
+	if l != nil && l.f != nil {
+		_ = os.Remove(l.f.Name())
+		l.Unlock()
+	}
+}
+
+// Leave releases a lock on the cluster's name, and removes its file if the cluster has no note any more.
+func (d Dir) Leave(name string, l *Lock) {
+	if _, err := os.Lstat(d.Path(name, "json")); errors.Is(err, fs.ErrNotExist) {
+		l.Remove()
+		return
+	}
+	l.Unlock()
 }

@@ -1,8 +1,9 @@
 // Package state stores on disk what must survive a process: which clusters of ours exist, which process owns each, and which one
 // uses it now.
 //
-// In: a directory. Out: one JSON file per cluster and two lock files beside it. The locks are flock(2) locks: the
-// kernel drops them when their process dies, however it dies, so there are no stale pid files.
+// In: a directory. Out: one JSON file per cluster (its note) and two lock files beside it. The locks are flock(2) locks: the
+// kernel drops them when their process dies, however it dies, so there are no stale pid files. A note is on the disk before what
+// it is about exists. One that cannot be read is moved aside and blocks nobody.
 package state
 
 import (
@@ -25,7 +26,7 @@ const (
 )
 
 // Cluster is the record of one cluster that we created. It is written before the first container exists: a cluster of that name
-// without such a file is not ours.
+// without such a file is not ours, and neither is a container that is not in IDs, once the cluster is up.
 type Cluster struct {
 	Name       string    `json:"name"`
 	Phase      string    `json:"phase"`
@@ -35,6 +36,7 @@ type Cluster struct {
 	Engine     string    `json:"engine"`     // "docker" or "podman"
 	EngineEnv  []string  `json:"engineEnv"`  // as engine.Env
 	Containers []string  `json:"containers"` // names of the node containers, existing or not
+	IDs        []string  `json:"ids"`        // the engine's ids of the node containers; while it is created, of those seen so far
 	Kubeconfig string    `json:"kubeconfig"` // our own file
 
 	NodeImage   string `json:"nodeImage"`   // as asked for
@@ -51,7 +53,7 @@ func (d Dir) clusters() string { return filepath.Join(string(d), "clusters") }
 // Path is the path of a file of the cluster; ext is "json", "kubeconfig", "log", "keeper" or "lock".
 func (d Dir) Path(name, ext string) string { return filepath.Join(d.clusters(), name+"."+ext) }
 
-// Write replaces the cluster's file in one step.
+// Write replaces the cluster's file in one step; when it returns, the file is on the disk.
 func (d Dir) Write(c Cluster) error {
 	if err := os.MkdirAll(d.clusters(), 0o700); err != nil {
 		return err
@@ -60,12 +62,7 @@ func (d Dir) Write(c Cluster) error {
 	if err != nil {
 		return err
 	}
-	path := d.Path(c.Name, "json")
-	tmp := fmt.Sprintf("%s.%d", path, os.Getpid())
-	if err := os.WriteFile(tmp, append(b, '\n'), 0o600); err != nil {
-		return err
-	}
-	return os.Rename(tmp, path)
+	return Replace(d.Path(c.Name, "json"), append(b, '\n'), 0o600)
 }
 
 // Read returns the cluster's file; ok is false when there is none.
@@ -86,11 +83,13 @@ func (d Dir) Read(name string) (c Cluster, ok bool, err error) {
 	return c, true, nil
 }
 
-// Remove deletes the cluster's file, kubeconfig and keeper's log. The lock files stay: if a locked file is deleted, two processes
-// can hold "the" lock.
+// fileExts are the files of a cluster beside its locks. The note is the last one: what could not be removed still has it.
+var fileExts = []string{"kubeconfig", "kubeconfig.lock", "log", "json"}
+
+// Remove deletes the cluster's file, kubeconfig and keeper's log. The lock files are removed by who holds them.
 func (d Dir) Remove(name string) error {
 	var all []error
-	for _, ext := range []string{"kubeconfig", "kubeconfig.lock", "log", "json"} {
+	for _, ext := range fileExts {
 		if err := os.Remove(d.Path(name, ext)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			all = append(all, err)
 		}
@@ -98,55 +97,112 @@ func (d Dir) Remove(name string) error {
 	return errors.Join(all...)
 }
 
-// List returns every cluster that has a file, by name. Files that cannot be read are reported and do not hide
-// the others.
-func (d Dir) List() ([]Cluster, error) {
-	files, err := filepath.Glob(filepath.Join(d.clusters(), "*.json"))
-	if err != nil {
-		return nil, err
+// Broken is a note that cannot be read.
+type Broken struct {
+	Name string // of the cluster, by the file's name
+	Err  error
+}
+
+// List returns every cluster that has a file, by name. Files that cannot be read do not hide the others.
+func (d Dir) List() (all []Cluster, broken []Broken, err error) {
+	entries, err := os.ReadDir(d.clusters())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, nil
 	}
-	var all []Cluster
-	var errs []error
-	for _, f := range files {
-		c, ok, err := d.Read(strings.TrimSuffix(filepath.Base(f), ".json"))
-		if err != nil {
-			errs = append(errs, err)
+	for _, e := range entries { // sorted by name
+		name, isNote := strings.CutSuffix(e.Name(), ".json")
+		if !isNote {
+			continue
+		}
+		c, ok, rerr := d.Read(name)
+		if rerr != nil {
+			broken = append(broken, Broken{name, rerr})
 		} else if ok {
 			all = append(all, c)
 		}
 	}
 	slices.SortFunc(all, func(a, b Cluster) int { return strings.Compare(a.Name, b.Name) })
-	return all, errors.Join(errs...)
+	return all, broken, err
 }
 
-// Network records that we created the engine's network "kind", because our cluster was kind's first.
-type Network struct {
-	Engine    string   `json:"engine"`
-	EngineEnv []string `json:"engineEnv"`
+const brokenExt = ".json.broken-"
+
+// MoveAside renames a note that cannot be read, so that it blocks nobody, and returns its new path.
+func (d Dir) MoveAside(name string) (string, error) {
+	to := filepath.Join(d.clusters(), name+brokenExt+time.Now().UTC().Format("20060102T150405.000000Z"))
+	if err := os.Rename(d.Path(name, "json"), to); err != nil {
+		return "", err
+	}
+	return to, syncDir(d.clusters())
 }
 
-func (d Dir) network() string { return filepath.Join(d.clusters(), "network") }
+// Aside returns the paths of the notes that were moved aside.
+func (d Dir) Aside() []string {
+	paths, _ := filepath.Glob(filepath.Join(d.clusters(), "*"+brokenExt+"*")) // the pattern is valid
+	return paths
+}
 
-// NoteNetwork writes the record.
-func (d Dir) NoteNetwork(n Network) error {
-	if err := os.MkdirAll(d.clusters(), 0o700); err != nil {
+// Sweep removes the files of clusters that have no note, not even one moved aside, and that nobody uses: the locks of clusters that
+// are gone, and what a process left that died before it wrote its note.
+func (d Dir) Sweep() error {
+	entries, err := os.ReadDir(d.clusters())
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
 		return err
 	}
-	b, err := json.Marshal(n)
+	files, noted := map[string][]string{}, map[string]bool{}
+	for _, e := range entries {
+		name, ext, _ := strings.Cut(e.Name(), ".")
+		switch {
+		case ext == "json" || strings.HasPrefix("."+ext, brokenExt):
+			noted[name] = true
+		case slices.Contains(fileExts, ext) || ext == "lock" || ext == "keeper" || strings.HasPrefix(ext, "json."):
+			files[name] = append(files[name], ext)
+		}
+	}
+	var all []error
+	for name, exts := range files {
+		if !noted[name] {
+			all = append(all, d.sweepOne(name, exts))
+		}
+	}
+	return errors.Join(all...)
+}
+
+func (d Dir) sweepOne(name string, exts []string) error {
+	var held *HeldError
+	run, err := d.Run(name)
+	if errors.As(err, &held) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(d.network(), b, 0o600)
-}
-
-// MadeNetwork reads the record; ok is false if there is none.
-func (d Dir) MadeNetwork() (n Network, ok bool) {
-	b, err := os.ReadFile(d.network())
-	if err != nil {
-		return Network{}, false
+	defer run.Remove()
+	keeper, err := d.Keeper(name)
+	if errors.As(err, &held) {
+		run.Unlock()
+		return nil
 	}
-	return n, json.Unmarshal(b, &n) == nil
+	if err != nil {
+		return err
+	}
+	defer keeper.Remove()
+	if _, err := os.Lstat(d.Path(name, "json")); err == nil { // written since
+		run.Unlock()
+		keeper.Unlock()
+		return nil
+	}
+	var all []error
+	for _, ext := range exts {
+		if ext == "lock" || ext == "keeper" {
+			continue
+		}
+		if err := os.Remove(d.Path(name, ext)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			all = append(all, err)
+		}
+	}
+	return errors.Join(all...)
 }
-
-// ForgetNetwork deletes the record.
-func (d Dir) ForgetNetwork() error { return os.Remove(d.network()) }

@@ -4,7 +4,11 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -78,8 +82,8 @@ func TestKeeperAlive(t *testing.T) {
 
 func TestNotes(t *testing.T) {
 	dir := Dir(t.TempDir())
-	if all, err := dir.List(); len(all) != 0 || err != nil {
-		t.Errorf("a directory that is not there: %v %v", all, err)
+	if all, broken, err := dir.List(); len(all)+len(broken) != 0 || err != nil {
+		t.Errorf("a directory that is not there: %v %v %v", all, broken, err)
 	}
 	want := Cluster{Name: "meshproof", Phase: Up, Engine: "podman", EngineEnv: []string{"A=b"}, Started: time.Now().Truncate(time.Second)}
 	for _, n := range []string{"meshproof-b", "meshproof"} {
@@ -95,9 +99,9 @@ func TestNotes(t *testing.T) {
 	if err = os.WriteFile(dir.Path("meshproof-a", "json"), []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	all, err := dir.List()
-	if err == nil || !strings.Contains(err.Error(), "meshproof-a.json") || len(all) != 2 || all[0].Name != "meshproof" {
-		t.Errorf("List = %v, %v; want both good ones and an error on the broken one", all, err)
+	all, broken, err := dir.List()
+	if err != nil || len(broken) != 1 || broken[0].Name != "meshproof-a" || !strings.Contains(broken[0].Err.Error(), "meshproof-a.json") || len(all) != 2 || all[0].Name != "meshproof" {
+		t.Errorf("List = %v, %v, %v; want both good ones and the broken one apart", all, broken, err)
 	}
 	if err := dir.Remove("meshproof"); err != nil {
 		t.Fatal(err)
@@ -121,5 +125,105 @@ func TestNoteIsAboutItsName(t *testing.T) {
 	}
 	if _, ok, err := dir.Read("meshproof-b"); ok || err == nil {
 		t.Errorf("Read = %v %v, want an error", ok, err)
+	}
+}
+
+// TestRemovedLockIsNoLock: lock files are removed by who holds them, and still only one holds the lock of a name.
+func TestRemovedLockIsNoLock(t *testing.T) {
+	dir := Dir(t.TempDir())
+	var inside, taken atomic.Int32
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for range 300 {
+				l, err := dir.Run("meshproof-x")
+				var held *HeldError
+				if errors.As(err, &held) {
+					continue
+				}
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				taken.Add(1)
+				if n := inside.Add(1); n != 1 {
+					t.Errorf("%d hold the lock", n)
+				}
+				runtime.Gosched()
+				inside.Add(-1)
+				l.Remove()
+			}
+		})
+	}
+	wg.Wait()
+	if taken.Load() < 100 {
+		t.Errorf("the lock was taken %d times", taken.Load())
+	}
+}
+
+func TestSweepRemovesOnlyWhatNobodyNeeds(t *testing.T) {
+	dir := Dir(t.TempDir())
+	for _, name := range []string{"meshproof-noted", "meshproof-aside"} {
+		if err := dir.Write(Cluster{Name: name}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := dir.MoveAside("meshproof-aside"); err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range []string{"meshproof-noted.log", "meshproof-aside.kubeconfig", "meshproof-gone.log", "meshproof-gone.lock", "meshproof-gone.keeper", "meshproof-gone.json.123", "network", "notes-of-mine.txt"} {
+		if err := os.WriteFile(filepath.Join(dir.clusters(), file), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run, err := dir.Run("meshproof-starting")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer run.Unlock()
+	keeper, err := dir.Keeper("meshproof-ending")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer keeper.Unlock()
+	if err = dir.Sweep(); err != nil {
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(dir.clusters())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var left []string
+	for _, e := range entries {
+		name, _, _ := strings.Cut(e.Name(), ".json.broken-")
+		left = append(left, name)
+	}
+	want := "meshproof-aside meshproof-aside.kubeconfig meshproof-ending.keeper meshproof-ending.lock meshproof-noted.json meshproof-noted.log meshproof-starting.lock network notes-of-mine.txt"
+	if got := strings.Join(left, " "); got != want {
+		t.Errorf("left\n%s\nwant\n%s", got, want)
+	}
+}
+
+// TestReplaceLeavesTheOldFileIfItFails: no half of a new one, and no temporary file.
+func TestReplaceLeavesTheOldFileIfItFails(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "a")
+	if err := os.MkdirAll(filepath.Join(path, "x"), 0o700); err != nil { // no file can be renamed to this
+		t.Fatal(err)
+	}
+	if err := Replace(path, []byte("new"), 0o600); err == nil {
+		t.Error("no error")
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 1 {
+		t.Errorf("left: %v %v", entries, err)
+	}
+	path = filepath.Join(dir, "b")
+	for _, text := range []string{"old", "new"} {
+		if err := Replace(path, []byte(text), 0o640); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if st, err := os.Stat(path); err != nil || st.Mode() != 0o640 || st.Size() != 3 {
+		t.Errorf("%v %v", st, err)
 	}
 }

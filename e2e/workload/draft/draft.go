@@ -2,12 +2,13 @@
 // which of the workloads are nodes of a cluster, where their cookie is, and which objects belong to other workloads.
 //
 // In: paths, a command, a cluster's REST configuration. Out: the text of a profile that [workload.Loader] accepts, or an error
-// that says what prevents it; workloads of plain manifests. It creates nothing in a cluster and judges nothing.
+// that says what prevents it; workloads of plain manifests. It creates nothing in a cluster and judges nothing. It runs the
+// command that it is given, and nothing that it finds in a folder.
 package draft
 
 import (
-	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -15,10 +16,10 @@ import (
 	"strings"
 	"time"
 
-	"go.yaml.in/yaml/v3"
 	corev1 "k8s.io/api/core/v1"
 
 	"meshproof.dev/meshproof/e2e/exitcode"
+	"meshproof.dev/meshproof/e2e/files"
 	"meshproof.dev/meshproof/e2e/manifest"
 	"meshproof.dev/meshproof/e2e/profile"
 	"meshproof.dev/meshproof/e2e/workload"
@@ -33,9 +34,10 @@ func Profile(ctx context.Context, l workload.Loader, path, at string) (string, e
 		return "", exitcode.With(exitcode.Usage, fmt.Errorf("%s: no such file or folder", path))
 	}
 	d := &draft{dir: filepath.Dir(at)}
-	if err = d.read(ctx, path, st.IsDir(), l.CommandLimit()); err != nil {
+	if err = d.read(path, st.IsDir()); err != nil {
 		return "", exitcode.With(exitcode.Usage, err)
 	}
+	l.Announce, l.Printed = nil, d.printed
 	text, err := d.finish(ctx, l, path, at)
 	return text, exitcode.With(exitcode.Usage, err)
 }
@@ -46,6 +48,7 @@ func Command(ctx context.Context, l workload.Loader, argv []string, at string) (
 	err := d.render(ctx, l.CommandLimit())
 	text := ""
 	if err == nil {
+		l.Printed = d.printed
 		text, err = d.finish(ctx, l, d.dir, at)
 	}
 	return text, exitcode.With(exitcode.Usage, err)
@@ -82,6 +85,8 @@ type draft struct {
 	files   []drafted
 	whole   string   // the folder whose files are all used, "" if files are named
 	command []string // that prints the manifests, if they are not in files
+	printed []byte   // what it prints
+	omitted []string // what was found and not rendered, and why
 	nodes   []*manifest.Workload
 	others  []*manifest.Workload // those that are not nodes
 	before  []string             // files that are required
@@ -97,19 +102,17 @@ type drafted struct {
 	objects *manifest.Set
 }
 
-// read reads the objects. Charts and kustomizations are rendered by helm and kubectl.
-func (d *draft) read(ctx context.Context, path string, folder bool, limit time.Duration) error {
+// read reads the objects in files.
+func (d *draft) read(path string, folder bool) error {
 	var paths []string
 	if folder {
-		if d.command = d.renderer(path); d.command != nil {
-			if err := d.render(ctx, limit); err != nil {
-				return fmt.Errorf("%s must be rendered: %w", path, err)
-			}
-			return nil
+		if argv := d.renderer(path); argv != nil {
+			return d.folder(path, argv)
 		}
+		d.search(path)
 		var err error
 		if paths, err = workload.Folder(path, path); err != nil {
-			return err
+			return errors.Join(append([]error{err}, d.omissions()...)...)
 		}
 		if d.whole = path; filepath.Clean(path) == filepath.Clean(d.dir) {
 			d.whole = "" // a profile in this folder would be read as a manifest
@@ -118,7 +121,7 @@ func (d *draft) read(ctx context.Context, path string, folder bool, limit time.D
 		paths = []string{path}
 	}
 	for _, p := range paths {
-		data, err := os.ReadFile(p)
+		data, err := files.Read(p)
 		if err != nil {
 			return err
 		}
@@ -136,26 +139,10 @@ func (d *draft) render(ctx context.Context, limit time.Duration) error {
 	if err != nil {
 		return fmt.Errorf("the command %s %w", said, err)
 	}
+	d.printed = data
 	printed := manifest.FromFile("the output of "+said, data)
 	printed.Stream = true
 	return d.add(printed)
-}
-
-// renderer is the command for a folder that must be rendered, nil for any other.
-func (d *draft) renderer(path string) []string {
-	rel := d.relative(path)
-	if data, err := os.ReadFile(filepath.Join(path, "Chart.yaml")); err == nil {
-		// The name of a folder may be invalid for a release; that of a chart is valid.
-		var chart struct{ Name string }
-		_ = yaml.Unmarshal(data, &chart) // helm reports what is wrong with it
-		return []string{"helm", "template", cmp.Or(chart.Name, "app"), "./" + rel}
-	}
-	for _, k := range []string{"kustomization.yaml", "kustomization.yml", "Kustomization"} {
-		if _, err := os.Stat(filepath.Join(path, k)); err == nil {
-			return []string{"kubectl", "kustomize", rel}
-		}
-	}
-	return nil
 }
 
 func (d *draft) add(in manifest.Input) error {

@@ -133,7 +133,8 @@ func TestDraftSaysWhatItLacks(t *testing.T) {
 	}
 }
 
-// Charts and kustomizations are rendered by their own programs, which print here what the test wants.
+// Charts and kustomizations are rendered by their own programs, which print here what the test wants. They are run only where the
+// user gives the command: of a folder alone it is named.
 func TestDraftOfWhatAProgramRenders(t *testing.T) {
 	app := shopApp + "---\n" + shopService + "---\n" + shopSecret
 	for name, c := range map[string]struct {
@@ -146,26 +147,31 @@ func TestDraftOfWhatAProgramRenders(t *testing.T) {
 			"command: [helm, template, shop-chart, ./My_Chart]\n"},
 		"a chart whose tests have a workload": {map[string]string{"c/Chart.yaml": "name: shop\n"}, "c",
 			app + "---\n" + strings.Replace(database, "{name: db}", "{name: db, annotations: {helm.sh/hook: test}}", 1), "command: [helm, template, shop, ./c]\n"},
-		"a kustomization": {map[string]string{"k/overlay/kustomization.yml": "resources: []\n"}, "k/overlay", app,
+		"a kustomization": {map[string]string{"k/overlay/kustomization.yml": "helmCharts: []\n"}, "k/overlay", app,
 			"command: [kubectl, kustomize, k/overlay]\n"},
 		"a chart with a database": {map[string]string{"c/Chart.yaml": "name: shop\n"}, "c", app + "---\n" + database,
 			`the output of "helm template shop ./c" contains Service shop, which belongs to the nodes of the cluster, and StatefulSet db, which is no node and belongs in spec.requires: let the command write files (helm template shop ./c --output-dir NEW), and use the folder that contains Service shop`},
-		"a kustomization with a database": {map[string]string{"k/Kustomization": ""}, "k", app + "---\n" + database, "(kubectl kustomize k -o NEW)"},
+		"a kustomization with a database": {map[string]string{"k/Kustomization": "helmCharts: []\n"}, "k", app + "---\n" + database, "(kubectl kustomize k -o NEW)"},
 		"a chart of one replica": {map[string]string{"c/Chart.yaml": "name: shop\n"}, "c", strings.Replace(app, "replicas: 2", "replicas: 1", 1),
 			"a cluster needs at least two nodes; set replicas to 2 or more, or set expect: {topology: none} in the profile if it is not meant to form a cluster. To pass other values, give the command: meshproof init -- helm template shop ./c …"},
-		"a chart that cannot be rendered": {map[string]string{"c/Chart.yaml": "name: shop\n"}, "c", "", `must be rendered: the command "helm template shop ./c" printed nothing`},
+		"a chart that cannot be rendered": {map[string]string{"c/Chart.yaml": "name: shop\n"}, "c", "", `the command "helm template shop ./c" printed nothing`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := tree(t, c.files)
 			bin := tree(t, map[string]string{"out.yaml": c.print})
 			for _, program := range []string{"helm", "kubectl"} {
-				if err := os.WriteFile(filepath.Join(bin, program), []byte("#!/bin/sh\ncat '"+bin+"/out.yaml'\n"), 0o700); err != nil {
+				if err := os.WriteFile(filepath.Join(bin, program), []byte("#!/bin/sh\ntouch '"+bin+"/ran'\ncat '"+bin+"/out.yaml'\n"), 0o700); err != nil {
 					t.Fatal(err)
 				}
 			}
 			t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
 			at := filepath.Join(dir, "new.yaml")
+			argv := (&draft{dir: dir}).renderer(filepath.Join(dir, c.path))
 			got, err := Profile(t.Context(), workload.Loader{}, filepath.Join(dir, c.path), at)
+			if _, ran := os.Stat(filepath.Join(bin, "ran")); got != "" || ran == nil || err == nil || exitcode.Of(err) != exitcode.Usage || !strings.Contains(err.Error(), "meshproof init -- "+strings.Join(argv, " ")) {
+				t.Errorf("of the folder alone: %v, ran: %t\n%s", err, ran == nil, got)
+			}
+			got, err = Command(t.Context(), workload.Loader{}, argv, at)
 			if !strings.HasPrefix(c.want, "command") {
 				if err == nil || !strings.Contains(err.Error(), c.want) || exitcode.Of(err) != exitcode.Usage {
 					t.Errorf("%v (%d)\n%s", err, exitcode.Of(err), got)
@@ -178,7 +184,8 @@ func TestDraftOfWhatAProgramRenders(t *testing.T) {
 			if err = os.WriteFile(at, []byte(got), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			if w, err := workload.Load("", at); err != nil || w.Resolved.Replicas() != 2 {
+			named := workload.Loader{Announce: func(string) {}}
+			if w, err := named.Load(t.Context(), at); err != nil || w.Resolved.Replicas() != 2 {
 				t.Errorf("it is not taken: %v", err)
 			}
 		})

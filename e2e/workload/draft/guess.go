@@ -187,6 +187,9 @@ func (d *draft) text() string {
 	if d.tls != "" {
 		line("tls", fmt.Sprintf("{secret: %s}", quoted(d.tls)))
 	}
+	for _, o := range d.omitted {
+		b.WriteString("  # " + o + "\n")
+	}
 	return b.String()
 }
 

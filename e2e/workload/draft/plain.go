@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"meshproof.dev/meshproof/e2e/exitcode"
+	"meshproof.dev/meshproof/e2e/files"
 	"meshproof.dev/meshproof/e2e/manifest"
 	"meshproof.dev/meshproof/e2e/profile"
 	"meshproof.dev/meshproof/e2e/workload"
@@ -22,13 +23,13 @@ func Plain(ctx context.Context, l workload.Loader, path string, in io.Reader) (a
 	d := &draft{dir: "."}
 	if path == workload.Stdin {
 		var data []byte
-		if data, err = io.ReadAll(in); err == nil {
+		if data, err = files.All("the standard input", in); err == nil {
 			err = d.add(manifest.Input{Name: "the standard input", Line: func(n int) string { return fmt.Sprintf("line %d of the standard input", n) }, Data: data, Stream: true})
 		}
 	} else {
 		var st os.FileInfo
 		if st, err = os.Stat(path); err == nil {
-			err = d.read(ctx, path, st.IsDir(), l.CommandLimit())
+			err = d.read(path, st.IsDir())
 		}
 	}
 	if err == nil {
@@ -83,6 +84,7 @@ func (d *draft) plain(path string, nodes []*manifest.Workload) (*workload.Worklo
 		}
 		w.Note(o.String() + " " + why)
 	}
+	w.Note(d.omitted...)
 	if w.Resolved.Replicas() == 1 {
 		w.Resolved.Expect.Topology = profile.NoMesh
 		w.Note("one replica cannot form a cluster: checks that need peers are not judged")

@@ -6,8 +6,10 @@ package netnstest
 
 import (
 	"fmt"
+	"net/netip"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"testing"
 	"time"
@@ -15,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"meshproof.dev/meshproof/e2e/agent/netns"
+	"meshproof.dev/meshproof/e2e/agent/netns/internal/enter"
 )
 
 // New creates a network namespace. pid is the process that runs in it.
@@ -46,14 +49,41 @@ func New(t testing.TB) (h *netns.Handle, pid int) {
 			t.Fatal("unshare did not create a network namespace within 5 s")
 		}
 	}
-	if h, err = netns.Open(path); err != nil {
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := enter.Do(f, loopbackUp); err != nil {
+		t.Fatal(err)
+	}
+	if h, err = netns.NewDoor(Proc(t, cmd.Process.Pid)).Pod(cmd.Process.Pid, netip.MustParseAddr("127.0.0.1")); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = h.Close() })
-	if err := h.Do(loopbackUp); err != nil {
+	return h, cmd.Process.Pid
+}
+
+// Proc is a /proc of the machine that the test takes for a node: its process 1 is the test's own, and of all others it has
+// only pids. The machine's process 1 may not be looked at from inside a container.
+func Proc(t testing.TB, pids ...int) string {
+	t.Helper()
+	root := t.TempDir()
+	for name, pid := range map[int]int{1: os.Getpid(), os.Getpid(): os.Getpid()} {
+		Link(t, root, name, pid)
+	}
+	for _, pid := range pids {
+		Link(t, root, pid, pid)
+	}
+	return root
+}
+
+// Link adds a process to such a /proc, as the process of that name.
+func Link(t testing.TB, root string, name, pid int) {
+	t.Helper()
+	if err := os.Symlink("/proc/"+strconv.Itoa(pid), filepath.Join(root, strconv.Itoa(name))); err != nil {
 		t.Fatal(err)
 	}
-	return h, cmd.Process.Pid
 }
 
 func loopbackUp() error {

@@ -15,28 +15,40 @@ import (
 )
 
 const script = `#!/bin/sh
-# The files of $FAKE_PODMAN: c/NAME a container, its content the cluster's name; v/NAME a volume, its content its label.
+# The files of $FAKE_PODMAN: c/NAME a container, its content the cluster's name and the container's id; v/NAME a volume, its content
+# its label. When a file was written is when the container or volume was created.
 D=$FAKE_PODMAN
 echo "$*" >> "$D/calls"
 label=; name=; names=
 for a do
   case $a in label=*) label=${a#label=}; label=${label#io.x-k8s.kind.cluster=} ;; esac
 done
+created() { date -u -r "$1" '+"%Y-%m-%dT%H:%M:%SZ"'; }
+content() { sed -n "$2p" "$1"; }
+named() { for f in "$D"/c/*; do [ "$(content "$f" 2)" != "$1" ] || basename "$f"; done; } # the name of the container with that id
 case "$1 $2" in
 "--version "*) echo "podman version 4.3.1" ;;
 "info "*) echo '{"host":{"cgroupVersion":"v1","cgroupControllers":["cpu","memory","pids"],"security":{"rootless":false}},"store":{"graphDriverName":"overlay","graphStatus":{}}}' ;;
 "volume create") echo "$4" > "$D/v/vol$$"; echo "vol$$" ;;
-"volume ls") for f in "$D"/v/*; do [ ! -e "$f" ] || [ "$(cat "$f")" != "$label" ] || basename "$f"; done ;;
+"volume ls") for f in "$D"/v/*; do [ ! -e "$f" ] || [ "$(cat "$f")" != "$label" ] || echo "$(basename "$f") $(created "$f")"; done ;;
 "volume rm") shift 3; for v do rm -f "$D/v/$v"; done ;;
-"ps "*) for f in "$D"/c/*; do [ ! -e "$f" ] || [ "$(cat "$f")" != "$label" ] || basename "$f"; done ;;
+"ps "*)
+  for f in "$D"/c/*; do
+    [ -e "$f" ] && [ "$(content "$f" 1)" = "$label" ] || continue
+    case "$*" in *.ID*) echo "$(content "$f" 2) $(basename "$f")" ;; *) basename "$f" ;; esac
+  done ;;
+"inspect --format") f=$(named "$4"); [ -z "$f" ] || created "$D/c/$f" ;;
 "run --name") name=$3
   trap 'echo interrupted >> "$D/calls"; exit 143' TERM
   case $name in *worker*) sleep 0.3 ;; esac
-  for a do case $a in io.x-k8s.kind.cluster=*) echo "${a#io.x-k8s.kind.cluster=}" > "$D/c/$name" ;; esac; done
+  for a do case $a in io.x-k8s.kind.cluster=*) printf '%s\nid-%s-%s\n' "${a#io.x-k8s.kind.cluster=}" "$name" $$ > "$D/c/$name" ;; esac; done
   [ ! -e "$D/run-fails" ] || { cat "$D/run-fails" >&2; exit 125; } ;;
 "logs -f") while [ -e "$D/c/$3" ] && [ ! -e "$D/killed-$3" ]; do sleep 0.05; done ;;
-"kill "*) shift; for c do : > "$D/killed-$c"; done ;;
-"rm --force") shift 3; for c do rm -f "$D/c/$c"; done ;;
+"kill "*) shift; for c do : > "$D/killed-$(named "$c")"; done ;;
+"rm --force") shift 3; for c do rm -f "$D/c/$(named "$c")"; done ;;
+"network ls") cat "$D"/networks 2>/dev/null ;;
+"network rm") grep -qx "$3" "$D/networks" 2>/dev/null || { echo "Error: unable to find network with name or ID $3: network not found" >&2; exit 1; }
+  sed -i "/^$3\$/d" "$D/networks" ;;
 esac
 `
 
@@ -60,10 +72,30 @@ func Install(t *testing.T) Dir {
 	return Dir(d)
 }
 
-// Container makes a container of the named cluster.
+// Container makes a container of the named cluster. Its id is ID(name).
 func (d Dir) Container(t *testing.T, name, cluster string) {
 	t.Helper()
-	d.write(t, "c/"+name, cluster)
+	d.write(t, "c/"+name, cluster+"\n"+ID(name))
+}
+
+// ID is the id of a container that a test made.
+func ID(name string) string { return "id-" + name }
+
+// Age makes a container or a volume one that was created so long ago.
+func (d Dir) Age(t *testing.T, name string, ago time.Duration) {
+	t.Helper()
+	for _, sub := range []string{"c", "v"} {
+		path, at := filepath.Join(string(d), sub, name), time.Now().Add(-ago)
+		if err := os.Chtimes(path, at, at); err != nil && !os.IsNotExist(err) {
+			t.Fatal(err)
+		}
+	}
+}
+
+// Network makes a network.
+func (d Dir) Network(t *testing.T, name string) {
+	t.Helper()
+	d.write(t, "networks", name)
 }
 
 // Volume makes a volume with the label that kind gives a node's.

@@ -1,0 +1,91 @@
+package ownership
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+
+	"meshproof.dev/meshproof/e2e/exitcode"
+	"meshproof.dev/meshproof/e2e/ownership/reaper"
+)
+
+// sweepBudget is how long the removal of what one dead run left may take.
+const sweepBudget = 60 * time.Second
+
+// Sweep removes what dead runs have left on the cluster: runs whose Lease was not renewed for two minutes, or that have none and
+// have made nothing for as long. What living runs made is named and not changed. With everything it looks at every kind of
+// objects, else only at those outside of namespaces; what lies in one goes with its namespace or its root. The error names what
+// is still there.
+func Sweep(ctx context.Context, cfg *rest.Config, everything bool, log func(string)) error {
+	c, err := newCluster(cfg)
+	if err != nil {
+		return err
+	}
+	return c.sweep(ctx, everything, sweepBudget, log)
+}
+
+// sweep gives the removal of each run's objects the budget.
+func (c *cluster) sweep(ctx context.Context, everything bool, budget time.Duration, log func(string)) error {
+	all, unseen, err := c.find(ctx, "", !everything)
+	if everything && len(unseen) > 0 {
+		log("could not be listed, so that nothing of these kinds is removed: " + strings.Join(unseen, ", "))
+	}
+	if everything && err == nil && len(all) == 0 {
+		log("no run of meshproof has left anything here")
+	}
+	runs := map[string][]*object{}
+	for _, o := range all {
+		runs[o.run()] = append(runs[o.run()], o)
+	}
+	errs, now := []error{err}, serverTime(ctx, c.cfg)
+	for _, name := range slices.Sorted(maps.Keys(runs)) {
+		of := runs[name]
+		if why := c.lives(ctx, name, of, now); why != "" {
+			log(fmt.Sprintf("run %s of meshproof is left alone (%s): %s", name, why, list(of)))
+			continue
+		}
+		if err := c.remove(ctx, of, budget); err != nil {
+			errs = append(errs, fmt.Errorf("left by run %s of meshproof:\n%w", name, err))
+			continue
+		}
+		log(fmt.Sprintf("removed what run %s of meshproof had left: %s", name, list(of)))
+	}
+	return exitcode.With(exitcode.Internal, errors.Join(errs...))
+}
+
+// lives says why a run is not dead, "" if it is. now is the API server's time, as is that of the Lease and of the objects.
+func (c *cluster) lives(ctx context.Context, name string, of []*object, now time.Time) string {
+	lease, err := c.client.CoordinationV1().Leases(name).Get(ctx, name, metav1.GetOptions{})
+	switch {
+	case err == nil && lease.Spec.RenewTime != nil:
+		if age := now.Sub(lease.Spec.RenewTime.Time); age < reaper.Silence {
+			return fmt.Sprintf("its Lease was renewed %s ago", max(0, age).Round(time.Second))
+		}
+		return ""
+	case err != nil && !apierrors.IsNotFound(err):
+		return "its Lease cannot be read: " + err.Error()
+	}
+	// It has no Lease yet, or no longer.
+	for _, o := range of {
+		if age := now.Sub(o.CreationTimestamp.Time); age < reaper.Silence {
+			return fmt.Sprintf("it made %s %s ago", o, max(0, age).Round(time.Second))
+		}
+	}
+	return ""
+}
+
+func list(all []*object) string {
+	names := make([]string, len(all))
+	for i, o := range all {
+		names[i] = o.String()
+	}
+	return strings.Join(names, ", ")
+}
