@@ -14,17 +14,18 @@ import (
 // unguarded are the folders whose goroutines may be started without package guard: a panic there ends another process than the
 // harness, or is a test's.
 var unguarded = map[string]string{
-	"guard":                 "it is the guard",
-	"agent/fault":           "the agent's process: Kubernetes starts it again, and the harness records that",
-	"agent/netns":           "the agent's process",
-	"agent/probe":           "the agent's process",
-	"agent/proc":            "the agent's process",
-	"agent/server":          "the agent's process",
-	"agent/sniff":           "the agent's process",
-	"cmd/agent":             "the agent's process",
-	"erldist":               "a library of the agent, which imports nothing of ours",
-	"erldist/erldisttest":   "for tests",
-	"agent/netns/netnstest": "for tests",
+	"guard":                      "it is the guard",
+	"agent/fault":                "the agent's process: Kubernetes starts it again, and the harness records that",
+	"agent/netns":                "the agent's process",
+	"agent/netns/internal/enter": "the agent's process",
+	"agent/probe":                "the agent's process",
+	"agent/proc":                 "the agent's process",
+	"agent/server":               "the agent's process",
+	"agent/sniff":                "the agent's process",
+	"cmd/agent":                  "the agent's process",
+	"erldist":                    "a library of the agent, which imports nothing of ours",
+	"erldist/erldisttest":        "for tests",
+	"agent/netns/netnstest":      "for tests",
 }
 
 // A panic in a goroutine that nothing guards ends the process: no report, no clean-up, and an exit code that means "unknown".

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"meshproof.dev/meshproof/e2e/agent"
+	"meshproof.dev/meshproof/e2e/guard"
 	"meshproof.dev/meshproof/e2e/recording"
 )
 
@@ -38,7 +39,7 @@ func (i *Injector) Heal(ctx context.Context) error {
 	errs := make([]error, len(names))
 	var wg sync.WaitGroup
 	for k, name := range names {
-		wg.Go(func() { errs[k] = i.heal(ctx, name) })
+		guard.Go(&wg, func(err error) { errs[k] = err }, func() { errs[k] = i.heal(ctx, name) })
 	}
 	wg.Wait()
 	return errors.Join(errs...)
