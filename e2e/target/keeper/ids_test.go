@@ -90,7 +90,7 @@ func TestNodeThatComesAfterItsKeeperIsRemovedToo(t *testing.T) {
 			t.Fatal("no worker is being created")
 		}
 	}
-	if err := syscall.Kill(k.PID, syscall.SIGKILL); err != nil {
+	if err = syscall.Kill(k.PID, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
 	c, ok, err := state.Dir(dir).Read(clusterName)

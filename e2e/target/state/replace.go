@@ -15,7 +15,7 @@ func Replace(path string, data []byte, perm os.FileMode) error {
 		return err
 	}
 	for _, step := range []func() error{
-		func() error { _, err := f.Write(data); return err },
+		func() error { _, werr := f.Write(data); return werr },
 		func() error { return f.Chmod(perm) },
 		f.Sync,
 		f.Close,
