@@ -54,7 +54,7 @@ func New(t testing.TB) (h *netns.Handle, pid int) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	if err := enter.Do(f, loopbackUp); err != nil {
+	if err = enter.Do(f, loopbackUp); err != nil {
 		t.Fatal(err)
 	}
 	if h, err = netns.NewDoor(Proc(t, cmd.Process.Pid)).Pod(cmd.Process.Pid, netip.MustParseAddr("127.0.0.1")); err != nil {
