@@ -141,7 +141,7 @@ func (r *Reader) Next() (Event, error) {
 		return Event{}, fmt.Errorf("line %d: %w", r.lines, err)
 	}
 	var e Event
-	if err := decode(line, &e); err != nil {
+	if err = decode(line, &e); err != nil {
 		if !whole {
 			return Event{}, ErrTruncated
 		}
