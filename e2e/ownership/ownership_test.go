@@ -188,11 +188,12 @@ func TestWhatAUserLacksForAReaper(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if lacks, err := Forbidden(t.Context(), client); err != nil || len(lacks) > 0 {
+	lacks, err := Forbidden(t.Context(), client)
+	if err != nil || len(lacks) > 0 {
 		t.Errorf("%v, %v", lacks, err)
 	}
 	s.Refuse = []string{"clusterrolebindings", "deployments"}
-	lacks, err := Forbidden(t.Context(), client)
+	lacks, err = Forbidden(t.Context(), client)
 	if err != nil || strings.Join(lacks, ", ") != "create clusterrolebindings, create deployments" {
 		t.Errorf("%v, %v", lacks, err)
 	}

@@ -14,8 +14,9 @@ import (
 )
 
 const (
-	// RunEnv has the run's name, which is also that of its root, its namespace and its Lease. RootEnv has the root's UID.
-	RunEnv  = "MESHPROOF_RUN"
+	// RunEnv has the run's name, which is also that of its root, its namespace and its Lease.
+	RunEnv = "MESHPROOF_RUN"
+	// RootEnv has the root's UID.
 	RootEnv = "MESHPROOF_ROOT_UID"
 
 	// Silence is how long the Lease of a living run may stay unrenewed.

@@ -258,9 +258,9 @@ func TestAgentsOfAWorkload(t *testing.T) {
 	}
 	sent := ""
 	for _, path := range s.Left() {
-		text, err := json.Marshal(s.Get(path).Object)
-		if err != nil {
-			t.Fatal(err)
+		text, failed := json.Marshal(s.Get(path).Object)
+		if failed != nil {
+			t.Fatal(failed)
 		}
 		sent += string(text)
 	}
