@@ -67,8 +67,8 @@ func TestARunCleansUpWithoutATerminal(t *testing.T) {
 				t.Fatal(err)
 			}
 			_ = written.Close()
-			if line, err := bufio.NewReader(read).ReadString('\n'); err != nil || strings.TrimSpace(line) != "begun" {
-				t.Fatalf("it says %q, %v", line, err)
+			if line, rerr := bufio.NewReader(read).ReadString('\n'); rerr != nil || strings.TrimSpace(line) != "begun" {
+				t.Fatalf("it says %q, %v", line, rerr)
 			}
 			end()
 			_ = c.Wait()

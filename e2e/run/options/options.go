@@ -114,7 +114,7 @@ func (v *Values) Check() error {
 	}
 	for _, o := range All() {
 		said, is := v.said[o.name()]
-		if v.Context != "" && o.ofCluster && is && !(o.Kind == Switch && !v.Keep) {
+		if v.Context != "" && o.ofCluster && is && (o.Kind != Switch || v.Keep) {
 			return fmt.Errorf("%s (%s) has no effect with context (%s): that cluster exists already, and none is made", o.name(), said, v.Context)
 		}
 	}
