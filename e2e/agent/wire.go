@@ -38,7 +38,9 @@ type Plan struct {
 	EPMDPort int    `json:"epmdPort"`
 	DistPort int    `json:"distPort"` // dialled if epmd lists no port
 	Cookie   []byte `json:"cookie"`   // secret: the bytes of the Kubernetes Secret
-	Control  bool   `json:"control"`  // also try a wrong cookie once on each node
+	// CommonCookie says that the cookie is also a common word, such as "node": it is redacted only where it stands as a cookie.
+	CommonCookie bool `json:"commonCookie,omitempty"`
+	Control      bool `json:"control"` // also try a wrong cookie once on each node
 
 	// Identity is the agent's TLS certificate, nil without TLS.
 	Identity *Identity `json:"identity,omitempty"`

@@ -36,7 +36,7 @@ func (o *Observer) watchKube(ctx context.Context) error {
 		}),
 		newKind("events", recording.KindNotice, core, o.Namespace, "", func(x runtime.Object, gone bool) {
 			if e, ok := x.(*corev1.Event); ok && !gone {
-				o.kube(recording.Event{Notice: &recording.Notice{Object: e.InvolvedObject.Kind + "/" + e.InvolvedObject.Name, Type: e.Type, Reason: e.Reason, Message: o.redact.text(e.Message)}})
+				o.kube(recording.Event{Notice: &recording.Notice{Object: e.InvolvedObject.Kind + "/" + e.InvolvedObject.Name, Type: e.Type, Reason: e.Reason, Message: o.Redactor.Text(e.Message)}})
 			}
 		}),
 	}
@@ -63,9 +63,9 @@ func (o *Observer) watchKube(ctx context.Context) error {
 // pod adds a pod's state to the plan and the recording.
 func (o *Observer) pod(ctx context.Context, p *corev1.Pod, gone bool) {
 	r := podOf(p, gone)
-	r.NotReady = o.redact.text(r.NotReady)
+	r.NotReady = o.Redactor.Text(r.NotReady)
 	for i := range r.Containers {
-		r.Containers[i].Message = o.redact.text(r.Containers[i].Message)
+		r.Containers[i].Message = o.Redactor.Text(r.Containers[i].Message)
 	}
 	owned := o.Owns(r.Labels, r.Owner)
 	if owned {

@@ -76,7 +76,7 @@ func unwell(c recording.Container) bool {
 // readLogs reads the last lines of the pod's containers that have failed, once for each end of one, and records the pod again with
 // them. Before the cookie is known it does nothing, because it could not be redacted in the lines.
 func (o *Observer) readLogs(ctx context.Context, r *recording.Pod) {
-	if r.Deleting || !o.redact.ready() {
+	if r.Deleting || !o.Redactor.Guards() {
 		return
 	}
 	for _, c := range r.Containers {
@@ -92,7 +92,7 @@ func (o *Observer) readLogs(ctx context.Context, r *recording.Pod) {
 }
 
 func (o *Observer) readLog(ctx context.Context, r *recording.Pod, c recording.Container, key string) {
-	lines := o.lastLines(ctx, r.Name, c, o.redact.text)
+	lines := o.lastLines(ctx, r.Name, c)
 	if len(lines) == 0 || ctx.Err() != nil {
 		return
 	}
@@ -106,9 +106,8 @@ func (o *Observer) readLog(ctx context.Context, r *recording.Pod, c recording.Co
 	}
 }
 
-// Epilogue reports each failed pod again, with the last lines of its containers' logs: they are the best diagnosis. redact removes
-// secrets from a line.
-func (o *Observer) Epilogue(ctx context.Context, redact func(string) string) {
+// Epilogue reports each failed pod again, with the last lines of its containers' logs: they are the best diagnosis.
+func (o *Observer) Epilogue(ctx context.Context) {
 	list, err := o.Client.CoreV1().Pods(o.Namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
 		o.kube(recording.Event{ObserverError: &recording.ObserverError{What: "listing the pods at the end: " + err.Error()}})
@@ -121,16 +120,16 @@ func (o *Observer) Epilogue(ctx context.Context, redact func(string) string) {
 		}
 		for j := range r.Containers {
 			c := &r.Containers[j]
-			c.Message = redact(o.redact.text(c.Message))
-			c.Log = o.lastLines(ctx, r.Name, *c, func(s string) string { return redact(o.redact.text(s)) })
+			c.Message = o.Redactor.Text(c.Message)
+			c.Log = o.lastLines(ctx, r.Name, *c)
 		}
-		r.NotReady = redact(o.redact.text(r.NotReady))
+		r.NotReady = o.Redactor.Text(r.NotReady)
 		o.kube(recording.Event{Pod: r})
 	}
 }
 
 // lastLines reads the end of a container's log; if the container has restarted, of the run before.
-func (o *Observer) lastLines(ctx context.Context, pod string, c recording.Container, redact func(string) string) []string {
+func (o *Observer) lastLines(ctx context.Context, pod string, c recording.Container) []string {
 	ctx, cancel := context.WithTimeout(ctx, logBudget)
 	defer cancel()
 	n := int64(tailLines)
@@ -145,7 +144,7 @@ func (o *Observer) lastLines(ctx context.Context, pod string, c recording.Contai
 		return nil
 	}
 	// Secrets are redacted before anything is cut: half a secret would not be recognised.
-	text := redact(string(raw))
+	text := o.Redactor.Text(string(raw))
 	if len(raw) == tailBytes {
 		text = text[:max(0, len(text)-maxSecret)] // the rest may be half a secret
 	}

@@ -17,6 +17,7 @@ import (
 	agentclient "meshproof.dev/meshproof/e2e/agent/client"
 	"meshproof.dev/meshproof/e2e/guard"
 	"meshproof.dev/meshproof/e2e/recording"
+	"meshproof.dev/meshproof/e2e/recording/secrets"
 )
 
 // Options says what to observe and where it goes. Rest, Client, Namespace, Now and Sink are needed.
@@ -32,7 +33,7 @@ type Options struct {
 	NoControl      bool                                              // try no wrong cookie: it writes an error report into each node's log
 	Every          agent.Every                                       // how often the agents look; zero for the defaults
 	Owns           func(labels map[string]string, owner string) bool // which pods are the workload's; nil for all but agents
-	Redact         func(string) string                               // redacts other secrets in text; the cookie is always redacted
+	Redactor       *secrets.Redactor                                 // redacts the recorded text; nil: one that knows the cookie alone
 	Now            func() time.Duration                              // the harness's clock, t = 0 is the recording's start
 	Sink           func(recording.Event)                             // called from several goroutines; must not call the Observer
 	Log            func(string)                                      // progress, may be nil
@@ -44,7 +45,6 @@ type Observer struct {
 	Options
 	cancel  context.CancelFunc
 	wg      sync.WaitGroup
-	redact  redactor
 	connect func(pod string) *agentclient.Client
 	plans   *plans
 	fleet   *fleet
@@ -80,7 +80,10 @@ func newObserver(o Options) *Observer {
 	if o.Log == nil {
 		o.Log = func(string) {}
 	}
-	return &Observer{Options: o, redact: redactor{more: o.Redact}, plans: newPlans(o), fleet: newFleet(), pods: newPodIndex(), outage: outage{cut: make(chan struct{})},
+	if o.Redactor == nil {
+		o.Redactor = &secrets.Redactor{}
+	}
+	return &Observer{Options: o, plans: newPlans(o), fleet: newFleet(), pods: newPodIndex(), outage: outage{cut: make(chan struct{})},
 		pace: pace{beat: time.Second, again: 100 * time.Millisecond, clock: 10 * time.Second, plan: time.Second, retry: 200 * time.Millisecond, miss: 3 * time.Second}}
 }
 
@@ -108,12 +111,12 @@ func (o *Observer) bug(err error) {
 
 // SetCookie gives the agents the cookie, which they need to query nodes. From then on the cookie is redacted in all recorded text.
 func (o *Observer) SetCookie(cookie []byte) {
-	o.redact.guard(cookie)
-	o.plans.setCookie(cookie)
+	o.Redactor.Guard(cookie)
+	o.plans.setCookie(cookie, o.Redactor.Common(cookie))
 }
 
 // SetIdentity gives the agents the certificate for TLS connections to the nodes. Call it before SetCookie: until then no node is
-// dialled. [Options.Redact] must redact its key.
+// dialled. [Options.Redactor] must guard its key.
 func (o *Observer) SetIdentity(i *agent.Identity) { o.plans.setIdentity(i) }
 
 // Stop ends all observation and waits for it. No event comes after it.

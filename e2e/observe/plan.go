@@ -44,10 +44,10 @@ func newPlans(o Options) *plans {
 	}
 }
 
-func (p *plans) setCookie(cookie []byte) {
+func (p *plans) setCookie(cookie []byte, common bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.base.Cookie = bytes.Clone(cookie)
+	p.base.Cookie, p.base.CommonCookie = bytes.Clone(cookie), common
 	p.wake()
 }
 

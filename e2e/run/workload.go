@@ -175,7 +175,7 @@ func (r *workloadRun) recordOne(ctx context.Context, name scenario.Name, run fun
 	if err = run(); err != nil {
 		err = fmt.Errorf("%s: %w", name, err)
 	} else if r.deployment != nil {
-		r.deployment.observer.Epilogue(ctx, r.redactor.Text)
+		r.deployment.observer.Epilogue(ctx)
 	}
 	v, end := r.recorder.End()
 	r.otp = union(r.otp, v.OTP())
@@ -214,7 +214,7 @@ func (r *workloadRun) observe(ctx context.Context, agents string, art *artifacts
 	return observe.Start(ctx, observe.Options{
 		Rest: r.environment.Cluster.Config, Client: d.client, Namespace: d.namespace, AgentNamespace: agents, Token: r.environment.Token,
 		DNSName: d.dnsName(), EPMDPort: p.EPMDPort, DistPort: p.DistPort,
-		Every: r.intervals, Owns: p.Owns, Redact: r.redactor.Text, Now: r.recorder.Now, Log: r.options.Log, Caught: r.bugs.add,
+		Every: r.intervals, Owns: p.Owns, Redactor: r.redactor, Now: r.recorder.Now, Log: r.options.Log, Caught: r.bugs.add,
 		Sink: func(e recording.Event) { r.recorder.Sink(e); art.See(e) },
 	})
 }

@@ -26,7 +26,7 @@ func (w *watch) recordVM(ctx context.Context, p proc.Process) {
 	var known proc.Secrets
 	for early := 0; ; {
 		plan, _ := w.current()
-		known = known.For(plan.Cookie, plan.DNSName)
+		known = known.For(plan.Cookie, publicWords(plan))
 		v := w.o.fs.VM(p.PID, known)
 		if now, alive := w.o.fs.Process(p.PID); !alive || now != p {
 			return // what was read may belong to another process
@@ -52,7 +52,7 @@ func (w *watch) resolverRecorder() func(context.Context) {
 	var known proc.Secrets
 	return func(context.Context) {
 		plan, root := w.current()
-		known = known.For(plan.Cookie, plan.DNSName)
+		known = known.For(plan.Cookie, publicWords(plan))
 		r := w.o.fs.Resolver(root, known)
 		if _, alive := w.o.fs.Process(root); !alive {
 			return // the container's files are gone; the next process will show them
@@ -63,6 +63,14 @@ func (w *watch) resolverRecorder() func(context.Context) {
 			w.emit(recording.Event{Resolver: &r})
 		}
 	}
+}
+
+// publicWords are the words of a plan that are no secret.
+func publicWords(p agent.Plan) string {
+	if p.CommonCookie {
+		return p.DNSName + "\n" + string(p.Cookie)
+	}
+	return p.DNSName
 }
 
 // fixedInterval is an interval that does not depend on the plan.

@@ -41,6 +41,15 @@ func TestArgs(t *testing.T) {
 	}
 }
 
+// A cookie that is a common word stays where it is that word.
+func TestCommonCookie(t *testing.T) {
+	s := NewSecrets([]byte("node"), "derl.ns.svc.cluster.local\nnode")
+	in := []string{"-name", "node@10.0.0.1", "-setcookie", "node", "-config", "/opt/node/sys.config"}
+	if got := strings.Join(s.redactArgs(in), " "); got != "-name node@10.0.0.1 -setcookie (cookie) -config /opt/node/sys.config" {
+		t.Error(got)
+	}
+}
+
 func TestText(t *testing.T) {
 	for in, want := range map[string]string{
 		"-setcookie other\n-name a@h\n":                      "-setcookie (cookie)\n-name a@h\n",

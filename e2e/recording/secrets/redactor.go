@@ -103,6 +103,15 @@ func compile(secrets []guarded, public string) *compiled {
 	return c
 }
 
+// Common reports whether a guarded cookie is also a common word: one that stands by itself in what is public. It is redacted, and
+// searched for, only where it stands as a cookie.
+func (r *Redactor) Common(cookie []byte) bool {
+	trimmed := string(bytes.TrimSpace(cookie))
+	c := r.compiled()
+	return len(trimmed) >= shortest && slices.ContainsFunc(c.near, func(n near) bool { return n.secret == trimmed }) &&
+		!slices.ContainsFunc(c.forms, func(f form) bool { return f.plain && f.text == trimmed })
+}
+
 // Guards reports whether there is any secret to redact yet.
 func (r *Redactor) Guards() bool {
 	r.mu.Lock()

@@ -131,21 +131,19 @@ func TestNoteIsAboutItsName(t *testing.T) {
 // TestRemovedLockIsNoLock: lock files are removed by who holds them, and still only one holds the lock of a name.
 func TestRemovedLockIsNoLock(t *testing.T) {
 	dir := Dir(t.TempDir())
-	var inside, taken atomic.Int32
+	var inside atomic.Int32
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
-			for range 300 {
+			for mine := 0; mine < 30; mine++ {
 				l, err := dir.Run("meshproof-x")
-				var held *HeldError
-				if errors.As(err, &held) {
-					continue
+				for held := new(HeldError); errors.As(err, &held); l, err = dir.Run("meshproof-x") {
+					runtime.Gosched()
 				}
 				if err != nil {
 					t.Error(err)
 					return
 				}
-				taken.Add(1)
 				if n := inside.Add(1); n != 1 {
 					t.Errorf("%d hold the lock", n)
 				}
@@ -156,9 +154,6 @@ func TestRemovedLockIsNoLock(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if taken.Load() < 100 {
-		t.Errorf("the lock was taken %d times", taken.Load())
-	}
 }
 
 func TestSweepRemovesOnlyWhatNobodyNeeds(t *testing.T) {
