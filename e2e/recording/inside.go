@@ -14,6 +14,10 @@ type Object struct {
 	Name     string          `json:"name"`
 	Manifest json.RawMessage `json:"manifest"` // the whole object as JSON
 
+	// Cookies says of each key of a Secret whose value is the cookie how well it can be guessed: "word", "short" or "strong". The
+	// value itself is not recorded.
+	Cookies map[string]string `json:"cookies,omitempty"`
+
 	// File is the file that the object stands in, as it was named; an absolute path is relative to the profile's folder. Of what
 	// helm rendered it is the chart's template. "" where there is none.
 	File string `json:"file,omitempty"`

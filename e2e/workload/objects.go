@@ -3,6 +3,7 @@ package workload
 import (
 	"encoding/base64"
 	"encoding/json"
+	"maps"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -20,14 +21,36 @@ func Objects(rendered *manifest.Set, dir string, known *secrets.Redactor) ([]rec
 	var all []recording.Object
 	for _, d := range rendered.Documents {
 		o := d.Copy()
+		guessed := strengths(o, known)
 		conceal(o, known)
 		m, err := json.Marshal(o)
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, recording.Object{Kind: d.Kind, Name: d.Name, Manifest: m, File: relative(d.Position().File, dir), Lines: d.Lines()})
+		all = append(all, recording.Object{Kind: d.Kind, Name: d.Name, Manifest: m, Cookies: guessed, File: relative(d.Position().File, dir), Lines: d.Lines()})
 	}
 	return all, nil
+}
+
+// strengths says of each key of a Secret whose value is the cookie how well it can be guessed.
+func strengths(o map[string]any, known *secrets.Redactor) map[string]string {
+	if o["kind"] != "Secret" {
+		return nil
+	}
+	all := map[string]string{}
+	for k, v := range dict(o["data"]) {
+		if value, err := base64.StdEncoding.DecodeString(text(v)); err == nil {
+			all[k] = known.Strength(value)
+		}
+	}
+	for k, v := range dict(o["stringData"]) { // comes before data (core/v1, Secret)
+		all[k] = known.Strength([]byte(text(v)))
+	}
+	maps.DeleteFunc(all, func(_, strength string) bool { return strength == "" })
+	if len(all) == 0 {
+		return nil
+	}
+	return all
 }
 
 // relative is an absolute path relative to dir; any other path is not changed.

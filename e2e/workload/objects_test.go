@@ -1,6 +1,7 @@
 package workload
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -107,6 +108,30 @@ func TestCookiesOfTheManifests(t *testing.T) {
 }
 
 // A cookie that is the application's name does not make its manifests unreadable.
+// What is recorded of a cookie is how well it can be guessed, and of no other value.
+func TestObjectsSayHowStrongTheCookieIs(t *testing.T) {
+	for cookie, want := range map[string]string{"mesh": "word", "hunter2": "short", "QZYXSECRETCOOKIEABCD": "strong"} {
+		known := &secrets.Redactor{}
+		known.Public("the mesh")
+		known.Guard([]byte(cookie))
+		text := "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\ndata: {a: " + base64.StdEncoding.EncodeToString([]byte(cookie+"\n")) + ", other: aHVudGVyMw==}\nstringData: {b: " + cookie + "}\n"
+		set, err := manifest.FromFile("s.yaml", []byte(text)).Parse()
+		if err != nil {
+			t.Fatal(err)
+		}
+		all, err := Objects(set, "", known)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := all[0].Cookies; len(got) != 2 || got["a"] != want || got["b"] != want {
+			t.Errorf("%s: %v, want %s", cookie, got, want)
+		}
+		if strings.Contains(string(all[0].Manifest), cookie) {
+			t.Errorf("%s is in %s", cookie, all[0].Manifest)
+		}
+	}
+}
+
 func TestObjectsWhoseNameIsTheCookie(t *testing.T) {
 	manifests := strings.ReplaceAll(leaky, "TOPSECRET", "derl")
 	var known secrets.Redactor

@@ -16,6 +16,7 @@ func All() []check.Check {
 		manifestCookieFlag(),
 		manifestCookieReachesVM(),
 		manifestCookieInSecret(),
+		manifestCookieStrength(),
 		manifestCookieFileMode(),
 		manifestGoverningService(),
 		manifestNetworkPolicyAdmitsPeers(),

@@ -31,7 +31,11 @@ func (w *world) objects() {
 		if err := json.Unmarshal([]byte(m), &o); err != nil {
 			panic(err)
 		}
-		w.add(Applied-10*time.Millisecond, "run", recording.Event{Object: &recording.Object{Kind: o.Kind, Name: o.Metadata.Name, Manifest: json.RawMessage(m)}})
+		object := &recording.Object{Kind: o.Kind, Name: o.Metadata.Name, Manifest: json.RawMessage(m)}
+		if o.Kind == "Secret" {
+			object.Cookies = map[string]string{"cookie": "strong"}
+		}
+		w.add(Applied-10*time.Millisecond, "run", recording.Event{Object: object})
 	}
 }
 
