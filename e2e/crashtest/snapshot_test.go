@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -22,7 +23,8 @@ const runLabel = "meshproof.dev/run"
 // object is one object of a cluster, as it is compared.
 type object struct {
 	uid, version string
-	run          string // value of the run's label
+	run          string         // value of the run's label
+	fields       map[string]any // for the message about what changed
 }
 
 // snapshot is every object of a cluster, by "RESOURCE NAMESPACE/NAME".
@@ -38,6 +40,8 @@ func restless(r schema.GroupVersionResource) bool {
 func take(t *testing.T, cfg *rest.Config) snapshot {
 	t.Helper()
 	ctx := context.Background()
+	cfg = rest.CopyConfig(cfg)
+	cfg.WarningHandler = rest.NoWarnings{} // that Endpoints are deprecated, each second
 	found, err := discovery.NewDiscoveryClientForConfigOrDie(cfg).ServerPreferredResources()
 	if err != nil {
 		t.Fatalf("which resources the cluster has: %v", err)
@@ -69,7 +73,7 @@ func take(t *testing.T, cfg *rest.Config) snapshot {
 
 func seen(t *testing.T, r schema.GroupVersionResource, o *unstructured.Unstructured) object {
 	t.Helper()
-	s := object{uid: string(o.GetUID()), version: o.GetResourceVersion(), run: o.GetLabels()[runLabel]}
+	s := object{uid: string(o.GetUID()), version: o.GetResourceVersion(), run: o.GetLabels()[runLabel], fields: o.Object}
 	if r.Resource == "nodes" {
 		b, err := json.Marshal([]any{o.GetLabels(), o.GetAnnotations(), o.Object["spec"]})
 		if err != nil {
@@ -90,7 +94,7 @@ func (before snapshot) differences(after snapshot) []string {
 		case b.uid != a.uid:
 			all = append(all, "made again: "+name)
 		case b.version != a.version:
-			all = append(all, "changed: "+name)
+			all = append(all, "changed: "+name+changes("", b.fields, a.fields))
 		}
 	}
 	for name := range before {
@@ -102,6 +106,28 @@ func (before snapshot) differences(after snapshot) []string {
 	return all
 }
 
+// changes are the fields that differ, but for the version itself.
+func changes(path string, before, after any) string {
+	b, isMap := before.(map[string]any)
+	a, both := after.(map[string]any)
+	if !isMap || !both {
+		if reflect.DeepEqual(before, after) || strings.HasSuffix(path, ".resourceVersion") {
+			return ""
+		}
+		return fmt.Sprintf("\n      %s was %v, is %v", path, before, after)
+	}
+	var all string
+	for k := range b {
+		all += changes(path+"."+k, b[k], a[k])
+	}
+	for k := range a {
+		if _, was := b[k]; !was {
+			all += changes(path+"."+k, nil, a[k])
+		}
+	}
+	return all
+}
+
 // foreign are the differences in what was there before: whatever a run does, there may be none.
 func (before snapshot) foreign(after snapshot) []string {
 	return slices.DeleteFunc(before.differences(after), func(d string) bool { return strings.HasPrefix(d, "new: ") })
@@ -109,8 +135,8 @@ func (before snapshot) foreign(after snapshot) []string {
 
 // A comparison that cannot fail proves nothing.
 func TestSnapshotSeesEachDifference(t *testing.T) {
-	before := snapshot{"pods a/x": {"1", "1", ""}, "pods a/y": {"2", "2", ""}, "pods a/z": {"3", "3", ""}, "pods a/same": {"4", "4", ""}}
-	after := snapshot{"pods a/x": {"1", "9", ""}, "pods a/y": {"8", "2", ""}, "pods a/same": {"4", "4", ""}, "pods b/n": {"5", "5", "run-1"}}
+	before := snapshot{"pods a/x": {uid: "1", version: "1"}, "pods a/y": {uid: "2", version: "2"}, "pods a/z": {uid: "3", version: "3"}, "pods a/same": {uid: "4", version: "4"}}
+	after := snapshot{"pods a/x": {uid: "1", version: "9"}, "pods a/y": {uid: "8", version: "2"}, "pods a/same": {uid: "4", version: "4"}, "pods b/n": {uid: "5", version: "5", run: "run-1"}}
 	want := "changed: pods a/x; gone: pods a/z; made again: pods a/y; new: pods b/n of run run-1"
 	if got := strings.Join(before.differences(after), "; "); got != want {
 		t.Errorf("differences: %s\nwant         %s", got, want)
