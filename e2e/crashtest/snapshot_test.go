@@ -30,8 +30,7 @@ type object struct {
 // snapshot is every object of a cluster, by "RESOURCE NAMESPACE/NAME".
 type snapshot map[string]object
 
-// restless are the resources that a cluster changes by itself all the time. Of those all but the node are left out. A node is
-// compared without its status, which has the heartbeat and the list of images.
+// restless are the resources that a cluster changes by itself all the time. They are left out.
 func restless(r schema.GroupVersionResource) bool {
 	return r.Resource == "leases" || r.Resource == "events" || r.Resource == "componentstatuses"
 }
@@ -74,13 +73,27 @@ func take(t *testing.T, cfg *rest.Config) snapshot {
 func seen(t *testing.T, r schema.GroupVersionResource, o *unstructured.Unstructured) object {
 	t.Helper()
 	s := object{uid: string(o.GetUID()), version: o.GetResourceVersion(), run: o.GetLabels()[runLabel], fields: o.Object}
-	if r.Resource == "nodes" {
-		b, err := json.Marshal([]any{o.GetLabels(), o.GetAnnotations(), o.Object["spec"]})
-		if err != nil {
-			t.Fatal(err)
-		}
-		s.version = string(b)
+	if r.Resource != "nodes" && r.Resource != "pods" {
+		return s
 	}
+	// The kubelet writes their status when it likes: heartbeats, images, the resources of a pod a minute after its start. So it is
+	// compared what else they have, and who has written to them.
+	own := o.DeepCopy()
+	delete(own.Object, "status")
+	own.SetResourceVersion("")
+	own.SetManagedFields(nil)
+	var writers []string
+	for _, m := range o.GetManagedFields() {
+		if !slices.Contains(writers, m.Manager) && m.Manager != "kubelet" {
+			writers = append(writers, m.Manager)
+		}
+	}
+	slices.Sort(writers)
+	b, err := json.Marshal([]any{own.Object, writers})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.version, s.fields = string(b), own.Object
 	return s
 }
 
