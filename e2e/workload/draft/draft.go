@@ -184,6 +184,8 @@ func (d *draft) choose() error {
 		}
 	}
 	switch {
+	case len(have) == 0:
+		return errors.New("there are no manifests, only profiles: name what has them, a folder or files")
 	case len(d.nodes) > 0:
 		d.others = plain
 	case len(plain) == 1:

@@ -125,6 +125,10 @@ func TestDraftSaysWhatItLacks(t *testing.T) {
 			t.Errorf("%s: %v (%d), wanted one that says %q; it gave %q", name, err, exitcode.Of(err), c.says, got)
 		}
 	}
+	profileAlone := tree(t, map[string]string{"profile.yaml": "apiVersion: meshproof.dev/v1alpha1\nkind: Profile\nmetadata: {name: shop}\n"})
+	if _, err := Profile(t.Context(), workload.Loader{}, profileAlone, filepath.Join(profileAlone, "new.yaml")); err == nil || !strings.Contains(err.Error(), "there are no manifests, only profiles") {
+		t.Errorf("a profile alone: %v", err)
+	}
 	dir := tree(t, map[string]string{"inner/m.yaml": shopApp})
 	for path, says := range map[string]string{"nowhere": "no such file or folder", ".": "contains no *.yaml, *.yml or *.json; folders inside it are not searched: name them as well"} {
 		if _, err := Profile(t.Context(), workload.Loader{}, filepath.Join(dir, path), filepath.Join(dir, "new.yaml")); err == nil || !strings.Contains(err.Error(), says) || exitcode.Of(err) != exitcode.Usage {
