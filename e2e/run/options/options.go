@@ -66,7 +66,7 @@ func All() []Option {
 			set: func(v *Values, s string) error { v.K8S = s; return kubernetes(s) }, ofCluster: true},
 		{Make: "NODES", Flag: "nodes", Suite: "nodes", Default: "1", Kind: Number, Help: "nodes of the cluster that is made, 1 to 20",
 			set: func(v *Values, s string) error { return number(&v.Nodes, s, 1, 20) }, ofCluster: true},
-		{Make: "KEEP", Flag: "keep", Suite: "keep", Kind: Switch, Help: "1 keeps the cluster, and the next run takes it over (about 20 s instead of a minute)",
+		{Make: "KEEP", Flag: "keep", Suite: "keep", Kind: Switch, Help: "1 keeps the cluster, and the next run takes it over (about half the time)",
 			set: func(v *Values, s string) error { return yes(&v.Keep, s) }, ofCluster: true},
 		{Make: "CONTEXT", Flag: "context", Suite: "context", Kind: Text, Help: "use the cluster of this kubeconfig context and make none",
 			set: func(v *Values, s string) error { return text(&v.Context, s) }},
