@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"sync"
 	"syscall"
@@ -111,9 +110,6 @@ func (r *running) signal(t *testing.T, s syscall.Signal) {
 		}
 	}
 }
-
-// the classes of what a run says at its end, to see that it says no more than is true.
-var saysRemoved = regexp.MustCompile(`what was made is removed`)
 
 // waitFor polls until look finds nothing any more. It returns how long that took.
 func waitFor(t *testing.T, limit time.Duration, look func() []string) time.Duration {

@@ -131,13 +131,7 @@ func (c *cluster) why(ctx context.Context, o *object) string {
 		if err != nil {
 			return err.Error()
 		}
-		var seen []string
-		for _, k := range ns.Status.Conditions {
-			if k.Status == corev1.ConditionTrue {
-				seen = append(seen, k.Message)
-			}
-		}
-		if len(seen) > 0 {
+		if seen := Remaining(ns); len(seen) > 0 {
 			return strings.Join(seen, " ")
 		}
 	}
@@ -145,4 +139,14 @@ func (c *cluster) why(ctx context.Context, o *object) string {
 		return "it is being deleted"
 	}
 	return "it was not deleted"
+}
+
+// Remaining are the sentences in which Kubernetes says what is left in a namespace that is being deleted.
+func Remaining(ns *corev1.Namespace) (seen []string) {
+	for _, c := range ns.Status.Conditions {
+		if c.Status == corev1.ConditionTrue {
+			seen = append(seen, c.Message)
+		}
+	}
+	return seen
 }

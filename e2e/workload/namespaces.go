@@ -3,6 +3,7 @@ package workload
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -64,13 +65,7 @@ func awaitGone(ctx context.Context, client kubernetes.Interface, deleted *corev1
 		if err != nil {
 			return false, err.Error()
 		}
-		seen := "phase " + string(ns.Status.Phase)
-		for _, c := range ns.Status.Conditions {
-			if c.Status == corev1.ConditionTrue {
-				seen += ", " + c.Message
-			}
-		}
-		return false, seen
+		return false, strings.Join(append([]string{"phase " + string(ns.Status.Phase)}, ownership.Remaining(ns)...), ", ")
 	}, "it is not gone"))
 }
 
