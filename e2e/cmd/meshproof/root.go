@@ -110,7 +110,7 @@ func runCommand(code *int) *cobra.Command {
 
 func killMatrixCommand(code *int) *cobra.Command {
 	c := &cobra.Command{Use: "kill-matrix [MUTANT…]", Short: "prove that the checks can fail: run the broken variants"}
-	v := bind(c, "file", "scenarios")
+	v := bind(c, "file", "scenarios", "namespace")
 	c.RunE = reported(v, code, func(c *cobra.Command, mutants []string, out reports.Console) (int, error) {
 		fixtures, err := run.Fixtures()
 		if err != nil {
@@ -162,6 +162,9 @@ func clusterCommand() *cobra.Command {
 		if on.Kubeconfig != "" && on.Context == "" {
 			return exitcode.With(exitcode.Usage, errors.New("--kubeconfig is the file of a context: name it with --context"))
 		}
+		if on.Namespace != "" && on.Context == "" {
+			return exitcode.With(exitcode.Usage, errors.New("--namespace is one of a context: name it with --context"))
+		}
 		if on.Context != "" {
 			on.Log = log
 			return target.CleanExisting(c.Context(), on)
@@ -173,6 +176,7 @@ func clusterCommand() *cobra.Command {
 		return target.Clean(c.Context(), filepath.Join(cache, "state"), log)
 	}}
 	clean.Flags().StringVar(&on.Context, "context", "", "clean the cluster of this kubeconfig context instead: remove what dead runs left there, and only that")
+	clean.Flags().StringVarP(&on.Namespace, "namespace", "n", "", "of that context, clean this namespace alone; it needs rights in no other")
 	clean.Flags().StringVar(&on.Kubeconfig, "kubeconfig", "", "the file of the context (default: as kubectl finds it)")
 	parent(c, clean)
 	return c

@@ -17,7 +17,7 @@ import (
 
 // provider gives the run its cluster. stateDir is the folder of the notes on clusters of ours.
 func (o *Options) provider(stateDir string) target.Provider {
-	return target.NewProvider(target.Choice{Context: o.Context, Kubeconfig: o.Kubeconfig, StateDir: stateDir, Log: o.Log})
+	return target.NewProvider(target.Choice{Context: o.Context, Kubeconfig: o.Kubeconfig, Namespace: o.Namespace, StateDir: stateDir, Log: o.Log})
 }
 
 // Target is the kind of cluster and the kubeconfig context where one was named, for reports.
@@ -34,7 +34,7 @@ func (o *Options) preflight(ctx context.Context, p target.Provider, ws []*worklo
 	return p.Preflight(ctx, func(ctx context.Context, client kubernetes.Interface) error {
 		// Where that cannot be asked, it is seen when the reaper is deployed.
 		if lacks, err := ownership.Forbidden(ctx, client); err == nil && len(lacks) > 0 {
-			o.Log("this run will have no reaper, because you may not " + strings.Join(lacks, ", ") + ". " + remains(o.Context))
+			o.Log("this run will have no reaper, because you may not " + strings.Join(lacks, ", ") + ". " + o.remains())
 		}
 		for _, w := range ws {
 			if ns := w.Resolved.Namespace; ns != "" {

@@ -72,6 +72,8 @@ func All() []Option {
 			set: func(v *Values, s string) error { return text(&v.Context, s) }},
 		{Flag: "kubeconfig", Suite: "kubeconfig", Kind: Text, Help: "kubeconfig file of the context (default: as kubectl finds it)",
 			set: func(v *Values, s string) error { return text(&v.Kubeconfig, s) }},
+		{Flag: "namespace", Short: "n", Kind: Text, Help: "work in this existing namespace of the context alone, with rights in it alone (default: the run makes its namespaces)",
+			set: func(v *Values, s string) error { v.Namespace = s; return namespace(s) }},
 		{Make: "SCENARIOS", Flag: "scenarios", Suite: "scenarios", Kind: List, Help: "scenarios to record beside formation (default: all but those that run on request only)",
 			set: func(v *Values, s string) error { return scenarios(&v.Scenarios, s) }},
 		{Flag: "seed", Suite: "seed", Kind: Number, Help: "decides which pod is deleted (default: by chance; the report says it)",
@@ -111,6 +113,9 @@ func (v *Values) Check() error {
 	}
 	if v.Kubeconfig != "" && v.Context == "" {
 		return fmt.Errorf("kubeconfig (%s) has no effect without context: say which context of it to use", v.Kubeconfig)
+	}
+	if v.Namespace != "" && v.Context == "" {
+		return fmt.Errorf("namespace (%s) has no effect without context: say on which cluster it is", v.Namespace)
 	}
 	for _, o := range All() {
 		said, is := v.said[o.name()]
@@ -216,6 +221,15 @@ func seed(to *int64, s string) error {
 func text(to *string, s string) error {
 	if *to = s; s == "" {
 		return errors.New("it must not be empty; leave it out to make a cluster")
+	}
+	return nil
+}
+
+var dnsLabel = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
+
+func namespace(s string) error {
+	if !dnsLabel.MatchString(s) {
+		return errors.New("it must be the name of a namespace: small letters, digits and -")
 	}
 	return nil
 }
