@@ -51,7 +51,7 @@ func (r *Run) CreateLease(ctx context.Context, cfg *rest.Config, client kubernet
 // Busy returns an error (code 69) if another run works within the namespace. It names that run, and since when it does.
 func Busy(ctx context.Context, cfg *rest.Config, client kubernetes.Interface, namespace string) error {
 	lease, err := client.CoordinationV1().Leases(namespace).Get(ctx, withinLease, metav1.GetOptions{})
-	if apierrors.IsNotFound(err) {
+	if apierrors.IsNotFound(err) || Refused(err) { // who may not read it may not create it either: they are told so
 		return nil
 	}
 	if err != nil {

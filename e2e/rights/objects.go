@@ -35,31 +35,54 @@ func resource(d *manifest.Document) (group, name string) {
 
 // ofObjects are the rights to create and remove what the manifests contain, and to grant what they grant.
 func ofObjects(p Plan) (all []Right) {
-	if p.Objects == nil {
-		return nil
-	}
 	roles := map[string]bool{}
-	for _, d := range p.Objects.Documents {
-		roles[d.Kind+"/"+d.Name] = d.Kind == "Role" || d.Kind == "ClusterRole"
+	each := func(do func(d *manifest.Document, required bool)) {
+		for i, s := range []*manifest.Set{p.Objects, p.Required} {
+			if s == nil {
+				continue
+			}
+			for _, d := range s.Documents {
+				do(d, i == 1)
+			}
+		}
 	}
-	for _, d := range p.Objects.Documents {
+	each(func(d *manifest.Document, _ bool) {
+		roles[d.Kind+"/"+d.Name] = d.Kind == "Role" || d.Kind == "ClusterRole"
+	})
+	each(func(d *manifest.Document, required bool) {
 		group, name := resource(d)
 		wide := ClusterWide(d.Kind)
-		add := func(verbs ...string) {
-			all = append(all, Right{Verbs: verbs, Group: group, Resource: name, Names: []string{d.Name}, Cluster: wide, For: "to deploy " + d.String()})
-		}
 		// Nobody can be allowed to create an object of one name only.
 		all = append(all, Right{Verbs: []string{"create"}, Group: group, Resource: name, Cluster: wide, For: "to deploy the manifests"})
-		add("get", "delete")
-		if slices.Contains(p.Rolled, d.Kind+"/"+d.Name) || d.Kind == "Namespace" || p.Namespace == "" && d.Kind == "ServiceAccount" && d.Name == "default" {
-			add("patch")
+		verbs := p.verbs(d, required, wide)
+		if len(verbs) > 0 {
+			all = append(all, Right{Verbs: verbs, Group: group, Resource: name, Names: []string{d.Name}, Cluster: wide, For: "to deploy and remove " + d.String()})
 		}
-		if d.Kind == "StatefulSet" && claims(d) {
+		if d.Kind == "StatefulSet" && claims(d) && p.stays(d, required, wide) {
 			all = append(all, Right{Verbs: []string{"list", "get", "delete"}, Resource: "persistentvolumeclaims", For: "to remove the volumes of " + d.String()})
 		}
 		all = append(all, granted(d, roles)...)
-	}
+	})
 	return all
+}
+
+// stays reports whether an object is not removed with a namespace of the run's own.
+func (p Plan) stays(d *manifest.Document, required, wide bool) bool {
+	return p.Namespace != "" || wide || required && d.Namespace != ""
+}
+
+// verbs are what the run does to one object of the manifests after it has created it.
+func (p Plan) verbs(d *manifest.Document, required, wide bool) (verbs []string) {
+	if stays := p.stays(d, required, wide); stays || required {
+		verbs = append(verbs, "get")
+		if stays {
+			verbs = append(verbs, "delete")
+		}
+	}
+	if slices.Contains(p.Rolled, d.Kind+"/"+d.Name) || d.Kind == "Namespace" || p.Namespace == "" && d.Kind == "ServiceAccount" && d.Name == "default" {
+		verbs = append(verbs, "patch")
+	}
+	return verbs
 }
 
 // claims reports whether a StatefulSet brings volume claims.

@@ -7,6 +7,7 @@ package rights
 
 import (
 	"slices"
+	"strings"
 
 	"meshproof.dev/meshproof/e2e/manifest"
 )
@@ -39,10 +40,10 @@ const (
 // Plan is what the run is to do.
 type Plan struct {
 	Namespace  string        // the existing namespace that it works in alone; "" where it makes its own
-	Objects    *manifest.Set // that it creates
+	Objects    *manifest.Set // that it deploys
+	Required   *manifest.Set // that it creates before, and waits for
 	Rolled     []string      // "Deployment/shop" that get a new pod template
-	Cookie     string        // the Secret with the cookie; "" for none
-	TLS        string        // the Secret with the certificate; "" for none
+	Secrets    []string      // that it reads: the cookie's, the certificate's
 	Commands   bool          // it runs commands in pods
 	PullSecret bool          // it copies a pull secret
 }
@@ -57,7 +58,7 @@ const (
 func Needed(p Plan) []Right {
 	var all []Right
 	if p.Namespace != "" {
-		all = append(all, within()...)
+		all = append(all, within(p.Namespace)...)
 	} else {
 		all = append(all, ofCluster()...)
 	}
@@ -72,7 +73,7 @@ func Needed(p Plan) []Right {
 }
 
 // within are the rights for what a run makes in an existing namespace beside its workload.
-func within() []Right {
+func within(namespace string) []Right {
 	const reaper = "to deploy the reaper, and to see that it is gone"
 	made := []string{"create", "get", "list", "delete"}
 	return []Right{
@@ -83,6 +84,7 @@ func within() []Right {
 		{Verbs: made, Group: apps, Resource: "deployments", For: reaper, Lost: NoReaper},
 		{Verbs: made, Group: apps, Resource: "daemonsets", For: "to deploy the agents, and to see that they are gone", Lost: NoAgents},
 		{Verbs: []string{"create"}, Resource: "pods", For: "to try, without creating it, whether an agent's pod is admitted", Lost: NoAgents},
+		{Verbs: []string{"get"}, Resource: "namespaces", Names: []string{namespace}, For: "to see that the namespace exists", Lost: "whether the namespace exists"},
 		{Verbs: []string{"list"}, Group: "networking.k8s.io", Resource: "networkpolicies", For: "to say which policies restrict the pods", Lost: NoPolicies},
 	}
 }
@@ -134,10 +136,8 @@ func observed(p Plan) []Right {
 	if p.Commands {
 		all = append(all, Right{Verbs: []string{"create"}, Resource: "pods/exec", For: "to run the profile's commands in a pod"})
 	}
-	for _, s := range []struct{ name, why string }{{p.Cookie, "to read the cookie"}, {p.TLS, "to read the certificate"}} {
-		if s.name != "" {
-			all = append(all, Right{Verbs: watch[:1], Resource: "secrets", Names: []string{s.name}, For: s.why})
-		}
+	for _, name := range p.Secrets {
+		all = append(all, Right{Verbs: watch[:1], Resource: "secrets", Names: []string{name}, For: "to read the cookie or the certificate"})
 	}
 	if p.PullSecret {
 		all = append(all, Right{Verbs: []string{"create", "get", "delete"}, Resource: "secrets", For: "to copy the pull secret"})
@@ -145,20 +145,18 @@ func observed(p Plan) []Right {
 	return all
 }
 
-// merged are the rights with one line for each resource and the same names.
+// merged are the rights with one line for each resource and the same names, without what a line for all names has already.
 func merged(all []Right) []Right {
 	var lines []Right
 	for _, r := range all {
-		i := slices.IndexFunc(lines, func(l Right) bool {
-			return l.Group == r.Group && l.Resource == r.Resource && l.Cluster == r.Cluster && slices.Equal(l.Names, r.Names)
-		})
+		i := slices.IndexFunc(lines, func(l Right) bool { return l.same(r) && slices.Equal(l.Names, r.Names) })
 		if i < 0 {
 			r.Verbs = slices.Clone(r.Verbs)
 			lines = append(lines, r)
 			continue
 		}
 		l := &lines[i]
-		if l.For != r.For {
+		if !slices.Contains(strings.Split(l.For, "; "), r.For) {
 			l.For += "; " + r.For
 		}
 		for _, v := range r.Verbs {
@@ -167,5 +165,17 @@ func merged(all []Right) []Right {
 			}
 		}
 	}
-	return lines
+	for i := range lines {
+		for _, l := range lines {
+			if len(l.Names) == 0 && len(lines[i].Names) > 0 && l.same(lines[i]) {
+				lines[i].Verbs = slices.DeleteFunc(lines[i].Verbs, func(v string) bool { return slices.Contains(l.Verbs, v) })
+			}
+		}
+	}
+	return slices.DeleteFunc(lines, func(r Right) bool { return len(r.Verbs) == 0 })
+}
+
+// same reports whether both are about the same resource in the same place.
+func (r Right) same(o Right) bool {
+	return r.Group == o.Group && r.Resource == o.Resource && r.Cluster == o.Cluster
 }

@@ -108,6 +108,7 @@ func (c *Cluster) look(ctx context.Context, set *kubernetes.Clientset) error {
 	list, err := set.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
 	if err != nil {
 		if permanent(err) != nil {
+			c.unlisted = true
 			c.log("warning: cannot list the nodes: " + err.Error())
 			return nil
 		}

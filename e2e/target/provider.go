@@ -116,6 +116,9 @@ func (p attached) Preflight(ctx context.Context, look func(context.Context, kube
 		p.Log("warning: " + left.Error())
 	}
 	client, err := kubernetes.NewForConfig(c.Config)
+	if err == nil && p.Namespace != "" {
+		err = ownership.Busy(ctx, c.Config, client, p.Namespace)
+	}
 	if err == nil {
 		err = look(ctx, client)
 	}

@@ -75,10 +75,11 @@ func Prepare(ctx context.Context, o *Options, ws []*workload.Workload, artifacts
 	}
 	state := filepath.Join(m.Cache, "state")
 	p := o.provider(state)
-	if err = o.preflight(ctx, p, ws); err != nil {
+	notes, err := o.preflight(ctx, p, ws)
+	if err != nil {
 		return nil, err
 	}
-	e := &Environment{options: o, apps: map[string]App{}}
+	e := &Environment{options: o, apps: map[string]App{}, Notes: notes}
 	e.Engine, err = engine.Find(ctx, engine.Options{Force: o.Engine, Install: !o.NoInstall, Packages: m.Versions.Words("APT_ENGINE"), StateDir: state, Log: o.Log})
 	if err != nil {
 		return nil, err
