@@ -14,6 +14,7 @@ import (
 	"meshproof.dev/meshproof/e2e/exitcode"
 	"meshproof.dev/meshproof/e2e/guard"
 	"meshproof.dev/meshproof/e2e/image"
+	"meshproof.dev/meshproof/e2e/rights"
 	"meshproof.dev/meshproof/e2e/run"
 	"meshproof.dev/meshproof/e2e/run/killmatrix"
 	"meshproof.dev/meshproof/e2e/run/options"
@@ -96,6 +97,10 @@ func runCommand(code *int) *cobra.Command {
 		if err != nil {
 			return 0, err
 		}
+		if v.RBAC {
+			_, err = fmt.Fprint(os.Stdout, rights.Print(v.Rights(ws)))
+			return 0, err
+		}
 		r, dir, err := run.Run(c.Context(), v.Options, ws)
 		if err != nil {
 			return 0, err
@@ -110,7 +115,7 @@ func runCommand(code *int) *cobra.Command {
 
 func killMatrixCommand(code *int) *cobra.Command {
 	c := &cobra.Command{Use: "kill-matrix [MUTANT…]", Short: "prove that the checks can fail: run the broken variants"}
-	v := bind(c, "file", "scenarios")
+	v := bind(c, "file", "scenarios", "namespace", "print-rbac")
 	c.RunE = reported(v, code, func(c *cobra.Command, mutants []string, out reports.Console) (int, error) {
 		fixtures, err := run.Fixtures()
 		if err != nil {
@@ -162,6 +167,9 @@ func clusterCommand() *cobra.Command {
 		if on.Kubeconfig != "" && on.Context == "" {
 			return exitcode.With(exitcode.Usage, errors.New("--kubeconfig is the file of a context: name it with --context"))
 		}
+		if on.Namespace != "" && on.Context == "" {
+			return exitcode.With(exitcode.Usage, errors.New("--namespace is one of a context: name it with --context"))
+		}
 		if on.Context != "" {
 			on.Log = log
 			return target.CleanExisting(c.Context(), on)
@@ -173,6 +181,7 @@ func clusterCommand() *cobra.Command {
 		return target.Clean(c.Context(), filepath.Join(cache, "state"), log)
 	}}
 	clean.Flags().StringVar(&on.Context, "context", "", "clean the cluster of this kubeconfig context instead: remove what dead runs left there, and only that")
+	clean.Flags().StringVarP(&on.Namespace, "namespace", "n", "", "of that context, clean this namespace alone; it needs rights in no other")
 	clean.Flags().StringVar(&on.Kubeconfig, "kubeconfig", "", "the file of the context (default: as kubectl finds it)")
 	parent(c, clean)
 	return c
