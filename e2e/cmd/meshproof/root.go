@@ -82,7 +82,7 @@ func usage(n int) cobra.PositionalArgs {
 func runCommand(code *int) *cobra.Command {
 	c := &cobra.Command{Use: "run [PROFILE…]", Short: "deploy profiles, record them, judge them; all at the same time, each in a namespace of its own"}
 	v := bind(c)
-	c.RunE = reported(v, code, func(c *cobra.Command, args []string, out reports.Console) (int, error) {
+	c.RunE = reported(v, code, func(c *cobra.Command, args []string, out door) (int, error) {
 		if len(args) > 0 && c.Flags().Changed("file") {
 			return 0, exitcode.With(exitcode.Usage, fmt.Errorf("profiles are named twice: %s by --file, and %s as arguments", strings.Join(v.Profiles, ", "), strings.Join(args, ", ")))
 		}
@@ -107,6 +107,7 @@ func runCommand(code *int) *cobra.Command {
 		}
 		out.Profiles(r.Profiles)
 		out.Closing(r, dir)
+		out.github.Publish(reports.OfRun(r, dir))
 		return r.Exit.Code, nil
 	})
 	refuseFlags(c, v)
@@ -116,7 +117,7 @@ func runCommand(code *int) *cobra.Command {
 func killMatrixCommand(code *int) *cobra.Command {
 	c := &cobra.Command{Use: "kill-matrix [MUTANT…]", Short: "prove that the checks can fail: run the broken variants"}
 	v := bind(c, "file", "scenarios", "namespace", "print-rbac")
-	c.RunE = reported(v, code, func(c *cobra.Command, mutants []string, out reports.Console) (int, error) {
+	c.RunE = reported(v, code, func(c *cobra.Command, mutants []string, out door) (int, error) {
 		fixtures, err := run.Fixtures()
 		if err != nil {
 			return 0, err
@@ -126,17 +127,24 @@ func killMatrixCommand(code *int) *cobra.Command {
 			return 0, err
 		}
 		out.Matrix(m)
+		out.github.Publish(reports.OfMatrix(m))
 		return m.Run.Exit.Code, nil
 	})
 	refuseFlags(c, v)
 	return c
 }
 
+// door is where a command that has results shows them.
+type door struct {
+	reports.Console
+	github *run.GitHub
+}
+
 // reported wraps a command that has results. An error, or a panic of ours, is one of them: it is printed, and written where the
 // results of a run are, so that nobody takes those of an earlier run for them.
-func reported(v *options.Values, code *int, carryOut func(*cobra.Command, []string, reports.Console) (int, error)) func(*cobra.Command, []string) error {
+func reported(v *options.Values, code *int, carryOut func(*cobra.Command, []string, door) (int, error)) func(*cobra.Command, []string) error {
 	return func(c *cobra.Command, args []string) error {
-		out := reports.Console{W: os.Stdout, Verbose: v.Verbose}
+		out := door{reports.Console{W: os.Stdout, Verbose: v.Verbose}, run.BeginGitHub(os.Stdout)}
 		err := exitcode.With(exitcode.Usage, v.Check())
 		if err == nil {
 			err = guard.Try(func() (err error) { *code, err = carryOut(c, args, out); return err })
@@ -144,6 +152,7 @@ func reported(v *options.Values, code *int, carryOut func(*cobra.Command, []stri
 		if err != nil {
 			r, dir := run.Refused(v.Options, err)
 			out.Closing(r, dir)
+			out.github.Publish(reports.OfRun(r, dir))
 			*code = r.Exit.Code
 		}
 		return nil
