@@ -65,10 +65,11 @@ inside() {
   mount -t proc proc proc
   for m in sys dev; do mount --rbind "/$m" "$m"; done
   mount -t tmpfs tmpfs run
-  # What is mounted into containers, the harness's cache above all, lies in one of these.
+  # What is mounted into containers, the harness's cache above all, lies in one of these. Without what is mounted below them: this
+  # root file system lies in the cache, and a node that sees a second /sys in it takes that for its own.
   for m in "$HOME" /tmp "$cache"; do
     mkdir -p ".$m"
-    mount --rbind "$m" ".$m"
+    mount --bind "$m" ".$m"
   done
   cp -L /etc/resolv.conf /etc/hosts etc/
   [ ! -r /etc/ssl/certs/ca-certificates.crt ] || cp /etc/ssl/certs/ca-certificates.crt etc/ssl/certs/
