@@ -14,6 +14,7 @@ import (
 	"meshproof.dev/meshproof/e2e/exitcode"
 	"meshproof.dev/meshproof/e2e/guard"
 	"meshproof.dev/meshproof/e2e/image"
+	"meshproof.dev/meshproof/e2e/rights"
 	"meshproof.dev/meshproof/e2e/run"
 	"meshproof.dev/meshproof/e2e/run/killmatrix"
 	"meshproof.dev/meshproof/e2e/run/options"
@@ -81,7 +82,7 @@ func usage(n int) cobra.PositionalArgs {
 func runCommand(code *int) *cobra.Command {
 	c := &cobra.Command{Use: "run [PROFILE…]", Short: "deploy profiles, record them, judge them; all at the same time, each in a namespace of its own"}
 	v := bind(c)
-	c.RunE = reported(v, code, func(c *cobra.Command, args []string, out reports.Console) (int, error) {
+	c.RunE = reported(v, code, func(c *cobra.Command, args []string, out door) (int, error) {
 		if len(args) > 0 && c.Flags().Changed("file") {
 			return 0, exitcode.With(exitcode.Usage, fmt.Errorf("profiles are named twice: %s by --file, and %s as arguments", strings.Join(v.Profiles, ", "), strings.Join(args, ", ")))
 		}
@@ -96,12 +97,17 @@ func runCommand(code *int) *cobra.Command {
 		if err != nil {
 			return 0, err
 		}
+		if v.RBAC {
+			_, err = fmt.Fprint(os.Stdout, rights.Print(v.Rights(ws)))
+			return 0, err
+		}
 		r, dir, err := run.Run(c.Context(), v.Options, ws)
 		if err != nil {
 			return 0, err
 		}
 		out.Profiles(r.Profiles)
 		out.Closing(r, dir)
+		out.github.Publish(reports.OfRun(r, dir))
 		return r.Exit.Code, nil
 	})
 	refuseFlags(c, v)
@@ -110,8 +116,8 @@ func runCommand(code *int) *cobra.Command {
 
 func killMatrixCommand(code *int) *cobra.Command {
 	c := &cobra.Command{Use: "kill-matrix [MUTANT…]", Short: "prove that the checks can fail: run the broken variants"}
-	v := bind(c, "file", "scenarios")
-	c.RunE = reported(v, code, func(c *cobra.Command, mutants []string, out reports.Console) (int, error) {
+	v := bind(c, "file", "scenarios", "namespace", "print-rbac")
+	c.RunE = reported(v, code, func(c *cobra.Command, mutants []string, out door) (int, error) {
 		fixtures, err := run.Fixtures()
 		if err != nil {
 			return 0, err
@@ -121,17 +127,24 @@ func killMatrixCommand(code *int) *cobra.Command {
 			return 0, err
 		}
 		out.Matrix(m)
+		out.github.Publish(reports.OfMatrix(m))
 		return m.Run.Exit.Code, nil
 	})
 	refuseFlags(c, v)
 	return c
 }
 
+// door is where a command that has results shows them.
+type door struct {
+	reports.Console
+	github *run.GitHub
+}
+
 // reported wraps a command that has results. An error, or a panic of ours, is one of them: it is printed, and written where the
 // results of a run are, so that nobody takes those of an earlier run for them.
-func reported(v *options.Values, code *int, carryOut func(*cobra.Command, []string, reports.Console) (int, error)) func(*cobra.Command, []string) error {
+func reported(v *options.Values, code *int, carryOut func(*cobra.Command, []string, door) (int, error)) func(*cobra.Command, []string) error {
 	return func(c *cobra.Command, args []string) error {
-		out := reports.Console{W: os.Stdout, Verbose: v.Verbose}
+		out := door{reports.Console{W: os.Stdout, Verbose: v.Verbose}, run.BeginGitHub(os.Stdout)}
 		err := exitcode.With(exitcode.Usage, v.Check())
 		if err == nil {
 			err = guard.Try(func() (err error) { *code, err = carryOut(c, args, out); return err })
@@ -139,6 +152,7 @@ func reported(v *options.Values, code *int, carryOut func(*cobra.Command, []stri
 		if err != nil {
 			r, dir := run.Refused(v.Options, err)
 			out.Closing(r, dir)
+			out.github.Publish(reports.OfRun(r, dir))
 			*code = r.Exit.Code
 		}
 		return nil
@@ -162,6 +176,9 @@ func clusterCommand() *cobra.Command {
 		if on.Kubeconfig != "" && on.Context == "" {
 			return exitcode.With(exitcode.Usage, errors.New("--kubeconfig is the file of a context: name it with --context"))
 		}
+		if on.Namespace != "" && on.Context == "" {
+			return exitcode.With(exitcode.Usage, errors.New("--namespace is one of a context: name it with --context"))
+		}
 		if on.Context != "" {
 			on.Log = log
 			return target.CleanExisting(c.Context(), on)
@@ -173,6 +190,7 @@ func clusterCommand() *cobra.Command {
 		return target.Clean(c.Context(), filepath.Join(cache, "state"), log)
 	}}
 	clean.Flags().StringVar(&on.Context, "context", "", "clean the cluster of this kubeconfig context instead: remove what dead runs left there, and only that")
+	clean.Flags().StringVarP(&on.Namespace, "namespace", "n", "", "of that context, clean this namespace alone; it needs rights in no other")
 	clean.Flags().StringVar(&on.Kubeconfig, "kubeconfig", "", "the file of the context (default: as kubectl finds it)")
 	parent(c, clean)
 	return c
