@@ -89,6 +89,11 @@ func within(namespace string) []Right {
 	}
 }
 
+// Beyond are rights that a run within a namespace makes use of if it has them. They are not in that namespace, and not printed.
+func Beyond() []Right {
+	return []Right{{Verbs: []string{"list"}, Resource: "nodes", Cluster: true, For: "to see the nodes", Lost: NoNodes}}
+}
+
 // ofCluster are the rights for what a run that has namespaces of its own makes beside its workloads.
 func ofCluster() []Right {
 	const (

@@ -63,7 +63,11 @@ func (e *Environment) preflight(ctx context.Context, p target.Provider, ws []*wo
 // goes on without is noted.
 func (e *Environment) allowed(ctx context.Context, client kubernetes.Interface, ws []*workload.Workload) error {
 	o := e.options
-	missing, err := rights.Missing(ctx, client, o.Namespace, rights.Needed(o.Rights(ws)))
+	all := rights.Needed(o.Rights(ws))
+	if o.Namespace != "" {
+		all = append(all, rights.Beyond()...)
+	}
+	missing, err := rights.Missing(ctx, client, o.Namespace, all)
 	if err != nil {
 		return nil // where that cannot be asked, it is seen when it is done
 	}
@@ -80,7 +84,11 @@ func (e *Environment) allowed(ctx context.Context, client kubernetes.Interface, 
 		delete(lost, rights.NoReaper)
 	}
 	for _, what := range slices.Sorted(maps.Keys(lost)) {
-		e.note("unseen: " + what + ", because you may not " + rights.List(lost[what]) + " " + where)
+		in := where
+		if lost[what][0].Cluster {
+			in = "on this cluster"
+		}
+		e.note("unseen: " + what + ", because you may not " + rights.List(lost[what]) + " " + in)
 	}
 	return nil
 }

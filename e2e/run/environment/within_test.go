@@ -82,6 +82,11 @@ func TestPreflightWithinANamespace(t *testing.T) {
 	if notes, err := preflight(t, s, "dns-a"); err != nil || len(notes) > 0 {
 		t.Errorf("%v, %q", err, notes)
 	}
+	s.Refuse = []string{"nodes"}
+	if notes, err := preflight(t, s, "dns-a"); err != nil || len(notes) != 1 || notes[0] != "unseen: the nodes: how many there are, and what they run, because you may not list nodes on this cluster" {
+		t.Errorf("%v, %q", err, notes)
+	}
+	s.Refuse = nil
 	if _, err := preflight(t, s, "dns-a", "dns-srv"); exitcode.Of(err) != exitcode.Usage || !strings.Contains(err.Error(), "one profile at a time") {
 		t.Error(err)
 	}
