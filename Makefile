@@ -52,11 +52,12 @@ RUN_FLAGS = -profile "$$PROFILE" $${OTP:+-otp "$$OTP"} $${K8S:+-k8s "$$K8S"} $${
 MATRIX_FLAGS = $${OTP:+--otp "$$OTP"} $${K8S:+--k8s "$$K8S"} $${NODES_SAID:+--nodes "$$NODES"} \
   $${KEEP:+--keep="$$KEEP"} $${CONTEXT:+--context "$$CONTEXT"} $(ARGS)
 
-.PHONY: help build test lint fmt e2e kill-matrix record crash bench nightly clean clean-cache gke-up gke-e2e gke-down FORCE
+.PHONY: help build test lint fmt e2e kill-matrix record crash bench fuzz profiles profiles-own-otp nightly clean clean-cache \
+  gke-up gke-e2e gke-down FORCE
 
 help: ## list targets and parameters
 	@echo 'Targets:'
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo 'Parameters, with their defaults:'
 	@sed -n 's/^#: /  /p' $(MAKEFILE_LIST)
 
@@ -95,14 +96,22 @@ bench: $(BIN)/bench $(BIN)/e2e.test ## measure judging and observing; compare ma
 	go test -run '^$$' -bench 'Judge|Checks|Matrix' ./e2e/check/rules ./e2e/judge ./e2e/erldist
 	@exec $(BIN)/bench $(ARGS)
 
-NIGHTLY_OTP ?= 25 27 29
+fuzz: ## run every fuzz test, FUZZTIME=30s each
+	@exec scripts/fuzz.sh $(FUZZTIME)
+
 # These bring releases of their own, so that OTP= says little about them.
 OWN_OTP := mixed-otp rabbitmq upgrade-otp
+profiles: ## every profile that takes OTP=, on three nodes
+	@$(MAKE) e2e NODES=3 PROFILE="$(filter-out $(OWN_OTP),$(notdir $(wildcard fixtures/profiles/*)))"
+profiles-own-otp: ## every profile that brings releases of its own
+	@$(MAKE) e2e OTP= PROFILE="$(OWN_OTP)"
+
+NIGHTLY_OTP ?= 25 27 29
 nightly: ## all of it: tests, fuzzing, each profile on each OTP release and three nodes, kill matrix, crashes
 	$(MAKE) test
-	scripts/fuzz.sh $(FUZZTIME)
-	for otp in $(NIGHTLY_OTP); do $(MAKE) e2e OTP=$$otp NODES=3 PROFILE="$(filter-out $(OWN_OTP),$(notdir $(wildcard fixtures/profiles/*)))" || exit; done
-	$(MAKE) e2e PROFILE="$(OWN_OTP)"
+	$(MAKE) fuzz
+	for otp in $(NIGHTLY_OTP); do $(MAKE) profiles OTP=$$otp || exit; done
+	$(MAKE) profiles-own-otp
 	$(MAKE) kill-matrix
 	$(MAKE) crash
 
