@@ -36,7 +36,7 @@ func TestTheBinaryRefusesFlags(t *testing.T) {
 	for says, args := range map[string]string{
 		`invalid argument "99" for "--nodes" flag: it must be a number from 1 to 20`:  "run --nodes 99",
 		`invalid argument "-1" for "--pods" flag: it must be a number from 1 to 1000`: "kill-matrix --pods=-1",
-		"unknown flag: --file": "kill-matrix --file dns-a",
+		"unknown flag: --file: `meshproof kill-matrix --help` lists the flags":        "kill-matrix --file dns-a",
 	} {
 		if _, code, err := meshproof(t, strings.Fields(args)...); code != exitcode.Usage || err == nil || err.Error() != says {
 			t.Errorf("%s: %d, %v", args, code, err)
