@@ -14,6 +14,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"meshproof.dev/meshproof/e2e/ownership/reaper"
+	"meshproof.dev/meshproof/e2e/progress"
 )
 
 // reaperName is the name of the reaper's objects in a namespace of the run's own.
@@ -103,6 +104,8 @@ func (r *Run) awaitReaper(ctx context.Context, client kubernetes.Interface, budg
 	ctx, cancel := context.WithTimeout(ctx, budget)
 	defer cancel()
 	seen := "it has no pod"
+	shown := progress.Wait(ctx, "the reaper to run")
+	defer shown.Done()
 	for {
 		pods, err := client.CoreV1().Pods(r.Namespace()).List(ctx, metav1.ListOptions{LabelSelector: "app=" + r.reaper()})
 		switch {
@@ -114,6 +117,7 @@ func (r *Run) awaitReaper(ctx context.Context, client kubernetes.Interface, budg
 				return nil
 			}
 		}
+		shown.Seen(seen)
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("it does not run after %s: %s", budget, seen)

@@ -12,6 +12,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
+
+	"meshproof.dev/meshproof/e2e/progress"
 )
 
 // StillThere is the error about something that was deleted and is not gone.
@@ -83,6 +85,8 @@ func (c *cluster) remove(ctx context.Context, all []*object, budget time.Duratio
 		}
 	}
 	left := all
+	shown := progress.Wait(ctx, "what the run made to be gone")
+	defer shown.Done()
 	for {
 		var still []*object
 		for _, o := range left {
@@ -93,6 +97,7 @@ func (c *cluster) remove(ctx context.Context, all []*object, budget time.Duratio
 		if left = still; len(left) == 0 {
 			return nil
 		}
+		shown.Seen(fmt.Sprintf("%d objects are left, the first is %s %s", len(left), left[0].kind.Resource, left[0].Name))
 		select {
 		case <-ctx.Done():
 			return c.left(left, refused)

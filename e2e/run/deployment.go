@@ -259,7 +259,7 @@ const tearDownLimit = 70 * time.Second
 // tearDown removes the workload's namespace, and before it what was made outside of it: a later workload may bring the same. The
 // error names what is still there.
 func (d *deployment) tearDown() (err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), tearDownLimit)
+	ctx, cancel := context.WithTimeout(d.environment.Background(), tearDownLimit)
 	defer cancel()
 	if d.applier != nil {
 		err = d.applier.Remove(ctx, d.environment.RemoveBudget())

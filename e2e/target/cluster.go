@@ -11,6 +11,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 
 	"meshproof.dev/meshproof/e2e/engine"
+	"meshproof.dev/meshproof/e2e/progress"
 	"meshproof.dev/meshproof/e2e/target/keeper"
 	"meshproof.dev/meshproof/e2e/target/state"
 )
@@ -99,6 +100,7 @@ func (c *Cluster) Close(ctx context.Context) error {
 		return errors.Join(c.keeper.Failed(), remains(c.Name, c.deleteOrphan()))
 	}
 	c.log("deleting cluster " + c.Name)
+	defer progress.Wait(ctx, "cluster "+c.Name+" to be deleted").Done()
 	return remains(c.Name, c.keeper.Delete(ctx))
 }
 

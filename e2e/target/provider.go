@@ -9,6 +9,7 @@ import (
 
 	"meshproof.dev/meshproof/e2e/engine"
 	"meshproof.dev/meshproof/e2e/ownership"
+	"meshproof.dev/meshproof/e2e/progress"
 )
 
 // Provider provides the cluster for a run. It and its Cluster contain all differences between a cluster that is created and one
@@ -126,6 +127,7 @@ func (p attached) Preflight(ctx context.Context, look func(context.Context, kube
 }
 
 func (p attached) connect(ctx context.Context, e *engine.Engine) (*Cluster, error) {
+	defer progress.Wait(ctx, "the API server of context "+p.Context).Done()
 	return Existing(ctx, ExistingOptions{Kubeconfig: p.Kubeconfig, Context: p.Context, Engine: e, Log: p.Log})
 }
 

@@ -70,7 +70,7 @@ func (a *Applier) remove(ctx context.Context, o client.Object, what string, budg
 	}
 	if err == nil && budget > 0 {
 		kind, name, _ := strings.Cut(what, " ")
-		return stillThere(kind, o.GetNamespace(), name, await(ctx, budget, func(ctx context.Context) (bool, string) {
+		return stillThere(kind, o.GetNamespace(), name, await(ctx, budget, what+" to be gone", func(ctx context.Context) (bool, string) {
 			now, _ := o.DeepCopyObject().(client.Object)
 			gone := a.api.Get(ctx, client.ObjectKeyFromObject(o), now)
 			return apierrors.IsNotFound(gone) || gone == nil && now.GetUID() != uid, "it still exists"

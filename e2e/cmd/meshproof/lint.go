@@ -72,7 +72,7 @@ LC_*, SSL_CERT_FILE, SSL_CERT_DIR and the folders of XDG, helm and kustomize.`,
 			}
 			all = append(all, p)
 		}
-		return present(reports.Console{W: c.OutOrStdout(), Verbose: *verbose}, *form, code, all)
+		return present(console(c, *verbose), *form, code, all)
 	}
 	return c
 }

@@ -109,7 +109,7 @@ func (e *Environment) endRun(budget time.Duration) error {
 		return err
 	}
 	// Whatever ended the run, what was made is removed.
-	ctx, cancel := context.WithTimeout(context.Background(), budget+30*time.Second)
+	ctx, cancel := context.WithTimeout(e.Background(), budget+30*time.Second)
 	defer cancel()
 	// The root first: from then on Kubernetes removes the rest, also if this is killed.
 	err = e.Run.DeleteRoot(ctx, client)
@@ -146,7 +146,7 @@ func (e *Environment) RemoveNamespace(client kubernetes.Interface, namespace str
 		e.leave(namespace)
 	}
 	// Whatever ended the run, what was made is removed.
-	ctx, cancel := context.WithTimeout(context.Background(), budget+10*time.Second)
+	ctx, cancel := context.WithTimeout(e.Background(), budget+10*time.Second)
 	defer cancel()
 	return workload.DeleteNamespace(ctx, client, namespace, e.Run, budget)
 }

@@ -16,6 +16,7 @@ import (
 	"meshproof.dev/meshproof/e2e/engine"
 	"meshproof.dev/meshproof/e2e/image"
 	"meshproof.dev/meshproof/e2e/ownership"
+	"meshproof.dev/meshproof/e2e/progress"
 	"meshproof.dev/meshproof/e2e/target"
 	"meshproof.dev/meshproof/e2e/workload"
 	"meshproof.dev/meshproof/scripts"
@@ -33,7 +34,8 @@ type Options struct {
 	NoInstall  bool   // never install packages
 	Engine     string // "docker" or "podman"; "" what works
 
-	Log func(string) // progress; nil nowhere
+	Log      func(string)    // progress; nil nowhere
+	Progress *progress.Board // shows what is waited for; nil nowhere
 }
 
 // Complete fills in what was left out.
@@ -80,7 +82,9 @@ func Prepare(ctx context.Context, o *Options, ws []*workload.Workload, artifacts
 		return nil, err
 	}
 	e := &Environment{options: o, apps: map[string]App{}, Notes: notes}
+	trying := progress.Wait(ctx, "a container engine that works")
 	e.Engine, err = engine.Find(ctx, engine.Options{Force: o.Engine, Install: !o.NoInstall, Packages: m.Versions.Words("APT_ENGINE"), StateDir: state, Log: o.Log})
+	trying.Done()
 	if err != nil {
 		return nil, err
 	}
@@ -100,6 +104,11 @@ func (e *Environment) Close(ctx context.Context) error {
 		return nil
 	}
 	return e.Cluster.Close(ctx)
+}
+
+// Background is the context of what is done whatever ended the run. It shows what is waited for, as the run's own does.
+func (e *Environment) Background() context.Context {
+	return progress.With(context.Background(), e.options.Progress)
 }
 
 // maker prepares the image package.
