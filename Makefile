@@ -66,7 +66,7 @@ build: $(BIN)/meshproof ## build the meshproof binary and say where it is
 test: $(BIN)/gotally ## run every test that needs no cluster
 	@exec $(BIN)/gotally $(or $(ARGS),./...)
 
-lint: $(TOOLS)/.built ## run the linters: Go, import arrows, dead code, workflows, shell
+lint: $(TOOLS)/.built ## run the linters: Go, import arrows, dead code, workflows, shell, Terraform
 	@bad=; \
 	echo golangci-lint; $(GOLANGCI_LINT) run || bad="$$bad golangci-lint"; \
 	echo actionlint; '$(TOOLS)/actionlint' || bad="$$bad actionlint"; \
@@ -74,6 +74,8 @@ lint: $(TOOLS)/.built ## run the linters: Go, import arrows, dead code, workflow
 	for f in $(SHELL_FILES); do bash -n "$$f" || bad="$$bad $$f"; done; \
 	if command -v shellcheck >/dev/null; then echo shellcheck; shellcheck -e SC2016 $(SHELL_FILES) || bad="$$bad shellcheck"; \
 	else echo 'shellcheck is not installed: shell files were only parsed'; fi; \
+	echo terraform; go test -run 'Formatted|Attributes' ./scripts/gke || bad="$$bad scripts/gke"; \
+	for t in terraform tofu; do ! command -v $$t >/dev/null || $$t fmt -check scripts/gke || bad="$$bad $$t-fmt"; done; \
 	if [ -n "$$bad" ]; then echo "lint: not clean:$$bad"; exit 1; fi; echo 'lint: clean'
 
 fmt: $(TOOLS)/.built ## format the Go code
