@@ -1,15 +1,12 @@
 package pulltest
 
 import (
-	"context"
 	"fmt"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"meshproof.dev/meshproof/e2e/target/keeper"
 )
@@ -19,9 +16,20 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// mirrorOfPodman makes podman ask the registry before the default one (containers-registries.conf(5)).
-func mirrorOfPodman(t *testing.T, host string) {
+// mirrorOfPodman makes podman ask the registry before the default one (containers-registries.conf(5)). What it has pulled is removed
+// when the test has ended.
+func (f *fixture) mirrorOfPodman(t *testing.T, host string, pins map[string]string) {
 	t.Helper()
+	if _, err := exec.LookPath("podman"); err != nil {
+		t.Skip("podman is not installed")
+	}
+	t.Cleanup(func() {
+		for _, ref := range pins {
+			if out, err := exec.Command("podman", "rmi", fullName(ref)).CombinedOutput(); err != nil {
+				t.Logf("podman rmi %s: %v: %s", ref, err, out)
+			}
+		}
+	})
 	t.Setenv("CONTAINERS_REGISTRIES_CONF", write(t, t.TempDir(), "registries.conf", fmt.Sprintf(`[[registry]]
 location = "docker.io"
 [[registry.mirror]]
@@ -30,14 +38,24 @@ insecure = true
 `, host)))
 }
 
-// startDocker starts a docker daemon with those flags, for the time of the test.
-func startDocker(t *testing.T, flags ...string) {
+// startDocker starts a docker daemon that asks the registry before the default one, and has no image yet, for the time of the test.
+func (f *fixture) startDocker(t *testing.T, host string, _ map[string]string) {
 	t.Helper()
 	const script = "../../scripts/docker-daemon.sh"
 	if out, err := exec.Command(script, "status").CombinedOutput(); err == nil {
 		t.Skipf("scripts/docker-daemon.sh has a daemon under way, which has another configuration: %s", out)
 	}
-	out, err := exec.Command(script, append([]string{"start"}, flags...)...).Output()
+	// The daemon sees the cache, but not every folder for temporary files.
+	store, err := os.MkdirTemp(f.cache, "pulltest-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(store); err != nil {
+			t.Error(err)
+		}
+	})
+	out, err := exec.Command(script, "start", "--registry-mirror=http://"+host, "--data-root="+store).Output()
 	if err != nil {
 		t.Skipf("scripts/docker-daemon.sh start: %s", stderrOf(err))
 	}
@@ -46,8 +64,15 @@ func startDocker(t *testing.T, flags ...string) {
 			t.Errorf("scripts/docker-daemon.sh stop: %v\n%s", err, out)
 		}
 	})
-	_, host, _ := strings.Cut(strings.TrimSpace(string(out)), "DOCKER_HOST=")
-	t.Setenv("DOCKER_HOST", host)
+	_, socket, _ := strings.Cut(strings.TrimSpace(string(out)), "DOCKER_HOST=")
+	t.Setenv("DOCKER_HOST", socket)
+}
+
+// fullName is how the harness names an image with a digest: with the default registry, and without the tag.
+func fullName(ref string) string {
+	name, digest, _ := strings.Cut(ref, "@")
+	name, _, _ = strings.Cut(name, ":")
+	return "docker.io/" + name + "@" + digest
 }
 
 func stderrOf(err error) string {
@@ -55,35 +80,6 @@ func stderrOf(err error) string {
 		return strings.TrimSpace(string(exit.Stderr))
 	}
 	return err.Error()
-}
-
-// digestOf is the digest of a tag's manifest in the registry.
-func digestOf(t *testing.T, host, name, tag string) string {
-	t.Helper()
-	q, err := http.NewRequestWithContext(t.Context(), http.MethodHead, "http://"+host+"/v2/"+name+"/manifests/"+tag, http.NoBody)
-	if err != nil {
-		t.Fatal(err)
-	}
-	q.Header.Set("Accept", "application/vnd.docker.distribution.manifest.v2+json, application/vnd.oci.image.manifest.v1+json")
-	a, err := http.DefaultClient.Do(q)
-	if err != nil {
-		t.Fatal(err)
-	}
-	a.Body.Close()
-	digest := a.Header.Get("Docker-Content-Digest")
-	if digest == "" {
-		t.Fatalf("%s/%s:%s: %s, without a digest", host, name, tag, a.Status)
-	}
-	return digest
-}
-
-// removeImage removes a name from the engine when the test has ended.
-func (f *fixture) removeImage(t *testing.T, ref string) {
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-		defer cancel()
-		_ = f.engine.Run(ctx, "rmi", ref)
-	})
 }
 
 func write(t *testing.T, dir, name, text string) string {
