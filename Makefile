@@ -24,13 +24,14 @@ SHELL := /bin/sh
 #: KEEP=            1 keeps the cluster, and the next run takes it over (about half the time)
 #: CONTEXT=         use the cluster of this kubeconfig context and make none
 #: SCENARIOS=       scenarios to record beside formation (default: all but those that run on request only)
+#: ACCEPT_UNSEEN=   1 accepts what is unknown only because the cluster refuses privileged pods (never mesh/full)
 #: MUTANTS=         for make kill-matrix: names under fixtures/mutants (default: all)
 #: INSTALL=         0 forbids installing missing packages with apt
 #: ENGINE=          docker or podman (default: whichever works)
 #: ARGS=            further flags for the program that make runs
 PROFILE ?= dns-a
 NODES ?= 1
-export PROFILE OTP K8S NODES KEEP CONTEXT SCENARIOS INSTALL ENGINE
+export PROFILE OTP K8S NODES KEEP CONTEXT SCENARIOS ACCEPT_UNSEEN INSTALL ENGINE
 
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/meshproof
 # Binaries are named for the checkout, so that two checkouts do not replace each other's.
@@ -48,9 +49,9 @@ export NODES_SAID
 
 # The Ginkgo suite takes one dash (package flag), the meshproof binary two (cobra).
 RUN_FLAGS = -profile "$$PROFILE" $${OTP:+-otp "$$OTP"} $${K8S:+-k8s "$$K8S"} $${NODES_SAID:+-nodes "$$NODES"} \
-  $${KEEP:+-keep="$$KEEP"} $${CONTEXT:+-context "$$CONTEXT"} $${SCENARIOS:+-scenarios "$$SCENARIOS"} $(ARGS)
+  $${KEEP:+-keep="$$KEEP"} $${CONTEXT:+-context "$$CONTEXT"} $${SCENARIOS:+-scenarios "$$SCENARIOS"} $${ACCEPT_UNSEEN:+-accept-unseen="$$ACCEPT_UNSEEN"} $(ARGS)
 MATRIX_FLAGS = $${OTP:+--otp "$$OTP"} $${K8S:+--k8s "$$K8S"} $${NODES_SAID:+--nodes "$$NODES"} \
-  $${KEEP:+--keep="$$KEEP"} $${CONTEXT:+--context "$$CONTEXT"} $(ARGS)
+  $${KEEP:+--keep="$$KEEP"} $${CONTEXT:+--context "$$CONTEXT"} $${ACCEPT_UNSEEN:+--accept-unseen="$$ACCEPT_UNSEEN"} $(ARGS)
 
 .PHONY: help build test lint fmt e2e kill-matrix record crash pull bench fuzz profiles profiles-own-otp nightly clean clean-cache \
   gke-up gke-e2e gke-down FORCE
