@@ -137,7 +137,7 @@ func ofCluster() []Right {
 func observed(p Plan) []Right {
 	watch := []string{"get", "list", "watch"}
 	all := []Right{
-		{Verbs: watch, Resource: "pods", For: "to watch the pods"},
+		{Verbs: watch[1:], Resource: "pods", For: "to watch the pods"},
 		{Verbs: watch[1:], Resource: "services", For: "to watch the Services"},
 		{Verbs: watch[1:], Group: "discovery.k8s.io", Resource: "endpointslices", For: "to watch the addresses of the Services"},
 		{Verbs: watch[1:], Resource: "events", For: "to read what Kubernetes says about the pods"},
