@@ -10,11 +10,8 @@ import (
 	"bytes"
 	"cmp"
 	"compress/gzip"
-	"context"
 	"fmt"
 	"io"
-	"os"
-	"os/exec"
 	"slices"
 	"strings"
 )
@@ -42,16 +39,6 @@ func Trees() []string {
 
 // ProgramFile is the name of an embedded program.
 func ProgramFile(name, goarch string) string { return name + "-linux-" + goarch + ".gz" }
-
-// Compile is the command that builds a program from the checkout at root, static and without paths of this machine: the same
-// source and the same Go give the same bytes everywhere. Build tags select another agent ("sabotage": one that can make errors
-// on purpose).
-func Compile(ctx context.Context, root, name, goarch, out string, tags ...string) *exec.Cmd {
-	c := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-tags="+strings.Join(tags, ","), "-o", out, "./e2e/cmd/"+name)
-	c.Dir = root
-	c.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+goarch, "GOAMD64=v1", "GOARM64=v8.0")
-	return c
-}
 
 // Present reports whether this program brings what it needs.
 func Present() bool {

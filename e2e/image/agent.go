@@ -80,11 +80,21 @@ func (m *Maker) agentBinary(ctx context.Context, name, goarch string, tags []str
 	}
 	defer lock.Close()
 	file := filepath.Join(dir, strings.Join(append([]string{name}, tags...), "-"))
-	c := bundle.Compile(ctx, m.Root, name, goarch, file, tags...)
+	c := Compile(ctx, m.Root, name, goarch, file, tags...)
 	if err := m.run(ctx, step{what: "building the " + name, cmd: c}); err != nil {
 		return nil, err
 	}
 	return os.ReadFile(file)
+}
+
+// Compile is the command that builds a program from the checkout at root, static and without paths of this machine: the same
+// source and the same Go give the same bytes everywhere. Build tags select another agent ("sabotage": one that can make errors
+// on purpose).
+func Compile(ctx context.Context, root, name, goarch, out string, tags ...string) *exec.Cmd {
+	c := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-tags="+strings.Join(tags, ","), "-o", out, "./e2e/cmd/"+name)
+	c.Dir = root
+	c.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+goarch, "GOAMD64=v1", "GOARM64=v8.0")
+	return c
 }
 
 // agentImage is an image FROM scratch with the programs as its only files. It does not depend on when or where it was

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"meshproof.dev/meshproof/e2e/bundle"
+	"meshproof.dev/meshproof/e2e/image"
 )
 
 // brought is what every platform's program brings.
@@ -33,7 +34,7 @@ func (d *dist) bundle(ctx context.Context) (b brought, err error) {
 		for _, name := range bundle.Programs() {
 			fmt.Println("dist:", name, "for linux/"+goarch)
 			file := filepath.Join(d.work, name+"-linux-"+goarch)
-			c := bundle.Compile(ctx, d.root, name, goarch, file)
+			c := image.Compile(ctx, d.root, name, goarch, file)
 			c.Env, c.Stderr = append(c.Env, "GOFLAGS="), os.Stderr
 			if err = c.Run(); err != nil {
 				return b, err

@@ -115,7 +115,7 @@ func (d *dist) release(ctx context.Context, platform string, b brought) (archive
 
 // describe asks git what is released.
 func (d *dist) describe(ctx context.Context) error {
-	tag, err := d.git(ctx, "describe", "--tags", "--always", "--dirty")
+	tag, err := d.git(ctx, "describe", "--tags", "--always", "--abbrev=12", "--dirty") // without a fixed length it depends on the size of the clone
 	if err != nil {
 		return fmt.Errorf("a release is made of a commit: %w", err)
 	}
