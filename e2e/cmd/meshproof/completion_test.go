@@ -65,8 +65,19 @@ func TestCompletion(t *testing.T) {
 
 func TestCompletionScripts(t *testing.T) {
 	for _, shell := range []string{"bash", "zsh", "fish", "powershell"} {
-		if out, code, err := meshproof(t, "completion", shell); err != nil || code != exitcode.OK || !strings.Contains(out, "__complete") || !strings.Contains(out, "meshproof") {
-			t.Errorf("%s: %d, %v, %d bytes", shell, code, err, len(out))
+		file := filepath.Join(t.TempDir(), shell)
+		to, err := os.Create(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := os.Stdout
+		os.Stdout = to // cobra looks there before a test can say another place
+		_, code, err := meshproof(t, "completion", shell)
+		os.Stdout = before
+		_ = to.Close()
+		out, rerr := os.ReadFile(file)
+		if err != nil || code != exitcode.OK || rerr != nil || !strings.Contains(string(out), "__complete") || !strings.Contains(string(out), "meshproof") {
+			t.Errorf("%s: %d, %v, %v, %d bytes", shell, code, err, rerr, len(out))
 		}
 	}
 	if _, code, err := meshproof(t, "completion", "tcsh"); code != exitcode.Usage || err == nil || !strings.Contains(err.Error(), "must be one of bash, fish, powershell, zsh") {
