@@ -51,7 +51,7 @@ func TestARunIsFoundByItsLabelAndGoesWithItsRoot(t *testing.T) {
 	s := ownershiptest.Start(t)
 	theirs(s)
 	r, client := begun(t, s, "meshproof-shop-1")
-	if err := r.CreateLease(t.Context(), s.Config, client); err != nil {
+	if err := r.CreateLease(t.Context(), s.Config, client, "20261128"); err != nil {
 		t.Fatal(err)
 	}
 	if err := r.DeployReaper(t.Context(), client, "localhost/agent:1", time.Second); err != nil {
@@ -250,7 +250,7 @@ func TestASweepRemovesDeadRunsAndNoOthers(t *testing.T) {
 
 func lease(t *testing.T, s *ownershiptest.Server, client kubernetes.Interface, r *Run, age time.Duration) {
 	t.Helper()
-	if err := r.CreateLease(t.Context(), s.Config, client); err != nil {
+	if err := r.CreateLease(t.Context(), s.Config, client, "20261128"); err != nil {
 		t.Fatal(err)
 	}
 	l, err := client.CoordinationV1().Leases(r.Name).Get(t.Context(), r.Name, metav1.GetOptions{})

@@ -15,6 +15,7 @@ import (
 	"meshproof.dev/meshproof/e2e/exitcode"
 	"meshproof.dev/meshproof/e2e/guard"
 	"meshproof.dev/meshproof/e2e/judge"
+	"meshproof.dev/meshproof/e2e/progress"
 	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/recording/secrets"
 	"meshproof.dev/meshproof/e2e/run/environment"
@@ -142,6 +143,16 @@ func (s *Session) start(ctx context.Context, attempt func(context.Context, *repo
 }
 
 func (s *Session) run(ctx context.Context, attempt func(context.Context, *reports.Run) error) *reports.Run {
+	ctx = progress.With(ctx, s.options.Progress)
+	ended := make(chan struct{})
+	defer close(ended)
+	guard.Go(nil, func(error) {}, func() {
+		select {
+		case <-ctx.Done():
+			s.options.Log("interrupted: what was made is being removed; another signal changes nothing")
+		case <-ended:
+		}
+	})
 	r := &reports.Run{Started: time.Now(), Provenance: provenance(&s.options)}
 	// A panic of ours still leaves a report, redacted artifacts, and a kept cluster.
 	trouble := guard.Try(func() error { return attempt(ctx, r) })

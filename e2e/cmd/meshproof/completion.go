@@ -38,7 +38,7 @@ func addCompletions(c *cobra.Command) {
 		},
 		"version": cobra.NoFileCompletions, "checks": cobra.NoFileCompletions, "schema": cobra.NoFileCompletions,
 	}
-	forms := map[string][]string{"checks": {"json", "markdown"}, "lint": {"json"}, "judge": {"json"}, "version": {"json"}}
+	forms := map[string][]string{"checks": {"json", "markdown"}, "run": {"json"}, "kill-matrix": {"json"}, "lint": {"json"}, "judge": {"json"}, "version": {"json"}}
 	for _, sub := range c.Commands() {
 		addCompletions(sub)
 		if complete := arguments[sub.Name()]; complete != nil {

@@ -33,7 +33,7 @@ func judgeCommand(code *int) *cobra.Command {
 		if err != nil {
 			return exitcode.With(exitcode.Usage, err)
 		}
-		return present(reports.Console{W: c.OutOrStdout(), Verbose: *verbose}, *form, code, all)
+		return present(console(c, *verbose), *form, code, all)
 	}
 	return c
 }

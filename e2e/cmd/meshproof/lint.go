@@ -72,7 +72,7 @@ LC_*, SSL_CERT_FILE, SSL_CERT_DIR and the folders of XDG, helm and kustomize.`,
 			}
 			all = append(all, p)
 		}
-		return present(reports.Console{W: c.OutOrStdout(), Verbose: *verbose}, *form, code, all)
+		return present(console(c, *verbose), *form, code, all)
 	}
 	return c
 }
@@ -164,6 +164,12 @@ func present(out reports.Console, form format, code *int, all []reports.Profile)
 	r := &reports.Run{Started: time.Now(), Profiles: all, Provenance: reports.Provenance{Target: "recording"}}
 	r.Close(nil, time.Now())
 	*code = r.Exit.Code
+	commands := out.W
+	if form == "json" {
+		commands = io.Discard // standard output is the report alone
+	}
+	github := run.BeginGitHub(commands)
+	defer github.Publish(reports.OfRun(r, ""))
 	if form == "json" {
 		return reports.JSON(out.W, r)
 	}

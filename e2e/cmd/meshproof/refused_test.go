@@ -141,7 +141,7 @@ func TestUnknownCommandsAreRefused(t *testing.T) {
 func TestAPanicInACommand(t *testing.T) {
 	out := checkout(t)
 	var code int
-	err := reported(&options.Values{}, &code, func(*cobra.Command, []string, reports.Console) (int, error) { panic("no table") })(nil, nil)
+	err := reported(&options.Values{}, new(format), &code, func(*cobra.Command, []string) (*outcome, error) { panic("no table") })(&cobra.Command{}, nil)
 	exit, _ := os.ReadFile(filepath.Join(out, "latest", "exit"))
 	report, _ := os.ReadFile(filepath.Join(out, "latest", "report.json"))
 	if err != nil || code != exitcode.Internal || string(exit) != "70 internal\n" || !strings.Contains(string(report), "a bug of ours: no table") {
