@@ -14,14 +14,24 @@ import (
 // module is our Go module. Its checkout has the builders and the agent's source.
 const module = "meshproof.dev/meshproof"
 
+// checkout is the one that the program was built in; make sets it when it links.
+var checkout string //nolint:gochecknoglobals // the linker can set nothing else
+
 // FindRoot is the root of the checkout that contains the working directory: the nearest parent folder with the go.mod of our
-// module. Outside a checkout there are no builders; then the error has exit code 64.
+// module. Outside a checkout it is the one that the program was built in. Where that is not known there are no builders, and the
+// error has exit code 64.
 func FindRoot() (string, error) {
 	wd, err := os.Getwd()
 	if err != nil {
 		return "", err
 	}
-	return findRoot(wd)
+	root, err := findRoot(wd)
+	if err != nil && checkout != "" {
+		if built, gone := findRoot(checkout); gone == nil {
+			return built, nil
+		}
+	}
+	return root, err
 }
 
 func findRoot(from string) (string, error) {
