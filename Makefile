@@ -150,8 +150,8 @@ gke-e2e: $(BIN)/meshproof ## run PROFILE on the cluster of gke-up
 gke-down: ## remove what gke-up made, and look whether anything is left
 	@exec scripts/gke/gke.sh down
 
-# Written into the reports: what the program was built from.
-LINK = -ldflags "-X meshproof.dev/meshproof/e2e/version.revision=$(shell git describe --always --dirty 2>/dev/null || echo unknown)"
+# What the program was built from, for the reports; and where, for a run outside of a checkout.
+LINK = -ldflags "-X 'meshproof.dev/meshproof/e2e/image.checkout=$(CURDIR)' -X meshproof.dev/meshproof/e2e/version.revision=$(shell git describe --always --dirty 2>/dev/null || echo unknown)"
 
 # The go command knows best whether there is anything to do.
 $(BIN)/meshproof: FORCE

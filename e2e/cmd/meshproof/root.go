@@ -185,7 +185,7 @@ func reported(v *options.Values, form *format, code *int, carryOut func(*cobra.C
 		defer board.Close()
 		v.Log, v.Progress = board.Line, board
 		people := c.OutOrStdout()
-		if *form == "json" {
+		if *form == "json" || v.RBAC { // stdout is for another program
 			people = c.ErrOrStderr()
 		}
 		github := run.BeginGitHub(people)
@@ -194,11 +194,12 @@ func reported(v *options.Values, form *format, code *int, carryOut func(*cobra.C
 			*code = o.run.Exit.Code
 			out := reports.Console{W: people, Verbose: v.Verbose, Colour: progress.Colors(people)}
 			o.show(out)
-			github.Publish(o.github)
+			var err error
 			if *form == "json" {
-				return reports.JSON(c.OutOrStdout(), o.run)
+				err = reports.JSON(c.OutOrStdout(), o.run)
 			}
-			return nil
+			github.Publish(o.github)
+			return err
 		}
 		err := exitcode.With(exitcode.Usage, v.Check())
 		if err == nil {
