@@ -9,7 +9,9 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 name=meshproof
 region=${REGION:-europe-west4} nodes=3 autopilot=false
-[ -z "${NODES_SAID:-}" ] || nodes=$NODES # make has a default of its own, for clusters on this machine
+# make has a default number of its own, for clusters on this machine
+# shellcheck disable=SC2153
+[ -z "${NODES_SAID:-}" ] || nodes=$NODES
 [ "${AUTOPILOT:-0}" != 1 ] || autopilot=true
 
 fail() { echo "gke: $2" >&2; exit "$1"; }
