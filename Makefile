@@ -24,13 +24,14 @@ SHELL := /bin/sh
 #: KEEP=            1 keeps the cluster, and the next run takes it over (about half the time)
 #: CONTEXT=         use the cluster of this kubeconfig context and make none
 #: SCENARIOS=       scenarios to record beside formation (default: all but those that run on request only)
+#: ACCEPT_UNSEEN=   1 accepts what is unknown only because the cluster refuses privileged pods (never mesh/full)
 #: MUTANTS=         for make kill-matrix: names under fixtures/mutants (default: all)
 #: INSTALL=         0 forbids installing missing packages with apt
 #: ENGINE=          docker or podman (default: whichever works)
 #: ARGS=            further flags for the program that make runs
 PROFILE ?= dns-a
 NODES ?= 1
-export PROFILE OTP K8S NODES KEEP CONTEXT SCENARIOS INSTALL ENGINE
+export PROFILE OTP K8S NODES KEEP CONTEXT SCENARIOS ACCEPT_UNSEEN INSTALL ENGINE
 
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/meshproof
 # Binaries are named for the checkout, so that two checkouts do not replace each other's.
@@ -48,15 +49,16 @@ export NODES_SAID
 
 # The Ginkgo suite takes one dash (package flag), the meshproof binary two (cobra).
 RUN_FLAGS = -profile "$$PROFILE" $${OTP:+-otp "$$OTP"} $${K8S:+-k8s "$$K8S"} $${NODES_SAID:+-nodes "$$NODES"} \
-  $${KEEP:+-keep="$$KEEP"} $${CONTEXT:+-context "$$CONTEXT"} $${SCENARIOS:+-scenarios "$$SCENARIOS"} $(ARGS)
+  $${KEEP:+-keep="$$KEEP"} $${CONTEXT:+-context "$$CONTEXT"} $${SCENARIOS:+-scenarios "$$SCENARIOS"} $${ACCEPT_UNSEEN:+-accept-unseen="$$ACCEPT_UNSEEN"} $(ARGS)
 MATRIX_FLAGS = $${OTP:+--otp "$$OTP"} $${K8S:+--k8s "$$K8S"} $${NODES_SAID:+--nodes "$$NODES"} \
-  $${KEEP:+--keep="$$KEEP"} $${CONTEXT:+--context "$$CONTEXT"} $(ARGS)
+  $${KEEP:+--keep="$$KEEP"} $${CONTEXT:+--context "$$CONTEXT"} $${ACCEPT_UNSEEN:+--accept-unseen="$$ACCEPT_UNSEEN"} $(ARGS)
 
-.PHONY: help build test lint fmt e2e kill-matrix record crash pull bench nightly clean clean-cache gke-up gke-e2e gke-down FORCE
+.PHONY: help build test lint fmt e2e kill-matrix record crash pull bench fuzz profiles profiles-own-otp nightly clean clean-cache \
+  gke-up gke-e2e gke-down FORCE
 
 help: ## list targets and parameters
 	@echo 'Targets:'
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo 'Parameters, with their defaults:'
 	@sed -n 's/^#: /  /p' $(MAKEFILE_LIST)
 
@@ -100,14 +102,22 @@ bench: $(BIN)/bench $(BIN)/e2e.test ## measure judging and observing; compare ma
 	go test -run '^$$' -bench 'Judge|Checks|Matrix' ./e2e/check/rules ./e2e/judge ./e2e/erldist
 	@exec $(BIN)/bench $(ARGS)
 
-NIGHTLY_OTP ?= 25 27 29
+fuzz: ## run every fuzz test, FUZZTIME=30s each
+	@exec scripts/fuzz.sh $(FUZZTIME)
+
 # These bring releases of their own, so that OTP= says little about them.
 OWN_OTP := mixed-otp rabbitmq upgrade-otp
+profiles: ## every profile that takes OTP=, on three nodes
+	@$(MAKE) e2e NODES=3 PROFILE="$(filter-out $(OWN_OTP),$(notdir $(wildcard fixtures/profiles/*)))"
+profiles-own-otp: ## every profile that brings releases of its own
+	@$(MAKE) e2e OTP= PROFILE="$(OWN_OTP)"
+
+NIGHTLY_OTP ?= 25 27 29
 nightly: ## all of it: tests, fuzzing, each profile on each OTP release and three nodes, kill matrix, crashes, both engines
 	$(MAKE) test
-	scripts/fuzz.sh $(FUZZTIME)
-	for otp in $(NIGHTLY_OTP); do $(MAKE) e2e OTP=$$otp NODES=3 PROFILE="$(filter-out $(OWN_OTP),$(notdir $(wildcard fixtures/profiles/*)))" || exit; done
-	$(MAKE) e2e PROFILE="$(OWN_OTP)"
+	$(MAKE) fuzz
+	for otp in $(NIGHTLY_OTP); do $(MAKE) profiles OTP=$$otp || exit; done
+	$(MAKE) profiles-own-otp
 	$(MAKE) kill-matrix
 	$(MAKE) crash
 	$(MAKE) pull

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 
 	agentclient "meshproof.dev/meshproof/e2e/agent/client"
@@ -51,18 +50,18 @@ func (e *Environment) BeginRun(ctx context.Context, named string) error {
 		refused = e.Run.DeployReaper(ctx, client, e.Agent.Ref, reaperBudget)
 	}
 	if refused != nil && ctx.Err() == nil {
-		e.note(fmt.Sprintf("this run has no reaper: %v. %s", refused, e.options.remains()))
+		e.note(fmt.Sprintf("this run has no reaper: %v. %s", refused, e.options.remains(e.Cluster.Context)))
 	}
 	e.options.Log("what this run makes has the label " + ownership.Label + "=" + e.Run.Name)
 	return ctx.Err()
 }
 
 // remains says what a run without a reaper leaves when it is killed.
-func (o *Options) remains() string {
+func (o *Options) remains(kubeContext string) string {
 	if o.Namespace != "" {
-		return "If it is killed, what it made in namespace " + o.Namespace + " remains, its agents among it, until the next run there, or until: meshproof cluster clean --context " + o.Context + " --namespace " + o.Namespace
+		return "If it is killed, what it made in namespace " + o.Namespace + " remains, its agents among it, until the next run there, or until: meshproof cluster clean --context " + kubeContext + " --namespace " + o.Namespace
 	}
-	return "If it is killed, its namespaces remain, its agents in a DaemonSet, and its objects outside of namespaces, until the next run on this cluster, or until: meshproof cluster clean --context " + o.Context
+	return "If it is killed, its namespaces remain, its agents in a DaemonSet, and its objects outside of namespaces, until the next run on this cluster, or until: meshproof cluster clean --context " + kubeContext
 }
 
 // note says what a reader of the report has to know, too.
@@ -73,7 +72,8 @@ func (e *Environment) note(line string) {
 
 // DeployAgents puts one agent on each node where a pod of the workloads may run, in the run's namespace. They serve all
 // workloads of the run: thirty workloads with agents of their own would be thirty privileged pods on a node. They may do no
-// more than the run needs, and serve only who has the run's token.
+// more than the run needs, and serve only who has the run's token. Where the cluster refuses them, NoAgents says why, and the run
+// goes on without.
 func (e *Environment) DeployAgents(ctx context.Context, may agentclient.Rights, ws []*workload.Workload) error {
 	client, err := kubernetes.NewForConfig(e.Cluster.Config)
 	if err != nil {
@@ -87,8 +87,11 @@ func (e *Environment) DeployAgents(ctx context.Context, may agentclient.Rights, 
 	if e.Run.Within != "" {
 		e.Run.Mark(d) // elsewhere it goes with the run's namespace
 	}
-	if _, err = client.AppsV1().DaemonSets(e.Agents).Create(ctx, d, metav1.CreateOptions{}); err != nil {
+	if e.NoAgents, err = agentclient.Deploy(ctx, client, d); err != nil {
 		return fmt.Errorf("agent: %w", err)
+	}
+	if e.NoAgents != "" {
+		e.note("the cluster refuses our agents, so the run goes on with what can be seen through the API server, port-forward and exec: " + e.NoAgents)
 	}
 	return nil
 }

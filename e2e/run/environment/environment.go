@@ -56,6 +56,7 @@ type Environment struct {
 	Sabotaged image.Image
 	Run       *ownership.Run // owns what the run makes on the cluster; nil before BeginRun
 	Agents    string         // namespace of the agents that serve all workloads
+	NoAgents  string         // why there are none: the API server's own sentence; "" where they may run
 	Token     agent.Token    // of this run: whoever does not have it cannot use its agents
 	Notes     []string       // what a reader of the report has to know: what is not seen, and why
 

@@ -79,6 +79,8 @@ func All() []Option {
 			set: func(v *Values, s string) error { return yes(&v.RBAC, s) }},
 		{Make: "SCENARIOS", Flag: "scenarios", Suite: "scenarios", Kind: List, Help: "scenarios to record beside formation (default: all but those that run on request only)",
 			set: func(v *Values, s string) error { return scenarios(&v.Scenarios, s) }},
+		{Make: "ACCEPT_UNSEEN", Flag: "accept-unseen", Suite: "accept-unseen", Kind: Switch, Help: "1 accepts what is unknown only because the cluster refuses privileged pods (never mesh/full)",
+			set: func(v *Values, s string) error { return yes(&v.AcceptUnseen, s) }},
 		{Flag: "seed", Suite: "seed", Kind: Number, Help: "decides which pod is deleted (default: by chance; the report says it)",
 			set: func(v *Values, s string) error { return seed(&v.Seed, s) }},
 		{Flag: "pods", Kind: Number, Help: "how many pods may run at the same time (default: derived from CPU and memory)",
@@ -123,7 +125,7 @@ func (v *Values) Check() error {
 	for _, o := range All() {
 		said, is := v.said[o.name()]
 		if v.Context != "" && o.ofCluster && is && (o.Kind != Switch || v.Keep) {
-			return fmt.Errorf("%s (%s) has no effect with context (%s): that cluster exists already, and none is made", o.name(), said, v.Context)
+			return fmt.Errorf("%s (%s) has no effect with context (%s): that cluster exists already, and none is made; leave out one of the two", o.name(), said, v.Context)
 		}
 	}
 	return nil
@@ -177,7 +179,7 @@ func (x *Value) IsBoolFlag() bool { return x.kind == Switch }
 func profiles(to *[]string, s string) error {
 	*to = list(s)
 	if len(*to) == 0 {
-		return errors.New("no profile is named: there is nothing to deploy")
+		return errors.New("no profile is named: there is nothing to deploy; name at least one")
 	}
 	return nil
 }
