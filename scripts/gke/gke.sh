@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # gke.sh up | push | e2e | down: a GKE cluster for one conformance run, made and removed by Terraform. docs/gke.md explains it.
 #
-# In: PROJECT (required), REGION, AUTOPILOT=1, NODES with NODES_SAID=1, PROFILE, YES=1 (do not ask), MESHPROOF (the binary), from the environment.
+# In: PROJECT (required), REGION, AUTOPILOT=1, NODES with NODES_SAID=1, PROFILE, YES=1 (do not ask), MESHPROOF and PUSH (the programs), from the environment.
 # State: below the user's cache directory, one folder per project, which `make clean-cache` keeps. It has no credentials: those are
 # application default credentials, which Terraform, gcloud and meshproof read themselves.
 set -euo pipefail
@@ -74,6 +74,15 @@ up() {
 
 context() { echo "gke_${PROJECT}_$(tf output -raw location)_$name"; }
 
+push() {
+  standing
+  say "builds the images of profile ${PROFILE:-dns-a} and pushes them to the registry $name of project $PROJECT; deploys nothing" \
+    "cost: cents for what the registry stores (docs/gke.md)"
+  local registry
+  registry=$(tf output -raw registry)
+  exec "$PUSH" "${PROFILE:-dns-a}" "$(context)" "$registry"
+}
+
 e2e() {
   standing
   say "runs profile ${PROFILE:-dns-a} on the cluster $name of project $PROJECT: pushes its images to the cluster's registry, deploys it" \
@@ -115,6 +124,6 @@ LIST
 }
 
 case ${1:-} in
-up | e2e | down) "$1" ;;
+up | push | e2e | down) "$1" ;;
 *) fail 64 "usage: gke.sh up | push | e2e | down" ;;
 esac
