@@ -138,7 +138,7 @@ gke-push: $(BIN)/push ## build the images of PROFILE and push them to the regist
 	@PUSH='$(BIN)/push'; export PUSH; exec scripts/gke/gke.sh push
 
 gke-e2e: $(BIN)/meshproof ## run PROFILE on the cluster of gke-up
-	@MESHPROOF='$(BIN)/meshproof'; export MESHPROOF; exec scripts/gke/gke.sh e2e
+	@MESHPROOF='$(BIN)/meshproof'; export MESHPROOF; exec scripts/gke/gke.sh e2e $(ARGS)
 
 gke-down: ## remove what gke-up made, and look whether anything is left
 	@exec scripts/gke/gke.sh down

@@ -83,6 +83,7 @@ push() {
   exec "$PUSH" "${PROFILE:-dns-a}" "$(context)" "$registry"
 }
 
+# In: further flags of meshproof run.
 e2e() {
   standing
   say "runs profile ${PROFILE:-dns-a} on the cluster $name of project $PROJECT: pushes its images to the cluster's registry, deploys it" \
@@ -90,7 +91,7 @@ e2e() {
   cost
   local registry
   registry=$(tf output -raw registry)
-  exec "$MESHPROOF" run -f "${PROFILE:-dns-a}" --context "$(context)" --push "$registry"
+  exec "$MESHPROOF" run -f "${PROFILE:-dns-a}" --context "$(context)" --push "$registry" ${ACCEPT_UNSEEN:+--accept-unseen="$ACCEPT_UNSEEN"} "$@"
 }
 
 down() {
@@ -124,6 +125,6 @@ LIST
 }
 
 case ${1:-} in
-up | push | e2e | down) "$1" ;;
+up | push | e2e | down) "$@" ;;
 *) fail 64 "usage: gke.sh up | push | e2e | down" ;;
 esac
