@@ -53,8 +53,13 @@ RUN_FLAGS = -profile "$$PROFILE" $${OTP:+-otp "$$OTP"} $${K8S:+-k8s "$$K8S"} $${
 MATRIX_FLAGS = $${OTP:+--otp "$$OTP"} $${K8S:+--k8s "$$K8S"} $${NODES_SAID:+--nodes "$$NODES"} \
   $${KEEP:+--keep="$$KEEP"} $${CONTEXT:+--context "$$CONTEXT"} $${ACCEPT_UNSEEN:+--accept-unseen="$$ACCEPT_UNSEEN"} $(ARGS)
 
+<<<<<<< HEAD
 .PHONY: help build test lint fmt e2e kill-matrix record crash pull bench fuzz dist dist-check profiles profiles-own-otp nightly clean clean-cache \
   gke-up gke-e2e gke-down FORCE
+=======
+.PHONY: help build test lint fmt e2e kill-matrix record crash pull bench fuzz profiles profiles-own-otp nightly clean clean-cache \
+  gke-up gke-push gke-e2e gke-down FORCE
+>>>>>>> h-gke
 
 help: ## list targets and parameters
 	@echo 'Targets:'
@@ -144,8 +149,11 @@ export PROJECT REGION AUTOPILOT YES
 gke-up: ## make a GKE cluster and a registry for its images (costs money; docs/gke.md)
 	@exec scripts/gke/gke.sh up
 
+gke-push: $(BIN)/push ## build the images of PROFILE and push them to the registry of gke-up
+	@PUSH='$(BIN)/push'; export PUSH; exec scripts/gke/gke.sh push
+
 gke-e2e: $(BIN)/meshproof ## run PROFILE on the cluster of gke-up
-	@MESHPROOF='$(BIN)/meshproof'; export MESHPROOF; exec scripts/gke/gke.sh e2e
+	@MESHPROOF='$(BIN)/meshproof'; export MESHPROOF; exec scripts/gke/gke.sh e2e $(ARGS)
 
 gke-down: ## remove what gke-up made, and look whether anything is left
 	@exec scripts/gke/gke.sh down
@@ -162,6 +170,8 @@ $(BIN)/dist: FORCE
 	@go build -o $@ ./scripts/dist
 $(BIN)/bench: FORCE
 	@go build -o $@ ./scripts/bench
+$(BIN)/push: FORCE
+	@go build -o $@ ./scripts/gke/push
 $(BIN)/e2e.test: FORCE
 	@[ -e $@ ] || echo 'building the end-to-end suite (a few minutes, the first time)'
 	@go test -c $(LINK) -o $@ ./e2e/suites
