@@ -52,7 +52,7 @@ RUN_FLAGS = -profile "$$PROFILE" $${OTP:+-otp "$$OTP"} $${K8S:+-k8s "$$K8S"} $${
 MATRIX_FLAGS = $${OTP:+--otp "$$OTP"} $${K8S:+--k8s "$$K8S"} $${NODES_SAID:+--nodes "$$NODES"} \
   $${KEEP:+--keep="$$KEEP"} $${CONTEXT:+--context "$$CONTEXT"} $(ARGS)
 
-.PHONY: help build test lint fmt e2e kill-matrix record crash bench nightly clean clean-cache FORCE
+.PHONY: help build test lint fmt e2e kill-matrix record crash bench nightly clean clean-cache gke-up gke-e2e gke-down FORCE
 
 help: ## list targets and parameters
 	@echo 'Targets:'
@@ -111,6 +111,17 @@ clean: $(BIN)/meshproof ## remove the clusters that meshproof made, and only tho
 
 clean-cache: ## remove what was built and downloaded (not run state, not Go's own caches); prints how much
 	@scripts/clean-cache.sh '$(CACHE)'
+
+# PROJECT=, and for gke-up REGION=, NODES= and AUTOPILOT=1; YES=1 does not ask. See docs/gke.md.
+export PROJECT REGION AUTOPILOT YES
+gke-up: ## make a GKE cluster and a registry for its images (costs money; docs/gke.md)
+	@exec scripts/gke/gke.sh up
+
+gke-e2e: $(BIN)/meshproof ## run PROFILE on the cluster of gke-up
+	@MESHPROOF='$(BIN)/meshproof'; export MESHPROOF; exec scripts/gke/gke.sh e2e
+
+gke-down: ## remove what gke-up made, and look whether anything is left
+	@exec scripts/gke/gke.sh down
 
 # Written into the reports: what the program was built from.
 LINK = -ldflags "-X meshproof.dev/meshproof/e2e/version.revision=$(shell git describe --always --dirty 2>/dev/null || echo unknown)"

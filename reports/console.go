@@ -192,13 +192,17 @@ func (c Console) Profiles(all []Profile) {
 type plain struct{ io.Writer }
 
 func (p plain) Write(b []byte) (int, error) {
-	_, err := io.WriteString(p.Writer, strings.Map(func(r rune) rune {
+	_, err := io.WriteString(p.Writer, visible(string(b)))
+	return len(b), err
+}
+
+func visible(s string) string {
+	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) && r != '\n' && r != '\t' {
 			return '·'
 		}
 		return r
-	}, string(b)))
-	return len(b), err
+	}, s)
 }
 
 // explain prints the deciding subjects, the first two in full: twelve pairs often have the same message.

@@ -41,6 +41,7 @@ func (r *Run) Remove(ctx context.Context, cfg *rest.Config, budget time.Duration
 	if err != nil {
 		return err
 	}
+	c.namespace = r.Within
 	all, _, err := c.find(ctx, r.Name, false)
 	return errors.Join(err, c.remove(ctx, all, budget))
 }
@@ -50,9 +51,15 @@ func (r *Run) DeleteRoot(ctx context.Context, client kubernetes.Interface) error
 	if r.Root == "" {
 		return nil
 	}
-	err := client.RbacV1().ClusterRoles().Delete(ctx, r.Name, metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &r.Root}})
+	root, only := r.Owner(), metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &r.Root}}
+	var err error
+	if r.Within != "" {
+		err = client.CoordinationV1().Leases(r.Within).Delete(ctx, root.Name, only)
+	} else {
+		err = client.RbacV1().ClusterRoles().Delete(ctx, root.Name, only)
+	}
 	if err != nil && !gone(err) {
-		return fmt.Errorf("clusterrole %s: %w", r.Name, err)
+		return fmt.Errorf("%s %s: %w", strings.ToLower(root.Kind), root.Name, err)
 	}
 	return nil
 }

@@ -84,6 +84,7 @@ func start(m *testing.M) int {
 	// Our own context beside Ginkgo's: Ctrl-C ends the run itself, wherever the specs are.
 	ctx, stop := run.Interruptible(context.Background())
 	defer stop()
+	github := run.BeginGitHub(os.Stdout)
 	out := reports.Console{W: os.Stdout, Verbose: v.Verbose, Colour: progress.Colors(os.Stdout)}
 	board := progress.New(os.Stderr, time.Now())
 	defer board.Close()
@@ -99,6 +100,7 @@ func start(m *testing.M) int {
 		board.Close()
 		r, dir := run.Refused(v.Options, err)
 		out.Closing(r, dir)
+		github.Publish(reports.OfRun(r, dir))
 		return r.Exit.Code
 	}
 	current = s
@@ -110,6 +112,7 @@ func start(m *testing.M) int {
 	bug = errors.Join(bug, guard.Try(func() error {
 		out.Profiles(r.Profiles)
 		out.Closing(r, s.session.Dir)
+		github.Publish(reports.OfRun(r, s.session.Dir))
 		return nil
 	}))
 	if bug != nil {

@@ -25,6 +25,7 @@ import (
 type ExistingOptions struct {
 	Kubeconfig string // empty: KUBECONFIG or ~/.kube/config, as kubectl has it
 	Context    string // empty: the current one
+	Namespace  string // for CleanExisting: only this one, with rights in it alone; empty: all
 	// Engine is needed only to load images into an existing kind cluster; nil: there is none.
 	Engine  *engine.Engine
 	Timeout time.Duration // how long the API server may take to answer; default 15 s
@@ -93,6 +94,9 @@ func CleanExisting(ctx context.Context, o ExistingOptions) error {
 	if err != nil {
 		return err
 	}
+	if o.Namespace != "" {
+		return ownership.SweepWithin(ctx, c.Config, o.Namespace, true, c.log)
+	}
 	return ownership.Sweep(ctx, c.Config, true, c.log)
 }
 
@@ -104,6 +108,7 @@ func (c *Cluster) look(ctx context.Context, set *kubernetes.Clientset) error {
 	list, err := set.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
 	if err != nil {
 		if permanent(err) != nil {
+			c.unlisted = true
 			c.log("warning: cannot list the nodes: " + err.Error())
 			return nil
 		}

@@ -190,15 +190,11 @@ func (a *Applier) adapt(ctx context.Context, o *unstructured.Unstructured, want 
 
 // taken is the error about an object that exists already.
 func (a *Applier) taken(ctx context.Context, o *unstructured.Unstructured) error {
-	by, there := "is not ours", o.DeepCopy()
-	if err := a.api.Get(ctx, client.ObjectKeyFromObject(o), there); err == nil && there.GetLabels()[ownership.Label] != "" {
-		by = "was created by run " + there.GetLabels()[ownership.Label] + " of meshproof"
+	run, there := "", o.DeepCopy()
+	if err := a.api.Get(ctx, client.ObjectKeyFromObject(o), there); err == nil {
+		run = there.GetLabels()[ownership.Label]
 	}
-	where := ""
-	if o.GetNamespace() != "" {
-		where = " in namespace " + o.GetNamespace()
-	}
-	return exitcode.With(exitcode.Unavailable, fmt.Errorf("%s exists%s and %s; it was not changed. Use a cluster without it, or another name in the manifests", describe(o), where, by))
+	return isTaken(describe(o), o.GetNamespace(), run)
 }
 
 // Delete deletes one object that was created.

@@ -168,6 +168,12 @@ func present(out reports.Console, form format, code *int, all []reports.Profile)
 	r := &reports.Run{Started: time.Now(), Profiles: all, Provenance: reports.Provenance{Target: "recording"}}
 	r.Close(nil, time.Now())
 	*code = r.Exit.Code
+	commands := out.W
+	if form == "json" {
+		commands = io.Discard // standard output is the report alone
+	}
+	github := run.BeginGitHub(commands)
+	defer github.Publish(reports.OfRun(r, ""))
 	if form == "json" {
 		return reports.JSON(out.W, r)
 	}

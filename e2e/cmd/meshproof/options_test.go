@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -17,7 +18,7 @@ func TestTheBinaryHasTheFlagsOfTheDeclaration(t *testing.T) {
 		}
 		for _, o := range options.All() {
 			f := c.Flags().Lookup(o.Flag)
-			if o.Flag == "" || name == "kill-matrix" && (o.Flag == "file" || o.Flag == "scenarios") {
+			if o.Flag == "" || name == "kill-matrix" && slices.Contains([]string{"file", "scenarios", "namespace", "print-rbac"}, o.Flag) {
 				if f != nil {
 					t.Errorf("%s has --%s", name, f.Name)
 				}

@@ -14,6 +14,7 @@ import (
 	"meshproof.dev/meshproof/e2e/guard"
 	"meshproof.dev/meshproof/e2e/image"
 	"meshproof.dev/meshproof/e2e/progress"
+	"meshproof.dev/meshproof/e2e/rights"
 	"meshproof.dev/meshproof/e2e/run"
 	"meshproof.dev/meshproof/e2e/run/killmatrix"
 	"meshproof.dev/meshproof/e2e/run/options"
@@ -91,6 +92,7 @@ func runCommand(code *int) *cobra.Command {
   meshproof run shop/profile.yaml                    # your own application
   meshproof run -f dns-a,dns-srv --nodes 3 --keep    # two profiles at the same time; the next run takes the cluster over
   meshproof run --context staging shop               # on a cluster that exists
+  meshproof run --context staging --print-rbac shop  # what it needs there, as YAML for kubectl apply
   meshproof run -o json shop > report.json           # the report on stdout, progress on stderr`}
 	v, form := bind(c), output(c)
 	c.RunE = reported(v, form, code, func(c *cobra.Command, args []string) (*outcome, error) {
@@ -108,8 +110,18 @@ func runCommand(code *int) *cobra.Command {
 		if err != nil {
 			return nil, err
 		}
+		if v.RBAC && *form != "" {
+			return nil, exitcode.With(exitcode.Usage, fmt.Errorf("--print-rbac prints YAML, and -o %s a report: leave out one of the two", *form))
+		}
+		if v.RBAC {
+			_, err = fmt.Fprint(c.OutOrStdout(), rights.Print(v.Rights(ws)))
+			return nil, err
+		}
 		r, dir, err := run.Run(c.Context(), v.Options, ws)
-		return &outcome{r, dir, func(out reports.Console) { out.Profiles(r.Profiles); out.Closing(r, dir) }}, err
+		if err != nil {
+			return nil, err
+		}
+		return &outcome{r, reports.OfRun(r, dir), func(out reports.Console) { out.Profiles(r.Profiles); out.Closing(r, dir) }}, nil
 	})
 	refuseFlags(c, v)
 	return c
@@ -119,7 +131,7 @@ func killMatrixCommand(code *int) *cobra.Command {
 	c := &cobra.Command{Use: "kill-matrix [MUTANT…]", Short: "prove that the checks can fail: run the broken variants",
 		Example: `  meshproof kill-matrix                              # all of fixtures/mutants
   meshproof kill-matrix cluster-ip selector-typo     # only these`}
-	v := bind(c, "file", "scenarios")
+	v := bind(c, "file", "scenarios", "namespace", "print-rbac")
 	var lines format
 	c.RunE = reported(v, &lines, code, func(c *cobra.Command, mutants []string) (*outcome, error) {
 		fixtures, err := run.Fixtures()
@@ -130,7 +142,7 @@ func killMatrixCommand(code *int) *cobra.Command {
 		if err != nil {
 			return nil, err
 		}
-		return &outcome{run: m.Run, show: func(out reports.Console) { out.Matrix(m) }}, nil
+		return &outcome{m.Run, reports.OfMatrix(m), func(out reports.Console) { out.Matrix(m) }}, nil
 	})
 	refuseFlags(c, v)
 	return c
@@ -138,27 +150,34 @@ func killMatrixCommand(code *int) *cobra.Command {
 
 // outcome is what a command that has results ended with.
 type outcome struct {
-	run  *reports.Run
-	dir  string
-	show func(reports.Console)
+	run    *reports.Run
+	github reports.GitHub
+	show   func(reports.Console)
 }
 
 // reported wraps a command that has results. An error, or a panic of ours, is one of them: it is printed, and written where the
 // results of a run are, so that nobody takes those of an earlier run for them. Progress goes to stderr. With -o json stdout has one
-// report and nothing else, whatever the command ended with, and the closing lines go to stderr, too.
+// report and nothing else, whatever the command ended with, and the closing lines go to stderr, too. A command without an outcome
+// has printed what it was asked for.
 func reported(v *options.Values, form *format, code *int, carryOut func(*cobra.Command, []string) (*outcome, error)) func(*cobra.Command, []string) error {
 	return func(c *cobra.Command, args []string) error {
 		board := progress.New(c.ErrOrStderr(), time.Now())
 		defer board.Close()
 		v.Log, v.Progress = board.Line, board
+		people := c.OutOrStdout()
+		if *form == "json" {
+			people = c.ErrOrStderr()
+		}
+		github := run.BeginGitHub(people)
 		show := func(o *outcome) error {
 			board.Close()
 			*code = o.run.Exit.Code
+			out := reports.Console{W: people, Verbose: v.Verbose, Colour: progress.Colors(people)}
+			o.show(out)
+			github.Publish(o.github)
 			if *form == "json" {
-				reports.Console{W: c.ErrOrStderr()}.Closing(o.run, o.dir)
 				return reports.JSON(c.OutOrStdout(), o.run)
 			}
-			o.show(console(c, v.Verbose))
 			return nil
 		}
 		err := exitcode.With(exitcode.Usage, v.Check())
@@ -168,7 +187,7 @@ func reported(v *options.Values, form *format, code *int, carryOut func(*cobra.C
 		if err == nil {
 			err = guard.Try(func() error {
 				o, err := carryOut(c, args)
-				if err != nil {
+				if err != nil || o == nil {
 					return err
 				}
 				return show(o)
@@ -178,7 +197,7 @@ func reported(v *options.Values, form *format, code *int, carryOut func(*cobra.C
 			return nil
 		}
 		r, dir := run.Refused(v.Options, err)
-		return show(&outcome{r, dir, func(out reports.Console) { out.Closing(r, dir) }})
+		return show(&outcome{r, reports.OfRun(r, dir), func(out reports.Console) { out.Closing(r, dir) }})
 	}
 }
 
@@ -197,29 +216,35 @@ func refuseFlags(c *cobra.Command, v *options.Values) {
 	})
 }
 
+const cleanExamples = `  meshproof cluster clean                            # kind clusters on this machine
+  meshproof cluster clean --context staging          # what dead runs left on a cluster that exists
+  meshproof cluster clean --context staging -n shop  # the same, in one namespace`
+
 func clusterCommand() *cobra.Command {
 	c := &cobra.Command{Use: "cluster", Short: "clusters that meshproof made", Example: "  meshproof cluster clean"}
 	var on target.ExistingOptions
-	clean := &cobra.Command{Use: "clean", Short: "remove the clusters that meshproof made, and only those", Args: usage(0),
-		Example: `  meshproof cluster clean                            # kind clusters on this machine
-  meshproof cluster clean --context staging          # what dead runs left on a cluster that exists`, RunE: func(c *cobra.Command, _ []string) error {
-			board := progress.New(c.ErrOrStderr(), time.Now())
-			defer board.Close()
-			ctx, log := progress.With(c.Context(), board), board.Line
-			if on.Kubeconfig != "" && on.Context == "" {
-				return exitcode.With(exitcode.Usage, errors.New("--kubeconfig is the file of a context: name it with --context"))
-			}
-			if on.Context != "" {
-				on.Log = log
-				return target.CleanExisting(ctx, on)
-			}
-			cache, err := image.CacheDir()
-			if err != nil {
-				return err
-			}
-			return target.Clean(ctx, filepath.Join(cache, "state"), log)
-		}}
+	clean := &cobra.Command{Use: "clean", Short: "remove the clusters that meshproof made, and only those", Args: usage(0), Example: cleanExamples, RunE: func(c *cobra.Command, _ []string) error {
+		board := progress.New(c.ErrOrStderr(), time.Now())
+		defer board.Close()
+		ctx, log := progress.With(c.Context(), board), board.Line
+		if on.Kubeconfig != "" && on.Context == "" {
+			return exitcode.With(exitcode.Usage, errors.New("--kubeconfig is the file of a context: name it with --context"))
+		}
+		if on.Namespace != "" && on.Context == "" {
+			return exitcode.With(exitcode.Usage, errors.New("--namespace is one of a context: name it with --context"))
+		}
+		if on.Context != "" {
+			on.Log = log
+			return target.CleanExisting(ctx, on)
+		}
+		cache, err := image.CacheDir()
+		if err != nil {
+			return err
+		}
+		return target.Clean(ctx, filepath.Join(cache, "state"), log)
+	}}
 	clean.Flags().StringVar(&on.Context, "context", "", "clean the cluster of this kubeconfig context instead: remove what dead runs left there, and only that")
+	clean.Flags().StringVarP(&on.Namespace, "namespace", "n", "", "of that context, clean this namespace alone; it needs rights in no other")
 	clean.Flags().StringVar(&on.Kubeconfig, "kubeconfig", "", "the file of the context (default: as kubectl finds it)")
 	parent(c, clean)
 	return c

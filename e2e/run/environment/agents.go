@@ -26,16 +26,21 @@ func (e *Environment) BeginRun(ctx context.Context, named string) error {
 	if err != nil {
 		return err
 	}
-	e.Run = ownership.New()
-	e.Agents = e.Run.Name
-	refused := e.Run.CreateRoot(ctx, client, named)
-	if refused != nil && (e.Cluster.Owned || !ownership.Refused(refused)) {
-		return refused
+	var refused error // why there can be no root
+	if ns := e.options.Namespace; ns != "" {
+		e.Run, e.Agents = ownership.NewWithin(ns), ns
+	} else {
+		e.Run = ownership.New()
+		e.Agents = e.Run.Name
+		refused = e.Run.CreateRoot(ctx, client, named)
+		if refused != nil && (e.Cluster.Owned || !ownership.Refused(refused)) {
+			return refused
+		}
+		if err = e.Run.CreateNamespace(ctx, client, e.Run.Name, true); err != nil || e.Cluster.Owned {
+			return err // a cluster of ours has its keeper
+		}
 	}
-	if err = e.Run.CreateNamespace(ctx, client, e.Run.Name, true); err != nil || e.Cluster.Owned {
-		return err // a cluster of ours has its keeper
-	}
-	if err = e.Run.CreateLease(ctx, e.Cluster.Config, client); err != nil {
+	if err = e.Run.CreateLease(ctx, e.Cluster.Config, client, named); err != nil {
 		if ownership.Refused(err) {
 			err = exitcode.With(exitcode.Unavailable, fmt.Errorf("%w; without a Lease another run would take this one for dead", err))
 		}
@@ -46,15 +51,24 @@ func (e *Environment) BeginRun(ctx context.Context, named string) error {
 		refused = e.Run.DeployReaper(ctx, client, e.Agent.Ref, reaperBudget)
 	}
 	if refused != nil && ctx.Err() == nil {
-		e.options.Log(fmt.Sprintf("this run has no reaper: %v. %s", refused, remains(e.Cluster.Context)))
+		e.note(fmt.Sprintf("this run has no reaper: %v. %s", refused, e.options.remains(e.Cluster.Context)))
 	}
 	e.options.Log("what this run makes has the label " + ownership.Label + "=" + e.Run.Name)
 	return ctx.Err()
 }
 
 // remains says what a run without a reaper leaves when it is killed.
-func remains(kubeContext string) string {
+func (o *Options) remains(kubeContext string) string {
+	if o.Namespace != "" {
+		return "If it is killed, what it made in namespace " + o.Namespace + " remains, its agents among it, until the next run there, or until: meshproof cluster clean --context " + kubeContext + " --namespace " + o.Namespace
+	}
 	return "If it is killed, its namespaces remain, its agents in a DaemonSet, and its objects outside of namespaces, until the next run on this cluster, or until: meshproof cluster clean --context " + kubeContext
+}
+
+// note says what a reader of the report has to know, too.
+func (e *Environment) note(line string) {
+	e.Notes = append(e.Notes, line)
+	e.options.Log(line)
 }
 
 // DeployAgents puts one agent on each node where a pod of the workloads may run, in the run's namespace. They serve all
@@ -70,6 +84,9 @@ func (e *Environment) DeployAgents(ctx context.Context, may agentclient.Rights, 
 		pods = append(pods, w.Pods()...)
 	}
 	d := agentclient.DaemonSet(e.Agents, agentclient.Options{Image: e.Agent.Ref, May: may, Where: agentclient.Place(pods), Token: e.Token})
+	if e.Run.Within != "" {
+		e.Run.Mark(d) // elsewhere it goes with the run's namespace
+	}
 	if _, err = client.AppsV1().DaemonSets(e.Agents).Create(ctx, d, metav1.CreateOptions{}); err != nil {
 		return fmt.Errorf("agent: %w", err)
 	}
@@ -99,7 +116,10 @@ func (e *Environment) endRun(budget time.Duration) error {
 	if e.Cluster.Owned {
 		return errors.Join(err, e.RemoveNamespace(client, e.Run.Name))
 	}
-	return errors.Join(err, workload.DeleteNamespace(ctx, client, e.Run.Name, e.Run, 0), e.Run.Remove(ctx, e.Cluster.Config, budget))
+	if e.Run.Within == "" {
+		err = errors.Join(err, workload.DeleteNamespace(ctx, client, e.Run.Name, e.Run, 0))
+	}
+	return errors.Join(err, e.Run.Remove(ctx, e.Cluster.Config, budget))
 }
 
 // removeBudget is how long what was made may take to go.

@@ -30,6 +30,7 @@ type Options struct {
 	Keep       bool   // leave the cluster to the next run
 	Context    string // use this kubeconfig context and make no cluster
 	Kubeconfig string // "" as kubectl finds it
+	Namespace  string // of Context: work in this one alone; "" in namespaces that the run makes
 	NoInstall  bool   // never install packages
 	Engine     string // "docker" or "podman"; "" what works
 
@@ -56,6 +57,7 @@ type Environment struct {
 	Run       *ownership.Run // owns what the run makes on the cluster; nil before BeginRun
 	Agents    string         // namespace of the agents that serve all workloads
 	Token     agent.Token    // of this run: whoever does not have it cannot use its agents
+	Notes     []string       // what a reader of the report has to know: what is not seen, and why
 
 	stopRenewing func() // the Lease
 
@@ -75,10 +77,11 @@ func Prepare(ctx context.Context, o *Options, ws []*workload.Workload, artifacts
 	}
 	state := filepath.Join(m.Cache, "state")
 	p := o.provider(state)
-	if err = o.preflight(ctx, p, ws); err != nil {
+	notes, err := o.preflight(ctx, p, ws)
+	if err != nil {
 		return nil, err
 	}
-	e := &Environment{options: o, apps: map[string]App{}}
+	e := &Environment{options: o, apps: map[string]App{}, Notes: notes}
 	trying := progress.Wait(ctx, "a container engine that works")
 	e.Engine, err = engine.Find(ctx, engine.Options{Force: o.Engine, Install: !o.NoInstall, Packages: m.Versions.Words("APT_ENGINE"), StateDir: state, Log: o.Log})
 	trying.Done()
