@@ -105,6 +105,7 @@ nightly: ## all of it: tests, fuzzing, each profile on each OTP release and thre
 	$(MAKE) e2e PROFILE="$(OWN_OTP)"
 	$(MAKE) kill-matrix
 	$(MAKE) crash
+	scripts/docs-commands.sh docs/quick-start.md docs/your-own-app.md
 
 clean: $(BIN)/meshproof ## remove the clusters that meshproof made, and only those
 	@exec $(BIN)/meshproof cluster clean $(ARGS)
