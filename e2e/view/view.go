@@ -50,6 +50,7 @@ type Pod struct {
 	Name  string
 	First time.Duration // when it was first reported
 
+	view     *View
 	states   []recording.Event
 	process  []recording.Event
 	number   int
@@ -257,7 +258,7 @@ func (v *View) applyPod(e recording.Event) {
 func (v *View) pod(uid string) *Pod {
 	p := v.pods[uid]
 	if p == nil {
-		p = &Pod{UID: uid, Name: uid, number: v.number(uid), declared: uint16(v.Profile.DistPort)}
+		p = &Pod{UID: uid, Name: uid, view: v, number: v.number(uid), declared: uint16(v.Profile.DistPort)}
 		v.pods[uid] = p
 	}
 	return p

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -29,9 +30,17 @@ func root(code *int) *cobra.Command {
 		Short:         "Does this BEAM application really form, keep and repair its cluster on Kubernetes?",
 		SilenceUsage:  true,
 		SilenceErrors: true,
+		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: calledAs(os.Args[0])},
 	}
 	c.SetFlagErrorFunc(flagError)
 	parent(c, runCommand(code), killMatrixCommand(code), lintCommand(code), judgeCommand(code), checksCommand(), schemaCommand(), initCommand(), clusterCommand(), versionCommand())
+	c.InitDefaultCompletionCmd()
+	for _, sub := range c.Commands() {
+		if sub.Name() == "completion" {
+			onlyHasSubcommands(sub)
+		}
+	}
+	addCompletions(c)
 	return c
 }
 
@@ -43,17 +52,32 @@ func flagError(c *cobra.Command, err error) error {
 	return exitcode.With(exitcode.Usage, err)
 }
 
-// parent makes c a command that has only subcommands: alone it prints its help, and anything else is an unknown command. cobra
-// would end with an error without a code, or print the help and end with 0.
+// calledAs is what the user types: kubectl calls a program of this name for "kubectl meshproof".
+func calledAs(program string) string {
+	if strings.HasPrefix(filepath.Base(program), "kubectl-") {
+		return "kubectl meshproof"
+	}
+	return "meshproof"
+}
+
+// parent makes c a command that has only these subcommands.
 func parent(c *cobra.Command, all ...*cobra.Command) {
 	c.AddCommand(all...)
+	onlyHasSubcommands(c)
+}
+
+// onlyHasSubcommands makes c print its help if it is alone, and refuse anything else as an unknown command. cobra would end with
+// an error without a code, or print the help and end with 0.
+func onlyHasSubcommands(c *cobra.Command) {
 	c.Args = func(c *cobra.Command, args []string) error {
 		if len(args) == 0 {
 			return nil
 		}
 		var names []string
-		for _, sub := range all {
-			names = append(names, sub.Name())
+		for _, sub := range c.Commands() {
+			if sub.Name() != "help" {
+				names = append(names, sub.Name())
+			}
 		}
 		slices.Sort(names)
 		return exitcode.With(exitcode.Usage, fmt.Errorf("unknown command %q for %q: it must be one of %s", args[0], c.CommandPath(), strings.Join(names, ", ")))
@@ -216,33 +240,32 @@ func refuseFlags(c *cobra.Command, v *options.Values) {
 	})
 }
 
-const cleanExamples = `  meshproof cluster clean                            # kind clusters on this machine
-  meshproof cluster clean --context staging          # what dead runs left on a cluster that exists
-  meshproof cluster clean --context staging -n shop  # the same, in one namespace`
-
 func clusterCommand() *cobra.Command {
 	c := &cobra.Command{Use: "cluster", Short: "clusters that meshproof made", Example: "  meshproof cluster clean"}
 	var on target.ExistingOptions
-	clean := &cobra.Command{Use: "clean", Short: "remove the clusters that meshproof made, and only those", Args: usage(0), Example: cleanExamples, RunE: func(c *cobra.Command, _ []string) error {
-		board := progress.New(c.ErrOrStderr(), time.Now())
-		defer board.Close()
-		ctx, log := progress.With(c.Context(), board), board.Line
-		if on.Kubeconfig != "" && on.Context == "" {
-			return exitcode.With(exitcode.Usage, errors.New("--kubeconfig is the file of a context: name it with --context"))
-		}
-		if on.Namespace != "" && on.Context == "" {
-			return exitcode.With(exitcode.Usage, errors.New("--namespace is one of a context: name it with --context"))
-		}
-		if on.Context != "" {
-			on.Log = log
-			return target.CleanExisting(ctx, on)
-		}
-		cache, err := image.CacheDir()
-		if err != nil {
-			return err
-		}
-		return target.Clean(ctx, filepath.Join(cache, "state"), log)
-	}}
+	clean := &cobra.Command{Use: "clean", Short: "remove the clusters that meshproof made, and only those", Args: usage(0),
+		Example: `  meshproof cluster clean                            # kind clusters on this machine
+  meshproof cluster clean --context staging          # what dead runs left on a cluster that exists
+  meshproof cluster clean --context staging -n shop  # the same, in one namespace`, RunE: func(c *cobra.Command, _ []string) error {
+			board := progress.New(c.ErrOrStderr(), time.Now())
+			defer board.Close()
+			ctx, log := progress.With(c.Context(), board), board.Line
+			if on.Kubeconfig != "" && on.Context == "" {
+				return exitcode.With(exitcode.Usage, errors.New("--kubeconfig is the file of a context: name it with --context"))
+			}
+			if on.Namespace != "" && on.Context == "" {
+				return exitcode.With(exitcode.Usage, errors.New("--namespace is one of a context: name it with --context"))
+			}
+			if on.Context != "" {
+				on.Log = log
+				return target.CleanExisting(ctx, on)
+			}
+			cache, err := image.CacheDir()
+			if err != nil {
+				return err
+			}
+			return target.Clean(ctx, filepath.Join(cache, "state"), log)
+		}}
 	clean.Flags().StringVar(&on.Context, "context", "", "clean the cluster of this kubeconfig context instead: remove what dead runs left there, and only that")
 	clean.Flags().StringVarP(&on.Namespace, "namespace", "n", "", "of that context, clean this namespace alone; it needs rights in no other")
 	clean.Flags().StringVar(&on.Kubeconfig, "kubeconfig", "", "the file of the context (default: as kubectl finds it)")

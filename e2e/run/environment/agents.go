@@ -7,7 +7,6 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 
 	agentclient "meshproof.dev/meshproof/e2e/agent/client"
@@ -73,7 +72,8 @@ func (e *Environment) note(line string) {
 
 // DeployAgents puts one agent on each node where a pod of the workloads may run, in the run's namespace. They serve all
 // workloads of the run: thirty workloads with agents of their own would be thirty privileged pods on a node. They may do no
-// more than the run needs, and serve only who has the run's token.
+// more than the run needs, and serve only who has the run's token. Where the cluster refuses them, NoAgents says why, and the run
+// goes on without.
 func (e *Environment) DeployAgents(ctx context.Context, may agentclient.Rights, ws []*workload.Workload) error {
 	client, err := kubernetes.NewForConfig(e.Cluster.Config)
 	if err != nil {
@@ -87,8 +87,11 @@ func (e *Environment) DeployAgents(ctx context.Context, may agentclient.Rights, 
 	if e.Run.Within != "" {
 		e.Run.Mark(d) // elsewhere it goes with the run's namespace
 	}
-	if _, err = client.AppsV1().DaemonSets(e.Agents).Create(ctx, d, metav1.CreateOptions{}); err != nil {
+	if e.NoAgents, err = agentclient.Deploy(ctx, client, d); err != nil {
 		return fmt.Errorf("agent: %w", err)
+	}
+	if e.NoAgents != "" {
+		e.note("the cluster refuses our agents, so the run goes on with what can be seen through the API server, port-forward and exec: " + e.NoAgents)
 	}
 	return nil
 }

@@ -56,6 +56,7 @@ type Environment struct {
 	Sabotaged image.Image
 	Run       *ownership.Run // owns what the run makes on the cluster; nil before BeginRun
 	Agents    string         // namespace of the agents that serve all workloads
+	NoAgents  string         // why there are none: the API server's own sentence; "" where they may run
 	Token     agent.Token    // of this run: whoever does not have it cannot use its agents
 	Notes     []string       // what a reader of the report has to know: what is not seen, and why
 
@@ -71,6 +72,9 @@ type Environment struct {
 // Prepare chooses the engine, makes the images and, if asked to, the cluster. What can be returned is returned beside an error,
 // too: the caller closes it.
 func Prepare(ctx context.Context, o *Options, ws []*workload.Workload, artifacts string, cluster bool) (*Environment, error) {
+	if err := sabotageNeedsCheckout(ws); err != nil {
+		return nil, err
+	}
 	m, err := o.maker()
 	if err != nil {
 		return nil, err

@@ -79,6 +79,8 @@ func All() []Option {
 			set: func(v *Values, s string) error { return yes(&v.RBAC, s) }},
 		{Make: "SCENARIOS", Flag: "scenarios", Suite: "scenarios", Kind: List, Help: "scenarios to record beside formation (default: all but those that run on request only)",
 			set: func(v *Values, s string) error { return scenarios(&v.Scenarios, s) }},
+		{Make: "ACCEPT_UNSEEN", Flag: "accept-unseen", Suite: "accept-unseen", Kind: Switch, Help: "1 accepts what is unknown only because the cluster refuses privileged pods (never mesh/full)",
+			set: func(v *Values, s string) error { return yes(&v.AcceptUnseen, s) }},
 		{Flag: "seed", Suite: "seed", Kind: Number, Help: "decides which pod is deleted (default: by chance; the report says it)",
 			set: func(v *Values, s string) error { return seed(&v.Seed, s) }},
 		{Flag: "pods", Kind: Number, Help: "how many pods may run at the same time (default: derived from CPU and memory)",
