@@ -20,7 +20,8 @@ func Summary(w io.Writer, r *Run) {
 	}
 	for _, p := range r.Profiles {
 		if b := p.FirstBroken(); b != nil {
-			fmt.Fprintf(w, "- **%s**\n", escaped(headline(title(p), b)))
+			rung := title(p) + ": " + broken(b)
+			fmt.Fprintf(w, "- **%s**%s\n", escaped(rung), escaped(strings.TrimPrefix(headline(title(p), b), rung)))
 		}
 	}
 	fmt.Fprintf(w, "\n%s\n", ranOn(r))
@@ -29,6 +30,9 @@ func Summary(w io.Writer, r *Run) {
 	for _, p := range r.Profiles {
 		for _, i := range instances(p) {
 			i.markdown(w, title(p))
+		}
+		if p.Trouble != "" {
+			fmt.Fprintf(w, "\n%s, trouble: %s\n", escaped(title(p)), escaped(p.Trouble))
 		}
 		for _, n := range p.Notes {
 			fmt.Fprintf(w, "\n%s, note: %s\n", escaped(title(p)), escaped(n))
