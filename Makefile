@@ -1,6 +1,6 @@
 # meshproof. `make` alone, or `make help`, lists the targets.
 #
-# What make builds lies in the user's cache directory, never in the tree. A recipe that takes long is one line that
+# What make builds lies in the user's cache directory, never in the tree, but for dist/. A recipe that takes long is one line that
 # starts with exec: the program is then make's own child, gets Ctrl-C from the terminal itself, and make says nothing
 # and waits until it has cleaned up.
 
@@ -53,11 +53,12 @@ RUN_FLAGS = -profile "$$PROFILE" $${OTP:+-otp "$$OTP"} $${K8S:+-k8s "$$K8S"} $${
 MATRIX_FLAGS = $${OTP:+--otp "$$OTP"} $${K8S:+--k8s "$$K8S"} $${NODES_SAID:+--nodes "$$NODES"} \
   $${KEEP:+--keep="$$KEEP"} $${CONTEXT:+--context "$$CONTEXT"} $${ACCEPT_UNSEEN:+--accept-unseen="$$ACCEPT_UNSEEN"} $(ARGS)
 
-.PHONY: help build test lint fmt e2e kill-matrix record crash bench nightly clean clean-cache gke-up gke-e2e gke-down FORCE
+.PHONY: help build test lint fmt e2e kill-matrix record crash pull bench fuzz dist dist-check profiles profiles-own-otp nightly clean clean-cache \
+  gke-up gke-e2e gke-down FORCE
 
 help: ## list targets and parameters
 	@echo 'Targets:'
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo 'Parameters, with their defaults:'
 	@sed -n 's/^#: /  /p' $(MAKEFILE_LIST)
 
@@ -67,14 +68,17 @@ build: $(BIN)/meshproof ## build the meshproof binary and say where it is
 test: $(BIN)/gotally ## run every test that needs no cluster
 	@exec $(BIN)/gotally $(or $(ARGS),./...)
 
-lint: $(TOOLS)/.built ## run the linters: Go, import arrows, dead code, workflows, shell
+lint: $(TOOLS)/.built ## run the linters: Go, import arrows, dead code, workflows, shell, Terraform
 	@bad=; \
+	echo go vet for darwin; GOOS=darwin CGO_ENABLED=0 go vet $$(go list -deps ./e2e/cmd/meshproof | grep ^meshproof.dev/) || bad="$$bad darwin"; \
 	echo golangci-lint; $(GOLANGCI_LINT) run || bad="$$bad golangci-lint"; \
 	echo actionlint; '$(TOOLS)/actionlint' || bad="$$bad actionlint"; \
 	echo deadcode; scripts/deadcode.sh '$(TOOLS)/deadcode' || bad="$$bad deadcode"; \
 	for f in $(SHELL_FILES); do bash -n "$$f" || bad="$$bad $$f"; done; \
 	if command -v shellcheck >/dev/null; then echo shellcheck; shellcheck -e SC2016 $(SHELL_FILES) || bad="$$bad shellcheck"; \
 	else echo 'shellcheck is not installed: shell files were only parsed'; fi; \
+	echo terraform; go test -run 'Formatted|Attributes' ./scripts/gke || bad="$$bad scripts/gke"; \
+	for t in terraform tofu; do ! command -v $$t >/dev/null || $$t fmt -check scripts/gke || bad="$$bad $$t-fmt"; done; \
 	if [ -n "$$bad" ]; then echo "lint: not clean:$$bad"; exit 1; fi; echo 'lint: clean'
 
 fmt: $(TOOLS)/.built ## format the Go code
@@ -92,20 +96,42 @@ record: $(BIN)/meshproof ## remake fixtures/recordings on a cluster; make test j
 crash: $(BIN)/gotally ## end whole runs in the middle and see that nothing stays behind (an hour; ARGS='-run AsItWas' is a part)
 	@MESHPROOF_CRASH_TEST=1; export MESHPROOF_CRASH_TEST; exec $(BIN)/gotally -count=1 -timeout=3h $(ARGS) ./e2e/crashtest
 
+pull: $(BIN)/gotally ## run a profile whose images come from a registry beside it, with each engine (some minutes)
+	@MESHPROOF_PULL_TEST=1; export MESHPROOF_PULL_TEST; exec $(BIN)/gotally -count=1 -timeout=1h $(ARGS) ./e2e/pulltest
+
 bench: $(BIN)/bench $(BIN)/e2e.test ## measure judging and observing; compare make e2e and a mesh view with doing the same by hand
 	go test -run '^$$' -bench 'Judge|Checks|Matrix' ./e2e/check/rules ./e2e/judge ./e2e/erldist
 	@exec $(BIN)/bench $(ARGS)
 
-NIGHTLY_OTP ?= 25 27 29
+fuzz: ## run every fuzz test, FUZZTIME=30s each
+	@exec scripts/fuzz.sh $(FUZZTIME)
+
+DIST ?= dist
+dist: $(BIN)/dist ## make the files of a release in dist/: programs, checksums, bills of materials, krew's manifest
+	@exec $(BIN)/dist -out '$(DIST)' $(ARGS)
+
+dist-check: ## try the release in dist/: compile it again elsewhere with empty caches, and run it alone
+	scripts/reproduce.sh '$(DIST)' $(ARGS)
+	@MESHPROOF_DIST='$(abspath $(DIST))'; export MESHPROOF_DIST; exec go test -count=1 -timeout=1h -v -run TestRelease ./scripts/dist
+
 # These bring releases of their own, so that OTP= says little about them.
 OWN_OTP := mixed-otp rabbitmq upgrade-otp
-nightly: ## all of it: tests, fuzzing, each profile on each OTP release and three nodes, kill matrix, crashes
+profiles: ## every profile that takes OTP=, on three nodes
+	@$(MAKE) e2e NODES=3 PROFILE="$(filter-out $(OWN_OTP),$(notdir $(wildcard fixtures/profiles/*)))"
+profiles-own-otp: ## every profile that brings releases of its own
+	@$(MAKE) e2e OTP= PROFILE="$(OWN_OTP)"
+
+NIGHTLY_OTP ?= 25 27 29
+nightly: ## all of it: tests, fuzzing, each profile on each OTP release and three nodes, kill matrix, crashes, both engines
 	$(MAKE) test
-	scripts/fuzz.sh $(FUZZTIME)
-	for otp in $(NIGHTLY_OTP); do $(MAKE) e2e OTP=$$otp NODES=3 PROFILE="$(filter-out $(OWN_OTP),$(notdir $(wildcard fixtures/profiles/*)))" || exit; done
-	$(MAKE) e2e PROFILE="$(OWN_OTP)"
+	$(MAKE) fuzz
+	for otp in $(NIGHTLY_OTP); do $(MAKE) profiles OTP=$$otp || exit; done
+	$(MAKE) profiles-own-otp
 	$(MAKE) kill-matrix
 	$(MAKE) crash
+	$(MAKE) pull
+	scripts/docker-daemon.sh run $(MAKE) e2e || [ $$? = 69 ] # 69: this machine cannot have a second docker daemon
+	$(MAKE) dist dist-check
 
 clean: $(BIN)/meshproof ## remove the clusters that meshproof made, and only those
 	@exec $(BIN)/meshproof cluster clean $(ARGS)
@@ -132,6 +158,8 @@ $(BIN)/meshproof: FORCE
 	@go build $(LINK) -o $@ ./e2e/cmd/meshproof
 $(BIN)/gotally: FORCE
 	@go build -o $@ ./scripts/gotally
+$(BIN)/dist: FORCE
+	@go build -o $@ ./scripts/dist
 $(BIN)/bench: FORCE
 	@go build -o $@ ./scripts/bench
 $(BIN)/e2e.test: FORCE

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# docker-daemon.sh start [DOCKERD FLAGS] | stop | status: a current docker daemon for a Debian machine that has none, or
+# docker-daemon.sh start [DOCKERD FLAGS] | stop | status | run COMMAND: a current docker daemon for a Debian machine that has none, or
 # one too old to run privileged containers. Needs root and the docker command. Nothing of the machine's own is changed:
 # the daemon is Debian's docker.io in a root file system below the user's cache directory, and it runs in mount and
 # process namespaces of its own. So nothing of it can outlive its first process.
 #
 #   eval "$(scripts/docker-daemon.sh start)"    prints the line that sets DOCKER_HOST
 #   scripts/docker-daemon.sh stop               ends the daemon with all its containers; images stay for the next time
+#   scripts/docker-daemon.sh run make e2e       both around a command, which also gets ENGINE=docker
 #
 # A plain chroot is not enough: there `docker exec` ends in the machine's own root, because runc cannot pivot_root.
 set -euo pipefail
@@ -97,6 +98,7 @@ clean_network() {
 
 in_root() { PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot "$root" "$@"; }
 
+# shellcheck disable=SC2120 # run gives it no flags
 start() {
   can_run
   if find_daemon && answers; then
@@ -139,9 +141,21 @@ stop() {
   rm -f "$state/pid" "$state/network-is-ours" "$socket"
 }
 
+# In: a command. Its exit code is the script's. A daemon that was there before stays.
+run() {
+  if ! find_daemon; then
+    trap 'flock 9; stop' EXIT
+    trap 'exit 130' INT TERM
+  fi
+  # shellcheck disable=SC2119
+  start >/dev/null
+  flock -u 9
+  DOCKER_HOST=unix://$socket ENGINE=docker "$@" 9>&-
+}
+
 mkdir -p "$state"
 case ${1:-} in
-start | stop)
+start | stop | run)
   exec 9>"$state/lock"
   flock 9 # two at once would start two daemons
   "$@"
@@ -155,5 +169,5 @@ status)
   fi
   ;;
 inside) "$@" ;;
-*) fail 64 "usage: docker-daemon.sh start [DOCKERD FLAGS] | stop | status" ;;
+*) fail 64 "usage: docker-daemon.sh start [DOCKERD FLAGS] | stop | status | run COMMAND" ;;
 esac

@@ -182,26 +182,6 @@ func TestWithoutARootWhatHasTheLabelIsRemoved(t *testing.T) {
 	}
 }
 
-func TestWhatAUserLacksForAReaper(t *testing.T) {
-	s := ownershiptest.Start(t)
-	client, err := kubernetes.NewForConfig(s.Config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	lacks, err := Forbidden(t.Context(), client)
-	if err != nil || len(lacks) > 0 {
-		t.Errorf("%v, %v", lacks, err)
-	}
-	s.Refuse = []string{"clusterrolebindings", "deployments"}
-	lacks, err = Forbidden(t.Context(), client)
-	if err != nil || strings.Join(lacks, ", ") != "create clusterrolebindings, create deployments" {
-		t.Errorf("%v, %v", lacks, err)
-	}
-	if asked := s.Asked(); len(asked) > 0 {
-		t.Errorf("changed: %v", asked)
-	}
-}
-
 // sweep is what was said, and the error.
 func sweep(t *testing.T, s *ownershiptest.Server, everything bool) (said []string, err error) {
 	t.Helper()

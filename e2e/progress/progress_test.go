@@ -13,7 +13,9 @@ import (
 var start = time.Date(2026, 11, 28, 22, 0, 0, 0, time.UTC)
 
 // after is a moment of the run.
-func after(seconds float64) time.Time { return start.Add(time.Duration(seconds * float64(time.Second))) }
+func after(seconds float64) time.Time {
+	return start.Add(time.Duration(seconds * float64(time.Second)))
+}
 
 // begin announces a wait that began then.
 func begin(b *Board, what string, at float64, seen string) *Waiting {

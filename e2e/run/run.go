@@ -47,7 +47,7 @@ func Start(ctx context.Context, o Options, ws []*workload.Workload) (*Session, e
 		return nil, err
 	}
 	if len(o.Checks) == 0 {
-		return nil, exitcode.With(exitcode.Usage, errors.New("no check is selected: nothing would be proved"))
+		return nil, exitcode.With(exitcode.Usage, errors.New("no check is selected, so nothing would be proved: select at least one"))
 	}
 	if err := errors.Join(scenario.Check(o.Scenarios), checkNamespaces(ws)); err != nil {
 		return nil, exitcode.With(exitcode.Usage, err)

@@ -235,11 +235,20 @@ func (r *workloadRun) finish(s judge.Scenario) {
 // observe starts everything that watches the workload.
 func (r *workloadRun) observe(ctx context.Context, agents string, art *artifacts.Artifacts) (*observe.Observer, error) {
 	d, p := r.deployment, r.workload.Resolved
+	var others *neighbours
+	if r.environment.Run.Within != "" {
+		others = newNeighbours(r.workload)
+	}
 	return observe.Start(ctx, observe.Options{
 		Rest: r.environment.Cluster.Config, Client: d.client, Namespace: d.namespace, AgentNamespace: agents, Token: r.environment.Token,
 		DNSName: d.dnsName(), EPMDPort: p.EPMDPort, DistPort: p.DistPort,
 		NoAgents: r.environment.NoAgents, Every: r.intervals, Owns: p.Owns, Redactor: r.redactor, Now: r.recorder.Now, Log: r.options.Log, Caught: r.bugs.add,
-		Sink: func(e recording.Event) { r.recorder.Sink(e); art.See(e) },
+		Sink: func(e recording.Event) {
+			if !others.did(&e) {
+				r.recorder.Sink(e)
+				art.See(e)
+			}
+		},
 	})
 }
 

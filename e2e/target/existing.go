@@ -58,14 +58,14 @@ func existing(ctx context.Context, o ExistingOptions) (*Cluster, error) {
 	name := o.Context
 	if name == "" {
 		if name = raw.CurrentContext; name == "" {
-			return nil, fmt.Errorf("no context is given and %s has no current context", path)
+			return nil, fmt.Errorf("no context is given and %s has no current context: name one with --context", path)
 		}
 	}
 	known, ok := raw.Contexts[name]
 	if !ok {
-		have := "it has none"
+		have := "it has none: name the file with --kubeconfig, or leave the context out, and a cluster is made"
 		if len(raw.Contexts) > 0 {
-			have = "it has " + strings.Join(slices.Sorted(maps.Keys(raw.Contexts)), ", ")
+			have = "it has " + strings.Join(slices.Sorted(maps.Keys(raw.Contexts)), ", ") + ": name one of them"
 		}
 		return nil, fmt.Errorf("no context %q in %s; %s", name, path, have)
 	}
@@ -83,7 +83,7 @@ func existing(ctx context.Context, o ExistingOptions) (*Cluster, error) {
 		if ctx.Err() != nil {
 			err = errors.Join(context.Cause(ctx), err)
 		}
-		return nil, fmt.Errorf("context %s: the cluster at %s cannot be used: %w", name, cfg.Host, err)
+		return nil, fmt.Errorf("context %s: the cluster at %s cannot be used: %w; see what `kubectl --context %s get nodes` says", name, cfg.Host, err, name)
 	}
 	return c, nil
 }

@@ -340,6 +340,17 @@ func (v *View) Notices(object string) []recording.Notice {
 	return all
 }
 
+// NoticedObjects are the objects that have a notice, each once ("Deployment/shop"), in the order of their first.
+func (v *View) NoticedObjects() []string {
+	var all []string
+	for _, e := range v.notices {
+		if !slices.Contains(all, e.Notice.Object) {
+			all = append(all, e.Notice.Object)
+		}
+	}
+	return all
+}
+
 // Act is the first act of that kind ("apply", "delete-pod").
 func (v *View) Act(do string) (recording.Event, bool) {
 	for _, e := range v.acts {

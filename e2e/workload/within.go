@@ -74,7 +74,7 @@ type locator struct {
 func mapperOf(client kubernetes.Interface) (meta.RESTMapper, error) {
 	groups, err := restmapper.GetAPIGroupResources(client.Discovery())
 	if err != nil {
-		return nil, fmt.Errorf("which kinds the cluster has: %w", err)
+		return nil, exitcode.With(exitcode.Unavailable, fmt.Errorf("which kinds the cluster has: %w", err))
 	}
 	return restmapper.NewDiscoveryRESTMapper(groups), nil
 }

@@ -33,6 +33,10 @@ therefore not rendered is named. The command of a profile is run only if the pro
 (meshproof lint shop/profile.yaml). It is printed first, and gets a small environment: PATH, HOME, USER, TMPDIR, TZ, LANG,
 LC_*, SSL_CERT_FILE, SSL_CERT_DIR and the folders of XDG, helm and kustomize.`,
 	}
+	c.Example = `  meshproof lint shop/profile.yaml                   # a profile; -v prints it as it is understood
+  meshproof lint deploy                              # a folder of manifests, without a profile
+  helm template shop ./chart | meshproof lint -      # manifests that a command prints
+  meshproof lint -o json shop | jq .exit             # for programs`
 	name := c.Flags().StringP("file", "f", "dns-a", "profile: a name among the fixtures, a folder, or a file")
 	verbose := verboseFlag(c, "print the profile as understood, each value with its origin, and the blocked checks one by one")
 	form := output(c)

@@ -50,18 +50,18 @@ func (e *Environment) BeginRun(ctx context.Context, named string) error {
 		refused = e.Run.DeployReaper(ctx, client, e.Agent.Ref, reaperBudget)
 	}
 	if refused != nil && ctx.Err() == nil {
-		e.note(fmt.Sprintf("this run has no reaper: %v. %s", refused, e.options.remains()))
+		e.note(fmt.Sprintf("this run has no reaper: %v. %s", refused, e.options.remains(e.Cluster.Context)))
 	}
 	e.options.Log("what this run makes has the label " + ownership.Label + "=" + e.Run.Name)
 	return ctx.Err()
 }
 
 // remains says what a run without a reaper leaves when it is killed.
-func (o *Options) remains() string {
+func (o *Options) remains(kubeContext string) string {
 	if o.Namespace != "" {
-		return "If it is killed, what it made in namespace " + o.Namespace + " remains, its agents among it, until the next run there, or until: meshproof cluster clean --context " + o.Context + " --namespace " + o.Namespace
+		return "If it is killed, what it made in namespace " + o.Namespace + " remains, its agents among it, until the next run there, or until: meshproof cluster clean --context " + kubeContext + " --namespace " + o.Namespace
 	}
-	return "If it is killed, its namespaces remain, its agents in a DaemonSet, and its objects outside of namespaces, until the next run on this cluster, or until: meshproof cluster clean --context " + o.Context
+	return "If it is killed, its namespaces remain, its agents in a DaemonSet, and its objects outside of namespaces, until the next run on this cluster, or until: meshproof cluster clean --context " + kubeContext
 }
 
 // note says what a reader of the report has to know, too.

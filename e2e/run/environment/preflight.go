@@ -80,7 +80,7 @@ func (o *Options) allowed(ctx context.Context, client kubernetes.Interface, ws [
 		return exitcode.With(exitcode.Unavailable, fmt.Errorf("you may not %s %s, and without this there is no run; nothing was created. The command meshproof run --print-rbac%s prints all rights that a run needs", rights.List(necessary), where, flag))
 	}
 	if of := lost[rights.NoReaper]; len(of) > 0 {
-		note("this run will have no reaper, because you may not " + rights.List(of) + ". " + o.remains())
+		note("this run will have no reaper, because you may not " + rights.List(of) + ". " + o.remains(o.Context))
 		delete(lost, rights.NoReaper)
 	}
 	for _, what := range slices.Sorted(maps.Keys(lost)) {

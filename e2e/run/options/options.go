@@ -125,7 +125,7 @@ func (v *Values) Check() error {
 	for _, o := range All() {
 		said, is := v.said[o.name()]
 		if v.Context != "" && o.ofCluster && is && (o.Kind != Switch || v.Keep) {
-			return fmt.Errorf("%s (%s) has no effect with context (%s): that cluster exists already, and none is made", o.name(), said, v.Context)
+			return fmt.Errorf("%s (%s) has no effect with context (%s): that cluster exists already, and none is made; leave out one of the two", o.name(), said, v.Context)
 		}
 	}
 	return nil
@@ -179,7 +179,7 @@ func (x *Value) IsBoolFlag() bool { return x.kind == Switch }
 func profiles(to *[]string, s string) error {
 	*to = list(s)
 	if len(*to) == 0 {
-		return errors.New("no profile is named: there is nothing to deploy")
+		return errors.New("no profile is named: there is nothing to deploy; name at least one")
 	}
 	return nil
 }
