@@ -81,11 +81,10 @@ func Prepare(ctx context.Context, o *Options, ws []*workload.Workload, artifacts
 	}
 	state := filepath.Join(m.Cache, "state")
 	p := o.provider(state)
-	notes, err := o.preflight(ctx, p, ws)
-	if err != nil {
+	e := &Environment{options: o, apps: map[string]App{}}
+	if err = e.preflight(ctx, p, ws); err != nil {
 		return nil, err
 	}
-	e := &Environment{options: o, apps: map[string]App{}, Notes: notes}
 	trying := progress.Wait(ctx, "a container engine that works")
 	e.Engine, err = engine.Find(ctx, engine.Options{Force: o.Engine, Install: !o.NoInstall, Packages: m.Versions.Words("APT_ENGINE"), StateDir: state, Log: o.Log})
 	trying.Done()
