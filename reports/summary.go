@@ -24,6 +24,11 @@ func Summary(w io.Writer, r *Run) {
 			fmt.Fprintf(w, "- **%s**%s\n", escaped(rung), escaped(strings.TrimPrefix(headline(title(p), b), rung)))
 		}
 	}
+	for _, p := range r.Profiles {
+		if p.Vantage != nil {
+			fmt.Fprintf(w, "- %s: %s\n", escaped(title(p)), escaped(seen(p.Vantage)))
+		}
+	}
 	fmt.Fprintf(w, "\n%s\n", ranOn(r))
 	tableOfProfiles(w, r.Profiles)
 	tableOfRungs(w, r.Profiles)
@@ -68,7 +73,7 @@ func heading(w io.Writer, r *Run) {
 }
 
 func ranOn(r *Run) string {
-	parts := []string{fmt.Sprintf("%d passed, %d failed, %d skipped; %.0f s", r.Counts.Passed, r.Counts.Failed, r.Counts.Skipped, r.Ended.Sub(r.Started).Seconds())}
+	parts := []string{fmt.Sprintf("%s; %.0f s", r.Counts, r.Ended.Sub(r.Started).Seconds())}
 	p := r.Provenance
 	if p.Kubernetes != "" {
 		parts = append(parts, "Kubernetes "+p.Kubernetes)
@@ -87,11 +92,11 @@ var counted = []judge.Verdict{judge.Pass, judge.Fail, judge.Unknown, judge.Block
 
 const countedHead = "passed | failed | unknown | blocked | advice | skipped |\n|---|--:|--:|--:|--:|--:|--:|\n"
 
-// tally counts verdicts; a waived check is counted as skipped.
+// tally counts verdicts; a waived check is counted as skipped, and one that is accepted unseen, too.
 type tally map[judge.Verdict]int
 
 func (t tally) add(v judge.Verdict) {
-	if v == judge.Waived {
+	if v == judge.Waived || v == judge.Accepted {
 		v = judge.Skip
 	}
 	t[v]++
