@@ -19,7 +19,7 @@ SHELL := /bin/sh
 # They are declared in e2e/run/options, whose test compares these lines with it.
 #: PROFILE=dns-a    profiles to run: names under fixtures/profiles, folders, or files
 #: OTP=             Erlang/OTP release of the application's image: 25, 27 or 29 (default: the pinned one)
-#: K8S=             Kubernetes version of the cluster that is made, such as 1.37 (default: the pinned one)
+#: K8S=             Kubernetes version of the cluster that is made: 1.37, 1.36 or 1.35 (default: the pinned one)
 #: NODES=1          nodes of the cluster that is made, 1 to 20
 #: KEEP=            1 keeps the cluster, and the next run takes it over (about half the time)
 #: CONTEXT=         use the cluster of this kubeconfig context and make none
