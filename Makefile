@@ -96,13 +96,16 @@ bench: $(BIN)/bench $(BIN)/e2e.test ## measure judging and observing; compare ma
 	@exec $(BIN)/bench $(ARGS)
 
 NIGHTLY_OTP ?= 25 27 29
+# the minor versions of Kubernetes beside the pinned one
+NIGHTLY_K8S ?= 1.36 1.35
 # These bring releases of their own, so that OTP= says little about them.
 OWN_OTP := mixed-otp rabbitmq upgrade-otp
-nightly: ## all of it: tests, fuzzing, each profile on each OTP release and three nodes, kill matrix, crashes
+nightly: ## all of it: tests, fuzzing, each profile on each OTP release and three nodes, each Kubernetes, kill matrix, crashes
 	$(MAKE) test
 	scripts/fuzz.sh $(FUZZTIME)
 	for otp in $(NIGHTLY_OTP); do $(MAKE) e2e OTP=$$otp NODES=3 PROFILE="$(filter-out $(OWN_OTP),$(notdir $(wildcard fixtures/profiles/*)))" || exit; done
 	$(MAKE) e2e PROFILE="$(OWN_OTP)"
+	for k8s in $(NIGHTLY_K8S); do $(MAKE) e2e K8S=$$k8s || exit; done
 	$(MAKE) kill-matrix
 	$(MAKE) crash
 
