@@ -24,13 +24,14 @@ SHELL := /bin/sh
 #: KEEP=            1 keeps the cluster, and the next run takes it over (about half the time)
 #: CONTEXT=         use the cluster of this kubeconfig context and make none
 #: SCENARIOS=       scenarios to record beside formation (default: all but those that run on request only)
+#: ACCEPT_UNSEEN=   1 accepts what is unknown only because the cluster refuses privileged pods (never mesh/full)
 #: MUTANTS=         for make kill-matrix: names under fixtures/mutants (default: all)
 #: INSTALL=         0 forbids installing missing packages with apt
 #: ENGINE=          docker or podman (default: whichever works)
 #: ARGS=            further flags for the program that make runs
 PROFILE ?= dns-a
 NODES ?= 1
-export PROFILE OTP K8S NODES KEEP CONTEXT SCENARIOS INSTALL ENGINE
+export PROFILE OTP K8S NODES KEEP CONTEXT SCENARIOS ACCEPT_UNSEEN INSTALL ENGINE
 
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/meshproof
 # Binaries are named for the checkout, so that two checkouts do not replace each other's.
@@ -48,15 +49,16 @@ export NODES_SAID
 
 # The Ginkgo suite takes one dash (package flag), the meshproof binary two (cobra).
 RUN_FLAGS = -profile "$$PROFILE" $${OTP:+-otp "$$OTP"} $${K8S:+-k8s "$$K8S"} $${NODES_SAID:+-nodes "$$NODES"} \
-  $${KEEP:+-keep="$$KEEP"} $${CONTEXT:+-context "$$CONTEXT"} $${SCENARIOS:+-scenarios "$$SCENARIOS"} $(ARGS)
+  $${KEEP:+-keep="$$KEEP"} $${CONTEXT:+-context "$$CONTEXT"} $${SCENARIOS:+-scenarios "$$SCENARIOS"} $${ACCEPT_UNSEEN:+-accept-unseen="$$ACCEPT_UNSEEN"} $(ARGS)
 MATRIX_FLAGS = $${OTP:+--otp "$$OTP"} $${K8S:+--k8s "$$K8S"} $${NODES_SAID:+--nodes "$$NODES"} \
-  $${KEEP:+--keep="$$KEEP"} $${CONTEXT:+--context "$$CONTEXT"} $(ARGS)
+  $${KEEP:+--keep="$$KEEP"} $${CONTEXT:+--context "$$CONTEXT"} $${ACCEPT_UNSEEN:+--accept-unseen="$$ACCEPT_UNSEEN"} $(ARGS)
 
-.PHONY: help build test lint fmt e2e kill-matrix record crash bench nightly clean clean-cache FORCE
+.PHONY: help build test lint fmt e2e kill-matrix record crash pull bench fuzz profiles profiles-own-otp nightly clean clean-cache \
+  gke-up gke-e2e gke-down FORCE
 
 help: ## list targets and parameters
 	@echo 'Targets:'
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo 'Parameters, with their defaults:'
 	@sed -n 's/^#: /  /p' $(MAKEFILE_LIST)
 
@@ -66,7 +68,7 @@ build: $(BIN)/meshproof ## build the meshproof binary and say where it is
 test: $(BIN)/gotally ## run every test that needs no cluster
 	@exec $(BIN)/gotally $(or $(ARGS),./...)
 
-lint: $(TOOLS)/.built ## run the linters: Go, import arrows, dead code, workflows, shell
+lint: $(TOOLS)/.built ## run the linters: Go, import arrows, dead code, workflows, shell, Terraform
 	@bad=; \
 	echo golangci-lint; $(GOLANGCI_LINT) run || bad="$$bad golangci-lint"; \
 	echo actionlint; '$(TOOLS)/actionlint' || bad="$$bad actionlint"; \
@@ -74,6 +76,8 @@ lint: $(TOOLS)/.built ## run the linters: Go, import arrows, dead code, workflow
 	for f in $(SHELL_FILES); do bash -n "$$f" || bad="$$bad $$f"; done; \
 	if command -v shellcheck >/dev/null; then echo shellcheck; shellcheck -e SC2016 $(SHELL_FILES) || bad="$$bad shellcheck"; \
 	else echo 'shellcheck is not installed: shell files were only parsed'; fi; \
+	echo terraform; go test -run 'Formatted|Attributes' ./scripts/gke || bad="$$bad scripts/gke"; \
+	for t in terraform tofu; do ! command -v $$t >/dev/null || $$t fmt -check scripts/gke || bad="$$bad $$t-fmt"; done; \
 	if [ -n "$$bad" ]; then echo "lint: not clean:$$bad"; exit 1; fi; echo 'lint: clean'
 
 fmt: $(TOOLS)/.built ## format the Go code
@@ -91,29 +95,53 @@ record: $(BIN)/meshproof ## remake fixtures/recordings on a cluster; make test j
 crash: $(BIN)/gotally ## end whole runs in the middle and see that nothing stays behind (an hour; ARGS='-run AsItWas' is a part)
 	@MESHPROOF_CRASH_TEST=1; export MESHPROOF_CRASH_TEST; exec $(BIN)/gotally -count=1 -timeout=3h $(ARGS) ./e2e/crashtest
 
+pull: $(BIN)/gotally ## run a profile whose images come from a registry beside it, with each engine (some minutes)
+	@MESHPROOF_PULL_TEST=1; export MESHPROOF_PULL_TEST; exec $(BIN)/gotally -count=1 -timeout=1h $(ARGS) ./e2e/pulltest
+
 bench: $(BIN)/bench $(BIN)/e2e.test ## measure judging and observing; compare make e2e and a mesh view with doing the same by hand
 	go test -run '^$$' -bench 'Judge|Checks|Matrix' ./e2e/check/rules ./e2e/judge ./e2e/erldist
 	@exec $(BIN)/bench $(ARGS)
 
+fuzz: ## run every fuzz test, FUZZTIME=30s each
+	@exec scripts/fuzz.sh $(FUZZTIME)
+
+# These bring releases of their own, so that OTP= says little about them.
+OWN_OTP := mixed-otp rabbitmq upgrade-otp
+profiles: ## every profile that takes OTP=, on three nodes
+	@$(MAKE) e2e NODES=3 PROFILE="$(filter-out $(OWN_OTP),$(notdir $(wildcard fixtures/profiles/*)))"
+profiles-own-otp: ## every profile that brings releases of its own
+	@$(MAKE) e2e OTP= PROFILE="$(OWN_OTP)"
+
 NIGHTLY_OTP ?= 25 27 29
 # the minor versions of Kubernetes beside the pinned one
 NIGHTLY_K8S ?= 1.36 1.35
-# These bring releases of their own, so that OTP= says little about them.
-OWN_OTP := mixed-otp rabbitmq upgrade-otp
-nightly: ## all of it: tests, fuzzing, each profile on each OTP release and three nodes, each Kubernetes, kill matrix, crashes
+nightly: ## all of it: tests, fuzzing, each profile on each OTP release and three nodes, each Kubernetes, kill matrix, crashes, both engines
 	$(MAKE) test
-	scripts/fuzz.sh $(FUZZTIME)
-	for otp in $(NIGHTLY_OTP); do $(MAKE) e2e OTP=$$otp NODES=3 PROFILE="$(filter-out $(OWN_OTP),$(notdir $(wildcard fixtures/profiles/*)))" || exit; done
-	$(MAKE) e2e PROFILE="$(OWN_OTP)"
+	$(MAKE) fuzz
+	for otp in $(NIGHTLY_OTP); do $(MAKE) profiles OTP=$$otp || exit; done
+	$(MAKE) profiles-own-otp
 	for k8s in $(NIGHTLY_K8S); do $(MAKE) e2e K8S=$$k8s || exit; done
 	$(MAKE) kill-matrix
 	$(MAKE) crash
+	$(MAKE) pull
+	scripts/docker-daemon.sh run $(MAKE) e2e || [ $$? = 69 ] # 69: this machine cannot have a second docker daemon
 
 clean: $(BIN)/meshproof ## remove the clusters that meshproof made, and only those
 	@exec $(BIN)/meshproof cluster clean $(ARGS)
 
 clean-cache: ## remove what was built and downloaded (not run state, not Go's own caches); prints how much
 	@scripts/clean-cache.sh '$(CACHE)'
+
+# PROJECT=, and for gke-up REGION=, NODES= and AUTOPILOT=1; YES=1 does not ask. See docs/gke.md.
+export PROJECT REGION AUTOPILOT YES
+gke-up: ## make a GKE cluster and a registry for its images (costs money; docs/gke.md)
+	@exec scripts/gke/gke.sh up
+
+gke-e2e: $(BIN)/meshproof ## run PROFILE on the cluster of gke-up
+	@MESHPROOF='$(BIN)/meshproof'; export MESHPROOF; exec scripts/gke/gke.sh e2e
+
+gke-down: ## remove what gke-up made, and look whether anything is left
+	@exec scripts/gke/gke.sh down
 
 # Written into the reports: what the program was built from.
 LINK = -ldflags "-X meshproof.dev/meshproof/e2e/version.revision=$(shell git describe --always --dirty 2>/dev/null || echo unknown)"

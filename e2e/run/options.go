@@ -30,6 +30,9 @@ type Options struct {
 	Checks    []check.Check   // those that are judged; nil all
 	Args      []string        // for the report
 
+	// AcceptUnseen accepts what is unknown only because the cluster refuses our agents, but for the mesh itself.
+	AcceptUnseen bool
+
 	// ShouldRetry says why a workload has to be recorded a second time, alone; "" where it need not. Nil: none.
 	ShouldRetry func(reports.Profile) (why string)
 }

@@ -25,6 +25,7 @@ import (
 type ExistingOptions struct {
 	Kubeconfig string // empty: KUBECONFIG or ~/.kube/config, as kubectl has it
 	Context    string // empty: the current one
+	Namespace  string // for CleanExisting: only this one, with rights in it alone; empty: all
 	// Engine is needed only to load images into an existing kind cluster; nil: there is none.
 	Engine  *engine.Engine
 	Timeout time.Duration // how long the API server may take to answer; default 15 s
@@ -57,14 +58,14 @@ func existing(ctx context.Context, o ExistingOptions) (*Cluster, error) {
 	name := o.Context
 	if name == "" {
 		if name = raw.CurrentContext; name == "" {
-			return nil, fmt.Errorf("no context is given and %s has no current context", path)
+			return nil, fmt.Errorf("no context is given and %s has no current context: name one with --context", path)
 		}
 	}
 	known, ok := raw.Contexts[name]
 	if !ok {
-		have := "it has none"
+		have := "it has none: name the file with --kubeconfig, or leave the context out, and a cluster is made"
 		if len(raw.Contexts) > 0 {
-			have = "it has " + strings.Join(slices.Sorted(maps.Keys(raw.Contexts)), ", ")
+			have = "it has " + strings.Join(slices.Sorted(maps.Keys(raw.Contexts)), ", ") + ": name one of them"
 		}
 		return nil, fmt.Errorf("no context %q in %s; %s", name, path, have)
 	}
@@ -82,7 +83,7 @@ func existing(ctx context.Context, o ExistingOptions) (*Cluster, error) {
 		if ctx.Err() != nil {
 			err = errors.Join(context.Cause(ctx), err)
 		}
-		return nil, fmt.Errorf("context %s: the cluster at %s cannot be used: %w", name, cfg.Host, err)
+		return nil, fmt.Errorf("context %s: the cluster at %s cannot be used: %w; see what `kubectl --context %s get nodes` says", name, cfg.Host, err, name)
 	}
 	return c, nil
 }
@@ -92,6 +93,9 @@ func CleanExisting(ctx context.Context, o ExistingOptions) error {
 	c, err := Existing(ctx, o)
 	if err != nil {
 		return err
+	}
+	if o.Namespace != "" {
+		return ownership.SweepWithin(ctx, c.Config, o.Namespace, true, c.log)
 	}
 	return ownership.Sweep(ctx, c.Config, true, c.log)
 }
@@ -104,6 +108,7 @@ func (c *Cluster) look(ctx context.Context, set *kubernetes.Clientset) error {
 	list, err := set.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
 	if err != nil {
 		if permanent(err) != nil {
+			c.unlisted = true
 			c.log("warning: cannot list the nodes: " + err.Error())
 			return nil
 		}

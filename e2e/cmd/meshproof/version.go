@@ -10,7 +10,8 @@ import (
 )
 
 func versionCommand() *cobra.Command {
-	c := &cobra.Command{Use: "version", Short: "print the versions of this program, of what it uses by default, and of its recordings", Args: usage(0)}
+	c := &cobra.Command{Use: "version", Short: "print the versions of this program, of what it uses by default, and of its recordings", Args: usage(0),
+		Example: "  meshproof version\n  meshproof version -o json"}
 	form := output(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if err := form.check("json"); err != nil {

@@ -131,10 +131,11 @@ func TestPreflightSaysFirstThatThereWillBeNoReaper(t *testing.T) {
 	s.Refuse = []string{"clusterroles"}
 	var said []string
 	o := &Options{Context: "prod", Log: func(line string) { said = append(said, line) }}
-	if err := o.preflight(t.Context(), provider{s}, nil); err != nil {
+	notes, err := o.preflight(t.Context(), provider{s}, nil)
+	if err != nil {
 		t.Fatal(err)
 	}
-	if len(said) != 1 || !strings.HasPrefix(said[0], "this run will have no reaper, because you may not create clusterroles, get clusterroles, delete clusterroles. If it is killed, its namespaces remain") {
+	if len(said) != 2 || !slices.Equal(said, notes) || said[1] != "unseen: other runs on this cluster, and what dead ones have left, because you may not list clusterroles on this cluster" || !strings.HasPrefix(said[0], "this run will have no reaper, because you may not create clusterroles, get clusterroles, delete clusterroles. If it is killed, its namespaces remain") {
 		t.Errorf("said %q", said)
 	}
 	if len(s.Asked()) > 0 {

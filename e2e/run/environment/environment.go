@@ -16,6 +16,7 @@ import (
 	"meshproof.dev/meshproof/e2e/engine"
 	"meshproof.dev/meshproof/e2e/image"
 	"meshproof.dev/meshproof/e2e/ownership"
+	"meshproof.dev/meshproof/e2e/progress"
 	"meshproof.dev/meshproof/e2e/target"
 	"meshproof.dev/meshproof/e2e/workload"
 	"meshproof.dev/meshproof/scripts"
@@ -29,10 +30,12 @@ type Options struct {
 	Keep       bool   // leave the cluster to the next run
 	Context    string // use this kubeconfig context and make no cluster
 	Kubeconfig string // "" as kubectl finds it
+	Namespace  string // of Context: work in this one alone; "" in namespaces that the run makes
 	NoInstall  bool   // never install packages
 	Engine     string // "docker" or "podman"; "" what works
 
-	Log func(string) // progress; nil nowhere
+	Log      func(string)    // progress; nil nowhere
+	Progress *progress.Board // shows what is waited for; nil nowhere
 }
 
 // Complete fills in what was left out.
@@ -53,7 +56,9 @@ type Environment struct {
 	Sabotaged image.Image
 	Run       *ownership.Run // owns what the run makes on the cluster; nil before BeginRun
 	Agents    string         // namespace of the agents that serve all workloads
+	NoAgents  string         // why there are none: the API server's own sentence; "" where they may run
 	Token     agent.Token    // of this run: whoever does not have it cannot use its agents
+	Notes     []string       // what a reader of the report has to know: what is not seen, and why
 
 	stopRenewing func() // the Lease
 
@@ -73,11 +78,14 @@ func Prepare(ctx context.Context, o *Options, ws []*workload.Workload, artifacts
 	}
 	state := filepath.Join(m.Cache, "state")
 	p := o.provider(state)
-	if err = o.preflight(ctx, p, ws); err != nil {
+	notes, err := o.preflight(ctx, p, ws)
+	if err != nil {
 		return nil, err
 	}
-	e := &Environment{options: o, apps: map[string]App{}}
+	e := &Environment{options: o, apps: map[string]App{}, Notes: notes}
+	trying := progress.Wait(ctx, "a container engine that works")
 	e.Engine, err = engine.Find(ctx, engine.Options{Force: o.Engine, Install: !o.NoInstall, Packages: m.Versions.Words("APT_ENGINE"), StateDir: state, Log: o.Log})
+	trying.Done()
 	if err != nil {
 		return nil, err
 	}
@@ -97,6 +105,11 @@ func (e *Environment) Close(ctx context.Context) error {
 		return nil
 	}
 	return e.Cluster.Close(ctx)
+}
+
+// Background is the context of what is done whatever ended the run. It shows what is waited for, as the run's own does.
+func (e *Environment) Background() context.Context {
+	return progress.With(context.Background(), e.options.Progress)
 }
 
 // maker prepares the image package.

@@ -50,6 +50,7 @@ type Values struct {
 	run.Options
 	Profiles []string // names among the fixtures, folders, or files
 	Verbose  bool     // print blocked checks one by one
+	RBAC     bool     // print the rights that the run needs, and run nothing
 
 	said        map[string]string // what was given as a flag, by the option's name
 	environment []error           // what is wrong with the environment variables
@@ -72,8 +73,14 @@ func All() []Option {
 			set: func(v *Values, s string) error { return text(&v.Context, s) }},
 		{Flag: "kubeconfig", Suite: "kubeconfig", Kind: Text, Help: "kubeconfig file of the context (default: as kubectl finds it)",
 			set: func(v *Values, s string) error { return text(&v.Kubeconfig, s) }},
+		{Flag: "namespace", Short: "n", Kind: Text, Help: "work in this existing namespace of the context alone, with rights in it alone (default: the run makes its namespaces)",
+			set: func(v *Values, s string) error { v.Namespace = s; return namespace(s) }},
+		{Flag: "print-rbac", Kind: Switch, Help: "print the Role or ClusterRole that this run needs, for kubectl apply -f -, and run nothing",
+			set: func(v *Values, s string) error { return yes(&v.RBAC, s) }},
 		{Make: "SCENARIOS", Flag: "scenarios", Suite: "scenarios", Kind: List, Help: "scenarios to record beside formation (default: all but those that run on request only)",
 			set: func(v *Values, s string) error { return scenarios(&v.Scenarios, s) }},
+		{Make: "ACCEPT_UNSEEN", Flag: "accept-unseen", Suite: "accept-unseen", Kind: Switch, Help: "1 accepts what is unknown only because the cluster refuses privileged pods (never mesh/full)",
+			set: func(v *Values, s string) error { return yes(&v.AcceptUnseen, s) }},
 		{Flag: "seed", Suite: "seed", Kind: Number, Help: "decides which pod is deleted (default: by chance; the report says it)",
 			set: func(v *Values, s string) error { return seed(&v.Seed, s) }},
 		{Flag: "pods", Kind: Number, Help: "how many pods may run at the same time (default: derived from CPU and memory)",
@@ -112,10 +119,13 @@ func (v *Values) Check() error {
 	if v.Kubeconfig != "" && v.Context == "" {
 		return fmt.Errorf("kubeconfig (%s) has no effect without context: say which context of it to use", v.Kubeconfig)
 	}
+	if v.Namespace != "" && v.Context == "" && !v.RBAC {
+		return fmt.Errorf("namespace (%s) has no effect without context: say on which cluster it is", v.Namespace)
+	}
 	for _, o := range All() {
 		said, is := v.said[o.name()]
 		if v.Context != "" && o.ofCluster && is && (o.Kind != Switch || v.Keep) {
-			return fmt.Errorf("%s (%s) has no effect with context (%s): that cluster exists already, and none is made", o.name(), said, v.Context)
+			return fmt.Errorf("%s (%s) has no effect with context (%s): that cluster exists already, and none is made; leave out one of the two", o.name(), said, v.Context)
 		}
 	}
 	return nil
@@ -169,7 +179,7 @@ func (x *Value) IsBoolFlag() bool { return x.kind == Switch }
 func profiles(to *[]string, s string) error {
 	*to = list(s)
 	if len(*to) == 0 {
-		return errors.New("no profile is named: there is nothing to deploy")
+		return errors.New("no profile is named: there is nothing to deploy; name at least one")
 	}
 	return nil
 }
@@ -216,6 +226,15 @@ func seed(to *int64, s string) error {
 func text(to *string, s string) error {
 	if *to = s; s == "" {
 		return errors.New("it must not be empty; leave it out to make a cluster")
+	}
+	return nil
+}
+
+var dnsLabel = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
+
+func namespace(s string) error {
+	if !dnsLabel.MatchString(s) {
+		return errors.New("it must be the name of a namespace: small letters, digits and -")
 	}
 	return nil
 }
