@@ -5,7 +5,6 @@ import (
 	"context"
 	"path/filepath"
 	"runtime"
-	"strings"
 
 	"meshproof.dev/meshproof/e2e/image"
 	"meshproof.dev/meshproof/e2e/target"
