@@ -1,6 +1,6 @@
 # meshproof. `make` alone, or `make help`, lists the targets.
 #
-# What make builds lies in the user's cache directory, never in the tree. A recipe that takes long is one line that
+# What make builds lies in the user's cache directory, never in the tree, but for dist/. A recipe that takes long is one line that
 # starts with exec: the program is then make's own child, gets Ctrl-C from the terminal itself, and make says nothing
 # and waits until it has cleaned up.
 
@@ -53,7 +53,7 @@ RUN_FLAGS = -profile "$$PROFILE" $${OTP:+-otp "$$OTP"} $${K8S:+-k8s "$$K8S"} $${
 MATRIX_FLAGS = $${OTP:+--otp "$$OTP"} $${K8S:+--k8s "$$K8S"} $${NODES_SAID:+--nodes "$$NODES"} \
   $${KEEP:+--keep="$$KEEP"} $${CONTEXT:+--context "$$CONTEXT"} $${ACCEPT_UNSEEN:+--accept-unseen="$$ACCEPT_UNSEEN"} $(ARGS)
 
-.PHONY: help build test lint fmt e2e kill-matrix record crash pull bench fuzz profiles profiles-own-otp nightly clean clean-cache \
+.PHONY: help build test lint fmt e2e kill-matrix record crash pull bench fuzz dist dist-check profiles profiles-own-otp nightly clean clean-cache \
   gke-up gke-e2e gke-down FORCE
 
 help: ## list targets and parameters
@@ -70,6 +70,7 @@ test: $(BIN)/gotally ## run every test that needs no cluster
 
 lint: $(TOOLS)/.built ## run the linters: Go, import arrows, dead code, workflows, shell, Terraform
 	@bad=; \
+	echo go vet for darwin; GOOS=darwin CGO_ENABLED=0 go vet $$(go list -deps ./e2e/cmd/meshproof | grep ^meshproof.dev/) || bad="$$bad darwin"; \
 	echo golangci-lint; $(GOLANGCI_LINT) run || bad="$$bad golangci-lint"; \
 	echo actionlint; '$(TOOLS)/actionlint' || bad="$$bad actionlint"; \
 	echo deadcode; scripts/deadcode.sh '$(TOOLS)/deadcode' || bad="$$bad deadcode"; \
@@ -105,6 +106,14 @@ bench: $(BIN)/bench $(BIN)/e2e.test ## measure judging and observing; compare ma
 fuzz: ## run every fuzz test, FUZZTIME=30s each
 	@exec scripts/fuzz.sh $(FUZZTIME)
 
+DIST ?= dist
+dist: $(BIN)/dist ## make the files of a release in dist/: programs, checksums, bills of materials, krew's manifest
+	@exec $(BIN)/dist -out '$(DIST)' $(ARGS)
+
+dist-check: ## try the release in dist/: compile it again elsewhere with empty caches, and run it alone
+	scripts/reproduce.sh '$(DIST)' $(ARGS)
+	@MESHPROOF_DIST='$(abspath $(DIST))'; export MESHPROOF_DIST; exec go test -count=1 -timeout=1h -v -run TestRelease ./scripts/dist
+
 # These bring releases of their own, so that OTP= says little about them.
 OWN_OTP := mixed-otp rabbitmq upgrade-otp
 profiles: ## every profile that takes OTP=, on three nodes
@@ -125,6 +134,7 @@ nightly: ## all of it: tests, fuzzing, each profile on each OTP release and thre
 	$(MAKE) crash
 	$(MAKE) pull
 	scripts/docker-daemon.sh run $(MAKE) e2e || [ $$? = 69 ] # 69: this machine cannot have a second docker daemon
+	$(MAKE) dist dist-check
 
 clean: $(BIN)/meshproof ## remove the clusters that meshproof made, and only those
 	@exec $(BIN)/meshproof cluster clean $(ARGS)
@@ -151,6 +161,8 @@ $(BIN)/meshproof: FORCE
 	@go build $(LINK) -o $@ ./e2e/cmd/meshproof
 $(BIN)/gotally: FORCE
 	@go build -o $@ ./scripts/gotally
+$(BIN)/dist: FORCE
+	@go build -o $@ ./scripts/dist
 $(BIN)/bench: FORCE
 	@go build -o $@ ./scripts/bench
 $(BIN)/e2e.test: FORCE

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -29,9 +30,17 @@ func root(code *int) *cobra.Command {
 		Short:         "Does this BEAM application really form, keep and repair its cluster on Kubernetes?",
 		SilenceUsage:  true,
 		SilenceErrors: true,
+		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: calledAs(os.Args[0])},
 	}
 	c.SetFlagErrorFunc(flagError)
 	parent(c, runCommand(code), killMatrixCommand(code), lintCommand(code), judgeCommand(code), checksCommand(), schemaCommand(), initCommand(), clusterCommand(), versionCommand())
+	c.InitDefaultCompletionCmd()
+	for _, sub := range c.Commands() {
+		if sub.Name() == "completion" {
+			onlyHasSubcommands(sub)
+		}
+	}
+	addCompletions(c)
 	return c
 }
 
@@ -43,17 +52,32 @@ func flagError(c *cobra.Command, err error) error {
 	return exitcode.With(exitcode.Usage, err)
 }
 
-// parent makes c a command that has only subcommands: alone it prints its help, and anything else is an unknown command. cobra
-// would end with an error without a code, or print the help and end with 0.
+// calledAs is what the user types: kubectl calls a program of this name for "kubectl meshproof".
+func calledAs(program string) string {
+	if strings.HasPrefix(filepath.Base(program), "kubectl-") {
+		return "kubectl meshproof"
+	}
+	return "meshproof"
+}
+
+// parent makes c a command that has only these subcommands.
 func parent(c *cobra.Command, all ...*cobra.Command) {
 	c.AddCommand(all...)
+	onlyHasSubcommands(c)
+}
+
+// onlyHasSubcommands makes c print its help if it is alone, and refuse anything else as an unknown command. cobra would end with
+// an error without a code, or print the help and end with 0.
+func onlyHasSubcommands(c *cobra.Command) {
 	c.Args = func(c *cobra.Command, args []string) error {
 		if len(args) == 0 {
 			return nil
 		}
 		var names []string
-		for _, sub := range all {
-			names = append(names, sub.Name())
+		for _, sub := range c.Commands() {
+			if sub.Name() != "help" {
+				names = append(names, sub.Name())
+			}
 		}
 		slices.Sort(names)
 		return exitcode.With(exitcode.Usage, fmt.Errorf("unknown command %q for %q: it must be one of %s", args[0], c.CommandPath(), strings.Join(names, ", ")))

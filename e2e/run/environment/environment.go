@@ -72,6 +72,9 @@ type Environment struct {
 // Prepare chooses the engine, makes the images and, if asked to, the cluster. What can be returned is returned beside an error,
 // too: the caller closes it.
 func Prepare(ctx context.Context, o *Options, ws []*workload.Workload, artifacts string, cluster bool) (*Environment, error) {
+	if err := sabotageNeedsCheckout(ws); err != nil {
+		return nil, err
+	}
 	m, err := o.maker()
 	if err != nil {
 		return nil, err

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 
+	"meshproof.dev/meshproof/e2e/bundle"
 	"meshproof.dev/meshproof/e2e/exitcode"
 	"meshproof.dev/meshproof/e2e/guard"
 	"meshproof.dev/meshproof/e2e/image"
@@ -49,7 +50,7 @@ func (e *Environment) makeImages(ctx context.Context, m *image.Maker, node bool,
 		make1("node image", &e.Node, func() (image.Image, error) { return m.Node(ctx, e.options.K8S) })
 	}
 	make1("agent image", &e.Agent, func() (image.Image, error) { return m.Agent(ctx, runtime.GOARCH) })
-	if slices.ContainsFunc(ws, func(w *workload.Workload) bool { return w.Mutant != nil && profile.InAgent(w.Mutant.Spec.Harness) }) {
+	if slices.ContainsFunc(ws, needsSabotage) {
 		make1("sabotaged agent image", &e.Sabotaged, func() (image.Image, error) { return m.Agent(ctx, runtime.GOARCH, "sabotage") })
 	}
 	named := map[string]int{}
@@ -70,6 +71,25 @@ func (e *Environment) makeImages(ctx context.Context, m *image.Maker, node bool,
 	}
 	wg.Wait()
 	return errors.Join(errs...)
+}
+
+// needsSabotage reports whether the workload is a mutant that breaks the agent.
+func needsSabotage(w *workload.Workload) bool {
+	return w.Mutant != nil && profile.InAgent(w.Mutant.Spec.Harness)
+}
+
+// sabotageNeedsCheckout refuses what a released program has no agent for.
+func sabotageNeedsCheckout(ws []*workload.Workload) error {
+	var names []string
+	for _, w := range ws {
+		if bundle.Present() && needsSabotage(w) {
+			names = append(names, w.Name())
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	return exitcode.With(exitcode.Usage, fmt.Errorf("%s: a release does not bring the agent that makes errors on purpose: run these in a clone of the repository (make kill-matrix), or name other mutants", strings.Join(names, ", ")))
 }
 
 // load are the images that the cluster's nodes must have: those of ours that they cannot pull.
