@@ -23,6 +23,8 @@ SHELL := /bin/sh
 #: NODES=1          nodes of the cluster that is made, 1 to 20
 #: KEEP=            1 keeps the cluster, and the next run takes it over (about half the time)
 #: CONTEXT=         use the cluster of this kubeconfig context and make none
+#: PUSH=            push the images to this repository prefix, HOST/PATH; the nodes pull them from there (with CONTEXT=)
+#: PULL_SECRET=     what the nodes pull with: a Secret NAMESPACE/NAME of the cluster, or a docker config.json (with PUSH=)
 #: SCENARIOS=       scenarios to record beside formation (default: all but those that run on request only)
 #: MUTANTS=         for make kill-matrix: names under fixtures/mutants (default: all)
 #: INSTALL=         0 forbids installing missing packages with apt
@@ -30,7 +32,7 @@ SHELL := /bin/sh
 #: ARGS=            further flags for the program that make runs
 PROFILE ?= dns-a
 NODES ?= 1
-export PROFILE OTP K8S NODES KEEP CONTEXT SCENARIOS INSTALL ENGINE
+export PROFILE OTP K8S NODES KEEP CONTEXT PUSH PULL_SECRET SCENARIOS INSTALL ENGINE
 
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/meshproof
 # Binaries are named for the checkout, so that two checkouts do not replace each other's.
@@ -48,9 +50,9 @@ export NODES_SAID
 
 # The Ginkgo suite takes one dash (package flag), the meshproof binary two (cobra).
 RUN_FLAGS = -profile "$$PROFILE" $${OTP:+-otp "$$OTP"} $${K8S:+-k8s "$$K8S"} $${NODES_SAID:+-nodes "$$NODES"} \
-  $${KEEP:+-keep="$$KEEP"} $${CONTEXT:+-context "$$CONTEXT"} $${SCENARIOS:+-scenarios "$$SCENARIOS"} $(ARGS)
+  $${KEEP:+-keep="$$KEEP"} $${CONTEXT:+-context "$$CONTEXT"} $${PUSH:+-push "$$PUSH"} $${PULL_SECRET:+-pull-secret "$$PULL_SECRET"} $${SCENARIOS:+-scenarios "$$SCENARIOS"} $(ARGS)
 MATRIX_FLAGS = $${OTP:+--otp "$$OTP"} $${K8S:+--k8s "$$K8S"} $${NODES_SAID:+--nodes "$$NODES"} \
-  $${KEEP:+--keep="$$KEEP"} $${CONTEXT:+--context "$$CONTEXT"} $(ARGS)
+  $${KEEP:+--keep="$$KEEP"} $${CONTEXT:+--context "$$CONTEXT"} $${PUSH:+--push "$$PUSH"} $${PULL_SECRET:+--pull-secret "$$PULL_SECRET"} $(ARGS)
 
 .PHONY: help build test lint fmt e2e kill-matrix record crash bench nightly clean clean-cache FORCE
 

@@ -162,7 +162,7 @@ func clusterCommand() *cobra.Command {
 		if on.Kubeconfig != "" && on.Context == "" {
 			return exitcode.With(exitcode.Usage, errors.New("--kubeconfig is the file of a context: name it with --context"))
 		}
-		if on.Context != "" {
+		if c.Flags().Changed("context") {
 			on.Log = log
 			return target.CleanExisting(c.Context(), on)
 		}

@@ -27,6 +27,7 @@ func (e *Environment) BeginRun(ctx context.Context, named string) error {
 		return err
 	}
 	e.Run = ownership.New()
+	e.Run.PullSecret = e.PullSecret
 	e.Agents = e.Run.Name
 	refused := e.Run.CreateRoot(ctx, client, named)
 	if refused != nil && (e.Cluster.Owned || !ownership.Refused(refused)) {
@@ -34,6 +35,9 @@ func (e *Environment) BeginRun(ctx context.Context, named string) error {
 	}
 	if err = e.Run.CreateNamespace(ctx, client, e.Run.Name, true); err != nil || e.Cluster.Owned {
 		return err // a cluster of ours has its keeper
+	}
+	if err = e.CreatePullSecret(ctx, client, e.Run.Name); err != nil {
+		return err
 	}
 	if err = e.Run.CreateLease(ctx, e.Cluster.Config, client); err != nil {
 		if ownership.Refused(err) {
@@ -69,7 +73,7 @@ func (e *Environment) DeployAgents(ctx context.Context, may agentclient.Rights, 
 	for _, w := range ws {
 		pods = append(pods, w.Pods()...)
 	}
-	d := agentclient.DaemonSet(e.Agents, agentclient.Options{Image: e.Agent.Ref, May: may, Where: agentclient.Place(pods), Token: e.Token})
+	d := agentclient.DaemonSet(e.Agents, agentclient.Options{Image: e.Agent.Ref, May: may, Where: agentclient.Place(pods), Token: e.Token, PullSecret: e.PullSecret})
 	if _, err = client.AppsV1().DaemonSets(e.Agents).Create(ctx, d, metav1.CreateOptions{}); err != nil {
 		return fmt.Errorf("agent: %w", err)
 	}

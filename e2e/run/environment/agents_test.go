@@ -17,6 +17,7 @@ import (
 
 	"meshproof.dev/meshproof/e2e/agent"
 	agentclient "meshproof.dev/meshproof/e2e/agent/client"
+	"meshproof.dev/meshproof/e2e/engine"
 	"meshproof.dev/meshproof/e2e/exitcode"
 	"meshproof.dev/meshproof/e2e/image"
 	"meshproof.dev/meshproof/e2e/ownership"
@@ -131,7 +132,7 @@ func TestPreflightSaysFirstThatThereWillBeNoReaper(t *testing.T) {
 	s.Refuse = []string{"clusterroles"}
 	var said []string
 	o := &Options{Context: "prod", Log: func(line string) { said = append(said, line) }}
-	if err := o.preflight(t.Context(), provider{s}, nil); err != nil {
+	if err := (&Environment{options: o}).preflight(t.Context(), provider{s}, nil); err != nil {
 		t.Fatal(err)
 	}
 	if len(said) != 1 || !strings.HasPrefix(said[0], "this run will have no reaper, because you may not create clusterroles, get clusterroles, delete clusterroles. If it is killed, its namespaces remain") {
@@ -207,9 +208,10 @@ func TestARunNamesWhatItCouldNotRemove(t *testing.T) {
 // provider is the cluster of the server, which exists.
 type provider struct{ s *ownershiptest.Server }
 
-func (provider) Describe() (name, kubeContext string) { return "existing", "prod" }
-func (provider) MakesNodes() bool                     { return false }
-func (provider) PodLimit() int                        { return 1 }
+func (provider) Describe() (name, kubeContext string)          { return "existing", "prod" }
+func (provider) CanLoad(context.Context, *engine.Engine) error { return nil }
+func (provider) MakesNodes() bool                              { return false }
+func (provider) PodLimit() int                                 { return 1 }
 
 func (p provider) Preflight(ctx context.Context, look func(context.Context, kubernetes.Interface) error) error {
 	client, err := kubernetes.NewForConfig(p.s.Config)

@@ -30,11 +30,15 @@ func (o *Options) PodLimit() int {
 
 // preflight finds what would stop the run before anything is made: a context that does not exist, a namespace there that is
 // not ours. What a dead run has left is removed. Where the user may not do what a reaper needs, it is said what this means.
-func (o *Options) preflight(ctx context.Context, p target.Provider, ws []*workload.Workload) error {
+func (e *Environment) preflight(ctx context.Context, p target.Provider, ws []*workload.Workload) error {
+	o := e.options
 	return p.Preflight(ctx, func(ctx context.Context, client kubernetes.Interface) error {
 		// Where that cannot be asked, it is seen when the reaper is deployed.
 		if lacks, err := ownership.Forbidden(ctx, client); err == nil && len(lacks) > 0 {
 			o.Log("this run will have no reaper, because you may not " + strings.Join(lacks, ", ") + ". " + remains(o.Context))
+		}
+		if err := e.prepareImages(ctx, p, client, ws); err != nil {
+			return err
 		}
 		for _, w := range ws {
 			if ns := w.Resolved.Namespace; ns != "" {

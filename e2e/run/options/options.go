@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 
+	"meshproof.dev/meshproof/e2e/registry"
 	"meshproof.dev/meshproof/e2e/run"
 	"meshproof.dev/meshproof/e2e/scenario"
 	"meshproof.dev/meshproof/scripts"
@@ -72,6 +73,10 @@ func All() []Option {
 			set: func(v *Values, s string) error { return text(&v.Context, s) }},
 		{Flag: "kubeconfig", Suite: "kubeconfig", Kind: Text, Help: "kubeconfig file of the context (default: as kubectl finds it)",
 			set: func(v *Values, s string) error { return text(&v.Kubeconfig, s) }},
+		{Make: "PUSH", Flag: "push", Suite: "push", Kind: Text, Help: "push the images to this repository prefix, HOST/PATH; the nodes pull them from there (with CONTEXT=)",
+			set: func(v *Values, s string) error { return push(&v.Push, s) }},
+		{Make: "PULL_SECRET", Flag: "pull-secret", Suite: "pull-secret", Kind: Text, Help: "what the nodes pull with: a Secret NAMESPACE/NAME of the cluster, or a docker config.json (with PUSH=)",
+			set: func(v *Values, s string) error { return text(&v.PullSecret, s) }},
 		{Make: "SCENARIOS", Flag: "scenarios", Suite: "scenarios", Kind: List, Help: "scenarios to record beside formation (default: all but those that run on request only)",
 			set: func(v *Values, s string) error { return scenarios(&v.Scenarios, s) }},
 		{Flag: "seed", Suite: "seed", Kind: Number, Help: "decides which pod is deleted (default: by chance; the report says it)",
@@ -111,6 +116,12 @@ func (v *Values) Check() error {
 	}
 	if v.Kubeconfig != "" && v.Context == "" {
 		return fmt.Errorf("kubeconfig (%s) has no effect without context: say which context of it to use", v.Kubeconfig)
+	}
+	switch {
+	case v.Push != "" && v.Context == "":
+		return fmt.Errorf("push (%s) has no effect without context: the nodes of a cluster that is made get the images from this machine", v.Push)
+	case v.PullSecret != "" && v.Push == "":
+		return fmt.Errorf("pull-secret (%s) has no effect without push: it is for the images that are pushed", v.PullSecret)
 	}
 	for _, o := range All() {
 		said, is := v.said[o.name()]
@@ -218,6 +229,12 @@ func text(to *string, s string) error {
 		return errors.New("it must not be empty; leave it out to make a cluster")
 	}
 	return nil
+}
+
+func push(to *string, s string) error {
+	*to = s
+	_, err := registry.Parse(s)
+	return err
 }
 
 func release(s string) error {
