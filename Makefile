@@ -54,7 +54,7 @@ RUN_FLAGS = -profile "$$PROFILE" $${OTP:+-otp "$$OTP"} $${K8S:+-k8s "$$K8S"} $${
 MATRIX_FLAGS = $${OTP:+--otp "$$OTP"} $${K8S:+--k8s "$$K8S"} $${NODES_SAID:+--nodes "$$NODES"} \
   $${KEEP:+--keep="$$KEEP"} $${CONTEXT:+--context "$$CONTEXT"} $${PUSH:+--push "$$PUSH"} $${PULL_SECRET:+--pull-secret "$$PULL_SECRET"} $(ARGS)
 
-.PHONY: help build test lint fmt e2e kill-matrix record crash bench nightly clean clean-cache FORCE
+.PHONY: help build test lint fmt e2e kill-matrix record crash elsewhere bench nightly clean clean-cache FORCE
 
 help: ## list targets and parameters
 	@echo 'Targets:'
@@ -93,6 +93,9 @@ record: $(BIN)/meshproof ## remake fixtures/recordings on a cluster; make test j
 crash: $(BIN)/gotally ## end whole runs in the middle and see that nothing stays behind (an hour; ARGS='-run AsItWas' is a part)
 	@MESHPROOF_CRASH_TEST=1; export MESHPROOF_CRASH_TEST; exec $(BIN)/gotally -count=1 -timeout=3h $(ARGS) ./e2e/crashtest
 
+elsewhere: $(BIN)/gotally ## run on a cluster that is not ours, with a real registry beside it (ten minutes; ARGS='-run Domain' is a part)
+	@MESHPROOF_ELSEWHERE_TEST=1; export MESHPROOF_ELSEWHERE_TEST; exec $(BIN)/gotally -count=1 -timeout=1h $(ARGS) ./e2e/elsewhere
+
 bench: $(BIN)/bench $(BIN)/e2e.test ## measure judging and observing; compare make e2e and a mesh view with doing the same by hand
 	go test -run '^$$' -bench 'Judge|Checks|Matrix' ./e2e/check/rules ./e2e/judge ./e2e/erldist
 	@exec $(BIN)/bench $(ARGS)
@@ -100,13 +103,14 @@ bench: $(BIN)/bench $(BIN)/e2e.test ## measure judging and observing; compare ma
 NIGHTLY_OTP ?= 25 27 29
 # These bring releases of their own, so that OTP= says little about them.
 OWN_OTP := mixed-otp rabbitmq upgrade-otp
-nightly: ## all of it: tests, fuzzing, each profile on each OTP release and three nodes, kill matrix, crashes
+nightly: ## all of it: tests, fuzzing, each profile on each OTP release and three nodes, kill matrix, crashes, clusters of others
 	$(MAKE) test
 	scripts/fuzz.sh $(FUZZTIME)
 	for otp in $(NIGHTLY_OTP); do $(MAKE) e2e OTP=$$otp NODES=3 PROFILE="$(filter-out $(OWN_OTP),$(notdir $(wildcard fixtures/profiles/*)))" || exit; done
 	$(MAKE) e2e PROFILE="$(OWN_OTP)"
 	$(MAKE) kill-matrix
 	$(MAKE) crash
+	$(MAKE) elsewhere
 
 clean: $(BIN)/meshproof ## remove the clusters that meshproof made, and only those
 	@exec $(BIN)/meshproof cluster clean $(ARGS)
