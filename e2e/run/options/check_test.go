@@ -19,11 +19,14 @@ func TestWhatMakesNoSenseTogether(t *testing.T) {
 		"--nodes 1 --context prod":      "nodes (1) has no effect with context (prod): that cluster exists already, and none is made",
 		"--context prod --k8s 1.37":     "k8s (1.37) has no effect with context (prod)",
 		"--context prod --keep":         "keep (true) has no effect with context (prod)",
-		"ENGINE=foo":                    `invalid value "foo" for ENGINE: it must be docker or podman`,
-		"ENGINE=docker INSTALL=1":       "",
-		"INSTALL=foo":                   `invalid value "foo" for INSTALL: it must be 1 or 0`,
-		"INSTALL=no":                    "",
-		"ENGINE=foo --kubeconfig k":     "ENGINE",
+		"--context prod --push r.example/m --pull-secret a/b": "",
+		"--push r.example/m":               "push (r.example/m) has no effect without context",
+		"--context prod --pull-secret a/b": "pull-secret (a/b) has no effect without push",
+		"ENGINE=foo":                       `invalid value "foo" for ENGINE: it must be docker or podman`,
+		"ENGINE=docker INSTALL=1":          "",
+		"INSTALL=foo":                      `invalid value "foo" for INSTALL: it must be 1 or 0`,
+		"INSTALL=no":                       "",
+		"ENGINE=foo --kubeconfig k":        "ENGINE",
 	} {
 		t.Run(args, func(t *testing.T) {
 			t.Setenv("ENGINE", "")
