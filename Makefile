@@ -1,6 +1,6 @@
 # meshproof. `make` alone, or `make help`, lists the targets.
 #
-# What make builds lies in the user's cache directory, never in the tree. A recipe that takes long is one line that
+# What make builds lies in the user's cache directory, never in the tree, but for dist/. A recipe that takes long is one line that
 # starts with exec: the program is then make's own child, gets Ctrl-C from the terminal itself, and make says nothing
 # and waits until it has cleaned up.
 
@@ -26,13 +26,14 @@ SHELL := /bin/sh
 #: PUSH=            push the images to this repository prefix, HOST/PATH; the nodes pull them from there (with CONTEXT=)
 #: PULL_SECRET=     what the nodes pull with: a Secret NAMESPACE/NAME of the cluster, or a docker config.json (with PUSH=)
 #: SCENARIOS=       scenarios to record beside formation (default: all but those that run on request only)
+#: ACCEPT_UNSEEN=   1 accepts what is unknown only because the cluster refuses privileged pods (never mesh/full)
 #: MUTANTS=         for make kill-matrix: names under fixtures/mutants (default: all)
 #: INSTALL=         0 forbids installing missing packages with apt
 #: ENGINE=          docker or podman (default: whichever works)
 #: ARGS=            further flags for the program that make runs
 PROFILE ?= dns-a
 NODES ?= 1
-export PROFILE OTP K8S NODES KEEP CONTEXT PUSH PULL_SECRET SCENARIOS INSTALL ENGINE
+export PROFILE OTP K8S NODES KEEP CONTEXT PUSH PULL_SECRET SCENARIOS ACCEPT_UNSEEN INSTALL ENGINE
 
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/meshproof
 # Binaries are named for the checkout, so that two checkouts do not replace each other's.
@@ -50,15 +51,16 @@ export NODES_SAID
 
 # The Ginkgo suite takes one dash (package flag), the meshproof binary two (cobra).
 RUN_FLAGS = -profile "$$PROFILE" $${OTP:+-otp "$$OTP"} $${K8S:+-k8s "$$K8S"} $${NODES_SAID:+-nodes "$$NODES"} \
-  $${KEEP:+-keep="$$KEEP"} $${CONTEXT:+-context "$$CONTEXT"} $${PUSH:+-push "$$PUSH"} $${PULL_SECRET:+-pull-secret "$$PULL_SECRET"} $${SCENARIOS:+-scenarios "$$SCENARIOS"} $(ARGS)
+  $${KEEP:+-keep="$$KEEP"} $${CONTEXT:+-context "$$CONTEXT"} $${PUSH:+-push "$$PUSH"} $${PULL_SECRET:+-pull-secret "$$PULL_SECRET"} $${SCENARIOS:+-scenarios "$$SCENARIOS"} $${ACCEPT_UNSEEN:+-accept-unseen="$$ACCEPT_UNSEEN"} $(ARGS)
 MATRIX_FLAGS = $${OTP:+--otp "$$OTP"} $${K8S:+--k8s "$$K8S"} $${NODES_SAID:+--nodes "$$NODES"} \
-  $${KEEP:+--keep="$$KEEP"} $${CONTEXT:+--context "$$CONTEXT"} $${PUSH:+--push "$$PUSH"} $${PULL_SECRET:+--pull-secret "$$PULL_SECRET"} $(ARGS)
+  $${KEEP:+--keep="$$KEEP"} $${CONTEXT:+--context "$$CONTEXT"} $${PUSH:+--push "$$PUSH"} $${PULL_SECRET:+--pull-secret "$$PULL_SECRET"} $${ACCEPT_UNSEEN:+--accept-unseen="$$ACCEPT_UNSEEN"} $(ARGS)
 
-.PHONY: help build test lint fmt e2e kill-matrix record crash elsewhere bench nightly clean clean-cache FORCE
+.PHONY: help build test lint fmt e2e kill-matrix record crash elsewhere pull bench fuzz dist dist-check profiles profiles-own-otp nightly clean clean-cache \
+  gke-up gke-e2e gke-down FORCE
 
 help: ## list targets and parameters
 	@echo 'Targets:'
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo 'Parameters, with their defaults:'
 	@sed -n 's/^#: /  /p' $(MAKEFILE_LIST)
 
@@ -68,14 +70,17 @@ build: $(BIN)/meshproof ## build the meshproof binary and say where it is
 test: $(BIN)/gotally ## run every test that needs no cluster
 	@exec $(BIN)/gotally $(or $(ARGS),./...)
 
-lint: $(TOOLS)/.built ## run the linters: Go, import arrows, dead code, workflows, shell
+lint: $(TOOLS)/.built ## run the linters: Go, import arrows, dead code, workflows, shell, Terraform
 	@bad=; \
+	echo go vet for darwin; GOOS=darwin CGO_ENABLED=0 go vet $$(go list -deps ./e2e/cmd/meshproof | grep ^meshproof.dev/) || bad="$$bad darwin"; \
 	echo golangci-lint; $(GOLANGCI_LINT) run || bad="$$bad golangci-lint"; \
 	echo actionlint; '$(TOOLS)/actionlint' || bad="$$bad actionlint"; \
 	echo deadcode; scripts/deadcode.sh '$(TOOLS)/deadcode' || bad="$$bad deadcode"; \
 	for f in $(SHELL_FILES); do bash -n "$$f" || bad="$$bad $$f"; done; \
 	if command -v shellcheck >/dev/null; then echo shellcheck; shellcheck -e SC2016 $(SHELL_FILES) || bad="$$bad shellcheck"; \
 	else echo 'shellcheck is not installed: shell files were only parsed'; fi; \
+	echo terraform; go test -run 'Formatted|Attributes' ./scripts/gke || bad="$$bad scripts/gke"; \
+	for t in terraform tofu; do ! command -v $$t >/dev/null || $$t fmt -check scripts/gke || bad="$$bad $$t-fmt"; done; \
 	if [ -n "$$bad" ]; then echo "lint: not clean:$$bad"; exit 1; fi; echo 'lint: clean'
 
 fmt: $(TOOLS)/.built ## format the Go code
@@ -96,20 +101,42 @@ crash: $(BIN)/gotally ## end whole runs in the middle and see that nothing stays
 elsewhere: $(BIN)/gotally ## run on a cluster that is not ours, with a real registry beside it (ten minutes; ARGS='-run Domain' is a part)
 	@MESHPROOF_ELSEWHERE_TEST=1; export MESHPROOF_ELSEWHERE_TEST; exec $(BIN)/gotally -count=1 -timeout=1h $(ARGS) ./e2e/elsewhere
 
+pull: $(BIN)/gotally ## run a profile whose images come from a registry beside it, with each engine (some minutes)
+	@MESHPROOF_PULL_TEST=1; export MESHPROOF_PULL_TEST; exec $(BIN)/gotally -count=1 -timeout=1h $(ARGS) ./e2e/pulltest
+
 bench: $(BIN)/bench $(BIN)/e2e.test ## measure judging and observing; compare make e2e and a mesh view with doing the same by hand
 	go test -run '^$$' -bench 'Judge|Checks|Matrix' ./e2e/check/rules ./e2e/judge ./e2e/erldist
 	@exec $(BIN)/bench $(ARGS)
 
-NIGHTLY_OTP ?= 25 27 29
+fuzz: ## run every fuzz test, FUZZTIME=30s each
+	@exec scripts/fuzz.sh $(FUZZTIME)
+
+DIST ?= dist
+dist: $(BIN)/dist ## make the files of a release in dist/: programs, checksums, bills of materials, krew's manifest
+	@exec $(BIN)/dist -out '$(DIST)' $(ARGS)
+
+dist-check: ## try the release in dist/: compile it again elsewhere with empty caches, and run it alone
+	scripts/reproduce.sh '$(DIST)' $(ARGS)
+	@MESHPROOF_DIST='$(abspath $(DIST))'; export MESHPROOF_DIST; exec go test -count=1 -timeout=1h -v -run TestRelease ./scripts/dist
+
 # These bring releases of their own, so that OTP= says little about them.
 OWN_OTP := mixed-otp rabbitmq upgrade-otp
-nightly: ## all of it: tests, fuzzing, each profile on each OTP release and three nodes, kill matrix, crashes, clusters of others
+profiles: ## every profile that takes OTP=, on three nodes
+	@$(MAKE) e2e NODES=3 PROFILE="$(filter-out $(OWN_OTP),$(notdir $(wildcard fixtures/profiles/*)))"
+profiles-own-otp: ## every profile that brings releases of its own
+	@$(MAKE) e2e OTP= PROFILE="$(OWN_OTP)"
+
+NIGHTLY_OTP ?= 25 27 29
+nightly: ## all of it: tests, fuzzing, each profile on each OTP release and three nodes, kill matrix, crashes, clusters of others, both engines
 	$(MAKE) test
-	scripts/fuzz.sh $(FUZZTIME)
-	for otp in $(NIGHTLY_OTP); do $(MAKE) e2e OTP=$$otp NODES=3 PROFILE="$(filter-out $(OWN_OTP),$(notdir $(wildcard fixtures/profiles/*)))" || exit; done
-	$(MAKE) e2e PROFILE="$(OWN_OTP)"
+	$(MAKE) fuzz
+	for otp in $(NIGHTLY_OTP); do $(MAKE) profiles OTP=$$otp || exit; done
+	$(MAKE) profiles-own-otp
 	$(MAKE) kill-matrix
 	$(MAKE) crash
+	$(MAKE) pull
+	scripts/docker-daemon.sh run $(MAKE) e2e || [ $$? = 69 ] # 69: this machine cannot have a second docker daemon
+	$(MAKE) dist dist-check
 	$(MAKE) elsewhere
 
 clean: $(BIN)/meshproof ## remove the clusters that meshproof made, and only those
@@ -117,6 +144,17 @@ clean: $(BIN)/meshproof ## remove the clusters that meshproof made, and only tho
 
 clean-cache: ## remove what was built and downloaded (not run state, not Go's own caches); prints how much
 	@scripts/clean-cache.sh '$(CACHE)'
+
+# PROJECT=, and for gke-up REGION=, NODES= and AUTOPILOT=1; YES=1 does not ask. See docs/gke.md.
+export PROJECT REGION AUTOPILOT YES
+gke-up: ## make a GKE cluster and a registry for its images (costs money; docs/gke.md)
+	@exec scripts/gke/gke.sh up
+
+gke-e2e: $(BIN)/meshproof ## run PROFILE on the cluster of gke-up
+	@MESHPROOF='$(BIN)/meshproof'; export MESHPROOF; exec scripts/gke/gke.sh e2e
+
+gke-down: ## remove what gke-up made, and look whether anything is left
+	@exec scripts/gke/gke.sh down
 
 # Written into the reports: what the program was built from.
 LINK = -ldflags "-X meshproof.dev/meshproof/e2e/version.revision=$(shell git describe --always --dirty 2>/dev/null || echo unknown)"
@@ -126,6 +164,8 @@ $(BIN)/meshproof: FORCE
 	@go build $(LINK) -o $@ ./e2e/cmd/meshproof
 $(BIN)/gotally: FORCE
 	@go build -o $@ ./scripts/gotally
+$(BIN)/dist: FORCE
+	@go build -o $@ ./scripts/dist
 $(BIN)/bench: FORCE
 	@go build -o $@ ./scripts/bench
 $(BIN)/e2e.test: FORCE

@@ -13,22 +13,30 @@ import (
 	"meshproof.dev/meshproof/e2e/judge"
 )
 
-// words are the verdicts as the console prints them. Capitals are used instead of colours.
+// words are the verdicts as the console prints them. Capitals do what colours do elsewhere.
 var words = map[judge.Verdict]string{
 	judge.Pass: "ok", judge.Fail: "FAIL", judge.Unknown: "UNKNOWN", judge.Skip: "skip", judge.Blocked: "blocked", judge.Waived: "waived", judge.Advised: "advice",
 }
 
+// colours are those of the verdicts that a reader looks for (ECMA-48): red, yellow, green.
+var colours = map[judge.Verdict]string{judge.Fail: "\x1b[31m", judge.Unknown: "\x1b[33m", judge.Pass: "\x1b[32m"}
+
 // Console writes results for people. Output of other programs cannot control the terminal.
 type Console struct {
 	W       io.Writer
+	Colour  bool // W is a terminal that shows colours
 	Verbose bool // each blocked check has its own lines; otherwise the check that blocks them says how many they are
 }
 
 func (c Console) out() io.Writer { return plain{c.W} }
 
-// Progress returns a function that prints lines with the time since the start.
-func (c Console) Progress(began time.Time) func(string) {
-	return func(line string) { fmt.Fprintf(c.out(), "%6.1f s  %s\n", time.Since(began).Seconds(), line) }
+// verdict writes the word with which a result begins.
+func (c Console) verdict(v judge.Verdict) {
+	word := fmt.Sprintf("  %-8s ", words[v])
+	if colour := colours[v]; c.Colour && colour != "" {
+		word = colour + word + "\x1b[0m"
+	}
+	_, _ = io.WriteString(c.W, word) // not through out, which lets no sequence pass
 }
 
 // Profile writes one profile's results: a line per check, and for each that did not pass the message, the evidence, the remedy
@@ -43,10 +51,12 @@ func (c Console) Profile(p Profile) {
 		}
 		if n, why := alike(p.Results[i:]); n > 1 && !c.Verbose {
 			i += n - 1
-			fmt.Fprintf(w, "  %-8s %d checks, %s to %s\n           %s\n", words[r.Verdict], n, r.ID, p.Results[i].ID, why)
+			c.verdict(r.Verdict)
+			fmt.Fprintf(w, "%d checks, %s to %s\n           %s\n", n, r.ID, p.Results[i].ID, why)
 			continue
 		}
-		fmt.Fprintf(w, "  %-8s %-31s %s%s\n", words[r.Verdict], r.ID, r.Title, took(r))
+		c.verdict(r.Verdict)
+		fmt.Fprintf(w, "%-31s %s%s\n", r.ID, r.Title, took(r))
 		switch r.Verdict {
 		case judge.Fail, judge.Unknown, judge.Advised:
 			explain(w, r)
@@ -182,13 +192,17 @@ func (c Console) Profiles(all []Profile) {
 type plain struct{ io.Writer }
 
 func (p plain) Write(b []byte) (int, error) {
-	_, err := io.WriteString(p.Writer, strings.Map(func(r rune) rune {
+	_, err := io.WriteString(p.Writer, visible(string(b)))
+	return len(b), err
+}
+
+func visible(s string) string {
+	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) && r != '\n' && r != '\t' {
 			return '·'
 		}
 		return r
-	}, string(b)))
-	return len(b), err
+	}, s)
 }
 
 // explain prints the deciding subjects, the first two in full: twelve pairs often have the same message.

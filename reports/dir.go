@@ -31,11 +31,15 @@ func NewDir(root string, at time.Time) (string, error) {
 	}
 }
 
-// Write puts junit.xml, report.json and exit into dir, and makes "latest" point to it again if another run has begun since. Each
+// Write puts junit.xml, report.json, summary.md and exit into dir, and makes "latest" point to it again if another run has begun since. Each
 // file is written completely or not at all.
-func Write(dir string, r *Run) error { return write(dir, r, JUnit) }
+func Write(dir string, r *Run) error {
+	var summary bytes.Buffer
+	Summary(&summary, r)
+	return write(dir, r, JUnit, summary.Bytes())
+}
 
-func write(dir string, r *Run, junitOf func(io.Writer, *Run) error) error {
+func write(dir string, r *Run, junitOf func(io.Writer, *Run) error, summary []byte) error {
 	var junit bytes.Buffer
 	if err := junitOf(&junit, r); err != nil {
 		return err
@@ -47,6 +51,7 @@ func write(dir string, r *Run, junitOf func(io.Writer, *Run) error) error {
 	for name, data := range map[string][]byte{
 		"junit.xml":   junit.Bytes(),
 		"report.json": report.Bytes(),
+		"summary.md":  summary,
 		"exit":        []byte(fmt.Sprintf("%d %s\n", r.Exit.Code, r.Exit.Word)),
 	} {
 		if err := whole(filepath.Join(dir, name), data); err != nil {

@@ -1,5 +1,5 @@
-// Package reports writes the results of a run: the console's lines, JUnit for pipelines, a versioned JSON report, and
-// the exit file. All of them have the same messages, because they read the same verdicts.
+// Package reports writes the results of a run: the console's lines, JUnit for pipelines, a versioned JSON report, a summary in
+// Markdown, what GitHub Actions shows, and the exit file. All of them have the same messages, because they read the same verdicts.
 //
 // In: verdicts and the run's provenance. Out: bytes and files. It judges nothing and touches no cluster. The folder
 // out/ beside it is where runs put their results.
@@ -26,6 +26,7 @@ type Run struct {
 	Profiles   []Profile  `json:"profiles"`
 	Trouble    string     `json:"trouble,omitempty"`   // set-up, interruption or a bug, when one ended the run
 	Leftovers  []Leftover `json:"leftovers,omitempty"` // what the run made and could not remove
+	Leak       bool       `json:"leak,omitempty"`      // a cookie is in the results, or they could not be searched for it: they are not to be passed on
 }
 
 // Exit is the exit code of the run and its word.

@@ -226,7 +226,7 @@ func (m *Matrix) junit(w io.Writer, r *Run) error {
 
 // WriteMatrix writes the run's files again with the matrix's exit code, and matrix.json and matrix.md beside them.
 func WriteMatrix(dir string, m *Matrix) error {
-	var b, md bytes.Buffer
+	var b, md, summary bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetIndent("", "  ")
 	if err := e.Encode(m); err != nil {
@@ -239,5 +239,6 @@ func WriteMatrix(dir string, m *Matrix) error {
 	if err := whole(filepath.Join(dir, "matrix.md"), md.Bytes()); err != nil {
 		return err
 	}
-	return write(dir, m.Run, m.junit)
+	m.Summary(&summary)
+	return write(dir, m.Run, m.junit, summary.Bytes())
 }

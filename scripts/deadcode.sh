@@ -6,7 +6,7 @@
 set -eu
 everywhere=$("$1" -test ./...)
 # The Ginkgo suite has no main function but that of its tests.
-programs=$("$1" -test ./e2e/cmd/... ./e2e/suites ./scripts/bench ./scripts/gotally)
+programs=$("$1" -test ./e2e/cmd/... ./e2e/suites ./scripts/bench ./scripts/dist ./scripts/gotally)
 bad=0
 if [ -n "$everywhere" ]; then
   echo "$everywhere"

@@ -8,6 +8,7 @@ import (
 	_ "embed"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -28,6 +29,19 @@ func (v Versions) Releases() []string {
 			all = append(all, fmt.Sprint(otp))
 		}
 	}
+	return all
+}
+
+// Kubernetes are the versions of which a cluster can be made: the default one, and those of the other node images.
+func (v Versions) Kubernetes() []string {
+	all := []string{v["K8S"]}
+	for key, image := range v {
+		if strings.HasPrefix(key, "NODE_IMAGE_") {
+			ref, _, _ := strings.Cut(image, "@")
+			all = append(all, ref[strings.LastIndex(ref, ":")+1:])
+		}
+	}
+	slices.Sort(all)
 	return all
 }
 

@@ -1,6 +1,7 @@
 package scripts
 
 import (
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -42,6 +43,25 @@ func TestParseRefuses(t *testing.T) {
 		} else if !strings.HasPrefix(err.Error(), "f:2: ") {
 			t.Errorf("%s: error %q does not name line 2", name, err)
 		}
+	}
+}
+
+// What meshproof version says can be made is what there are builders for.
+func TestKubernetes(t *testing.T) {
+	v, err := Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	folders, err := os.ReadDir("node-image/k8s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var built []string
+	for _, f := range folders {
+		built = append(built, f.Name())
+	}
+	if got := v.Kubernetes(); !slices.Equal(got, built) {
+		t.Errorf("versions.env names %q, there are builders for %q", got, built)
 	}
 }
 

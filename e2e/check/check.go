@@ -70,5 +70,8 @@ type Check struct {
 	// Reads lists the kinds of events that decide the check, but for what the run itself did. Where one of their observers was
 	// blind meanwhile, the finding is Unseen ([WithCoverage]).
 	Reads []recording.Kind
+	// Needs lists what else an observer must be able to see, such as [recording.PeerDials]: where the events come from somebody who
+	// stands in for the agents, it may not. Findings are Unseen then, as they are without one of Reads.
+	Needs []string
 	Judge func(v *view.View) []Finding
 }

@@ -8,15 +8,15 @@ import (
 	"meshproof.dev/meshproof/e2e/view"
 )
 
-// WithCoverage makes findings of the check Unseen if an observer that they need was blind at the time that decided them. All
-// other findings stay as they are.
+// WithCoverage makes findings of the check Unseen if nobody observed from where they can be seen, or if an observer that they need
+// was blind at the time that decided them. All other findings stay as they are.
 //
 // For events of agents, that time is the finding's At, or from its From to At. For events of the API server without a From it is
 // the end of the recording: which pods exist, and in what state, is read then.
 func WithCoverage(c Check) Check {
 	judge, reads := c.Judge, byObserver(c.Reads)
 	c.Judge = func(v *view.View) []Finding {
-		found := judge(v)
+		found := fromHere(c, v, judge(v))
 		if v.NeverBlind() && v.NoObserverErrors() {
 			return found
 		}
@@ -38,6 +38,42 @@ func WithCoverage(c Check) Check {
 		return found
 	}
 	return c
+}
+
+// fromHere makes findings Unseen that need something which cannot be seen in this recording. What does not apply stays so.
+func fromHere(c Check, v *view.View, found []Finding) []Finding {
+	if v.Unseen(recording.AnAgent) == "" {
+		return found
+	}
+	for i := range found {
+		f := &found[i]
+		needs := slices.Clone(c.Needs)
+		for _, k := range readsOf(c, f) {
+			needs = append(needs, string(k))
+		}
+		at := slices.IndexFunc(needs, func(what string) bool { return v.Unseen(what) != "" })
+		if at < 0 || f.Outcome == NotApplicable {
+			continue
+		}
+		f.OutOfSight(v, needs[at])
+	}
+	return found
+}
+
+func readsOf(c Check, f *Finding) []recording.Kind {
+	if f.Reads != nil {
+		return f.Reads
+	}
+	return c.Reads
+}
+
+// OutOfSight makes the finding Unseen because this cannot be seen in the recording. A failure stays as evidence.
+func (f *Finding) OutOfSight(v *view.View, what string) {
+	if f.Outcome == Fail {
+		f.Seen = append(slices.Clip(f.Seen), "from what was seen it would be "+f.Code+": "+f.Message)
+	}
+	f.Vantage = v.Unseen(what)
+	f.Outcome, f.Code, f.Message, f.Remedy, f.Try, f.Took = Unseen, "", "unseen: "+f.Vantage, "", "", 0
 }
 
 // unsee makes a finding Unseen because an observer was blind. A failure stays as evidence.

@@ -21,14 +21,16 @@ const (
 
 // Finding is the outcome for one subject.
 type Finding struct {
-	Subject Subject       `json:"subject"`
-	Of      []Subject     `json:"of,omitempty"` // what else the subject depends on, beside its own parts
-	Outcome Outcome       `json:"outcome"`
-	Code    string        `json:"code,omitempty"`    // of a failure: the diagnosis, a word of the check's Causes or its own
-	Message string        `json:"message,omitempty"` // one sentence with real names, addresses and numbers
-	Seen    []string      `json:"seen,omitempty"`    // evidence, a line each
-	Remedy  string        `json:"remedy,omitempty"`
-	Try     string        `json:"try,omitempty"`  // a command with which the reader can see it for themselves
+	Subject Subject   `json:"subject"`
+	Of      []Subject `json:"of,omitempty"` // what else the subject depends on, beside its own parts
+	Outcome Outcome   `json:"outcome"`
+	Code    string    `json:"code,omitempty"`    // of a failure: the diagnosis, a word of the check's Causes or its own
+	Message string    `json:"message,omitempty"` // one sentence with real names, addresses and numbers
+	Seen    []string  `json:"seen,omitempty"`    // evidence, a line each
+	Remedy  string    `json:"remedy,omitempty"`
+	Try     string    `json:"try,omitempty"` // a command with which the reader can see it for themselves
+	// Vantage says of an unseen finding that no observer was where this can be seen from, and why: nothing went wrong.
+	Vantage string        `json:"vantage,omitempty"`
 	Took    time.Duration `json:"took,omitempty"` // how long it took until the requirement was met
 	At      time.Duration `json:"at,omitempty"`   // when the deciding evidence was seen
 

@@ -57,6 +57,22 @@ type memory struct {
 
 func memoryPath(stateDir string) string { return filepath.Join(stateDir, "engine.json") }
 
+// where are the variables of this process that say which engine of that name is meant. They are kept with all that is made in it:
+// whoever removes it later may have others, or none. docker(1), section Environment variables; podman(1), likewise.
+func where(name string) []string {
+	variables := map[string][]string{
+		Docker: {"DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "DOCKER_CONFIG"},
+		Podman: {"CONTAINER_HOST", "CONTAINER_CONNECTION", "CONTAINER_SSHKEY"},
+	}
+	var env []string
+	for _, v := range variables[name] {
+		if value := os.Getenv(v); value != "" {
+			env = append(env, v+"="+value)
+		}
+	}
+	return env
+}
+
 // fingerprint is "" if it cannot be read; then no engine is remembered.
 func fingerprint(name string) string {
 	path, err := exec.LookPath(name)
@@ -73,7 +89,7 @@ func fingerprint(name string) string {
 	}
 	return strings.Join([]string{
 		privileges(), path, fmt.Sprint(st.Size()), st.ModTime().UTC().Format(time.RFC3339Nano), strings.TrimSpace(string(boot)),
-		os.Getenv("DOCKER_HOST"), os.Getenv("CONTAINER_HOST"), containersConf,
+		strings.Join(where(name), " "), containersConf,
 	}, "|")
 }
 
@@ -114,7 +130,8 @@ func recall(ctx context.Context, o Options) *Engine {
 	if json.Unmarshal(b, &m) != nil || (o.Force != "" && o.Force != m.Name) || m.Fingerprint == "" || m.Fingerprint != fingerprint(m.Name) {
 		return nil
 	}
-	if conf, err := confPath(o.StateDir); err != nil || (len(m.Env) > 0 && !slices.Contains(m.Env, "CONTAINERS_CONF="+conf)) {
+	conf, err := confPath(o.StateDir)
+	if err != nil || slices.ContainsFunc(m.Env, func(v string) bool { return strings.HasPrefix(v, "CONTAINERS_CONF=") && v != "CONTAINERS_CONF="+conf }) {
 		return nil // the state directory was moved
 	}
 	e := New(m.Name, m.Env)

@@ -86,9 +86,9 @@ func Find(ctx context.Context, o Options) (*Engine, error) {
 // tryAll tries the engines in order. The error is set only if ctx has ended.
 func tryAll(ctx context.Context, o Options, conf string) (*Engine, []attempt, error) {
 	candidates := []*Engine{
-		New(Docker, nil),
-		New(Podman, nil),
-		New(Podman, []string{"CONTAINERS_CONF=" + conf}),
+		New(Docker, where(Docker)),
+		New(Podman, where(Podman)),
+		New(Podman, append(where(Podman), "CONTAINERS_CONF="+conf)),
 	}
 	var tried []attempt
 	for _, e := range candidates {

@@ -285,3 +285,27 @@ func TestProbeRemovesOnlyItsOwnImage(t *testing.T) {
 		t.Errorf("the engine was asked for\n%s\nwant %s", all, own)
 	}
 }
+
+// Whoever removes what was made in an engine may have another one in his environment.
+func TestAnEngineKnowsWhereItIs(t *testing.T) {
+	fakes(t, map[string]string{Docker: dockerFine})
+	t.Setenv("DOCKER_HOST", "unix:///run/other.sock")
+	for _, v := range []string{"DOCKER_CONTEXT", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "DOCKER_CONFIG"} {
+		t.Setenv(v, "")
+	}
+	o := Options{StateDir: t.TempDir()}
+	for _, from := range []string{"tried", "remembered"} {
+		e, err := Find(context.Background(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := fmt.Sprint(e.Env()); got != "[DOCKER_HOST=unix:///run/other.sock]" {
+			t.Errorf("%s: %s", from, got)
+		}
+	}
+	t.Setenv("DOCKER_HOST", "")
+	e, err := Find(context.Background(), o)
+	if err != nil || len(e.Env()) != 0 {
+		t.Errorf("the remembered engine is another: %v %v", e, err)
+	}
+}

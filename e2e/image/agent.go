@@ -18,23 +18,21 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/static"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
+	"meshproof.dev/meshproof/e2e/bundle"
 	"meshproof.dev/meshproof/e2e/exitcode"
 )
 
 const agentRepo = "localhost/meshproof/agent"
 
-// agentPrograms are the programs in the agent's image; the first is what it starts. The reaper is started by a pod of its own.
-var agentPrograms = []string{"agent", "reaper"} //nolint:gochecknoglobals // a list that nothing changes
-
 // Agent makes the agent's image for nodes of an architecture ("amd64", "arm64": status.nodeInfo.architecture of a Node).
-// The go command builds the binary from the checkout, static and without paths of this machine, so the same source gives
-// the same digest everywhere. The image contains nothing else and needs no engine. Build tags select another agent
-// ("sabotage": one that can make errors on purpose).
+// A release brings the programs; else the go command builds them from the checkout. The same source gives the same digest
+// everywhere. The image contains nothing else and needs no engine. Build tags select another agent ("sabotage": one that can
+// make errors on purpose), which no release brings.
 func (m *Maker) Agent(ctx context.Context, goarch string, tags ...string) (Image, error) {
 	start := time.Now()
 	bins := map[string][]byte{}
 	size := 0
-	for _, name := range agentPrograms {
+	for _, name := range bundle.Programs() {
 		bin, err := m.agentBinary(ctx, name, goarch, tags)
 		if err != nil {
 			return Image{}, err
@@ -64,6 +62,9 @@ func (m *Maker) Agent(ctx context.Context, goarch string, tags ...string) (Image
 
 // agentBinary builds one of the agent's programs. The go command's build cache decides whether anything must be compiled.
 func (m *Maker) agentBinary(ctx context.Context, name, goarch string, tags []string) ([]byte, error) {
+	if bundle.Present() && len(tags) == 0 {
+		return bundle.Program(name, goarch)
+	}
 	if _, err := exec.LookPath("go"); err != nil {
 		return nil, exitcode.With(exitcode.Unavailable, errors.New("cannot build the agent: there is no go command on PATH; install Go"))
 	}
@@ -79,13 +80,21 @@ func (m *Maker) agentBinary(ctx context.Context, name, goarch string, tags []str
 	}
 	defer lock.Close()
 	file := filepath.Join(dir, strings.Join(append([]string{name}, tags...), "-"))
-	c := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-tags="+strings.Join(tags, ","), "-o", file, "./e2e/cmd/"+name)
-	c.Dir = m.Root
-	c.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+goarch, "GOAMD64=v1", "GOARM64=v8.0")
+	c := Compile(ctx, m.Root, name, goarch, file, tags...)
 	if err := m.run(ctx, step{what: "building the " + name, cmd: c}); err != nil {
 		return nil, err
 	}
 	return os.ReadFile(file)
+}
+
+// Compile is the command that builds a program from the checkout at root, static and without paths of this machine: the same
+// source and the same Go give the same bytes everywhere. Build tags select another agent ("sabotage": one that can make errors
+// on purpose).
+func Compile(ctx context.Context, root, name, goarch, out string, tags ...string) *exec.Cmd {
+	c := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-tags="+strings.Join(tags, ","), "-o", out, "./e2e/cmd/"+name)
+	c.Dir = root
+	c.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+goarch, "GOAMD64=v1", "GOARM64=v8.0")
+	return c
 }
 
 // agentImage is an image FROM scratch with the programs as its only files. It does not depend on when or where it was
@@ -93,7 +102,7 @@ func (m *Maker) agentBinary(ctx context.Context, name, goarch string, tags []str
 func agentImage(bins map[string][]byte, goarch string) (v1.Image, error) {
 	var layer bytes.Buffer
 	t := tar.NewWriter(&layer)
-	for _, name := range agentPrograms {
+	for _, name := range bundle.Programs() {
 		if err := t.WriteHeader(&tar.Header{
 			Typeflag: tar.TypeReg, Name: name, Mode: 0o755, Size: int64(len(bins[name])),
 			ModTime: time.Unix(0, 0), Format: tar.FormatUSTAR,
@@ -111,7 +120,7 @@ func agentImage(bins map[string][]byte, goarch string) (v1.Image, error) {
 		Architecture: goarch,
 		OS:           "linux",
 		Created:      v1.Time{Time: time.Unix(0, 0).UTC()},
-		Config:       v1.Config{Entrypoint: []string{"/" + agentPrograms[0]}},
+		Config:       v1.Config{Entrypoint: []string{"/" + bundle.Programs()[0]}},
 		RootFS:       v1.RootFS{Type: "layers"},
 	})
 	if err != nil {

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"meshproof.dev/meshproof/e2e/progress"
 )
 
 // lockFile opens the file of a lock. Lock files are under state/, which is never cleaned: if a lock file were removed while
@@ -33,6 +35,9 @@ func (m *Maker) lock(ctx context.Context, name, waiting string) (*os.File, error
 		return nil, err
 	}
 	start := time.Now()
+	shown := progress.Wait(ctx, "another run")
+	defer shown.Done()
+	shown.Seen(waiting)
 	for said := false; ; {
 		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 		if err == nil {

@@ -63,6 +63,10 @@ func (m *Maker) buildNode(ctx context.Context, b builder, e entry, lock *os.File
 	if _, err := os.Stat(filepath.Join(b.dir(), "k8s", settings["K8S"])); err != nil {
 		return record{}, exitcode.With(exitcode.Unavailable, fmt.Errorf("node image of Kubernetes %s: it cannot be pulled on this machine, and there is no builder for it", settings["K8S"]))
 	}
+	if _, err := exec.LookPath("go"); err != nil {
+		return record{}, exitcode.With(exitcode.Unavailable, fmt.Errorf("node image of Kubernetes %s: it cannot be pulled on this machine, and building it needs the go command, which is not on PATH: "+
+			"install Go (https://go.dev/dl), or give this machine access to an image registry, or use a cluster that exists with --context", settings["K8S"]))
+	}
 	if err := m.checkSpace(ctx, what, nodeCacheBytes, nodeEngineBytes, goCache(ctx, nodeGoBytes)...); err != nil {
 		return record{}, err
 	}

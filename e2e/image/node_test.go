@@ -3,6 +3,7 @@ package image
 import (
 	"context"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -65,6 +66,22 @@ func TestNodeIsBuiltWhereNot(t *testing.T) {
 	}
 	if pulled := w.calls("podman pull"); len(pulled) != 1 {
 		t.Errorf("podman pull was run %d times: %q", len(pulled), pulled)
+	}
+}
+
+// A released program may lie on a machine without Go. Then nothing is begun that cannot end well.
+func TestNodeWithoutGo(t *testing.T) {
+	w := newFakeMachine(t)
+	t.Setenv("PATH", filepath.Join(w.dir, "path")+":/usr/bin:/bin")
+	if _, err := exec.LookPath("go"); err == nil {
+		t.Skip("this machine has Go among its basic commands")
+	}
+	_, err := w.Node(t.Context(), "")
+	if exitcode.Of(err) != exitcode.Unavailable || err == nil || !strings.Contains(err.Error(), "needs the go command") || !strings.Contains(err.Error(), "--context") {
+		t.Errorf("code %d, %v", exitcode.Of(err), err)
+	}
+	if made := w.calls("make"); len(made) > 0 {
+		t.Errorf("it began to build: %q", made)
 	}
 }
 

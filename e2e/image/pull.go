@@ -97,11 +97,16 @@ func hasAnswered(line string) bool {
 	return false
 }
 
-// isMissing reports whether the registry was reachable and does not have the image, or denies access to it. The engines
-// print the error codes of the OCI distribution specification.
+// isMissing reports whether the registry was reachable and does not have the image, or denies access to it: other images of the
+// registry may still be pulled. Docker's classic store and podman print the error codes of the OCI distribution specification,
+// docker's containerd store says that a reference was not found.
 func isMissing(err error) bool {
 	s := strings.ToLower(strings.Join(outputOf(err), "\n"))
-	for _, p := range []string{"manifest unknown", "name unknown", "not found: manifest", "access to the resource is denied"} {
+	if strings.Contains(s, "failed to resolve reference") && strings.Contains(s, ": not found") {
+		return true
+	}
+	for _, p := range []string{"manifest unknown", "name unknown", "not found: manifest", "access to the resource is denied",
+		"unauthorized: ", "no matching manifest for", "no image found in image index"} {
 		if strings.Contains(s, p) {
 			return true
 		}

@@ -50,6 +50,31 @@ func TestMissingImageDoesNotBlockItsRegistry(t *testing.T) {
 	}
 }
 
+// What engines print when a registry answers that it does not give the image, and when there is no registry.
+func TestIsMissing(t *testing.T) {
+	for name, c := range map[string]struct {
+		says    string
+		missing bool
+	}{
+		"podman, no manifest":         {"Error: initializing source docker://host.example/a/b:1: reading manifest 1 in host.example/a/b: manifest unknown", true},
+		"podman, no repository":       {"Error: initializing source docker://host.example/a/b:1: reading manifest 1 in host.example/a/b: name unknown: repository name not known to registry", true},
+		"podman, private":             {"Error: initializing source docker://host.example/a/b:1: reading manifest 1 in host.example/a/b: unauthorized: authentication required", true},
+		"podman, architecture":        {`Error: choosing an image from manifest list docker://host.example/a/b:1: no image found in image index for architecture arm64, variant "v8", OS linux`, true},
+		"docker, no manifest":         {"Error response from daemon: manifest for host.example/a/b:1 not found: manifest unknown: manifest unknown", true},
+		"docker, private":             {"Error response from daemon: pull access denied for a/b, repository does not exist or may require 'docker login': denied: requested access to the resource is denied", true},
+		"docker, architecture":        {"no matching manifest for linux/arm64/v8 in the manifest list entries", true},
+		"docker, containerd's store":  {`Error response from daemon: failed to resolve reference "host.example/a/b:1": host.example/a/b:1: not found`, true},
+		"containerd's store, no host": {`Error response from daemon: failed to resolve reference "host.example/a/b:1": failed to do request: Head "https://host.example/v2/a/b/manifests/1": dial tcp: lookup host.example: no such host`, false},
+		"podman, no host":             {"Error: initializing source docker://host.example/a/b:1: pinging container registry host.example: Get \"https://host.example/v2/\": dial tcp: lookup host.example: no such host", false},
+		"docker, refused":             {`Error response from daemon: Get "https://host.example/v2/": dial tcp 192.0.2.1:443: connect: connection refused`, false},
+		"docker, too many":            {"Error response from daemon: toomanyrequests: You have reached your pull rate limit.", false},
+	} {
+		if got := isMissing(errors.New(c.says)); got != c.missing {
+			t.Errorf("%s: isMissing is %t", name, got)
+		}
+	}
+}
+
 func TestSilentRegistryTimesOut(t *testing.T) {
 	w := newFakeMachine(t)
 	w.answerTimeout = 200 * time.Millisecond

@@ -8,15 +8,24 @@ import (
 	"path/filepath"
 	"strings"
 
+	"meshproof.dev/meshproof/e2e/bundle"
 	"meshproof.dev/meshproof/e2e/exitcode"
 )
 
 // module is our Go module. Its checkout has the builders and the agent's source.
 const module = "meshproof.dev/meshproof"
 
-// FindRoot is the root of the checkout that contains the working directory: the nearest parent folder with the go.mod of our
-// module. Outside a checkout there are no builders; then the error has exit code 64.
+// FindRoot is the folder with the builders, the fixtures and the application. A released program brings them and uses no others.
+// Else it is the root of the checkout that contains the working directory: the nearest parent folder with the go.mod of our
+// module. Outside a checkout the error has exit code 64 then.
 func FindRoot() (string, error) {
+	if bundle.Present() {
+		cache, err := CacheDir()
+		if err != nil {
+			return "", err
+		}
+		return bundle.Unpack(cache)
+	}
 	wd, err := os.Getwd()
 	if err != nil {
 		return "", err
@@ -35,7 +44,7 @@ func findRoot(from string) (string, error) {
 		}
 		if dir == filepath.Dir(dir) {
 			return "", exitcode.With(exitcode.Usage, fmt.Errorf(
-				"%s is not in a checkout of %s, which is needed to build the images: run this in a clone of the repository", from, module))
+				"%s is not in a checkout of %s, which is needed to build the images: run this in a clone of the repository, or use a released program, which brings them", from, module))
 		}
 	}
 }

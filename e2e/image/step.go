@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"meshproof.dev/meshproof/e2e/clip"
-	"meshproof.dev/meshproof/e2e/guard"
+	"meshproof.dev/meshproof/e2e/progress"
 )
 
 // BuildError is the error of a builder, with the end of its output.
@@ -62,10 +62,9 @@ const (
 
 // step is one command that may take a long time.
 type step struct {
-	what  string        // prefix of the error and the progress messages: "building the node image"
+	what  string        // prefix of the error, and what is waited for: "building the node image"
 	cmd   *exec.Cmd     // from exec.CommandContext
 	log   string        // the output is appended to this file; "": none
-	every time.Duration // interval of progress messages; 0: 15 s
 	grace time.Duration // between SIGTERM and SIGKILL; 0: 10 s
 	line  func(string)  // called with each line of output; may be nil
 }
@@ -74,14 +73,17 @@ type step struct {
 // SIGTERM, and SIGKILL after the grace period. On SIGTERM make removes the target that it was building and keeps the
 // others. The error is a *BuildError.
 func (m *Maker) run(ctx context.Context, s step) error {
-	if s.every == 0 {
-		s.every = 15 * time.Second
-	}
 	if s.grace == 0 {
 		s.grace = 10 * time.Second
 	}
 	start := time.Now()
-	out := &lines{each: s.line}
+	shown := progress.Wait(ctx, s.what)
+	defer shown.Done()
+	out := &lines{each: func(l string) {
+		if shown.Seen(shorten(l, 120)); s.line != nil {
+			s.line(l)
+		}
+	}}
 	if s.log != "" {
 		if err := os.MkdirAll(filepath.Dir(s.log), 0o755); err != nil {
 			return err
@@ -103,16 +105,7 @@ func (m *Maker) run(ctx context.Context, s step) error {
 	if err := c.Start(); err != nil {
 		return &BuildError{What: s.what, Err: err}
 	}
-	stop := make(chan struct{})
-	var said sync.WaitGroup
-	var bug error
-	guard.Go(&said, func(err error) { bug = err }, func() { m.progress(s, start, out, stop) })
 	err := c.Wait()
-	close(stop)
-	said.Wait()
-	if bug != nil {
-		return &BuildError{What: s.what, Took: time.Since(start), Err: bug}
-	}
 	if errors.Is(err, exec.ErrWaitDelay) {
 		err = nil // it succeeded; a process that it started still has its output open
 	}
@@ -127,23 +120,6 @@ func (m *Maker) run(ctx context.Context, s step) error {
 			stopped: errors.Is(ctx.Err(), context.Canceled)}
 	}
 	return nil
-}
-
-func (m *Maker) progress(s step, start time.Time, out *lines, stop <-chan struct{}) {
-	t := time.NewTicker(s.every)
-	defer t.Stop()
-	for {
-		select {
-		case <-stop:
-			return
-		case <-t.C:
-			msg := fmt.Sprintf("%s: %s so far", s.what, round(time.Since(start)))
-			if l := out.last(); l != "" {
-				msg += ": " + shorten(l, 120)
-			}
-			m.log(msg)
-		}
-	}
 }
 
 const (
@@ -212,15 +188,6 @@ func (l *lines) flush() {
 	defer l.mu.Unlock()
 	l.add(l.part)
 	l.part = nil
-}
-
-func (l *lines) last() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if len(l.recent) == 0 {
-		return ""
-	}
-	return l.recent[len(l.recent)-1]
 }
 
 func (l *lines) tail() []string {

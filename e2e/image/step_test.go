@@ -1,6 +1,7 @@
 package image
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"meshproof.dev/meshproof/e2e/progress"
 )
 
 func sh(ctx context.Context, script string) *exec.Cmd {
@@ -64,15 +67,16 @@ func zombie(pid int) bool {
 }
 
 func TestProgressLines(t *testing.T) {
-	var said []string
-	m := &Maker{Log: func(s string) { said = append(said, s) }}
+	var said bytes.Buffer
+	m, b := &Maker{}, progress.NewLog(&said, time.Now(), 120*time.Millisecond)
 	log := filepath.Join(t.TempDir(), "sub", "log")
 	c := sh(t.Context(), `printf 'one\ntwo\r\033[31mthree\033[0m\npart'; sleep 0.3; echo ial >&2`)
-	if err := m.run(t.Context(), step{what: "building x", cmd: c, log: log, every: 120 * time.Millisecond}); err != nil {
+	err := m.run(progress.With(t.Context(), b), step{what: "building x", cmd: c, log: log})
+	if b.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if len(said) != 2 || !strings.HasPrefix(said[0], "building x: ") || !strings.HasSuffix(said[0], "ms so far: three") {
-		t.Errorf("messages: %q", said)
+	if all := strings.Split(strings.TrimSpace(said.String()), "\n"); len(all) == 0 || len(all) > 2 || !strings.HasSuffix(all[0], "  waiting 0 s for building x: three") {
+		t.Errorf("messages: %q", all)
 	}
 	if b, err := os.ReadFile(log); err != nil || string(b) != "one\ntwo\r\033[31mthree\033[0m\npartial\n" {
 		t.Errorf("log file: %q, %v", b, err)

@@ -29,6 +29,8 @@ const (
 	Blocked Verdict = "blocked"
 	Waived  Verdict = "waived"
 	Advised Verdict = "advised"
+	// Accepted is what would be unknown only because no observer was where it can be seen from, and the user accepts that.
+	Accepted Verdict = "accepted"
 )
 
 // Scenario is one scenario of a profile. View is nil when it was not recorded: Why says what prevented it, Skip why it does
@@ -38,6 +40,8 @@ type Scenario struct {
 	View *view.View
 	Why  string
 	Skip string
+	// NoAgent is why no agent could be there, where the scenario was not recorded because of that.
+	NoAgent string
 }
 
 // Result is one check's verdict on one profile.
@@ -51,6 +55,7 @@ type Result struct {
 	Code      string             `json:"code,omitempty"`      // the diagnosis of the deciding subject
 	Message   string             `json:"message,omitempty"`   // one sentence; of a pass: nothing
 	Reason    string             `json:"reason,omitempty"`    // of skip and waived: why
+	Unseen    string             `json:"unseen,omitempty"`    // why no observer was where it can be seen from, if nothing else made it unknown
 	BlockedBy []string           `json:"blockedBy,omitempty"` // "CHECK (SUBJECT)" of what explains it
 	Took      time.Duration      `json:"took,omitempty"`      // how long the slowest subject took until it was as required, ns
 	At        time.Duration      `json:"at,omitempty"`        // when the deciding evidence was seen, ns of the recording
@@ -70,7 +75,8 @@ type Subject struct {
 type Profile struct {
 	Name    string   `json:"name"`
 	Results []Result `json:"results"`
-	Bugs    []string `json:"bugs,omitempty"` // checks that panicked, and where: our own fault
+	Bugs    []string `json:"bugs,omitempty"`    // checks that panicked, and where: our own fault
+	Vantage *Vantage `json:"vantage,omitempty"` // nil where agents observed
 }
 
 // cause is an unexplained failing subject and what it is able to explain.
@@ -89,6 +95,7 @@ func Judge(name string, scenarios []Scenario, checks []check.Check) Profile {
 		r, causes = p.judgeOne(c, scenarios, causes)
 		p.Results = append(p.Results, r)
 	}
+	p.vantage(scenarios)
 	return p
 }
 
@@ -134,6 +141,7 @@ func (p *Profile) judgeOne(c check.Check, scenarios []Scenario, causes []cause) 
 		r.Subjects = append(r.Subjects, s)
 	}
 	sum(&r)
+	r.Unseen = outOfSight(r)
 	if why, waived := ep.View.Profile.Waive[c.ID]; waived && r.Verdict == Fail {
 		// A waived failure explains nothing: otherwise, with a waiver of the cookie check, a mesh that never formed would only be
 		// blocked, and the run would pass.
@@ -163,7 +171,7 @@ func advise(r *Result) {
 			}
 		}
 	case Unknown, Blocked:
-		r.Verdict, r.Reason = Skip, "not seen: "+r.Message
+		r.Verdict, r.Reason, r.Unseen = Skip, "not seen: "+r.Message, ""
 	}
 }
 
@@ -188,8 +196,11 @@ func unrecorded(r Result, ep Scenario, causes []cause) Result {
 		}
 	}
 	r.Verdict = Unknown
-	if len(r.BlockedBy) > 0 {
+	switch {
+	case len(r.BlockedBy) > 0:
 		r.Verdict = Blocked
+	case ep.NoAgent != "":
+		r.Unseen = ep.NoAgent
 	}
 	return r
 }

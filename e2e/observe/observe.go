@@ -26,6 +26,7 @@ type Options struct {
 	Client         kubernetes.Interface
 	Namespace      string                                            // of the workload
 	AgentNamespace string                                            // where the agents run, which may serve others, too; "" for none
+	NoAgents       string                                            // why there are none: pods are observed through port-forward and exec then
 	Token          agent.Token                                       // of the run that has started them
 	DNSName        string                                            // asked from each pod, as in agent.Plan
 	EPMDPort       int                                               // 0 for a workload without epmd
@@ -93,7 +94,10 @@ func (o *Observer) start(ctx context.Context) error {
 		o.Stop()
 		return err
 	}
-	if o.AgentNamespace != "" {
+	switch {
+	case o.NoAgents != "":
+		o.spawn(func() { o.remote(ctx) })
+	case o.AgentNamespace != "":
 		o.spawn(func() { o.reportMissingAgents(ctx) })
 	}
 	return nil

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"meshproof.dev/meshproof/e2e/agent"
+	"meshproof.dev/meshproof/e2e/observe/remote"
 	"meshproof.dev/meshproof/e2e/recording"
 )
 
@@ -30,6 +31,7 @@ type plans struct {
 // target is one pod of the plan.
 type target struct {
 	pod    agent.Pod
+	last   *recording.Pod   // its latest state
 	way    *agent.Transport // how to connect to its node, nil if its command line was not seen
 	vm     bool             // an agent saw its VM run, and not yet end
 	left   bool             // the API server has removed it, or calls it finished
@@ -87,11 +89,12 @@ func (p *plans) pod(r *recording.Pod) {
 	q := agent.Pod{UID: r.UID, IP: r.IP, Node: r.Node}
 	switch {
 	case t == nil:
-		p.targets[r.UID] = &target{pod: q}
+		p.targets[r.UID] = &target{pod: q, last: r}
 	case t.pod == q:
+		t.last = r
 		return
 	default:
-		t.pod = q // it has a new sandbox
+		t.pod, t.last = q, r // it has a new sandbox
 	}
 	p.wake()
 }
@@ -139,6 +142,29 @@ func (p *plans) current() agent.Plan {
 	}
 	slices.SortFunc(plan.Pods, func(a, b agent.Pod) int { return strings.Compare(a.UID, b.UID) })
 	return plan
+}
+
+// remote are the pods of the current plan that still run, as exec and port-forward need them.
+func (p *plans) remote() []remote.Pod {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var all []remote.Pod
+	for _, t := range p.targets {
+		if t.left || len(p.base.Cookie) == 0 {
+			continue
+		}
+		q := remote.Pod{Pod: t.pod, Name: t.last.Name}
+		var running []string
+		for _, c := range t.last.Containers {
+			if c.State == "running" {
+				running = append(running, c.Name)
+				q.Starts += 1 + int(c.Restarts)
+			}
+		}
+		q.Containers = strings.Join(running, " ")
+		all = append(all, q)
+	}
+	return all
 }
 
 // nodes are those on which an agent is needed.

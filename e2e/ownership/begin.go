@@ -11,8 +11,9 @@ import (
 	"k8s.io/client-go/kubernetes"
 )
 
-// CreateRoot creates the run's root. It is at the same time what the reaper may do beside reading the Lease: delete this root. A
-// user who may not create it gets a run without root, and the error says so. named is the name of the run's results.
+// CreateRoot creates the root of a run that has a namespace of its own; within a namespace the Lease is the root. It is at the same
+// time what the reaper may do beside reading the Lease: delete this root. A user who may not create it gets a run without root, and
+// the error says so. named is the name of the run's results.
 func (r *Run) CreateRoot(ctx context.Context, client kubernetes.Interface, named string) error {
 	root := &rbacv1.ClusterRole{
 		ObjectMeta: metav1.ObjectMeta{Name: r.Name, Annotations: map[string]string{results: named}},

@@ -14,10 +14,39 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"meshproof.dev/meshproof/e2e/ownership/reaper"
+	"meshproof.dev/meshproof/e2e/progress"
 )
 
-// reaperName is the name of the reaper's objects in the run's namespace.
+// reaperName is the name of the reaper's objects in a namespace of the run's own.
 const reaperName = "meshproof-reaper"
+
+// reaper is the name of the reaper's objects. Within a namespace of somebody else it is one that nobody has.
+func (r *Run) reaper() string {
+	if r.Within != "" {
+		return r.Name
+	}
+	return reaperName
+}
+
+// leasePath and rootPath are paths below the API server's address.
+func (r *Run) leasePath() string {
+	return "/apis/" + coordinationAPI + "/v1/namespaces/" + r.Namespace() + "/leases/" + r.lease()
+}
+
+func (r *Run) rootPath() string {
+	if r.Within != "" {
+		return r.leasePath()
+	}
+	return "/apis/" + rbacAPI + "/v1/clusterroles/" + r.Name
+}
+
+// mayOfLease is what the reaper may do with the run's Lease: read it, and delete it where it is the root.
+func (r *Run) mayOfLease() []string {
+	if r.Within != "" {
+		return []string{"get", "delete"}
+	}
+	return []string{"get"}
+}
 
 // DeployReaper deploys the reaper to the run's namespace and waits until it runs, at most for the budget. Root, namespace and Lease
 // must exist. After an error what the run makes is not removed if the run is killed.
@@ -26,40 +55,44 @@ func (r *Run) DeployReaper(ctx context.Context, client kubernetes.Interface, ima
 		return errors.New("there is no root that it could delete")
 	}
 	var none metav1.CreateOptions
-	in := metav1.ObjectMeta{Name: reaperName, Namespace: r.Name}
-	account := []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Name: reaperName, Namespace: r.Name}}
-	binding := &rbacv1.ClusterRoleBinding{
-		ObjectMeta: metav1.ObjectMeta{Name: r.Name}, Subjects: account,
-		RoleRef: rbacv1.RoleRef{APIGroup: rbacAPI, Kind: "ClusterRole", Name: r.Name},
+	ns := r.Namespace()
+	in := metav1.ObjectMeta{Name: r.reaper(), Namespace: ns}
+	account := []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Name: in.Name, Namespace: ns}}
+	all := []metav1.Object{
+		&corev1.ServiceAccount{ObjectMeta: in},
+		&rbacv1.Role{ObjectMeta: in, Rules: []rbacv1.PolicyRule{
+			{APIGroups: []string{coordinationAPI}, Resources: []string{"leases"}, ResourceNames: []string{r.lease()}, Verbs: r.mayOfLease()},
+		}},
+		&rbacv1.RoleBinding{ObjectMeta: in, Subjects: account, RoleRef: rbacv1.RoleRef{APIGroup: rbacAPI, Kind: "Role", Name: in.Name}},
+		r.deployment(image),
 	}
-	r.Mark(binding)
-	for _, create := range []func() error{
-		func() error {
-			_, err := client.CoreV1().ServiceAccounts(r.Name).Create(ctx, &corev1.ServiceAccount{ObjectMeta: in}, none)
-			return err
-		},
-		func() error {
-			_, err := client.RbacV1().ClusterRoleBindings().Create(ctx, binding, none)
-			return err
-		},
-		func() error {
-			_, err := client.RbacV1().Roles(r.Name).Create(ctx, &rbacv1.Role{ObjectMeta: in, Rules: []rbacv1.PolicyRule{
-				{APIGroups: []string{"coordination.k8s.io"}, Resources: []string{"leases"}, ResourceNames: []string{r.Name}, Verbs: []string{"get"}},
-			}}, none)
-			return err
-		},
-		func() error {
-			_, err := client.RbacV1().RoleBindings(r.Name).Create(ctx, &rbacv1.RoleBinding{
-				ObjectMeta: in, Subjects: account, RoleRef: rbacv1.RoleRef{APIGroup: rbacAPI, Kind: "Role", Name: reaperName},
-			}, none)
-			return err
-		},
-		func() error {
-			_, err := client.AppsV1().Deployments(r.Name).Create(ctx, r.reaper(image), none)
-			return err
-		},
-	} {
-		if err := create(); err != nil {
+	if r.Within != "" {
+		for _, o := range all {
+			r.Mark(o) // elsewhere they go with the namespace
+		}
+	} else {
+		binding := &rbacv1.ClusterRoleBinding{
+			ObjectMeta: metav1.ObjectMeta{Name: r.Name}, Subjects: account,
+			RoleRef: rbacv1.RoleRef{APIGroup: rbacAPI, Kind: "ClusterRole", Name: r.Name},
+		}
+		r.Mark(binding)
+		all = append([]metav1.Object{binding}, all...)
+	}
+	for _, o := range all {
+		var err error
+		switch o := o.(type) {
+		case *corev1.ServiceAccount:
+			_, err = client.CoreV1().ServiceAccounts(ns).Create(ctx, o, none)
+		case *rbacv1.Role:
+			_, err = client.RbacV1().Roles(ns).Create(ctx, o, none)
+		case *rbacv1.RoleBinding:
+			_, err = client.RbacV1().RoleBindings(ns).Create(ctx, o, none)
+		case *rbacv1.ClusterRoleBinding:
+			_, err = client.RbacV1().ClusterRoleBindings().Create(ctx, o, none)
+		case *appsv1.Deployment:
+			_, err = client.AppsV1().Deployments(ns).Create(ctx, o, none)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -71,8 +104,10 @@ func (r *Run) awaitReaper(ctx context.Context, client kubernetes.Interface, budg
 	ctx, cancel := context.WithTimeout(ctx, budget)
 	defer cancel()
 	seen := "it has no pod"
+	shown := progress.Wait(ctx, "the reaper to run")
+	defer shown.Done()
 	for {
-		pods, err := client.CoreV1().Pods(r.Name).List(ctx, metav1.ListOptions{LabelSelector: "app=" + reaperName})
+		pods, err := client.CoreV1().Pods(r.Namespace()).List(ctx, metav1.ListOptions{LabelSelector: "app=" + r.reaper()})
 		switch {
 		case err != nil && ctx.Err() == nil:
 			seen = err.Error()
@@ -82,6 +117,7 @@ func (r *Run) awaitReaper(ctx context.Context, client kubernetes.Interface, budg
 				return nil
 			}
 		}
+		shown.Seen(seen)
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("it does not run after %s: %s", budget, seen)
@@ -118,19 +154,19 @@ func leave(taint string) corev1.Toleration {
 	return corev1.Toleration{Key: taint, Operator: corev1.TolerationOpExists, Effect: corev1.TaintEffectNoExecute, TolerationSeconds: &after}
 }
 
-// reaper is the Deployment: one unprivileged pod with the agent's image.
-func (r *Run) reaper(image string) *appsv1.Deployment {
-	labels := map[string]string{"app": reaperName}
+// deployment is the reaper's: one unprivileged pod with the agent's image. It satisfies Pod Security's level restricted.
+func (r *Run) deployment(image string) *appsv1.Deployment {
+	labels := map[string]string{"app": r.reaper()}
 	no, yes, one, user, grace := false, true, int32(1), int64(65532), int64(1)
 	return &appsv1.Deployment{
-		ObjectMeta: metav1.ObjectMeta{Name: reaperName, Namespace: r.Name, Labels: labels},
+		ObjectMeta: metav1.ObjectMeta{Name: r.reaper(), Namespace: r.Namespace(), Labels: labels},
 		Spec: appsv1.DeploymentSpec{
 			Replicas: &one,
 			Selector: &metav1.LabelSelector{MatchLabels: labels},
 			Template: corev1.PodTemplateSpec{
 				ObjectMeta: metav1.ObjectMeta{Labels: labels},
 				Spec: corev1.PodSpec{
-					ServiceAccountName:            reaperName,
+					ServiceAccountName:            r.reaper(),
 					EnableServiceLinks:            &no,
 					ImagePullSecrets:              r.pullSecrets(),
 					TerminationGracePeriodSeconds: &grace,
@@ -141,7 +177,7 @@ func (r *Run) reaper(image string) *appsv1.Deployment {
 					},
 					Containers: []corev1.Container{{
 						Name: "reaper", Image: image, ImagePullPolicy: corev1.PullIfNotPresent, Command: []string{"/reaper"},
-						Env: []corev1.EnvVar{{Name: reaper.RunEnv, Value: r.Name}, {Name: reaper.RootEnv, Value: string(r.Root)}},
+						Env: []corev1.EnvVar{{Name: reaper.LeaseEnv, Value: r.leasePath()}, {Name: reaper.RootEnv, Value: r.rootPath()}, {Name: reaper.RootUIDEnv, Value: string(r.Root)}},
 						SecurityContext: &corev1.SecurityContext{
 							AllowPrivilegeEscalation: &no,
 							ReadOnlyRootFilesystem:   &yes,

@@ -36,11 +36,12 @@ func (o *object) String() string {
 
 func (o *object) run() string { return o.Labels[Label] }
 
-// cluster is a cluster with what finding and removing needs.
+// cluster is a cluster, or one namespace of it, with what finding and removing needs.
 type cluster struct {
-	cfg      *rest.Config
-	client   kubernetes.Interface
-	metadata metadata.Interface
+	cfg       *rest.Config
+	client    kubernetes.Interface
+	metadata  metadata.Interface
+	namespace string // "" for all of it
 }
 
 func newCluster(cfg *rest.Config) (*cluster, error) {
@@ -51,7 +52,7 @@ func newCluster(cfg *rest.Config) (*cluster, error) {
 		return nil, err
 	}
 	meta, err := metadata.NewForConfig(cfg)
-	return &cluster{cfg, client, meta}, err
+	return &cluster{cfg: cfg, client: client, metadata: meta}, err
 }
 
 // atOnce is how many kinds are listed at the same time.
@@ -61,7 +62,7 @@ const atOnce = 8
 var always = []string{"namespaces", "clusterroles", "clusterrolebindings"} //nolint:gochecknoglobals // a list that nothing changes
 
 // find returns all objects with our label, of every kind that can be listed and deleted; run is the label's value, "" any. wide
-// leaves out the objects that lie in namespaces. unseen are the kinds that could not be listed: a cluster may have kinds of its
+// leaves out the objects that lie in namespaces, but for Leases: a run within a namespace has nothing outside of it. unseen are the kinds that could not be listed: a cluster may have kinds of its
 // users that do not answer. It is an error only where those are concerned that every run makes.
 func (c *cluster) find(ctx context.Context, run string, wide bool) (all []*object, unseen []string, err error) {
 	selector := Label
@@ -106,7 +107,7 @@ func (c *cluster) find(ctx context.Context, run string, wide bool) (all []*objec
 }
 
 func (c *cluster) list(ctx context.Context, k object, selector string) (found []*object, err error) {
-	list, err := c.metadata.Resource(k.kind).List(ctx, metav1.ListOptions{LabelSelector: selector})
+	list, err := c.metadata.Resource(k.kind).Namespace(c.namespace).List(ctx, metav1.ListOptions{LabelSelector: selector})
 	if err != nil {
 		return nil, err
 	}
@@ -138,7 +139,8 @@ func (c *cluster) kinds(wide bool) (all []object, unseen []string, err error) {
 		}
 		for i := range l.APIResources {
 			r := &l.APIResources[i]
-			if wide && r.Namespaced || !slices.Contains(r.Verbs, "list") || !slices.Contains(r.Verbs, "delete") {
+			if !slices.Contains(r.Verbs, "list") || !slices.Contains(r.Verbs, "delete") ||
+				wide && r.Namespaced && r.Name != "leases" || c.namespace != "" && !r.Namespaced {
 				continue
 			}
 			all = append(all, object{kind: gv.WithResource(r.Name), singular: cmp.Or(r.SingularName, strings.ToLower(r.Kind))})

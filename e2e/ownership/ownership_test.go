@@ -51,7 +51,7 @@ func TestARunIsFoundByItsLabelAndGoesWithItsRoot(t *testing.T) {
 	s := ownershiptest.Start(t)
 	theirs(s)
 	r, client := begun(t, s, "meshproof-shop-1")
-	if err := r.CreateLease(t.Context(), s.Config, client); err != nil {
+	if err := r.CreateLease(t.Context(), s.Config, client, "20261128"); err != nil {
 		t.Fatal(err)
 	}
 	if err := r.DeployReaper(t.Context(), client, "localhost/agent:1", time.Second); err != nil {
@@ -182,26 +182,6 @@ func TestWithoutARootWhatHasTheLabelIsRemoved(t *testing.T) {
 	}
 }
 
-func TestWhatAUserLacksForAReaper(t *testing.T) {
-	s := ownershiptest.Start(t)
-	client, err := kubernetes.NewForConfig(s.Config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	lacks, err := Forbidden(t.Context(), client)
-	if err != nil || len(lacks) > 0 {
-		t.Errorf("%v, %v", lacks, err)
-	}
-	s.Refuse = []string{"clusterrolebindings", "deployments"}
-	lacks, err = Forbidden(t.Context(), client)
-	if err != nil || strings.Join(lacks, ", ") != "create clusterrolebindings, create deployments" {
-		t.Errorf("%v, %v", lacks, err)
-	}
-	if asked := s.Asked(); len(asked) > 0 {
-		t.Errorf("changed: %v", asked)
-	}
-}
-
 // sweep is what was said, and the error.
 func sweep(t *testing.T, s *ownershiptest.Server, everything bool) (said []string, err error) {
 	t.Helper()
@@ -250,7 +230,7 @@ func TestASweepRemovesDeadRunsAndNoOthers(t *testing.T) {
 
 func lease(t *testing.T, s *ownershiptest.Server, client kubernetes.Interface, r *Run, age time.Duration) {
 	t.Helper()
-	if err := r.CreateLease(t.Context(), s.Config, client); err != nil {
+	if err := r.CreateLease(t.Context(), s.Config, client, "20261128"); err != nil {
 		t.Fatal(err)
 	}
 	l, err := client.CoordinationV1().Leases(r.Name).Get(t.Context(), r.Name, metav1.GetOptions{})

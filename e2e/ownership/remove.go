@@ -12,6 +12,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
+
+	"meshproof.dev/meshproof/e2e/progress"
 )
 
 // StillThere is the error about something that was deleted and is not gone.
@@ -39,6 +41,7 @@ func (r *Run) Remove(ctx context.Context, cfg *rest.Config, budget time.Duration
 	if err != nil {
 		return err
 	}
+	c.namespace = r.Within
 	all, _, err := c.find(ctx, r.Name, false)
 	return errors.Join(err, c.remove(ctx, all, budget))
 }
@@ -48,9 +51,15 @@ func (r *Run) DeleteRoot(ctx context.Context, client kubernetes.Interface) error
 	if r.Root == "" {
 		return nil
 	}
-	err := client.RbacV1().ClusterRoles().Delete(ctx, r.Name, metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &r.Root}})
+	root, only := r.Owner(), metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &r.Root}}
+	var err error
+	if r.Within != "" {
+		err = client.CoordinationV1().Leases(r.Within).Delete(ctx, root.Name, only)
+	} else {
+		err = client.RbacV1().ClusterRoles().Delete(ctx, root.Name, only)
+	}
 	if err != nil && !gone(err) {
-		return fmt.Errorf("clusterrole %s: %w", r.Name, err)
+		return fmt.Errorf("%s %s: %w", strings.ToLower(root.Kind), root.Name, err)
 	}
 	return nil
 }
@@ -76,6 +85,8 @@ func (c *cluster) remove(ctx context.Context, all []*object, budget time.Duratio
 		}
 	}
 	left := all
+	shown := progress.Wait(ctx, "what the run made to be gone")
+	defer shown.Done()
 	for {
 		var still []*object
 		for _, o := range left {
@@ -86,6 +97,7 @@ func (c *cluster) remove(ctx context.Context, all []*object, budget time.Duratio
 		if left = still; len(left) == 0 {
 			return nil
 		}
+		shown.Seen(fmt.Sprintf("%d objects are left, the first is %s %s", len(left), left[0].kind.Resource, left[0].Name))
 		select {
 		case <-ctx.Done():
 			return c.left(left, refused)

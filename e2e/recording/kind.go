@@ -38,12 +38,21 @@ const (
 const (
 	ByRun  = "run"  // the run itself: what it did
 	ByKube = "kube" // the watch of the API server
+	ByAPI  = "api"  // who stands in for the agents where the cluster refuses them: it sees pods through port-forward and exec
+)
+
+// What an observer of pods may not be able to see, beside whole kinds of events. [Start] lists what is missing in Cannot.
+const (
+	AnAgent     = "agent"       // an agent may run: the reason is the API server's own sentence
+	PeerDials   = "peer-dials"  // whether a pod reaches its peers: dials to it come from the pod itself only
+	LinkTimes   = "link-times"  // when data last arrived on a link
+	Environment = "environment" // the variables and the vm.args of a VM
 )
 
 // ByAgent names the agent of a node as an observer.
 func ByAgent(node string) string { return "agent/" + node }
 
-// Agents means all agents, where [Use] says who writes a kind of event.
+// Agents means all agents, where [Use] says who writes a kind of event. Where there is none, [ByAPI] writes it.
 const Agents = "agent"
 
 // Use says what the events of one kind are for, and who writes them.

@@ -102,7 +102,7 @@ func (c *cleanUp) end(e *environment.Environment) error {
 		c.kept = e.Cluster.Name
 	}
 	c.mu.Unlock()
-	ctx, cancel := context.WithTimeout(context.Background(), closeBudget)
+	ctx, cancel := context.WithTimeout(e.Background(), closeBudget)
 	defer cancel()
 	return guard.Try(func() error { return e.Close(ctx) })
 }

@@ -55,14 +55,16 @@ func newNamespace(w *workload.Workload) string {
 func (d *deployment) ensureNamespace(ctx context.Context) error {
 	made, agents, run := true, injection.OwnAgents(d.workload), d.environment.Run
 	var err error
-	if d.namespace = d.workload.Resolved.Namespace; d.namespace == "" {
+	if d.namespace = d.workload.Resolved.Namespace; run.Within != "" {
+		d.namespace, made = run.Within, false
+	} else if d.namespace == "" {
 		d.namespace = newNamespace(d.workload)
 		err = run.CreateNamespace(ctx, d.client, d.namespace, agents)
 	} else {
 		made, err = workload.FixedNamespace(ctx, d.client, d.namespace, run, agents, d.environment.Cluster.Owned)
 	}
 	d.ownsNamespace = made // also where the creation was not answered
-	if err == nil {
+	if err == nil && d.namespace != d.environment.Agents {
 		err = d.environment.CreatePullSecret(ctx, d.client, d.namespace)
 	}
 	if err != nil {
@@ -103,6 +105,7 @@ func (d *deployment) Apply(ctx context.Context) error {
 		return err
 	}
 	d.note(d.workload.Notes()...)
+	d.notes = append(d.notes, d.environment.Notes...)
 	if err = d.require(ctx); err != nil {
 		return fmt.Errorf("what the profile requires: %w", err)
 	}
@@ -261,7 +264,7 @@ const tearDownLimit = 70 * time.Second
 // tearDown removes the workload's namespace, and before it what was made outside of it: a later workload may bring the same. The
 // error names what is still there.
 func (d *deployment) tearDown() (err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), tearDownLimit)
+	ctx, cancel := context.WithTimeout(d.environment.Background(), tearDownLimit)
 	defer cancel()
 	if d.applier != nil {
 		err = d.applier.Remove(ctx, d.environment.RemoveBudget())

@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"meshproof.dev/meshproof/e2e/progress"
 	"meshproof.dev/meshproof/reports"
 )
 
@@ -31,10 +32,14 @@ func interruptible(dir string) int {
 	defer stop()
 	out := reports.Console{W: os.Stdout}
 	s := &Session{Dir: dir, judgements: newJudgements()}
-	s.options.Log = out.Progress(time.Now())
+	board := progress.New(os.Stderr, time.Now())
+	s.options.Log, s.options.Progress = board.Line, board
 	s.start(ctx, func(ctx context.Context, _ *reports.Run) error {
 		fmt.Println("begun")
+		wait := progress.Wait(ctx, "an interrupt")
+		wait.Seen("nobody pressed Ctrl-C")
 		<-ctx.Done()
+		wait.Done()
 		for range 100 { // a clean-up that talks
 			s.options.Log("removing")
 			time.Sleep(2 * time.Millisecond)
@@ -42,6 +47,7 @@ func interruptible(dir string) int {
 		return os.WriteFile(filepath.Join(dir, "removed"), nil, 0o600)
 	})
 	r := s.Finish()
+	board.Close()
 	out.Closing(r, dir)
 	return r.Exit.Code
 }

@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"path/filepath"
 
+	"meshproof.dev/meshproof/e2e/bundle"
 	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/check/rules"
 	"meshproof.dev/meshproof/e2e/image"
@@ -25,10 +26,13 @@ type Options struct {
 
 	Pods      int             // how many pods may run at the same time; 0 derived from CPU and memory
 	Seed      int64           // decides which pod is disturbed; 0 by chance
-	Out       string          // folder of the results; "" reports/out of the checkout
+	Out       string          // folder of the results; "" reports/out of the checkout, or ./meshproof-results
 	Scenarios []scenario.Name // those that are recorded beside formation; nil the default set
 	Checks    []check.Check   // those that are judged; nil all
 	Args      []string        // for the report
+
+	// AcceptUnseen accepts what is unknown only because the cluster refuses our agents, but for the mesh itself.
+	AcceptUnseen bool
 
 	// ShouldRetry says why a workload has to be recorded a second time, alone; "" where it need not. Nil: none.
 	ShouldRetry func(reports.Profile) (why string)
@@ -44,13 +48,20 @@ func (o *Options) complete() error {
 		o.Seed = rand.Int64N(1 << 31)
 	}
 	if o.Out == "" {
-		root, err := image.FindRoot()
-		if err != nil {
-			return err
-		}
-		o.Out = filepath.Join(root, "reports", "out")
+		var err error
+		o.Out, err = resultsFolder()
+		return err
 	}
 	return nil
+}
+
+// resultsFolder is where results are written: in the checkout, or for a released program below the working directory.
+func resultsFolder() (string, error) {
+	if bundle.Present() {
+		return filepath.Abs("meshproof-results")
+	}
+	root, err := image.FindRoot()
+	return filepath.Join(root, "reports", "out"), err
 }
 
 // plan decides which scenarios of the workload are recorded: those that the selected checks are judged on, of those that the
@@ -69,7 +80,7 @@ func (o *Options) plan(w *workload.Workload) scenario.Plan {
 	return p
 }
 
-// Fixtures is the folder of the checkout's own profiles and mutants.
+// Fixtures is the folder of our own profiles and mutants.
 func Fixtures() (string, error) {
 	root, err := image.FindRoot()
 	return filepath.Join(root, "fixtures"), err

@@ -2,7 +2,10 @@ package run
 
 import (
 	"context"
+	"fmt"
 	"sync"
+
+	"meshproof.dev/meshproof/e2e/progress"
 )
 
 // podPool bounds how many pods run on the cluster at the same time. There is one that takes from it; it is waked by whoever
@@ -19,6 +22,7 @@ func newPodPool(pods int) *podPool { return &podPool{size: pods, news: make(chan
 // take waits until n pods fit in. More than there are in all is all of them.
 func (p *podPool) take(ctx context.Context, n int) (taken int, err error) {
 	n = min(n, p.size)
+	defer progress.Wait(ctx, fmt.Sprintf("room for %d more pods on the cluster", n)).Done()
 	for {
 		p.mu.Lock()
 		if p.used+n <= p.size {

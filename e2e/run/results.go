@@ -28,7 +28,7 @@ func (s *results) write(r *reports.Run, trouble error) {
 	if err = ours("searching the results for cookies", err); len(leaks) > 0 {
 		err = errors.Join(exitcode.With(exitcode.Internal, fmt.Errorf("a cookie is in the results, do not pass them on: %s", strings.Join(leaks, "; "))), err)
 	}
-	if err != nil {
+	if r.Leak = err != nil; r.Leak {
 		_ = s.conclude(r, errors.Join(trouble, err)) // what is wrong with writing is in the report by now
 	}
 }

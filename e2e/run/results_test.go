@@ -68,7 +68,7 @@ func tree(t *testing.T, dir string) string {
 func TestResultsHoldNoCookie(t *testing.T) {
 	s, r := finished(t)
 	s.write(r, nil)
-	if r.Exit.Code != exitcode.OK || r.Trouble != "" {
+	if r.Exit.Code != exitcode.OK || r.Trouble != "" || r.Leak {
 		t.Errorf("exit %+v, trouble %q", r.Exit, r.Trouble)
 	}
 	if all := tree(t, s.dir); strings.Contains(all, theCookie) || !strings.Contains(all, "kubelet says (cookie)") {
@@ -93,7 +93,7 @@ func TestALeakEndsTheRun(t *testing.T) {
 		s, r := finished(t)
 		put(t, filepath.Join(s.dir, c.file), c.text)
 		s.write(r, c.trouble)
-		if r.Exit.Code != c.code || !strings.Contains(r.Trouble, c.says) || strings.Contains(r.Trouble, theCookie) {
+		if !r.Leak || r.Exit.Code != c.code || !strings.Contains(r.Trouble, c.says) || strings.Contains(r.Trouble, theCookie) {
 			t.Errorf("%s: exit %+v, trouble %q", name, r.Exit, r.Trouble)
 		}
 		if exit, err := os.ReadFile(filepath.Join(s.dir, "exit")); err != nil || !strings.HasPrefix(string(exit), fmt.Sprintf("%d ", c.code)) {

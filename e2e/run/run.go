@@ -15,6 +15,7 @@ import (
 	"meshproof.dev/meshproof/e2e/exitcode"
 	"meshproof.dev/meshproof/e2e/guard"
 	"meshproof.dev/meshproof/e2e/judge"
+	"meshproof.dev/meshproof/e2e/progress"
 	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/recording/secrets"
 	"meshproof.dev/meshproof/e2e/run/environment"
@@ -46,7 +47,7 @@ func Start(ctx context.Context, o Options, ws []*workload.Workload) (*Session, e
 		return nil, err
 	}
 	if len(o.Checks) == 0 {
-		return nil, exitcode.With(exitcode.Usage, errors.New("no check is selected: nothing would be proved"))
+		return nil, exitcode.With(exitcode.Usage, errors.New("no check is selected, so nothing would be proved: select at least one"))
 	}
 	if err := errors.Join(scenario.Check(o.Scenarios), checkNamespaces(ws)); err != nil {
 		return nil, exitcode.With(exitcode.Usage, err)
@@ -143,6 +144,16 @@ func (s *Session) start(ctx context.Context, attempt func(context.Context, *repo
 }
 
 func (s *Session) run(ctx context.Context, attempt func(context.Context, *reports.Run) error) *reports.Run {
+	ctx = progress.With(ctx, s.options.Progress)
+	ended := make(chan struct{})
+	defer close(ended)
+	guard.Go(nil, func(error) {}, func() {
+		select {
+		case <-ctx.Done():
+			s.options.Log("interrupted: what was made is being removed; another signal changes nothing")
+		case <-ended:
+		}
+	})
 	r := &reports.Run{Started: time.Now(), Provenance: provenance(&s.options)}
 	// A panic of ours still leaves a report, redacted artifacts, and a kept cluster.
 	trouble := guard.Try(func() error { return attempt(ctx, r) })

@@ -96,7 +96,11 @@ func (r *workloadRun) judge() judge.Profile {
 		}
 		all = append(all, e)
 	}
-	return judge.Judge(r.workload.Profile.Metadata.Name, all, r.options.Checks)
+	p := judge.Judge(r.workload.Profile.Metadata.Name, all, r.options.Checks)
+	if r.options.AcceptUnseen {
+		p.AcceptUnseen()
+	}
+	return p
 }
 
 func (r *workloadRun) record(ctx context.Context) (err error) {
@@ -104,6 +108,10 @@ func (r *workloadRun) record(ctx context.Context) (err error) {
 	r.recordImages()
 	if r.environment.ImageFailed(r.workload) {
 		return r.recordManifests()
+	}
+	if r.needsAgents() {
+		r.skipAll("what is wrong with it on purpose needs an agent to be done")
+		return nil
 	}
 	d, err := newDeployment(r)
 	if err != nil {
@@ -144,6 +152,10 @@ func (r *workloadRun) recordAll(ctx context.Context, deployed scenario.Workload,
 	for i, s := range scenario.All() {
 		if plan.Omits(s) != "" {
 			r.publish(s.Name, r.judge())
+			continue
+		}
+		if s.Kills && r.environment.NoAgents != "" {
+			r.finish(judge.Scenario{Name: s.Name, Why: "an agent has to kill the VM, and none may run here", NoAgent: r.environment.NoAgents})
 			continue
 		}
 		run := func() error { return s.Run(ctx, r.env(s.Name, deployed)) }
@@ -196,6 +208,18 @@ func (r *workloadRun) recordManifests() error {
 	return err
 }
 
+// needsAgents reports whether the workload is broken in a way that only agents can do, and there are none.
+func (r *workloadRun) needsAgents() bool {
+	return r.environment.NoAgents != "" && (injection.NeedsFaults(r.workload) || injection.OwnAgents(r.workload))
+}
+
+// skipAll says why nothing was recorded at all without agents.
+func (r *workloadRun) skipAll(why string) {
+	for _, s := range scenario.All() {
+		r.finish(judge.Scenario{Name: s.Name, Why: why + "; " + r.environment.NoAgents, NoAgent: r.environment.NoAgents})
+	}
+}
+
 // skipOthers says why nothing was recorded after the first scenario.
 func (r *workloadRun) skipOthers(why string) {
 	for _, s := range scenario.All()[1:] {
@@ -211,11 +235,20 @@ func (r *workloadRun) finish(s judge.Scenario) {
 // observe starts everything that watches the workload.
 func (r *workloadRun) observe(ctx context.Context, agents string, art *artifacts.Artifacts) (*observe.Observer, error) {
 	d, p := r.deployment, r.workload.Resolved
+	var others *neighbours
+	if r.environment.Run.Within != "" {
+		others = newNeighbours(r.workload)
+	}
 	return observe.Start(ctx, observe.Options{
 		Rest: r.environment.Cluster.Config, Client: d.client, Namespace: d.namespace, AgentNamespace: agents, Token: r.environment.Token,
 		DNSName: d.dnsName(), EPMDPort: p.EPMDPort, DistPort: p.DistPort,
-		Every: r.intervals, Owns: p.Owns, Redactor: r.redactor, Now: r.recorder.Now, Log: r.options.Log, Caught: r.bugs.add,
-		Sink: func(e recording.Event) { r.recorder.Sink(e); art.See(e) },
+		NoAgents: r.environment.NoAgents, Every: r.intervals, Owns: p.Owns, Redactor: r.redactor, Now: r.recorder.Now, Log: r.options.Log, Caught: r.bugs.add,
+		Sink: func(e recording.Event) {
+			if !others.did(&e) {
+				r.recorder.Sink(e)
+				art.See(e)
+			}
+		},
 	})
 }
 

@@ -39,7 +39,7 @@ func containerKill() Scenario {
 				return fmt.Errorf("killing the VM of %s: %w", victim.Name, err)
 			}
 			env.Log("killed the VM of " + victim.Name)
-			return env.await(ctx, budget, (*view.View).Restarted)
+			return env.await(ctx, budget, env.name()+" to recover from the end of the VM of "+victim.Name, (*view.View).Restarted)
 		},
 	}
 }

@@ -31,7 +31,7 @@ func form(ctx context.Context, env *Env) error {
 		return err
 	}
 	env.Did(recording.Act{Do: recording.Apply})
-	missing, err := env.Until(ctx, startBudget, (*view.View).Booted)
+	missing, err := env.Until(ctx, startBudget, "all pods of "+env.name()+" to be Ready", (*view.View).Booted)
 	if err != nil {
 		return fmt.Errorf("before the pods are Ready: %w; last seen: %s", err, missing)
 	}
@@ -39,7 +39,7 @@ func form(ctx context.Context, env *Env) error {
 		env.Log(fmt.Sprintf("not all pods were Ready within %s; last seen: %s", startBudget, missing))
 	}
 	hopeless := ""
-	err = env.await(ctx, env.Profile.Budgets.Formation.D(), func(v *view.View) (bool, string) {
+	err = env.await(ctx, env.Profile.Budgets.Formation.D(), env.name()+" to form its mesh", func(v *view.View) (bool, string) {
 		if hopeless = v.Hopeless(); hopeless != "" {
 			return true, ""
 		}

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"meshproof.dev/meshproof/e2e/progress"
 	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/view"
 )
@@ -120,9 +121,11 @@ func (r *Recorder) Ask(ask func(v *view.View)) {
 	ask(r.v)
 }
 
-// Until waits until the predicate of the view is true, at most for the budget. It returns what was missing at the end: "" if
+// Until waits for what the predicate of the view says, at most for the budget. It returns what was missing at the end: "" if
 // nothing was. The error can only be the context's; the judge decides what an expired budget means.
-func (r *Recorder) Until(ctx context.Context, budget time.Duration, holds func(v *view.View) (bool, string)) (missing string, err error) {
+func (r *Recorder) Until(ctx context.Context, budget time.Duration, what string, holds func(v *view.View) (bool, string)) (missing string, err error) {
+	shown := progress.Wait(ctx, what)
+	defer shown.Done()
 	deadline := time.NewTimer(budget)
 	defer deadline.Stop()
 	// A predicate about the recent past may become true only because time passes. The observers' beats are frequent enough, and
@@ -134,6 +137,7 @@ func (r *Recorder) Until(ctx context.Context, budget time.Duration, holds func(v
 		if ok {
 			return "", nil
 		}
+		shown.Seen(missing)
 		pause := time.NewTimer(often)
 		select {
 		case <-ctx.Done():
@@ -155,17 +159,25 @@ func (r *Recorder) Until(ctx context.Context, budget time.Duration, holds func(v
 }
 
 // await is Until for the end of a scenario: it logs an expired budget.
-func (env *Env) await(ctx context.Context, budget time.Duration, holds func(v *view.View) (bool, string)) error {
-	missing, err := env.Until(ctx, budget, holds)
+func (env *Env) await(ctx context.Context, budget time.Duration, what string, holds func(v *view.View) (bool, string)) error {
+	missing, err := env.Until(ctx, budget, what, holds)
 	if err != nil {
 		return fmt.Errorf("%w; last seen: %s", err, missing)
 	}
 	if missing != "" {
 		env.Log(fmt.Sprintf("the budget of %s has expired; last seen: %s", budget, missing))
 		// Pods that are not watched at the end are unknown: a little more time may show them.
-		_, err = env.Until(ctx, watchAgain, (*view.View).Watched)
+		_, err = env.Until(ctx, watchAgain, env.name()+" to be watched again", (*view.View).Watched)
 	}
 	return err
+}
+
+// name is the workload's, with that of its mutant.
+func (env *Env) name() string {
+	if env.Profile.Mutant != "" {
+		return env.Profile.Name + "/" + env.Profile.Mutant
+	}
+	return env.Profile.Name
 }
 
 // watchAgain is how much longer a scenario lasts at most, if its pods are not watched at its end.
@@ -177,7 +189,7 @@ const baseline = 1500 * time.Millisecond
 
 // healthy waits for a healthy mesh, and reports whether there is one.
 func (env *Env) healthy(ctx context.Context, budget time.Duration) (bool, error) {
-	missing, err := env.Until(ctx, budget, func(v *view.View) (bool, string) {
+	missing, err := env.Until(ctx, budget, env.name()+" to be a healthy mesh, before anything is done to it", func(v *view.View) (bool, string) {
 		ok, m := v.Held(baseline)
 		if ok && !v.LinksWatched(baseline) {
 			return false, "not all socket tables were seen yet"

@@ -1,11 +1,14 @@
 package scenario
 
 import (
+	"bytes"
+	"context"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"meshproof.dev/meshproof/e2e/progress"
 	"meshproof.dev/meshproof/e2e/recording"
 	rt "meshproof.dev/meshproof/e2e/recording/recordingtest"
 	"meshproof.dev/meshproof/e2e/view"
@@ -60,4 +63,22 @@ func TestALateHealMakesItsScenarioVoid(t *testing.T) {
 			t.Errorf("void because %q", v.Void())
 		}
 	})
+}
+
+// While a scenario waits, people see for what, and what is missing.
+func TestAWaitIsShown(t *testing.T) {
+	r := NewRecorder(time.Now())
+	if err := r.Begin(filepath.Join(t.TempDir(), "r.jsonl"), rt.Formation(3).Header()); err != nil {
+		t.Fatal(err)
+	}
+	var shown bytes.Buffer
+	board := progress.NewLog(&shown, time.Now(), 10*time.Millisecond)
+	never := func(*view.View) (bool, string) { return false, "2 of 3 pods are Ready" }
+	missing, err := r.Until(progress.With(context.Background(), board), 200*time.Millisecond, "all pods of dns-a to be Ready", never)
+	if board.Close(); err != nil || missing != "2 of 3 pods are Ready" {
+		t.Errorf("%q, %v", missing, err)
+	}
+	if !strings.Contains(shown.String(), "waiting 0 s for all pods of dns-a to be Ready: 2 of 3 pods are Ready\n") {
+		t.Errorf("it shows\n%s", shown.String())
+	}
 }

@@ -33,7 +33,7 @@ func recovery() Scenario {
 				return fmt.Errorf("deleting pod %s: %w", victim.Name, err)
 			}
 			env.Log("deleted pod " + victim.Name)
-			return env.await(ctx, budget, (*view.View).Recovered)
+			return env.await(ctx, budget, env.name()+" to recover from the deletion of "+victim.Name, (*view.View).Recovered)
 		},
 	}
 }

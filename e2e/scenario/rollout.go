@@ -31,7 +31,7 @@ func rollout() Scenario {
 				return err
 			}
 			env.Log("set the pod templates of the next version")
-			return env.await(ctx, budget(env.Profile), (*view.View).RolledOut)
+			return env.await(ctx, budget(env.Profile), env.name()+" to have only pods of the next version in its mesh", (*view.View).RolledOut)
 		},
 	}
 }

@@ -34,11 +34,11 @@ func TestTheSuiteRefusesFlags(t *testing.T) {
 		t.Fatal(err)
 	}
 	for says, args := range map[string][]string{
-		`usage: invalid value "99" for flag -nodes: it must be a number from 1 to 20`:                {"-nodes", "99"},
-		`usage: invalid value "" for flag -profile: no profile is named: there is nothing to deploy`: {"-profile", ""},
-		`usage: invalid boolean value "maybe" for -keep: it must be 1 or 0`:                          {"-keep=maybe"},
-		"usage: flag provided but not defined: -pods":                                                {"-pods", "7"},
-		`usage: unexpected argument "dns-a": every option is a flag`:                                 {"dns-a"},
+		`usage: invalid value "99" for flag -nodes: it must be a number from 1 to 20`:                                   {"-nodes", "99"},
+		`usage: invalid value "" for flag -profile: no profile is named: there is nothing to deploy; name at least one`: {"-profile", ""},
+		`usage: invalid boolean value "maybe" for -keep: it must be 1 or 0`:                                             {"-keep=maybe"},
+		"usage: flag provided but not defined: -pods":                                                                   {"-pods", "7"},
+		`usage: unexpected argument "dns-a": every option is a flag`:                                                    {"dns-a"},
 	} {
 		cmd := exec.CommandContext(t.Context(), self, args...)
 		cmd.Dir = t.TempDir() // there is no checkout whose results it could replace

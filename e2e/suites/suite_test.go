@@ -25,6 +25,7 @@ import (
 	"meshproof.dev/meshproof/e2e/check/rules"
 	"meshproof.dev/meshproof/e2e/exitcode"
 	"meshproof.dev/meshproof/e2e/guard"
+	"meshproof.dev/meshproof/e2e/progress"
 	"meshproof.dev/meshproof/e2e/run"
 	"meshproof.dev/meshproof/e2e/run/options"
 	"meshproof.dev/meshproof/e2e/scenario"
@@ -83,8 +84,11 @@ func start(m *testing.M) int {
 	// Our own context beside Ginkgo's: Ctrl-C ends the run itself, wherever the specs are.
 	ctx, stop := run.Interruptible(context.Background())
 	defer stop()
-	out := reports.Console{W: os.Stdout, Verbose: v.Verbose}
-	v.Log = out.Progress(time.Now())
+	github := run.BeginGitHub(os.Stdout)
+	out := reports.Console{W: os.Stdout, Verbose: v.Verbose, Colour: progress.Colors(os.Stdout)}
+	board := progress.New(os.Stderr, time.Now())
+	defer board.Close()
+	v.Log, v.Progress = board.Line, board
 	var s *suiteState
 	if err == nil {
 		err = exitcode.With(exitcode.Usage, v.Check())
@@ -93,18 +97,22 @@ func start(m *testing.M) int {
 		err = guard.Try(func() (err error) { s, err = begin(ctx, v); return err })
 	}
 	if err != nil {
+		board.Close()
 		r, dir := run.Refused(v.Options, err)
 		out.Closing(r, dir)
+		github.Publish(reports.OfRun(r, dir))
 		return r.Exit.Code
 	}
 	current = s
 	// The report says more than testing's verdict. A panic of ours here stops no run, and is no reason to leave before its end.
 	bug := guard.Try(func() error { m.Run(); return nil })
 	r := s.session.Finish()
+	board.Close()
 	code := r.Exit.Code
 	bug = errors.Join(bug, guard.Try(func() error {
 		out.Profiles(r.Profiles)
 		out.Closing(r, s.session.Dir)
+		github.Publish(reports.OfRun(r, s.session.Dir))
 		return nil
 	}))
 	if bug != nil {

@@ -11,6 +11,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 
 	"meshproof.dev/meshproof/e2e/engine"
+	"meshproof.dev/meshproof/e2e/progress"
 	"meshproof.dev/meshproof/e2e/target/keeper"
 	"meshproof.dev/meshproof/e2e/target/state"
 )
@@ -33,19 +34,20 @@ type Cluster struct {
 	KubeconfigPath string // a file of ours, or the one that named the context; may be a list as in KUBECONFIG
 	Config         *rest.Config
 	Owned          bool     // created by this program
-	Nodes          []string // names of the Node objects, sorted
+	Nodes          []string // names of the Node objects, sorted; empty if the user may not list them
 	Provenance     Provenance
 
-	engine  *engine.Engine
-	keeper  *keeper.Keeper
-	noted   state.Cluster // zero for a cluster that is not ours
-	lock    *state.Lock   // on its name
-	keepOne *state.Lock   // of the run that has the one cluster that may be kept; nil: this run has not
-	dir     state.Dir
-	log     func(string)
-	keep    atomic.Bool
-	closed  atomic.Bool
-	inNodes []string // container names; for an existing kind cluster, looked up when first needed
+	engine   *engine.Engine
+	keeper   *keeper.Keeper
+	noted    state.Cluster // zero for a cluster that is not ours
+	lock     *state.Lock   // on its name
+	keepOne  *state.Lock   // of the run that has the one cluster that may be kept; nil: this run has not
+	dir      state.Dir
+	log      func(string)
+	keep     atomic.Bool
+	closed   atomic.Bool
+	unlisted bool     // the user may not list the nodes
+	inNodes  []string // container names; for an existing kind cluster, looked up when first needed
 }
 
 func newCluster(o Options, noted state.Cluster, k *keeper.Keeper) *Cluster {
@@ -98,6 +100,7 @@ func (c *Cluster) Close(ctx context.Context) error {
 		return errors.Join(c.keeper.Failed(), remains(c.Name, c.deleteOrphan()))
 	}
 	c.log("deleting cluster " + c.Name)
+	defer progress.Wait(ctx, "cluster "+c.Name+" to be deleted").Done()
 	return remains(c.Name, c.keeper.Delete(ctx))
 }
 

@@ -25,6 +25,7 @@ import (
 type ExistingOptions struct {
 	Kubeconfig string // empty: KUBECONFIG or ~/.kube/config, as kubectl has it
 	Context    string // never empty: the current one is nobody's choice
+	Namespace  string // for CleanExisting: only this one, with rights in it alone; empty: all
 	// Engine is needed only to load images into an existing kind cluster; nil: there is none.
 	Engine  *engine.Engine
 	Timeout time.Duration // how long the API server may take to answer; default 15 s
@@ -54,9 +55,9 @@ func existing(ctx context.Context, o ExistingOptions) (*Cluster, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read kubeconfig: %w", err)
 	}
-	have := "it has none"
+	have := "it has none: name the file with --kubeconfig, or leave the context out, and a cluster is made"
 	if len(raw.Contexts) > 0 {
-		have = "it has " + strings.Join(slices.Sorted(maps.Keys(raw.Contexts)), ", ")
+		have = "it has " + strings.Join(slices.Sorted(maps.Keys(raw.Contexts)), ", ") + ": name one of them"
 	}
 	name := o.Context
 	if name == "" {
@@ -80,7 +81,7 @@ func existing(ctx context.Context, o ExistingOptions) (*Cluster, error) {
 		if ctx.Err() != nil {
 			err = errors.Join(context.Cause(ctx), err)
 		}
-		return nil, fmt.Errorf("context %s: the cluster at %s cannot be used: %w", name, cfg.Host, err)
+		return nil, fmt.Errorf("context %s: the cluster at %s cannot be used: %w; see what `kubectl --context %s get nodes` says", name, cfg.Host, err, name)
 	}
 	return c, nil
 }
@@ -90,6 +91,9 @@ func CleanExisting(ctx context.Context, o ExistingOptions) error {
 	c, err := Existing(ctx, o)
 	if err != nil {
 		return err
+	}
+	if o.Namespace != "" {
+		return ownership.SweepWithin(ctx, c.Config, o.Namespace, true, c.log)
 	}
 	return ownership.Sweep(ctx, c.Config, true, c.log)
 }
@@ -102,6 +106,7 @@ func (c *Cluster) look(ctx context.Context, set *kubernetes.Clientset) error {
 	list, err := set.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
 	if err != nil {
 		if permanent(err) != nil {
+			c.unlisted = true
 			c.log("warning: cannot list the nodes: " + err.Error())
 			return nil
 		}

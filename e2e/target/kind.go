@@ -9,6 +9,7 @@ import (
 
 	"meshproof.dev/meshproof/e2e/exitcode"
 	"meshproof.dev/meshproof/e2e/guard"
+	"meshproof.dev/meshproof/e2e/progress"
 	"meshproof.dev/meshproof/e2e/target/keeper"
 	"meshproof.dev/meshproof/e2e/target/state"
 )
@@ -80,7 +81,9 @@ func create(ctx context.Context, o Options, spec keeper.Spec) (*Cluster, error) 
 	defer cancel()
 	loaded := make(chan error, 1)
 	guard.Go(nil, func(err error) { loaded <- err }, func() { loaded <- c.preload(ctx, o.Preload) })
-	if err = k.Created(ctx); err == nil {
+	booting := progress.Wait(ctx, "the control plane of cluster "+name)
+	err = k.Created(ctx)
+	if booting.Done(); err == nil {
 		o.Log(fmt.Sprintf("cluster %s: control plane up after %s", name, since(begin)))
 		err = c.ready(ctx)
 	}

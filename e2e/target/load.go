@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"path"
 	"path/filepath"
@@ -120,7 +121,7 @@ func needsRegistry(kubeContext, why string) error {
 }
 
 // containers are the node containers. For a cluster that we did not create they are looked up in the engine, and must be exactly
-// the nodes that the API server names.
+// the nodes that the API server names. If the user may not list these, the API server itself must be in one of the containers.
 func (c *Cluster) containers(ctx context.Context) ([]string, error) {
 	if c.Owned {
 		return c.inNodes, nil
@@ -134,6 +135,9 @@ func (c *Cluster) containers(ctx context.Context) ([]string, error) {
 	found, err := keeper.Nodes(ctx, c.engine, c.kindName())
 	if err != nil {
 		return nil, err
+	}
+	if c.unlisted {
+		return c.unlistedNodes(ctx, found)
 	}
 	isNode := map[string]bool{}
 	for _, n := range c.Nodes {
@@ -150,6 +154,40 @@ func (c *Cluster) containers(ctx context.Context) ([]string, error) {
 			strings.Join(c.Nodes, " "), c.engine.Name(), cmp.Or(strings.Join(keeper.Names(found), " "), "it has none of that cluster"))))
 	}
 	return nodes, nil
+}
+
+// unlistedNodes are those of the containers that are nodes. That they are of this cluster is seen by its API server, which is reached
+// by a port of one of them.
+func (c *Cluster) unlistedNodes(ctx context.Context, found []keeper.Container) ([]string, error) {
+	var nodes []string
+	ours := false
+	for _, n := range found {
+		out, err := c.engine.Output(ctx, "port", n.Name)
+		ours = ours || err == nil && c.publishes(string(out))
+		// An external load balancer is a container, and no node: it has no kubelet.
+		if c.engine.Run(ctx, "exec", n.Name, "sh", "-c", "command -v kubelet") == nil {
+			nodes = append(nodes, n.Name)
+		}
+	}
+	if !ours || len(nodes) == 0 {
+		return nil, exitcode.With(exitcode.Unavailable, fmt.Errorf("whether the nodes of %s are containers of %s on this machine cannot be told, because you may not list nodes, and its API server %s is in none of them (containers: %s): they must be able to pull the image from a registry",
+			c.Context, c.engine.Name(), c.Config.Host, strings.Join(keeper.Names(found), " ")))
+	}
+	return nodes, nil
+}
+
+// publishes reports whether one of a container's published ports ("6443/tcp -> 127.0.0.1:41234") is the API server's address.
+func (c *Cluster) publishes(ports string) bool {
+	at, err := url.Parse(c.Config.Host)
+	if err != nil {
+		return false
+	}
+	for line := range strings.Lines(ports) {
+		if _, to, is := strings.Cut(strings.TrimSpace(line), " -> "); is && to == at.Host {
+			return true
+		}
+	}
+	return false
 }
 
 // preload loads images into the nodes of a cluster that is being created. At first a node does not exist, its containerd does not

@@ -9,6 +9,7 @@ import (
 
 	"meshproof.dev/meshproof/e2e/engine"
 	"meshproof.dev/meshproof/e2e/ownership"
+	"meshproof.dev/meshproof/e2e/progress"
 )
 
 // Provider provides the cluster for a run. It and its Cluster contain all differences between a cluster that is created and one
@@ -34,6 +35,7 @@ type Provider interface {
 type Choice struct {
 	Context    string // a kubeconfig context; "": a kind cluster is created
 	Kubeconfig string // the file of Context; "": as kubectl finds it
+	Namespace  string // the run works in this one alone; "": in namespaces that it makes
 	StateDir   string // has the records of our clusters
 	Log        func(string)
 }
@@ -109,10 +111,19 @@ func (p attached) Preflight(ctx context.Context, look func(context.Context, kube
 	if err != nil {
 		return err
 	}
-	if left := ownership.Sweep(ctx, c.Config, false, p.Log); left != nil {
+	left := error(nil)
+	if p.Namespace != "" {
+		left = ownership.SweepWithin(ctx, c.Config, p.Namespace, false, p.Log)
+	} else {
+		left = ownership.Sweep(ctx, c.Config, false, p.Log)
+	}
+	if left != nil {
 		p.Log("warning: " + left.Error())
 	}
 	client, err := kubernetes.NewForConfig(c.Config)
+	if err == nil && p.Namespace != "" {
+		err = ownership.Busy(ctx, c.Config, client, p.Namespace)
+	}
 	if err == nil {
 		err = look(ctx, client)
 	}
@@ -120,6 +131,7 @@ func (p attached) Preflight(ctx context.Context, look func(context.Context, kube
 }
 
 func (p attached) connect(ctx context.Context, e *engine.Engine) (*Cluster, error) {
+	defer progress.Wait(ctx, "the API server of context "+p.Context).Done()
 	return Existing(ctx, ExistingOptions{Kubeconfig: p.Kubeconfig, Context: p.Context, Engine: e, Log: p.Log})
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"meshproof.dev/meshproof/e2e/engine"
 	"meshproof.dev/meshproof/e2e/exitcode"
+	"meshproof.dev/meshproof/e2e/progress"
 	"meshproof.dev/meshproof/e2e/target/keeper"
 	"meshproof.dev/meshproof/e2e/target/state"
 )
@@ -121,6 +122,7 @@ func removeLeft(ctx context.Context, dir state.Dir, c state.Cluster, log func(st
 // awaitKeeper waits for the keeper of a run that died: it is deleting the cluster.
 func awaitKeeper(ctx context.Context, dir state.Dir, name string, log func(string)) error {
 	said := false
+	defer progress.Wait(ctx, "the keeper of an earlier run to delete cluster "+name).Done()
 	deadline := time.Now().Add(closeBudget)
 	for {
 		alive, err := dir.KeeperAlive(name)

@@ -1,6 +1,7 @@
 package target
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net"
@@ -14,6 +15,7 @@ import (
 
 	"meshproof.dev/meshproof/e2e/engine"
 	"meshproof.dev/meshproof/e2e/exitcode"
+	"meshproof.dev/meshproof/e2e/progress"
 	"meshproof.dev/meshproof/e2e/target/internal/fakepodman"
 	"meshproof.dev/meshproof/e2e/target/keeper"
 	"meshproof.dev/meshproof/e2e/target/state"
@@ -269,7 +271,12 @@ func TestAwaitTellsWhatWasSeen(t *testing.T) {
 	cause := errors.New("not within 20 ms")
 	ctx, cancel := context.WithTimeoutCause(context.Background(), 20*time.Millisecond, cause)
 	defer cancel()
-	err := await(ctx, time.Millisecond, "rain", func(context.Context) (bool, string, error) { return false, "sunshine", nil })
+	var shown bytes.Buffer
+	board := progress.NewLog(&shown, time.Now(), 4*time.Millisecond)
+	err := await(progress.With(ctx, board), time.Millisecond, "rain", func(context.Context) (bool, string, error) { return false, "sunshine", nil })
+	if board.Close(); !strings.Contains(shown.String(), "waiting 0 s for rain: sunshine\n") {
+		t.Errorf("while it waits it shows\n%s", shown.String())
+	}
 	if !errors.Is(err, cause) || !strings.Contains(err.Error(), "for rain, last seen: sunshine") {
 		t.Error(err)
 	}

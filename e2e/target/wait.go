@@ -12,6 +12,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"sigs.k8s.io/e2e-framework/klient/wait"
+
+	"meshproof.dev/meshproof/e2e/progress"
 )
 
 // look is one observation: whether the condition is true, and what was seen instead. An error ends the waiting; temporary problems
@@ -26,10 +28,13 @@ const often = 200 * time.Millisecond
 func await(ctx context.Context, every time.Duration, what string, l look) error {
 	begin := time.Now()
 	last := "nothing was seen yet"
+	shown := progress.Wait(ctx, what)
+	defer shown.Done()
 	err := wait.For(func(ctx context.Context) (bool, error) {
 		done, seen, err := l(ctx)
 		if seen != "" && ctx.Err() == nil { // an observation that the context interrupted means nothing
 			last = seen
+			shown.Seen(seen)
 		}
 		return done, err
 	}, wait.WithContext(ctx), wait.WithInterval(every), wait.WithTimeout(0), wait.WithImmediate())

@@ -20,8 +20,11 @@ type Blindness struct {
 // String says which observer saw nothing, from when to when, and why.
 func (b Blindness) String() string {
 	who := "the agent on node " + strings.TrimPrefix(b.Observer, recording.ByAgent(""))
-	if b.Observer == recording.ByKube {
+	switch b.Observer {
+	case recording.ByKube:
 		who = "the watch of the API server"
+	case recording.ByAPI:
+		who = "the observer without an agent"
 	}
 	what := "nothing"
 	if b.Of != "" {
@@ -83,10 +86,14 @@ func (v *View) Watched() (bool, string) {
 	return true, ""
 }
 
-// AgentOf is the observer that looks into the pod: the agent of its node. "" where the pod was not scheduled.
+// AgentOf is the observer that looks into the pod: the agent of its node, or who stands in for all agents. "" where the pod was not
+// scheduled.
 func (p *Pod) AgentOf() string {
-	if p.Last().Node == "" {
+	switch {
+	case p.Last().Node == "":
 		return ""
+	case p.view != nil && p.view.Unseen(recording.AnAgent) != "":
+		return recording.ByAPI
 	}
 	return recording.ByAgent(p.Last().Node)
 }

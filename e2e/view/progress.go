@@ -84,11 +84,12 @@ func (v *View) unprobed(since time.Duration) string {
 			return "no handshake with the cookie was tried with " + p.Name
 		case !tried(p, "wrong"):
 			return "no handshake with a wrong cookie was tried with " + p.Name
-		case v.Profile.Service != "" && len(Between(p.DNS, since, v.end)) == 0:
+		case v.Profile.Service != "" && !v.unseen(recording.KindDNS) && len(Between(p.DNS, since, v.end)) == 0:
 			return "no DNS query was sent from " + p.Name
 		}
 		for _, q := range must {
-			if p == q {
+			// Without an agent each pod is dialled from itself only.
+			if (p == q) != (v.Unseen(recording.PeerDials) != "") {
 				continue
 			}
 			if epmd && !dialled(Between(q.EPMD, since, v.end), p.UID) {
@@ -121,16 +122,6 @@ func dialled(list []recording.Event, from string) bool {
 		}
 	}
 	return false
-}
-
-// LinksWatched reports whether each member's socket table was seen at least twice in the last d.
-func (v *View) LinksWatched(d time.Duration) bool {
-	for _, p := range v.Expected(v.end) {
-		if len(Between(p.Sockets, v.end-d, v.end)) < 2 {
-			return false
-		}
-	}
-	return true
 }
 
 // Recovered reports whether the recovery from the deletion of a pod is complete: its VM has ended, it is out of every
@@ -183,7 +174,7 @@ func (v *View) fullAgain(injected time.Duration) (bool, string) {
 
 // stillListed says why p's youngest DNS answer since exit does not show that the victim's address is gone.
 func (v *View) stillListed(p, victim *Pod, exit time.Duration) string {
-	if v.Profile.Service == "" {
+	if v.Profile.Service == "" || v.unseen(recording.KindDNS) {
 		return ""
 	}
 	asked := Between(p.DNS, exit, v.end)

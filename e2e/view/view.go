@@ -50,6 +50,7 @@ type Pod struct {
 	Name  string
 	First time.Duration // when it was first reported
 
+	view     *View
 	states   []recording.Event
 	process  []recording.Event
 	number   int
@@ -257,7 +258,7 @@ func (v *View) applyPod(e recording.Event) {
 func (v *View) pod(uid string) *Pod {
 	p := v.pods[uid]
 	if p == nil {
-		p = &Pod{UID: uid, Name: uid, number: v.number(uid), declared: uint16(v.Profile.DistPort)}
+		p = &Pod{UID: uid, Name: uid, view: v, number: v.number(uid), declared: uint16(v.Profile.DistPort)}
 		v.pods[uid] = p
 	}
 	return p
@@ -334,6 +335,17 @@ func (v *View) Notices(object string) []recording.Notice {
 	for _, e := range v.notices {
 		if e.Notice.Object == object {
 			all = append(all, *e.Notice)
+		}
+	}
+	return all
+}
+
+// NoticedObjects are the objects that have a notice, each once ("Deployment/shop"), in the order of their first.
+func (v *View) NoticedObjects() []string {
+	var all []string
+	for _, e := range v.notices {
+		if !slices.Contains(all, e.Notice.Object) {
+			all = append(all, e.Notice.Object)
 		}
 	}
 	return all

@@ -21,6 +21,7 @@ import (
 	"meshproof.dev/meshproof/e2e/exitcode"
 	"meshproof.dev/meshproof/e2e/manifest"
 	"meshproof.dev/meshproof/e2e/ownership"
+	"meshproof.dev/meshproof/e2e/progress"
 )
 
 // Applier creates objects, remembers them, and removes those that are not removed with one of our namespaces. It never changes
@@ -189,15 +190,11 @@ func (a *Applier) adapt(ctx context.Context, o *unstructured.Unstructured, want 
 
 // taken is the error about an object that exists already.
 func (a *Applier) taken(ctx context.Context, o *unstructured.Unstructured) error {
-	by, there := "is not ours", o.DeepCopy()
-	if err := a.api.Get(ctx, client.ObjectKeyFromObject(o), there); err == nil && there.GetLabels()[ownership.Label] != "" {
-		by = "was created by run " + there.GetLabels()[ownership.Label] + " of meshproof"
+	run, there := "", o.DeepCopy()
+	if err := a.api.Get(ctx, client.ObjectKeyFromObject(o), there); err == nil {
+		run = there.GetLabels()[ownership.Label]
 	}
-	where := ""
-	if o.GetNamespace() != "" {
-		where = " in namespace " + o.GetNamespace()
-	}
-	return exitcode.With(exitcode.Unavailable, fmt.Errorf("%s exists%s and %s; it was not changed. Use a cluster without it, or another name in the manifests", describe(o), where, by))
+	return isTaken(describe(o), o.GetNamespace(), run)
 }
 
 // Delete deletes one object that was created.
@@ -233,7 +230,7 @@ func Secret(ctx context.Context, client kubernetes.Interface, namespace, name, k
 	}
 	v, ok := s.Data[key]
 	if !ok || len(v) == 0 {
-		return nil, exitcode.With(exitcode.Usage, fmt.Errorf("secret %s has no key %q, or its value is empty; keys: %s", name, key, strings.Join(sortedKeys(s.Data), ", ")))
+		return nil, exitcode.With(exitcode.Usage, fmt.Errorf("secret %s has no key %q, or its value is empty; name one of its keys in the profile: %s", name, key, strings.Join(sortedKeys(s.Data), ", ")))
 	}
 	return v, nil
 }
@@ -243,14 +240,17 @@ func DeletePod(ctx context.Context, client kubernetes.Interface, namespace, name
 	return client.CoreV1().Pods(namespace).Delete(ctx, name, metav1.DeleteOptions{})
 }
 
-// await waits for a condition that returns what it saw, for the error.
-func await(ctx context.Context, budget time.Duration, look func(context.Context) (bool, string), what string) error {
+// await waits for a condition that returns what it saw, for those who watch and for the error, which begins with failed.
+func await(ctx context.Context, budget time.Duration, what string, look func(context.Context) (bool, string), failed string) error {
 	seen := "nothing yet"
+	shown := progress.Wait(ctx, what)
+	defer shown.Done()
 	err := wait.For(func(context.Context) (bool, error) {
 		// Without the budget's deadline: the error of a request that the deadline interrupts would hide what was seen before.
 		done, now := look(ctx)
 		if !done {
 			seen = now
+			shown.Seen(now)
 		}
 		return done, nil
 	}, wait.WithContext(ctx), wait.WithImmediate(), wait.WithInterval(200*time.Millisecond), wait.WithTimeout(budget))
@@ -258,7 +258,7 @@ func await(ctx context.Context, budget time.Duration, look func(context.Context)
 		return nil
 	}
 	if ctx.Err() != nil {
-		return fmt.Errorf("%s: %w; last seen: %s", what, ctx.Err(), seen)
+		return fmt.Errorf("%s: %w; last seen: %s", failed, ctx.Err(), seen)
 	}
-	return fmt.Errorf("%s after %s; last seen: %s", what, budget, seen)
+	return fmt.Errorf("%s after %s; last seen: %s", failed, budget, seen)
 }

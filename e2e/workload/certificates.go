@@ -118,7 +118,7 @@ func hosts(names string) []string {
 // cluster creates. The caller must keep its key secret; no error contains it.
 func Identity(ctx context.Context, client kubernetes.Interface, namespace, name string, budget time.Duration) (*agent.Identity, error) {
 	values, failed := map[string][]byte{}, error(nil)
-	err := await(ctx, budget, func(ctx context.Context) (bool, string) {
+	err := await(ctx, budget, "Secret "+name+" of spec.tls", func(ctx context.Context) (bool, string) {
 		for _, key := range []string{keyAuthority, keyCertificate, KeyPrivate} {
 			if values[key], failed = Secret(ctx, client, namespace, name, key); failed != nil {
 				return !apierrors.IsNotFound(failed), failed.Error()

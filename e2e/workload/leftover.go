@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -13,6 +14,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"meshproof.dev/meshproof/e2e/ownership"
+	"meshproof.dev/meshproof/e2e/progress"
 )
 
 // stillThere makes an [ownership.StillThere] of the error of a deletion that was waited for; nil stays nil.
@@ -27,6 +29,8 @@ func stillThere(kind, namespace, name string, err error) error {
 // then; one that something holds is an error that says what.
 func Leaving(ctx context.Context, client kubernetes.Interface, names []string, patience time.Duration) (going []string, err error) {
 	deadline := time.Now().Add(patience)
+	shown := progress.Wait(ctx, "the namespaces of the run to be gone")
+	defer shown.Done()
 	for {
 		going, err = nil, nil
 		for _, name := range names {
@@ -47,6 +51,7 @@ func Leaving(ctx context.Context, client kubernetes.Interface, names []string, p
 		if len(going) == 0 && err == nil || time.Now().After(deadline) || ctx.Err() != nil {
 			return going, err
 		}
+		shown.Seen(strings.Join(going, ", ") + " still there")
 		select {
 		case <-ctx.Done():
 		case <-time.After(200 * time.Millisecond):

@@ -169,7 +169,7 @@ func (w *Workload) resolve() error {
 
 func locate(fixtures, nameOrPath string) (string, error) {
 	places := []string{filepath.Join(nameOrPath, "profile.yaml"), nameOrPath}
-	if fixtures != "" {
+	if fixtures != "" && filepath.Base(nameOrPath) == nameOrPath { // ./dns-a is the user's own
 		places = append([]string{filepath.Join(fixtures, "profiles", nameOrPath, "profile.yaml")}, places...)
 	}
 	for _, path := range places {

@@ -57,7 +57,7 @@ func ours(ctx context.Context, client kubernetes.Interface, name string, run *ow
 // awaitGone waits until a namespace that is being deleted is gone.
 func awaitGone(ctx context.Context, client kubernetes.Interface, deleted *corev1.Namespace, budget time.Duration) error {
 	name := deleted.Name
-	return stillThere("namespace", "", name, await(ctx, budget, func(ctx context.Context) (bool, string) {
+	return stillThere("namespace", "", name, await(ctx, budget, "namespace "+name+" to be gone", func(ctx context.Context) (bool, string) {
 		ns, err := client.CoreV1().Namespaces().Get(ctx, name, metav1.GetOptions{})
 		if apierrors.IsNotFound(err) || err == nil && ns.UID != deleted.UID {
 			return true, ""

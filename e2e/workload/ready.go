@@ -24,7 +24,7 @@ var never = []string{"ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName"
 // served. The error says what was not ready, and why its pods wait; a pod that will never start ends the wait.
 func (a *Applier) Await(ctx context.Context, budget time.Duration) error {
 	var hopeless error
-	err := await(ctx, budget, func(ctx context.Context) (bool, string) {
+	err := await(ctx, budget, "what was created to be ready", func(ctx context.Context) (bool, string) {
 		for _, o := range a.made {
 			if now, _ := works(o); now {
 				continue // it has no readiness of its own

@@ -70,7 +70,7 @@ func (a *Applier) remove(ctx context.Context, o client.Object, what string, budg
 	}
 	if err == nil && budget > 0 {
 		kind, name, _ := strings.Cut(what, " ")
-		return stillThere(kind, o.GetNamespace(), name, await(ctx, budget, func(ctx context.Context) (bool, string) {
+		return stillThere(kind, o.GetNamespace(), name, await(ctx, budget, what+" to be gone", func(ctx context.Context) (bool, string) {
 			now, _ := o.DeepCopyObject().(client.Object)
 			gone := a.api.Get(ctx, client.ObjectKeyFromObject(o), now)
 			return apierrors.IsNotFound(gone) || gone == nil && now.GetUID() != uid, "it still exists"
@@ -84,11 +84,14 @@ func (a *Applier) remove(ctx context.Context, o client.Object, what string, budg
 
 // removeClaims deletes the volume claims that a StatefulSet of ours created; they are not removed with it. Older ones are not ours.
 func (a *Applier) removeClaims(ctx context.Context, set *unstructured.Unstructured, budget time.Duration) error {
+	templates, _, _ := unstructured.NestedSlice(set.Object, "spec", "volumeClaimTemplates")
+	if len(templates) == 0 {
+		return nil
+	}
 	var all corev1.PersistentVolumeClaimList
 	if err := a.api.List(ctx, &all, client.InNamespace(set.GetNamespace())); err != nil {
 		return fmt.Errorf("the volumes of %s: %w", describe(set), err)
 	}
-	templates, _, _ := unstructured.NestedSlice(set.Object, "spec", "volumeClaimTemplates")
 	var errs []error
 	for i := range all.Items {
 		c := &all.Items[i]

@@ -25,6 +25,7 @@
                  {"faulty-first", derl_faulty_first},
                  {"faulty-lookup", derl_faulty_lookup},
                  {"faulty-once", derl_faulty_once},
+                 {"faulty-restarts", derl_faulty_restarts},
                  {"faulty-satisfied", derl_faulty_satisfied}]).
 
 %% The module for the value of DISCOVERY: a method, or several methods with commas between them. A module stands for itself.

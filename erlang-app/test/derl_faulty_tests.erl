@@ -58,6 +58,14 @@ disconnects_finds_like_any_other_test() ->
         ?assertEqual({ok, ['derl@10.0.0.1', 'derl@10.0.0.2', 'derl@10.0.0.3']}, Find())
     end).
 
+restarts_finds_like_any_other_test() ->
+    full("faulty-restarts", fun(Answer, Find, _) ->
+        Answer(?THREE),
+        ?assertEqual({ok, ['derl@10.0.0.1', 'derl@10.0.0.2', 'derl@10.0.0.3']}, Find()),
+        Answer([{10, 0, 0, 3}]),
+        ?assertEqual({ok, ['derl@10.0.0.3']}, Find())
+    end).
+
 lookup_takes_errors_for_nobody_test_() ->
     {timeout, 20, fun() ->
         with("faulty-lookup", "derl", fun(Answer, Find, _) ->

@@ -134,7 +134,7 @@ func (b *bencher) views(ctx context.Context, rounds int) (viewTimes, error) {
 		return v, err
 	}
 	obs.SetCookie(cookie)
-	lacks, err := rec.Until(ctx, time.Minute, func(v *view.View) (bool, string) {
+	lacks, err := rec.Until(ctx, time.Minute, "the mesh to form", func(v *view.View) (bool, string) {
 		ok, m := v.Held(2 * time.Second)
 		return ok, m.String()
 	})

@@ -48,9 +48,9 @@ type DialFunc func(ctx context.Context, network, addr string) (net.Conn, error)
 // New returns a client of the agent in that pod. session is the name of its session on the agent, token that of the run that
 // has started it. The client connects on first use, and again when the connection is lost.
 func New(cfg *rest.Config, client kubernetes.Interface, namespace, pod, session string, token agent.Token) *Client {
-	f := newForward(cfg, client, namespace, pod)
-	c := Over(f.dial, pod, session, token)
-	c.closeForward = f.close
+	f := NewForward(cfg, client, namespace, pod, agent.Port)
+	c := Over(f.Dial, pod, session, token)
+	c.closeForward = f.Close
 	return c
 }
 

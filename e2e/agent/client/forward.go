@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -18,20 +19,21 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/transport/spdy"
 
-	"meshproof.dev/meshproof/e2e/agent"
 	"meshproof.dev/meshproof/e2e/guard"
 )
 
 // protocol is the sub-protocol of a port-forward (client-go's tools/portforward).
 const protocol = "portforward.k8s.io"
 
-// forward opens connections to the agent's port through the API server's authenticated port-forward. Unlike client-go's own
-// forwarder it listens on no local port, through which any local user could reach a privileged agent.
-type forward struct {
+// Forward opens connections to one port of a pod through the API server's authenticated port-forward. They end on the pod's
+// loopback. Unlike client-go's own forwarder it listens on no local port, through which any local user could reach a privileged
+// agent. One Forward has one port: a connection that is refused ends the whole port-forward.
+type Forward struct {
 	cfg    *rest.Config
 	client kubernetes.Interface
 	ns     string
 	pod    string
+	port   int
 
 	ctx        context.Context //nolint:containedctx // ends with close
 	cancel     context.CancelFunc
@@ -43,35 +45,36 @@ type forward struct {
 	bug  error // a panic: each later connection fails with it
 }
 
-func (f *forward) caught(err error) {
+func (f *Forward) caught(err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.bug = err
 }
 
-// connectTimeout is the timeout of a connection to the agent, and openTimeout that of a connection over an existing
+// connectTimeout is the timeout of a connection to the pod, and openTimeout that of a connection over an existing
 // port-forward.
 const (
 	connectTimeout = 10 * time.Second
 	openTimeout    = 3 * time.Second
 )
 
-func newForward(cfg *rest.Config, client kubernetes.Interface, namespace, pod string) *forward {
-	f := &forward{cfg: cfg, client: client, ns: namespace, pod: pod, connecting: make(chan struct{}, 1)}
+// NewForward returns a forward to the port of that pod. It connects on first use.
+func NewForward(cfg *rest.Config, client kubernetes.Interface, namespace, pod string, port int) *Forward {
+	f := &Forward{cfg: cfg, client: client, ns: namespace, pod: pod, port: port, connecting: make(chan struct{}, 1)}
 	f.ctx, f.cancel = context.WithCancel(context.Background())
 	return f
 }
 
-// dial opens one connection to the agent. If the port-forward has died, which is often noticed only when it is used, it
+// Dial opens one connection to the port; it ignores network and addr. If the port-forward has died, which is often noticed only when it is used, it
 // makes a new one.
-func (f *forward) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+func (f *Forward) Dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
 	defer context.AfterFunc(f.ctx, cancel)()
 	for try := 1; ; try++ {
 		conn, err := f.connect(ctx)
 		if err != nil {
-			return nil, fmt.Errorf("port-forward to agent %s: %w", f.pod, err)
+			return nil, fmt.Errorf("port-forward to port %d of pod %s: %w", f.port, f.pod, err)
 		}
 		c, err := f.open(ctx, conn)
 		if err == nil {
@@ -79,13 +82,13 @@ func (f *forward) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 		}
 		f.drop(conn)
 		if try == 2 || ctx.Err() != nil {
-			return nil, fmt.Errorf("port-forward to agent %s: %w", f.pod, err)
+			return nil, fmt.Errorf("port-forward to port %d of pod %s: %w", f.port, f.pod, err)
 		}
 	}
 }
 
 // connect returns the connection to the API server, and makes one if there is none.
-func (f *forward) connect(ctx context.Context) (httpstream.Connection, error) {
+func (f *Forward) connect(ctx context.Context) (httpstream.Connection, error) {
 	select {
 	case f.connecting <- struct{}{}:
 	case <-ctx.Done():
@@ -128,7 +131,7 @@ func (f *forward) connect(ctx context.Context) (httpstream.Connection, error) {
 	}
 }
 
-func (f *forward) liveConn() (httpstream.Connection, error) {
+func (f *Forward) liveConn() (httpstream.Connection, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.conn == nil || f.bug != nil {
@@ -142,7 +145,7 @@ func (f *forward) liveConn() (httpstream.Connection, error) {
 	}
 }
 
-func (f *forward) upgrade() (httpstream.Connection, error) {
+func (f *Forward) upgrade() (httpstream.Connection, error) {
 	transport, upgrader, err := spdy.RoundTripperFor(f.cfg)
 	if err != nil {
 		return nil, err
@@ -152,7 +155,7 @@ func (f *forward) upgrade() (httpstream.Connection, error) {
 	return conn, err
 }
 
-func (f *forward) drop(conn httpstream.Connection) {
+func (f *Forward) drop(conn httpstream.Connection) {
 	_ = conn.Close()
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -161,7 +164,8 @@ func (f *forward) drop(conn httpstream.Connection) {
 	}
 }
 
-func (f *forward) close() {
+// Close ends the port-forward and its connections.
+func (f *Forward) Close() {
 	f.cancel()
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -173,7 +177,7 @@ func (f *forward) close() {
 
 // open makes one forwarded connection. The library waits 30 s for a stream, even if the port-forward has died; open does
 // not.
-func (f *forward) open(ctx context.Context, conn httpstream.Connection) (net.Conn, error) {
+func (f *Forward) open(ctx context.Context, conn httpstream.Connection) (net.Conn, error) {
 	type result struct {
 		c   net.Conn
 		err error
@@ -190,7 +194,7 @@ func (f *forward) open(ctx context.Context, conn httpstream.Connection) (net.Con
 	case r := <-made:
 		return r.c, r.err
 	case <-conn.CloseChan():
-		err = errors.New("the port-forward ended")
+		err = errForwardEnded
 	case <-late.C:
 		err = fmt.Errorf("the API server opened no stream within %s", openTimeout)
 	case <-ctx.Done():
@@ -205,9 +209,9 @@ func (f *forward) open(ctx context.Context, conn httpstream.Connection) (net.Con
 }
 
 // streams makes the two streams of one forwarded connection: one for an error of the remote side, one for data.
-func (f *forward) streams(conn httpstream.Connection) (net.Conn, error) {
+func (f *Forward) streams(conn httpstream.Connection) (net.Conn, error) {
 	h := http.Header{}
-	h.Set(corev1.PortHeader, strconv.Itoa(agent.Port))
+	h.Set(corev1.PortHeader, strconv.Itoa(f.port))
 	h.Set(corev1.PortForwardRequestIDHeader, strconv.FormatInt(f.ids.Add(1), 10))
 	h.Set(corev1.StreamType, corev1.StreamTypeError)
 	trouble, err := conn.CreateStream(h)
@@ -220,7 +224,7 @@ func (f *forward) streams(conn httpstream.Connection) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &stream{data: data, remoteErr: make(chan error, 1), dropForward: func() {
+	s := &stream{data: data, remoteErr: make(chan error, 1), ended: conn.CloseChan(), dropForward: func() {
 		conn.RemoveStreams(trouble, data)
 		f.drop(conn)
 	}, removeStreams: func() { conn.RemoveStreams(trouble, data) }, caught: f.caught}
@@ -237,11 +241,13 @@ func (f *forward) streams(conn httpstream.Connection) (net.Conn, error) {
 type stream struct {
 	data          httpstream.Stream
 	remoteErr     chan error
+	ended         <-chan bool // closed when the port-forward has ended
 	dropForward   func()
 	removeStreams func()
 	caught        func(error)
-	timer         *time.Timer
+	expired       atomic.Bool // its deadline has passed
 	mu            sync.Mutex
+	timer         *time.Timer
 }
 
 func (s *stream) Read(b []byte) (int, error) {
@@ -254,15 +260,29 @@ func (s *stream) Write(b []byte) (int, error) {
 	return n, s.withRemoteError(err)
 }
 
+// errForwardEnded is the error of a connection whose port-forward has ended: what is at its other end did not close it.
+var errForwardEnded = errors.New("the port-forward ended")
+
+// reasonDelay is how much later than the end of a connection its reason may arrive. A peer that closes a connection and a
+// port-forward that dies look the same at first; only the first says something about the peer.
+const reasonDelay = 100 * time.Millisecond
+
 func (s *stream) withRemoteError(err error) error {
-	if err == nil {
+	switch {
+	case err == nil:
 		return nil
+	case s.expired.Load():
+		return os.ErrDeadlineExceeded
 	}
+	late := time.NewTimer(reasonDelay)
+	defer late.Stop()
 	select {
 	case t := <-s.remoteErr:
 		s.dropForward()
 		return t
-	default:
+	case <-s.ended:
+		return errForwardEnded
+	case <-late.C:
 		return err
 	}
 }
@@ -284,7 +304,10 @@ func (s *stream) SetDeadline(t time.Time) error {
 		s.timer = nil
 	}
 	if !t.IsZero() {
-		s.timer = guard.AfterFunc(time.Until(t), s.caught, func() { _ = s.data.Reset() })
+		s.timer = guard.AfterFunc(time.Until(t), s.caught, func() {
+			s.expired.Store(true)
+			_ = s.data.Reset()
+		})
 	}
 	return nil
 }

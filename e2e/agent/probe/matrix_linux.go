@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"meshproof.dev/meshproof/e2e/agent"
+	"meshproof.dev/meshproof/e2e/agent/viewer"
 	"meshproof.dev/meshproof/e2e/erldist"
 	"meshproof.dev/meshproof/e2e/recording"
 )
@@ -47,9 +48,9 @@ func (p *ports) get(declared int) []int {
 // lock.
 func (w *watch) probePeer(ctx context.Context, q agent.Pod, pace agent.Every) {
 	p := &ports{answered: make(chan struct{})}
-	var own *registrations
+	var own *viewer.Registrations
 	if q.UID == w.pod.UID {
-		own = &registrations{}
+		own = &viewer.Registrations{}
 	}
 	var wait time.Duration
 	if plan := w.plan; pace.EPMD > plan.Resolve(0).EPMD {
@@ -93,7 +94,7 @@ func pause(ctx context.Context, d time.Duration) bool {
 }
 
 // askEPMD lists the names of a peer's epmd. With own it also queries the pod's own epmd for each name.
-func (w *watch) askEPMD(ctx context.Context, q agent.Pod, p *ports, own *registrations) {
+func (w *watch) askEPMD(ctx context.Context, q agent.Pod, p *ports, own *viewer.Registrations) {
 	plan, _ := w.current()
 	if plan.EPMDPort == 0 {
 		p.set(nil)
@@ -108,7 +109,8 @@ func (w *watch) askEPMD(ctx context.Context, q agent.Pod, p *ports, own *registr
 		return
 	}
 	if own != nil {
-		defer own.ask(ctx, w, addr, names)
+		source := w.source()
+		defer own.Ask(ctx, &source, addr, names)
 	}
 	e := recording.EPMD{From: w.pod.UID, To: q.UID, Addr: addr, Outcome: recording.Outcome(erldist.OutcomeOf(err)), Detail: errorText(err), Took: time.Since(began)}
 	var named []int
@@ -127,7 +129,8 @@ func (w *watch) dialDist(ctx context.Context, q agent.Pod, port int) {
 	began := time.Now()
 	short, cancel := context.WithTimeout(ctx, agent.DialTimeout)
 	defer cancel()
-	p, err := erldist.Challenge(short, w.distDialer(q.UID, nil), addr)
+	plan, _ := w.current()
+	p, err := erldist.Challenge(short, viewer.DistDialer(w.dial, plan, w.o.identity(), q.UID, nil), addr)
 	if ctx.Err() != nil {
 		return
 	}

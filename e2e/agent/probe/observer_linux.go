@@ -15,6 +15,7 @@ import (
 	"meshproof.dev/meshproof/e2e/agent"
 	"meshproof.dev/meshproof/e2e/agent/netns"
 	"meshproof.dev/meshproof/e2e/agent/proc"
+	"meshproof.dev/meshproof/e2e/agent/viewer"
 	"meshproof.dev/meshproof/e2e/recording"
 )
 
@@ -33,7 +34,7 @@ type Observer struct {
 
 	mu          sync.Mutex
 	plan        agent.Plan
-	tlsIdentity identity // of the plan
+	tlsIdentity viewer.Identity // of the plan
 
 	// Used by Run's goroutine only:
 	watched  map[string]*watch
@@ -49,12 +50,18 @@ func New(finder *proc.Finder, node string, emit func(recording.Event)) *Observer
 // SetPlan replaces the plan. Pods that are no longer in it are released at once.
 func (o *Observer) SetPlan(p agent.Plan) {
 	o.mu.Lock()
-	o.plan, o.tlsIdentity = p, o.tlsIdentity.forPlan(p)
+	o.plan, o.tlsIdentity = p, o.tlsIdentity.ForPlan(p)
 	o.mu.Unlock()
 	select {
 	case o.changed <- struct{}{}:
 	default:
 	}
+}
+
+func (o *Observer) identity() viewer.Identity {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.tlsIdentity
 }
 
 // Run observes until the context ends. It releases everything before it returns.

@@ -10,8 +10,6 @@ import (
 
 	"meshproof.dev/meshproof/e2e/agent"
 	"meshproof.dev/meshproof/e2e/agent/netns/netnstest"
-	"meshproof.dev/meshproof/e2e/agent/proc"
-	"meshproof.dev/meshproof/e2e/erldist"
 	"meshproof.dev/meshproof/e2e/erldist/erldisttest"
 	"meshproof.dev/meshproof/e2e/recording"
 )
@@ -71,19 +69,5 @@ func TestOverTLS(t *testing.T) {
 	if len(shown) != 1 || shown[0].Pod != uidA || shown[0].Version != "TLS 1.3" || len(shown[0].Chain) != 1 || !slices.Equal(shown[0].Chain[0], theirs.Certificate[0]) ||
 		len(shown[0].Roots) != 1 || !slices.Equal(shown[0].Roots[0], ours.Certificate[0]) {
 		t.Errorf("%+v", shown)
-	}
-}
-
-// Of a chain that is too long only the first certificate is recorded.
-func TestLongChain(t *testing.T) {
-	s := erldist.TLSPeer{Version: "TLS 1.3", Chain: [][]byte{make([]byte, 100), make([]byte, maxChain)}}
-	var recorded []recording.Event
-	o := New(proc.NewFinder(proc.FS("")), "n1", func(e recording.Event) { recorded = append(recorded, e) })
-	v := &viewer{w: &watch{o: o, ctx: t.Context(), pod: agent.Pod{UID: uidA}}}
-	for range 2 {
-		v.recordCertificate("127.0.0.1:1", s)
-	}
-	if len(recorded) != 1 || len(recorded[0].Certificate.Chain) != 1 || len(recorded[0].Certificate.Chain[0]) != 100 {
-		t.Errorf("%d events: %+v", len(recorded), recorded)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"meshproof.dev/meshproof/e2e/agent"
 	"meshproof.dev/meshproof/e2e/agent/netns"
 	"meshproof.dev/meshproof/e2e/agent/proc"
+	"meshproof.dev/meshproof/e2e/agent/viewer"
 	"meshproof.dev/meshproof/e2e/recording"
 )
 
@@ -57,8 +58,18 @@ func (o *Observer) startWatch(ctx context.Context, plan agent.Plan, pod agent.Po
 	w.wg.Go(func() { w.every(w.ctx, func(e agent.Every) time.Duration { return e.DNS }, w.dns) })
 	w.wg.Go(func() { w.every(w.ctx, fixedInterval(factsEvery), w.resolverRecorder()) })
 	w.wg.Go(w.countQuestions)
-	w.wg.Go(w.views)
+	w.wg.Go(func() {
+		v := viewer.New(w.source())
+		defer v.Close()
+		w.every(w.ctx, func(e agent.Every) time.Duration { return e.View }, v.Poll)
+	})
 	return w, nil
+}
+
+// source is the pod's node, asked from inside the pod's own namespace.
+func (w *watch) source() viewer.Source {
+	return viewer.Source{Pod: w.pod, Timeout: agent.DialTimeout, Dial: w.dial, Identity: w.o.identity, Starts: w.vmStarts, Emit: w.emit,
+		Plan: func() agent.Plan { plan, _ := w.current(); return plan }}
 }
 
 // stop ends all observations and closes the namespace.

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"meshproof.dev/meshproof/e2e/recording"
 )
@@ -72,20 +71,6 @@ func (fs FS) readFile(pid int, name string, limit int) (data []byte, cut bool, e
 	}
 	defer f.Close()
 	return readLimited(f, limit)
-}
-
-// parseCmdline returns the arguments without the program. An argument that is cut off is left out: it could be half of a
-// cookie.
-func parseCmdline(data []byte, cut bool) []string {
-	args := strings.Split(string(data), "\x00")
-	// The last argument ends in a zero, too, unless it is cut off or the process has overwritten it.
-	if last := len(args) - 1; cut || args[last] == "" {
-		args = args[:last]
-	}
-	if len(args) < 2 {
-		return nil
-	}
-	return args[1:]
 }
 
 // environ are the variables of a process, by name. The first one of a name counts (getenv(3)).
@@ -160,24 +145,6 @@ func parseVMArgs(text string, secrets Secrets) []string {
 	return lines
 }
 
-// parseNSPID parses the process's id in its innermost PID namespace, 0 if there is none.
-func parseNSPID(status string) int {
-	for line := range strings.Lines(status) {
-		if ids, ok := strings.CutPrefix(line, "NSpid:"); ok {
-			f := strings.Fields(ids)
-			if len(f) == 0 {
-				return 0
-			}
-			pid, err := strconv.Atoi(f[len(f)-1])
-			if err != nil || pid < 0 {
-				return 0
-			}
-			return pid
-		}
-	}
-	return 0
-}
-
 // firstProcess returns the name of process 1 in the PID namespace of pid, and whether it ignores SIGTERM. It searches all
 // processes: in a pod that shares its process namespace, process 1 is no ancestor of the BEAM.
 func (fs FS) firstProcess(pid int) (name string, deaf bool, err error) {
@@ -206,24 +173,6 @@ func (fs FS) firstProcess(pid int) (name string, deaf bool, err error) {
 		}
 	}
 	return "", false, fmt.Errorf("not found among the %d entries of /proc", len(all))
-}
-
-// ignoresTerm reports whether a process neither handles SIGTERM nor blocks it, from its status (proc_pid_status(5)). A
-// program that waits for signals blocks them (tini, dumb-init). If such a process is 1 of its PID namespace, the kernel
-// discards the signal (pid_namespaces(7)).
-func ignoresTerm(status string) bool {
-	const term = 1 << (syscall.SIGTERM - 1)
-	known, takes := false, false
-	for line := range strings.Lines(status) {
-		name, mask, _ := strings.Cut(line, ":")
-		if name != "SigCgt" && name != "SigBlk" {
-			continue
-		}
-		if set, err := strconv.ParseUint(strings.TrimSpace(mask), 16, 64); err == nil {
-			known, takes = true, takes || set&term != 0
-		}
-	}
-	return known && !takes
 }
 
 // problems collects what could not be read.

@@ -13,7 +13,7 @@ import (
 func distPortReachable() check.Check {
 	return check.Check{
 		ID: "dist/port-reachable", Title: "has a distribution port on each node that every peer can reach", Rung: check.Dist, Level: check.Required, Scenario: "formation", Settles: true,
-		Reads:  []recording.Kind{recording.KindPod, recording.KindDist},
+		Reads: []recording.Kind{recording.KindPod, recording.KindDist}, Needs: []string{recording.PeerDials},
 		Why:    "Every pair of nodes has its own connection, and either side may have to open it: every node must be reachable from every other. An accepted TCP connection is not enough: a sidecar proxy also accepts connections for dead peers.",
 		Source: "https://www.erlang.org/doc/apps/erts/erl_dist_protocol.html#distribution-handshake",
 		Causes: check.Alike(check.NeedsListener(), append(evidence.UnreachedCodes(), "loopback-only")...),

@@ -12,7 +12,7 @@ import (
 func epmdReachable() check.Check {
 	return check.Check{
 		ID: "epmd/reachable", Title: "has an epmd in each pod that every peer can reach", Rung: check.EPMD, Level: check.Required, Scenario: "formation", Settles: true,
-		Reads:  []recording.Kind{recording.KindPod, recording.KindEPMD},
+		Reads: []recording.Kind{recording.KindPod, recording.KindEPMD}, Needs: []string{recording.PeerDials},
 		Why:    "A peer asks epmd on port 4369 for the distribution port before it can connect. Without an answer no peer can connect to that node.",
 		Source: "https://www.erlang.org/doc/apps/erts/erl_dist_protocol.html#epmd-protocol",
 		Causes: check.Alike(check.NeedsEPMD(), append(evidence.UnreachedCodes(), "loopback-only")...),

@@ -14,7 +14,7 @@ import (
 func handshakeAcceptorPrompt() check.Check {
 	return check.Check{
 		ID: "handshake/acceptor-prompt", Title: "answers distribution handshakes without delay", Rung: check.Handshake, Level: check.Latent, Scenario: "formation",
-		Reads:  []recording.Kind{recording.KindPod, recording.KindDist},
+		Reads: []recording.Kind{recording.KindPod, recording.KindDist}, Needs: []string{recording.PeerDials},
 		Why:    "net_kernel resolves the names of peers itself, one after the other. A name that cannot be resolved blocks it, and every handshake, for seconds, until healthy peers give up (net_setuptime).",
 		Source: "https://www.erlang.org/doc/apps/kernel/kernel_app.html (net_setuptime)",
 		Causes: map[string][]string{"acceptor-slow": {"mesh/links-match-views", "mesh/stable"}},

@@ -9,6 +9,7 @@ import (
 	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/check/objects"
 	"meshproof.dev/meshproof/e2e/manifest"
+	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/view"
 )
 
@@ -21,6 +22,12 @@ func manifestVariablesSet() check.Check {
 		Judge: func(v *view.View) []check.Finding {
 			return objects.EachWorkload(v, func(m *objects.Manifests, w *manifest.Workload, f *check.Finding) {
 				seen := environment(v, w)
+				// The image may define the variable: what a running VM has would show it.
+				defer func() {
+					if f.Outcome == check.Fail && v.Unseen(recording.Environment) != "" {
+						f.OutOfSight(v, recording.Environment)
+					}
+				}()
 				for _, p := range m.Places(w) {
 					for _, ref := range objects.Reference.FindAllString(p.Text, -1) {
 						name := strings.TrimRight(strings.TrimLeft(ref, "$({"), ")}")

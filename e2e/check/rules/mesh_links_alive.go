@@ -13,7 +13,7 @@ import (
 func meshLinksAlive() check.Check {
 	return check.Check{
 		ID: "mesh/links-alive", Title: "receives data on every link within its tick interval", Rung: check.Mesh, Level: check.Required, Scenario: "formation",
-		Reads:  []recording.Kind{recording.KindPod, recording.KindSockets, recording.KindKernel},
+		Reads: []recording.Kind{recording.KindPod, recording.KindSockets, recording.KindKernel}, Needs: []string{recording.LinkTimes},
 		Why:    "A link whose packets are dropped stays in nodes() until net_ticktime is over (60 s by default), and every message on it is lost. The kernel knows at any time when it last received data.",
 		Source: "https://www.erlang.org/doc/apps/kernel/kernel_app.html (net_ticktime, net_tickintensity)",
 		Causes: check.Alike(check.NeedsMesh(), "no-data", "backing-off"),

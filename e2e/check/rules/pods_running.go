@@ -27,8 +27,9 @@ func podsRunning() check.Check {
 				return check.NothingSeen(v, "the workload was not deployed")
 			}
 			if want := v.Profile.Replicas(); len(pods) < want {
+				why, remedy := refused(v)
 				all = append(all, check.Finding{Subject: check.OnWorkload(v), Of: check.Images(v), Outcome: check.Fail, Code: "not-created",
-					Message: fmt.Sprintf("%d of %d pods were created", len(pods), want), Seen: evidence.Warnings(v, workloadObjects(v)...)})
+					Message: fmt.Sprintf("%d of %d pods were created%s", len(pods), want, why), Remedy: remedy, Seen: evidence.Warnings(v, workloadObjects(v)...)})
 			}
 			for _, p := range pods {
 				all = append(all, running(v, p))
@@ -86,14 +87,6 @@ func running(v *view.View, p *view.Pod) check.Finding {
 		f.Try = fmt.Sprintf("kubectl -n %s describe pod %s", v.Header.Namespace, p.Name)
 	}
 	return f
-}
-
-func workloadObjects(v *view.View) []string {
-	var all []string
-	for _, w := range v.Profile.Workloads {
-		all = append(all, w.Kind+"/"+w.Name)
-	}
-	return all
 }
 
 // crash is a known reason why a VM or its start script stops, and how to find it in the log.

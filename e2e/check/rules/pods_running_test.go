@@ -17,6 +17,18 @@ func TestPodsRunning(t *testing.T) {
 			s.Drop(isPod(2))
 			s.Add(recording.Event{T: time.Second, By: "kube", Notice: &recording.Notice{Object: "Deployment/derl", Type: "Warning", Reason: "FailedCreate", Message: "exceeded quota"}})
 		}, []want{{whole, check.Fail, "not-created", []string{"2 of 3 pods", "exceeded quota"}}}},
+		{"Pod Security refuses the pods", func(s *rt.Recording) {
+			s.Drop(isPod(0))
+			s.Drop(isPod(1))
+			s.Drop(isPod(2))
+			s.Add(recording.Event{T: time.Second, By: "kube", Notice: &recording.Notice{Object: "ReplicaSet/derl-7f9c", Type: "Warning", Reason: "FailedCreate",
+				Message: `Error creating: pods "derl-7f9c-abc" is forbidden: violates PodSecurity "restricted:latest": runAsNonRoot != true (pod or container "derl" must set securityContext.runAsNonRoot=true)`}})
+		}, []want{{whole, check.Fail, "not-created", []string{"0 of 3 pods were created: the namespace enforces Pod Security restricted:latest, which refuses them: runAsNonRoot != true", "securityContext"}}}},
+		{"a quota refuses the pods of a Deployment", func(s *rt.Recording) {
+			s.Drop(isPod(2))
+			s.Add(recording.Event{T: time.Second, By: "kube", Notice: &recording.Notice{Object: "ReplicaSet/derl-7f9c", Type: "Warning", Reason: "FailedCreate",
+				Message: `Error creating: pods "derl-7f9c-abc" is forbidden: exceeded quota: small`}})
+		}, []want{{whole, check.Fail, "not-created", []string{"2 of 3 pods were created: Kubernetes refuses them: exceeded quota: small"}}}},
 		{"image cannot be pulled", func(s *rt.Recording) {
 			s.Change(isPod(1), func(e *recording.Event) {
 				e.Pod.Phase, e.Pod.Ready, e.Pod.IP = "Pending", false, ""

@@ -18,6 +18,9 @@ func probeOwnAddress() check.Check {
 		Source: "https://man7.org/linux/man-pages/man7/network_namespaces.7.html",
 		Causes: map[string][]string{"other-address": nil},
 		Judge: func(v *view.View) []check.Finding {
+			if v.Unseen(recording.AnAgent) != "" {
+				return []check.Finding{{Subject: check.OnWorkload(v), Outcome: check.NotApplicable, Message: "no probe originates from a pod: the pods are observed without an agent"}}
+			}
 			astray := dialledAstray(v)
 			return check.EachPod(v, func(p *view.Pod) check.Finding {
 				f := check.Finding{Subject: check.OnPod(p), Outcome: check.Pass}

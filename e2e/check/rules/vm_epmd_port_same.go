@@ -13,7 +13,7 @@ import (
 func vmEPMDPortSame() check.Check {
 	return check.Check{
 		ID: "vm/epmd-port-same", Title: "uses the same epmd port on all nodes", Rung: check.VM, Level: check.Required, Scenario: "formation",
-		Reads:  []recording.Kind{recording.KindPod, recording.KindVM},
+		Reads: []recording.Kind{recording.KindPod, recording.KindVM}, Needs: []string{recording.Environment},
 		Why:    "A node contacts the epmd of its peers on the port of its own epmd. A node with another ERL_EPMD_PORT finds no peer, and no peer finds it.",
 		Source: "https://www.erlang.org/doc/apps/erts/epmd_cmd.html#environment-variables",
 		Causes: map[string][]string{"differs": check.From(check.EPMD)},

@@ -20,7 +20,8 @@ import (
 )
 
 func checksCommand() *cobra.Command {
-	c := &cobra.Command{Use: "checks", Short: "list the checks, with why and source", Args: usage(0)}
+	c := &cobra.Command{Use: "checks", Short: "list the checks, with why and source", Args: usage(0),
+		Example: "  meshproof checks\n  meshproof checks -o json | jq -r '.[].id'\n  meshproof checks -o markdown > checks.md"}
 	form := output(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if err := form.check("json", "markdown"); err != nil {

@@ -348,3 +348,24 @@ func TestCompact(t *testing.T) {
 		}
 	}
 }
+
+// In a step of GitHub Actions a judgement is annotated and summarized there; where the output is JSON, standard output is that alone.
+func TestJudgeInGitHubActions(t *testing.T) {
+	red := rt.Formation(3)
+	red.Change(func(e recording.Event) bool { return e.Service != nil }, func(e *recording.Event) { e.Service.ClusterIP = "10.96.7.7" })
+	path, dir := wrote(t, red, 0), t.TempDir()
+	t.Setenv("GITHUB_ACTIONS", "true")
+	t.Setenv("GITHUB_STEP_SUMMARY", filepath.Join(dir, "summary"))
+	t.Setenv("GITHUB_OUTPUT", filepath.Join(dir, "output"))
+	for form, annotated := range map[string]bool{"": true, "json": false} {
+		out, code, err := meshproof(t, "judge", path, "-o", form)
+		if err != nil || code != exitcode.Fail || strings.Contains(out, "\n::error title=dns-a%3A service/headless::") != annotated || strings.Contains(out, "::stop-commands::") != annotated {
+			t.Errorf("form %q: exit code %d, %v\n%s", form, code, err, out)
+		}
+	}
+	summary, _ := os.ReadFile(filepath.Join(dir, "summary"))
+	outputs, _ := os.ReadFile(filepath.Join(dir, "output"))
+	if strings.Count(string(summary), "## meshproof: fail (exit 1)\n") != 2 || !strings.Contains(string(outputs), "verdict=fail\nexit-code=1\nfirst-broken-rung=service\n") {
+		t.Errorf("summary:\n%s\noutputs:\n%s", summary, outputs)
+	}
+}

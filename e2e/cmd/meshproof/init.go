@@ -42,7 +42,7 @@ in the profile's folder and with the small environment that "meshproof lint --he
 		}
 		switch {
 		case *namespace != "" && len(args) > 0:
-			return exitcode.With(exitcode.Usage, errors.New("give a namespace or manifests, not both"))
+			return exitcode.With(exitcode.Usage, fmt.Errorf("a namespace (%s) and manifests (%s) are named: give a namespace or manifests, not both", *namespace, args[0]))
 		case *namespace != "" && *out == "":
 			return exitcode.With(exitcode.Usage, errors.New("with -n the manifests are written beside the profile: say where with -o, for example -o shop/profile.yaml"))
 		case *namespace == "" && (o.Context != "" || o.Kubeconfig != ""):

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"sort"
@@ -20,8 +21,13 @@ import (
 func judgeCommand(code *int) *cobra.Command {
 	c := &cobra.Command{
 		Use: "judge RECORDING…", Short: "judge recordings again, without a cluster",
-		Args: func(c *cobra.Command, args []string) error {
-			return exitcode.With(exitcode.Usage, cobra.MinimumNArgs(1)(c, args))
+		Example: `  meshproof judge reports/out/latest/recordings/*.jsonl
+  meshproof judge -o json last-month.formation.jsonl | jq .exit`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return exitcode.With(exitcode.Usage, errors.New("judge requires at least 1 arg(s): give at least one recording, such as reports/out/latest/recordings/*.jsonl"))
+			}
+			return nil
 		},
 	}
 	form, verbose := output(c), verboseFlag(c, "print the blocked checks one by one")
@@ -31,9 +37,9 @@ func judgeCommand(code *int) *cobra.Command {
 		}
 		all, err := judgeFiles(args, rules.All())
 		if err != nil {
-			return exitcode.With(exitcode.Usage, err)
+			return exitcode.With(exitcode.Usage, fmt.Errorf("%w (what a run has recorded is in its results: recordings/*.jsonl)", err))
 		}
-		return present(reports.Console{W: c.OutOrStdout(), Verbose: *verbose}, *form, code, all)
+		return present(console(c, *verbose), *form, code, all)
 	}
 	return c
 }

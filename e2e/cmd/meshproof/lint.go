@@ -33,6 +33,10 @@ therefore not rendered is named. The command of a profile is run only if the pro
 (meshproof lint shop/profile.yaml). It is printed first, and gets a small environment: PATH, HOME, USER, TMPDIR, TZ, LANG,
 LC_*, SSL_CERT_FILE, SSL_CERT_DIR and the folders of XDG, helm and kustomize.`,
 	}
+	c.Example = `  meshproof lint shop/profile.yaml                   # a profile; -v prints it as it is understood
+  meshproof lint deploy                              # a folder of manifests, without a profile
+  helm template shop ./chart | meshproof lint -      # manifests that a command prints
+  meshproof lint -o json shop | jq .exit             # for programs`
 	name := c.Flags().StringP("file", "f", "dns-a", "profile: a name among the fixtures, a folder, or a file")
 	verbose := verboseFlag(c, "print the profile as understood, each value with its origin, and the blocked checks one by one")
 	form := output(c)
@@ -72,7 +76,7 @@ LC_*, SSL_CERT_FILE, SSL_CERT_DIR and the folders of XDG, helm and kustomize.`,
 			}
 			all = append(all, p)
 		}
-		return present(reports.Console{W: c.OutOrStdout(), Verbose: *verbose}, *form, code, all)
+		return present(console(c, *verbose), *form, code, all)
 	}
 	return c
 }
@@ -164,6 +168,12 @@ func present(out reports.Console, form format, code *int, all []reports.Profile)
 	r := &reports.Run{Started: time.Now(), Profiles: all, Provenance: reports.Provenance{Target: "recording"}}
 	r.Close(nil, time.Now())
 	*code = r.Exit.Code
+	commands := out.W
+	if form == "json" {
+		commands = io.Discard // standard output is the report alone
+	}
+	github := run.BeginGitHub(commands)
+	defer github.Publish(reports.OfRun(r, ""))
 	if form == "json" {
 		return reports.JSON(out.W, r)
 	}

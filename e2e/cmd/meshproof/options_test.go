@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -17,7 +18,7 @@ func TestTheBinaryHasTheFlagsOfTheDeclaration(t *testing.T) {
 		}
 		for _, o := range options.All() {
 			f := c.Flags().Lookup(o.Flag)
-			if o.Flag == "" || name == "kill-matrix" && (o.Flag == "file" || o.Flag == "scenarios") {
+			if o.Flag == "" || name == "kill-matrix" && slices.Contains([]string{"file", "scenarios", "namespace", "print-rbac"}, o.Flag) {
 				if f != nil {
 					t.Errorf("%s has --%s", name, f.Name)
 				}
@@ -35,7 +36,7 @@ func TestTheBinaryRefusesFlags(t *testing.T) {
 	for says, args := range map[string]string{
 		`invalid argument "99" for "--nodes" flag: it must be a number from 1 to 20`:  "run --nodes 99",
 		`invalid argument "-1" for "--pods" flag: it must be a number from 1 to 1000`: "kill-matrix --pods=-1",
-		"unknown flag: --file": "kill-matrix --file dns-a",
+		"unknown flag: --file: `meshproof kill-matrix --help` lists the flags":        "kill-matrix --file dns-a",
 	} {
 		if _, code, err := meshproof(t, strings.Fields(args)...); code != exitcode.Usage || err == nil || err.Error() != says {
 			t.Errorf("%s: %d, %v", args, code, err)

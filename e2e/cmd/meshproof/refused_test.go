@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -47,6 +48,9 @@ func earlier(t *testing.T, out string) {
 	}
 }
 
+// remedy is how a sentence says what to do: it names the values that there are, or what to give, name, use or leave out.
+var remedy = regexp.MustCompile("it must (be|not be) |one of |not one of |: there are |say which|[:;(,] ?(give|name|use|select|leave) |--help|: say ")
+
 // What makes no sense ends with 64 and one sentence, and whoever reads the results finds it there, never an earlier run's.
 func TestWhatMakesNoSenseIsRefused(t *testing.T) {
 	for args, says := range map[string]string{
@@ -64,10 +68,10 @@ func TestWhatMakesNoSenseIsRefused(t *testing.T) {
 		"run --scenarios=":                   `invalid argument "" for "--scenarios" flag: no scenario is named`,
 		"run --file=":                        `invalid argument "" for "-f, --file" flag: no profile is named`,
 		"run --context=":                     `invalid argument "" for "--context" flag: it must not be empty`,
-		"run --loud":                         "unknown flag: --loud",
-		"run --context":                      "flag needs an argument: --context",
+		"run --loud":                         "unknown flag: --loud: `meshproof run --help` lists the flags",
+		"run --context":                      "flag needs an argument: --context: `meshproof run --help` lists the flags",
 		"run dns-z":                          `no profile "dns-z"`,
-		"run -f dns-a dns-srv":               "profiles are named twice: dns-a by --file, and dns-srv as arguments",
+		"run -f dns-a dns-srv":               "profiles are named twice: dns-a by --file, and dns-srv as arguments; use one of the two",
 		"run --kubeconfig k":                 "kubeconfig (k) has no effect without context",
 		"run --context prod --nodes 3":       "nodes (3) has no effect with context (prod)",
 		"run --context prod --k8s 1.37":      "k8s (1.37) has no effect with context (prod)",
@@ -100,7 +104,7 @@ func TestWhatMakesNoSenseIsRefused(t *testing.T) {
 			if rerr == nil {
 				rerr = json.Unmarshal(data, &r)
 			}
-			if code != exitcode.Usage || string(exit) != "64 usage\n" || rerr != nil || !strings.Contains(r.Trouble, says) || strings.Contains(r.Trouble, "\n") {
+			if code != exitcode.Usage || string(exit) != "64 usage\n" || rerr != nil || !strings.Contains(r.Trouble, says) || strings.Contains(r.Trouble, "\n") || !remedy.MatchString(r.Trouble) {
 				t.Errorf("exit code %d, %v; exit file %q, trouble %q, %v; want\n%s", code, err, exit, r.Trouble, rerr, says)
 			}
 			if err != nil && err.Error() != r.Trouble {
@@ -113,10 +117,10 @@ func TestWhatMakesNoSenseIsRefused(t *testing.T) {
 // Commands without results say it on stderr only.
 func TestUnknownCommandsAreRefused(t *testing.T) {
 	for args, says := range map[string]string{
-		"frobnicate":         `unknown command "frobnicate" for "meshproof": it must be one of checks, cluster, init, judge, kill-matrix, lint, run, schema, version`,
+		"frobnicate":         `unknown command "frobnicate" for "meshproof": it must be one of checks, cluster, completion, init, judge, kill-matrix, lint, run, schema, version`,
 		"cluster frobnicate": `unknown command "frobnicate" for "meshproof cluster": it must be one of clean`,
 		"--loud":             "unknown flag: --loud",
-		"cluster clean now":  `unexpected argument "now": meshproof cluster clean accepts at most 0 arg(s)`,
+		"cluster clean now":  `unexpected argument "now": meshproof cluster clean accepts at most 0 arg(s); ` + "`meshproof cluster clean --help` has examples",
 		"schema x":           `unexpected argument "x": meshproof schema accepts at most 0 arg(s)`,
 		"lint a b":           `unexpected argument "b": meshproof lint accepts at most 1 arg(s)`,
 		"lint -o xml dns-a":  "-o xml is not known: use json",
@@ -126,7 +130,7 @@ func TestUnknownCommandsAreRefused(t *testing.T) {
 		"version -o yaml":    "-o yaml is not known: use json",
 	} {
 		_, code, err := meshproof(t, strings.Fields(args)...)
-		if code != exitcode.Usage || err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "\n") {
+		if code != exitcode.Usage || err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "\n") || !remedy.MatchString(err.Error()) {
 			t.Errorf("%s: exit code %d, %v; want\n%s", args, code, err, says)
 		}
 	}
@@ -141,7 +145,7 @@ func TestUnknownCommandsAreRefused(t *testing.T) {
 func TestAPanicInACommand(t *testing.T) {
 	out := checkout(t)
 	var code int
-	err := reported(&options.Values{}, &code, func(*cobra.Command, []string, reports.Console) (int, error) { panic("no table") })(nil, nil)
+	err := reported(&options.Values{}, new(format), &code, func(*cobra.Command, []string) (*outcome, error) { panic("no table") })(&cobra.Command{}, nil)
 	exit, _ := os.ReadFile(filepath.Join(out, "latest", "exit"))
 	report, _ := os.ReadFile(filepath.Join(out, "latest", "report.json"))
 	if err != nil || code != exitcode.Internal || string(exit) != "70 internal\n" || !strings.Contains(string(report), "a bug of ours: no table") {

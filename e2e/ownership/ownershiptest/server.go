@@ -28,12 +28,15 @@ var kinds = map[string][]metav1.APIResource{ //nolint:gochecknoglobals // a tabl
 		{Name: "nodes", SingularName: "node", Kind: "Node"},
 		{Name: "configmaps", SingularName: "configmap", Kind: "ConfigMap", Namespaced: true},
 		{Name: "pods", SingularName: "pod", Kind: "Pod", Namespaced: true},
+		{Name: "secrets", SingularName: "secret", Kind: "Secret", Namespaced: true},
+		{Name: "services", SingularName: "service", Kind: "Service", Namespaced: true},
 		{Name: "serviceaccounts", SingularName: "serviceaccount", Kind: "ServiceAccount", Namespaced: true},
 	},
 	"apps/v1": {
 		{Name: "deployments", SingularName: "deployment", Kind: "Deployment", Namespaced: true},
 		{Name: "daemonsets", SingularName: "daemonset", Kind: "DaemonSet", Namespaced: true},
 	},
+	"networking.k8s.io/v1":   {{Name: "networkpolicies", SingularName: "networkpolicy", Kind: "NetworkPolicy", Namespaced: true}},
 	"coordination.k8s.io/v1": {{Name: "leases", SingularName: "lease", Kind: "Lease", Namespaced: true}},
 	"rbac.authorization.k8s.io/v1": {
 		{Name: "clusterroles", SingularName: "clusterrole", Kind: "ClusterRole"},
@@ -46,8 +49,8 @@ var kinds = map[string][]metav1.APIResource{ //nolint:gochecknoglobals // a tabl
 // Server is the API server. Its fields are set before it is used, and read after that.
 type Server struct {
 	Config *rest.Config
-	// Refuse are resources that may not be created ("clusterroles"), Lose those whose creation is not answered, Broken those that
-	// cannot be listed.
+	// Refuse are resources that may not be created ("clusterroles"), or single rights ("list nodes", which are refused to who asks
+	// whether they have them), Lose those whose creation is not answered, Broken those that cannot be listed.
 	Refuse, Lose, Broken []string
 	// Stuck are names of namespaces that are not removed.
 	Stuck []string
@@ -164,8 +167,13 @@ func (s *Server) create(w http.ResponseWriter, r *http.Request, path, resource s
 	}
 	switch {
 	case resource == "selfsubjectaccessreviews":
-		asked, _, _ := unstructured.NestedString(o.Object, "spec", "resourceAttributes", "resource")
-		_ = unstructured.SetNestedField(o.Object, !slices.Contains(s.Refuse, asked), "status", "allowed")
+		attributes, _, _ := unstructured.NestedStringMap(o.Object, "spec", "resourceAttributes")
+		asked := attributes["resource"]
+		if sub := attributes["subresource"]; sub != "" {
+			asked += "/" + sub
+		}
+		refused := slices.Contains(s.Refuse, asked) || slices.Contains(s.Refuse, attributes["verb"]+" "+asked)
+		_ = unstructured.SetNestedField(o.Object, !refused, "status", "allowed")
 		answer(w, http.StatusCreated, o.Object)
 		return
 	case slices.Contains(s.Refuse, resource):
@@ -203,6 +211,11 @@ func (s *Server) one(w http.ResponseWriter, r *http.Request, path string) {
 	case http.MethodPatch:
 		var patch map[string]any
 		_ = json.NewDecoder(r.Body).Decode(&patch)
+		of, _ := patch["metadata"].(map[string]any)
+		if uid, is := of["uid"].(string); is && uid != string(o.GetUID()) {
+			fail(w, http.StatusConflict, "Conflict")
+			return
+		}
 		spec, _ := patch["spec"].(map[string]any)
 		for k, v := range spec {
 			_ = unstructured.SetNestedField(o.Object, v, "spec", k)

@@ -19,8 +19,9 @@ import (
 // API is the API server, seen from a pod with its ServiceAccount.
 type API struct {
 	Host       string // "https://10.96.0.1:443"
-	Run        string
-	Root       string // the root's UID
+	Lease      string // its path
+	Root       string // its path
+	RootUID    string
 	TokenFile  string // read for each request: the kubelet replaces the token
 	HTTPClient *http.Client
 }
@@ -31,11 +32,11 @@ const serviceAccount = "/var/run/secrets/kubernetes.io/serviceaccount"
 // InCluster is the API server of the cluster that this pod runs on.
 func InCluster() (*API, error) {
 	a := &API{
-		Host: "https://" + net.JoinHostPort(os.Getenv("KUBERNETES_SERVICE_HOST"), os.Getenv("KUBERNETES_SERVICE_PORT")),
-		Run:  os.Getenv(RunEnv), Root: os.Getenv(RootEnv), TokenFile: filepath.Join(serviceAccount, "token"),
+		Host:  "https://" + net.JoinHostPort(os.Getenv("KUBERNETES_SERVICE_HOST"), os.Getenv("KUBERNETES_SERVICE_PORT")),
+		Lease: os.Getenv(LeaseEnv), Root: os.Getenv(RootEnv), RootUID: os.Getenv(RootUIDEnv), TokenFile: filepath.Join(serviceAccount, "token"),
 	}
-	if a.Run == "" || a.Root == "" {
-		return nil, fmt.Errorf("%s and %s must be set; the Deployment sets them", RunEnv, RootEnv)
+	if a.Lease == "" || a.Root == "" || a.RootUID == "" {
+		return nil, fmt.Errorf("%s, %s and %s must be set; the Deployment sets them", LeaseEnv, RootEnv, RootUIDEnv)
 	}
 	ca, err := os.ReadFile(filepath.Join(serviceAccount, "ca.crt"))
 	if err != nil {
@@ -59,14 +60,14 @@ func (a *API) Renewed(ctx context.Context) (string, error) {
 			RenewTime string `json:"renewTime"`
 		} `json:"spec"`
 	}
-	err := a.ask(ctx, http.MethodGet, "/apis/coordination.k8s.io/v1/namespaces/"+a.Run+"/leases/"+a.Run, "", &lease)
+	err := a.ask(ctx, http.MethodGet, a.Lease, "", &lease)
 	return lease.Spec.RenewTime, err
 }
 
-// DeleteRoot deletes the root, a ClusterRole. Where another object has its name it is gone.
+// DeleteRoot deletes the root, a ClusterRole or the Lease. Where another object has its name it is gone.
 func (a *API) DeleteRoot(ctx context.Context) error {
-	body := fmt.Sprintf(`{"kind":"DeleteOptions","apiVersion":"v1","propagationPolicy":"Background","preconditions":{"uid":%q}}`, a.Root)
-	return a.ask(ctx, http.MethodDelete, "/apis/rbac.authorization.k8s.io/v1/clusterroles/"+a.Run, body, nil)
+	body := fmt.Sprintf(`{"kind":"DeleteOptions","apiVersion":"v1","propagationPolicy":"Background","preconditions":{"uid":%q}}`, a.RootUID)
+	return a.ask(ctx, http.MethodDelete, a.Root, body, nil)
 }
 
 // answerLimit is more than any of the answers has.

@@ -14,10 +14,12 @@ import (
 )
 
 const (
-	// RunEnv has the run's name, which is also that of its root, its namespace and its Lease.
-	RunEnv = "MESHPROOF_RUN"
-	// RootEnv has the root's UID.
-	RootEnv = "MESHPROOF_ROOT_UID"
+	// LeaseEnv and RootEnv have the paths of the run's Lease and root below the API server's address. Within a namespace they are the
+	// same.
+	LeaseEnv = "MESHPROOF_LEASE"
+	RootEnv  = "MESHPROOF_ROOT"
+	// RootUIDEnv has the root's UID.
+	RootUIDEnv = "MESHPROOF_ROOT_UID"
 
 	// Silence is how long the Lease of a living run may stay unrenewed.
 	Silence = 2 * time.Minute

@@ -122,7 +122,7 @@ func TestTheReapersRequests(t *testing.T) {
 		_, _ = w.Write([]byte(`{"spec":{"renewTime":"2026-11-28T19:00:00.000000Z"}}`))
 	}))
 	defer h.Close()
-	a := &API{Host: h.URL, Run: "meshproof-run-1", Root: "uid-1", TokenFile: token, HTTPClient: h.Client()}
+	a := &API{Host: h.URL, Lease: "/apis/coordination.k8s.io/v1/namespaces/meshproof-run-1/leases/meshproof-run-1", Root: "/apis/rbac.authorization.k8s.io/v1/clusterroles/meshproof-run-1", RootUID: "uid-1", TokenFile: token, HTTPClient: h.Client()}
 	write("one\n")
 	if at, err := a.Renewed(t.Context()); err != nil || at != "2026-11-28T19:00:00.000000Z" {
 		t.Errorf("%q, %v", at, err)

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 
 	agentclient "meshproof.dev/meshproof/e2e/agent/client"
@@ -26,20 +25,25 @@ func (e *Environment) BeginRun(ctx context.Context, named string) error {
 	if err != nil {
 		return err
 	}
-	e.Run = ownership.New()
+	var refused error // why there can be no root
+	if ns := e.options.Namespace; ns != "" {
+		e.Run, e.Agents = ownership.NewWithin(ns), ns
+	} else {
+		e.Run = ownership.New()
+		e.Agents = e.Run.Name
+		refused = e.Run.CreateRoot(ctx, client, named)
+		if refused != nil && (e.Cluster.Owned || !ownership.Refused(refused)) {
+			return refused
+		}
+		if err = e.Run.CreateNamespace(ctx, client, e.Run.Name, true); err != nil || e.Cluster.Owned {
+			return err // a cluster of ours has its keeper
+		}
+	}
 	e.Run.PullSecret = e.PullSecret
-	e.Agents = e.Run.Name
-	refused := e.Run.CreateRoot(ctx, client, named)
-	if refused != nil && (e.Cluster.Owned || !ownership.Refused(refused)) {
-		return refused
-	}
-	if err = e.Run.CreateNamespace(ctx, client, e.Run.Name, true); err != nil || e.Cluster.Owned {
-		return err // a cluster of ours has its keeper
-	}
-	if err = e.CreatePullSecret(ctx, client, e.Run.Name); err != nil {
+	if err = e.CreatePullSecret(ctx, client, e.Agents); err != nil {
 		return err
 	}
-	if err = e.Run.CreateLease(ctx, e.Cluster.Config, client); err != nil {
+	if err = e.Run.CreateLease(ctx, e.Cluster.Config, client, named); err != nil {
 		if ownership.Refused(err) {
 			err = exitcode.With(exitcode.Unavailable, fmt.Errorf("%w; without a Lease another run would take this one for dead", err))
 		}
@@ -50,20 +54,30 @@ func (e *Environment) BeginRun(ctx context.Context, named string) error {
 		refused = e.Run.DeployReaper(ctx, client, e.Agent.Ref, reaperBudget)
 	}
 	if refused != nil && ctx.Err() == nil {
-		e.options.Log(fmt.Sprintf("this run has no reaper: %v. %s", refused, remains(e.Cluster.Context)))
+		e.note(fmt.Sprintf("this run has no reaper: %v. %s", refused, e.options.remains(e.Cluster.Context)))
 	}
 	e.options.Log("what this run makes has the label " + ownership.Label + "=" + e.Run.Name)
 	return ctx.Err()
 }
 
 // remains says what a run without a reaper leaves when it is killed.
-func remains(kubeContext string) string {
+func (o *Options) remains(kubeContext string) string {
+	if o.Namespace != "" {
+		return "If it is killed, what it made in namespace " + o.Namespace + " remains, its agents among it, until the next run there, or until: meshproof cluster clean --context " + kubeContext + " --namespace " + o.Namespace
+	}
 	return "If it is killed, its namespaces remain, its agents in a DaemonSet, and its objects outside of namespaces, until the next run on this cluster, or until: meshproof cluster clean --context " + kubeContext
+}
+
+// note says what a reader of the report has to know, too.
+func (e *Environment) note(line string) {
+	e.Notes = append(e.Notes, line)
+	e.options.Log(line)
 }
 
 // DeployAgents puts one agent on each node where a pod of the workloads may run, in the run's namespace. They serve all
 // workloads of the run: thirty workloads with agents of their own would be thirty privileged pods on a node. They may do no
-// more than the run needs, and serve only who has the run's token.
+// more than the run needs, and serve only who has the run's token. Where the cluster refuses them, NoAgents says why, and the run
+// goes on without.
 func (e *Environment) DeployAgents(ctx context.Context, may agentclient.Rights, ws []*workload.Workload) error {
 	client, err := kubernetes.NewForConfig(e.Cluster.Config)
 	if err != nil {
@@ -74,8 +88,14 @@ func (e *Environment) DeployAgents(ctx context.Context, may agentclient.Rights, 
 		pods = append(pods, w.Pods()...)
 	}
 	d := agentclient.DaemonSet(e.Agents, agentclient.Options{Image: e.Agent.Ref, May: may, Where: agentclient.Place(pods), Token: e.Token, PullSecret: e.PullSecret})
-	if _, err = client.AppsV1().DaemonSets(e.Agents).Create(ctx, d, metav1.CreateOptions{}); err != nil {
+	if e.Run.Within != "" {
+		e.Run.Mark(d) // elsewhere it goes with the run's namespace
+	}
+	if e.NoAgents, err = agentclient.Deploy(ctx, client, d); err != nil {
 		return fmt.Errorf("agent: %w", err)
+	}
+	if e.NoAgents != "" {
+		e.note("the cluster refuses our agents, so the run goes on with what can be seen through the API server, port-forward and exec: " + e.NoAgents)
 	}
 	return nil
 }
@@ -96,14 +116,17 @@ func (e *Environment) endRun(budget time.Duration) error {
 		return err
 	}
 	// Whatever ended the run, what was made is removed.
-	ctx, cancel := context.WithTimeout(context.Background(), budget+30*time.Second)
+	ctx, cancel := context.WithTimeout(e.Background(), budget+30*time.Second)
 	defer cancel()
 	// The root first: from then on Kubernetes removes the rest, also if this is killed.
 	err = e.Run.DeleteRoot(ctx, client)
 	if e.Cluster.Owned {
 		return errors.Join(err, e.RemoveNamespace(client, e.Run.Name))
 	}
-	return errors.Join(err, workload.DeleteNamespace(ctx, client, e.Run.Name, e.Run, 0), e.Run.Remove(ctx, e.Cluster.Config, budget))
+	if e.Run.Within == "" {
+		err = errors.Join(err, workload.DeleteNamespace(ctx, client, e.Run.Name, e.Run, 0))
+	}
+	return errors.Join(err, e.Run.Remove(ctx, e.Cluster.Config, budget))
 }
 
 // removeBudget is how long what was made may take to go.
@@ -130,7 +153,7 @@ func (e *Environment) RemoveNamespace(client kubernetes.Interface, namespace str
 		e.leave(namespace)
 	}
 	// Whatever ended the run, what was made is removed.
-	ctx, cancel := context.WithTimeout(context.Background(), budget+10*time.Second)
+	ctx, cancel := context.WithTimeout(e.Background(), budget+10*time.Second)
 	defer cancel()
 	return workload.DeleteNamespace(ctx, client, namespace, e.Run, budget)
 }

@@ -132,10 +132,11 @@ func TestPreflightSaysFirstThatThereWillBeNoReaper(t *testing.T) {
 	s.Refuse = []string{"clusterroles"}
 	var said []string
 	o := &Options{Context: "prod", Log: func(line string) { said = append(said, line) }}
-	if err := (&Environment{options: o}).preflight(t.Context(), provider{s}, nil); err != nil {
+	e := &Environment{options: o}
+	if err := e.preflight(t.Context(), provider{s}, nil); err != nil {
 		t.Fatal(err)
 	}
-	if len(said) != 1 || !strings.HasPrefix(said[0], "this run will have no reaper, because you may not create clusterroles, get clusterroles, delete clusterroles. If it is killed, its namespaces remain") {
+	if len(said) != 2 || !slices.Equal(said, e.Notes) || said[1] != "unseen: other runs on this cluster, and what dead ones have left, because you may not list clusterroles on this cluster" || !strings.HasPrefix(said[0], "this run will have no reaper, because you may not create clusterroles, get clusterroles, delete clusterroles. If it is killed, its namespaces remain") {
 		t.Errorf("said %q", said)
 	}
 	if len(s.Asked()) > 0 {

@@ -16,6 +16,7 @@ import (
 	"meshproof.dev/meshproof/e2e/engine"
 	"meshproof.dev/meshproof/e2e/image"
 	"meshproof.dev/meshproof/e2e/ownership"
+	"meshproof.dev/meshproof/e2e/progress"
 	"meshproof.dev/meshproof/e2e/target"
 	"meshproof.dev/meshproof/e2e/workload"
 	"meshproof.dev/meshproof/scripts"
@@ -31,11 +32,13 @@ type Options struct {
 	Kubeconfig string // "" as kubectl finds it
 	Push       string // repository prefix that the images are pushed to; "" they are loaded into the nodes
 	PullSecret string // NAMESPACE/NAME of a Secret, or a docker config.json, with which the nodes pull; "" they need none
+	Namespace  string // of Context: work in this one alone; "" in namespaces that the run makes
 	NoInstall  bool   // never install packages
 	Engine     string // "docker" or "podman"; "" what works
 
-	Log   func(string) // progress; nil nowhere
-	Guard func([]byte) // is given each secret before it is used; nil nobody
+	Log      func(string)    // progress; nil nowhere
+	Guard    func([]byte)    // is given each secret before it is used; nil nobody
+	Progress *progress.Board // shows what is waited for; nil nowhere
 }
 
 // Complete fills in what was left out.
@@ -61,7 +64,9 @@ type Environment struct {
 	Agents    string         // namespace of the agents that serve all workloads
 	// PullSecret is the name of the Secret, in each namespace of the run, with which nodes pull its images; "" they need none.
 	PullSecret string
+	NoAgents   string      // why there are none: the API server's own sentence; "" where they may run
 	Token      agent.Token // of this run: whoever does not have it cannot use its agents
+	Notes      []string    // what a reader of the report has to know: what is not seen, and why
 
 	stopRenewing func() // the Lease
 
@@ -79,6 +84,9 @@ type Environment struct {
 // Prepare chooses the engine, makes the images and, if asked to, the cluster. What can be returned is returned beside an error,
 // too: the caller closes it.
 func Prepare(ctx context.Context, o *Options, ws []*workload.Workload, artifacts string, cluster bool) (*Environment, error) {
+	if err := sabotageNeedsCheckout(ws); err != nil {
+		return nil, err
+	}
 	m, err := o.maker()
 	if err != nil {
 		return nil, err
@@ -90,7 +98,9 @@ func Prepare(ctx context.Context, o *Options, ws []*workload.Workload, artifacts
 		return nil, err
 	}
 	if o.Push == "" || needsEngine(ws) {
+		trying := progress.Wait(ctx, "a container engine that works")
 		e.Engine, err = engine.Find(ctx, engine.Options{Force: o.Engine, Install: !o.NoInstall, Packages: m.Versions.Words("APT_ENGINE"), StateDir: state, Log: o.Log})
+		trying.Done()
 		if err != nil {
 			return nil, err
 		}
@@ -119,6 +129,11 @@ func (e *Environment) Close(ctx context.Context) error {
 		return nil
 	}
 	return e.Cluster.Close(ctx)
+}
+
+// Background is the context of what is done whatever ended the run. It shows what is waited for, as the run's own does.
+func (e *Environment) Background() context.Context {
+	return progress.With(context.Background(), e.options.Progress)
 }
 
 // maker prepares the image package.

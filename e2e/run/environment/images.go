@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 
+	"meshproof.dev/meshproof/e2e/bundle"
 	"meshproof.dev/meshproof/e2e/exitcode"
 	"meshproof.dev/meshproof/e2e/guard"
 	"meshproof.dev/meshproof/e2e/image"
@@ -51,7 +52,7 @@ func (e *Environment) makeImages(ctx context.Context, m *image.Maker, node bool,
 	}
 	archs := e.agentArchitectures()
 	e.agents = make([]image.Image, len(archs))
-	if slices.ContainsFunc(ws, func(w *workload.Workload) bool { return w.Mutant != nil && profile.InAgent(w.Mutant.Spec.Harness) }) {
+	if slices.ContainsFunc(ws, needsSabotage) {
 		e.sabotaged = make([]image.Image, len(archs))
 	}
 	for i, arch := range archs {
@@ -81,6 +82,25 @@ func (e *Environment) makeImages(ctx context.Context, m *image.Maker, node bool,
 		e.Sabotaged = e.sabotaged[0]
 	}
 	return errors.Join(errs...)
+}
+
+// needsSabotage reports whether the workload is a mutant that breaks the agent.
+func needsSabotage(w *workload.Workload) bool {
+	return w.Mutant != nil && profile.InAgent(w.Mutant.Spec.Harness)
+}
+
+// sabotageNeedsCheckout refuses what a released program has no agent for.
+func sabotageNeedsCheckout(ws []*workload.Workload) error {
+	var names []string
+	for _, w := range ws {
+		if bundle.Present() && needsSabotage(w) {
+			names = append(names, w.Name())
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	return exitcode.With(exitcode.Usage, fmt.Errorf("%s: a release does not bring the agent that makes errors on purpose: run these in a clone of the repository (make kill-matrix), or name other mutants", strings.Join(names, ", ")))
 }
 
 // load are the images that are loaded into the cluster's nodes: those of ours that they cannot pull.

@@ -35,7 +35,7 @@ func (e *Environment) Leaving() (going []string, err error) {
 	if err != nil {
 		return names, err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
+	ctx, cancel := context.WithTimeout(e.Background(), 2*patience)
 	defer cancel()
 	began := time.Now()
 	going, err = workload.Leaving(ctx, client, names, patience)

@@ -7,17 +7,13 @@ import (
 	"runtime"
 	"strings"
 
-	"k8s.io/client-go/kubernetes"
-
 	"meshproof.dev/meshproof/e2e/image"
-	"meshproof.dev/meshproof/e2e/ownership"
 	"meshproof.dev/meshproof/e2e/target"
-	"meshproof.dev/meshproof/e2e/workload"
 )
 
 // provider gives the run its cluster. stateDir is the folder of the notes on clusters of ours.
 func (o *Options) provider(stateDir string) target.Provider {
-	return target.NewProvider(target.Choice{Context: o.Context, Kubeconfig: o.Kubeconfig, StateDir: stateDir, Log: o.Log})
+	return target.NewProvider(target.Choice{Context: o.Context, Kubeconfig: o.Kubeconfig, Namespace: o.Namespace, StateDir: stateDir, Log: o.Log})
 }
 
 // Target is the kind of cluster and the kubeconfig context where one was named, for reports.
@@ -26,29 +22,6 @@ func (o *Options) Target() (name, kubeContext string) { return o.provider("").De
 // PodLimit is how many pods may run on the cluster at the same time.
 func (o *Options) PodLimit() int {
 	return cmp.Or(o.provider("").PodLimit(), capacity(runtime.NumCPU(), memAvailable()))
-}
-
-// preflight finds what would stop the run before anything is made: a context that does not exist, a namespace there that is
-// not ours. What a dead run has left is removed. Where the user may not do what a reaper needs, it is said what this means.
-func (e *Environment) preflight(ctx context.Context, p target.Provider, ws []*workload.Workload) error {
-	o := e.options
-	return p.Preflight(ctx, func(ctx context.Context, client kubernetes.Interface) error {
-		// Where that cannot be asked, it is seen when the reaper is deployed.
-		if lacks, err := ownership.Forbidden(ctx, client); err == nil && len(lacks) > 0 {
-			o.Log("this run will have no reaper, because you may not " + strings.Join(lacks, ", ") + ". " + remains(o.Context))
-		}
-		if err := e.prepareImages(ctx, p, client, ws); err != nil {
-			return err
-		}
-		for _, w := range ws {
-			if ns := w.Resolved.Namespace; ns != "" {
-				if err := workload.Taken(ctx, client, ns); err != nil {
-					return err
-				}
-			}
-		}
-		return nil
-	})
 }
 
 // makeCluster makes or finds the cluster, with our images on its nodes. Its own logs go to artifacts.

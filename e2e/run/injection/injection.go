@@ -213,7 +213,7 @@ func (i *Injections) observeFormed(ctx context.Context) error {
 	}
 	// A second in which nobody was heard, on a busy machine, must not lie in the time for which the mesh is judged.
 	hold := i.Workload.Resolved.Hold.D()
-	_, err := i.Recorder.Until(ctx, 2*hold, func(v *view.View) (bool, string) {
+	_, err := i.Recorder.Until(ctx, 2*hold, i.Workload.Name()+" to be a mesh that stays complete", func(v *view.View) (bool, string) {
 		held, m := v.Held(hold)
 		return held || !m.Full, m.String()
 	})

@@ -51,6 +51,7 @@ type Values struct {
 	run.Options
 	Profiles []string // names among the fixtures, folders, or files
 	Verbose  bool     // print blocked checks one by one
+	RBAC     bool     // print the rights that the run needs, and run nothing
 
 	said        map[string]string // what was given as a flag, by the option's name
 	environment []error           // what is wrong with the environment variables
@@ -73,12 +74,18 @@ func All() []Option {
 			set: func(v *Values, s string) error { return text(&v.Context, s) }},
 		{Flag: "kubeconfig", Suite: "kubeconfig", Kind: Text, Help: "kubeconfig file of the context (default: as kubectl finds it)",
 			set: func(v *Values, s string) error { return text(&v.Kubeconfig, s) }},
+		{Flag: "namespace", Short: "n", Kind: Text, Help: "work in this existing namespace of the context alone, with rights in it alone (default: the run makes its namespaces)",
+			set: func(v *Values, s string) error { v.Namespace = s; return namespace(s) }},
+		{Flag: "print-rbac", Kind: Switch, Help: "print the Role or ClusterRole that this run needs, for kubectl apply -f -, and run nothing",
+			set: func(v *Values, s string) error { return yes(&v.RBAC, s) }},
 		{Make: "PUSH", Flag: "push", Suite: "push", Kind: Text, Help: "push the images to this repository prefix, HOST/PATH; the nodes pull them from there (with CONTEXT=)",
 			set: func(v *Values, s string) error { return push(&v.Push, s) }},
 		{Make: "PULL_SECRET", Flag: "pull-secret", Suite: "pull-secret", Kind: Text, Help: "what the nodes pull with: a Secret NAMESPACE/NAME of the cluster, or a docker config.json (with PUSH=)",
 			set: func(v *Values, s string) error { return text(&v.PullSecret, s) }},
 		{Make: "SCENARIOS", Flag: "scenarios", Suite: "scenarios", Kind: List, Help: "scenarios to record beside formation (default: all but those that run on request only)",
 			set: func(v *Values, s string) error { return scenarios(&v.Scenarios, s) }},
+		{Make: "ACCEPT_UNSEEN", Flag: "accept-unseen", Suite: "accept-unseen", Kind: Switch, Help: "1 accepts what is unknown only because the cluster refuses privileged pods (never mesh/full)",
+			set: func(v *Values, s string) error { return yes(&v.AcceptUnseen, s) }},
 		{Flag: "seed", Suite: "seed", Kind: Number, Help: "decides which pod is deleted (default: by chance; the report says it)",
 			set: func(v *Values, s string) error { return seed(&v.Seed, s) }},
 		{Flag: "pods", Kind: Number, Help: "how many pods may run at the same time (default: derived from CPU and memory)",
@@ -117,16 +124,19 @@ func (v *Values) Check() error {
 	if v.Kubeconfig != "" && v.Context == "" {
 		return fmt.Errorf("kubeconfig (%s) has no effect without context: say which context of it to use", v.Kubeconfig)
 	}
-	switch {
-	case v.Push != "" && v.Context == "":
+	if v.Push != "" && v.Context == "" {
 		return fmt.Errorf("push (%s) has no effect without context: the nodes of a cluster that is made get the images from this machine", v.Push)
-	case v.PullSecret != "" && v.Push == "":
+	}
+	if v.PullSecret != "" && v.Push == "" {
 		return fmt.Errorf("pull-secret (%s) has no effect without push: it is for the images that are pushed", v.PullSecret)
+	}
+	if v.Namespace != "" && v.Context == "" && !v.RBAC {
+		return fmt.Errorf("namespace (%s) has no effect without context: say on which cluster it is", v.Namespace)
 	}
 	for _, o := range All() {
 		said, is := v.said[o.name()]
 		if v.Context != "" && o.ofCluster && is && (o.Kind != Switch || v.Keep) {
-			return fmt.Errorf("%s (%s) has no effect with context (%s): that cluster exists already, and none is made", o.name(), said, v.Context)
+			return fmt.Errorf("%s (%s) has no effect with context (%s): that cluster exists already, and none is made; leave out one of the two", o.name(), said, v.Context)
 		}
 	}
 	return nil
@@ -180,7 +190,7 @@ func (x *Value) IsBoolFlag() bool { return x.kind == Switch }
 func profiles(to *[]string, s string) error {
 	*to = list(s)
 	if len(*to) == 0 {
-		return errors.New("no profile is named: there is nothing to deploy")
+		return errors.New("no profile is named: there is nothing to deploy; name at least one")
 	}
 	return nil
 }
@@ -235,6 +245,15 @@ func push(to *string, s string) error {
 	*to = s
 	_, err := registry.Parse(s)
 	return err
+}
+
+var dnsLabel = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
+
+func namespace(s string) error {
+	if !dnsLabel.MatchString(s) {
+		return errors.New("it must be the name of a namespace: small letters, digits and -")
+	}
+	return nil
 }
 
 func release(s string) error {

@@ -31,7 +31,7 @@ import (
 func Profile(ctx context.Context, l workload.Loader, path, at string) (string, error) {
 	st, err := os.Stat(path)
 	if err != nil {
-		return "", exitcode.With(exitcode.Usage, fmt.Errorf("%s: no such file or folder", path))
+		return "", exitcode.With(exitcode.Usage, fmt.Errorf("%s: no such file or folder: name a folder of manifests, or one file of them", path))
 	}
 	d := &draft{dir: filepath.Dir(at)}
 	if err = d.read(path, st.IsDir()); err != nil {

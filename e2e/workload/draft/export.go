@@ -57,10 +57,10 @@ func export(ctx context.Context, api client.Client, namespace, dir string) error
 	if !slices.ContainsFunc(all, func(o unstructured.Unstructured) bool {
 		return o.GetKind() == "Deployment" || o.GetKind() == "StatefulSet"
 	}) {
-		return exitcode.With(exitcode.Usage, fmt.Errorf("namespace %s has no Deployment or StatefulSet (or does not exist)", namespace))
+		return exitcode.With(exitcode.Usage, fmt.Errorf("namespace %s has no Deployment or StatefulSet (or does not exist): `kubectl get deploy,sts -A` lists those that there are", namespace))
 	}
 	if err := os.Mkdir(dir, 0o755); err != nil {
-		return exitcode.With(exitcode.Usage, fmt.Errorf("the manifests are written to a new folder: %w", err))
+		return exitcode.With(exitcode.Usage, fmt.Errorf("the manifests are written to a new folder: %w; name another place with -o", err))
 	}
 	for i := range all {
 		bare(&all[i])

@@ -1,4 +1,4 @@
-package probe
+package viewer
 
 import (
 	"context"
@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"meshproof.dev/meshproof/e2e/agent"
 	"meshproof.dev/meshproof/e2e/erldist"
 	"meshproof.dev/meshproof/e2e/recording"
 )
@@ -18,14 +17,14 @@ const (
 	maxNames           = 8
 )
 
-// registrations queries the pod's own epmd for each of its names: when the names have changed, and at an interval.
-type registrations struct {
+// Registrations queries the pod's own epmd for each of its names: when the names have changed, and at an interval.
+type Registrations struct {
 	names []string
 	at    time.Time
 }
 
-// ask queries epmd for the names in listed, if they have changed or the interval is over.
-func (r *registrations) ask(ctx context.Context, w *watch, addr string, listed []erldist.Name) {
+// Ask queries epmd for the names in listed, if they have changed or the interval is over.
+func (r *Registrations) Ask(ctx context.Context, s *Source, addr string, listed []erldist.Name) {
 	var names []string
 	for _, n := range listed {
 		if !slices.Contains(names, n.Name) && len(names) < maxNames {
@@ -38,16 +37,16 @@ func (r *registrations) ask(ctx context.Context, w *watch, addr string, listed [
 	}
 	r.names, r.at = names, time.Now()
 	for _, name := range names {
-		short, cancel := context.WithTimeout(ctx, agent.DialTimeout)
-		p, err := erldist.Port(short, w.dial, addr, name)
+		short, cancel := context.WithTimeout(ctx, s.Timeout)
+		p, err := erldist.Port(short, s.Dial, addr, name)
 		cancel()
 		if ctx.Err() != nil {
 			return
 		}
-		e := recording.Registration{Pod: w.pod.UID, Name: name, Outcome: recording.Outcome(erldist.OutcomeOf(err)), Detail: errorText(err)}
+		e := recording.Registration{Pod: s.Pod.UID, Name: name, Outcome: recording.Outcome(erldist.OutcomeOf(err)), Detail: errorText(err)}
 		if err == nil {
 			e.Port, e.Type, e.Protocol, e.Highest, e.Lowest = p.Port, p.Type.String(), int(p.Protocol), int(p.Highest), int(p.Lowest)
 		}
-		w.emit(recording.Event{Registration: &e})
+		s.Emit(recording.Event{Registration: &e})
 	}
 }

@@ -1,4 +1,4 @@
-package probe
+package viewer
 
 import (
 	"context"
@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"meshproof.dev/meshproof/e2e/agent"
 	"meshproof.dev/meshproof/e2e/erldist"
 	"meshproof.dev/meshproof/e2e/recording"
 )
@@ -32,16 +31,16 @@ type nodeConn interface {
 }
 
 // recordKernel records the node's own distribution parameters. It returns false if the connection has failed.
-func (v *viewer) recordKernel(ctx context.Context) bool {
-	short, cancel := context.WithTimeout(ctx, agent.DialTimeout)
+func (v *Viewer) recordKernel(ctx context.Context) bool {
+	short, cancel := context.WithTimeout(ctx, v.Timeout)
 	defer cancel()
-	e := recording.Kernel{Pod: v.w.pod.UID, Node: v.conn.Peer.Name, Creation: v.conn.Peer.Creation}
+	e := recording.Kernel{Pod: v.Pod.UID, Node: v.conn.Peer.Name, Creation: v.conn.Peer.Creation}
 	err := readKernel(short, v.conn, &e)
 	if e.Outcome = recording.Outcome(erldist.OutcomeOf(err)); err != nil {
 		e.Detail = errorText(err)
 	}
 	if ctx.Err() == nil {
-		v.w.emit(recording.Event{Kernel: &e})
+		v.Emit(recording.Event{Kernel: &e})
 	}
 	v.kernelRead = time.Now()
 	return err == nil

@@ -1,0 +1,48 @@
+package rules
+
+import (
+	"regexp"
+	"strings"
+
+	"meshproof.dev/meshproof/e2e/view"
+)
+
+// violation is how Pod Security admission refuses a pod: the level of the namespace, and what of the pod is against it.
+var violation = regexp.MustCompile(`violates PodSecurity "([^"]+)": (.*)`)
+
+// refused says why Kubernetes did not create pods of the workload, where that is known, and what to do about it. Both are "" where
+// no event says it.
+func refused(v *view.View) (why, remedy string) {
+	for _, o := range workloadObjects(v) {
+		for _, n := range v.Notices(o) {
+			if n.Reason != "FailedCreate" {
+				continue
+			}
+			if m := violation.FindStringSubmatch(n.Message); m != nil {
+				return ": the namespace enforces Pod Security " + m[1] + ", which refuses them: " + m[2],
+					"set in the pod template's securityContext what is listed, or deploy to a namespace with another label pod-security.kubernetes.io/enforce"
+			}
+			if _, after, is := strings.Cut(n.Message, "is forbidden: "); is {
+				why = ": Kubernetes refuses them: " + after
+			}
+		}
+	}
+	return why, ""
+}
+
+// workloadObjects are the workloads, and the ReplicaSets through which Deployments create their pods, as events name them.
+func workloadObjects(v *view.View) []string {
+	var all []string
+	for _, w := range v.Profile.Workloads {
+		all = append(all, w.Kind+"/"+w.Name)
+		if w.Kind != "Deployment" {
+			continue
+		}
+		for _, o := range v.NoticedObjects() {
+			if strings.HasPrefix(o, "ReplicaSet/"+w.Name+"-") {
+				all = append(all, o)
+			}
+		}
+	}
+	return all
+}
