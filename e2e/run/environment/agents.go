@@ -39,10 +39,6 @@ func (e *Environment) BeginRun(ctx context.Context, named string) error {
 			return err // a cluster of ours has its keeper
 		}
 	}
-	e.Run.PullSecret = e.PullSecret
-	if err = e.CreatePullSecret(ctx, client, e.Agents); err != nil {
-		return err
-	}
 	if err = e.Run.CreateLease(ctx, e.Cluster.Config, client, named); err != nil {
 		if ownership.Refused(err) {
 			err = exitcode.With(exitcode.Unavailable, fmt.Errorf("%w; without a Lease another run would take this one for dead", err))
@@ -50,6 +46,10 @@ func (e *Environment) BeginRun(ctx context.Context, named string) error {
 		return err
 	}
 	e.stopRenewing = e.Run.Renew(e.Cluster.Config, client, e.options.Log)
+	e.Run.PullSecret = e.PullSecret
+	if err = e.CreatePullSecret(ctx, client, e.Agents); err != nil {
+		return err
+	}
 	if refused == nil {
 		refused = e.Run.DeployReaper(ctx, client, e.Agent.Ref, reaperBudget)
 	}
