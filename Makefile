@@ -55,8 +55,8 @@ RUN_FLAGS = -profile "$$PROFILE" $${OTP:+-otp "$$OTP"} $${K8S:+-k8s "$$K8S"} $${
 MATRIX_FLAGS = $${OTP:+--otp "$$OTP"} $${K8S:+--k8s "$$K8S"} $${NODES_SAID:+--nodes "$$NODES"} \
   $${KEEP:+--keep="$$KEEP"} $${CONTEXT:+--context "$$CONTEXT"} $${PUSH:+--push "$$PUSH"} $${PULL_SECRET:+--pull-secret "$$PULL_SECRET"} $${ACCEPT_UNSEEN:+--accept-unseen="$$ACCEPT_UNSEEN"} $(ARGS)
 
-.PHONY: help build test lint fmt e2e kill-matrix record crash elsewhere pull bench fuzz dist dist-check profiles profiles-own-otp nightly clean clean-cache \
-  gke-up gke-e2e gke-down FORCE
+# What make help lists is no file.
+.PHONY: FORCE $(shell sed -n 's/^\([a-z0-9-]*\):.*## .*/\1/p' $(firstword $(MAKEFILE_LIST)))
 
 help: ## list targets and parameters
 	@echo 'Targets:'
@@ -111,6 +111,9 @@ bench: $(BIN)/bench $(BIN)/e2e.test ## measure judging and observing; compare ma
 fuzz: ## run every fuzz test, FUZZTIME=30s each
 	@exec scripts/fuzz.sh $(FUZZTIME)
 
+docs-commands: ## run the commands of docs/quick-start.md and docs/your-own-app.md in a fresh clone
+	@exec scripts/docs-commands.sh docs/quick-start.md docs/your-own-app.md
+
 DIST ?= dist
 dist: $(BIN)/dist ## make the files of a release in dist/: programs, checksums, bills of materials, krew's manifest
 	@exec $(BIN)/dist -out '$(DIST)' $(ARGS)
@@ -138,6 +141,7 @@ nightly: ## all of it: tests, fuzzing, each profile on each OTP release and thre
 	scripts/docker-daemon.sh run $(MAKE) e2e || [ $$? = 69 ] # 69: this machine cannot have a second docker daemon
 	$(MAKE) dist dist-check
 	$(MAKE) elsewhere
+	$(MAKE) docs-commands
 
 clean: $(BIN)/meshproof ## remove the clusters that meshproof made, and only those
 	@exec $(BIN)/meshproof cluster clean $(ARGS)
@@ -150,14 +154,17 @@ export PROJECT REGION AUTOPILOT YES
 gke-up: ## make a GKE cluster and a registry for its images (costs money; docs/gke.md)
 	@exec scripts/gke/gke.sh up
 
+gke-push: $(BIN)/push ## build the images of PROFILE and push them to the registry of gke-up
+	@PUSH='$(BIN)/push'; export PUSH; exec scripts/gke/gke.sh push
+
 gke-e2e: $(BIN)/meshproof ## run PROFILE on the cluster of gke-up
-	@MESHPROOF='$(BIN)/meshproof'; export MESHPROOF; exec scripts/gke/gke.sh e2e
+	@MESHPROOF='$(BIN)/meshproof'; export MESHPROOF; exec scripts/gke/gke.sh e2e $(ARGS)
 
 gke-down: ## remove what gke-up made, and look whether anything is left
 	@exec scripts/gke/gke.sh down
 
-# Written into the reports: what the program was built from.
-LINK = -ldflags "-X meshproof.dev/meshproof/e2e/version.revision=$(shell git describe --always --dirty 2>/dev/null || echo unknown)"
+# What the program was built from, for the reports; and where, for a run outside of a checkout.
+LINK = -ldflags "-X 'meshproof.dev/meshproof/e2e/image.checkout=$(CURDIR)' -X meshproof.dev/meshproof/e2e/version.revision=$(shell git describe --always --dirty 2>/dev/null || echo unknown)"
 
 # The go command knows best whether there is anything to do.
 $(BIN)/meshproof: FORCE
@@ -168,6 +175,8 @@ $(BIN)/dist: FORCE
 	@go build -o $@ ./scripts/dist
 $(BIN)/bench: FORCE
 	@go build -o $@ ./scripts/bench
+$(BIN)/push: FORCE
+	@go build -o $@ ./scripts/gke/push
 $(BIN)/e2e.test: FORCE
 	@[ -e $@ ] || echo 'building the end-to-end suite (a few minutes, the first time)'
 	@go test -c $(LINK) -o $@ ./e2e/suites

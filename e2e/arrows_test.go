@@ -65,6 +65,7 @@ var arrows = []arrow{
 	{"e2e/cmd/agent", slices.Concat([]string{"k8s.io", "sigs.k8s.io", "os/exec"}, ginkgo), "the agent is small and static, asks no API server and runs no program"},
 	{"e2e/cmd/reaper", slices.Concat([]string{"k8s.io", "sigs.k8s.io", "os/exec"}, ginkgo), "the reaper is small and static, and runs no program"},
 	{"e2e/ownership", ours("workload", "target", "run"), "what belongs to a run is known by label and owner alone"},
+	{"e2e/rights", ours("workload", "target", "run"), "what must be allowed depends on a plan and on manifests alone"},
 	{"e2e/cmd/meshproof", ginkgo, "Ginkgo in a shipped binary brings its global flags and an exit of its own"},
 	{"e2e/version", pure, "the versions are known without a cluster"},
 	{"e2e/run", ginkgo, "both doors share this path, and one of them links no Ginkgo"},

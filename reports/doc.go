@@ -44,7 +44,8 @@ type Counts struct {
 
 // Provenance says what exactly was run, so that it can be run again.
 type Provenance struct {
-	Meshproof  string   `json:"meshproof"` // revision of this program
+	Meshproof  string   `json:"meshproof"`        // revision of this program
+	Commit     string   `json:"commit,omitempty"` // that it was built from, where the build wrote it down
 	Go         string   `json:"go"`
 	Kind       string   `json:"kind,omitempty"`
 	Machine    string   `json:"machine"`

@@ -7,6 +7,11 @@ dir=${1:?usage: clean-cache.sh DIR}
 [ "${dir##*/}" = meshproof ] || { echo "clean-cache: $dir does not end in /meshproof; nothing was removed" >&2; exit 64; }
 [ -d "$dir" ] || { echo "nothing to remove: $dir does not exist"; exit 0; }
 
+if XDG_CACHE_HOME=${dir%/*} "${BASH_SOURCE[0]%/*}/docker-daemon.sh" status >/dev/null; then
+  echo "clean-cache: a docker daemon runs in $dir; nothing was removed. End it first: scripts/docker-daemon.sh stop" >&2
+  exit 69
+fi
+
 shopt -s nullglob dotglob
 entries=()
 for entry in "$dir"/*; do

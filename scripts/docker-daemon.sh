@@ -135,7 +135,7 @@ stop() {
     for _ in $(seq 40); do [ -n "$(began "$pid")" ] || break; sleep 0.25; done
     [ -z "$(began "$pid")" ] || fail 70 "process $pid does not end; the daemon may still run"
   fi
-  if [ -e "$state/network-is-ours" ]; then
+  if [ -e "$state/network-is-ours" ] && [ -d "$root/usr" ]; then
     in_root bash -c "$(declare -f clean_network); clean_network $(cat "$state/network-is-ours")"
   fi
   rm -f "$state/pid" "$state/network-is-ours" "$socket"
@@ -153,9 +153,9 @@ run() {
   DOCKER_HOST=unix://$socket ENGINE=docker "$@" 9>&-
 }
 
-mkdir -p "$state"
 case ${1:-} in
 start | stop | run)
+  mkdir -p "$state"
   exec 9>"$state/lock"
   flock 9 # two at once would start two daemons
   "$@"

@@ -112,3 +112,27 @@ func TestFindRoot(t *testing.T) {
 		t.Errorf("outside: code %d, %v", exitcode.Of(err), err)
 	}
 }
+
+// A program that make has linked finds its checkout from anywhere. The line of the Makefile is tried, because a variable that has moved
+// would stay empty without an error.
+func TestTheLinkerSetsTheCheckout(t *testing.T) {
+	makefile, err := os.ReadFile("../../Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(makefile), "'"+module+"/e2e/image.checkout=$(CURDIR)'") {
+		t.Fatal("the Makefile does not link it")
+	}
+	wd, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { checkout = "" })
+	t.Chdir(t.TempDir())
+	for from, want := range map[string]string{wd: filepath.Join(wd, "../.."), "/nonexistent": "", "": ""} {
+		checkout = from
+		if got, err := FindRoot(); got != want || (err == nil) != (want != "") {
+			t.Errorf("built in %q: %q, %v", from, got, err)
+		}
+	}
+}

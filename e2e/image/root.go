@@ -15,9 +15,12 @@ import (
 // module is our Go module. Its checkout has the builders and the agent's source.
 const module = "meshproof.dev/meshproof"
 
+// checkout is the one that the program was built in; make sets it when it links.
+var checkout string //nolint:gochecknoglobals // the linker can set nothing else
+
 // FindRoot is the folder with the builders, the fixtures and the application. A released program brings them and uses no others.
 // Else it is the root of the checkout that contains the working directory: the nearest parent folder with the go.mod of our
-// module. Outside a checkout the error has exit code 64 then.
+// module. Outside a checkout it is the one that the program was built in; where that is not known, the error has exit code 64.
 func FindRoot() (string, error) {
 	if bundle.Present() {
 		cache, err := CacheDir()
@@ -30,7 +33,13 @@ func FindRoot() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return findRoot(wd)
+	root, err := findRoot(wd)
+	if err != nil && checkout != "" {
+		if built, gone := findRoot(checkout); gone == nil {
+			return built, nil
+		}
+	}
+	return root, err
 }
 
 func findRoot(from string) (string, error) {

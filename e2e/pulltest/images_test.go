@@ -7,13 +7,16 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
 // saved is an image of the engine that our images are in.
@@ -62,17 +65,29 @@ func withPodNetwork(t *testing.T, node v1.Image) v1.Image {
 	return img
 }
 
-// push pushes an image to the registry, and returns NAME:TAG@DIGEST.
+// push pushes an image to the registry, and returns NAME:TAG@DIGEST. As in the images that versions.env pins, the digest is that of
+// an index, with an image for each of two architectures; that of the other has no files.
 func push(t *testing.T, host, ref string, img v1.Image) string {
 	t.Helper()
 	to, err := name.ParseReference(host+"/"+ref, name.Insecure)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err = remote.Write(to, img, remote.WithContext(t.Context())); err != nil {
+	ours, others := runtime.GOARCH, "arm64"
+	if ours == others {
+		others = "amd64"
+	}
+	other, err := mutate.ConfigFile(empty.Image, &v1.ConfigFile{OS: "linux", Architecture: others})
+	if err != nil {
 		t.Fatal(err)
 	}
-	digest, err := img.Digest()
+	index := mutate.AppendManifests(mutate.IndexMediaType(empty.Index, types.DockerManifestList),
+		mutate.IndexAddendum{Add: other, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: others}}},
+		mutate.IndexAddendum{Add: img, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: ours}}})
+	if err = remote.WriteIndex(to, index, remote.WithContext(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	digest, err := index.Digest()
 	if err != nil {
 		t.Fatal(err)
 	}

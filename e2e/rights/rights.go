@@ -29,6 +29,10 @@ const (
 	NoReaper = "a reaper"
 	// NoAgents is a run that sees nothing from inside the pods.
 	NoAgents = "agents"
+	// NoTry is a run that learns only from the agents' events that the cluster refuses them.
+	NoTry = "beforehand, whether the cluster admits the agents' pods"
+	// NoExec is a run without agents that cannot look into the pods by a command.
+	NoExec = "what only a command in a pod can show where no agents may run"
 	// NoNodes is a run that does not know the cluster's nodes.
 	NoNodes = "the nodes: how many there are, and what they run"
 	// NoOthers is a run that does not see what other runs have left, or that they are under way.
@@ -52,6 +56,8 @@ const (
 	apps         = "apps"
 	rbac         = "rbac.authorization.k8s.io"
 	coordination = "coordination.k8s.io"
+
+	tried = "to try, without creating it, whether an agent's pod is admitted"
 )
 
 // Needed is the table of the rights for a plan.
@@ -83,10 +89,15 @@ func within(namespace string) []Right {
 		{Verbs: made, Group: rbac, Resource: "rolebindings", For: reaper, Lost: NoReaper},
 		{Verbs: made, Group: apps, Resource: "deployments", For: reaper, Lost: NoReaper},
 		{Verbs: made, Group: apps, Resource: "daemonsets", For: "to deploy the agents, and to see that they are gone", Lost: NoAgents},
-		{Verbs: []string{"create"}, Resource: "pods", For: "to try, without creating it, whether an agent's pod is admitted", Lost: NoAgents},
+		{Verbs: []string{"create"}, Resource: "pods", For: tried, Lost: NoTry},
 		{Verbs: []string{"get"}, Resource: "namespaces", Names: []string{namespace}, For: "to see that the namespace exists", Lost: "whether the namespace exists"},
 		{Verbs: []string{"list"}, Group: "networking.k8s.io", Resource: "networkpolicies", For: "to say which policies restrict the pods", Lost: NoPolicies},
 	}
+}
+
+// Beyond are rights that a run within a namespace makes use of if it has them. They are not in that namespace, and not printed.
+func Beyond() []Right {
+	return []Right{{Verbs: []string{"list"}, Resource: "nodes", Cluster: true, For: "to see the nodes", Lost: NoNodes}}
 }
 
 // ofCluster are the rights for what a run that has namespaces of its own makes beside its workloads.
@@ -107,6 +118,7 @@ func ofCluster() []Right {
 		{Verbs: []string{"create", "get", "patch"}, Group: coordination, Resource: "leases", For: "to show that the run is alive"},
 		{Verbs: []string{"create", "get", "delete"}, Resource: "namespaces", For: "to create the run's namespaces, and to see that they are gone"},
 		{Verbs: []string{"create"}, Group: apps, Resource: "daemonsets", For: "to deploy the agents", Lost: NoAgents},
+		{Verbs: []string{"create"}, Resource: "pods", For: tried, Lost: NoTry},
 		{Verbs: stopped, Group: apps, Resource: "deployments", For: end},
 		{Verbs: stopped, Group: apps, Resource: "statefulsets", For: end},
 		{Verbs: stopped, Group: apps, Resource: "daemonsets", For: end},
@@ -125,17 +137,19 @@ func ofCluster() []Right {
 func observed(p Plan) []Right {
 	watch := []string{"get", "list", "watch"}
 	all := []Right{
-		{Verbs: watch, Resource: "pods", For: "to watch the pods"},
+		{Verbs: watch[1:], Resource: "pods", For: "to watch the pods"},
 		{Verbs: watch[1:], Resource: "services", For: "to watch the Services"},
 		{Verbs: watch[1:], Group: "discovery.k8s.io", Resource: "endpointslices", For: "to watch the addresses of the Services"},
 		{Verbs: watch[1:], Resource: "events", For: "to read what Kubernetes says about the pods"},
 		{Verbs: watch[:1], Resource: "pods/log", For: "to keep the pods' logs"},
-		{Verbs: []string{"create"}, Resource: "pods/portforward", For: "to reach the agents", Lost: NoAgents},
+		{Verbs: []string{"create"}, Resource: "pods/portforward", For: "to reach the agents, or the pods where no agents may run"},
 		{Verbs: []string{"delete"}, Resource: "pods", For: "to delete a pod and see the mesh recover"},
 	}
+	exec := Right{Verbs: []string{"create"}, Resource: "pods/exec", For: "to look into the pods where no agents may run", Lost: NoExec}
 	if p.Commands {
-		all = append(all, Right{Verbs: []string{"create"}, Resource: "pods/exec", For: "to run the profile's commands in a pod"})
+		exec.For, exec.Lost = "to run the profile's commands in a pod", ""
 	}
+	all = append(all, exec)
 	for _, name := range p.Secrets {
 		all = append(all, Right{Verbs: watch[:1], Resource: "secrets", Names: []string{name}, For: "to read the cookie or the certificate"})
 	}

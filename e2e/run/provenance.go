@@ -15,7 +15,7 @@ import (
 // provenance is what is known of a run before it begins.
 func provenance(o *Options) reports.Provenance {
 	of, _ := version.Get() // a report says what is known
-	p := reports.Provenance{Go: of.Go, Kind: of.Kind, Machine: fmt.Sprintf("%s/%s, %d cores", runtime.GOOS, runtime.GOARCH, runtime.NumCPU()), Seed: o.Seed, Args: o.Args, Nodes: o.Nodes, Meshproof: of.Meshproof}
+	p := reports.Provenance{Go: of.Go, Kind: of.Kind, Machine: fmt.Sprintf("%s/%s, %d cores", runtime.GOOS, runtime.GOARCH, runtime.NumCPU()), Seed: o.Seed, Args: o.Args, Nodes: o.Nodes, Meshproof: of.Meshproof, Commit: of.Commit}
 	p.Target, p.Context = o.Target()
 	if p.Args == nil {
 		p.Args = os.Args[1:]

@@ -15,8 +15,10 @@ import (
 	"meshproof.dev/meshproof/scripts"
 )
 
-// revision is what the program was built from; make sets it when it links (git describe).
-var revision string //nolint:gochecknoglobals // the linker can set nothing else
+// What the program was built from: the linker sets it. make sets the revision (git describe), scripts/dist the commit, too.
+//
+//nolint:gochecknoglobals // the linker can set nothing else
+var revision, commit string
 
 // Info is what meshproof version prints.
 type Info struct {
@@ -35,7 +37,7 @@ type Info struct {
 
 // Get reads what is known. Versions are empty where the build left them out.
 func Get() (Info, error) {
-	i := Info{Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH, Recording: recording.Format, Brings: bundle.Digests()}
+	i := Info{Commit: commit, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH, Recording: recording.Format, Brings: bundle.Digests()}
 	module := ""
 	if b, ok := debug.ReadBuildInfo(); ok {
 		module = strings.TrimSuffix(b.Main.Version, "(devel)")
@@ -65,7 +67,7 @@ func (i *Info) read(b *debug.BuildInfo) {
 	for _, s := range b.Settings {
 		switch s.Key {
 		case "vcs.revision":
-			i.Commit = s.Value
+			i.Commit = cmp.Or(commit, s.Value)
 		case "vcs.modified":
 			i.Dirty = s.Value == "true"
 		}

@@ -14,10 +14,9 @@ printf 'verdict=interrupted\nexit-code=130\n' >>"$GITHUB_OUTPUT" # should this s
 "$MESHPROOF" run "${flags[@]}"
 code=$?
 
-said() { sed -n "s/^$1=//p" "$GITHUB_OUTPUT"; }
-if [ "$(said verdict | wc -l)" -lt 2 ]; then # the program wrote none: a wrong flag, or it was killed
+if [ "$(grep -c '^verdict=' "$GITHUB_OUTPUT")" -lt 2 ]; then # the program wrote none: a wrong flag, or it was killed
   if [ "$code" -eq 64 ]; then word=usage; else word=internal code=70; fi
   echo "verdict=$word" >>"$GITHUB_OUTPUT"
 fi
-results=$(said results)
+results=$(sed -n 's/^results=//p' "$GITHUB_OUTPUT" | tail -n 1)
 printf 'exit-code=%s\nartifact=%s\n' "$code" "meshproof-$GITHUB_JOB-$JOB_INDEX-${results##*/}" >>"$GITHUB_OUTPUT"

@@ -50,9 +50,10 @@ type dist struct {
 	root, out, url string
 	platforms      []string
 
-	tag  string    // "v0.1.0"
-	time time.Time // of the commit: whatever has a time gets this one
-	work string    // a temporary folder
+	tag    string    // "v0.1.0"; it ends in -dirty where the checkout has changes that are in no commit
+	commit string    // in full
+	time   time.Time // of the commit: whatever has a time gets this one
+	work   string    // a temporary folder
 }
 
 // version is the tag as file names have it.
@@ -95,8 +96,10 @@ func (d *dist) release(ctx context.Context, platform string, b brought) (archive
 	}
 	fmt.Println("dist: meshproof for", platform)
 	bin := filepath.Join(d.work, goos+"-"+goarch, "meshproof")
-	c := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=true", "-tags=release", "-overlay="+b.overlay,
-		"-ldflags=-s -w -X meshproof.dev/meshproof/e2e/version.revision="+d.tag, "-o", bin, "./e2e/cmd/meshproof")
+	// What the go command itself would write down of the repository depends on how it was cloned: in a linked worktree it is nothing.
+	const in = " -X meshproof.dev/meshproof/e2e/version."
+	c := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-tags=release", "-overlay="+b.overlay,
+		"-ldflags=-s -w"+in+"revision="+d.tag+in+"commit="+d.commit, "-o", bin, "./e2e/cmd/meshproof")
 	c.Dir, c.Stderr = d.root, os.Stderr
 	c.Env = append(os.Environ(), "GOFLAGS=", "CGO_ENABLED=0", "GOOS="+goos, "GOARCH="+goarch, "GOAMD64=v1", "GOARM64=v8.0")
 	if err := c.Run(); err != nil {
@@ -122,6 +125,9 @@ func (d *dist) describe(ctx context.Context) error {
 	d.tag = tag
 	if !regexp.MustCompile(`^v[0-9]+\.[0-9]+\.[0-9]+`).MatchString(tag) {
 		d.tag = "v0.0.0-g" + tag // a version for krew, though there is no tag
+	}
+	if d.commit, err = d.git(ctx, "rev-parse", "HEAD"); err != nil {
+		return err
 	}
 	seconds, err := d.git(ctx, "log", "-1", "--format=%ct")
 	if err != nil {

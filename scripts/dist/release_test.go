@@ -139,7 +139,7 @@ func TestReleaseAlone(t *testing.T) {
 }
 
 // krewVersion is the krew that the test installs with.
-const krewVersion = "v0.4.5"
+const krewVersion = "v0.4.3"
 
 // krew installs the release from the local archive, and kubectl finds it.
 func TestReleaseByKrew(t *testing.T) {

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # gke.sh up | push | e2e | down: a GKE cluster for one conformance run, made and removed by Terraform. docs/gke.md explains it.
 #
-# In: PROJECT (required), REGION, AUTOPILOT=1, NODES with NODES_SAID=1, PROFILE, YES=1 (do not ask), MESHPROOF (the binary), from the environment.
+# In: PROJECT (required), REGION, AUTOPILOT=1, NODES with NODES_SAID=1, PROFILE, YES=1 (do not ask), MESHPROOF and PUSH (the programs), from the environment.
 # State: below the user's cache directory, one folder per project, which `make clean-cache` keeps. It has no credentials: those are
 # application default credentials, which Terraform, gcloud and meshproof read themselves.
 set -euo pipefail
@@ -9,7 +9,9 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 name=meshproof
 region=${REGION:-europe-west4} nodes=3 autopilot=false
-[ -z "${NODES_SAID:-}" ] || nodes=$NODES # make has a default of its own, for clusters on this machine
+# make has a default number of its own, for clusters on this machine
+# shellcheck disable=SC2153
+[ -z "${NODES_SAID:-}" ] || nodes=$NODES
 [ "${AUTOPILOT:-0}" != 1 ] || autopilot=true
 
 fail() { echo "gke: $2" >&2; exit "$1"; }
@@ -72,6 +74,16 @@ up() {
 
 context() { echo "gke_${PROJECT}_$(tf output -raw location)_$name"; }
 
+push() {
+  standing
+  say "builds the images of profile ${PROFILE:-dns-a} and pushes them to the registry $name of project $PROJECT; deploys nothing" \
+    "cost: cents for what the registry stores (docs/gke.md)"
+  local registry
+  registry=$(tf output -raw registry)
+  exec "$PUSH" "${PROFILE:-dns-a}" "$(context)" "$registry"
+}
+
+# In: further flags of meshproof run.
 e2e() {
   standing
   say "runs profile ${PROFILE:-dns-a} on the cluster $name of project $PROJECT: pushes its images to the cluster's registry, deploys it" \
@@ -79,7 +91,7 @@ e2e() {
   cost
   local registry
   registry=$(tf output -raw registry)
-  exec "$MESHPROOF" run -f "${PROFILE:-dns-a}" --context "$(context)" --push "$registry"
+  exec "$MESHPROOF" run -f "${PROFILE:-dns-a}" --context "$(context)" --push "$registry" ${ACCEPT_UNSEEN:+--accept-unseen="$ACCEPT_UNSEEN"} "$@"
 }
 
 down() {
@@ -113,6 +125,6 @@ LIST
 }
 
 case ${1:-} in
-up | e2e | down) "$1" ;;
+up | push | e2e | down) "$@" ;;
 *) fail 64 "usage: gke.sh up | push | e2e | down" ;;
 esac

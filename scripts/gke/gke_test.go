@@ -35,13 +35,13 @@ func newMachine(t *testing.T) *machine {
 	if err := os.Mkdir(bin, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"terraform", "gcloud", "gke-gcloud-auth-plugin", "meshproof"} {
+	for _, name := range []string{"terraform", "gcloud", "gke-gcloud-auth-plugin", "meshproof", "push"} {
 		if err := os.WriteFile(filepath.Join(bin, name), []byte(stub), 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
 	m.env = append(os.Environ(), "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"), "CALLS="+filepath.Join(m.dir, "calls"), "XDG_CACHE_HOME="+m.dir,
-		"MESHPROOF="+filepath.Join(bin, "meshproof"), "PROJECT=my-project", "REGION=", "AUTOPILOT=", "YES=", "NODES_SAID=", "PROFILE=", "MAKEFLAGS=", "MAKELEVEL=")
+		"MESHPROOF="+filepath.Join(bin, "meshproof"), "PUSH="+filepath.Join(bin, "push"), "PROJECT=my-project", "REGION=", "AUTOPILOT=", "YES=", "NODES_SAID=", "PROFILE=", "ACCEPT_UNSEEN=", "MAKEFLAGS=", "MAKELEVEL=")
 	return m
 }
 
@@ -133,6 +133,12 @@ func TestE2E(t *testing.T) {
 	}
 	if got := find(calls, "meshproof"); got != "meshproof run -f dns-a --context gke_my-project_europe-west4-b_meshproof --push REGISTRY/my-project/meshproof" {
 		t.Errorf("called %s", got)
+	}
+	if calls, _, _ = m.run("e2e", "ACCEPT_UNSEEN=1"); !strings.HasSuffix(find(calls, "meshproof"), " --accept-unseen=1") {
+		t.Errorf("with ACCEPT_UNSEEN=1: %q", calls)
+	}
+	if calls, _, _ = m.run("push"); find(calls, "push") != "push dns-a gke_my-project_europe-west4-b_meshproof REGISTRY/my-project/meshproof" {
+		t.Errorf("push called %q", calls)
 	}
 	if !strings.Contains(said, "each CPU hour") {
 		t.Errorf("does not say what an Autopilot cluster costs:\n%s", said)

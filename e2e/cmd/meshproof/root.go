@@ -116,6 +116,7 @@ func runCommand(code *int) *cobra.Command {
   meshproof run shop/profile.yaml                    # your own application
   meshproof run -f dns-a,dns-srv --nodes 3 --keep    # two profiles at the same time; the next run takes the cluster over
   meshproof run --context staging shop               # on a cluster that exists
+  meshproof run --context staging --print-rbac shop  # what it needs there, as YAML for kubectl apply
   meshproof run -o json shop > report.json           # the report on stdout, progress on stderr`}
 	v, form := bind(c), output(c)
 	c.RunE = reported(v, form, code, func(c *cobra.Command, args []string) (*outcome, error) {
@@ -132,6 +133,9 @@ func runCommand(code *int) *cobra.Command {
 		ws, err := loader(fixtures).LoadAll(c.Context(), v.Profiles)
 		if err != nil {
 			return nil, err
+		}
+		if v.RBAC && *form != "" {
+			return nil, exitcode.With(exitcode.Usage, fmt.Errorf("--print-rbac prints YAML, and -o %s a report: leave out one of the two", *form))
 		}
 		if v.RBAC {
 			_, err = fmt.Fprint(c.OutOrStdout(), rights.Print(v.Rights(ws)))
@@ -185,7 +189,7 @@ func reported(v *options.Values, form *format, code *int, carryOut func(*cobra.C
 		defer board.Close()
 		v.Log, v.Progress = board.Line, board
 		people := c.OutOrStdout()
-		if *form == "json" {
+		if *form == "json" || v.RBAC { // stdout is for another program
 			people = c.ErrOrStderr()
 		}
 		github := run.BeginGitHub(people)
@@ -194,11 +198,12 @@ func reported(v *options.Values, form *format, code *int, carryOut func(*cobra.C
 			*code = o.run.Exit.Code
 			out := reports.Console{W: people, Verbose: v.Verbose, Colour: progress.Colors(people)}
 			o.show(out)
-			github.Publish(o.github)
+			var err error
 			if *form == "json" {
-				return reports.JSON(c.OutOrStdout(), o.run)
+				err = reports.JSON(c.OutOrStdout(), o.run)
 			}
-			return nil
+			github.Publish(o.github)
+			return err
 		}
 		err := exitcode.With(exitcode.Usage, v.Check())
 		if err == nil {
@@ -241,7 +246,8 @@ func clusterCommand() *cobra.Command {
 	var on target.ExistingOptions
 	clean := &cobra.Command{Use: "clean", Short: "remove the clusters that meshproof made, and only those", Args: usage(0),
 		Example: `  meshproof cluster clean                            # kind clusters on this machine
-  meshproof cluster clean --context staging          # what dead runs left on a cluster that exists`, RunE: func(c *cobra.Command, _ []string) error {
+  meshproof cluster clean --context staging          # what dead runs left on a cluster that exists
+  meshproof cluster clean --context staging -n shop  # the same, in one namespace`, RunE: func(c *cobra.Command, _ []string) error {
 			board := progress.New(c.ErrOrStderr(), time.Now())
 			defer board.Close()
 			ctx, log := progress.With(c.Context(), board), board.Line

@@ -131,8 +131,7 @@ func TestPreflightSaysFirstThatThereWillBeNoReaper(t *testing.T) {
 	s := ownershiptest.Start(t)
 	s.Refuse = []string{"clusterroles"}
 	var said []string
-	o := &Options{Context: "prod", Log: func(line string) { said = append(said, line) }}
-	e := &Environment{options: o}
+	e := &Environment{options: &Options{Context: "prod", Log: func(line string) { said = append(said, line) }}}
 	if err := e.preflight(t.Context(), provider{s}, nil); err != nil {
 		t.Fatal(err)
 	}

@@ -36,19 +36,18 @@ func (o *Options) Rights(ws []*workload.Workload) rights.Plan {
 }
 
 // preflight finds what would stop the run before anything is made: a context that does not exist, a right that the user does not
-// have, a namespace or an object there that is not ours. What a dead run has left is removed. The notes say what the run will not see or
+// have, a namespace or an object there that is not ours. What a dead run has left is removed. What is noted is what the run will not see or
 // have, and why.
 func (e *Environment) preflight(ctx context.Context, p target.Provider, ws []*workload.Workload) error {
-	o, note := e.options, e.note
 	return p.Preflight(ctx, func(ctx context.Context, client kubernetes.Interface) error {
-		if err := o.allowed(ctx, client, ws, note); err != nil {
+		if err := e.allowed(ctx, client, ws); err != nil {
 			return err
 		}
 		if err := e.prepareImages(ctx, p, client, ws); err != nil {
 			return err
 		}
-		if o.Namespace != "" {
-			return o.within(ctx, client, ws, note)
+		if e.options.Namespace != "" {
+			return e.within(ctx, client, ws)
 		}
 		for _, w := range ws {
 			if ns := w.Resolved.Namespace; ns != "" {
@@ -66,8 +65,13 @@ func (e *Environment) preflight(ctx context.Context, p target.Provider, ws []*wo
 
 // allowed returns an error (code 69) that names the rights without which there is no run, if the user does not have them. What the run
 // goes on without is noted.
-func (o *Options) allowed(ctx context.Context, client kubernetes.Interface, ws []*workload.Workload, note func(string)) error {
-	missing, err := rights.Missing(ctx, client, o.Namespace, rights.Needed(o.Rights(ws)))
+func (e *Environment) allowed(ctx context.Context, client kubernetes.Interface, ws []*workload.Workload) error {
+	o := e.options
+	all := rights.Needed(o.Rights(ws))
+	if o.Namespace != "" {
+		all = append(all, rights.Beyond()...)
+	}
+	missing, err := rights.Missing(ctx, client, o.Namespace, all)
 	if err != nil {
 		return nil // where that cannot be asked, it is seen when it is done
 	}
@@ -80,17 +84,22 @@ func (o *Options) allowed(ctx context.Context, client kubernetes.Interface, ws [
 		return exitcode.With(exitcode.Unavailable, fmt.Errorf("you may not %s %s, and without this there is no run; nothing was created. The command meshproof run --print-rbac%s prints all rights that a run needs", rights.List(necessary), where, flag))
 	}
 	if of := lost[rights.NoReaper]; len(of) > 0 {
-		note("this run will have no reaper, because you may not " + rights.List(of) + ". " + o.remains(o.Context))
+		e.note("this run will have no reaper, because you may not " + rights.List(of) + ". " + o.remains(o.Context))
 		delete(lost, rights.NoReaper)
 	}
 	for _, what := range slices.Sorted(maps.Keys(lost)) {
-		note("unseen: " + what + ", because you may not " + rights.List(lost[what]) + " " + where)
+		in := where
+		if lost[what][0].Cluster {
+			in = "on this cluster"
+		}
+		e.note("unseen: " + what + ", because you may not " + rights.List(lost[what]) + " " + in)
 	}
 	return nil
 }
 
 // within looks at the namespace that the run is to work in alone.
-func (o *Options) within(ctx context.Context, client kubernetes.Interface, ws []*workload.Workload, note func(string)) error {
+func (e *Environment) within(ctx context.Context, client kubernetes.Interface, ws []*workload.Workload) error {
+	o := e.options
 	if len(ws) > 1 {
 		return exitcode.With(exitcode.Usage, fmt.Errorf("namespace %s has room for one profile at a time, and %d are named: run them one after the other", o.Namespace, len(ws)))
 	}
@@ -105,7 +114,7 @@ func (o *Options) within(ctx context.Context, client kubernetes.Interface, ws []
 		}
 		notes, err := w.Within(ctx, client, o.Namespace)
 		for _, n := range notes {
-			note(n)
+			e.note(n)
 		}
 		errs = append(errs, err)
 	}

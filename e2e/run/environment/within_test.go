@@ -64,8 +64,7 @@ func preflight(t *testing.T, s *ownershiptest.Server, names ...string) (notes []
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := &Options{Context: "prod", Namespace: "shop", Log: func(string) {}}
-	e := &Environment{options: o}
+	e := &Environment{options: &Options{Context: "prod", Namespace: "shop", Log: func(string) {}}}
 	err = e.preflight(t.Context(), provider{s}, ws)
 	if asked := s.Asked(); len(asked) > 0 {
 		t.Errorf("changed: %q", asked)
@@ -83,6 +82,11 @@ func TestPreflightWithinANamespace(t *testing.T) {
 	if notes, err := preflight(t, s, "dns-a"); err != nil || len(notes) > 0 {
 		t.Errorf("%v, %q", err, notes)
 	}
+	s.Refuse = []string{"nodes"}
+	if notes, err := preflight(t, s, "dns-a"); err != nil || len(notes) != 1 || notes[0] != "unseen: the nodes: how many there are, and what they run, because you may not list nodes on this cluster" {
+		t.Errorf("%v, %q", err, notes)
+	}
+	s.Refuse = nil
 	if _, err := preflight(t, s, "dns-a", "dns-srv"); exitcode.Of(err) != exitcode.Usage || !strings.Contains(err.Error(), "one profile at a time") {
 		t.Error(err)
 	}
@@ -119,14 +123,14 @@ func TestPreflightNamesTheRightsOfTheCluster(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.Refuse = []string{"create namespaces", "list nodes"}
-	var noted []string
-	err = (&Options{Context: "prod"}).allowed(t.Context(), client, nil, func(line string) { noted = append(noted, line) })
+	e := &Environment{options: &Options{Context: "prod", Log: func(string) {}}}
+	err = e.allowed(t.Context(), client, nil)
 	if exitcode.Of(err) != exitcode.Unavailable || !strings.Contains(err.Error(), "you may not create namespaces on this cluster, and without this there is no run; nothing was created. The command meshproof run --print-rbac prints all rights") {
 		t.Error(err)
 	}
 	s.Refuse = s.Refuse[1:]
-	err = (&Options{Context: "prod"}).allowed(t.Context(), client, nil, func(line string) { noted = append(noted, line) })
-	if err != nil || len(noted) != 1 || noted[0] != "unseen: the nodes: how many there are, and what they run, because you may not list nodes on this cluster" {
+	err = e.allowed(t.Context(), client, nil)
+	if noted := e.Notes; err != nil || len(noted) != 1 || noted[0] != "unseen: the nodes: how many there are, and what they run, because you may not list nodes on this cluster" {
 		t.Errorf("%v, %q", err, noted)
 	}
 }

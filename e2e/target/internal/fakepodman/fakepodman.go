@@ -46,6 +46,8 @@ case "$1 $2" in
 "logs -f") while [ -e "$D/c/$3" ] && [ ! -e "$D/killed-$3" ]; do sleep 0.05; done ;;
 "kill "*) shift; for c do : > "$D/killed-$(named "$c")"; done ;;
 "rm --force") shift 3; for c do rm -f "$D/c/$(named "$c")"; done ;;
+"port "*) cat "$D/port-$2" 2>/dev/null ;;
+"exec "*) case $2 in *load-balancer*) exit 127 ;; esac ;; # it has no kubelet
 "network ls") cat "$D"/networks 2>/dev/null ;;
 "network rm") grep -qx "$3" "$D/networks" 2>/dev/null || { echo "Error: unable to find network with name or ID $3: network not found" >&2; exit 1; }
   sed -i "/^$3\$/d" "$D/networks" ;;
@@ -90,6 +92,12 @@ func (d Dir) Age(t *testing.T, name string, ago time.Duration) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// Publishes lets a container publish a port: "6443/tcp -> 127.0.0.1:41234".
+func (d Dir) Publishes(t *testing.T, container, port string) {
+	t.Helper()
+	d.write(t, "port-"+container, port)
 }
 
 // Network makes a network.
