@@ -55,9 +55,6 @@ func Parse(text string) (Prefix, error) {
 	return p, nil
 }
 
-// String is the prefix as it stands in the references of pods.
-func (p Prefix) String() string { return p.text }
-
 // Pushed is an image that the registry has now.
 type Pushed struct {
 	Ref    string        // PREFIX/NAME@sha256:…

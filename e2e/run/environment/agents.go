@@ -15,8 +15,8 @@ import (
 	"meshproof.dev/meshproof/e2e/workload"
 )
 
-// reaperBudget is how long the reaper may take until it runs.
-const reaperBudget = 30 * time.Second
+// reaperBudget is how long the reaper may take until it runs; its node may have to pull the image first.
+const reaperBudget = 60 * time.Second
 
 // BeginRun makes what everything else of the run on the cluster belongs to: the run's root and its namespace, and on a cluster that
 // is not ours the Lease and the reaper. named is the name of the run's results. EndRun removes it, however far this came.
