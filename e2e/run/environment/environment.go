@@ -114,10 +114,10 @@ func Prepare(ctx context.Context, o *Options, ws []*workload.Workload, artifacts
 	if err = e.makeImages(ctx, m, p.MakesNodes(), ws, artifacts); err != nil {
 		return nil, err
 	}
-	if !cluster || !slices.ContainsFunc(ws, func(w *workload.Workload) bool { return !e.ImageFailed(w) }) {
+	if !slices.ContainsFunc(ws, func(w *workload.Workload) bool { return !e.ImageFailed(w) }) {
 		return e, nil
 	}
-	if err = e.push(ctx, ws); err != nil {
+	if err = e.push(ctx, ws); err != nil || !cluster {
 		return e, err
 	}
 	return e, e.makeCluster(ctx, p, m, artifacts)
