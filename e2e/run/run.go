@@ -56,6 +56,7 @@ func Start(ctx context.Context, o Options, ws []*workload.Workload) (*Session, e
 		o.Nodes = max(o.Nodes, w.Resolved.Nodes)
 	}
 	s := &Session{options: o, workloads: ws, judgements: newJudgements()}
+	s.options.Guard = s.redactor.Guard
 	err := workload.GuardAll(ws, &s.redactor)
 	if err != nil {
 		return nil, err
