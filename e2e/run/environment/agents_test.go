@@ -17,6 +17,7 @@ import (
 
 	"meshproof.dev/meshproof/e2e/agent"
 	agentclient "meshproof.dev/meshproof/e2e/agent/client"
+	"meshproof.dev/meshproof/e2e/engine"
 	"meshproof.dev/meshproof/e2e/exitcode"
 	"meshproof.dev/meshproof/e2e/image"
 	"meshproof.dev/meshproof/e2e/ownership"
@@ -212,9 +213,10 @@ func TestARunNamesWhatItCouldNotRemove(t *testing.T) {
 // provider is the cluster of the server, which exists.
 type provider struct{ s *ownershiptest.Server }
 
-func (provider) Describe() (name, kubeContext string) { return "existing", "prod" }
-func (provider) MakesNodes() bool                     { return false }
-func (provider) PodLimit() int                        { return 1 }
+func (provider) Describe() (name, kubeContext string)          { return "existing", "prod" }
+func (provider) CanLoad(context.Context, *engine.Engine) error { return nil }
+func (provider) MakesNodes() bool                              { return false }
+func (provider) PodLimit() int                                 { return 1 }
 
 func (p provider) Preflight(ctx context.Context, look func(context.Context, kubernetes.Interface) error) error {
 	client, err := kubernetes.NewForConfig(p.s.Config)

@@ -27,6 +27,9 @@ func TestWhatMakesNoSenseTogether(t *testing.T) {
 		"INSTALL=foo":                     `invalid value "foo" for INSTALL: it must be 1 or 0`,
 		"INSTALL=no":                      "",
 		"ENGINE=foo --kubeconfig k":       "ENGINE",
+		"--context prod --push r.example/m --pull-secret a/b": "",
+		"--push r.example/m":               "push (r.example/m) has no effect without context",
+		"--context prod --pull-secret a/b": "pull-secret (a/b) has no effect without push",
 	} {
 		t.Run(args, func(t *testing.T) {
 			t.Setenv("ENGINE", "")

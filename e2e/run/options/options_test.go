@@ -64,6 +64,7 @@ func TestBadValuesAreRefused(t *testing.T) {
 		"--pods=-1": "from 1 to 1000", "--pods=0": "from 1 to 1000", "--seed=x": "it must be a number from 0 to 9223372036854775807", "--seed=-1": "it must be a number from 0 to",
 		"--otp=abc": "it must be one of 25, 27, 29", "--otp=": "it must be one of", "--k8s=abc": "it must be a version such as 1.37", "--k8s=1": "it must be a version", "--k8s=": "it must be a version",
 		"--namespace=": "the name of a namespace", "--namespace=Shop": "the name of a namespace", "--namespace=a/b": "the name of a namespace", "--context=": "it must not be empty", "--kubeconfig=": "it must not be empty", "--scenarios=": "no scenario is named", "--scenarios=,": "no scenario is named", "--scenarios=recovry": "unknown scenario \"recovry\"", "--keep=perhaps": "it must be 1 or 0", "--file=": "no profile is named", "--file=,": "no profile is named",
+		"--push=team/meshproof": "must begin with the registry's host", "--push=": "must begin with the registry's host", "--pull-secret=": "it must not be empty",
 	} {
 		if _, err := parsed(arg); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %v", arg, err)
