@@ -113,6 +113,9 @@ DIST ?= dist
 dist: $(BIN)/dist ## make the files of a release in dist/: programs, checksums, bills of materials, krew's manifest
 	@exec $(BIN)/dist -out '$(DIST)' $(ARGS)
 
+publish: ## make the GitHub release of the tag TAG with the files in dist/
+	@exec scripts/publish.sh '$(DIST)'
+
 dist-check: ## try the release in dist/: compile it again elsewhere with empty caches, and run it alone
 	scripts/reproduce.sh '$(DIST)' $(ARGS)
 	@MESHPROOF_DIST='$(abspath $(DIST))'; export MESHPROOF_DIST; exec go test -count=1 -timeout=1h -v -run TestRelease ./scripts/dist

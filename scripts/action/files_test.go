@@ -29,6 +29,7 @@ type job struct {
 	RunsOn   string            `yaml:"runs-on"`
 	Timeout  int               `yaml:"timeout-minutes"`
 	Env      map[string]string `yaml:"env"`
+	Allowed  map[string]string `yaml:"permissions"`
 	Strategy struct {
 		FailFast bool                 `yaml:"fail-fast"`
 		Matrix   map[string]yaml.Node `yaml:"matrix"`

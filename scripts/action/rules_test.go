@@ -79,6 +79,10 @@ func TestWorkflowsMayReadOnly(t *testing.T) {
 			t.Errorf("%s has no concurrency group", file)
 		}
 		for id, j := range w.Jobs {
+			// A release is written; nothing else is.
+			if writes := maps.Equal(j.Allowed, map[string]string{"contents": "write"}); len(j.Allowed) > 0 && !(writes && filepath.Base(file) == "release.yml") {
+				t.Errorf("%s: job %s: permissions %v", file, id, j.Allowed)
+			}
 			if j.Timeout == 0 || !strings.HasPrefix(j.RunsOn, "ubuntu-") || j.RunsOn == "ubuntu-latest" {
 				t.Errorf("%s: job %s runs on %s for at most %d minutes", file, id, j.RunsOn, j.Timeout)
 			}

@@ -60,7 +60,7 @@ func executeJob(t *testing.T, j job, matrix map[string]any, code string) {
 	bin := t.TempDir()
 	made := stub(t, bin, "make", code)
 	stub(t, bin, "sudo", "0")
-	r := newRunner(t, t.TempDir(), contexts{"matrix": matrix, "github": map[string]any{"run_id": "1", "head_ref": ""}})
+	r := newRunner(t, t.TempDir(), contexts{"matrix": matrix, "github": map[string]any{"run_id": "1", "head_ref": "", "ref_name": "v1.2.3", "token": "t"}})
 	r.path = bin + ":" + r.path
 	r.env["HOME"] = r.dir
 	for k, v := range r.texts(j.Env) {
