@@ -19,10 +19,12 @@ SHELL := /bin/sh
 # They are declared in e2e/run/options, whose test compares these lines with it.
 #: PROFILE=dns-a    profiles to run: names under fixtures/profiles, folders, or files
 #: OTP=             Erlang/OTP release of the application's image: 25, 27 or 29 (default: the pinned one)
-#: K8S=             Kubernetes version of the cluster that is made, such as 1.37 (default: the pinned one)
+#: K8S=             Kubernetes version of the cluster that is made: 1.37, 1.36 or 1.35 (default: the pinned one)
 #: NODES=1          nodes of the cluster that is made, 1 to 20
 #: KEEP=            1 keeps the cluster, and the next run takes it over (about half the time)
 #: CONTEXT=         use the cluster of this kubeconfig context and make none
+#: PUSH=            push the images to this repository prefix, HOST/PATH; the nodes pull them from there (with CONTEXT=)
+#: PULL_SECRET=     what the nodes pull with: a Secret NAMESPACE/NAME of the cluster, or a docker config.json (with PUSH=)
 #: SCENARIOS=       scenarios to record beside formation (default: all but those that run on request only)
 #: ACCEPT_UNSEEN=   1 accepts what is unknown only because the cluster refuses privileged pods (never mesh/full)
 #: MUTANTS=         for make kill-matrix: names under fixtures/mutants (default: all)
@@ -31,7 +33,7 @@ SHELL := /bin/sh
 #: ARGS=            further flags for the program that make runs
 PROFILE ?= dns-a
 NODES ?= 1
-export PROFILE OTP K8S NODES KEEP CONTEXT SCENARIOS ACCEPT_UNSEEN INSTALL ENGINE
+export PROFILE OTP K8S NODES KEEP CONTEXT PUSH PULL_SECRET SCENARIOS ACCEPT_UNSEEN INSTALL ENGINE
 
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/meshproof
 # Binaries are named for the checkout, so that two checkouts do not replace each other's.
@@ -49,9 +51,9 @@ export NODES_SAID
 
 # The Ginkgo suite takes one dash (package flag), the meshproof binary two (cobra).
 RUN_FLAGS = -profile "$$PROFILE" $${OTP:+-otp "$$OTP"} $${K8S:+-k8s "$$K8S"} $${NODES_SAID:+-nodes "$$NODES"} \
-  $${KEEP:+-keep="$$KEEP"} $${CONTEXT:+-context "$$CONTEXT"} $${SCENARIOS:+-scenarios "$$SCENARIOS"} $${ACCEPT_UNSEEN:+-accept-unseen="$$ACCEPT_UNSEEN"} $(ARGS)
+  $${KEEP:+-keep="$$KEEP"} $${CONTEXT:+-context "$$CONTEXT"} $${PUSH:+-push "$$PUSH"} $${PULL_SECRET:+-pull-secret "$$PULL_SECRET"} $${SCENARIOS:+-scenarios "$$SCENARIOS"} $${ACCEPT_UNSEEN:+-accept-unseen="$$ACCEPT_UNSEEN"} $(ARGS)
 MATRIX_FLAGS = $${OTP:+--otp "$$OTP"} $${K8S:+--k8s "$$K8S"} $${NODES_SAID:+--nodes "$$NODES"} \
-  $${KEEP:+--keep="$$KEEP"} $${CONTEXT:+--context "$$CONTEXT"} $${ACCEPT_UNSEEN:+--accept-unseen="$$ACCEPT_UNSEEN"} $(ARGS)
+  $${KEEP:+--keep="$$KEEP"} $${CONTEXT:+--context "$$CONTEXT"} $${PUSH:+--push "$$PUSH"} $${PULL_SECRET:+--pull-secret "$$PULL_SECRET"} $${ACCEPT_UNSEEN:+--accept-unseen="$$ACCEPT_UNSEEN"} $(ARGS)
 
 # What make help lists is no file.
 .PHONY: FORCE $(shell sed -n 's/^\([a-z0-9-]*\):.*## .*/\1/p' $(firstword $(MAKEFILE_LIST)))
@@ -96,6 +98,9 @@ record: $(BIN)/meshproof ## remake fixtures/recordings on a cluster; make test j
 crash: $(BIN)/gotally ## end whole runs in the middle and see that nothing stays behind (an hour; ARGS='-run AsItWas' is a part)
 	@MESHPROOF_CRASH_TEST=1; export MESHPROOF_CRASH_TEST; exec $(BIN)/gotally -count=1 -timeout=3h $(ARGS) ./e2e/crashtest
 
+elsewhere: $(BIN)/gotally ## run on a cluster that is not ours, with a real registry beside it (ten minutes; ARGS='-run Domain' is a part)
+	@MESHPROOF_ELSEWHERE_TEST=1; export MESHPROOF_ELSEWHERE_TEST; exec $(BIN)/gotally -count=1 -timeout=1h $(ARGS) ./e2e/elsewhere
+
 pull: $(BIN)/gotally ## run a profile whose images come from a registry beside it, with each engine (some minutes)
 	@MESHPROOF_PULL_TEST=1; export MESHPROOF_PULL_TEST; exec $(BIN)/gotally -count=1 -timeout=1h $(ARGS) ./e2e/pulltest
 
@@ -113,9 +118,6 @@ DIST ?= dist
 dist: $(BIN)/dist ## make the files of a release in dist/: programs, checksums, bills of materials, krew's manifest
 	@exec $(BIN)/dist -out '$(DIST)' $(ARGS)
 
-publish: ## make the GitHub release of the tag TAG with the files in dist/
-	@exec scripts/publish.sh '$(DIST)'
-
 dist-check: ## try the release in dist/: compile it again elsewhere with empty caches, and run it alone
 	scripts/reproduce.sh '$(DIST)' $(ARGS)
 	@MESHPROOF_DIST='$(abspath $(DIST))'; export MESHPROOF_DIST; exec go test -count=1 -timeout=1h -v -run TestRelease ./scripts/dist
@@ -128,16 +130,20 @@ profiles-own-otp: ## every profile that brings releases of its own
 	@$(MAKE) e2e OTP= PROFILE="$(OWN_OTP)"
 
 NIGHTLY_OTP ?= 25 27 29
-nightly: ## all of it: tests, fuzzing, each profile on each OTP release and three nodes, kill matrix, crashes, both engines
+# the minor versions of Kubernetes beside the pinned one
+NIGHTLY_K8S ?= 1.36 1.35
+nightly: ## all of it: tests, fuzzing, each profile on each OTP release and three nodes, each Kubernetes, kill matrix, crashes, clusters of others, both engines
 	$(MAKE) test
 	$(MAKE) fuzz
 	for otp in $(NIGHTLY_OTP); do $(MAKE) profiles OTP=$$otp || exit; done
 	$(MAKE) profiles-own-otp
+	for k8s in $(NIGHTLY_K8S); do $(MAKE) e2e K8S=$$k8s || exit; done
 	$(MAKE) kill-matrix
 	$(MAKE) crash
 	$(MAKE) pull
 	scripts/docker-daemon.sh run $(MAKE) e2e || [ $$? = 69 ] # 69: this machine cannot have a second docker daemon
 	$(MAKE) dist dist-check
+	$(MAKE) elsewhere
 	$(MAKE) docs-commands
 
 clean: $(BIN)/meshproof ## remove the clusters that meshproof made, and only those

@@ -140,6 +140,14 @@ func waitsFor(p *corev1.Pod) string {
 	return "its pod is " + string(p.Status.Phase)
 }
 
+// pullSecrets are what a pod of the run names for pulling its image.
+func (r *Run) pullSecrets() []corev1.LocalObjectReference {
+	if r.PullSecret == "" {
+		return nil
+	}
+	return []corev1.LocalObjectReference{{Name: r.PullSecret}}
+}
+
 // leave lets another node take over half a minute after the reaper's own is lost; by default that takes five.
 func leave(taint string) corev1.Toleration {
 	after := int64(30)
@@ -160,6 +168,7 @@ func (r *Run) deployment(image string) *appsv1.Deployment {
 				Spec: corev1.PodSpec{
 					ServiceAccountName:            r.reaper(),
 					EnableServiceLinks:            &no,
+					ImagePullSecrets:              r.pullSecrets(),
 					TerminationGracePeriodSeconds: &grace,
 					Tolerations:                   []corev1.Toleration{leave(corev1.TaintNodeNotReady), leave(corev1.TaintNodeUnreachable)},
 					SecurityContext: &corev1.PodSecurityContext{

@@ -40,6 +40,8 @@ type Run struct {
 	Within string
 	// Root is the root's UID, "" where there is none: what the run makes has only the label then.
 	Root types.UID
+	// PullSecret is the name of the Secret, in each namespace of the run, with which its pods' images are pulled; "" none is needed.
+	PullSecret string
 }
 
 // New is a run with a name that no other has.

@@ -11,11 +11,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
-	"github.com/google/go-containerregistry/pkg/v1/google"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
@@ -56,9 +54,6 @@ func Parse(text string) (Prefix, error) {
 	}
 	return p, nil
 }
-
-// String is the prefix as it stands in the references of pods.
-func (p Prefix) String() string { return p.text }
 
 // Pushed is an image that the registry has now.
 type Pushed struct {
@@ -114,7 +109,7 @@ func (p Prefix) push(ctx context.Context, called string, images ...v1.Image) (Pu
 	count.answered = guard.AfterFunc(answerBudget, cancel, func() { cancel(fmt.Errorf("the registry did not answer within %s", answerBudget)) })
 	defer count.answered.Stop()
 	err = remote.Push(ref, what, remote.WithContext(ctx), remote.WithTransport(count), remote.WithUserAgent("meshproof"),
-		remote.WithAuthFromKeychain(authn.NewMultiKeychain(authn.DefaultKeychain, google.Keychain)),
+		remote.WithAuthFromKeychain(keychain()),
 		// A registry that is not there or has another certificate is no other one a second later.
 		remote.WithRetryPredicate(func(err error) bool { return count.reached.Load() && transient(err) }))
 	if err != nil {

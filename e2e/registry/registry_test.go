@@ -229,8 +229,8 @@ func TestParse(t *testing.T) {
 		if (err == nil) != (says == "") || err != nil && !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %v, want %q", text, err, says)
 		}
-		if want := strings.TrimSuffix(strings.TrimPrefix(text, "http://"), "/"); err == nil && p.String() != want {
-			t.Errorf("%s became %s", text, p)
+		if want := strings.TrimSuffix(strings.TrimPrefix(text, "http://"), "/"); err == nil && p.text != want {
+			t.Errorf("%s became %s", text, p.text)
 		}
 	}
 }

@@ -154,7 +154,7 @@ func observed(p Plan) []Right {
 		all = append(all, Right{Verbs: watch[:1], Resource: "secrets", Names: []string{name}, For: "to read the cookie or the certificate"})
 	}
 	if p.PullSecret {
-		all = append(all, Right{Verbs: []string{"create", "get", "delete"}, Resource: "secrets", For: "to copy the pull secret"})
+		all = append(all, Right{Verbs: []string{"create", "get", "list", "delete"}, Resource: "secrets", For: "to copy the pull secret, and to see that the copy is gone"})
 	}
 	return all
 }

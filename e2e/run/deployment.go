@@ -64,6 +64,9 @@ func (d *deployment) ensureNamespace(ctx context.Context) error {
 		made, err = workload.FixedNamespace(ctx, d.client, d.namespace, run, agents, d.environment.Cluster.Owned)
 	}
 	d.ownsNamespace = made // also where the creation was not answered
+	if err == nil && d.namespace != d.environment.Agents {
+		err = d.environment.CreatePullSecret(ctx, d.client, d.namespace)
+	}
 	if err != nil {
 		return err
 	}
@@ -82,7 +85,9 @@ func (d *deployment) agentNamespace() string {
 // agents is where the workload's agents run. Its own are deployed first.
 func (d *deployment) agents(ctx context.Context) (namespace string, err error) {
 	if injection.OwnAgents(d.workload) {
-		err = injection.DeployAgents(ctx, d.client, d.namespace, d.workload, d.environment.Agent.Ref, d.environment.Sabotaged.Ref, d.environment.Token)
+		e := d.environment
+		good := agentclient.Options{Image: e.Agent.Ref, Token: e.Token, PullSecret: e.PullSecret}
+		err = injection.DeployAgents(ctx, d.client, d.namespace, d.workload, good, e.Sabotaged.Ref)
 	}
 	return d.agentNamespace(), err
 }

@@ -25,7 +25,9 @@ func provenance(o *Options) reports.Provenance {
 
 // describe adds what the environment is made of.
 func describe(p *reports.Provenance, e *environment.Environment) {
-	p.Engine = e.Engine.String()
+	if e.Engine != nil {
+		p.Engine = e.Engine.String()
+	}
 	if c := e.Cluster; c != nil {
 		p.Kubernetes, p.NodeImage, p.Nodes = c.Provenance.Kubernetes, c.Provenance.NodeImage, len(c.Nodes)
 		p.Images = append(p.Images, reports.Image{Name: "node", Ref: c.Provenance.NodeImage, ID: c.Provenance.NodeImageID, Source: e.Node.Source})

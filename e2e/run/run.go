@@ -56,6 +56,7 @@ func Start(ctx context.Context, o Options, ws []*workload.Workload) (*Session, e
 		o.Nodes = max(o.Nodes, w.Resolved.Nodes)
 	}
 	s := &Session{options: o, workloads: ws, judgements: newJudgements()}
+	s.options.Guard = s.redactor.Guard
 	err := workload.GuardAll(ws, &s.redactor)
 	if err != nil {
 		return nil, err
@@ -144,6 +145,7 @@ func (s *Session) start(ctx context.Context, attempt func(context.Context, *repo
 
 func (s *Session) run(ctx context.Context, attempt func(context.Context, *reports.Run) error) *reports.Run {
 	ctx = progress.With(ctx, s.options.Progress)
+	logOfClient(s.options.Log)
 	ended := make(chan struct{})
 	defer close(ended)
 	guard.Go(nil, func(error) {}, func() {

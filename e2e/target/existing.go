@@ -24,7 +24,7 @@ import (
 // ExistingOptions name a cluster that exists.
 type ExistingOptions struct {
 	Kubeconfig string // empty: KUBECONFIG or ~/.kube/config, as kubectl has it
-	Context    string // empty: the current one
+	Context    string // never empty: the current one is nobody's choice
 	Namespace  string // for CleanExisting: only this one, with rights in it alone; empty: all
 	// Engine is needed only to load images into an existing kind cluster; nil: there is none.
 	Engine  *engine.Engine
@@ -55,18 +55,16 @@ func existing(ctx context.Context, o ExistingOptions) (*Cluster, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read kubeconfig: %w", err)
 	}
+	have := "it has none: name the file with --kubeconfig, or leave the context out, and a cluster is made"
+	if len(raw.Contexts) > 0 {
+		have = "it has " + strings.Join(slices.Sorted(maps.Keys(raw.Contexts)), ", ") + ": name one of them"
+	}
 	name := o.Context
 	if name == "" {
-		if name = raw.CurrentContext; name == "" {
-			return nil, fmt.Errorf("no context is given and %s has no current context: name one with --context", path)
-		}
+		return nil, exitcode.With(exitcode.Usage, fmt.Errorf("no context of %s is named, and the current one is not taken unasked; %s", path, have))
 	}
 	known, ok := raw.Contexts[name]
 	if !ok {
-		have := "it has none: name the file with --kubeconfig, or leave the context out, and a cluster is made"
-		if len(raw.Contexts) > 0 {
-			have = "it has " + strings.Join(slices.Sorted(maps.Keys(raw.Contexts)), ", ") + ": name one of them"
-		}
 		return nil, fmt.Errorf("no context %q in %s; %s", name, path, have)
 	}
 	cfg, set, err := connect(o.Kubeconfig, name)
@@ -122,6 +120,25 @@ func (c *Cluster) look(ctx context.Context, set *kubernetes.Clientset) error {
 		c.noteNode(&list.Items[0])
 	}
 	return nil
+}
+
+// Architectures are those of the cluster's Linux nodes ("amd64"), sorted; none if the user may not list the nodes.
+func Architectures(ctx context.Context, client kubernetes.Interface) ([]string, error) {
+	list, err := client.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
+	if err != nil {
+		if permanent(err) != nil {
+			return nil, nil
+		}
+		return nil, fmt.Errorf("list the nodes: %w", err)
+	}
+	var all []string
+	for i := range list.Items {
+		if info := &list.Items[i].Status.NodeInfo; info.OperatingSystem == "linux" {
+			all = append(all, info.Architecture)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all), nil
 }
 
 // describe writes the API server's nodes and events to dir as JSON, but not the pods: their environment may contain secrets.

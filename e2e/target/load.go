@@ -1,6 +1,7 @@
 package target
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -114,6 +115,11 @@ func (c *Cluster) kindName() string {
 	return name
 }
 
+// needsRegistry says why images of this machine cannot be loaded into the cluster's nodes, and what to say instead.
+func needsRegistry(kubeContext, why string) error {
+	return fmt.Errorf("the nodes of context %s can get the images of the run (the agent, and those that the profile lists) from a registry only: %s. Name one with --push HOST/PATH (make: PUSH=HOST/PATH), a repository prefix that you may push to and the nodes may pull from; where the nodes need a password for it, name a pull secret with --pull-secret NAMESPACE/NAME", kubeContext, why)
+}
+
 // containers are the node containers. For a cluster that we did not create they are looked up in the engine, and must be exactly
 // the nodes that the API server names. If the user may not list these, the API server itself must be in one of the containers.
 func (c *Cluster) containers(ctx context.Context) ([]string, error) {
@@ -121,10 +127,10 @@ func (c *Cluster) containers(ctx context.Context) ([]string, error) {
 		return c.inNodes, nil
 	}
 	if c.kindName() == "" {
-		return nil, exitcode.With(exitcode.Unavailable, fmt.Errorf("context %s is not a kind cluster: its nodes must be able to pull the image from a registry", c.Context))
+		return nil, exitcode.With(exitcode.Unavailable, needsRegistry(c.Context, "it is not a kind cluster"))
 	}
 	if c.engine == nil {
-		return nil, exitcode.With(exitcode.Unavailable, fmt.Errorf("context %s is a kind cluster, but there is no container engine to reach its nodes", c.Context))
+		return nil, exitcode.With(exitcode.Unavailable, needsRegistry(c.Context, "it is a kind cluster, but there is no container engine to reach its nodes"))
 	}
 	found, err := keeper.Nodes(ctx, c.engine, c.kindName())
 	if err != nil {
@@ -144,8 +150,8 @@ func (c *Cluster) containers(ctx context.Context) ([]string, error) {
 		}
 	}
 	if len(nodes) != len(c.Nodes) || len(nodes) == 0 {
-		return nil, exitcode.With(exitcode.Unavailable, fmt.Errorf("the nodes of %s are not containers of %s on this machine (cluster: %s; containers: %s): they must be able to pull the image from a registry",
-			c.Context, c.engine.Name(), strings.Join(c.Nodes, " "), strings.Join(keeper.Names(found), " ")))
+		return nil, exitcode.With(exitcode.Unavailable, needsRegistry(c.Context, fmt.Sprintf("its nodes (%s) are not containers of %s on this machine (%s)",
+			strings.Join(c.Nodes, " "), c.engine.Name(), cmp.Or(strings.Join(keeper.Names(found), " "), "it has none of that cluster"))))
 	}
 	return nodes, nil
 }

@@ -54,6 +54,8 @@ type Options struct {
 	OwnPodNetwork bool
 	// SharedDir is a directory of this machine that the nodes see read-only at SharedMount; empty: none.
 	SharedDir string
+	// Kubeadm are patches of kubeadm's configuration beside our own, in the form that kind takes.
+	Kubeadm []string
 	// Preload are images that are loaded while the control plane is still starting. Kind returns when they are in.
 	Preload []Image
 

@@ -20,6 +20,8 @@ type Provider interface {
 	// Preflight finds what would stop the run, before anything is created, and removes what runs that died have left. look is called
 	// with a client if the cluster exists already.
 	Preflight(ctx context.Context, look func(context.Context, kubernetes.Interface) error) error
+	// CanLoad returns an error (code 69) that says what to do, if images of this machine cannot be loaded into the cluster's nodes.
+	CanLoad(ctx context.Context, e *engine.Engine) error
 	// MakesNodes reports whether a node image is needed.
 	MakesNodes() bool
 	// PodLimit is how many pods may run at the same time; 0: derived from CPU and memory.
@@ -73,6 +75,8 @@ func (p made) Preflight(ctx context.Context, _ func(context.Context, kubernetes.
 	}
 	return context.Cause(ctx)
 }
+
+func (made) CanLoad(context.Context, *engine.Engine) error { return nil }
 
 func (made) MakesNodes() bool { return true }
 
@@ -129,6 +133,19 @@ func (p attached) Preflight(ctx context.Context, look func(context.Context, kube
 func (p attached) connect(ctx context.Context, e *engine.Engine) (*Cluster, error) {
 	defer progress.Wait(ctx, "the API server of context "+p.Context).Done()
 	return Existing(ctx, ExistingOptions{Kubeconfig: p.Kubeconfig, Context: p.Context, Engine: e, Log: p.Log})
+}
+
+// CanLoad looks for the nodes among the engine's containers. Where the context's name says that there are none, it needs neither.
+func (p attached) CanLoad(ctx context.Context, e *engine.Engine) error {
+	c := &Cluster{Context: p.Context}
+	if c.kindName() != "" {
+		var err error
+		if c, err = p.connect(ctx, e); err != nil {
+			return err
+		}
+	}
+	_, err := c.containers(ctx)
+	return err
 }
 
 func (attached) MakesNodes() bool { return false }

@@ -136,7 +136,7 @@ func TestAnExistingClusterIsUsedAsItIs(t *testing.T) {
 	}
 	// What cannot be brought to its nodes has to be where they can pull it.
 	_, err = p.Cluster(t.Context(), Setup{Images: []Image{{Ref: "localhost/agent:1"}}})
-	refused(t, err, exitcode.Unavailable, "localhost/agent:1", "must be able to pull the image from a registry")
+	refused(t, err, exitcode.Unavailable, "localhost/agent:1", "from a registry only: it is not a kind cluster. Name one with --push HOST/PATH")
 }
 
 func TestOnlyAClusterOfOursThatIsNotKeptIsTemporary(t *testing.T) {

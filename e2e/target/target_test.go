@@ -186,18 +186,22 @@ func TestExistingSaysWhatIsWrong(t *testing.T) {
 	closed := l.Addr().String()
 	_ = l.Close()
 	path := filepath.Join(t.TempDir(), "config")
-	text := `{apiVersion: v1, kind: Config, clusters: [{name: c, cluster: {server: "https://` + closed + `"}}],
+	text := `{apiVersion: v1, kind: Config, current-context: a, clusters: [{name: c, cluster: {server: "https://` + closed + `"}}],
 contexts: [{name: kind-b, context: {cluster: c, user: u}}, {name: a, context: {cluster: c, user: u}}], users: [{name: u, user: {token: t}}]}`
 	if err = os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range []struct{ context, says string }{
-		{"prod", `no context "prod" in ` + path + "; it has a, kind-b"},
-		{"", "no context is given"},
-		{"a", "connection refused"},
+	for _, c := range []struct {
+		context string
+		code    int
+		says    string
+	}{
+		{"prod", exitcode.Unavailable, `no context "prod" in ` + path + "; it has a, kind-b"},
+		{"", exitcode.Usage, "the current one is not taken unasked; it has a, kind-b"},
+		{"a", exitcode.Unavailable, "connection refused"},
 	} {
 		_, err = Existing(context.Background(), ExistingOptions{Kubeconfig: path, Context: c.context})
-		refused(t, err, exitcode.Unavailable, c.says)
+		refused(t, err, c.code, c.says)
 	}
 	_, err = Existing(context.Background(), ExistingOptions{Kubeconfig: filepath.Join(t.TempDir(), "none"), Context: "x"})
 	refused(t, err, exitcode.Unavailable, "none")
@@ -211,7 +215,7 @@ func TestLoadImageRefusesWhereItCannotReach(t *testing.T) {
 		c    *Cluster
 		says string
 	}{
-		{"not kind", &Cluster{Context: "gke_prod"}, "must be able to pull the image from a registry"},
+		{"not kind", &Cluster{Context: "gke_prod"}, "from a registry only: it is not a kind cluster"},
 		{"no engine", &Cluster{Context: "kind-b"}, "there is no container engine"},
 		{"elsewhere", &Cluster{Context: "kind-b", Nodes: []string{"b-control-plane"}, engine: engine.New(engine.Podman, nil)}, "not containers of podman on this machine"},
 	} {

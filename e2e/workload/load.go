@@ -35,6 +35,7 @@ type Workload struct {
 
 	from     inputs
 	rendered rendered
+	needs    Needs    // of the cluster
 	notes    []string // what was inferred for manifests without a profile, and which objects are not created
 }
 

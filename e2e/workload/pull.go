@@ -24,7 +24,7 @@ func (w *Workload) Notes() []string {
 			accounts[d.Name] = o.ImagePullSecrets
 		}
 	}
-	all := slices.Clone(w.notes)
+	all := slices.Concat(w.notes, w.needs.notes)
 	for _, o := range objects.Workloads() {
 		images := w.pulled(o)
 		for _, s := range slices.Concat(o.Pod().ImagePullSecrets, accounts[o.Account()]) {

@@ -37,6 +37,7 @@ type image struct {
 	Name    string `yaml:"name"`
 	NewName string `yaml:"newName"`
 	NewTag  string `yaml:"newTag,omitempty"`
+	Digest  string `yaml:"digest,omitempty"`
 }
 
 // Render returns the manifests: the profile's, with its variables, changed by the mutant's layers, in the namespace (none if
@@ -97,8 +98,9 @@ func (w *Workload) render(sources []source, changes []change, namespace string, 
 	}
 	k := kustomization{Resources: []string{"../" + top}, Namespace: namespace}
 	for _, name := range sortedKeys(images) {
-		ref, tag := SplitImage(images[name])
-		k.Images = append(k.Images, image{name, ref, tag})
+		ref, digest, _ := strings.Cut(images[name], "@")
+		ref, tag := SplitImage(ref)
+		k.Images = append(k.Images, image{name, ref, tag, digest})
 	}
 	if top, err = w.layer(fs, "top", k, nil); err != nil {
 		return nil, err
@@ -123,7 +125,7 @@ func (w *Workload) render(sources []source, changes []change, namespace string, 
 		}
 		all.Documents = append(all.Documents, d)
 	}
-	return present(all, images), nil
+	return w.needs.meet(present(all, images)), nil
 }
 
 // places are the objects in the files, by kind and name, from which the rendered ones come.

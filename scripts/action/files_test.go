@@ -28,8 +28,8 @@ type job struct {
 	Name     string            `yaml:"name"`
 	RunsOn   string            `yaml:"runs-on"`
 	Timeout  int               `yaml:"timeout-minutes"`
+	Permits  map[string]string `yaml:"permissions"`
 	Env      map[string]string `yaml:"env"`
-	Allowed  map[string]string `yaml:"permissions"`
 	Strategy struct {
 		FailFast bool                 `yaml:"fail-fast"`
 		Matrix   map[string]yaml.Node `yaml:"matrix"`

@@ -28,12 +28,18 @@ type Options struct {
 	May   Rights
 	Where Placement
 	Token agent.Token // of the run: the agents get its hash, and serve nobody else
+	// PullSecret is the name of a Secret of the namespace with which the nodes pull the image; "" they need none.
+	PullSecret string
 }
 
 // DaemonSet runs one agent on each node of the placement.
 func DaemonSet(namespace string, o Options) *appsv1.DaemonSet {
 	labels := map[string]string{Label: Name}
 	no, yes, grace, root := false, true, int64(1), int64(0)
+	var pull []corev1.LocalObjectReference
+	if o.PullSecret != "" {
+		pull = append(pull, corev1.LocalObjectReference{Name: o.PullSecret})
+	}
 	return &appsv1.DaemonSet{
 		ObjectMeta: metav1.ObjectMeta{Name: Name, Namespace: namespace, Labels: labels},
 		Spec: appsv1.DaemonSetSpec{
@@ -46,6 +52,7 @@ func DaemonSet(namespace string, o Options) *appsv1.DaemonSet {
 					// The agent connects to no service and not to the API server.
 					AutomountServiceAccountToken:  &no,
 					EnableServiceLinks:            &no,
+					ImagePullSecrets:              pull,
 					TerminationGracePeriodSeconds: &grace,
 					Affinity:                      o.Where.affinity(),
 					Tolerations:                   o.Where.Tolerations,

@@ -257,7 +257,7 @@ func clusterCommand() *cobra.Command {
 			if on.Namespace != "" && on.Context == "" {
 				return exitcode.With(exitcode.Usage, errors.New("--namespace is one of a context: name it with --context"))
 			}
-			if on.Context != "" {
+			if c.Flags().Changed("context") {
 				on.Log = log
 				return target.CleanExisting(ctx, on)
 			}

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"meshproof.dev/meshproof/e2e/guard"
 	"meshproof.dev/meshproof/e2e/image"
 )
 
@@ -79,7 +80,7 @@ func Start(t *testing.T, o Options) *Registry {
 	t.Cleanup(func() { _ = c.Process.Kill(); _ = c.Wait() })
 	r := &Registry{Dir: dir}
 	listening := make(chan string, 1)
-	go r.read(out, listening)
+	guard.Go(nil, func(err error) { t.Error(err) }, func() { r.read(out, listening) })
 	select {
 	case r.Host = <-listening:
 	case <-time.After(30 * time.Second):

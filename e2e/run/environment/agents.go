@@ -15,8 +15,8 @@ import (
 	"meshproof.dev/meshproof/e2e/workload"
 )
 
-// reaperBudget is how long the reaper may take until it runs.
-const reaperBudget = 30 * time.Second
+// reaperBudget is how long the reaper may take until it runs; its node may have to pull the image first.
+const reaperBudget = 60 * time.Second
 
 // BeginRun makes what everything else of the run on the cluster belongs to: the run's root and its namespace, and on a cluster that
 // is not ours the Lease and the reaper. named is the name of the run's results. EndRun removes it, however far this came.
@@ -46,6 +46,10 @@ func (e *Environment) BeginRun(ctx context.Context, named string) error {
 		return err
 	}
 	e.stopRenewing = e.Run.Renew(e.Cluster.Config, client, e.options.Log)
+	e.Run.PullSecret = e.PullSecret
+	if err = e.CreatePullSecret(ctx, client, e.Agents); err != nil {
+		return err
+	}
 	if refused == nil {
 		refused = e.Run.DeployReaper(ctx, client, e.Agent.Ref, reaperBudget)
 	}
@@ -83,7 +87,7 @@ func (e *Environment) DeployAgents(ctx context.Context, may agentclient.Rights, 
 	for _, w := range ws {
 		pods = append(pods, w.Pods()...)
 	}
-	d := agentclient.DaemonSet(e.Agents, agentclient.Options{Image: e.Agent.Ref, May: may, Where: agentclient.Place(pods), Token: e.Token})
+	d := agentclient.DaemonSet(e.Agents, agentclient.Options{Image: e.Agent.Ref, May: may, Where: agentclient.Place(pods), Token: e.Token, PullSecret: e.PullSecret})
 	if e.Run.Within != "" {
 		e.Run.Mark(d) // elsewhere it goes with the run's namespace
 	}

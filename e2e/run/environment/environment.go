@@ -30,11 +30,14 @@ type Options struct {
 	Keep       bool   // leave the cluster to the next run
 	Context    string // use this kubeconfig context and make no cluster
 	Kubeconfig string // "" as kubectl finds it
+	Push       string // repository prefix that the images are pushed to; "" they are loaded into the nodes
+	PullSecret string // NAMESPACE/NAME of a Secret, or a docker config.json, with which the nodes pull; "" they need none
 	Namespace  string // of Context: work in this one alone; "" in namespaces that the run makes
 	NoInstall  bool   // never install packages
 	Engine     string // "docker" or "podman"; "" what works
 
 	Log      func(string)    // progress; nil nowhere
+	Guard    func([]byte)    // is given each secret before it is used; nil nobody
 	Progress *progress.Board // shows what is waited for; nil nowhere
 }
 
@@ -43,6 +46,9 @@ func (o *Options) Complete() {
 	o.Nodes = max(o.Nodes, 1)
 	if o.Log == nil {
 		o.Log = func(string) {}
+	}
+	if o.Guard == nil {
+		o.Guard = func([]byte) {}
 	}
 }
 
@@ -56,14 +62,20 @@ type Environment struct {
 	Sabotaged image.Image
 	Run       *ownership.Run // owns what the run makes on the cluster; nil before BeginRun
 	Agents    string         // namespace of the agents that serve all workloads
-	NoAgents  string         // why there are none: the API server's own sentence; "" where they may run
-	Token     agent.Token    // of this run: whoever does not have it cannot use its agents
-	Notes     []string       // what a reader of the report has to know: what is not seen, and why
+	// PullSecret is the name of the Secret, in each namespace of the run, with which nodes pull its images; "" they need none.
+	PullSecret string
+	NoAgents   string      // why there are none: the API server's own sentence; "" where they may run
+	Token      agent.Token // of this run: whoever does not have it cannot use its agents
+	Notes      []string    // what a reader of the report has to know: what is not seen, and why
 
 	stopRenewing func() // the Lease
 
 	options *Options
 	apps    map[string]App // by imageKey
+
+	agents, sabotaged []image.Image // one for each architecture of the nodes
+	nodes             []string      // architectures of the cluster's nodes, where images are pushed; none: not known
+	pullSecret        []byte        // docker's configuration; nil: the nodes need none
 
 	mu      sync.Mutex
 	leaving []string // namespaces of a kept cluster whose deletion is not waited for
@@ -85,18 +97,28 @@ func Prepare(ctx context.Context, o *Options, ws []*workload.Workload, artifacts
 	if err = e.preflight(ctx, p, ws); err != nil {
 		return nil, err
 	}
-	trying := progress.Wait(ctx, "a container engine that works")
-	e.Engine, err = engine.Find(ctx, engine.Options{Force: o.Engine, Install: !o.NoInstall, Packages: m.Versions.Words("APT_ENGINE"), StateDir: state, Log: o.Log})
-	trying.Done()
-	if err != nil {
-		return nil, err
+	if o.Push == "" || needsEngine(ws) {
+		trying := progress.Wait(ctx, "a container engine that works")
+		e.Engine, err = engine.Find(ctx, engine.Options{Force: o.Engine, Install: !o.NoInstall, Packages: m.Versions.Words("APT_ENGINE"), StateDir: state, Log: o.Log})
+		trying.Done()
+		if err != nil {
+			return nil, err
+		}
+	}
+	if o.Push == "" && cluster {
+		if err = p.CanLoad(ctx, e.Engine); err != nil {
+			return nil, err
+		}
 	}
 	m.Engine = e.Engine
 	if err = e.makeImages(ctx, m, p.MakesNodes(), ws, artifacts); err != nil {
 		return nil, err
 	}
-	if !cluster || !slices.ContainsFunc(ws, func(w *workload.Workload) bool { return !e.ImageFailed(w) }) {
+	if !slices.ContainsFunc(ws, func(w *workload.Workload) bool { return !e.ImageFailed(w) }) {
 		return e, nil
+	}
+	if err = e.push(ctx, ws); err != nil || !cluster {
+		return e, err
 	}
 	return e, e.makeCluster(ctx, p, m, artifacts)
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -25,6 +24,8 @@ type App struct {
 	image.Image
 	Name string // in the manifests
 	Err  error
+
+	architecture string // of the image, where it was pushed
 }
 
 // makeImages makes all images at the same time; that of the cluster's nodes only where node is set.
@@ -49,9 +50,16 @@ func (e *Environment) makeImages(ctx context.Context, m *image.Maker, node bool,
 	if node {
 		make1("node image", &e.Node, func() (image.Image, error) { return m.Node(ctx, e.options.K8S) })
 	}
-	make1("agent image", &e.Agent, func() (image.Image, error) { return m.Agent(ctx, runtime.GOARCH) })
+	archs := e.agentArchitectures()
+	e.agents = make([]image.Image, len(archs))
 	if slices.ContainsFunc(ws, needsSabotage) {
-		make1("sabotaged agent image", &e.Sabotaged, func() (image.Image, error) { return m.Agent(ctx, runtime.GOARCH, "sabotage") })
+		e.sabotaged = make([]image.Image, len(archs))
+	}
+	for i, arch := range archs {
+		make1("agent image", &e.agents[i], func() (image.Image, error) { return m.Agent(ctx, arch) })
+		if e.sabotaged != nil {
+			make1("sabotaged agent image", &e.sabotaged[i], func() (image.Image, error) { return m.Agent(ctx, arch, "sabotage") })
+		}
 	}
 	named := map[string]int{}
 	for _, a := range appImages(ws, e.options.OTP) {
@@ -66,10 +74,13 @@ func (e *Environment) makeImages(ctx context.Context, m *image.Maker, node bool,
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			e.apps[imageKey(a.Dir, a.Image)] = App{im, a.Name, err}
+			e.apps[imageKey(a.Dir, a.Image)] = App{Image: im, Name: a.Name, Err: err}
 		})
 	}
 	wg.Wait()
+	if e.Agent = e.agents[0]; e.sabotaged != nil {
+		e.Sabotaged = e.sabotaged[0]
+	}
 	return errors.Join(errs...)
 }
 
@@ -92,8 +103,11 @@ func sabotageNeedsCheckout(ws []*workload.Workload) error {
 	return exitcode.With(exitcode.Usage, fmt.Errorf("%s: a release does not bring the agent that makes errors on purpose: run these in a clone of the repository (make kill-matrix), or name other mutants", strings.Join(names, ", ")))
 }
 
-// load are the images that the cluster's nodes must have: those of ours that they cannot pull.
+// load are the images that are loaded into the cluster's nodes: those of ours that they cannot pull.
 func (e *Environment) load() []target.Image {
+	if e.options.Push != "" {
+		return nil
+	}
 	load := []target.Image{{Ref: e.Agent.Ref, ID: e.Agent.ID, Tar: e.Agent.Tar}}
 	if e.Sabotaged.Ref != "" && e.Sabotaged.Ref != e.Agent.Ref {
 		load = append(load, target.Image{Ref: e.Sabotaged.Ref, ID: e.Sabotaged.ID, Tar: e.Sabotaged.Tar})

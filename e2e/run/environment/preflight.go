@@ -29,6 +29,7 @@ func (o *Options) Rights(ws []*workload.Workload) rights.Plan {
 		if w.Resolved.TLS != "" {
 			p.Secrets = append(p.Secrets, w.Resolved.TLS)
 		}
+		p.PullSecret = o.PullSecret != ""
 		p.Commands = p.Commands || len(w.Resolved.Console) > 0
 	}
 	return p
@@ -40,6 +41,9 @@ func (o *Options) Rights(ws []*workload.Workload) rights.Plan {
 func (e *Environment) preflight(ctx context.Context, p target.Provider, ws []*workload.Workload) error {
 	return p.Preflight(ctx, func(ctx context.Context, client kubernetes.Interface) error {
 		if err := e.allowed(ctx, client, ws); err != nil {
+			return err
+		}
+		if err := e.prepareImages(ctx, p, client, ws); err != nil {
 			return err
 		}
 		if e.options.Namespace != "" {

@@ -44,11 +44,10 @@ func OwnAgents(w *workload.Workload) bool {
 }
 
 // DeployAgents deploys the workload's own agents to its namespace: sabotaged ones where the mutant needs them, else good ones.
-func DeployAgents(ctx context.Context, client kubernetes.Interface, namespace string, w *workload.Workload, good, sabotaged string, token agent.Token) error {
+func DeployAgents(ctx context.Context, client kubernetes.Interface, namespace string, w *workload.Workload, good agentclient.Options, sabotaged string) error {
 	harness := sabotageOf(w)
-	d := agentclient.DaemonSet(namespace, agentclient.Options{
-		Image: good, May: agentclient.Rights{Questions: true, Faults: true}, Where: agentclient.Place(w.Pods()), Token: token,
-	})
+	good.May, good.Where = agentclient.Rights{Questions: true, Faults: true}, agentclient.Place(w.Pods())
+	d := agentclient.DaemonSet(namespace, good)
 	if profile.InAgent(harness) {
 		c := &d.Spec.Template.Spec.Containers[0]
 		c.Image = sabotaged

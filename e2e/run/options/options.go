@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 
+	"meshproof.dev/meshproof/e2e/registry"
 	"meshproof.dev/meshproof/e2e/run"
 	"meshproof.dev/meshproof/e2e/scenario"
 	"meshproof.dev/meshproof/scripts"
@@ -63,7 +64,7 @@ func All() []Option {
 			set: func(v *Values, s string) error { return profiles(&v.Profiles, s) }},
 		{Make: "OTP", Flag: "otp", Suite: "otp", Kind: Text, Help: "Erlang/OTP release of the application's image: 25, 27 or 29 (default: the pinned one)",
 			set: func(v *Values, s string) error { v.OTP = s; return release(s) }},
-		{Make: "K8S", Flag: "k8s", Suite: "k8s", Kind: Text, Help: "Kubernetes version of the cluster that is made, such as 1.37 (default: the pinned one)",
+		{Make: "K8S", Flag: "k8s", Suite: "k8s", Kind: Text, Help: "Kubernetes version of the cluster that is made: 1.37, 1.36 or 1.35 (default: the pinned one)",
 			set: func(v *Values, s string) error { v.K8S = s; return kubernetes(s) }, ofCluster: true},
 		{Make: "NODES", Flag: "nodes", Suite: "nodes", Default: "1", Kind: Number, Help: "nodes of the cluster that is made, 1 to 20",
 			set: func(v *Values, s string) error { return number(&v.Nodes, s, 1, 20) }, ofCluster: true},
@@ -77,6 +78,10 @@ func All() []Option {
 			set: func(v *Values, s string) error { v.Namespace = s; return namespace(s) }},
 		{Flag: "print-rbac", Kind: Switch, Help: "print the Role or ClusterRole that this run needs, for kubectl apply -f -, and run nothing",
 			set: func(v *Values, s string) error { return yes(&v.RBAC, s) }},
+		{Make: "PUSH", Flag: "push", Suite: "push", Kind: Text, Help: "push the images to this repository prefix, HOST/PATH; the nodes pull them from there (with CONTEXT=)",
+			set: func(v *Values, s string) error { return push(&v.Push, s) }},
+		{Make: "PULL_SECRET", Flag: "pull-secret", Suite: "pull-secret", Kind: Text, Help: "what the nodes pull with: a Secret NAMESPACE/NAME of the cluster, or a docker config.json (with PUSH=)",
+			set: func(v *Values, s string) error { return text(&v.PullSecret, s) }},
 		{Make: "SCENARIOS", Flag: "scenarios", Suite: "scenarios", Kind: List, Help: "scenarios to record beside formation (default: all but those that run on request only)",
 			set: func(v *Values, s string) error { return scenarios(&v.Scenarios, s) }},
 		{Make: "ACCEPT_UNSEEN", Flag: "accept-unseen", Suite: "accept-unseen", Kind: Switch, Help: "1 accepts what is unknown only because the cluster refuses privileged pods (never mesh/full)",
@@ -118,6 +123,12 @@ func (v *Values) Check() error {
 	}
 	if v.Kubeconfig != "" && v.Context == "" {
 		return fmt.Errorf("kubeconfig (%s) has no effect without context: say which context of it to use", v.Kubeconfig)
+	}
+	if v.Push != "" && v.Context == "" {
+		return fmt.Errorf("push (%s) has no effect without context: the nodes of a cluster that is made get the images from this machine", v.Push)
+	}
+	if v.PullSecret != "" && v.Push == "" {
+		return fmt.Errorf("pull-secret (%s) has no effect without push: it is for the images that are pushed", v.PullSecret)
 	}
 	if v.Namespace != "" && v.Context == "" && !v.RBAC {
 		return fmt.Errorf("namespace (%s) has no effect without context: say on which cluster it is", v.Namespace)
@@ -228,6 +239,12 @@ func text(to *string, s string) error {
 		return errors.New("it must not be empty; leave it out to make a cluster")
 	}
 	return nil
+}
+
+func push(to *string, s string) error {
+	*to = s
+	_, err := registry.Parse(s)
+	return err
 }
 
 var dnsLabel = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)

@@ -9,12 +9,9 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"path"
 	"syscall"
 
 	"meshproof.dev/meshproof/e2e/exitcode"
-	"meshproof.dev/meshproof/e2e/image"
-	"meshproof.dev/meshproof/e2e/registry"
 	"meshproof.dev/meshproof/e2e/run"
 	"meshproof.dev/meshproof/e2e/run/environment"
 	"meshproof.dev/meshproof/e2e/workload"
@@ -34,10 +31,6 @@ func push(ctx context.Context, args []string) error {
 	if len(args) != 3 {
 		return exitcode.With(exitcode.Usage, fmt.Errorf("usage: push PROFILE CONTEXT HOST/PATH"))
 	}
-	to, err := registry.Parse(args[2])
-	if err != nil {
-		return exitcode.With(exitcode.Usage, err)
-	}
 	fixtures, err := run.Fixtures()
 	if err != nil {
 		return err
@@ -46,17 +39,6 @@ func push(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	made, err := environment.Images(ctx, &environment.Options{Context: args[1], Log: func(line string) { fmt.Println(line) }}, w)
-	if err != nil {
-		return err
-	}
-	app := path.Base(w.Profile.Spec.Images[0].Name)
-	for name, im := range map[string]image.Image{app: made.App, "agent": made.Agent} {
-		p, err := to.Push(ctx, name, registry.Archive{File: im.Tar, ID: im.ID})
-		if err != nil {
-			return err
-		}
-		fmt.Println(p)
-	}
-	return nil
+	_, err = environment.Images(ctx, &environment.Options{Context: args[1], Push: args[2], Log: func(line string) { fmt.Println(line) }}, w)
+	return err
 }
