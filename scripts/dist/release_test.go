@@ -148,7 +148,7 @@ func TestReleaseByKrew(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	bin, home, k8s := t.TempDir(), t.TempDir(), filepath.Join(source(t), "..", "node-image", "k8s", pins["K8S"])
+	bin, home, k8s := t.TempDir(), t.TempDir(), filepath.Join(source(t), "..", "node-image", "kubernetes")
 	build := func(from string, env []string, args ...string) {
 		c := exec.CommandContext(t.Context(), "go", args...)
 		c.Dir, c.Env = from, append(append(os.Environ(), "CGO_ENABLED=0"), env...)
@@ -157,7 +157,7 @@ func TestReleaseByKrew(t *testing.T) {
 		}
 	}
 	build(source(t), []string{"GOBIN=" + bin, "GOFLAGS="}, "install", "sigs.k8s.io/krew/cmd/krew@"+krewVersion)
-	build(k8s, []string{"GOFLAGS=-mod=readonly"}, "build", "-trimpath", "-o", bin+"/", "k8s.io/kubernetes/cmd/kubectl")
+	build(k8s, []string{"GOFLAGS=-mod=readonly"}, "build", "-modfile=../k8s/"+pins["K8S"]+"/kubernetes.mod", "-trimpath", "-o", bin+"/", "k8s.io/kubernetes/cmd/kubectl")
 	run := func(program string, args ...string) string {
 		c := exec.CommandContext(t.Context(), filepath.Join(bin, program), args...)
 		c.Dir, c.Env = home, []string{"HOME=" + home, "KREW_ROOT=" + home + "/krew", "PATH=" + home + "/krew/bin:" + bin + ":/usr/bin:/bin"}
