@@ -1,6 +1,7 @@
 package pulltest
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -76,7 +77,7 @@ func fullName(ref string) string {
 }
 
 func stderrOf(err error) string {
-	if exit, ok := err.(*exec.ExitError); ok { //nolint:errorlint // Output returns it as it is
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
 		return strings.TrimSpace(string(exit.Stderr))
 	}
 	return err.Error()
