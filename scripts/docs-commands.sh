@@ -13,6 +13,7 @@ fi
 root=$(pwd)
 work=$(mktemp -d)
 trap 'clean; rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM HUP # else a shell ends without the line above
 
 # clean removes what make built for the clone: that lies in the cache, in a folder that is named for the clone's own path.
 clean() {
