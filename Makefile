@@ -19,7 +19,7 @@ SHELL := /bin/sh
 # They are declared in e2e/run/options, whose test compares these lines with it.
 #: PROFILE=dns-a    profiles to run: names under fixtures/profiles, folders, or files
 #: OTP=             Erlang/OTP release of the application's image: 25, 27 or 29 (default: the pinned one)
-#: K8S=             Kubernetes version of the cluster that is made, such as 1.37 (default: the pinned one)
+#: K8S=             Kubernetes version of the cluster that is made: 1.37, 1.36 or 1.35 (default: the pinned one)
 #: NODES=1          nodes of the cluster that is made, 1 to 20
 #: KEEP=            1 keeps the cluster, and the next run takes it over (about half the time)
 #: CONTEXT=         use the cluster of this kubeconfig context and make none
@@ -130,11 +130,14 @@ profiles-own-otp: ## every profile that brings releases of its own
 	@$(MAKE) e2e OTP= PROFILE="$(OWN_OTP)"
 
 NIGHTLY_OTP ?= 25 27 29
-nightly: ## all of it: tests, fuzzing, each profile on each OTP release and three nodes, kill matrix, crashes, clusters of others, both engines
+# the minor versions of Kubernetes beside the pinned one
+NIGHTLY_K8S ?= 1.36 1.35
+nightly: ## all of it: tests, fuzzing, each profile on each OTP release and three nodes, each Kubernetes, kill matrix, crashes, clusters of others, both engines
 	$(MAKE) test
 	$(MAKE) fuzz
 	for otp in $(NIGHTLY_OTP); do $(MAKE) profiles OTP=$$otp || exit; done
 	$(MAKE) profiles-own-otp
+	for k8s in $(NIGHTLY_K8S); do $(MAKE) e2e K8S=$$k8s || exit; done
 	$(MAKE) kill-matrix
 	$(MAKE) crash
 	$(MAKE) pull

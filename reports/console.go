@@ -15,7 +15,7 @@ import (
 
 // words are the verdicts as the console prints them. Capitals do what colours do elsewhere.
 var words = map[judge.Verdict]string{
-	judge.Pass: "ok", judge.Fail: "FAIL", judge.Unknown: "UNKNOWN", judge.Skip: "skip", judge.Blocked: "blocked", judge.Waived: "waived", judge.Advised: "advice",
+	judge.Pass: "ok", judge.Fail: "FAIL", judge.Unknown: "UNKNOWN", judge.Skip: "skip", judge.Blocked: "blocked", judge.Waived: "waived", judge.Advised: "advice", judge.Accepted: "accepted",
 }
 
 // colours are those of the verdicts that a reader looks for (ECMA-48): red, yellow, green.
@@ -44,6 +44,9 @@ func (c Console) verdict(v judge.Verdict) {
 func (c Console) Profile(p Profile) {
 	w, blocks := c.out(), blockedBy(p.Results)
 	fmt.Fprintf(w, "\n%s\n", title(p))
+	if p.Vantage != nil {
+		fmt.Fprintf(w, "  %s\n", seen(p.Vantage))
+	}
 	for i := 0; i < len(p.Results); i++ {
 		r := p.Results[i]
 		if r.Verdict == judge.Blocked && !c.Verbose && !blocks.orphan(r) {
@@ -62,7 +65,7 @@ func (c Console) Profile(p Profile) {
 			explain(w, r)
 		case judge.Blocked:
 			fmt.Fprintf(w, "           by %s\n", strings.Join(r.BlockedBy, ", "))
-		case judge.Skip, judge.Waived:
+		case judge.Skip, judge.Waived, judge.Accepted:
 			fmt.Fprintf(w, "           %s\n", r.Reason)
 		}
 		if n := blocks[r.ID]; n > 0 {
@@ -93,7 +96,7 @@ func alike(results []judge.Result) (n int, why string) {
 // sole is the one reason of a result that is skipped or unknown, "" if there are several.
 func sole(r judge.Result) string {
 	switch r.Verdict {
-	case judge.Skip:
+	case judge.Skip, judge.Accepted:
 		return r.Reason
 	case judge.Unknown:
 		for _, s := range r.Subjects {
@@ -181,10 +184,13 @@ func (c Console) Profiles(all []Profile) {
 			c.Profile(p)
 			continue
 		}
+		if p.Vantage != nil {
+			fmt.Fprintf(w, "%-24s %s\n", title(p), seen(p.Vantage))
+		}
 		for _, n := range p.Notes {
 			fmt.Fprintf(w, "%-24s note: %s\n", title(p), n)
 		}
-		fmt.Fprintf(w, "%-24s %d ok, %d advice, %d skipped; %.0f s\n", title(p), n["ok"], n["advice"], n["skip"]+n["waived"], p.Wall.Seconds())
+		fmt.Fprintf(w, "%-24s %d ok, %d advice, %d skipped; %.0f s\n", title(p), n["ok"], n["advice"], n["skip"]+n["waived"]+n["accepted"], p.Wall.Seconds())
 	}
 }
 
@@ -205,9 +211,18 @@ func visible(s string) string {
 	}, s)
 }
 
+// seen says how much was seen of a workload that no agent observed, and why there was none.
+func seen(v *judge.Vantage) string {
+	return fmt.Sprintf("seen %d of %d checks that apply: there is no agent, because %s", v.Seen, v.Apply, v.Reason)
+}
+
 // explain prints the deciding subjects, the first two in full: twelve pairs often have the same message.
 func explain(w io.Writer, r judge.Result) {
 	const inFull = 2
+	if r.Unseen != "" {
+		fmt.Fprintf(w, "           %s\n", r.Message) // it is the same for all subjects
+		return
+	}
 	n := 0
 	for _, s := range r.Subjects {
 		if s.Verdict != r.Verdict {
@@ -280,7 +295,7 @@ func (c Console) Counts(r *Run) {
 
 func (c Console) counts(r *Run, lines []string) {
 	w := c.out()
-	fmt.Fprintf(w, "%d passed, %d failed, %d skipped\n", r.Counts.Passed, r.Counts.Failed, r.Counts.Skipped)
+	fmt.Fprintf(w, "%s\n", r.Counts)
 	if r.Trouble != "" {
 		fmt.Fprintf(w, "%s: %s\n", r.Exit.Word, r.Trouble)
 	}

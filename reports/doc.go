@@ -6,6 +6,7 @@
 package reports
 
 import (
+	"fmt"
 	"time"
 
 	"meshproof.dev/meshproof/e2e/exitcode"
@@ -35,11 +36,22 @@ type Exit struct {
 	Word string `json:"word"`
 }
 
-// Counts are the numbers of the closing line: failed is fail and unknown; skipped is skip, blocked and waived.
+// Counts are the numbers of the closing line: failed is fail and unknown; skipped is skip, blocked, waived and accepted.
 type Counts struct {
 	Passed  int `json:"passed"`
 	Failed  int `json:"failed"`
 	Skipped int `json:"skipped"`
+	// Accepted are those of the skipped that are accepted although nobody could see them.
+	Accepted int `json:"accepted,omitempty"`
+}
+
+// String is the closing line, which pipelines read.
+func (c Counts) String() string {
+	s := fmt.Sprintf("%d passed, %d failed, %d skipped", c.Passed, c.Failed, c.Skipped)
+	if c.Accepted > 0 {
+		s += fmt.Sprintf(" (%d of them accepted as unseen)", c.Accepted)
+	}
+	return s
 }
 
 // Provenance says what exactly was run, so that it can be run again.
@@ -93,6 +105,7 @@ func (r *Run) Close(trouble error, at time.Time) {
 		r.Counts.Passed += passed
 		r.Counts.Failed += failed
 		r.Counts.Skipped += skipped
+		r.Counts.Accepted += p.Accepted()
 		codes = append(codes, p.ExitCode())
 	}
 	if trouble != nil {

@@ -119,13 +119,16 @@ func junitOf(p Profile, scenario string) junitSuite {
 		case judge.Unknown:
 			c.Error = &junitProblem{Type: "unknown", Message: r.Message, Text: detail(r)}
 			s.Errors++
-		case judge.Skip, judge.Blocked, judge.Waived:
+		case judge.Skip, judge.Blocked, judge.Waived, judge.Accepted:
 			c.Skipped = &junitProblem{Message: reason(r)}
 			s.Skipped++
 		}
 		c.Properties = &junitProperties{List: []junitProperty{{"rung", string(r.Rung)}, {"level", string(r.Level)}, {"verdict", string(r.Verdict)}}}
 		if r.Verdict == judge.Advised {
 			c.Properties.List = append(c.Properties.List, junitProperty{"advice", r.Message})
+		}
+		if r.Unseen != "" {
+			c.Properties.List = append(c.Properties.List, junitProperty{"unseen", r.Unseen})
 		}
 		c.Properties.List = append(c.Properties.List, twice(p.Again)...)
 		s.Cases = append(s.Cases, c)

@@ -20,7 +20,13 @@ func Summary(w io.Writer, r *Run) {
 	}
 	for _, p := range r.Profiles {
 		if b := p.FirstBroken(); b != nil {
-			fmt.Fprintf(w, "- **%s**\n", escaped(headline(title(p), b)))
+			rung := title(p) + ": " + broken(b)
+			fmt.Fprintf(w, "- **%s**%s\n", escaped(rung), escaped(strings.TrimPrefix(headline(title(p), b), rung)))
+		}
+	}
+	for _, p := range r.Profiles {
+		if p.Vantage != nil {
+			fmt.Fprintf(w, "- %s: %s\n", escaped(title(p)), escaped(seen(p.Vantage)))
 		}
 	}
 	fmt.Fprintf(w, "\n%s\n", ranOn(r))
@@ -29,6 +35,9 @@ func Summary(w io.Writer, r *Run) {
 	for _, p := range r.Profiles {
 		for _, i := range instances(p) {
 			i.markdown(w, title(p))
+		}
+		if p.Trouble != "" {
+			fmt.Fprintf(w, "\n%s, trouble: %s\n", escaped(title(p)), escaped(p.Trouble))
 		}
 		for _, n := range p.Notes {
 			fmt.Fprintf(w, "\n%s, note: %s\n", escaped(title(p)), escaped(n))
@@ -64,7 +73,7 @@ func heading(w io.Writer, r *Run) {
 }
 
 func ranOn(r *Run) string {
-	parts := []string{fmt.Sprintf("%d passed, %d failed, %d skipped; %.0f s", r.Counts.Passed, r.Counts.Failed, r.Counts.Skipped, r.Ended.Sub(r.Started).Seconds())}
+	parts := []string{fmt.Sprintf("%s; %.0f s", r.Counts, r.Ended.Sub(r.Started).Seconds())}
 	p := r.Provenance
 	if p.Kubernetes != "" {
 		parts = append(parts, "Kubernetes "+p.Kubernetes)
@@ -83,11 +92,11 @@ var counted = []judge.Verdict{judge.Pass, judge.Fail, judge.Unknown, judge.Block
 
 const countedHead = "passed | failed | unknown | blocked | advice | skipped |\n|---|--:|--:|--:|--:|--:|--:|\n"
 
-// tally counts verdicts; a waived check is counted as skipped.
+// tally counts verdicts; a waived check is counted as skipped, and one that is accepted unseen, too.
 type tally map[judge.Verdict]int
 
 func (t tally) add(v judge.Verdict) {
-	if v == judge.Waived {
+	if v == judge.Waived || v == judge.Accepted {
 		v = judge.Skip
 	}
 	t[v]++

@@ -18,6 +18,7 @@ func summaryOf(r *Run) string {
 func TestSummaryBeginsWithWhatIsWrong(t *testing.T) {
 	r := run(judge.Pass, judge.Fail, judge.Unknown, judge.Skip, judge.Blocked, judge.Waived, judge.Advised)
 	r.Profiles[0].Recordings = []string{"recordings/shop.formation.jsonl"}
+	r.Profiles[0].Trouble = "no pod was seen"
 	r.Profiles[0].Notes = []string{"CRD x is skipped"}
 	r.Provenance = Provenance{Kubernetes: "v1.37.2", Nodes: 1, OTP: []string{"27"}}
 	r.Leftovers = stuck()
@@ -26,11 +27,12 @@ func TestSummaryBeginsWithWhatIsWrong(t *testing.T) {
 	rest := got
 	for _, want := range []string{
 		"## meshproof: fail (exit 1)\n",
-		"- **shop: first broken rung: (x/fail). seen: 5 &lt; 6 &amp; \"more\". Remedy: open it**\n",
+		"- **shop: first broken rung: (x/fail)**. seen: 5 &lt; 6 &amp; \"more\". Remedy: open it\n",
 		"2 passed, 3 failed, 3 skipped; 0 s; Kubernetes v1.37.2; 1 node; OTP 27\n",
 		"| rung | passed | failed | unknown | blocked | advice | skipped |\n|---|--:|--:|--:|--:|--:|--:|\n|  | 1 | 1 | 1 | 1 | 1 | 2 |\n",
 		"**FAIL** shop: x/fail\n\n    does what it should\n      shop-1 is shut\n        seen: RST\n        remedy: open it\n        try: kubectl get\n",
 		"**UNKNOWN** shop: x/unknown\n",
+		"shop, trouble: no pod was seen\n",
 		"shop, note: CRD x is skipped\n",
 		"| namespace shop-1 | phase Terminating; Some content in the namespace has finalizers remaining | kubectl --context prod delete namespace shop-1 |\n",
 		"- recordings/shop.formation.jsonl\n",

@@ -2,6 +2,8 @@
 # Makes the recordings under fixtures/recordings anew on a real cluster, and writes the verdicts that `make test` holds
 # them to. Look at the difference before it is committed: git diff fixtures/recordings.
 #
+# What is not made here stays as it is: no-agents is a run on a cluster with fixtures/policies/autopilot.yaml.
+#
 # In: the meshproof binary, then flags for its kill matrix.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -11,8 +13,8 @@ shift
 mutants=(link-dropped cookie-differs selector-typo)
 "$meshproof" kill-matrix "$@" "${mutants[@]}"
 out=fixtures/recordings
-rm -rf "$out"
 for name in dns-a "${mutants[@]}"; do
+  rm -rf "${out:?}/$name"
   mkdir -p "$out/$name"
   [ "$name" = dns-a ] && workload=dns-a || workload=dns-a-$name
   for file in reports/out/latest/recordings/"$workload".*.jsonl; do

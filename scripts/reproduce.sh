@@ -7,7 +7,7 @@ shift
 [ -z "$(git status --porcelain)" ] || { echo 'reproduce: the checkout has changes that are in no commit' >&2; exit 64; }
 work=$(mktemp -d)
 trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
-git clone --quiet "$(git rev-parse --path-format=absolute --git-common-dir)" "$work/another place"
+git clone --quiet --no-checkout "$(git rev-parse --path-format=absolute --git-common-dir)" "$work/another place"
 commit=$(git rev-parse HEAD)
 cd "$work/another place"
 git -c advice.detachedHead=false checkout --quiet "$commit"

@@ -78,8 +78,8 @@ func newFakeMachine(t *testing.T) *fakeMachine {
 		t.Fatal(err)
 	}
 	w.write("root/scripts/node-image/Makefile", "# inputs: K8S NODE_SUITE\n")
-	w.write("root/scripts/node-image/k8s/v1.37.2/go.mod", "module n\n")
-	w.write("root/scripts/node-image/k8s/v1.36.1/go.mod", "module n\n")
+	w.write("root/scripts/node-image/k8s/v1.37.2/kubernetes.mod", "module n\n")
+	w.write("root/scripts/node-image/k8s/v1.36.1/kubernetes.mod", "module n\n")
 	w.write("root/scripts/base-image/Makefile", "# inputs: OTP_27_SUITE\n")
 	t.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
 	t.Setenv("FAKE", w.dir)
@@ -93,7 +93,8 @@ func newFakeMachine(t *testing.T) *fakeMachine {
 		Root:   filepath.Join(w.dir, "root"),
 		Versions: scripts.Versions{
 			"K8S": "v1.37.2", "NODE_SUITE": "bookworm", "NODE_IMAGE": "kindest/node:v1.37.0@sha256:01",
-			"OTP": "27", "OTP_27_SUITE": "trixie", "ERLANG_BUILD_27": "erlang:27@sha256:02", "ERLANG_RUN_27": "debian:trixie-slim@sha256:03",
+			"NODE_IMAGE_1_35": "kindest/node:v1.35.8@sha256:04",
+			"OTP":             "27", "OTP_27_SUITE": "trixie", "ERLANG_BUILD_27": "erlang:27@sha256:02", "ERLANG_RUN_27": "debian:trixie-slim@sha256:03",
 			"APT_BUILD": "mmdebstrap",
 		},
 		Log: func(s string) {

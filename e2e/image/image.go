@@ -34,6 +34,8 @@ type Image struct {
 	Origin string        // Pulled or Built, also for an image that is Cached now; "" for an image of the user
 	From   []string      // for an application: the images it was built on, "reference id"
 	Took   time.Duration // how long it took in this run
+
+	Kubernetes string // version that a node image has, "v1.37.2"
 }
 
 // App is one image of a profile, with what is needed to build it.

@@ -1,6 +1,7 @@
 package image
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,38 +25,43 @@ const (
 // Node makes kind's node image available in the engine. k8s is a Kubernetes version: "" for the pinned one, "1.37" for any
 // patch version, "1.37.2" for exactly that one. A version without builder and image is an error with code 64.
 //
-// The pinned image is pulled if possible. Otherwise the image is built, in some ten minutes on two cores. The cache keeps
+// An image that versions.env pins for that version is pulled if possible. Otherwise the image is built, in some ten minutes on two cores. The cache keeps
 // an archive of it, which is loaded again if the engine has lost the image.
 func (m *Maker) Node(ctx context.Context, k8s string) (Image, error) {
 	b := builder{m, "node-image"}
-	version, pull, err := m.nodeVersion(b, k8s)
+	v, err := m.nodeVersion(b, k8s)
 	if err != nil {
 		return Image{}, err
 	}
-	settings := map[string]string{"K8S": version}
+	settings := map[string]string{"K8S": v.build}
 	key, err := b.key(settings, func(rel string, isDir bool) bool {
 		// Each Kubernetes version has a folder; only that of the built version counts.
-		return isDir && filepath.Dir(rel) == "k8s" && rel != "k8s/"+version
+		return isDir && filepath.Dir(rel) == "k8s" && rel != "k8s/"+v.build
 	})
 	if err != nil {
 		return Image{}, err
 	}
-	e := m.entry("node", "node-"+minorOf(version), key)
+	e := m.entry("node", "node-"+minorOf(v.build), key)
 	usable := func(r *record) (bool, error) {
-		if r.Origin == Pulled && r.Ref != pull {
+		if r.Origin == Pulled && r.Ref != v.pull {
 			return false, nil
 		}
 		return m.inEngine(ctx, e, r)
 	}
-	return m.obtain(ctx, "node", e, usable, func(lock *os.File) (record, error) {
-		if pull != "" {
-			r, err := m.pullOrFind(ctx, pull)
+	im, err := m.obtain(ctx, "node", e, usable, func(lock *os.File) (record, error) {
+		if v.pull != "" {
+			r, err := m.pullOrFind(ctx, v.pull)
 			if no := (errNoPull{}); !errors.As(err, &no) {
 				return r, err
 			}
 		}
 		return m.buildNode(ctx, b, e, lock, settings)
 	})
+	im.Kubernetes = v.build
+	if im.Origin == Pulled {
+		im.Kubernetes = v.pulled
+	}
+	return im, err
 }
 
 func (m *Maker) buildNode(ctx context.Context, b builder, e entry, lock *os.File, settings map[string]string) (record, error) {
@@ -138,48 +144,52 @@ func (m *Maker) pullOrFind(ctx context.Context, ref string) (record, error) {
 	return r, err
 }
 
-// nodeVersion returns the Kubernetes version to build, and the image that may be pulled instead ("": none, because the
-// requested version is not that of the pinned image).
-func (m *Maker) nodeVersion(b builder, k8s string) (build, pull string, err error) {
+// nodeVersion is a Kubernetes version that was asked for: what can be built, and what may be pulled instead.
+type nodeVersion struct {
+	build  string // "v1.37.2"
+	pull   string // reference of a pinned image, "": none has the version
+	pulled string // its version, "v1.37.0"
+}
+
+// nodeVersion finds the version among the builder's folders and the pinned images.
+func (m *Maker) nodeVersion(b builder, k8s string) (nodeVersion, error) {
 	pinned, err := m.Versions.Get("K8S")
 	if err != nil {
-		return "", "", err
+		return nodeVersion{}, err
 	}
-	image, err := m.Versions.Get("NODE_IMAGE")
-	if err != nil {
-		return "", "", err
-	}
-	tag := tagOf(image)
 	want := "v" + strings.TrimPrefix(k8s, "v")
-	if k8s == "" || want == minorOf(pinned) {
-		if minorOf(tag) == minorOf(pinned) {
-			pull = fullRef(image)
-		}
-		return pinned, pull, nil
+	if k8s == "" {
+		want = minorOf(pinned)
 	}
-	if want == tag {
-		pull = fullRef(image)
-	}
-	have, err := os.ReadDir(filepath.Join(b.dir(), "k8s"))
+	folders, err := os.ReadDir(filepath.Join(b.dir(), "k8s"))
 	if err != nil {
-		return "", "", fmt.Errorf("builder: %w", err)
+		return nodeVersion{}, fmt.Errorf("builder: %w", err)
 	}
-	var versions []string
-	for _, d := range have {
-		versions = append(versions, d.Name())
+	var v nodeVersion
+	var builders, images []string
+	for _, d := range folders {
+		builders = append(builders, d.Name())
 		if d.Name() == want || minorOf(d.Name()) == want {
-			build = d.Name()
+			v.build = d.Name()
 		}
 	}
-	if build == "" && pull != "" {
-		return want, pull, nil
+	for key, ref := range m.Versions {
+		if key != "NODE_IMAGE" && !strings.HasPrefix(key, "NODE_IMAGE_") {
+			continue
+		}
+		tag := tagOf(ref)
+		images = append(images, tag)
+		if tag == want || minorOf(tag) == want {
+			v.pull, v.pulled = fullRef(ref), tag
+		}
 	}
-	if build == "" {
-		slices.Sort(versions)
-		return "", "", exitcode.With(exitcode.Usage, fmt.Errorf("there is no node image of Kubernetes %s: the builders support %s, and the pinned image has %s",
-			strings.TrimPrefix(want, "v"), strings.Join(versions, ", "), tag))
+	if v.build == "" && v.pull == "" {
+		slices.Sort(images)
+		return v, exitcode.With(exitcode.Usage, fmt.Errorf("there is no node image of Kubernetes %s: the builders support %s, and the pinned images have %s",
+			strings.TrimPrefix(want, "v"), strings.Join(builders, ", "), strings.Join(images, ", ")))
 	}
-	return build, pull, nil
+	v.build = cmp.Or(v.build, v.pulled)
+	return v, nil
 }
 
 // minorOf is "v1.37" of "v1.37.2".

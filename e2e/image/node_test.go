@@ -2,6 +2,7 @@ package image
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"meshproof.dev/meshproof/e2e/exitcode"
+	"meshproof.dev/meshproof/scripts"
 )
 
 func TestNodeIsPulledWhereThatWorks(t *testing.T) {
@@ -86,27 +88,91 @@ func TestNodeWithoutGo(t *testing.T) {
 }
 
 func TestNodeVersions(t *testing.T) {
-	for _, c := range []struct{ ask, build, pull string }{
-		{"", "v1.37.2", hub + "kindest/node@sha256:01"},
-		{"1.37", "v1.37.2", hub + "kindest/node@sha256:01"},
-		{"v1.37", "v1.37.2", hub + "kindest/node@sha256:01"},
-		{"1.37.2", "v1.37.2", ""},
-		{"1.37.0", "v1.37.0", hub + "kindest/node@sha256:01"},
-		{"1.36", "v1.36.1", ""},
+	for _, c := range []struct{ ask, build, pull, pulled string }{
+		{"", "v1.37.2", hub + "kindest/node@sha256:01", "v1.37.0"},
+		{"1.37", "v1.37.2", hub + "kindest/node@sha256:01", "v1.37.0"},
+		{"v1.37", "v1.37.2", hub + "kindest/node@sha256:01", "v1.37.0"},
+		{"1.37.2", "v1.37.2", "", ""},
+		{"1.37.0", "v1.37.0", hub + "kindest/node@sha256:01", "v1.37.0"},
+		{"1.36", "v1.36.1", "", ""},
+		{"1.35", "v1.35.8", hub + "kindest/node@sha256:04", "v1.35.8"},
+		{"1.35.8", "v1.35.8", hub + "kindest/node@sha256:04", "v1.35.8"},
 	} {
 		w := newFakeMachine(t)
-		build, pull, err := w.nodeVersion(builder{w.Maker, "node-image"}, c.ask)
-		if err != nil || build != c.build || pull != c.pull {
-			t.Errorf("%q: builds %q, pulls %q, %v; want %q and %q", c.ask, build, pull, err, c.build, c.pull)
+		v, err := w.nodeVersion(builder{w.Maker, "node-image"}, c.ask)
+		if want := (nodeVersion{c.build, c.pull, c.pulled}); err != nil || v != want {
+			t.Errorf("%q: %+v, %v; want %+v", c.ask, v, err, want)
 		}
 	}
 	w := newFakeMachine(t)
-	_, err := w.Node(t.Context(), "1.20")
-	if exitcode.Of(err) != exitcode.Usage || !strings.Contains(err.Error(), "v1.36.1, v1.37.2") {
-		t.Errorf("unknown version: code %d, %v", exitcode.Of(err), err)
+	for _, unknown := range []string{"1.20", "1.35.4"} {
+		_, err := w.Node(t.Context(), unknown)
+		if exitcode.Of(err) != exitcode.Usage || !strings.Contains(err.Error(), "the builders support v1.36.1, v1.37.2, and the pinned images have v1.35.8, v1.37.0") {
+			t.Errorf("%s: code %d, %v", unknown, exitcode.Of(err), err)
+		}
 	}
-	if _, err = w.Node(t.Context(), "1.37.0"); exitcode.Of(err) != exitcode.Unavailable {
+	if _, err := w.Node(t.Context(), "1.37.0"); exitcode.Of(err) != exitcode.Unavailable {
 		t.Errorf("a version that can only be pulled: code %d, %v", exitcode.Of(err), err)
+	}
+}
+
+// The cluster's settings depend on the version that its nodes really have.
+func TestNodeKnowsItsVersion(t *testing.T) {
+	w := newFakeMachine(t)
+	for ask, want := range map[string]string{"": "v1.37.2", "1.36": "v1.36.1"} {
+		for range 2 { // built, then from the cache
+			if im, err := w.Node(t.Context(), ask); err != nil || im.Kubernetes != want {
+				t.Errorf("%q: built with version %q, %v", ask, im.Kubernetes, err)
+			}
+		}
+	}
+	w = newFakeMachine(t)
+	t.Setenv("PULL", "echo Getting image source signatures")
+	for range 2 {
+		if im, err := w.Node(t.Context(), ""); err != nil || im.Kubernetes != "v1.37.0" {
+			t.Errorf("pulled with version %q, %v", im.Kubernetes, err)
+		}
+	}
+}
+
+// Each minor version has all that the builder needs, and an image to pull: the current one and the two before it.
+func TestThreeMinorVersions(t *testing.T) {
+	pins, err := scripts.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, err := FindRoot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := builder{&Maker{Root: root, Versions: pins}, "node-image"}
+	current, err := b.maker.nodeVersion(b, "")
+	if err != nil || current.build != pins["K8S"] {
+		t.Fatalf("the default is %+v, %v", current, err)
+	}
+	var newest int
+	if _, err = fmt.Sscanf(current.build, "v1.%d.", &newest); err != nil {
+		t.Fatal(err)
+	}
+	for minor := newest; minor > newest-3; minor-- {
+		v, err := b.maker.nodeVersion(b, fmt.Sprintf("1.%d", minor))
+		if err != nil || v.pull == "" || minorOf(v.pulled) != minorOf(v.build) {
+			t.Errorf("1.%d: %+v, %v", minor, v, err)
+			continue
+		}
+		for _, program := range []string{"kubernetes", "etcd", "coredns"} {
+			for _, ext := range []string{".mod", ".sum"} {
+				text, err := os.ReadFile(filepath.Join(b.dir(), "k8s", v.build, program+ext))
+				if err != nil {
+					t.Error(err)
+				} else if program == "kubernetes" && !strings.Contains(string(text), "k8s.io/kubernetes "+v.build) {
+					t.Errorf("%s/%s%s is of another version", v.build, program, ext)
+				}
+			}
+		}
+	}
+	if have, err := os.ReadDir(filepath.Join(b.dir(), "k8s")); err != nil || len(have) != 3 {
+		t.Errorf("the builder has %d versions, %v; want 3", len(have), err)
 	}
 }
 

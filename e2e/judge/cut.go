@@ -17,11 +17,12 @@ func cutShort(c check.Check, v *view.View, findings []check.Finding) []check.Fin
 		return findings
 	}
 	_, applied := v.Act(recording.Apply)
+	static := c.Static || c.Rung == check.Manifest
 	for i := range findings {
 		f := &findings[i]
 		switch {
-		case (c.Static || c.Rung == check.Manifest) && applied:
-		case f.Outcome == check.Fail && c.Settles:
+		case static && applied:
+		case f.Outcome == check.Fail && (c.Settles || static): // before that, an object that comes later may be what is missing
 			f.Seen = append(slices.Clip(f.Seen), "until then it was "+f.Code+": "+f.Message)
 			f.Outcome, f.Code, f.Message, f.Remedy, f.Took = check.Unseen, "", why, "", 0
 		case f.Outcome == check.Pass:

@@ -264,7 +264,7 @@ func verdictOf(o check.Outcome) Verdict {
 }
 
 // Counts are the results in the three words of a closing line: failed is fail and unknown, skipped is skip,
-// blocked and waived.
+// blocked, waived and accepted.
 func (p Profile) Counts() (passed, failed, skipped int) {
 	for _, r := range p.Results {
 		switch r.Verdict {

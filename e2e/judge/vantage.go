@@ -72,3 +72,13 @@ func (p *Profile) AcceptUnseen() {
 		}
 	}
 }
+
+// Accepted is how many results are accepted although nobody could see them.
+func (p Profile) Accepted() (n int) {
+	for _, r := range p.Results {
+		if r.Verdict == Accepted {
+			n++
+		}
+	}
+	return n
+}

@@ -34,7 +34,46 @@ func (f *fixture) saved(t *testing.T, ref string) v1.Image {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return img
+	return uncompressed(t, img)
+}
+
+// uncompressed is the image with layers that are not compressed, because compressing the node image takes a minute.
+func uncompressed(t *testing.T, img v1.Image) v1.Image {
+	t.Helper()
+	layers, err := img.Layers()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, l := range layers {
+		layers[i] = plain{l}
+	}
+	config, err := img.ConfigFile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	as, err := mutate.AppendLayers(empty.Image, layers...)
+	if err == nil {
+		as, err = mutate.ConfigFile(as, config)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return as
+}
+
+// plain is a layer as it is without compression.
+type plain struct{ v1.Layer }
+
+func (p plain) Digest() (v1.Hash, error)            { return p.DiffID() }
+func (p plain) Compressed() (io.ReadCloser, error)  { return p.Uncompressed() }
+func (p plain) MediaType() (types.MediaType, error) { return types.DockerUncompressedLayer, nil }
+func (p plain) Size() (int64, error) {
+	r, err := p.Uncompressed()
+	if err != nil {
+		return 0, err
+	}
+	defer r.Close()
+	return io.Copy(io.Discard, r)
 }
 
 // withPodNetwork is the node image with a manifest where kind looks for its pod network's. The image has a pod network already, so

@@ -22,7 +22,7 @@ type Header struct {
 
 // Event is one observation. T is the time since the header's Start on the harness's clock, in nanoseconds;
 // for what an agent saw it is the agent's CLOCK_BOOTTIME moved by the measured offset ([Clock]).
-// By names the observer: "run", "kube", or "agent/NODE". Exactly one of the pointers is set.
+// By names the observer: "run", "kube", "agent/NODE", or "api" where there are no agents. Exactly one of the pointers is set.
 type Event struct {
 	T  time.Duration `json:"t"`
 	By string        `json:"by"`
@@ -76,7 +76,8 @@ func (e *Event) Kinds() []string {
 type End struct{}
 
 // Start says that an observer began to watch. An agent lists in Can what it is able to do here
-// ("netns", "inet_diag", "hostpid"); what is missing makes the checks that need it unseen.
+// ("netns", "inet_diag", "hostpid"); what is missing makes the checks that need it unseen. Of [ByAPI], Can and Cannot name kinds of
+// events, and what else it may not see: see [AnAgent] and those beside it.
 type Start struct {
 	Version string   `json:"version,omitempty"`
 	Node    string   `json:"node,omitempty"`

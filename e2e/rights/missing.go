@@ -83,11 +83,13 @@ func (r Right) String() string {
 	return strings.Join(all, ", ")
 }
 
-// List names rights.
+// List names rights, each once.
 func List(all []Right) string {
 	var names []string
 	for _, r := range all {
-		names = append(names, r.String())
+		if name := r.String(); !slices.Contains(names, name) {
+			names = append(names, name)
+		}
 	}
 	return strings.Join(names, ", ")
 }

@@ -205,4 +205,7 @@ func TestWhatAUserLacksForAReaper(t *testing.T) {
 	if err != nil || len(necessary) > 0 || List(lost[NoReaper]) != "create clusterrolebindings, get clusterrolebindings, delete clusterrolebindings, create deployments" {
 		t.Errorf("%v, %v, %v", necessary, lost, err)
 	}
+	if twice := []Right{{Verbs: []string{"get"}, Resource: "secrets", Names: []string{"shop"}, For: "a"}, {Verbs: []string{"get"}, Resource: "secrets", Names: []string{"shop"}, For: "b"}}; List(twice) != "get secrets shop" {
+		t.Errorf("%s", List(twice))
+	}
 }

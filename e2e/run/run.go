@@ -145,6 +145,7 @@ func (s *Session) start(ctx context.Context, attempt func(context.Context, *repo
 
 func (s *Session) run(ctx context.Context, attempt func(context.Context, *reports.Run) error) *reports.Run {
 	ctx = progress.With(ctx, s.options.Progress)
+	logOfClient(s.options.Log)
 	ended := make(chan struct{})
 	defer close(ended)
 	guard.Go(nil, func(error) {}, func() {

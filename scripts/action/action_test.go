@@ -107,7 +107,7 @@ func (w world) use(t *testing.T, with map[string]string, ref, server string) (*r
 		inputs[name] = v // one that is not declared stays, too: so does GitHub's runner
 	}
 	r := newRunner(t, t.TempDir(), contexts{"inputs": inputs, "strategy": map[string]any{"job-index": "3"},
-		"github": map[string]any{"action_path": w.top, "action_ref": ref, "action_repository": "someone/meshproof"}})
+		"github": map[string]any{"action_path": w.top, "action_ref": ref, "action_repository": "someone/meshproof", "repository": "someone/shop"}})
 	r.env["GITHUB_ACTION_PATH"], r.env["GITHUB_JOB"], r.env["GITHUB_SERVER_URL"] = w.top, "mesh", server
 	r.env["REAL"] = w.real
 	for _, pair := range w.recordings {

@@ -28,6 +28,7 @@ type job struct {
 	Name     string            `yaml:"name"`
 	RunsOn   string            `yaml:"runs-on"`
 	Timeout  int               `yaml:"timeout-minutes"`
+	Permits  map[string]string `yaml:"permissions"`
 	Env      map[string]string `yaml:"env"`
 	Strategy struct {
 		FailFast bool                 `yaml:"fail-fast"`

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"go.yaml.in/yaml/v3"
 )
 
 var pinned = regexp.MustCompile(`(?m)^ *(?:- )?uses: *(\S+)( # v[0-9]+\.[0-9]+\.[0-9]+)?$`)
@@ -70,11 +72,23 @@ func TestNoScriptHasAnExpression(t *testing.T) {
 	}
 }
 
-func TestWorkflowsMayReadOnly(t *testing.T) {
+// Each workflow says what it may do, and that is to read. Only the job that makes a release may write, and only releases.
+func TestPermissions(t *testing.T) {
 	for file, w := range workflows(t) {
-		if !maps.Equal(w.Permissions, map[string]string{"contents": "read"}) {
+		read := map[string]string{"contents": "read"}
+		if w.Permissions == nil || len(w.Permissions) > 0 && !maps.Equal(w.Permissions, read) {
 			t.Errorf("%s: permissions %v", file, w.Permissions)
 		}
+		for id, j := range w.Jobs {
+			if release := filepath.Base(file) == "release.yml" && id == "release"; j.Permits != nil && (!release || !maps.Equal(j.Permits, map[string]string{"contents": "write"})) {
+				t.Errorf("%s: job %s: permissions %v", file, id, j.Permits)
+			}
+		}
+	}
+}
+
+func TestJobsAreLimited(t *testing.T) {
+	for file, w := range workflows(t) {
 		if w.Concurrency["group"] == "" {
 			t.Errorf("%s has no concurrency group", file)
 		}
@@ -178,5 +192,37 @@ func TestThePageSaysWhatTheActionSays(t *testing.T) {
 		if _, there := want[name]; !there {
 			t.Errorf("the page has %s, which action.yml does not have", name)
 		}
+	}
+}
+
+// The five lines of the page are a job that uses the action with inputs that it has.
+func TestTheFiveLines(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join(root, "docs/in-ci.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, after, _ := strings.Cut(string(page), "\n    mesh:\n")
+	block, _, _ := strings.Cut(after, "\n\n")
+	var jobs map[string]job
+	if err = yaml.Unmarshal([]byte("mesh:\n"+block), &jobs); err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count("mesh:\n"+block, "\n") + 1; n != 5 {
+		t.Errorf("%d lines", n)
+	}
+	a, used := load[compositeAction](t, "action.yml"), 0
+	for _, s := range jobs["mesh"].Steps {
+		if !strings.Contains(s.Uses, "/meshproof@") {
+			continue
+		}
+		for name := range s.With {
+			used++
+			if a.Inputs[name].Description == "" {
+				t.Errorf("there is no input %s", name)
+			}
+		}
+	}
+	if used == 0 {
+		t.Errorf("no input is used: %+v", jobs)
 	}
 }

@@ -23,13 +23,12 @@ func stub(t *testing.T, bin, name, code string) (log string) {
 	return log
 }
 
-// Each step of each job is executed, with each combination of the job's matrix. Only make (minutes, and a cluster) and sudo are
+// Each step of each job is executed, with each combination of the job's matrix. Only make (minutes, and a cluster), sudo and gh are
 // replaced, by programs that note how they were called; that make has such a target, and takes such values, is asked of make itself.
 func TestWorkflowSteps(t *testing.T) {
 	for file, w := range workflows(t) {
 		for id, j := range w.Jobs {
-			all := j.combinations(t)
-			for _, c := range all {
+			for _, c := range j.combinations(t) {
 				matrix := map[string]any{}
 				for key := range j.Strategy.Matrix {
 					matrix[key] = ""
@@ -60,7 +59,8 @@ func executeJob(t *testing.T, j job, matrix map[string]any, code string) {
 	bin := t.TempDir()
 	made := stub(t, bin, "make", code)
 	stub(t, bin, "sudo", "0")
-	r := newRunner(t, t.TempDir(), contexts{"matrix": matrix, "github": map[string]any{"run_id": "1", "head_ref": ""}})
+	released := stub(t, bin, "gh", "0")
+	r := newRunner(t, checkout(t), contexts{"matrix": matrix, "github": map[string]any{"ref_name": "v1.2.3", "token": "t0ken"}})
 	r.path = bin + ":" + r.path
 	r.env["HOME"] = r.dir
 	for k, v := range r.texts(j.Env) {
@@ -87,6 +87,9 @@ func executeJob(t *testing.T, j job, matrix map[string]any, code string) {
 	if r.failed != (code != "0") {
 		t.Errorf("make ends with %s; failed: %t\n%s", code, r.failed, r.log)
 	}
+	if _, err := os.Stat(released); err == nil && code != "0" {
+		t.Errorf("released, and make ended with %s", code)
+	}
 	uploads := slices.ContainsFunc(r.uses, func(s step) bool { return strings.HasPrefix(s.Uses, "actions/upload-artifact@") })
 	for _, line := range strings.Split(strings.TrimSpace(string(called)), "\n") {
 		targets, set, _ := strings.Cut(line, " OTP=")
@@ -96,6 +99,28 @@ func executeJob(t *testing.T, j job, matrix map[string]any, code string) {
 		makeKnows(t, strings.Fields(targets))
 		takes(t, "OTP="+set)
 	}
+}
+
+// checkout is a workspace with our scripts, and with what make would have made of a release.
+func checkout(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	from, err := filepath.Abs(filepath.Join(root, "scripts"))
+	if err == nil {
+		err = os.Symlink(from, filepath.Join(dir, "scripts"))
+	}
+	if err == nil {
+		err = os.Mkdir(filepath.Join(dir, "dist"), 0o755)
+	}
+	for name, text := range map[string]string{"CHANGELOG.md": "## [1.2.3]\n\nnew\n", "dist/meshproof_1.2.3_linux_amd64.tar.gz": "", "dist/checksums.txt": ""} {
+		if err == nil {
+			err = os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600)
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 // makeKnows asks make whether there are such targets.

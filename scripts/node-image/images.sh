@@ -3,55 +3,61 @@
 set -euo pipefail
 archive=$1
 work=$(mktemp -d "$OUT/images.XXXXXX")
-made=()
-trap 'rm -rf "$work"; [ ${#made[@]} = 0 ] || $ENGINE rmi -f "${made[@]}" >/dev/null 2>&1 || true' EXIT
+saved=()
+# Kubernetes under the names of its programs: the first layer of four images, which a node unpacks once.
+kubernetes=localhost/meshproof/kubernetes:build
+trap 'rm -rf "$work"; $ENGINE rmi -f "${saved[@]}" "$kubernetes" >/dev/null 2>&1 || true' EXIT
 
-proxyfs=localhost/meshproof/proxyfs:build
-$ENGINE import "$OUT/proxyfs.tar" "$proxyfs" >/dev/null
-
-# image NAME BINARY DOCKERFILE: an image with that one program
+# image NAME FILE DOCKERFILE: an image with that file, or folder
 image() {
-	cp "$OUT/bin/$2" "$work/"
-	printf '%s\n' "$3" >"$work/Dockerfile"
-	$ENGINE build -q -t "$1" "$work" >/dev/null
-	rm "$work/$2"
-	made+=("$1")
+	mkdir "$work/context"
+	cp -al "$2" "$work/context/"
+	printf '%s\n' "$3" >"$work/context/Dockerfile"
+	$ENGINE build -q -t "$1" "$work/context" >/dev/null
+	rm -r "$work/context"
 }
 
+mkdir "$work/bin"
+ln "$OUT/bin/kubernetes" "$work/bin/"
+for name in kubeadm kube-apiserver kube-controller-manager kube-scheduler kube-proxy; do ln -s kubernetes "$work/bin/$name"; done
+image "$kubernetes" "$work/bin" "FROM scratch
+COPY bin/ /usr/local/bin/
+ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
 # The names are kubeadm's own; no registry is named here.
-names=$("$OUT/bin/kubeadm" config images list --kubernetes-version "$K8S" 2>/dev/null)
+names=$("$work/bin/kubeadm" config images list --kubernetes-version "$K8S" 2>/dev/null)
 for name in $names; do
 	base=${name##*/}
 	base=${base%%:*}
 	case $base in
-	kube-proxy) image "$name" kube-proxy "FROM $proxyfs
-COPY kube-proxy /usr/local/bin/" ;;
-	coredns) image "$name" coredns "FROM scratch
+	kube-proxy) image "$name" "$OUT/proxyfs.tar" "FROM $kubernetes
+ADD proxyfs.tar /" ;;
+	kube-*) $ENGINE tag "$kubernetes" "$name" ;;
+	coredns) image "$name" "$OUT/bin/coredns" 'FROM scratch
 COPY coredns /
-ENTRYPOINT [\"/coredns\"]" ;;
-	pause) image "$name" pause "FROM scratch
+ENTRYPOINT ["/coredns"]' ;;
+	pause) image "$name" "$OUT/bin/pause" 'FROM scratch
 COPY pause /
-ENTRYPOINT [\"/pause\"]"
+ENTRYPOINT ["/pause"]'
 		pause=$name ;;
-	kube-* | etcd) image "$name" "$base" "FROM scratch
-COPY $base /usr/local/bin/
-ENV PATH=/usr/local/bin" ;;
+	etcd) image "$name" "$OUT/bin/etcd" 'FROM scratch
+COPY etcd /usr/local/bin/
+ENV PATH=/usr/local/bin' ;;
 	*) echo "kubeadm asks for $name, which is not known here" >&2; exit 1 ;;
 	esac
+	saved+=("$name")
 done
-made+=("$proxyfs")
 
 # containerd's sandbox image is the one that kind's configuration names.
 sandbox=$(sed -n 's/^ *sandbox_image = "\(.*\)"/\1/p' "$OUT/kind-files/etc/containerd/config.toml")
 if [ "$sandbox" != "$pause" ]; then
 	$ENGINE tag "$pause" "$sandbox"
-	made+=("$sandbox")
+	saved+=("$sandbox")
 fi
 
 # Without -m podman saves one image under all the names.
 multi=
 case $($ENGINE --version) in podman*) multi=-m ;; esac
-mapfile -t saved < <(printf '%s\n' "${made[@]}" | grep -v "^$proxyfs\$")
 rm -f "$archive.tmp"
 $ENGINE save $multi -o "$archive.tmp" "${saved[@]}"
 mv "$archive.tmp" "$archive"

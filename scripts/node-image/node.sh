@@ -15,7 +15,7 @@ trap cleanup EXIT
 $ENGINE import "$OUT/rootfs.tar" "$rootfs" >/dev/null
 cp -r "$OUT/kind-files" "$work/kind-files"
 cp -r "$here/files" "$work/files"
-cp "$OUT"/bin/{kubeadm,kubelet,kubectl} "$work/"
+ln "$OUT/bin/kubernetes" "$work/"
 $ENGINE build -q --build-arg ROOTFS="$rootfs" -f "$here/Dockerfile" -t "$base" "$work" >/dev/null
 
 # The control-plane images are imported, and unpacked, once and for all: a node that had to unpack them would do so

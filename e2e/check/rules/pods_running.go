@@ -27,9 +27,9 @@ func podsRunning() check.Check {
 				return check.NothingSeen(v, "the workload was not deployed")
 			}
 			if want := v.Profile.Replicas(); len(pods) < want {
-				why, remedy := refused(v)
+				why, remedy := evidence.Refused(v)
 				all = append(all, check.Finding{Subject: check.OnWorkload(v), Of: check.Images(v), Outcome: check.Fail, Code: "not-created",
-					Message: fmt.Sprintf("%d of %d pods were created%s", len(pods), want, why), Remedy: remedy, Seen: evidence.Warnings(v, workloadObjects(v)...)})
+					Message: fmt.Sprintf("%d of %d pods were created%s", len(pods), want, why), Remedy: remedy, Seen: evidence.Warnings(v, evidence.WorkloadObjects(v)...)})
 			}
 			for _, p := range pods {
 				all = append(all, running(v, p))

@@ -65,14 +65,13 @@ func New(o Options) *Observer {
 
 // unable says what can never be seen from here, and why.
 func unable(noAgent string) map[string]string {
-	inside := "it takes an agent in the pod's network namespace"
 	return map[string]string{
 		recording.AnAgent:           noAgent,
-		string(recording.KindDNS):   "how a pod resolves names: " + inside,
-		string(recording.KindAsked): "which DNS queries a pod sends: " + inside,
-		recording.PeerDials:         "whether a pod can reach its peers: " + inside,
-		recording.LinkTimes:         "when data last arrived on a link: " + inside,
-		recording.Environment:       "the VM's environment: other secrets may be in it, so it is not read through exec",
+		string(recording.KindDNS):   "what a pod's DNS queries are answered, which takes an agent in its network namespace",
+		string(recording.KindAsked): "which DNS queries a pod sends, which takes an agent in its network namespace",
+		recording.PeerDials:         "whether a pod reaches its peers, which takes an agent in its network namespace",
+		recording.LinkTimes:         "when data last arrived on a link, which takes an agent in the pod's network namespace",
+		recording.Environment:       "the environment of the VM, which takes an agent: it may hold other secrets, so it is not read through exec",
 	}
 }
 

@@ -182,6 +182,9 @@ func (s *Server) create(w http.ResponseWriter, r *http.Request, path, resource s
 	case s.objects[path+"/"+o.GetName()] != nil:
 		fail(w, http.StatusConflict, "AlreadyExists")
 		return
+	case r.URL.Query().Has("dryRun"):
+		answer(w, http.StatusCreated, o.Object)
+		return
 	}
 	s.add(path, o)
 	if resource == "deployments" {

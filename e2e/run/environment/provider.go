@@ -5,7 +5,6 @@ import (
 	"context"
 	"path/filepath"
 	"runtime"
-	"strings"
 
 	"meshproof.dev/meshproof/e2e/image"
 	"meshproof.dev/meshproof/e2e/target"
@@ -26,22 +25,9 @@ func (o *Options) PodLimit() int {
 
 // makeCluster makes or finds the cluster, with our images on its nodes. Its own logs go to artifacts.
 func (e *Environment) makeCluster(ctx context.Context, p target.Provider, m *image.Maker, artifacts string) (err error) {
-	version := ""
-	if e.Node.Origin == image.Built {
-		// An image of ours is named for what went into it; a pulled one has its version in the tag.
-		version = versionOf(e.options.K8S, m.Versions["K8S"])
-	}
 	e.Cluster, err = p.Cluster(ctx, target.Setup{
-		Engine: e.Engine, Images: e.load(), Nodes: e.options.Nodes, NodeImage: e.Node.Ref, OwnPodNetwork: e.Node.Origin == image.Built, Kubernetes: version,
+		Engine: e.Engine, Images: e.load(), Nodes: e.options.Nodes, NodeImage: e.Node.Ref, OwnPodNetwork: e.Node.Origin == image.Built, Kubernetes: e.Node.Kubernetes,
 		SharedDir: m.Cache, LogsDir: filepath.Join(artifacts, "cluster"), Keep: e.options.Keep,
 	})
 	return err
-}
-
-// versionOf is the full version that was asked for as "1.37", "1.37.2" or not at all.
-func versionOf(asked, pinned string) string {
-	if asked = strings.TrimPrefix(asked, "v"); strings.Count(asked, ".") < 2 {
-		return pinned
-	}
-	return "v" + asked
 }

@@ -10,23 +10,26 @@ import (
 // What has no effect, or contradicts something else, is refused, and so is a wrong environment variable.
 func TestWhatMakesNoSenseTogether(t *testing.T) {
 	for args, says := range map[string]string{
-		"":                              "",
-		"--keep --nodes 3 --k8s 1.37":   "",
-		"--context prod":                "",
-		"--context prod --kubeconfig k": "",
-		"--context prod --keep=0":       "",
-		"--kubeconfig k":                "kubeconfig (k) has no effect without context: say which context of it to use",
-		"--nodes 1 --context prod":      "nodes (1) has no effect with context (prod): that cluster exists already, and none is made",
-		"--context prod --k8s 1.37":     "k8s (1.37) has no effect with context (prod)",
-		"--context prod --keep":         "keep (true) has no effect with context (prod)",
+		"":                                "",
+		"--keep --nodes 3 --k8s 1.37":     "",
+		"--context prod":                  "",
+		"--context prod --kubeconfig k":   "",
+		"--context prod --keep=0":         "",
+		"--kubeconfig k":                  "kubeconfig (k) has no effect without context: say which context of it to use",
+		"--namespace shop":                "namespace (shop) has no effect without context: say on which cluster it is",
+		"--namespace shop --print-rbac":   "", // asks no cluster
+		"--context prod --namespace shop": "",
+		"--nodes 1 --context prod":        "nodes (1) has no effect with context (prod): that cluster exists already, and none is made",
+		"--context prod --k8s 1.37":       "k8s (1.37) has no effect with context (prod)",
+		"--context prod --keep":           "keep (true) has no effect with context (prod)",
+		"ENGINE=foo":                      `invalid value "foo" for ENGINE: it must be docker or podman`,
+		"ENGINE=docker INSTALL=1":         "",
+		"INSTALL=foo":                     `invalid value "foo" for INSTALL: it must be 1 or 0`,
+		"INSTALL=no":                      "",
+		"ENGINE=foo --kubeconfig k":       "ENGINE",
 		"--context prod --push r.example/m --pull-secret a/b": "",
 		"--push r.example/m":               "push (r.example/m) has no effect without context",
 		"--context prod --pull-secret a/b": "pull-secret (a/b) has no effect without push",
-		"ENGINE=foo":                       `invalid value "foo" for ENGINE: it must be docker or podman`,
-		"ENGINE=docker INSTALL=1":          "",
-		"INSTALL=foo":                      `invalid value "foo" for INSTALL: it must be 1 or 0`,
-		"INSTALL=no":                       "",
-		"ENGINE=foo --kubeconfig k":        "ENGINE",
 	} {
 		t.Run(args, func(t *testing.T) {
 			t.Setenv("ENGINE", "")

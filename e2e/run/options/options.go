@@ -64,7 +64,7 @@ func All() []Option {
 			set: func(v *Values, s string) error { return profiles(&v.Profiles, s) }},
 		{Make: "OTP", Flag: "otp", Suite: "otp", Kind: Text, Help: "Erlang/OTP release of the application's image: 25, 27 or 29 (default: the pinned one)",
 			set: func(v *Values, s string) error { v.OTP = s; return release(s) }},
-		{Make: "K8S", Flag: "k8s", Suite: "k8s", Kind: Text, Help: "Kubernetes version of the cluster that is made, such as 1.37 (default: the pinned one)",
+		{Make: "K8S", Flag: "k8s", Suite: "k8s", Kind: Text, Help: "Kubernetes version of the cluster that is made: 1.37, 1.36 or 1.35 (default: the pinned one)",
 			set: func(v *Values, s string) error { v.K8S = s; return kubernetes(s) }, ofCluster: true},
 		{Make: "NODES", Flag: "nodes", Suite: "nodes", Default: "1", Kind: Number, Help: "nodes of the cluster that is made, 1 to 20",
 			set: func(v *Values, s string) error { return number(&v.Nodes, s, 1, 20) }, ofCluster: true},

@@ -1,4 +1,4 @@
-package rules
+package evidence
 
 import (
 	"regexp"
@@ -10,10 +10,10 @@ import (
 // violation is how Pod Security admission refuses a pod: the level of the namespace, and what of the pod is against it.
 var violation = regexp.MustCompile(`violates PodSecurity "([^"]+)": (.*)`)
 
-// refused says why Kubernetes did not create pods of the workload, where that is known, and what to do about it. Both are "" where
+// Refused says why Kubernetes did not create pods of the workload, where that is known, and what to do about it. Both are "" where
 // no event says it.
-func refused(v *view.View) (why, remedy string) {
-	for _, o := range workloadObjects(v) {
+func Refused(v *view.View) (why, remedy string) {
+	for _, o := range WorkloadObjects(v) {
 		for _, n := range v.Notices(o) {
 			if n.Reason != "FailedCreate" {
 				continue
@@ -30,8 +30,8 @@ func refused(v *view.View) (why, remedy string) {
 	return why, ""
 }
 
-// workloadObjects are the workloads, and the ReplicaSets through which Deployments create their pods, as events name them.
-func workloadObjects(v *view.View) []string {
+// WorkloadObjects are the workloads, and the ReplicaSets through which Deployments create their pods, as events name them.
+func WorkloadObjects(v *view.View) []string {
 	var all []string
 	for _, w := range v.Profile.Workloads {
 		all = append(all, w.Kind+"/"+w.Name)
