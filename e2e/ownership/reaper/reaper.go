@@ -14,10 +14,10 @@ import (
 )
 
 const (
-	// LeaseEnv and RootEnv have the paths of the run's Lease and root below the API server's address. Within a namespace they are the
-	// same.
+	// LeaseEnv has the path of the run's Lease below the API server's address.
 	LeaseEnv = "MESHPROOF_LEASE"
-	RootEnv  = "MESHPROOF_ROOT"
+	// RootEnv has the path of the run's root. Within a namespace it is that of the Lease.
+	RootEnv = "MESHPROOF_ROOT"
 	// RootUIDEnv has the root's UID.
 	RootUIDEnv = "MESHPROOF_ROOT_UID"
 
