@@ -72,7 +72,7 @@ test: $(BIN)/gotally ## run every test that needs no cluster
 
 lint: $(TOOLS)/.built ## run the linters: Go, import arrows, dead code, workflows, shell, Terraform
 	@bad=; \
-	echo go vet for darwin; GOOS=darwin CGO_ENABLED=0 go vet $$(go list -deps ./e2e/cmd/meshproof | grep ^meshproof.dev/) || bad="$$bad darwin"; \
+	echo go build for darwin; GOOS=darwin CGO_ENABLED=0 go build $$(go list -deps ./e2e/cmd/meshproof | grep ^meshproof.dev/) || bad="$$bad darwin"; \
 	echo golangci-lint; $(GOLANGCI_LINT) run || bad="$$bad golangci-lint"; \
 	echo actionlint; '$(TOOLS)/actionlint' || bad="$$bad actionlint"; \
 	echo deadcode; scripts/deadcode.sh '$(TOOLS)/deadcode' || bad="$$bad deadcode"; \

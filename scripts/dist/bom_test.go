@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"os"
 	"os/exec"
@@ -45,14 +46,13 @@ func TestReleaseBOM(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	read := func(file string) any {
-		f, err := os.Open(file)
-		if err != nil {
-			t.Fatal(err)
+		text, failed := os.ReadFile(file)
+		if failed != nil {
+			t.Fatal(failed)
 		}
-		defer f.Close()
-		v, err := jsonschema.UnmarshalJSON(f)
-		if err != nil {
-			t.Fatal(err)
+		v, failed := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+		if failed != nil {
+			t.Fatal(failed)
 		}
 		return v
 	}
@@ -76,7 +76,7 @@ func TestReleaseBOM(t *testing.T) {
 		t.Fatal(all, err)
 	}
 	for _, file := range all {
-		if err := schema.Validate(read(file)); err != nil {
+		if err = schema.Validate(read(file)); err != nil {
 			t.Errorf("%s: %v", file, err)
 		}
 	}

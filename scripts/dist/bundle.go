@@ -23,7 +23,8 @@ type brought struct {
 
 // bundle makes what a program brings: sources and the agent's programs. They lie in the temporary folder, and the compiler is told
 // to see them in the package's own.
-func (d *dist) bundle(ctx context.Context) (b brought, err error) {
+func (d *dist) bundle(ctx context.Context) (brought, error) {
+	var b brought
 	sources, err := d.sources(ctx)
 	if err != nil {
 		return b, err
@@ -39,8 +40,8 @@ func (d *dist) bundle(ctx context.Context) (b brought, err error) {
 			if err = c.Run(); err != nil {
 				return b, err
 			}
-			bin, err := os.ReadFile(file)
-			if err != nil {
+			var bin []byte
+			if bin, err = os.ReadFile(file); err != nil {
 				return b, err
 			}
 			if embedded[bundle.ProgramFile(name, goarch)], err = packed(bin); err != nil {

@@ -34,12 +34,12 @@ func TestSources(t *testing.T) {
 		t.Fatal(err)
 	}
 	for r := tar.NewReader(z); ; {
-		h, err := r.Next()
-		if errors.Is(err, io.EOF) {
+		h, failed := r.Next()
+		if errors.Is(failed, io.EOF) {
 			break
 		}
-		if err != nil {
-			t.Fatal(err)
+		if failed != nil {
+			t.Fatal(failed)
 		}
 		if h.ModTime.Unix() != 1 || h.Uid != 0 || h.Gid != 0 || h.Uname != "" {
 			t.Errorf("%s: %v, %d %d %q", h.Name, h.ModTime, h.Uid, h.Gid, h.Uname)
@@ -92,7 +92,8 @@ func TestArchiveAndChecksums(t *testing.T) {
 	}
 	c := exec.CommandContext(t.Context(), "sha256sum", "--check", "checksums.txt")
 	c.Dir = d.out
-	if out, err := c.CombinedOutput(); err != nil || !strings.Contains(string(out), a.name+": OK") {
+	var out []byte
+	if out, err = c.CombinedOutput(); err != nil || !strings.Contains(string(out), a.name+": OK") {
 		t.Errorf("%v\n%s", err, out)
 	}
 	list, err := exec.CommandContext(t.Context(), "tar", "tvzf", filepath.Join(d.out, a.name)).Output()

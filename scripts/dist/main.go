@@ -22,15 +22,16 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	d := dist{root: "."}
 	flag.StringVar(&d.out, "out", "dist", "folder for the files; those of an earlier release are replaced")
 	flag.StringVar(&d.url, "url", downloads(), "where the archives can be downloaded, up to the tag's folder; for krew's manifest")
 	on := flag.String("platforms", strings.Join(platforms, ","), "operating systems and architectures")
 	flag.Parse()
 	d.platforms = strings.Split(*on, ",")
-	if err := d.make(ctx); err != nil {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := d.make(ctx)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "dist:", err)
 		os.Exit(1)
 	}
@@ -70,15 +71,15 @@ func (d *dist) make(ctx context.Context) (err error) {
 	if err = d.empty(); err != nil {
 		return err
 	}
-	brought, err := d.bundle(ctx)
+	b, err := d.bundle(ctx)
 	if err != nil {
 		return err
 	}
 	var archives []archive
 	for _, platform := range d.platforms {
-		a, err := d.release(ctx, platform, brought)
-		if err != nil {
-			return fmt.Errorf("%s: %w", platform, err)
+		a, failed := d.release(ctx, platform, b)
+		if failed != nil {
+			return fmt.Errorf("%s: %w", platform, failed)
 		}
 		archives = append(archives, a)
 	}
