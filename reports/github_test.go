@@ -54,7 +54,8 @@ func TestAnnotationsAreOrderedByRungAndTenAtMost(t *testing.T) {
 func TestAnnotationsAreEscaped(t *testing.T) {
 	p := many("a,b: 100%", judge.Fail, 1)
 	p.Results[0].Message = "first\r\n::add-mask::x 50%\n" + strings.Repeat("é", 5000)
-	got := OfRun(closed(exitcode.With(exitcode.Internal, errors.New("no: engine\n::error::")), p), "").Annotations
+	hostile := fmt.Errorf("no: %s", "engine\n::error::")
+	got := OfRun(closed(exitcode.With(exitcode.Internal, hostile), p), "").Annotations
 	want := []string{"::error title=meshproof%3A fail::no: engine%0A::error::", "::error title=a%2Cb%3A 100%25%3A r0/check::first%0D%0A::add-mask::x 50%25%0Aéé"}
 	all := lines(got)
 	if len(all) != 2 || all[0] != want[0] || !strings.HasPrefix(all[1], want[1]) {

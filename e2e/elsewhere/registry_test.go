@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -33,7 +34,7 @@ func TestRegistry(t *testing.T) {
 	t.Run("plain", func(t *testing.T) {
 		r := registrytest.Start(t, registrytest.Options{Address: c.gateway(t)})
 		c.trust(t, r, nil)
-		to := append(run, "--push", r.Host+"/team/meshproof")
+		to := slices.Concat(run, []string{"--push", r.Host + "/team/meshproof"})
 		first := p.run(t, nil, 0, to...)
 		says(t, first, ": pushed ")
 		for _, name := range []string{"agent", "derl"} {
@@ -68,9 +69,9 @@ func TestRegistry(t *testing.T) {
 		if _, err := c.client.CoreV1().Secrets("default").Create(t.Context(), secret, metav1.CreateOptions{}); err != nil {
 			t.Fatal(err)
 		}
-		to := append(run, "--push", r.Host+"/team/meshproof")
+		to := slices.Concat(run, []string{"--push", r.Host + "/team/meshproof"})
 		for _, from := range []string{"default/registry", config} {
-			output := p.run(t, env, 0, append(to, "--pull-secret", from)...)
+			output := p.run(t, env, 0, slices.Concat(to, []string{"--pull-secret", from})...)
 			for _, name := range []string{"agent", "derl"} {
 				c.pulled(t, pushedAs(t, output, name))
 			}

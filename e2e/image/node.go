@@ -50,9 +50,9 @@ func (m *Maker) Node(ctx context.Context, k8s string) (Image, error) {
 	}
 	im, err := m.obtain(ctx, "node", e, usable, func(lock *os.File) (record, error) {
 		if v.pull != "" {
-			r, err := m.pullOrFind(ctx, v.pull)
-			if no := (errNoPull{}); !errors.As(err, &no) {
-				return r, err
+			r, failed := m.pullOrFind(ctx, v.pull)
+			if no := (errNoPull{}); !errors.As(failed, &no) {
+				return r, failed
 			}
 		}
 		return m.buildNode(ctx, b, e, lock, settings)

@@ -27,7 +27,7 @@ func (f *fixture) saved(t *testing.T, ref string) v1.Image {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	if err := f.maker.Engine.Save(t.Context(), file, ref); err != nil {
+	if err = f.maker.Engine.Save(t.Context(), file, ref); err != nil {
 		t.Fatal(err)
 	}
 	img, err := tarball.ImageFromPath(file.Name(), nil)

@@ -52,8 +52,8 @@ func (f *fixture) startDocker(t *testing.T, host string, _ map[string]string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := os.RemoveAll(store); err != nil {
-			t.Error(err)
+		if failed := os.RemoveAll(store); failed != nil {
+			t.Error(failed)
 		}
 	})
 	out, err := exec.Command(script, "start", "--registry-mirror=http://"+host, "--data-root="+store).Output()
@@ -61,8 +61,8 @@ func (f *fixture) startDocker(t *testing.T, host string, _ map[string]string) {
 		t.Skipf("scripts/docker-daemon.sh start: %s", stderrOf(err))
 	}
 	t.Cleanup(func() {
-		if out, err := exec.Command(script, "stop").CombinedOutput(); err != nil {
-			t.Errorf("scripts/docker-daemon.sh stop: %v\n%s", err, out)
+		if says, failed := exec.Command(script, "stop").CombinedOutput(); failed != nil {
+			t.Errorf("scripts/docker-daemon.sh stop: %v\n%s", failed, says)
 		}
 	})
 	_, socket, _ := strings.Cut(strings.TrimSpace(string(out)), "DOCKER_HOST=")

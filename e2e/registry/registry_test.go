@@ -101,8 +101,8 @@ func TestPush(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c, err := pulled.ConfigFile(); err != nil || c.Architecture != "amd64" {
-		t.Errorf("pulled %+v, %v", c, err)
+	if c, failed := pulled.ConfigFile(); failed != nil || c.Architecture != "amd64" {
+		t.Errorf("pulled %+v, %v", c, failed)
 	}
 	again, err := p.push(t.Context(), "derl", img)
 	if err != nil || again.Ref != first.Ref || again.Blobs != 0 || again.Bytes != 0 || !strings.Contains(again.String(), "nothing was sent") {
@@ -251,21 +251,22 @@ func TestArchive(t *testing.T) {
 	r := registrytest.Start(t, registrytest.Options{})
 	for _, file := range []string{docker, ociArchive(t, img, other)} {
 		a := Archive{file, id.String()}
-		if arch, err := a.Architecture(); err != nil || arch != "amd64" {
-			t.Errorf("%s: architecture %q, %v", file, arch, err)
+		if arch, failed := a.Architecture(); failed != nil || arch != "amd64" {
+			t.Errorf("%s: architecture %q, %v", file, arch, failed)
 		}
-		pushed, err := prefix(t, r.Host+"/m").Push(t.Context(), "shop", a)
-		if err != nil {
-			t.Error(err)
+		pushed, failed := prefix(t, r.Host+"/m").Push(t.Context(), "shop", a)
+		if failed != nil {
+			t.Error(failed)
 			continue
 		}
-		got, err := remote.Image(reference(t, pushed.Ref))
-		if err != nil {
-			t.Error(err)
+		got, failed := remote.Image(reference(t, pushed.Ref))
+		if failed != nil {
+			t.Error(failed)
 			continue
 		}
-		if name, err := got.ConfigName(); err != nil || name != id {
-			t.Errorf("%s: the image %s, %v", file, name, err)
+		name, failed := got.ConfigName()
+		if failed != nil || name != id {
+			t.Errorf("%s: the image %s, %v", file, name, failed)
 		}
 	}
 	_, err = prefix(t, r.Host+"/m").Push(t.Context(), "shop", Archive{ociArchive(t, other), id.String()})

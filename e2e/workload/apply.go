@@ -230,7 +230,7 @@ func Secret(ctx context.Context, client kubernetes.Interface, namespace, name, k
 	}
 	v, ok := s.Data[key]
 	if !ok || len(v) == 0 {
-		return nil, exitcode.With(exitcode.Usage, fmt.Errorf("secret %s has no key %q, or its value is empty; name one of its keys in the profile: %s", name, key, strings.Join(sortedKeys(s.Data), ", ")))
+		return nil, exitcode.With(exitcode.Usage, fmt.Errorf("secret %s has no key %q, or its value is empty; its keys: %s. Add the key to the Secret, or name another in the profile", name, key, strings.Join(sortedKeys(s.Data), ", ")))
 	}
 	return v, nil
 }

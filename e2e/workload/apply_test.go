@@ -124,7 +124,7 @@ func TestWhatIsSomebodysIsNeverTouched(t *testing.T) {
 	role := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": map[string]any{"name": "shop", "labels": map[string]any{"whose": "theirs"}}}}
 	a := applier(role)
 	err := a.Apply(t.Context(), parsed(t, clusterRole), time.Second)
-	want := "clusterrole shop exists and is not ours; it was not changed. Use a cluster without it, or another name in the manifests"
+	want := "clusterrole shop exists and is not ours; it was not changed. Use a cluster or a namespace without it, or another name in the manifests"
 	if err == nil || err.Error() != want || exitcode.Of(err) != exitcode.Unavailable {
 		t.Errorf("%v (%d)", err, exitcode.Of(err))
 	}

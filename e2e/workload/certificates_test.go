@@ -95,7 +95,7 @@ func TestIdentityOfASecret(t *testing.T) {
 		says string
 		code int
 	}{
-		"a key is missing":   {map[string][]byte{keyAuthority: made[0].Roots, keyCertificate: made[0].Certificate}, `spec.tls: secret shop-tls has no key "tls.key", or its value is empty; keys: ca.crt, tls.crt`, exitcode.Usage},
+		"a key is missing":   {map[string][]byte{keyAuthority: made[0].Roots, keyCertificate: made[0].Certificate}, `spec.tls: secret shop-tls has no key "tls.key", or its value is empty; its keys: ca.crt, tls.crt. Add the key`, exitcode.Usage},
 		"another's key":      {map[string][]byte{keyAuthority: made[0].Roots, keyCertificate: made[0].Certificate, KeyPrivate: made[1].Key}, "secret shop-tls: tls: private key does not match public key", exitcode.Usage},
 		"it is no key":       {map[string][]byte{keyAuthority: made[0].Roots, keyCertificate: made[0].Certificate, KeyPrivate: []byte("SECRET")}, "secret shop-tls: tls: failed to find any PEM data in key input", exitcode.Usage},
 		"no Secret is there": {nil, `spec.tls after 300ms; last seen: secrets "shop-tls" not found`, exitcode.Internal},

@@ -61,8 +61,10 @@ func (w *Workload) everything() *manifest.Set {
 	return &manifest.Set{Documents: slices.Concat(w.rendered.before.Documents, w.rendered.now.Documents)}
 }
 
-// Now is what the workload deploys, without namespace and images, and Required what it creates before.
-func (w *Workload) Now() *manifest.Set      { return w.rendered.now }
+// Now is what the workload deploys, without namespace and images.
+func (w *Workload) Now() *manifest.Set { return w.rendered.now }
+
+// Required is what it creates before.
 func (w *Workload) Required() *manifest.Set { return w.rendered.before }
 
 // locator knows where objects are on a cluster.

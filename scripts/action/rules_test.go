@@ -120,9 +120,9 @@ func TestOutputsAreWritten(t *testing.T) {
 	writes := map[string]string{"run": "program"}
 	for _, s := range a.Runs.Steps {
 		if s.ID != "" {
-			script, err := os.ReadFile(s.ID + ".sh")
-			if err != nil {
-				t.Fatal(err)
+			script, failed := os.ReadFile(s.ID + ".sh")
+			if failed != nil {
+				t.Fatal(failed)
 			}
 			writes[s.ID] = string(script)
 		}

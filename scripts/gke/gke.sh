@@ -1,17 +1,14 @@
 #!/usr/bin/env bash
 # gke.sh up | push | e2e | down: a GKE cluster for one conformance run, made and removed by Terraform. docs/gke.md explains it.
 #
-# In: PROJECT (required), REGION, AUTOPILOT=1, NODES with NODES_SAID=1, PROFILE, YES=1 (do not ask), MESHPROOF and PUSH (the programs), from the environment.
+# In: PROJECT (required), REGION, AUTOPILOT=1, NODES, PROFILE, YES=1 (do not ask), MESHPROOF and PUSH (the programs), from the environment.
 # State: below the user's cache directory, one folder per project, which `make clean-cache` keeps. It has no credentials: those are
 # application default credentials, which Terraform, gcloud and meshproof read themselves.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 name=meshproof
-region=${REGION:-europe-west4} nodes=3 autopilot=false
-# make has a default number of its own, for clusters on this machine
-# shellcheck disable=SC2153
-[ -z "${NODES_SAID:-}" ] || nodes=$NODES
+region=${REGION:-europe-west4} nodes=${NODES:-3} autopilot=false
 [ "${AUTOPILOT:-0}" != 1 ] || autopilot=true
 
 fail() { echo "gke: $2" >&2; exit "$1"; }

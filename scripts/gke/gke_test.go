@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -41,7 +42,7 @@ func newMachine(t *testing.T) *machine {
 		}
 	}
 	m.env = append(os.Environ(), "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"), "CALLS="+filepath.Join(m.dir, "calls"), "XDG_CACHE_HOME="+m.dir,
-		"MESHPROOF="+filepath.Join(bin, "meshproof"), "PUSH="+filepath.Join(bin, "push"), "PROJECT=my-project", "REGION=", "AUTOPILOT=", "YES=", "NODES_SAID=", "PROFILE=", "ACCEPT_UNSEEN=", "MAKEFLAGS=", "MAKELEVEL=")
+		"MESHPROOF="+filepath.Join(bin, "meshproof"), "PUSH="+filepath.Join(bin, "push"), "PROJECT=my-project", "REGION=", "AUTOPILOT=", "YES=", "NODES=", "PROFILE=", "ACCEPT_UNSEEN=", "MAKEFLAGS=", "MAKELEVEL=")
 	return m
 }
 
@@ -49,7 +50,7 @@ func newMachine(t *testing.T) *machine {
 func (m *machine) run(command string, env ...string) (calls []string, said string, err error) {
 	m.t.Helper()
 	c := exec.Command("./gke.sh", command)
-	c.Env = append(m.env, env...)
+	c.Env = slices.Concat(m.env, env)
 	return m.wait(c)
 }
 

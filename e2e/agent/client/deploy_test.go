@@ -34,7 +34,7 @@ func (a *answers) server(t *testing.T) *fake.Clientset {
 		return err
 	}
 	c.PrependReactor("create", "pods", func(x k8stesting.Action) (bool, runtime.Object, error) {
-		if o := x.(k8stesting.CreateActionImpl).CreateOptions; len(o.DryRun) == 0 {
+		if create, is := x.(k8stesting.CreateActionImpl); !is || len(create.CreateOptions.DryRun) == 0 {
 			t.Error("a pod was created, and not only tried")
 		}
 		return true, nil, next(&a.pods)
@@ -43,7 +43,13 @@ func (a *answers) server(t *testing.T) *fake.Clientset {
 		if err := next(&a.sets); err != nil {
 			return true, nil, err
 		}
-		d := x.(k8stesting.CreateActionImpl).Object.(*appsv1.DaemonSet).DeepCopy()
+		create, _ := x.(k8stesting.CreateActionImpl)
+		d, is := create.Object.(*appsv1.DaemonSet)
+		if !is {
+			t.Errorf("created a %T", create.Object)
+			return false, nil, nil
+		}
+		d = d.DeepCopy()
 		d.Status = appsv1.DaemonSetStatus{ObservedGeneration: 1, DesiredNumberScheduled: 1, CurrentNumberScheduled: 1}
 		if a.event != "" {
 			d.Status.CurrentNumberScheduled = 0

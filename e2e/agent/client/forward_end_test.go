@@ -38,8 +38,8 @@ func TestHowAForwardedConnectionEnds(t *testing.T) {
 			defer l.Close()
 			go func() {
 				for {
-					conn, err := l.Accept()
-					if err != nil {
+					conn, closed := l.Accept()
+					if closed != nil {
 						return
 					}
 					b := make([]byte, 1)

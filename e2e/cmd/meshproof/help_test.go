@@ -34,9 +34,9 @@ func TestHelpHasExamples(t *testing.T) {
 		for line := range strings.Lines(c.Example) {
 			line, _, _ = strings.Cut(line, " # ")
 			for part := range strings.SplitSeq(line, " | ") {
-				_, part, ours := strings.Cut(part, c.CommandPath())
-				part, _, _ = strings.Cut(part, " -- ") // what stands behind it is another program's
-				for _, m := range flag.FindAllStringSubmatch(part, -1) {
+				_, said, ours := strings.Cut(part, c.CommandPath())
+				said, _, _ = strings.Cut(said, " -- ") // what stands behind it is another program's
+				for _, m := range flag.FindAllStringSubmatch(said, -1) {
 					name := strings.TrimLeft(m[1], "-")
 					if ours && c.Flags().Lookup(name) == nil && (len(name) > 1 || c.Flags().ShorthandLookup(name) == nil) {
 						t.Errorf("%s: the example %q has the flag %s, and the command has none", c.CommandPath(), strings.TrimSpace(line), m[1])

@@ -211,9 +211,9 @@ func reported(v *options.Values, form *format, code *int, carryOut func(*cobra.C
 		}
 		if err == nil {
 			err = guard.Try(func() error {
-				o, err := carryOut(c, args)
-				if err != nil || o == nil {
-					return err
+				o, failed := carryOut(c, args)
+				if failed != nil || o == nil {
+					return failed
 				}
 				return show(o)
 			})

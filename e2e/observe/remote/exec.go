@@ -43,19 +43,19 @@ func onLoopback(err error) error {
 }
 
 // cat reads files in a container of the pod: the named one, or the first that has the program. No two commands run at a time.
-func (w *watch) cat(ctx context.Context, container string, files ...string) (out []byte, in string, err error) {
+func (w *watch) cat(ctx context.Context, container string, files ...string) (out []byte, err error) {
 	containers := strings.Fields(w.now().Containers)
 	if container != "" {
 		containers = []string{container}
 	}
 	err = errors.New("no container of it runs")
-	for _, in = range containers {
+	for _, in := range containers {
 		if out, err = w.run(ctx, in, append([]string{"cat"}, files...)); err == nil || !noCat.MatchString(err.Error()) {
-			return out, in, err
+			return out, err
 		}
 		err = errNoCat
 	}
-	return nil, "", err
+	return nil, err
 }
 
 func (w *watch) run(ctx context.Context, container string, command []string) ([]byte, error) {

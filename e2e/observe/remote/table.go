@@ -24,7 +24,7 @@ func (w *watch) table(ctx context.Context) {
 		return
 	}
 	e := recording.Sockets{Pod: w.now().UID, Outcome: recording.OK}
-	text, _, err := w.cat(ctx, "", "/proc/net/tcp", "/proc/net/tcp6")
+	text, err := w.cat(ctx, "", "/proc/net/tcp", "/proc/net/tcp6")
 	if err == nil {
 		err = parseTable(string(text), &e)
 	}

@@ -70,7 +70,7 @@ func (w *watch) findVM(ctx context.Context, container string, known proc.Secrets
 	queue := []string{"1"}
 	for n := 0; n < len(queue) && n < maxProcesses; n++ {
 		dir := "/proc/" + queue[n]
-		text, _, err := w.cat(ctx, container, dir+"/status")
+		text, err := w.cat(ctx, container, dir+"/status")
 		if err != nil && n > 0 {
 			continue // it has ended
 		}
@@ -85,12 +85,12 @@ func (w *watch) findVM(ctx context.Context, container string, known proc.Secrets
 			first = s
 		}
 		if !s.VM() {
-			if ids, _, none := w.cat(ctx, container, dir+"/task/"+queue[n]+"/children"); none == nil {
+			if ids, none := w.cat(ctx, container, dir+"/task/"+queue[n]+"/children"); none == nil {
 				queue = append(queue, strings.Fields(string(ids))...)
 			}
 			continue
 		}
-		line, _, err := w.cat(ctx, container, dir+"/cmdline")
+		line, err := w.cat(ctx, container, dir+"/cmdline")
 		if err != nil {
 			return nil, err
 		}

@@ -94,9 +94,9 @@ func (e *Environment) push(ctx context.Context, ws []*workload.Workload) error {
 			for _, im := range images {
 				from = append(from, registry.Archive{File: im.Tar, ID: im.ID})
 			}
-			p, err := to.Push(ctx, name, from...)
-			if err != nil {
-				failed(err)
+			p, refused := to.Push(ctx, name, from...)
+			if refused != nil {
+				failed(refused)
 				return
 			}
 			e.options.Log("registry: " + p.String())

@@ -110,7 +110,8 @@ func TestMakefile(t *testing.T) {
 		if o.Make == "" {
 			continue
 		}
-		if o.Default != "" && !strings.Contains(text, "\n"+o.Make+" ?= "+o.Default+"\n") {
+		// A default is the program's own where make passes on only what was said.
+		if o.Default != "" && !strings.Contains(text, "$${"+o.Make+":+") && !strings.Contains(text, "\n"+o.Make+" ?= "+o.Default+"\n") {
 			t.Errorf("the Makefile's default of %s is not %s", o.Make, o.Default)
 		}
 		if value := `"$$` + o.Make + `"`; o.Suite != "" && !strings.Contains(text, "-"+o.Suite+" "+value) && !strings.Contains(text, "-"+o.Suite+"="+value) {
