@@ -29,17 +29,22 @@ func FindRoot() (string, error) {
 		}
 		return bundle.Unpack(cache)
 	}
-	wd, err := os.Getwd()
-	if err != nil {
-		return "", err
-	}
-	root, err := findRoot(wd)
+	root, err := Around()
 	if err != nil && checkout != "" {
 		if built, gone := findRoot(checkout); gone == nil {
 			return built, nil
 		}
 	}
 	return root, err
+}
+
+// Around is the root of the checkout in which the working directory lies.
+func Around() (string, error) {
+	wd, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	return findRoot(wd)
 }
 
 func findRoot(from string) (string, error) {

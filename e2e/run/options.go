@@ -26,7 +26,7 @@ type Options struct {
 
 	Pods      int             // how many pods may run at the same time; 0 derived from CPU and memory
 	Seed      int64           // decides which pod is disturbed; 0 by chance
-	Out       string          // folder of the results; "" reports/out of the checkout, or ./meshproof-results
+	Out       string          // folder of the results; "" reports/out of the checkout in which it runs, or ./meshproof-results
 	Scenarios []scenario.Name // those that are recorded beside formation; nil the default set
 	Checks    []check.Check   // those that are judged; nil all
 	Args      []string        // for the report
@@ -55,13 +55,12 @@ func (o *Options) complete() error {
 	return nil
 }
 
-// resultsFolder is where results are written: in the checkout, or for a released program below the working directory.
+// resultsFolder is where results are written: in the checkout in which the program runs, or else below the working directory.
 func resultsFolder() (string, error) {
-	if bundle.Present() {
-		return filepath.Abs("meshproof-results")
+	if root, err := image.Around(); err == nil && !bundle.Present() {
+		return filepath.Join(root, "reports", "out"), nil
 	}
-	root, err := image.FindRoot()
-	return filepath.Join(root, "reports", "out"), err
+	return filepath.Abs("meshproof-results")
 }
 
 // plan decides which scenarios of the workload are recorded: those that the selected checks are judged on, of those that the

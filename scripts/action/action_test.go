@@ -188,8 +188,8 @@ func (w world) fromSource(t *testing.T) {
 	if got["verdict"] != "usage" || got["exit-code"] != "64" || !r.failed || !strings.Contains(r.log, "nowhere.yaml") {
 		t.Errorf("failed: %t, outputs %v\n%s", r.failed, got, r.log)
 	}
-	if _, err := os.Stat(got["report"]); err != nil {
-		t.Error(err)
+	if _, err := os.Stat(got["report"]); err != nil || strings.HasPrefix(got["report"], w.top+"/") {
+		t.Errorf("the report is %s, and not in the repository that uses the action: %v", got["report"], err)
 	}
 	if len(r.uses) == 0 || !strings.HasPrefix(r.uses[0].Uses, "actions/setup-go@") || r.uses[0].With["go-version-file"] != filepath.Join(w.top, "go.mod") {
 		t.Errorf("uses %+v", r.uses)
