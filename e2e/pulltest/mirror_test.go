@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	registry "github.com/google/go-containerregistry/pkg/name"
+
 	"meshproof.dev/meshproof/e2e/target/keeper"
 )
 
@@ -32,11 +34,11 @@ func (f *fixture) mirrorOfPodman(t *testing.T, host string, pins map[string]stri
 		}
 	})
 	t.Setenv("CONTAINERS_REGISTRIES_CONF", write(t, t.TempDir(), "registries.conf", fmt.Sprintf(`[[registry]]
-location = "docker.io"
+location = %q
 [[registry.mirror]]
 location = %q
 insecure = true
-`, host)))
+`, hub(), host)))
 }
 
 // startDocker starts a docker daemon that asks the registry before the default one, and has no image yet, for the time of the test.
@@ -73,8 +75,11 @@ func (f *fixture) startDocker(t *testing.T, host string, _ map[string]string) {
 func fullName(ref string) string {
 	name, digest, _ := strings.Cut(ref, "@")
 	name, _, _ = strings.Cut(name, ":")
-	return "docker.io/" + name + "@" + digest
+	return hub() + "/" + name + "@" + digest
 }
+
+// hub is the default registry, as image names have it; the library has its older alias.
+func hub() string { return strings.TrimPrefix(registry.DefaultRegistry, "index.") }
 
 func stderrOf(err error) string {
 	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
