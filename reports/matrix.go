@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -134,11 +135,20 @@ func (r *Row) judge() {
 	r.Right = r.Wrong == ""
 }
 
+// late is what a kubelet says that could not read a Secret or a ConfigMap within a second. It tries again.
+var late = regexp.MustCompile(`failed to sync (secret|configmap) cache: timed out`)
+
 // Unseen lists the unknown checks of a row that is wrong for no other reason, else it is "": no check failed that should not, and
-// each that should fail but did not is unknown. A second recording may show more, if the machine was too busy.
+// each that should fail but did not is unknown. A second recording may show more, if the machine was too busy. It also was where a
+// container did not start because the kubelet was late: then the row says nothing of what is broken in it.
 func (r *Row) Unseen() string {
 	missing, extra := differ(r.Want, r.Red)
 	unseen, more := differ(r.WantUnknown, r.Unknown)
+	for _, res := range r.Profile.Results {
+		if res.Verdict == judge.Fail && res.ID == "pods/running" && late.MatchString(res.Message) && slices.Contains(extra, "pods/running (not-running)") {
+			return "the kubelet was late: " + res.Message
+		}
+	}
 	if r.Profile.Trouble != "" || len(r.Profile.Bugs) > 0 || len(extra) > 0 || len(unseen) > 0 || len(r.WantUnknown) > 0 || len(more) == 0 {
 		return ""
 	}

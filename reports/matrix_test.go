@@ -56,6 +56,11 @@ func TestMatrixRowsAreJudgedExactly(t *testing.T) {
 // Only what was not seen is worth a second look: whatever was seen stays as it was.
 func TestUnseenIsNothingButUnknown(t *testing.T) {
 	one, c := []string{"a (x)"}, []string{"c"}
+	stopped := func(why string) Profile {
+		return Profile{Profile: judge.Profile{Results: []judge.Result{{ID: "pods/running", Verdict: judge.Fail, Message: "container c is waiting" + why}}}}
+	}
+	const late = " (CreateContainerConfigError): failed to sync secret cache: timed out waiting for the condition"
+	notRunning := "pods/running (not-running)"
 	for name, tc := range map[string]struct {
 		row  Row
 		want string
@@ -67,6 +72,9 @@ func TestUnseenIsNothingButUnknown(t *testing.T) {
 		"survived":                   {Row{Want: one}, ""},
 		"survived, another not seen": {Row{Want: one, Unknown: c}, ""},
 		"false alarm, too":           {Row{Red: one, Unknown: c}, ""},
+		"the kubelet was late":       {Row{Want: one, Red: []string{notRunning}, Profile: stopped(late)}, "the kubelet was late: container c is waiting" + late},
+		"it does not run":            {Row{Want: one, Red: []string{notRunning}, Profile: stopped(" (CrashLoopBackOff)")}, ""},
+		"it is not to run":           {Row{Want: []string{notRunning}, Red: []string{notRunning}, Profile: stopped(late)}, ""},
 		"another diagnosis":          {Row{Want: one, Red: []string{"a (z)"}, Unknown: c}, ""},
 		"had to be unknown":          {Row{WantUnknown: c, Unknown: []string{"d"}}, ""},
 		"a bug of ours":              {Row{Unknown: c, Profile: Profile{Profile: judge.Profile{Bugs: c}}}, ""},
