@@ -53,20 +53,7 @@ func TestMain(m *testing.M) {
 // sample is an image for an architecture. Its two layers have some 100 kB that do not compress.
 func sample(t *testing.T, arch string) v1.Image {
 	t.Helper()
-	img, err := random.Image(50_000, 2)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := img.ConfigFile()
-	if err != nil {
-		t.Fatal(err)
-	}
-	c = c.DeepCopy()
-	c.OS, c.Architecture = "linux", arch
-	if img, err = mutate.ConfigFile(img, c); err != nil {
-		t.Fatal(err)
-	}
-	return img
+	return registrytest.Image(t, arch, 50_000, 2)
 }
 
 func prefix(t *testing.T, text string) Prefix {
