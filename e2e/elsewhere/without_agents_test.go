@@ -35,7 +35,7 @@ func TestWithoutAgents(t *testing.T) {
 		says(t, output, "autogke-disallow-hostnamespaces")
 		passes(t, output, "mesh/full", "recovery/pod-delete")
 		// Discovery looks for a Service that is not there.
-		lost := p.changed(t, "dns-a", "derl.$(NAMESPACE).svc", "other.$(NAMESPACE).svc")
+		lost := p.changed(t, "dns-a", "derl.$(NAMESPACE)", "other.$(NAMESPACE)")
 		output = p.run(t, nil, 1, append(on, "-f", lost, "--accept-unseen")...)
 		says(t, output, "mesh/full")
 		c.nothingLeft(t)

@@ -1,6 +1,6 @@
 %% DNS queries for the headless Service, for the discovery methods that use DNS.
 -module(derl_dns).
--export([configure/1, records/3]).
+-export([configure/1, full/2, records/3]).
 
 -type service() :: #{name := string(), options := [inet_res:res_option()]}.
 -export_type([service/0]).
@@ -10,7 +10,8 @@
 -define(OPTIONS, [{timeout, 1000}, {retry, 2}]).
 -define(LIMIT, 2000).
 
-%% dns_name is the Service's full name, with or without the final dot. resolver has more options for inet_res.
+%% dns_name is the Service's full name, with or without the final dot. It may end with .svc: the cluster's domain is then the one in
+%% the pod's search list. resolver has more options for inet_res; resolv_conf is the file with that list.
 -spec configure([{atom(), term()}]) -> {ok, service()} | {error, iolist()}.
 configure(Env) ->
     Name = string:trim(string:trim(proplists:get_value(dns_name, Env, "")), trailing, "."),
@@ -21,7 +22,31 @@ configure(Env) ->
             {error, ["DISCOVERY_NAME is ", Name, ", but inet_res:resolve does not use the search list; "
                      "set the full name (", Name, ".NAMESPACE.svc.cluster.local)"]};
         _ ->
-            {ok, #{name => Name, options => proplists:get_value(resolver, Env, []) ++ ?OPTIONS}}
+            case full(Name, Env) of
+                {ok, Full} -> {ok, #{name => Full, options => proplists:get_value(resolver, Env, []) ++ ?OPTIONS}};
+                {error, Why} -> {error, ["DISCOVERY_NAME is ", Name, ", but ", Why, "; set the full name (", Name, ".cluster.local)"]}
+            end
+    end.
+
+%% The name with the cluster's domain, where it ends with .svc; any other name as it is. Kubernetes gives each pod the search list
+%% NAMESPACE.svc.DOMAIN, svc.DOMAIN, DOMAIN.
+-spec full(string(), [{atom(), term()}]) -> {ok, string()} | {error, iolist()}.
+full(Name, Env) ->
+    case lists:suffix(".svc", Name) of
+        true -> with_domain(Name, proplists:get_value(resolv_conf, Env, "/etc/resolv.conf"));
+        false -> {ok, Name}
+    end.
+
+-spec with_domain(string(), file:filename()) -> {ok, string()} | {error, iolist()}.
+with_domain(Name, File) ->
+    case file:read_file(File) of
+        {ok, Text} ->
+            Lines = [string:lexemes(Line, " \t\r") || Line <- string:split(binary_to_list(Text), "\n", all)],
+            case [Domain || ["search" | Domains] <- Lines, "svc." ++ Domain <- Domains] of
+                [Domain | _] -> {ok, Name ++ "." ++ string:trim(Domain, trailing, ".")};
+                [] -> {error, ["the search list in ", File, " has no svc.DOMAIN"]}
+            end;
+        {error, Reason} -> {error, ["the cluster's domain is not known: ", File, ": ", file:format_error(Reason)]}
     end.
 
 %% The data of all records of that type. resolve sends a query each time (getbyname would use its cache for the record's

@@ -40,6 +40,19 @@ name_test_() ->
     ++ [?_assertMatch({error, "DISCOVERY_NAME is derl, but" ++ _}, derl_config:read([{dns_name, N}])) || N <- ["derl", "derl."]]
     ++ [?_assertEqual(derl_config:read([?NAME]), derl_config:read([{dns_name, "derl.ns.svc.cluster.local."}]))].
 
+%% The cluster's domain comes from the pod's search list.
+domain_test() ->
+    File = "resolv.conf." ++ integer_to_list(erlang:unique_integer([positive])),
+    Name = fun(Text) ->
+        ok = file:write_file(File, Text),
+        derl_dns:configure([{dns_name, "derl.ns.svc"}, {resolv_conf, File}])
+    end,
+    ?assertMatch({ok, #{name := "derl.ns.svc.k8s.corp.internal"}},
+                 Name("nameserver 10.96.0.10\nsearch ns.svc.k8s.corp.internal svc.k8s.corp.internal k8s.corp.internal\noptions ndots:5\n")),
+    ?assertMatch({error, _}, Name("nameserver 10.96.0.10\nsearch example.com\n")),
+    ok = file:delete(File),
+    ?assertMatch({error, _}, derl_dns:configure([{dns_name, "derl.ns.svc"}, {resolv_conf, File}])).
+
 %% The application logs the error in one line and does not start.
 does_not_start_test() ->
     {ok, Log} = derl_test_log:start(),

@@ -8,7 +8,11 @@
 configure(Env) ->
     case proplists:get_value(dns_name, Env, "") of
         "" -> {error, "DISCOVERY_NAME is empty"};
-        Name -> {ok, {Name, proplists:get_value(resolver, Env, [])}}
+        Given ->
+            case derl_dns:full(Given, Env) of
+                {ok, Name} -> {ok, {Name, proplists:get_value(resolver, Env, [])}};
+                {error, Why} -> {error, ["DISCOVERY_NAME is ", Given, ", but ", Why]}
+            end
     end.
 
 -spec find(term()) -> {ok, [node()]}.
