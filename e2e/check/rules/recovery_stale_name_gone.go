@@ -57,13 +57,26 @@ func nameGone(v *view.View, d evidence.Deletion, s *view.Pod, exit time.Duration
 	if name == "" {
 		return check.Finding{Subject: check.OnPod(s), Outcome: check.Unseen, Message: fmt.Sprintf("the node name of %s is not known, so it could not be searched for", d.Victim.Name)}
 	}
-	return lastSeen(v, d, s, exit, trace{
+	f := lastSeen(v, d, s, exit, trace{
 		code: "stale-name", what: fmt.Sprintf("%s in the view of %s", name, evidence.NodeOrPod(s)), kind: recording.KindNodes, in: s.Nodes,
 		until: reusedFrom(v, d, runs, func(n *view.Pod) bool { return n.Node() == name }),
 		look: func(e recording.Event) (there, known bool) {
 			return slices.Contains(e.Nodes.Visible, name), e.Nodes.Outcome == recording.OK
 		},
 	})
+	for _, n := range d.Newcomers {
+		if f.Outcome == check.Fail && mayHaveNameOf(n, d.Victim) && n.First <= f.At {
+			f.Outcome, f.Code, f.Remedy = check.Unseen, "", ""
+			f.Message = fmt.Sprintf("%s was still present %.1f s after its container exited, but it may be the name of the replacement %s by then, which never told its own", name, f.Took.Seconds(), n.Name)
+		}
+	}
+	return f
+}
+
+// mayHaveNameOf reports whether a newcomer that never told its own name may have that of the victim: pods of a StatefulSet have the
+// same name again, and names by address return with the address.
+func mayHaveNameOf(n, victim *view.Pod) bool {
+	return n.Node() == "" && (n.Name == victim.Name || n.IP() != "" && n.IP() == victim.IP())
 }
 
 func addressGone(v *view.View, d evidence.Deletion, s *view.Pod, exit time.Duration) check.Finding {
