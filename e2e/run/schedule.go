@@ -78,12 +78,13 @@ func (s *Session) order() []int {
 func (s *Session) runAll(ctx context.Context, e *environment.Environment) (all []reports.Profile, otp []string, err error) {
 	all = make([]reports.Profile, len(s.workloads))
 	errs := make([]error, len(s.workloads))
-	pool, needed := newPodPool(s.podLimit()), 0
+	limit, needed := s.podLimit(), 0
+	pool := newPodPool(limit)
 	for _, w := range s.workloads {
 		needed += pods(w)
 	}
-	if needed > pool.size {
-		s.options.Log(fmt.Sprintf("%d pods in all, %d at a time", needed, pool.size))
+	if needed > limit {
+		s.options.Log(fmt.Sprintf("%d pods in all, %d at a time", needed, limit))
 	}
 	var intervals agent.Every
 	if len(s.workloads) > 1 {
@@ -95,7 +96,7 @@ func (s *Session) runAll(ctx context.Context, e *environment.Environment) (all [
 		w := s.workloads[i]
 		n := pods(w)
 		if alone(w) {
-			n = pool.size
+			n = limit
 		}
 		// When the run is interrupted the workload's run ends by itself, and says so.
 		taken, _ := pool.take(ctx, n)
@@ -108,9 +109,10 @@ func (s *Session) runAll(ctx context.Context, e *environment.Environment) (all [
 			r := s.workloadRun(e, w)
 			r.intervals = intervals
 			all[i], errs[i] = r.execute(ctx)
-			if needed > pool.size {
+			if needed > limit {
 				r.deployment.releasePods()
 			}
+			s.slowDown(pool, w, all[i])
 			mu.Lock()
 			otp = union(otp, r.otp)
 			mu.Unlock()
@@ -131,9 +133,20 @@ func (s *Session) workloadRun(e *environment.Environment, w *workload.Workload) 
 	}}
 }
 
-// maxRetries is how many workloads may be recorded a second time: one in ten, and no less than two. Where more were not seen the
+// slowDown lets fewer pods run at a time when a workload was not seen enough of: the machine is slower than the limit assumes, and
+// whoever comes next would not be seen, either.
+func (s *Session) slowDown(pool *podPool, w *workload.Workload, p reports.Profile) {
+	if s.options.ShouldRetry == nil {
+		return
+	}
+	if why := s.options.ShouldRetry(p); why != "" {
+		s.options.Log(fmt.Sprintf("the machine does not keep up, from now on no more than %d pods at a time: %s: %s", pool.shrink(), w.Name(), why))
+	}
+}
+
+// maxRetries is how many workloads may be recorded a second time: one in five, and no less than two. Where more were not seen the
 // machine cannot carry so many, and that is what the run has to say.
-func maxRetries(workloads int) int { return max(2, workloads/10) }
+func maxRetries(workloads int) int { return max(2, workloads/5) }
 
 // retry records a second time, one after the other and alone, those workloads that need it, and notes why in their results.
 func (s *Session) retry(ctx context.Context, all []reports.Profile, execute func(i int)) {

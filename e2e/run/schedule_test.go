@@ -53,6 +53,38 @@ func TestThePodPoolIsNeverOverfull(t *testing.T) {
 	})
 }
 
+func TestThePodPoolShrinksWhereTheMachineDoesNotKeepUp(t *testing.T) {
+	var said []string
+	s := &Session{options: Options{
+		Options:     environment.Options{Log: func(l string) { said = append(said, l) }},
+		ShouldRetry: func(p reports.Profile) string { return p.Trouble },
+	}}
+	w := &workload.Workload{Profile: &profile.Profile{}, Resolved: &profile.Resolved{}}
+	pool := newPodPool(24)
+	s.slowDown(pool, w, reports.Profile{})
+	if pool.size != 24 || len(said) != 0 {
+		t.Fatalf("all was seen, and the pool has %d; said: %q", pool.size, said)
+	}
+	var sizes []int
+	for range 6 {
+		s.slowDown(pool, w, reports.Profile{Trouble: "busy"})
+		sizes = append(sizes, pool.size)
+	}
+	if want := []int{18, 13, 9, 6, 6, 6}; !slices.Equal(sizes, want) {
+		t.Errorf("sizes %v, want %v", sizes, want)
+	}
+	if !strings.Contains(said[0], "no more than 18 pods at a time") || !strings.HasSuffix(said[0], "busy") {
+		t.Errorf("said: %q", said[0])
+	}
+	// One that wants the whole pool gets what is left of it.
+	if n, err := pool.take(t.Context(), 24); n != 6 || err != nil {
+		t.Errorf("took %d, %v", n, err)
+	}
+	if small := newPodPool(4); small.shrink() != 4 {
+		t.Errorf("a pool of 4 has %d", small.size)
+	}
+}
+
 // some makes a workload of a mutant.
 func some(t *testing.T, change func(s *profile.MutantSpec)) *workload.Workload {
 	t.Helper()
