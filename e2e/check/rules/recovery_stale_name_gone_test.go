@@ -70,7 +70,9 @@ func TestRecoveryStaleNameGone(t *testing.T) {
 		{"a replacement with the same pod name never answers for itself", func(s *rt.Recording) {
 			budget(s, 2*time.Second)
 			takesOverName(s)
-			s.Drop(func(e recording.Event) bool { return isNodes(3, 0)(e) || e.Dist != nil && e.Dist.Node == rt.Node(0) && e.T > rt.Exited })
+			s.Drop(func(e recording.Event) bool {
+				return isNodes(3, 0)(e) || e.Dist != nil && e.Dist.Node == rt.Node(0) && e.T > rt.Exited
+			})
 			s.Change(isPod(3), func(e *recording.Event) { e.Pod.Name = rt.Name(0) })
 		}, []want{{"pod *", check.Unseen, "", []string{rt.Node(0) + " was still present", "the replacement " + rt.Name(0)}}}},
 		{"the replacement takes the name over before it was gone", func(s *rt.Recording) { takesOverName(s); lingers(s, rt.Rejoined) }, []want{{pod(1), check.NotApplicable, "", []string{"the replacement has reused it"}}}},
