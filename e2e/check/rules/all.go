@@ -15,6 +15,7 @@ func All() []check.Check {
 		manifestNameForm(),
 		manifestHostResolves(),
 		manifestCookieFlag(),
+		manifestCookieGiven(),
 		manifestCookieReachesVM(),
 		manifestCookieInSecret(),
 		manifestCookieStrength(),

@@ -10,6 +10,7 @@ func WithoutMutant() map[string]map[string][]string {
 			"manifest/name-per-pod":                {"same-name"},
 			"manifest/name-form":                   {"long-without-dot", "not-distributed", "short-with-dots"},
 			"manifest/host-resolves":               {"alone", "of-the-machine", "other-service"},
+			"manifest/cookie-given":                {"none"},
 			"manifest/cookie-file-mode":            {"fs-group", "too-open"},
 			"manifest/governing-service":           {"names-nothing", "no-name"},
 			"manifest/role-bound":                  {"other-account"},
