@@ -22,6 +22,7 @@ func All() []check.Check {
 		manifestCookieFileMode(),
 		manifestGoverningService(),
 		manifestNetworkPolicyAdmitsPeers(),
+		manifestPlaceToWrite(),
 		manifestHostNetwork(),
 		manifestNotExposed(),
 		manifestPortPinnedInFlags(),

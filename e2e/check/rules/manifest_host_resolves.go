@@ -75,7 +75,11 @@ func alone(m *objects.Manifests, w *manifest.Workload, n objects.NodeName, f *ch
 		return
 	}
 	tail := "." + w.ServiceName + "." + namespaceFor(m, w, n) + ".svc.cluster.local"
-	f.Fail("alone", fmt.Sprintf("DNS has the pod's name only below the Service of the StatefulSet, as POD.%s.NAMESPACE.svc", w.ServiceName), fullName(n, tail)+longer(n))
+	why := fmt.Sprintf("DNS has the pod's name only below the Service of the StatefulSet, as POD.%s.NAMESPACE.svc", w.ServiceName)
+	if n.Form == objects.Long {
+		why += fmt.Sprintf("; and a VM with long names (%s) connects to no host without a dot", n.FormBy)
+	}
+	f.Fail("alone", why, fullName(n, tail)+longer(n))
 }
 
 // fullName says what to write instead of a name whose host is the bare pod name.
