@@ -115,7 +115,7 @@ var (
 // sayings are the node names that a piece of text sets.
 func sayings(p Place) []saying {
 	if p.Variable != "" && !flagsOfVM.MatchString(p.Variable) {
-		if key := strings.ToUpper(p.Variable); p.Text != "" && isNode(key) {
+		if key := strings.ToUpper(p.Variable); p.Text != "" && IsNode(key) {
 			return []saying{{key: key, how: p.Variable + "=", value: p.Text, sure: slices.Contains(alwaysNode, key)}}
 		}
 	}
@@ -134,7 +134,7 @@ func sayings(p Place) []saying {
 		return all
 	}
 	for _, found := range assignment.FindAllStringSubmatch(text, -1) {
-		if isNode(found[1]) {
+		if IsNode(found[1]) {
 			all = append(all, saying{key: found[1], how: found[1] + "=", value: unquoted(found[2]), sure: slices.Contains(alwaysNode, found[1]), maybe: maybe})
 		}
 	}
@@ -146,8 +146,9 @@ func sayings(p Place) []saying {
 	return all
 }
 
-// isNode reports whether a variable of that name holds the node's own name, or the host of it.
-func isNode(variable string) bool {
+// IsNode reports whether a variable of that name holds the node's own name, or the host of it.
+func IsNode(variable string) bool {
+	variable = strings.ToUpper(variable)
 	_, only := hostOnly[variable]
 	return only || ownNode.MatchString(variable) && !notOwn.MatchString(variable)
 }
