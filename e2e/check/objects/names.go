@@ -108,7 +108,7 @@ var (
 	nodeBlock  = regexp.MustCompile(`(?m)^\s*node\s*\{[^}]*?\b(name)\s*[=:]\s*` + word)
 	// othersVM is a command that starts another VM than the node, or no VM.
 	othersVM = regexp.MustCompile(`\bfind\b|remsh|rpc-eval|erl_call|nodetool|remote_console`)
-	startsVM = regexp.MustCompile(`-setcookie|\b(erl|erlexec|iex|elixir|werl)\b`)
+	startsVM = regexp.MustCompile(`-setcookie|\b(erl|erlexec|iex|elixir|werl|foreground)\b`)
 	decides  = regexp.MustCompile(`\b(if|case)\b|\|\||\]\s*&&|:-`)
 )
 
@@ -128,7 +128,7 @@ func sayings(p Place) []saying {
 		if strings.HasPrefix(value, "-") || othersVM.MatchString(line) {
 			continue
 		}
-		all = append(all, saying{key: flag, how: flag + " ", value: value, sure: vmArgs || startsVM.MatchString(line), maybe: maybe})
+		all = append(all, saying{key: flag, how: flag + " ", value: value, sure: vmArgs || strings.HasSuffix(flag, "sname") || startsVM.MatchString(line), maybe: maybe})
 	}
 	if p.Variable != "" {
 		return all
