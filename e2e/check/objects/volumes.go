@@ -63,6 +63,8 @@ var products = []struct {
 	image *regexp.Regexp
 	Product
 }{
+	{regexp.MustCompile(`bitnami.*/rabbitmq([:@]|$)`), Product{"RabbitMQ", "", "", "RABBITMQ_ERL_COOKIE"}},
+	{regexp.MustCompile(`bitnami`), Product{}}, // their start scripts and folders are others
 	{regexp.MustCompile(`(^|[/-])rabbitmq(-server)?([:@]|$)`), Product{"RabbitMQ", "/var/lib/rabbitmq", "", "RABBITMQ_ERLANG_COOKIE"}},
 	{regexp.MustCompile(`(^|[/-])vernemq([:@]|$)`), Product{"VerneMQ", "/vernemq", "/vernemq/etc", ""}},
 	{regexp.MustCompile(`(^|[/-])ejabberd([:@]|$)`), Product{"ejabberd", "", "", "ERLANG_COOKIE"}},
@@ -72,9 +74,13 @@ var products = []struct {
 // ProductOf is the product of the container's image, nil where it is none that is known.
 func ProductOf(c *manifest.Container) *Product {
 	for i := range products {
-		if products[i].image.MatchString(c.Image) {
-			return &products[i].Product
+		if !products[i].image.MatchString(c.Image) {
+			continue
 		}
+		if products[i].Name == "" {
+			return nil
+		}
+		return &products[i].Product
 	}
 	return nil
 }

@@ -33,6 +33,7 @@ func TestManifestHostResolves(t *testing.T) {
 			onStatefulSet(check.Fail, "alone", "write RABBITMQ_NODENAME=rabbit@$(POD_NAME).derl.$(NAMESPACE).svc.cluster.local, and add {name: RABBITMQ_USE_LONGNAME")},
 		{"-sname in a Deployment", args("foreground", "-sname", "derl", "-setcookie", "$(COOKIE)"), fails("alone", "-sname derl", "status.podIP", "write -name instead of -sname")},
 		{"-sname of one that looks for nobody", all(args("foreground", "-sname", "derl", "-setcookie", "$(COOKIE)"), rewrite("Service", `"clusterIP":"None",`, ""), rewrite("Deployment", `{"name":"epmd","containerPort":4369},`, "")), notSeen("do not tell the host part")},
+		{"one node only", all(pods, later("RELEASE_NODE", "derl@$(POD_NAME)"), rewrite("Deployment", `"replicas":3`, `"replicas":1`)), notSeen("one node only")},
 		{"a host list of its own", all(pods, later("RELEASE_NODE", "derl@$(POD_NAME)"), podField(`"hostAliases":[{"ip":"10.0.0.1","hostnames":["derl-0"]}]`)), passes},
 		{"CouchDB's, which is a host", all(pods, later("NODENAME", "$(POD_NAME).derl.$(NAMESPACE).svc.cluster.local")), fails("not-in-dns", "NODENAME")},
 		{"the Kubernetes node's own", env("NODE_NAME", `"valueFrom":{"fieldRef":{"fieldPath":"spec.nodeName"}}`), notSeen("no node name")},
