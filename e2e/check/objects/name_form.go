@@ -22,18 +22,18 @@ const (
 
 // form decides the form of a name, and says what decides it.
 func (m *Manifests) form(w *manifest.Workload, n NodeName) (Form, string) {
-	switch key := strings.TrimLeft(n.key, "-"); {
-	case key == "name":
+	switch strings.TrimLeft(n.key, "-") {
+	case "name":
 		return Long, n.key
-	case key == "sname":
+	case "sname":
 		return Short, n.key
-	case key == "NODENAME" || key == "DOCKER_VERNEMQ_NODENAME":
+	case "NODENAME", "DOCKER_VERNEMQ_NODENAME":
 		return Long, "the start script of the image, which writes -name"
-	case key == "RELEASE_NODE":
+	case "RELEASE_NODE":
 		return m.formOfRelease(w, n)
-	case key == "LIVEBOOK_NODE":
+	case "LIVEBOOK_NODE":
 		return m.formOfLivebook(w, n)
-	case key == "RABBITMQ_NODENAME":
+	case "RABBITMQ_NODENAME":
 		return m.formOfRabbit(w, n)
 	}
 	return Unsaid, ""

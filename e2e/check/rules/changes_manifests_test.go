@@ -141,8 +141,8 @@ func fails(code string, says ...string) []want {
 	return []want{{deployment, check.Fail, code, append(says, "-n "+rt.Namespace)}}
 }
 
-// passes is what a manifest check finds at that Deployment where it saw what it needs, and notSeen where it did not.
-var passes = []want{{deployment, check.Pass, "", nil}}
+// thePass is what a manifest check finds at that Deployment where it saw what it needs, and notSeen where it did not.
+var thePass = []want{{deployment, check.Pass, "", nil}}
 
 func notSeen(says ...string) []want { return []want{{deployment, check.NotApplicable, "", says}} }
 

@@ -19,7 +19,7 @@ func TestManifestCookieFileMode(t *testing.T) {
 	}
 	try(t, "manifest/cookie-file-mode", slices.Concat([]trial{
 		{"as Secrets are mounted", cookieFile(`"secretName":"derl"`, "cookie"), fails("too-open", "/home/derl/.erlang.cookie", "0644")},
-		{"mode 0400", cookieFile(`"secretName":"derl","defaultMode":256`, "cookie"), passes},
+		{"mode 0400", cookieFile(`"secretName":"derl","defaultMode":256`, "cookie"), thePass},
 		{"mode 0400 of the one file", cookieFile(`"secretName":"derl","items":[{"key":"cookie","path":".erlang.cookie","mode":256}]`, ".erlang.cookie"), nil},
 		{"a folder with the file", all(podField(`"volumes":[{"name":"cookie","secret":{"secretName":"derl","items":[{"key":"cookie","path":".erlang.cookie","mode":288}]}}]`),
 			field(`"volumeMounts":[{"name":"cookie","mountPath":"/home/derl"}]`)), fails("too-open", "0440")},
@@ -27,9 +27,9 @@ func TestManifestCookieFileMode(t *testing.T) {
 		{"beside -setcookie", all(cookieFile(`"secretName":"derl"`, "cookie"), args("-setcookie", "$(COOKIE)")), nil},
 		{"another file", all(podField(`"volumes":[{"name":"tls","secret":{"secretName":"tls"}}]`), field(`"volumeMounts":[{"name":"tls","mountPath":"/tls"}]`)), notSeen("no cookie file of Deployment derl")},
 		{"mode 0400 with fsGroup, projected", all(projected, podField(`"securityContext":{"fsGroup":1000}`)), fails("fs-group", "fsGroup 1000")},
-		{"mode 0400, projected", projected, passes},
+		{"mode 0400, projected", projected, thePass},
 		{"RabbitMQ's own file on a claim", all(rabbit, claimed, fsGroup), fails("fs-group", "/var/lib/rabbitmq/.erlang.cookie", "0660 when the volume is mounted the next time", "OnRootMismatch")},
-		{"RabbitMQ's own file on a claim, changed once", all(rabbit, claimed, podField(`"securityContext":{"fsGroup":999,"fsGroupChangePolicy":"OnRootMismatch"}`)), passes},
+		{"RabbitMQ's own file on a claim, changed once", all(rabbit, claimed, podField(`"securityContext":{"fsGroup":999,"fsGroupChangePolicy":"OnRootMismatch"}`)), thePass},
 		{"RabbitMQ's file on a claim, from a variable", all(claimed, fsGroup, rewrite("Deployment", `"image":"meshproof/derl"`, `"image":"rabbitmq:3.13"`)), notSeen("no cookie file")},
 		{"a copy on a claim", all(claimed, fsGroup, copied("cp -n /secret/cookie /var/lib/rabbitmq/.erlang.cookie")), fails("fs-group", "chmod 0400 /var/lib/rabbitmq/.erlang.cookie")},
 		{"a copy on a claim whose mode is set", all(claimed, fsGroup, copied("cp /secret/cookie /var/lib/rabbitmq/.erlang.cookie; chmod 400 /var/lib/rabbitmq/.erlang.cookie")), notSeen("no cookie file")},

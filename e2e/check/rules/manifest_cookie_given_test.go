@@ -16,7 +16,7 @@ func TestManifestCookieGiven(t *testing.T) {
 		{"nowhere, of a StatefulSet", all(rabbit, stateful("derl")), onStatefulSet(check.Fail, "none", "StatefulSet derl")},
 		{"ejabberd's", all(refused, noCookie, rewrite("Deployment", `"image":"meshproof/derl"`, `"image":"ghcr.io/processone/ejabberd"`)), fails("none", "ERLANG_COOKIE")},
 		{"Bitnami's", all(refused, noCookie, rewrite("Deployment", `"image":"meshproof/derl"`, `"image":"docker.io/bitnami/rabbitmq:4.1"`)), fails("none", "RABBITMQ_ERL_COOKIE")},
-		{"nowhere, and the nodes accept one", all(noCookie, rewrite("Deployment", `"image":"meshproof/derl"`, `"image":"rabbitmq"`)), passes},
+		{"nowhere, and the nodes accept one", all(noCookie, rewrite("Deployment", `"image":"meshproof/derl"`, `"image":"rabbitmq"`)), thePass},
 		{"an image that may have one", all(refused, noCookie), notSeen("can only be in the image")},
 		{"a metrics exporter's image", all(refused, noCookie, rewrite("Deployment", `"image":"meshproof/derl"`, `"image":"kbudde/rabbitmq-exporter"`)), notSeen("can only be in the image")},
 		{"one node", all(rabbit, rewrite("Deployment", `"replicas":3`, `"replicas":1`)), notSeen("nothing shows that its nodes are to find each other")},

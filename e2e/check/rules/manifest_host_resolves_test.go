@@ -11,7 +11,7 @@ import (
 func TestManifestHostResolves(t *testing.T) {
 	pods := env("POD_NAME", `"valueFrom":{"fieldRef":{"fieldPath":"metadata.name"}}`)
 	try(t, "manifest/host-resolves", slices.Concat([]trial{
-		{"the pod's address", later("RELEASE_NODE", "derl@$(POD_IP)"), passes},
+		{"the pod's address", later("RELEASE_NODE", "derl@$(POD_IP)"), thePass},
 		{"the pod's name alone", all(pods, later("RELEASE_NODE", "derl@$(POD_NAME)")), fails("alone", "RELEASE_NODE", "derl@$(POD_NAME)", "status.podIP")},
 		{"a Deployment's name below a Service", all(pods, config("vm.args.src", "-name derl@${POD_NAME}.derl.${NAMESPACE}.svc.cluster.local\n")),
 			fails("not-in-dns", "vm.args.src", "a Deployment have no DNS names below derl.<metadata.namespace>.svc.cluster.local", "StatefulSet")},
@@ -34,11 +34,11 @@ func TestManifestHostResolves(t *testing.T) {
 		{"-sname in a Deployment", args("foreground", "-sname", "derl", "-setcookie", "$(COOKIE)"), fails("alone", "-sname derl", "status.podIP", "write -name instead of -sname")},
 		{"-sname of one that looks for nobody", all(args("foreground", "-sname", "derl", "-setcookie", "$(COOKIE)"), rewrite("Service", `"clusterIP":"None",`, ""), rewrite("Deployment", `{"name":"epmd","containerPort":4369},`, "")), notSeen("do not tell the host part")},
 		{"one node only", all(pods, later("RELEASE_NODE", "derl@$(POD_NAME)"), rewrite("Deployment", `"replicas":3`, `"replicas":1`)), notSeen("one node only")},
-		{"a host list of its own", all(pods, later("RELEASE_NODE", "derl@$(POD_NAME)"), podField(`"hostAliases":[{"ip":"10.0.0.1","hostnames":["derl-0"]}]`)), passes},
+		{"a host list of its own", all(pods, later("RELEASE_NODE", "derl@$(POD_NAME)"), podField(`"hostAliases":[{"ip":"10.0.0.1","hostnames":["derl-0"]}]`)), thePass},
 		{"CouchDB's, which is a host", all(pods, later("NODENAME", "$(POD_NAME).derl.$(NAMESPACE).svc.cluster.local")), fails("not-in-dns", "NODENAME")},
 		{"CouchDB's, from the field itself", all(rewrite("Deployment", `"image":"meshproof/derl"`, `"image":"couchdb:3.3"`), env("NODENAME", `"valueFrom":{"fieldRef":{"fieldPath":"metadata.name"}}`), stateful("derl")),
 			onStatefulSet(check.Fail, "alone", "write NODENAME=$(POD_NAME).derl.$(NAMESPACE).svc.cluster.local", "no host without a dot")},
-		{"CouchDB's address", all(rewrite("Deployment", `"image":"meshproof/derl"`, `"image":"couchdb:3.3"`), env("NODENAME", `"valueFrom":{"fieldRef":{"fieldPath":"status.podIP"}}`)), passes},
+		{"CouchDB's address", all(rewrite("Deployment", `"image":"meshproof/derl"`, `"image":"couchdb:3.3"`), env("NODENAME", `"valueFrom":{"fieldRef":{"fieldPath":"status.podIP"}}`)), thePass},
 		{"NODENAME as the Kubernetes node's", env("NODENAME", `"valueFrom":{"fieldRef":{"fieldPath":"spec.nodeName"}}`), notSeen("no node name")},
 		{"a broker that it is a client of", all(literal("EMQX_HOST", "emqx.shop.svc"), literal("RABBITMQ_NODE", "rabbit@mq")), notSeen("no node name")},
 		{"without the Service", all(pods, later("RELEASE_NODE", "derl@$(POD_NAME).$(NAMESPACE).svc.cluster.local"), stateful("derl")), onStatefulSet(check.Fail, "other-service", "write .derl behind the pod's name")},
@@ -50,7 +50,7 @@ func TestManifestHostResolves(t *testing.T) {
 		{"EMQX's, by its configuration file", all(pods, config("emqx.conf", "node {\n  cookie = \"x\"\n  name = \"emqx@${POD_NAME}\"\n}\n")), fails("alone", "emqx.conf in ConfigMap")},
 		{"in ERL_AFLAGS", all(pods, later("ERL_AFLAGS", "-name derl@$(POD_NAME)")), fails("alone", "ERL_AFLAGS")},
 		{"a start script's", all(pods, config("start.sh", "#!/bin/sh\nexport RELEASE_NODE=derl@$POD_NAME\nexec bin/derl start\n")), fails("alone", "start.sh in ConfigMap")},
-		{"a start script that makes another of it", all(pods, later("RELEASE_NODE", "derl@$(POD_NAME)"), config("env.sh", "export RELEASE_NODE=derl@$(hostname -i)\n")), passes},
+		{"a start script that makes another of it", all(pods, later("RELEASE_NODE", "derl@$(POD_NAME)"), config("env.sh", "export RELEASE_NODE=derl@$(hostname -i)\n")), thePass},
 		{"an init container's", all(pods, podField(`"initContainers":[{"name":"names","command":["sh","-c","echo \"-name derl@$POD_NAME\" > /etc/derl/vm.args"],"env":[{"name":"POD_NAME","valueFrom":{"fieldRef":{"fieldPath":"metadata.name"}}}]}]`)),
 			fails("alone", "command of init container names")},
 		{"from a projected volume", all(pods, object("ConfigMap", "derl-config", `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"derl-config"},"data":{"vm.args":"-name derl@${POD_NAME}"}}`),

@@ -55,7 +55,7 @@ func placesToWrite(m *objects.Manifests, w *manifest.Workload, c *manifest.Conta
 	switch {
 	case len(closed) > 0:
 		f.Fail("read-only", fmt.Sprintf("container %s of %s has a read-only root file system and no writable volume at %s", c.Name, w, check.List(closed)),
-			"mount an emptyDir there: volumes: [{name: NAME, emptyDir: {}}], volumeMounts: [{name: NAME, mountPath: PATH}]; or remove readOnlyRootFilesystem: true")
+			"mount a writable volume there; an emptyDir hides what the image has at that path, so an init container has to copy it first. Or remove readOnlyRootFilesystem: true")
 	case len(known) > 0:
 		f.Outcome, f.Message = check.Pass, ""
 	case len(writable) == 0 && ofMix(m, w, c):
