@@ -8,7 +8,9 @@ func WithoutMutant() map[string]map[string][]string {
 		"no mutant yet; changed manifests can produce it": {
 			"manifest/variables-set":               {"left-as-is", "unset"},
 			"manifest/name-per-pod":                {"same-name"},
-			"manifest/host-resolves":               {"alone", "of-the-machine", "other-service"},
+			"manifest/name-form":                   {"long-without-dot", "not-distributed", "short-with-dots"},
+			"manifest/host-resolves":               {"alone", "of-the-machine", "other-namespace", "other-service"},
+			"manifest/cookie-given":                {"none"},
 			"manifest/cookie-file-mode":            {"fs-group", "too-open"},
 			"manifest/governing-service":           {"names-nothing", "no-name"},
 			"manifest/role-bound":                  {"other-account"},
