@@ -15,7 +15,7 @@ func WithoutMutant() map[string]map[string][]string {
 			"manifest/network-policy-admits-peers": {"dist-closed", "dns-closed", "epmd-closed", "peers-closed"},
 			"manifest/host-network":                {"shared"},
 			"manifest/not-exposed":                 {"by-host-port", "by-service"},
-			"pods/running":                         {"epmd-unreachable", "name-taken", "not-created", "not-running", "port-taken", "restarted", "restarting"},
+			"pods/running":                         {"epmd-unreachable", "name-taken", "not-running", "port-taken", "restarted", "restarting"},
 			"vm/name-complete":                     {"empty", "no-host", "placeholder"},
 			"vm/long-names":                        {"short-among-long"},
 			"vm/cookie-flag":                       {"misspelt"},
