@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"meshproof.dev/meshproof/e2e/check"
@@ -121,7 +122,7 @@ func running(v *view.View, p *view.Pod) check.Finding {
 		if len(claims) > 0 {
 			f.Message += "; " + claims[0]
 		}
-		f.Seen = append(claims, evidence.Warnings(v, "Pod/"+p.Name)...)
+		f.Seen = slices.Concat(claims, evidence.Warnings(v, "Pod/"+p.Name))
 		f.Try = fmt.Sprintf("kubectl -n %s describe pod %s", v.Header.Namespace, p.Name)
 	}
 	return f
