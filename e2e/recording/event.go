@@ -83,6 +83,7 @@ type Start struct {
 	Node    string   `json:"node,omitempty"`
 	Can     []string `json:"can,omitempty"`
 	Cannot  []string `json:"cannot,omitempty"` // "NAME: what was seen"
+	API     string   `json:"api,omitempty"`    // the API server's address, as pods of this cluster know it
 }
 
 // Beat says that an observer is alive. Late is the delay of its own timer: it shows how much CPU pressure affects everything it
@@ -168,6 +169,12 @@ type Container struct {
 	Started  time.Time `json:"started,omitzero"`
 	Finished time.Time `json:"finished,omitzero"`
 	Log      []string  `json:"log,omitempty"` // last lines, taken when it is not well; secrets are redacted
+
+	// How it ended the last time before this, where it has: a container that waits for its next start (CrashLoopBackOff) says of
+	// itself only that.
+	LastReason   string `json:"lastReason,omitempty"` // "OOMKilled"
+	LastExitCode int32  `json:"lastExitCode,omitempty"`
+	MemoryLimit  string `json:"memoryLimit,omitempty"` // its limit of memory, "24Mi"
 }
 
 // Service is a Service as the API server reported it.

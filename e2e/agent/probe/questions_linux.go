@@ -20,7 +20,7 @@ const (
 	maxPacket      = 16 << 10
 )
 
-// countQuestions records for each interval the DNS questions of the pod, without the agent's own.
+// countQuestions records for each interval the DNS questions and the dials of the pod, without the agent's own.
 func (w *watch) countQuestions() {
 	if w.ns.Node() {
 		return // a pod with hostNetwork: its questions cannot be told from those of the node
@@ -66,6 +66,7 @@ func (w *watch) readPackets(s *sniff.Socket) error {
 			}
 			e := recording.Asked{Pod: w.pod.UID, Over: over}
 			e.Questions, e.Lost = tally.Take()
+			e.Dialled = tally.Dials(now)
 			e.Lost += drops
 			w.emit(recording.Event{Asked: &e})
 			began = now
