@@ -11,7 +11,7 @@ func WithoutMutant() map[string]map[string][]string {
 			"manifest/host-resolves":               {"alone", "of-the-machine", "other-service"},
 			"manifest/cookie-file-mode":            {"fs-group", "too-open"},
 			"manifest/governing-service":           {"names-nothing", "no-name"},
-			"manifest/role-bound":                  {"other-account"},
+			"manifest/role-bound":                  {"lacks-access", "no-role", "no-token", "not-cluster-wide", "other-account", "other-namespace"},
 			"manifest/network-policy-admits-peers": {"dist-closed", "dns-closed", "epmd-closed", "peers-closed"},
 			"manifest/host-network":                {"shared"},
 			"manifest/not-exposed":                 {"by-host-port", "by-service"},
