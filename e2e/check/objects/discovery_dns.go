@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"meshproof.dev/meshproof/e2e/manifest"
 )
 
@@ -42,14 +44,14 @@ func (q Question) InDNS() bool {
 	return q.By == ForAddresses || q.By == ForHosts || q.By == ForRecords
 }
 
-// setting is a variable, or a key of a configuration file, whose value is a name to find peers by.
-type setting struct {
+// peerKey is a variable, or a key of a configuration file, whose value is a name to find peers by.
+type peerKey struct {
 	name *regexp.Regexp
 	by   Lookup
 }
 
-// variables that mean it. Those of a product are exact; the others are what applications use to call it.
-var variables = []setting{
+// peerVariables mean it. Those of a product are exact; the others are what applications use to call it.
+var peerVariables = []peerKey{
 	{regexp.MustCompile(`^DNS_CLUSTER_QUERY$`), ForAddresses}, // dns_cluster, as Phoenix generates it
 	{regexp.MustCompile(`^EMQX_CLUSTER__DNS__NAME$`), ForRecords},
 	{regexp.MustCompile(`^EMQX_CLUSTER__K8S__SERVICE_NAME$|^K8S_SERVICE_NAME$|^DISCOVERY_SERVICE$`), ForEndpoints},
@@ -61,8 +63,8 @@ var variables = []setting{
 // notPeers begin variables that are about something else: the application's database may have a headless Service, too.
 var notPeers = regexp.MustCompile(`REDIS|POSTGRES|^PG|MYSQL|MONGO|KAFKA|CASSANDRA|SCYLLA|ELASTIC|NATS|CONSUL|ETCD|VAULT|^DB|DATABASE|OTEL|TEMPORAL|MINIO|ZOOKEEPER`)
 
-// keys are those of configuration files: RabbitMQ's, libcluster's and dns_cluster's, CouchDB's.
-var keys = []setting{
+// peerKeys are those of configuration files: RabbitMQ's, libcluster's and dns_cluster's, CouchDB's.
+var peerKeys = []peerKey{
 	{regexp.MustCompile(`(?m)^\s*cluster_formation\.k8s\.service_name\s*=\s*(\S+)`), ForEndpoints},
 	{regexp.MustCompile(`(?m)^\s*cluster_formation\.k8s\.hostname_suffix\s*=\s*(\S+)`), ForPods},
 	{regexp.MustCompile(`(?m)^\s*cluster_formation\.classic_config\.nodes\.\d+\s*=\s*(\S+)`), ForPods},
@@ -93,7 +95,7 @@ func (m *Manifests) Questions(w *manifest.Workload) []Question {
 	}
 	for _, p := range m.Places(w) {
 		if p.Variable != "" {
-			for _, s := range variables {
+			for _, s := range peerVariables {
 				if s.name.MatchString(p.Variable) && !notPeers.MatchString(p.Variable) {
 					add(p, m.value(w, p), m.means(w, p, s.by))
 					break
@@ -101,7 +103,7 @@ func (m *Manifests) Questions(w *manifest.Workload) []Question {
 			}
 			continue
 		}
-		for _, s := range keys {
+		for _, s := range peerKeys {
 			for _, found := range s.name.FindAllStringSubmatch(p.Text, -1) {
 				add(p, found[1], s.by)
 			}
@@ -211,4 +213,88 @@ func (q *Question) split(name string) bool {
 		}
 	}
 	return dnsLabel.MatchString(q.Service)
+}
+
+// BuildsOther is a question whose answer never leads to the names of w's nodes: discovery builds them of addresses and the nodes are
+// named by hosts, or the other way round. It reports false where the manifests do not show it of all names.
+func (m *Manifests) BuildsOther(w *manifest.Workload, q Question) (name NodeName, is bool) {
+	for _, n := range m.Names(w) {
+		host := n.Host()
+		switch {
+		case n.Maybe:
+			return NodeName{}, false
+		case q.By == ForAddresses && strings.Contains(host, ".svc"), q.By == ForAddresses && strings.HasPrefix(host, PodName),
+			q.By == ForHosts && host == PodIP:
+			name, is = n, true
+		default:
+			return NodeName{}, false
+		}
+	}
+	return name, is
+}
+
+// OwnServices are the Services that select w's pods; headless says which.
+func (m *Manifests) OwnServices(w *manifest.Workload, headless bool) []string {
+	var all []string
+	for _, s := range m.Services() {
+		if s.Selects(w.Labels()) && manifest.SameNamespace(s.Namespace, w.Namespace) && (s.Headless() || !headless) {
+			all = append(all, s.Name)
+		}
+	}
+	return all
+}
+
+// Own reports whether the question is for a Service of w's own namespace.
+func (q Question) Own(w *manifest.Workload) bool {
+	return manifest.SameNamespace(q.Namespace, w.Namespace)
+}
+
+// AsksVirtual are the questions to DNS for a Service of the nodes that has a cluster IP, by its name.
+func (m *Manifests) AsksVirtual() map[string]Question {
+	all := map[string]Question{}
+	m.eachAsked(func(w *manifest.Workload, q Question, s *manifest.Service) {
+		if q.InDNS() && s.Selects(w.Labels()) && !s.Headless() && s.Spec.Type != corev1.ServiceTypeExternalName {
+			all[s.Name] = q
+		}
+	})
+	return all
+}
+
+// AskedFor is who asks for a Service and why: its pods' discovery, by its name or by those of pods below it, or as a StatefulSet's governing
+// Service. where is "" where nobody does.
+func (m *Manifests) AskedFor(service *manifest.Service) (w *manifest.Workload, where string) {
+	m.eachAsked(func(asking *manifest.Workload, q Question, s *manifest.Service) {
+		if s.Name == service.Name && q.By != ForSome {
+			w, where = asking, q.Where
+		}
+	})
+	if w != nil {
+		return w, where
+	}
+	for _, w := range m.Members {
+		if w.Kind == "StatefulSet" && w.ServiceName == service.Name && manifest.SameNamespace(w.Namespace, service.Namespace) {
+			return w, "serviceName of " + w.String()
+		}
+	}
+	return nil, ""
+}
+
+// eachAsked goes through the questions for Services that are in the manifests.
+func (m *Manifests) eachAsked(do func(w *manifest.Workload, q Question, s *manifest.Service)) {
+	for _, w := range m.Members {
+		for _, q := range m.Questions(w) {
+			if s := m.Service(w.Namespace, q.Service); s != nil && q.Own(w) {
+				do(w, q, s)
+			}
+		}
+	}
+}
+
+// Endpoints reports whether the manifests themselves say which addresses a Service has.
+func (m *Manifests) Endpoints(s *manifest.Service) bool {
+	return slices.ContainsFunc(m.Of("Endpoints", "EndpointSlice"), func(d *manifest.Document) bool {
+		meta, _ := d.Raw["metadata"].(map[string]any)
+		labels, _ := meta["labels"].(map[string]any)
+		return d.Kind == "Endpoints" && d.Name == s.Name || labels["kubernetes.io/service-name"] == s.Name
+	})
 }

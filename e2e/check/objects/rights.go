@@ -52,7 +52,9 @@ func (r Rights) Allow(any []Access, namespace string, everywhere bool) bool {
 // allows reports whether a rule of the role has the permission. A list of names restricts what is got by its name, and forbids all
 // lists (https://kubernetes.io/docs/reference/access-authn-authz/rbac/#referring-to-resources).
 func allows(role *manifest.AccessRole, a Access) bool {
-	has := func(list []string, what string) bool { return slices.Contains(list, what) || slices.Contains(list, "*") }
+	has := func(list []string, what string) bool {
+		return slices.Contains(list, what) || slices.Contains(list, "*")
+	}
 	return role != nil && slices.ContainsFunc(role.Rules, func(r rbacv1.PolicyRule) bool {
 		return has(r.Verbs, a.Verb) && has(r.APIGroups, a.Group) && has(r.Resources, a.Resource) && (len(r.ResourceNames) == 0 || a.Verb == "get")
 	})

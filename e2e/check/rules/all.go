@@ -27,6 +27,7 @@ func All() []check.Check {
 		manifestProbesStartNoVM(),
 		manifestMaxUnavailable(),
 		manifestRoleBound(),
+		manifestDiscoveryFindsPeers(),
 		imageAvailable(),
 		podsRunning(),
 		vmDistributed(),
