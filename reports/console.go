@@ -220,7 +220,7 @@ func seen(v *judge.Vantage) string {
 func explain(w io.Writer, r judge.Result) {
 	const inFull = 2
 	if r.Unseen != "" {
-		fmt.Fprintf(w, "           %s\n", r.Message) // it is the same for all subjects
+		fmt.Fprintf(w, "           %s\n", inLine(r.Message)) // it is the same for all subjects
 		return
 	}
 	n := 0
@@ -231,10 +231,10 @@ func explain(w io.Writer, r judge.Result) {
 		if n++; n > inFull {
 			continue
 		}
-		fmt.Fprintf(w, "           %s\n", s.Message)
+		fmt.Fprintf(w, "           %s\n", inLine(s.Message))
 		for _, l := range s.Seen {
 			if l != "" {
-				fmt.Fprintf(w, "             seen: %s\n", l)
+				fmt.Fprintf(w, "             seen: %s\n", inLine(l))
 			}
 		}
 		if s.Remedy != "" {
@@ -248,7 +248,7 @@ func explain(w io.Writer, r judge.Result) {
 		fmt.Fprintf(w, "           and %d more of the same check, in the report\n", n-inFull)
 	}
 	if n == 0 && r.Message != "" {
-		fmt.Fprintf(w, "           %s\n", r.Message)
+		fmt.Fprintf(w, "           %s\n", inLine(r.Message))
 	}
 }
 
@@ -323,7 +323,7 @@ func broken(b *judge.Result) string {
 
 // headline says about a workload that did not pass: what failed, why, and what to do.
 func headline(name string, b *judge.Result) string {
-	line := fmt.Sprintf("%s: %s. %s", name, broken(b), strings.TrimSuffix(b.Message, "."))
+	line := fmt.Sprintf("%s: %s. %s", name, broken(b), strings.TrimSuffix(inLine(b.Message), "."))
 	for _, s := range b.Subjects {
 		if s.Verdict == b.Verdict && s.Remedy != "" {
 			return line + ". Remedy: " + s.Remedy

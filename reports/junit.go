@@ -114,10 +114,10 @@ func junitOf(p Profile, scenario string) junitSuite {
 		total = max(total, r.At)
 		switch r.Verdict {
 		case judge.Fail:
-			c.Failure = &junitProblem{Type: r.Code, Message: r.Message, Text: detail(r)}
+			c.Failure = &junitProblem{Type: r.Code, Message: inLine(r.Message), Text: detail(r)}
 			s.Failures++
 		case judge.Unknown:
-			c.Error = &junitProblem{Type: "unknown", Message: r.Message, Text: detail(r)}
+			c.Error = &junitProblem{Type: "unknown", Message: inLine(r.Message), Text: detail(r)}
 			s.Errors++
 		case judge.Skip, judge.Blocked, judge.Waived, judge.Accepted:
 			c.Skipped = &junitProblem{Message: reason(r)}
@@ -164,9 +164,9 @@ func detail(r judge.Result) string {
 		if s.Verdict != r.Verdict {
 			continue
 		}
-		fmt.Fprintf(&b, "%s: %s\n", s.Subject, s.Message)
+		fmt.Fprintf(&b, "%s: %s\n", s.Subject, hanging(s.Message))
 		for _, l := range s.Seen {
-			fmt.Fprintf(&b, "  seen: %s\n", l)
+			fmt.Fprintf(&b, "  seen: %s\n", hanging(l))
 		}
 		if s.Remedy != "" {
 			fmt.Fprintf(&b, "  remedy: %s\n", s.Remedy)

@@ -77,7 +77,7 @@ func (c Console) Matrix(m *Matrix) {
 	for _, r := range m.Rows {
 		fmt.Fprintf(w, "%-*s %5.0f  %s: %s%s\n", wide, r.Name, r.Seconds, r.word(), r.got(), r.twice())
 		if r.Right && r.Message != "" {
-			fmt.Fprintf(w, "%-*s        %s\n", wide, "", r.Message)
+			fmt.Fprintf(w, "%-*s        %s\n", wide, "", inLine(r.Message))
 		}
 	}
 	m.grid(w, wide)

@@ -76,6 +76,9 @@ func ViewAt(p *view.Pod, t time.Duration) (*recording.Nodes, time.Duration, stri
 	return e.Nodes, e.T, ""
 }
 
+// FirstPods are the first n of the pods.
+func FirstPods(pods []*view.Pod, n int) []*view.Pod { return pods[:min(n, len(pods))] }
+
 // Groups are the connected components, the largest first: two pods are connected if one of them sees the other. There is
 // always at least one group.
 func (m *Snapshot) Groups() [][]*view.Pod {

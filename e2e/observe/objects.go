@@ -1,6 +1,8 @@
 package observe
 
 import (
+	"slices"
+
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 
@@ -36,6 +38,7 @@ func podOf(p *corev1.Pod, gone bool) *recording.Pod {
 	for _, c := range p.Status.ContainerStatuses {
 		r.Containers = append(r.Containers, containerOf(c))
 	}
+	limitMemory(p, r.Containers)
 	return r
 }
 
@@ -53,7 +56,22 @@ func containerOf(c corev1.ContainerStatus) recording.Container {
 	default:
 		r.State = "waiting"
 	}
+	if t := c.LastTerminationState.Terminated; t != nil {
+		r.LastReason, r.LastExitCode = t.Reason, t.ExitCode
+	}
 	return r
+}
+
+// limitMemory adds the limits of memory.
+func limitMemory(p *corev1.Pod, containers []recording.Container) {
+	for _, c := range slices.Concat(p.Spec.InitContainers, p.Spec.Containers) {
+		limit, there := c.Resources.Limits[corev1.ResourceMemory]
+		for i := range containers {
+			if there && containers[i].Name == c.Name {
+				containers[i].MemoryLimit = limit.String()
+			}
+		}
+	}
 }
 
 func serviceOf(s *corev1.Service, gone bool) *recording.Service {

@@ -7,6 +7,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
@@ -50,6 +51,13 @@ func TestPodOf(t *testing.T) {
 			ContainerStatuses: []corev1.ContainerStatus{{Name: "derl", State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "PodInitializing"}}}}}},
 			false, recording.Pod{Phase: "Pending", Containers: []recording.Container{
 				{Name: "fails", State: "waiting", Reason: "CrashLoopBackOff", Restarts: 1}, {Name: "derl", State: "waiting", Reason: "PodInitializing"}}}},
+		{"killed for its memory limit", corev1.Pod{
+			Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "other"}, {Name: "derl", Resources: corev1.ResourceRequirements{Limits: corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("24Mi")}}}}},
+			Status: corev1.PodStatus{Phase: corev1.PodRunning, ContainerStatuses: []corev1.ContainerStatus{{Name: "derl", RestartCount: 2,
+				State:                corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff"}},
+				LastTerminationState: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{Reason: "OOMKilled", ExitCode: 137}}}}},
+		}, false, recording.Pod{Phase: "Running", Containers: []recording.Container{
+			{Name: "derl", State: "waiting", Reason: "CrashLoopBackOff", Restarts: 2, LastReason: "OOMKilled", LastExitCode: 137, MemoryLimit: "24Mi"}}}},
 		{"being deleted", corev1.Pod{ObjectMeta: metav1.ObjectMeta{DeletionTimestamp: &stamp}}, false, recording.Pod{Deleting: true}},
 		{"gone", corev1.Pod{ObjectMeta: metav1.ObjectMeta{DeletionTimestamp: &stamp}}, true, recording.Pod{Deleting: true, Gone: true}},
 	} {

@@ -168,6 +168,12 @@ type Container struct {
 	Started  time.Time `json:"started,omitzero"`
 	Finished time.Time `json:"finished,omitzero"`
 	Log      []string  `json:"log,omitempty"` // last lines, taken when it is not well; secrets are redacted
+
+	// How it ended the last time before this, where it has: a container that waits for its next start (CrashLoopBackOff) says of
+	// itself only that.
+	LastReason   string `json:"lastReason,omitempty"` // "OOMKilled"
+	LastExitCode int32  `json:"lastExitCode,omitempty"`
+	MemoryLimit  string `json:"memoryLimit,omitempty"` // its limit of memory, "24Mi"
 }
 
 // Service is a Service as the API server reported it.

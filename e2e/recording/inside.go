@@ -111,6 +111,20 @@ type Asked struct {
 	Over      time.Duration `json:"over"` // length of the interval that ends at the event's time
 	Questions []Question    `json:"questions,omitempty"`
 	Lost      int           `json:"lost,omitempty"` // packets that the kernel dropped before they were read
+
+	// Dialled are the TCP connections that the pod tried to open in the interval, by address, our own left out. An agent that
+	// records them has the ability [Dials].
+	Dialled []Dialled `json:"dialled,omitempty"`
+}
+
+// Dialled are the connections that a pod tried to open to one address in an interval, by the SYNs that left it and what came back.
+type Dialled struct {
+	Addr       string `json:"addr"`          // "10.244.1.7:4369"
+	API        bool   `json:"api,omitempty"` // it is the API server's, as pods of this cluster know it
+	Count      int    `json:"count"`
+	Accepted   int    `json:"accepted,omitempty"`   // a SYN-ACK came
+	Refused    int    `json:"refused,omitempty"`    // an RST came
+	Unanswered int    `json:"unanswered,omitempty"` // nothing came for three seconds
 }
 
 // Question is one name asked for in an interval.
@@ -120,6 +134,8 @@ type Question struct {
 	Count  int            `json:"count"`
 	RCodes map[string]int `json:"rcodes,omitempty"` // of the answers that came: "NOERROR", "NXDOMAIN" …
 	Empty  int            `json:"empty,omitempty"`  // answers NOERROR without a record of the type
+	Got    []string       `json:"got,omitempty"`    // what the records led to, the first few: addresses, "HOST:PORT" of SRV
+	TTL    time.Duration  `json:"ttl,omitempty"`    // for how long the answer may be cached, the shortest
 }
 
 // Registration is epmd's answer about one name (PORT_PLEASE2_REQ), asked from inside the pod itself.

@@ -41,6 +41,9 @@ const (
 	ByAPI  = "api"  // who stands in for the agents where the cluster refuses them: it sees pods through port-forward and exec
 )
 
+// Dials is the ability of an agent to record whom a pod dials: [Start] lists it in Can.
+const Dials = "dials"
+
 // What an observer of pods may not be able to see, beside whole kinds of events. [Start] lists what is missing in Cannot.
 const (
 	AnAgent     = "agent"       // an agent may run: the reason is the API server's own sentence
@@ -88,7 +91,7 @@ func Kinds() []Use {
 		{KindObject, ByRun, "the manifests", false},
 		{KindVM, Agents, "how a VM was started", false},
 		{KindResolver, Agents, "how a pod resolves names", false},
-		{KindAsked, Agents, "whether discovery goes on asking", false},
+		{KindAsked, Agents, "whether discovery goes on asking, what it got, and whom a pod dials", false},
 		{KindRegistration, Agents, "how a node is registered with its own epmd", false},
 		{KindKernel, Agents, "what a node says of its own distribution", false},
 		{KindCertificate, Agents, "which certificate a node shows", false},

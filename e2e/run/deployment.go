@@ -106,6 +106,7 @@ func (d *deployment) Apply(ctx context.Context) error {
 	}
 	d.note(d.workload.Notes()...)
 	d.notes = append(d.notes, d.environment.Notes...)
+	defer func() { d.note(d.applier.Warnings()...) }()
 	if err = d.require(ctx); err != nil {
 		return fmt.Errorf("what the profile requires: %w", err)
 	}

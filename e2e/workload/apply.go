@@ -30,6 +30,8 @@ type Applier struct {
 	Namespace string   // for objects that name none
 	Skipped   []string // a sentence for each object whose kind the cluster does not have
 
+	warnings warnings
+
 	run  *ownership.Run
 	api  client.Client
 	ours map[string]bool // true: we created the namespace, and its objects are removed with it
@@ -39,11 +41,15 @@ type Applier struct {
 // NewApplier creates objects in the namespace by default; made reports whether we created that. The objects belong to the
 // run.
 func NewApplier(cfg *rest.Config, namespace string, run *ownership.Run, made bool) (*Applier, error) {
+	a := &Applier{Namespace: namespace, run: run, ours: map[string]bool{namespace: made}}
+	cfg = rest.CopyConfig(cfg)
+	cfg.WarningHandler, cfg.WarningHandlerWithContext = nil, &a.warnings
 	r, err := resources.New(cfg)
 	if err != nil {
 		return nil, err
 	}
-	return &Applier{Namespace: namespace, run: run, api: r.GetControllerRuntimeClient(), ours: map[string]bool{namespace: made}}, nil
+	a.api = r.GetControllerRuntimeClient()
+	return a, nil
 }
 
 // Apply creates the objects of rendered manifests, strictly: a field that the API server does not know is an error, not a

@@ -158,11 +158,29 @@ func (h *Handle) replaceSocket(network string, raw syscall.RawConn, own netip.Ad
 		return err
 	}
 	defer unix.Close(inside)
+	if err := setTTL(inside, family); err != nil {
+		return err
+	}
 	var dup error
 	if err := raw.Control(func(fd uintptr) { dup = unix.Dup3(inside, int(fd), unix.O_CLOEXEC) }); err != nil {
 		return err
 	}
 	return dup
+}
+
+// OwnTTL is the time to live of the packets that a dial sends. Whoever captures the namespace's packets recognizes the agent's own
+// by it, from the first one on; no system has it as its default.
+const OwnTTL = 250
+
+func setTTL(fd, family int) error {
+	level, option := unix.IPPROTO_IP, unix.IP_TTL
+	if family == unix.AF_INET6 {
+		level, option = unix.IPPROTO_IPV6, unix.IPV6_UNICAST_HOPS
+	}
+	if err := unix.SetsockoptInt(fd, level, option, OwnTTL); err != nil {
+		return fmt.Errorf("set the time to live: %v", err)
+	}
+	return nil
 }
 
 func socket(family, typ, proto int) (int, error) {

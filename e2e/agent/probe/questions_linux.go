@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"time"
 
@@ -20,7 +21,7 @@ const (
 	maxPacket      = 16 << 10
 )
 
-// countQuestions records for each interval the DNS questions of the pod, without the agent's own.
+// countQuestions records for each interval the DNS questions and the dials of the pod, without the agent's own.
 func (w *watch) countQuestions() {
 	if w.ns.Node() {
 		return // a pod with hostNetwork: its questions cannot be told from those of the node
@@ -35,6 +36,15 @@ func (w *watch) countQuestions() {
 	if err != nil && w.ctx.Err() == nil {
 		w.emit(recording.Event{ObserverError: &recording.ObserverError{Pod: w.pod.UID, What: "cannot capture its DNS questions: " + err.Error()}})
 	}
+}
+
+// markAPI marks the dials to the API server: at the address that the kubelet gives to each pod, and so to the agent.
+func markAPI(all []recording.Dialled) []recording.Dialled {
+	api := net.JoinHostPort(os.Getenv("KUBERNETES_SERVICE_HOST"), os.Getenv("KUBERNETES_SERVICE_PORT"))
+	for i := range all {
+		all[i].API = all[i].Addr == api
+	}
+	return all
 }
 
 // readPackets reads from the socket until the watch ends.
@@ -66,6 +76,7 @@ func (w *watch) readPackets(s *sniff.Socket) error {
 			}
 			e := recording.Asked{Pod: w.pod.UID, Over: over}
 			e.Questions, e.Lost = tally.Take()
+			e.Dialled = markAPI(tally.Dials(now))
 			e.Lost += drops
 			w.emit(recording.Event{Asked: &e})
 			began = now

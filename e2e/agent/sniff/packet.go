@@ -8,6 +8,8 @@ import (
 // packet is a UDP datagram or TCP segment, possibly truncated.
 type packet struct {
 	tcp      bool
+	flags    byte // of TCP
+	ttl      byte
 	src, dst netip.AddrPort
 	payload  []byte
 }
@@ -33,6 +35,7 @@ func parse(b []byte) (p packet, ok bool) {
 		if header < 20 || header > len(b) || binary.BigEndian.Uint16(b[6:])&0x1fff != 0 {
 			return p, false
 		}
+		p.ttl = b[8]
 		proto, src, dst = b[9], netip.AddrFrom4([4]byte(b[12:16])), netip.AddrFrom4([4]byte(b[16:20]))
 		if total >= header && total < len(b) {
 			b = b[:total] // the rest is padding
@@ -43,6 +46,7 @@ func parse(b []byte) (p packet, ok bool) {
 			return p, false
 		}
 		length := int(binary.BigEndian.Uint16(b[4:]))
+		p.ttl = b[7]
 		proto, src, dst = b[6], netip.AddrFrom16([16]byte(b[8:24])).Unmap(), netip.AddrFrom16([16]byte(b[24:40])).Unmap()
 		if b = b[40:]; length > 0 && length < len(b) {
 			b = b[:length]
@@ -59,7 +63,7 @@ func parse(b []byte) (p packet, ok bool) {
 		p.payload = b[8:]
 		return p, true
 	case proto == protoTCP && len(b) >= 20:
-		p.tcp = true
+		p.tcp, p.flags = true, b[13]
 		if header := int(b[12]>>4) * 4; header >= 20 && header <= len(b) {
 			p.payload = b[header:]
 			return p, true

@@ -13,39 +13,52 @@ import (
 	"meshproof.dev/meshproof/e2e/agent/netns"
 )
 
-// Socket captures the DNS packets of a network namespace, on all its interfaces.
+// Socket captures the DNS packets of a network namespace, and the first segments of the connections that it opens, on all its
+// interfaces.
 type Socket struct {
 	f   *os.File
 	raw syscall.RawConn
 }
 
-// filter accepts UDP and TCP with port 53 on either side, IPv4 (first fragments only) and IPv6. The kernel drops all other
-// packets before it copies them. A packet starts with its network header. Jumps count from the next line.
+// filter accepts UDP and TCP with port 53 on either side, IPv4 (first fragments only) and IPv6; and of all TCP the SYNs that leave and
+// the SYN-ACKs and RSTs that come in. The kernel drops all other packets before it copies them. A packet starts with its network
+// header. Jumps count from the next line.
 var filter = []unix.SockFilter{
 	load(unix.BPF_B, 0), // 0: the version, and the length of the header
 	{Code: unix.BPF_ALU | unix.BPF_RSH | unix.BPF_K, K: 4},
-	jump(unix.BPF_JEQ, 4, 0, 10),
-	load(unix.BPF_B, 9), // 3: IPv4's protocol
-	jump(unix.BPF_JEQ, protoUDP, 1, 0),
-	jump(unix.BPF_JEQ, protoTCP, 0, 15),
-	load(unix.BPF_H, 6), // 6: the offset of a fragment
-	jump(unix.BPF_JSET, 0x1fff, 13, 0),
-	{Code: unix.BPF_LDX | unix.BPF_B | unix.BPF_MSH, K: 0}, // 8: X is the length of the header
-	{Code: unix.BPF_LD | unix.BPF_H | unix.BPF_IND, K: 0},
-	jump(unix.BPF_JEQ, dnsPort, 11, 0),
-	{Code: unix.BPF_LD | unix.BPF_H | unix.BPF_IND, K: 2},
-	jump(unix.BPF_JEQ, dnsPort, 9, 8),
-	jump(unix.BPF_JEQ, 6, 0, 7), // 13: is it IPv6?
+	jump(unix.BPF_JEQ, 4, 0, 6),
+	load(unix.BPF_H, 6), // 3: IPv4's offset of a fragment
+	jump(unix.BPF_JSET, 0x1fff, 24, 0),
+	load(unix.BPF_B, 9), // 5: its protocol
+	{Code: unix.BPF_ST, K: 0},
+	{Code: unix.BPF_LDX | unix.BPF_B | unix.BPF_MSH, K: 0}, // 7: X is the length of the header
+	{Code: unix.BPF_JMP | unix.BPF_JA, K: 4},
+	jump(unix.BPF_JEQ, 6, 0, 19), // 9: is it IPv6?
 	load(unix.BPF_B, 6),
-	jump(unix.BPF_JEQ, protoUDP, 1, 0),
-	jump(unix.BPF_JEQ, protoTCP, 0, 4),
-	load(unix.BPF_H, 40), // 17: its ports
+	{Code: unix.BPF_ST, K: 0},
+	{Code: unix.BPF_LDX | unix.BPF_W | unix.BPF_IMM, K: 40},
+	{Code: unix.BPF_LD | unix.BPF_MEM, K: 0}, // 13: the protocol again
+	jump(unix.BPF_JEQ, protoUDP, 10, 0),
+	jump(unix.BPF_JEQ, protoTCP, 0, 13),
+	{Code: unix.BPF_LD | unix.BPF_B | unix.BPF_IND, K: 13}, // 16: the flags of TCP
+	{Code: unix.BPF_ALU | unix.BPF_AND | unix.BPF_K, K: flagSYN | flagRST | flagACK},
+	jump(unix.BPF_JEQ, flagSYN, 0, 2),
+	load(unix.BPF_W, packetType), // 19: a SYN: does it leave?
+	jump(unix.BPF_JEQ, unix.PACKET_OUTGOING, 9, 4),
+	jump(unix.BPF_JSET, flagRST, 1, 0), // 21
+	jump(unix.BPF_JEQ, flagSYN|flagACK, 0, 2),
+	load(unix.BPF_W, packetType), // 23: a SYN-ACK or an RST: does it come in?
+	jump(unix.BPF_JEQ, unix.PACKET_HOST, 5, 0),
+	{Code: unix.BPF_LD | unix.BPF_H | unix.BPF_IND, K: 0}, // 25: the ports
 	jump(unix.BPF_JEQ, dnsPort, 3, 0),
-	load(unix.BPF_H, 42),
+	{Code: unix.BPF_LD | unix.BPF_H | unix.BPF_IND, K: 2},
 	jump(unix.BPF_JEQ, dnsPort, 1, 0),
-	{Code: unix.BPF_RET | unix.BPF_K, K: 0},       // 21: drop it
-	{Code: unix.BPF_RET | unix.BPF_K, K: 1 << 18}, // 22: take all of it
+	{Code: unix.BPF_RET | unix.BPF_K, K: 0},       // 29: drop it
+	{Code: unix.BPF_RET | unix.BPF_K, K: 1 << 18}, // 30: take all of it
 }
+
+// packetType is where a filter finds whether the packet leaves or comes in: SKF_AD_OFF + SKF_AD_PKTTYPE of linux/filter.h.
+const packetType = 0xfffff000 + 4
 
 // allProtocols is ETH_P_ALL in network order: with any other protocol the namespace's outgoing packets are not captured.
 var allProtocols = binary.NativeEndian.Uint16([]byte{0, unix.ETH_P_ALL})

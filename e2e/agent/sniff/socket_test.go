@@ -2,14 +2,17 @@ package sniff_test
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"os"
+	"os/exec"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/miekg/dns"
+	"golang.org/x/sys/unix"
 
 	"meshproof.dev/meshproof/e2e/agent/netns"
 	"meshproof.dev/meshproof/e2e/agent/netns/netnstest"
@@ -143,4 +146,96 @@ func TestDropsAreCounted(t *testing.T) {
 	if drops, err := s.Drops(); err != nil || drops != 0 {
 		t.Errorf("%d drops are counted twice, %v", drops, err)
 	}
+}
+
+// A dial of the pod is captured with its answer; one of the agent's own is not, although it succeeds in the same way.
+func TestSocketCapturesDials(t *testing.T) {
+	h, pid := netnstest.New(t)
+	for _, ip := range []string{"10.9.9.8/24", "10.9.9.9/24", "fd09::8/64", "fd09::9/64"} {
+		if out, err := exec.Command("nsenter", fmt.Sprintf("--net=/proc/%d/ns/net", pid), "ip", "addr", "add", ip, "dev", "lo").CombinedOutput(); err != nil {
+			t.Skipf("needs ip and nsenter: %v: %s", err, out)
+		}
+	}
+	s, err := sniff.Open(h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for _, c := range []struct{ from, to string }{{"10.9.9.8", "10.9.9.9"}, {"fd09::8", "fd09::9"}} {
+		l := listen(t, h, net.JoinHostPort(c.to, "4369"))
+		own, err := h.Dial(t.Context(), "tcp", l.String(), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = own.Close()
+		for _, port := range []uint16{4369, 10000} {
+			dialAs(t, h, netip.MustParseAddr(c.from), netip.AddrPortFrom(l.Addr(), port))
+		}
+	}
+	tally := sniff.NewTally(func(bool, netip.AddrPort, netip.AddrPort) bool { return false })
+	if err := s.SetReadDeadline(time.Now().Add(300 * time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+	buf, marked := make([]byte, 64<<10), 0
+	for {
+		n, leaves, err := s.Read(buf)
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if leaves && (buf[0]>>4 == 4 && buf[8] == netns.OwnTTL || buf[0]>>4 == 6 && buf[7] == netns.OwnTTL) {
+			marked++
+		}
+		tally.Packet(buf[:n], leaves, time.Now())
+	}
+	want := []recording.Dialled{
+		{Addr: "10.9.9.9:10000", Count: 1, Refused: 1}, {Addr: "10.9.9.9:4369", Count: 1, Accepted: 1},
+		{Addr: "[fd09::9]:10000", Count: 1, Refused: 1}, {Addr: "[fd09::9]:4369", Count: 1, Accepted: 1},
+	}
+	if got := tally.Dials(time.Now()); !slices.Equal(got, want) || marked != 2 {
+		t.Errorf("%+v, want %+v; %d dials have our mark, want 2", got, want, marked)
+	}
+}
+
+// listen listens in the namespace until the end of the test.
+func listen(t *testing.T, h *netns.Handle, addr string) netip.AddrPort {
+	t.Helper()
+	err := h.Do(func() error {
+		l, err := net.Listen("tcp", addr)
+		if err == nil {
+			t.Cleanup(func() { _ = l.Close() })
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return netip.MustParseAddrPort(addr)
+}
+
+// dialAs dials as a program in the pod does, from one of its addresses. Whether it is refused does not matter.
+func dialAs(t *testing.T, h *netns.Handle, from netip.Addr, to netip.AddrPort) {
+	t.Helper()
+	address := func(a netip.AddrPort) (int, unix.Sockaddr) {
+		if a.Addr().Is4() {
+			return unix.AF_INET, &unix.SockaddrInet4{Addr: a.Addr().As4(), Port: int(a.Port())}
+		}
+		return unix.AF_INET6, &unix.SockaddrInet6{Addr: a.Addr().As16(), Port: int(a.Port())}
+	}
+	family, remote := address(to)
+	_, local := address(netip.AddrPortFrom(from, 0))
+	fd, err := h.Socket(family, unix.SOCK_STREAM, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	if err = unix.Bind(fd, local); err != nil {
+		t.Fatal(err)
+	}
+	if err = unix.Connect(fd, remote); err != nil && !errors.Is(err, unix.EINPROGRESS) && !errors.Is(err, unix.ECONNREFUSED) {
+		t.Fatal(err)
+	}
+	time.Sleep(20 * time.Millisecond)
 }

@@ -13,19 +13,21 @@ import (
 )
 
 // The limits: distinct questions of an interval, questions without an answer and how long they are kept, and parsed packets
-// of an interval. A pod may send any number.
+// of an interval, and recorded answers to a question. A pod may send any number.
 const (
 	maxQuestions  = 64
 	maxWaiting    = 1024
 	answerTimeout = 10 * time.Second
 	maxPackets    = 5000
+	maxAnswers    = 16
 )
 
 // Others is the name for questions beyond maxQuestions.
 const Others = "(others)"
 
-// Tally counts the questions of successive intervals. Not safe for concurrent use.
+// Tally counts the questions and the dials of successive intervals. Not safe for concurrent use.
 type Tally struct {
+	dials   dials
 	isOwn   func(tcp bool, local, remote netip.AddrPort) bool
 	counts  map[question]*recording.Question
 	others  int
@@ -49,7 +51,7 @@ type pending struct {
 
 // NewTally returns an empty Tally. Packets of the agent's own connections are not counted.
 func NewTally(isOwn func(tcp bool, local, remote netip.AddrPort) bool) *Tally {
-	return &Tally{isOwn: isOwn, counts: map[question]*recording.Question{}, waiting: map[query]pending{}}
+	return &Tally{dials: dials{counts: map[netip.AddrPort]*recording.Dialled{}, waiting: map[dial]*unanswered{}}, isOwn: isOwn, counts: map[question]*recording.Question{}, waiting: map[query]pending{}}
 }
 
 // Packet counts one IP packet, from its network header on. outgoing means that the namespace sends it.
@@ -60,6 +62,9 @@ func (t *Tally) Packet(b []byte, outgoing bool, now time.Time) {
 	p, ok := parse(b)
 	if !ok {
 		return
+	}
+	if p.tcp {
+		t.dials.segment(p, outgoing, now)
 	}
 	k := query{tcp: p.tcp, local: p.dst, server: p.src}
 	if outgoing {
@@ -115,6 +120,7 @@ func (t *Tally) addAnswer(k query, q question, m *dns.Msg, complete bool) {
 		c.RCodes = map[string]int{}
 	}
 	c.RCodes[rcode(m.Rcode)]++
+	keepAnswers(c, m)
 	has := func(rr dns.RR) bool { return rr.Header().Rrtype == m.Question[0].Qtype }
 	if complete && m.Rcode == dns.RcodeSuccess && !m.Truncated && !slices.ContainsFunc(m.Answer, has) {
 		c.Empty++
@@ -137,6 +143,35 @@ func (t *Tally) counter(q question) *recording.Question {
 	}
 	return c
 }
+
+// keepAnswers adds what the answer's records of the questioned type lead to, the first few of them, and the shortest time for
+// which one may be cached.
+func keepAnswers(c *recording.Question, m *dns.Msg) {
+	for _, rr := range m.Answer {
+		to := ""
+		switch rr := rr.(type) {
+		case *dns.A:
+			to = rr.A.String()
+		case *dns.AAAA:
+			to = rr.AAAA.String()
+		case *dns.SRV:
+			to = strings.ToLower(strings.TrimSuffix(rr.Target, ".")) + ":" + strconv.Itoa(int(rr.Port))
+		}
+		h := rr.Header()
+		if to == "" || h.Rrtype != m.Question[0].Qtype {
+			continue
+		}
+		if ttl := time.Duration(h.Ttl) * time.Second; len(c.Got) == 0 || ttl < c.TTL {
+			c.TTL = ttl
+		}
+		if len(c.Got) < maxAnswers && !slices.Contains(c.Got, to) {
+			c.Got = append(c.Got, to)
+		}
+	}
+}
+
+// Dials returns and resets the dials since the last call, sorted by address.
+func (t *Tally) Dials(now time.Time) []recording.Dialled { return t.dials.take(now) }
 
 // Take returns and resets the counts since the last call, sorted by name and type, and the number of packets that were not
 // parsed.

@@ -33,7 +33,7 @@ func reply(q *dns.Msg, rcode int, records ...dns.RR) *dns.Msg {
 }
 
 func a(name string) dns.RR {
-	return &dns.A{Hdr: dns.RR_Header{Name: name, Rrtype: dns.TypeA, Class: dns.ClassINET}, A: []byte{10, 0, 0, 1}}
+	return &dns.A{Hdr: dns.RR_Header{Name: name, Rrtype: dns.TypeA, Class: dns.ClassINET, Ttl: 5}, A: []byte{10, 0, 0, 1}}
 }
 
 // ip puts a payload into an IP packet. IPv4 and TCP headers have options.
@@ -66,6 +66,17 @@ func ip(tcp bool, src, dst netip.AddrPort, payload []byte) []byte {
 	copy(b[8:], s[:])
 	copy(b[24:], d[:])
 	return append(b, l4...)
+}
+
+// segment is a TCP segment without payload.
+func segment(flags, ttl byte, src, dst netip.AddrPort) []byte {
+	b := ip(true, src, dst, nil)
+	if src.Addr().Is4() {
+		b[8], b[24+13] = ttl, flags
+	} else {
+		b[7], b[40+13] = ttl, flags
+	}
+	return b
 }
 
 func pack(t testing.TB, m *dns.Msg) []byte {
@@ -108,10 +119,11 @@ func TestTally(t *testing.T) {
 	exchange(t, x, q, reply(q, dns.RcodeSuccess, a(q.Question[0].Name))) // of another type
 	exchange(t, x, ask(4, "b.", dns.TypeSRV), nil)
 	exchange(t, x, ask(5, ".", 65400), nil)
+	got, ttl := []string{"10.0.0.1"}, 5*time.Second
 	wantCounts(t, x,
 		recording.Question{Name: "", Type: "TYPE65400", Count: 1},
 		recording.Question{Name: "b", Type: "SRV", Count: 1},
-		recording.Question{Name: svc, Type: "A", Count: 2, RCodes: map[string]int{"NOERROR": 1, "NXDOMAIN": 1}},
+		recording.Question{Name: svc, Type: "A", Count: 2, RCodes: map[string]int{"NOERROR": 1, "NXDOMAIN": 1}, Got: got, TTL: ttl},
 		recording.Question{Name: svc, Type: "AAAA", Count: 1, RCodes: map[string]int{"NOERROR": 1}, Empty: 1},
 	)
 	wantCounts(t, x)
@@ -147,7 +159,7 @@ func TestTallyOverTCPAndIPv6(t *testing.T) {
 	x.Packet(ip(true, podB, dnsB, framed(q)), true, now)
 	x.Packet(ip(true, dnsB, podB, framed(reply(q, dns.RcodeSuccess, a("d.")))), false, now)
 	x.Packet(ip(false, podB, dnsB, pack(t, q)), true, now)
-	wantCounts(t, x, recording.Question{Name: "d", Type: "A", Count: 2, RCodes: map[string]int{"NOERROR": 1}})
+	wantCounts(t, x, recording.Question{Name: "d", Type: "A", Count: 2, RCodes: map[string]int{"NOERROR": 1}, Got: []string{"10.0.0.1"}, TTL: 5 * time.Second})
 }
 
 func TestOtherPacketsAreNotCounted(t *testing.T) {
@@ -234,6 +246,8 @@ func FuzzPacket(f *testing.F) {
 	b := pack(f, q)
 	f.Add(ip(true, podB, dnsB, append(binary.BigEndian.AppendUint16(nil, uint16(len(b))), b...)), ip(true, dnsB, podB, []byte{0, 12}))
 	f.Add([]byte{0x4f}, []byte{0x60})
+	f.Add(segment(flagSYN, 64, podA, peerA), segment(flagSYN|flagACK, 64, peerA, podA))
+	f.Add(segment(flagSYN, 64, podB, peerB), segment(flagRST|flagACK, 64, peerB, podB))
 	loop := pack(f, q)
 	loop[12], loop[13] = 0xc0, 12 // a name that points to itself
 	f.Add(ip(false, podA, dnsA, loop), ip(false, dnsA, podA, loop))
@@ -247,6 +261,11 @@ func FuzzPacket(f *testing.F) {
 		all, _ := x.Take()
 		if len(all) > 2 || len(x.waiting) > 2 {
 			t.Errorf("%d questions, %d wait", len(all), len(x.waiting))
+		}
+		for _, d := range x.Dials(time.Unix(1000, 0).Add(unansweredAfter)) {
+			if n := d.Accepted + d.Refused + d.Unanswered; n > 6 || d.Count > 6 {
+				t.Errorf("%+v", d)
+			}
 		}
 		for _, q := range all {
 			if q.Count > 6 || q.Empty > 6 || len(q.Name) > 4*255 || q.Type == "" {

@@ -56,3 +56,15 @@ func answered(name string) recording.Question {
 }
 
 func pod1Fails(code string, says ...string) []want { return []want{{pod(1), check.Fail, code, says}} }
+
+// asksUsersService lets pod i ask for a second Service of the nodes, which has a cluster IP, and finds nobody.
+func asksUsersService(i int) func(s *rt.Recording) {
+	return func(s *rt.Recording) {
+		lonely(s)
+		edit(s, func(p *profile.Resolved) { p.Services = append(p.Services, "derl-users") })
+		s.Add(recording.Event{T: 400 * time.Millisecond, By: "kube", Service: &recording.Service{Name: "derl-users", ClusterIP: "10.96.7.7"}})
+		q := answered("derl-users." + rt.Namespace + ".svc.cluster.local")
+		q.Got = []string{"10.96.7.7"}
+		asksFor(i, q)(s)
+	}
+}

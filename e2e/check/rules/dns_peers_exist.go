@@ -43,6 +43,10 @@ func peersExist(v *view.View, p *view.Pod, hosts map[string]bool, a evidence.Loo
 	if v.Mesh(v.End()).Full {
 		return
 	}
+	if q, s, is := evidence.OnlyVirtual(v, p); is {
+		f.Outcome, f.Message = check.Unseen, fmt.Sprintf("%s asks DNS for %s and gets only %s, the virtual address of Service %s: no answer showed whether peers exist", p.Name, q.Name, s.ClusterIP, s.Name)
+		return
+	}
 	var lost, others []recording.Question
 	for _, name := range a.Names() {
 		q := a.Questions[name]

@@ -26,6 +26,7 @@ func TestDNSPeersExist(t *testing.T) {
 		{"another Service, and the right one, too early", lone(nxdomain("redis."+rt.Namespace+svc), nxdomain(rt.DNSName)), nil},
 		{"another Service, and the API", lone(nxdomain("redis."+rt.Namespace+svc), answered("kubernetes.default"+svc)), nil},
 		{"another Service, and the mesh is full", asksFor(1, nxdomain("redis."+rt.Namespace+svc)), nil},
+		{"a Service with a cluster IP", asksUsersService(1), []want{{pod(1), check.Unseen, "", []string{"gets only 10.96.7.7, the virtual address of Service derl-users"}}}},
 		{"one of them exists", lone(nxdomain("derl-9.derl."+rt.Namespace+".svc.cluster.local"), answered("derl-0.derl."+rt.Namespace+".svc.cluster.local")), nil},
 		{"the Service, before any pod was Ready", lone(nxdomain(rt.DNSName)), nil},
 		{"a full mesh all the same", asksFor(1, srv), nil},

@@ -28,8 +28,12 @@ func podsRunning() check.Check {
 			}
 			if want := v.Profile.Replicas(); len(pods) < want {
 				why, remedy := evidence.Refused(v)
-				all = append(all, check.Finding{Subject: check.OnWorkload(v), Of: check.Images(v), Outcome: check.Fail, Code: "not-created",
-					Message: fmt.Sprintf("%d of %d pods were created%s", len(pods), want, why), Remedy: remedy, Seen: evidence.Warnings(v, evidence.WorkloadObjects(v)...)})
+				f := check.Finding{Subject: check.OnWorkload(v), Of: check.Images(v), Outcome: check.Fail, Code: "not-created",
+					Message: fmt.Sprintf("%d of %d pods were created%s", len(pods), want, why), Remedy: remedy, Seen: evidence.Warnings(v, evidence.WorkloadObjects(v)...)}
+				if o := evidence.WaitsInOrder(v); o != nil && why == "" {
+					inOrder(v, o, &f)
+				}
+				all = append(all, f)
 			}
 			for _, p := range pods {
 				all = append(all, running(v, p))
@@ -39,10 +43,23 @@ func podsRunning() check.Check {
 	}
 }
 
+// inOrder explains pods that are missing because a StatefulSet waits for the one before them. What keeps a container of that pod from
+// running is a finding of its own, before this one.
+func inOrder(v *view.View, o *evidence.Ordered, f *check.Finding) {
+	f.Message += ": " + o.Says()
+	if !o.Runs {
+		f.Remedy = "mend what keeps " + o.For.Name + " from running"
+		return
+	}
+	f.Code, f.Remedy = "waits-in-order", o.Remedy(v)
+	f.Seen = append(f.Seen, evidence.Warnings(v, "Pod/"+o.For.Name)...)
+	f.Try = fmt.Sprintf("kubectl -n %s describe pod %s", v.Header.Namespace, o.For.Name)
+}
+
 // stopped gives every way of not running the same consequences: nothing can be seen of a VM that does not run.
 func stopped() map[string][]string {
 	all := check.From(check.DNS, "pods/ready", "vm/*")
-	m := map[string][]string{"not-created": all, "not-running": all, "restarting": all, "restarted": check.NeedsMesh("pods/ready", "dns/a-records-match-pods")}
+	m := map[string][]string{"not-created": all, "waits-in-order": all, "not-running": all, "out-of-memory": all, "restarting": all, "restarted": check.NeedsMesh("pods/ready", "dns/a-records-match-pods")}
 	for _, c := range crashes {
 		m[c.code] = all
 	}
@@ -56,22 +73,29 @@ func running(v *view.View, p *view.Pod) check.Finding {
 		switch {
 		case c.State != "running":
 			f.Outcome, f.Code = check.Fail, "not-running"
-			f.Message = fmt.Sprintf("container %s of %s is %s%s", c.Name, p.Name, c.State, evidence.Because(c))
+			f.Message = fmt.Sprintf("container %s of %s is %s%s%s", c.Name, p.Name, c.State, evidence.Because(c), evidence.LastEnd(c))
 		case c.Restarts > 0 && !p.Ready(v.End()):
 			f.Outcome, f.Code = check.Fail, "restarting"
-			f.Message = fmt.Sprintf("container %s of %s has restarted %d times and is not ready", c.Name, p.Name, c.Restarts)
+			f.Message = fmt.Sprintf("container %s of %s has restarted %d times and is not ready%s", c.Name, p.Name, c.Restarts, evidence.LastEnd(c))
 		case c.Restarts > 0:
 			f.Outcome, f.Code = check.Fail, "restarted"
-			f.Message = fmt.Sprintf("container %s of %s has restarted %d times", c.Name, p.Name, c.Restarts)
+			f.Message = fmt.Sprintf("container %s of %s has restarted %d times%s", c.Name, p.Name, c.Restarts, evidence.LastEnd(c))
 		default:
 			continue
+		}
+		if what, is := evidence.OutOfMemory(c); is {
+			f.Code, f.Message = "out-of-memory", fmt.Sprintf("container %s of %s %s", c.Name, p.Name, what)
+			if c.Restarts > 0 {
+				f.Message += fmt.Sprintf(", %s so far", evidence.Times(int(c.Restarts)))
+			}
+			f.Remedy = "raise resources.limits.memory of container " + c.Name + "; erlang:memory() in a console shows what a node uses"
 		}
 		f.Seen = append(evidence.LastLog(c), evidence.Warnings(v, "Pod/"+p.Name)...)
 		f.Try = fmt.Sprintf("kubectl -n %s logs %s -c %s --previous", v.Header.Namespace, p.Name, c.Name)
 		if c.Restarts == 0 && c.State == "waiting" {
 			f.Try = fmt.Sprintf("kubectl -n %s describe pod %s", v.Header.Namespace, p.Name) // it never ran, so there is no log
 		}
-		if line, why, found := crashReason(append([]string{c.Message}, c.Log...)); found {
+		if line, why, found := crashReason(append([]string{c.Message}, c.Log...)); found && f.Code != "out-of-memory" {
 			f.Code, f.Remedy = why.code, why.remedy
 			f.Message += fmt.Sprintf("; its log says %q", line)
 		}
@@ -83,7 +107,11 @@ func running(v *view.View, p *view.Pod) check.Finding {
 		if s.NotReady != "" {
 			f.Message += ": " + s.NotReady
 		}
-		f.Seen = evidence.Warnings(v, "Pod/"+p.Name)
+		claims := evidence.Claims(v, p)
+		if len(claims) > 0 {
+			f.Message += "; " + claims[0]
+		}
+		f.Seen = append(claims, evidence.Warnings(v, "Pod/"+p.Name)...)
 		f.Try = fmt.Sprintf("kubectl -n %s describe pod %s", v.Header.Namespace, p.Name)
 	}
 	return f

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"meshproof.dev/meshproof/e2e/check"
+	"meshproof.dev/meshproof/e2e/profile"
 	"meshproof.dev/meshproof/e2e/recording"
 	rt "meshproof.dev/meshproof/e2e/recording/recordingtest"
 )
@@ -54,6 +55,45 @@ func TestPodsRunning(t *testing.T) {
 				c.State, c.Reason, c.ExitCode, c.Log = "terminated", "Error", 137, []string{"heart: killed"}
 			})
 		}, []want{{pod(1), check.Fail, "not-running", []string{"terminated (Error, exit code 137)", "log: heart: killed"}}}},
+		{"killed for its memory limit, and waits", func(s *rt.Recording) {
+			s.Change(isPod(1), func(e *recording.Event) {
+				c := &e.Pod.Containers[0]
+				e.Pod.Ready, c.State, c.Reason, c.Restarts, c.LastReason, c.LastExitCode, c.MemoryLimit = false, "waiting", "CrashLoopBackOff", 2, "OOMKilled", 137, "24Mi"
+				c.Log = []string{"Cookie file must be accessible by owner only"} // what it said before is not why
+			})
+		}, []want{{pod(1), check.Fail, "out-of-memory", []string{"container derl of " + rt.Name(1) + " was killed by the kernel for its memory limit of 24Mi (OOMKilled, exit code 137), 2 times so far", "raise resources.limits.memory of container derl"}}}},
+		{"killed for its memory limit just now", func(s *rt.Recording) {
+			s.Change(isPod(1), func(e *recording.Event) {
+				c := &e.Pod.Containers[0]
+				e.Pod.Ready, c.State, c.Reason, c.ExitCode = false, "terminated", "OOMKilled", 137
+			})
+		}, []want{{pod(1), check.Fail, "out-of-memory", []string{"for its memory limit (OOMKilled, exit code 137)"}}}},
+		{"killed once, and runs", func(s *rt.Recording) {
+			s.Change(func(e recording.Event) bool { return isPod(1)(e) && e.Pod.Ready }, func(e *recording.Event) {
+				c := &e.Pod.Containers[0]
+				c.Restarts, c.LastReason, c.LastExitCode, c.MemoryLimit = 1, "Error", 137, "64Mi"
+			})
+		}, []want{{pod(1), check.Fail, "restarted", []string{"has restarted 1 times; it ended last with exit code 137 (Error: by SIGKILL; its memory limit is 64Mi)"}}}},
+		{"waits for its next start", func(s *rt.Recording) {
+			s.Change(isPod(1), func(e *recording.Event) {
+				c := &e.Pod.Containers[0]
+				e.Pod.Ready, c.State, c.Reason, c.LastReason, c.LastExitCode = false, "waiting", "CrashLoopBackOff", "Error", 1
+			})
+		}, []want{{pod(1), check.Fail, "not-running", []string{"is waiting (CrashLoopBackOff); it ended last with exit code 1 (Error)"}}}},
+		{"waits for its volume", func(s *rt.Recording) {
+			s.Change(isPod(1), func(e *recording.Event) {
+				e.Pod.Phase, e.Pod.Ready, e.Pod.Containers, e.Pod.NotReady = "Pending", false, nil, "pod has unbound immediate PersistentVolumeClaims"
+			})
+			for _, claim := range []string{"data-" + rt.Name(1), "of-another"} {
+				s.Add(recording.Event{T: 3 * time.Second, By: "kube", Notice: &recording.Notice{Object: "PersistentVolumeClaim/" + claim, Type: "Normal", Reason: "FailedBinding", Message: "no storage class is set for " + claim}})
+			}
+		}, []want{{pod(1), check.Fail, "not-running", []string{"unbound immediate PersistentVolumeClaims; claim data-" + rt.Name(1) + ": FailedBinding: no storage class is set for data-" + rt.Name(1)}}}},
+		{"the first pod waits for the second", ordered(""), []want{{whole, check.Fail, "waits-in-order", []string{
+			"1 of 3 pods were created: StatefulSet derl makes derl-1 when " + rt.Name(0) + " is Ready (podManagementPolicy: OrderedReady), and " + rt.Name(0) + " is not Ready",
+			"podManagementPolicy: Parallel", "publishNotReadyAddresses: true on Service derl", "only one node"}}}},
+		{"the first pod waits, and pods are made in parallel", ordered("Parallel"), []want{{whole, check.Fail, "not-created", []string{"1 of 3 pods were created"}}}},
+		{"the first pod of several does not run", all(ordered(""), func(s *rt.Recording) { dies(s, 0, "cannot say why") }),
+			[]want{{whole, check.Fail, "not-created", []string{"and " + rt.Name(0) + " is not Ready", "mend what keeps " + rt.Name(0) + " from running"}}, {pod(0), check.Fail, "not-running", nil}}},
 		{"says what it died of", func(s *rt.Recording) {
 			dies(s, 1, "Restarting", "{error_logger,info_msg,\"Can't set long node name!\\nPlease check your configuration\"}")
 		},
@@ -67,6 +107,20 @@ func TestPodsRunning(t *testing.T) {
 		{"the API server was not watched", func(s *rt.Recording) { s.Drop(byKube) }, []want{{whole, check.Unseen, "", []string{"API server"}}}},
 		{"a pod too many that is not ready yet", surge, nil},
 	}, crashes()))
+}
+
+// ordered makes the workload a StatefulSet whose first pod is never Ready, and whose other pods were not created.
+func ordered(policy string) func(s *rt.Recording) {
+	return func(s *rt.Recording) {
+		s.Drop(isPod(1))
+		s.Drop(isPod(2))
+		s.Change(isPod(0), func(e *recording.Event) { e.Pod.Ready, e.Pod.Owner = false, "StatefulSet/derl" })
+		s.Add(recording.Event{T: 5 * time.Second, By: "kube", Notice: &recording.Notice{Object: "Pod/" + rt.Name(0), Type: "Warning", Reason: "Unhealthy", Message: "Readiness probe failed: only one node"}})
+		rewrite("Deployment", `"kind":"Deployment"`, `"kind":"StatefulSet"`)(s)
+		rewrite("Deployment", `"replicas":3,`, `"replicas":3,"serviceName":"derl","podManagementPolicy":"`+policy+`",`)(s)
+		s.Change(func(e recording.Event) bool { return e.Object != nil && e.Object.Kind == "Deployment" }, func(e *recording.Event) { e.Object.Kind = "StatefulSet" })
+		edit(s, func(p *profile.Resolved) { p.Workloads[0].Kind = "StatefulSet" })
+	}
 }
 
 // crashes are recordings of a VM that dies, by the diagnosis that its last words are: sentences of OTP, of shells and of kernels.

@@ -28,8 +28,9 @@ func recoveryPodDelete() check.Check {
 				return evidence.TooFewOthers(v, 1)
 			}
 			if len(d.Newcomers) == 0 {
+				why, remedy := evidence.Refused(v)
 				return []check.Finding{{Subject: check.OnPod(d.Victim), Outcome: check.Fail, Code: "no-replacement", At: v.End(), Reads: []recording.Kind{recording.KindPod},
-					Message: fmt.Sprintf("%.0f s after %s was deleted there is no new pod", (v.End() - d.Act.T).Seconds(), d.Victim.Name)}}
+					Message: fmt.Sprintf("%.0f s after %s was deleted there is no new pod%s", (v.End() - d.Act.T).Seconds(), d.Victim.Name, why), Remedy: remedy}}
 			}
 			if v.MeansOneComponent() {
 				return joinsCluster(v, d)

@@ -12,6 +12,10 @@ import (
 func TestRecoveryPodDelete(t *testing.T) {
 	try(t, "recovery/pod-delete", []trial{
 		noDeletion(), oneReplica(), noOthersReady(),
+		{"a quota refuses the replacement", func(s *rt.Recording) {
+			s.Drop(isPod(3))
+			s.Add(recording.Event{T: rt.Deleted + time.Second, By: "kube", Notice: &recording.Notice{Object: "ReplicaSet/derl-7f9c", Type: "Warning", Reason: "FailedCreate", Message: `Error creating: pods "derl-7f9c-abc" is forbidden: exceeded quota: small`}})
+		}, []want{{pod(0), check.Fail, "no-replacement", []string{"there is no new pod: Kubernetes refuses them: exceeded quota: small"}}}},
 		{"no replacement", func(s *rt.Recording) { s.Drop(isPod(3)) }, []want{{pod(0), check.Fail, "no-replacement", []string{rt.Name(0), "no new pod", "7 s"}}}},
 		{"one survivor does not see the replacement", func(s *rt.Recording) { blind(s, 1, 3, 0) }, []want{{pair(1, 3), check.Fail, "replacement-alone",
 			[]string{"7 s after the deletion of " + rt.Name(0), rt.Node(1) + " does not see " + rt.Node(3), "[" + rt.Node(2) + "]", "logs " + rt.Name(1)}}}},

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"meshproof.dev/meshproof/e2e/check"
+	"meshproof.dev/meshproof/e2e/check/evidence"
 	"meshproof.dev/meshproof/e2e/check/objects"
 	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/view"
@@ -15,12 +16,12 @@ import (
 func serviceHeadless() check.Check {
 	return check.Check{
 		ID: "service/headless", Title: "uses a headless Service for discovery", Rung: check.Service, Level: check.Required, Scenario: "formation", Static: true,
-		Reads:  []recording.Kind{recording.KindService},
+		Reads:  []recording.Kind{recording.KindService, recording.KindAsked},
 		Why:    "Only the name of a headless Service resolves to its pods. With a cluster IP it resolves to that one address: a node would connect to itself or to one peer, with a name that no node has.",
 		Source: "https://kubernetes.io/docs/concepts/services-networking/service/#headless-services",
 		Causes: check.Alike(check.NeedsMesh("dns/*", "discovery/*"), "not-headless", "virtual-ip", "no-service"),
 		Judge: func(v *view.View) []check.Finding {
-			f := check.Finding{Subject: check.OnService(v), Of: check.Images(v), Outcome: check.Pass}
+			f := check.Finding{Subject: check.OnService(v), Of: check.Images(v), Outcome: check.Pass, Reads: []recording.Kind{recording.KindService}}
 			s, ok := v.Service()
 			switch {
 			case v.Profile.Service == "" && v.MeansNoMesh():
@@ -38,10 +39,29 @@ func serviceHeadless() check.Check {
 				f.Message = fmt.Sprintf("Service %s has cluster IP %s: its name resolves to that one virtual address, not to the pods", s.Name, s.ClusterIP)
 				f.Remedy = "set spec.clusterIP: None (the field is immutable: delete the Service and create it again)"
 				f.Try = fmt.Sprintf("kubectl -n %s get service %s -o jsonpath='{.spec.clusterIP}'", v.Header.Namespace, s.Name)
+			default:
+				asksVirtual(v, &f)
 			}
 			return []check.Finding{f}
 		},
 	}
+}
+
+// asksVirtual fails the Service where it is headless, and the nodes ask for another one of these pods, which is not.
+func asksVirtual(v *view.View, f *check.Finding) {
+	p, q, s := evidence.AskedVirtual(v, check.Members(v))
+	if p == nil || s.Name == v.Profile.Service {
+		return
+	}
+	full := evidence.FullName(v, p)
+	f.Reads = []recording.Kind{recording.KindService, recording.KindAsked}
+	f.At = v.End()
+	f.Fail("virtual-ip", fmt.Sprintf("%s asks DNS for %s and gets only %s, the virtual address of Service %s; the headless Service of these pods is %s", p.Name, q.Name, s.ClusterIP, s.Name, v.Profile.Service),
+		"let discovery ask for "+full, evidence.TrailOf(v, p)...)
+	if where := objects.Read(v).WhereAsked(s.Name); where != "" {
+		f.Remedy = fmt.Sprintf("write %s into %s, which names Service %s now", full, where, s.Name)
+	}
+	f.Try = fmt.Sprintf("kubectl -n %s exec %s -- getent ahosts %s", v.Header.Namespace, p.Name, full)
 }
 
 // headlessAsWritten judges the Service by its manifest if nothing was deployed. Then it is not seen whether the nodes query DNS
@@ -51,7 +71,7 @@ func headlessAsWritten(v *view.View) []check.Finding {
 	if blind != nil {
 		return blind
 	}
-	f := check.Finding{Subject: check.OnService(v), Outcome: check.Pass}
+	f := check.Finding{Subject: check.OnService(v), Outcome: check.Pass, Reads: []recording.Kind{recording.KindService}}
 	virtual := m.AsksVirtual()
 	s := m.Service("", v.Profile.Service)
 	switch {
@@ -75,7 +95,7 @@ func headlessAsWritten(v *view.View) []check.Finding {
 
 // asksVirtualAsWritten fails a Service of the nodes that discovery asks for, and that is not headless: that another one is does not help.
 func asksVirtualAsWritten(m *objects.Manifests, name string, q objects.Question) check.Finding {
-	f := check.Finding{Subject: check.Subject{Kind: "service", Name: name}}
+	f := check.Finding{Subject: check.Subject{Kind: "service", Name: name}, Reads: []recording.Kind{recording.KindService}}
 	f.Fail("virtual-ip", fmt.Sprintf("%s has discovery ask for %s, and Service %s will have a cluster IP: the name resolves to that one virtual address, not to the pods", q.Where, q.Name, name),
 		"set clusterIP: None in the spec of a Service for discovery, and write its name there")
 	for _, w := range m.Members {

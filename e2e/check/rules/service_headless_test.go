@@ -24,6 +24,16 @@ func TestServiceHeadless(t *testing.T) {
 		{"cluster IP", func(s *rt.Recording) {
 			s.Change(isService, func(e *recording.Event) { e.Service.ClusterIP = "10.96.7.7" })
 		}, []want{{svc, check.Fail, "not-headless", []string{"Service derl has cluster IP 10.96.7.7", "clusterIP: None", "-n " + rt.Namespace}}}},
+		{"headless, and they ask for another", asksUsersService(1), []want{{svc, check.Fail, "virtual-ip", []string{
+			rt.Name(1) + " asks DNS for derl-users." + rt.Namespace + ".svc.cluster.local and gets only 10.96.7.7, the virtual address of Service derl-users; the headless Service of these pods is derl",
+			"ask for " + rt.DNSName}}}},
+		{"they ask for another, as a variable says", all(asksUsersService(1), rewrite("Deployment", `derl.$(NAMESPACE).svc`, `derl-users.$(NAMESPACE).svc`)),
+			[]want{{svc, check.Fail, "virtual-ip", []string{"write " + rt.DNSName + " into env DISCOVERY_NAME of container derl, which names Service derl-users now"}}}},
+		{"they ask for another, and the mesh is full", func(s *rt.Recording) {
+			asksUsersService(1)(s)
+			s.Events = rt.Formation(3).Events
+			s.Add(recording.Event{T: 400 * time.Millisecond, By: "kube", Service: &recording.Service{Name: "derl-users", ClusterIP: "10.96.7.7"}})
+		}, nil},
 		{"none among the manifests", noService, []want{{"service (none)", check.Fail, "no-service", []string{"no Service"}}}},
 		{"none, and no cluster is meant", func(s *rt.Recording) { noService(s); means(s, profile.NoMesh) }, []want{{"service (none)", check.NotApplicable, "", []string{"no connections between nodes"}}}},
 		{"as written, a cluster IP", asWritten(`"clusterIP":"None",`, ``), []want{{svc, check.Fail, "not-headless", []string{"Service derl will have a cluster IP", "clusterIP: None"}}}},

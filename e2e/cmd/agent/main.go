@@ -125,6 +125,7 @@ func abilities(node string, open func() (*netns.Handle, error)) recording.Start 
 			err = packets.Close()
 		}
 		can("af_packet", err)
+		can(recording.Dials, err)
 		can("nftables", fault.CheckNFTables(ns))
 	} else {
 		can("netns", err)

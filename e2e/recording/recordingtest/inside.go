@@ -64,7 +64,21 @@ func (w *world) inside(p life, begin, end time.Duration) {
 	})
 	each(begin+time.Second, end, time.Second, func(t time.Duration) {
 		w.add(t, Agent, recording.Event{Asked: &recording.Asked{Pod: uid, Over: time.Second, Questions: []recording.Question{
-			{Name: DNSName, Type: "A", Count: 1, RCodes: map[string]int{"NOERROR": 1}},
-		}}})
+			{Name: DNSName, Type: "A", Count: 1, RCodes: map[string]int{"NOERROR": 1}, Got: w.dns(p, t).Addrs, TTL: 30 * time.Second},
+		}, Dialled: w.dialled(p, t-time.Second, t)}})
 	})
+}
+
+// dialled are the connections that the pod opened in an interval: to the epmd and then to the node of each pod of a lower number.
+func (w *world) dialled(p life, from, to time.Duration) []recording.Dialled {
+	var all []recording.Dialled
+	for _, q := range w.pods {
+		if at := max(p.joined, q.joined); q.i >= p.i || at <= from || at > to || !linked(p, q, at) {
+			continue
+		}
+		for _, port := range []int{EPMDPort, DistPort} {
+			all = append(all, recording.Dialled{Addr: fmt.Sprintf("%s:%d", IP(q.i), port), Count: 1, Accepted: 1})
+		}
+	}
+	return all
 }

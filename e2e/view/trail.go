@@ -1,0 +1,203 @@
+package view
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"meshproof.dev/meshproof/e2e/recording"
+)
+
+// Trail is what a pod was seen to do to find its peers: what it asked DNS for and got, whom it dialled, and how that was answered.
+// It is captured on the pod's own interface, and says nothing of what happens inside the VM.
+type Trail struct {
+	Over    time.Duration        // for how long it was captured
+	Unheard string               // when it was not captured, "" if it was from the pod's start to the end
+	Dials   bool                 // its dials were captured, too
+	Asked   []recording.Question // each name and type once, sorted
+	Dialled []Target             // each address once, sorted
+}
+
+// Target is one address that a pod dialled.
+type Target struct {
+	recording.Dialled
+	Pod *Pod // whose address it is, nil if it is no pod's of the workload
+}
+
+// Trail is what the pod was seen to do in the whole recording.
+func (v *View) Trail(p *Pod) Trail {
+	t, _ := v.Once("trail of "+p.UID, func() any { return v.trail(p) }).(Trail)
+	return t
+}
+
+func (v *View) trail(p *Pod) Trail {
+	t := Trail{Unheard: v.Unheard(p)}
+	t.Dials, _ = v.Can(p, recording.Dials)
+	asked, dialled := map[string]*recording.Question{}, map[string]*Target{}
+	for _, e := range p.Asked {
+		t.Over += e.Asked.Over
+		for _, q := range e.Asked.Questions {
+			addQuestion(asked, q)
+		}
+		for _, d := range e.Asked.Dialled {
+			sum := dialled[d.Addr]
+			if sum == nil {
+				host, _ := split(d.Addr)
+				sum = &Target{Dialled: recording.Dialled{Addr: d.Addr, API: d.API}, Pod: v.podAt(host)}
+				dialled[d.Addr] = sum
+			}
+			sum.Count += d.Count
+			sum.Accepted += d.Accepted
+			sum.Refused += d.Refused
+			sum.Unanswered += d.Unanswered
+		}
+	}
+	for _, q := range asked {
+		t.Asked = append(t.Asked, *q)
+	}
+	for _, d := range dialled {
+		t.Dialled = append(t.Dialled, *d)
+	}
+	slices.SortFunc(t.Asked, func(a, b recording.Question) int {
+		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Type, b.Type))
+	})
+	slices.SortFunc(t.Dialled, func(a, b Target) int { return strings.Compare(a.Addr, b.Addr) })
+	return t
+}
+
+// addQuestion adds one interval's questions for a name to those before.
+func addQuestion(all map[string]*recording.Question, q recording.Question) {
+	key := q.Name + " " + q.Type
+	sum := all[key]
+	if sum == nil {
+		q.RCodes, q.Got = maps.Clone(q.RCodes), slices.Clone(q.Got)
+		all[key] = &q
+		return
+	}
+	sum.Count += q.Count
+	sum.Empty += q.Empty
+	for code, n := range q.RCodes {
+		if sum.RCodes == nil {
+			sum.RCodes = map[string]int{}
+		}
+		sum.RCodes[code] += n
+	}
+	if len(q.Got) > 0 && (len(sum.Got) == 0 || q.TTL < sum.TTL) {
+		sum.TTL = q.TTL
+	}
+	for _, a := range q.Got {
+		if !slices.Contains(sum.Got, a) {
+			sum.Got = append(sum.Got, a)
+		}
+	}
+}
+
+// podAt is the youngest pod of the workload that had the address, nil if none did.
+func (v *View) podAt(ip string) *Pod {
+	for _, p := range slices.Backward(v.Pods()) {
+		if ip != "" && p.IP() == ip {
+			return p
+		}
+	}
+	return nil
+}
+
+// Complete reports whether all that the pod asked and dialled was captured: only then did it not do what is not in the trail.
+func (t Trail) Complete() bool { return t.Over > 0 && t.Unheard == "" && t.Dials }
+
+// Peers are the addresses of other pods of the workload that it dialled.
+func (t Trail) Peers() []Target {
+	return slices.DeleteFunc(slices.Clone(t.Dialled), func(d Target) bool { return d.Pod == nil })
+}
+
+// API is how often the API server was dialled.
+func (t Trail) API() int {
+	n := 0
+	for _, d := range t.Dialled {
+		if d.API {
+			n += d.Count
+		}
+	}
+	return n
+}
+
+// Resolved are the pods of the workload whose addresses it got from DNS, but itself.
+func (v *View) Resolved(p *Pod, t Trail) []*Pod {
+	var all []*Pod
+	for _, q := range t.Asked {
+		for _, a := range q.Got {
+			if q.Type == "SRV" {
+				a, _, _ = strings.Cut(a, ":")
+				a = v.lastAddress(t, a)
+			}
+			if o := v.podAt(a); o != nil && o != p && !slices.Contains(all, o) {
+				all = append(all, o)
+			}
+		}
+	}
+	return all
+}
+
+// lastAddress is an address that the host of an SRV record had, if the pod asked for it, too.
+func (v *View) lastAddress(t Trail, host string) string {
+	for _, q := range t.Asked {
+		if q.Name == host && q.Type != "SRV" && len(q.Got) > 0 {
+			return q.Got[len(q.Got)-1]
+		}
+	}
+	return ""
+}
+
+// Seeks are the questions of the trail that may lead the pod to its peers: for a Service of the workload, for another pod of it, for
+// any Service of its own namespace, or whose answer was another pod's address. Its own name is none.
+func (v *View) Seeks(p *Pod, t Trail) []recording.Question {
+	var all []recording.Question
+	for _, q := range t.Asked {
+		if q.Type == "A" || q.Type == "AAAA" || q.Type == "SRV" {
+			if v.seeks(p, q) {
+				all = append(all, q)
+			}
+		}
+	}
+	return all
+}
+
+func (v *View) seeks(p *Pod, q recording.Question) bool {
+	labels := strings.Split(q.Name, ".")
+	if labels[0] == p.Name {
+		return false
+	}
+	if slices.ContainsFunc(q.Got, func(a string) bool { o := v.podAt(a); return o != nil && o != p }) {
+		return true
+	}
+	for _, l := range labels {
+		if l == v.Profile.Service || slices.Contains(v.Profile.Services, l) {
+			return true
+		}
+	}
+	if slices.ContainsFunc(v.Pods(), func(o *Pod) bool { return o.Name == labels[0] }) {
+		return true
+	}
+	host, inside := "", false
+	if r := p.Resolver(); r != nil {
+		host, inside = strings.CutSuffix(q.Name, "."+v.Header.Namespace+".svc."+r.Domain())
+	}
+	// With more labels it is a name that the search list completed, such as that of a database outside the cluster.
+	return inside && len(slices.DeleteFunc(strings.Split(host, "."), func(l string) bool { return strings.HasPrefix(l, "_") })) == 1
+}
+
+// VirtualAddress is the Service of the workload whose cluster IP an answer was, "" if it was none.
+func (v *View) VirtualAddress(q recording.Question) recording.Service {
+	for _, name := range v.Profile.Services {
+		list := v.services[name]
+		if len(list) == 0 {
+			continue
+		}
+		if s := *list[len(list)-1].Service; s.ClusterIP != "None" && s.ClusterIP != "" && slices.Contains(q.Got, s.ClusterIP) {
+			return s
+		}
+	}
+	return recording.Service{}
+}
