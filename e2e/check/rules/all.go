@@ -10,6 +10,7 @@ import (
 func All() []check.Check {
 	all := []check.Check{
 		manifestAPICurrent(),
+		manifestAccepted(),
 		manifestVariablesSet(),
 		manifestNamePerPod(),
 		manifestNameForm(),
