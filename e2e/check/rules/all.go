@@ -29,6 +29,7 @@ func All() []check.Check {
 		manifestMaxUnavailable(),
 		manifestRoleBound(),
 		manifestDiscoveryFindsPeers(),
+		manifestReadyWithoutPeers(),
 		imageAvailable(),
 		podsRunning(),
 		vmDistributed(),
