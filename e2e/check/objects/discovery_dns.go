@@ -56,12 +56,15 @@ var peerVariables = []peerKey{
 	{regexp.MustCompile(`^EMQX_CLUSTER__DNS__NAME$`), ForRecords},
 	{regexp.MustCompile(`^EMQX_CLUSTER__K8S__SERVICE_NAME$|^K8S_SERVICE_NAME$|^DISCOVERY_SERVICE$`), ForEndpoints},
 	{regexp.MustCompile(`^K8S_HOSTNAME_SUFFIX$|^COUCHDB_SEEDLIST$|^EMQX_CLUSTER__STATIC__SEEDS$|^DISCOVERY_NODES$`), ForPods},
-	{regexp.MustCompile(`^DISCOVERY_NAME$|^(LIB)?CLUSTER\w*_(QUERY|DNS|DNS_NAME)$|^DISCOVERY_(DNS|DNS_NAME|QUERY)$|^\w*CLUSTER_DNS_(NAME|QUERY)$`), ForRecords},
+	{regexp.MustCompile(`^DISCOVERY_NAME$|^(LIB)?CLUSTER\w*_(QUERY|DNS|DNS_NAME)$|^DISCOVERY_(DNS|DNS_NAME|QUERY)$|^\w*CLUSTER_DNS(_NAME|_QUERY)?$`), ForRecords},
 	{regexp.MustCompile(`^\w*HEADLESS\w*$|^(LIB)?CLUSTER\w*_SERVICE(_NAME)?$|^\w*DISCOVERY\w*_SERVICE(_NAME)?$|^PEER\w*_SERVICE(_NAME)?$`), ForSome},
 }
 
 // notPeers begin variables that are about something else: the application's database may have a headless Service, too.
 var notPeers = regexp.MustCompile(`REDIS|POSTGRES|^PG|MYSQL|MONGO|KAFKA|CASSANDRA|SCYLLA|ELASTIC|NATS|CONSUL|ETCD|VAULT|^DB|DATABASE|OTEL|TEMPORAL|MINIO|ZOOKEEPER`)
+
+// ofSRV is the name of SRV records inside the cluster, which may be for peers.
+var ofSRV = regexp.MustCompile(`^_[a-z0-9-]+\._tcp\.[^.]+\.[^.]+\.svc\b`)
 
 // peerKeys are those of configuration files: RabbitMQ's, libcluster's and dns_cluster's, CouchDB's.
 var peerKeys = []peerKey{
@@ -96,7 +99,7 @@ func (m *Manifests) Questions(w *manifest.Workload) []Question {
 	for _, p := range m.Places(w) {
 		if p.Variable != "" {
 			for _, s := range peerVariables {
-				if s.name.MatchString(p.Variable) && !notPeers.MatchString(p.Variable) {
+				if (s.name.MatchString(p.Variable) || s.by == ForSome && ofSRV.MatchString(p.Text)) && !notPeers.MatchString(p.Variable) {
 					add(p, m.value(w, p), m.means(w, p, s.by))
 					break
 				}
@@ -160,9 +163,6 @@ func (m *Manifests) questions(w *manifest.Workload, p Place, text string, by Loo
 				continue
 			}
 			q.Port, name = strings.TrimPrefix(port, "_"), rest
-			if q.By == ForRecords || q.By == ForSome {
-				q.By = ForHosts
-			}
 		}
 		if q.split(name) {
 			all = append(all, q)
@@ -200,7 +200,7 @@ func (q *Question) split(name string) bool {
 	default:
 		q.Service = labels[0]
 	}
-	if full && (q.By == ForEndpoints || q.By == ForSome) {
+	if full && q.By == ForEndpoints {
 		q.By = ForRecords // the API is asked for a Service by its name alone
 	}
 	if !dnsLabel.MatchString(q.Namespace) {
@@ -253,7 +253,7 @@ func (q Question) Own(w *manifest.Workload) bool {
 func (m *Manifests) AsksVirtual() map[string]Question {
 	all := map[string]Question{}
 	m.eachAsked(func(w *manifest.Workload, q Question, s *manifest.Service) {
-		if q.InDNS() && s.Selects(w.Labels()) && !s.Headless() && s.Spec.Type != corev1.ServiceTypeExternalName {
+		if (q.InDNS() || q.By == ForSome && strings.Contains(q.Name, ".svc")) && s.Selects(w.Labels()) && !s.Headless() && s.Spec.Type != corev1.ServiceTypeExternalName {
 			all[s.Name] = q
 		}
 	})

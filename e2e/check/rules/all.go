@@ -30,6 +30,8 @@ func All() []check.Check {
 		manifestRoleBound(),
 		manifestDiscoveryFindsPeers(),
 		manifestReadyWithoutPeers(),
+		manifestMeshProxy(),
+		manifestIPFamily(),
 		imageAvailable(),
 		podsRunning(),
 		vmDistributed(),

@@ -46,6 +46,7 @@ func TestServiceHeadless(t *testing.T) {
 		{"as written, another one of these pods, which is not headless", all(asWritten(`"clusterIP"`, `"clusterIP"`), users, asksBy("DNS_CLUSTER_QUERY", "shop.prod.svc.cluster.local")),
 			[]want{{"service shop", check.Fail, "virtual-ip", []string{"env DNS_CLUSTER_QUERY of container derl", "Service shop will have a cluster IP", "derl.prod.svc.cluster.local"}}}},
 		{"as written, another one by its short name", all(asWritten(`"clusterIP"`, `"clusterIP"`), users, asksBy("DNS_CLUSTER_QUERY", "shop")), []want{{"service shop", check.Fail, "virtual-ip", nil}}},
+		{"as written, another one in a variable of any name", all(asWritten(`"clusterIP"`, `"clusterIP"`), users, asksBy("SHOP_CLUSTER_SERVICE", "shop.prod.svc.cluster.local"), literal("CLUSTER_SERVICE", "shop.prod.svc")), []want{{"service shop", check.Fail, "virtual-ip", nil}}},
 		{"as written, another one for users, which nothing asks for", all(asWritten(`"clusterIP"`, `"clusterIP"`), users, literal("PUBLIC_URL", "http://shop.prod.svc")), nil},
 		{"as written, another one that the API is asked for", all(asWritten(`"clusterIP"`, `"clusterIP"`), users, asksBy("EMQX_CLUSTER__K8S__SERVICE_NAME", "shop")), nil},
 		{"as written, the only one, by its short name", all(asWritten(`"clusterIP":"None",`, ``), asksBy("DNS_CLUSTER_QUERY", "derl")), []want{{svc, check.Fail, "not-headless", nil}}},
