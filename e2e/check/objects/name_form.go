@@ -1,6 +1,7 @@
 package objects
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
@@ -31,8 +32,7 @@ func (m *Manifests) form(w *manifest.Workload, n NodeName) (Form, string) {
 	case key == "RELEASE_NODE":
 		return m.formOfRelease(w, n)
 	case key == "LIVEBOOK_NODE":
-		value, _ := m.set(w, n.In, "LIVEBOOK_DISTRIBUTION")
-		return formOf(value), "LIVEBOOK_DISTRIBUTION=" + value
+		return m.formOfLivebook(w, n)
 	case key == "RABBITMQ_NODENAME":
 		return m.formOfRabbit(w, n)
 	}
@@ -64,6 +64,20 @@ func (m *Manifests) formOfRelease(w *manifest.Workload, n NodeName) (Form, strin
 		return Short, variable + ", which is not set"
 	}
 	return Unsaid, variable
+}
+
+// oldLivebook is an image of Livebook before 0.13. Since then it always uses long names (livebook-dev/livebook#2646).
+var oldLivebook = regexp.MustCompile(`livebook:v?0\.([0-9]|1[0-2])(\.|-|$)`)
+
+func (m *Manifests) formOfLivebook(w *manifest.Workload, n NodeName) (Form, string) {
+	value, _ := m.set(w, n.In, "LIVEBOOK_DISTRIBUTION")
+	switch {
+	case oldLivebook.MatchString(n.In.Image) || value == "name":
+		return formOf(value), "LIVEBOOK_DISTRIBUTION=" + value
+	case strings.Contains(n.In.Image, "livebook"):
+		return Long, "Livebook since 0.13"
+	}
+	return Unsaid, "LIVEBOOK_DISTRIBUTION"
 }
 
 // formOfRabbit: RabbitMQ uses short names unless RABBITMQ_USE_LONGNAME, in rabbitmq-env.conf USE_LONGNAME, says yes.

@@ -42,7 +42,7 @@ func (m *Manifests) Names(w *manifest.Workload) []NodeName {
 		for _, s := range sayings(p) {
 			n := NodeName{Place: p, How: s.how, Written: s.value, Maybe: s.maybe, key: s.key}
 			n.Value, n.Literal = m.filled(w, p, s.value)
-			if only, is := hostOnly[s.key]; is && !strings.Contains(n.Value, "@") {
+			if only, is := hostOnly[s.key]; is && !strings.Contains(n.Value, "@") && isHost(p.In, only, n.Value) {
 				n.Value = only + "@" + n.Value
 			}
 			if !s.sure && !strings.Contains(n.Value, "@") {
@@ -55,9 +55,21 @@ func (m *Manifests) Names(w *manifest.Workload) []NodeName {
 	return withoutReplaced(all)
 }
 
+// isHost reports whether a value without an @ is the host of a node of that product, and not the name of something else.
+func isHost(c *manifest.Container, product, value string) bool {
+	return strings.Contains(strings.ToLower(c.Image), strings.ToLower(product)) || product == "couchdb" && strings.Contains(value, ".svc")
+}
+
 // startTexts are the places of w, and what its init containers run: they often write vm.args or a start script for the VM.
 func (m *Manifests) startTexts(w *manifest.Workload) []Place {
 	all := m.Places(w)
+	for _, c := range w.Containers(manifest.Main) {
+		for _, v := range m.Env(w, c).Variables {
+			if _, only := hostOnly[v.Name]; only && strings.HasPrefix(v.From, "fieldRef ") {
+				all = append(all, Place{Where: "env " + v.Name + " of container " + c.Name, Variable: v.Name, Text: "$(" + v.Name + ")", In: c})
+			}
+		}
+	}
 	for _, c := range w.Containers(manifest.Init) {
 		if text := strings.Join(slices.Concat(c.Command, c.Args), " "); text != "" {
 			all = append(all, Place{Where: "command of init container " + c.Name, Text: text, In: c})
@@ -89,7 +101,7 @@ var (
 	// ownNode are the names of variables that hold the node's own name.
 	ownNode = regexp.MustCompile(`NODE.*NAME|(^|_)NODE(_ARG)?$`)
 	// notOwn are those of other nodes, of Kubernetes' node, and of people.
-	notOwn = regexp.MustCompile(`SEED|JOIN|PEER|CLUSTER|MASTER|REMOTE|TARGET|FIRST|PRIMARY|LEADER|BOOT|CONTACT|INITIAL|OTHER|PARENT|CONNECT|K8S|KUBE|USER|MAIL|DATABASE|DB_`)
+	notOwn = regexp.MustCompile(`SEED|JOIN|PEER|CLUSTER|MASTER|REMOTE|TARGET|FIRST|PRIMARY|LEADER|BOOT|CONTACT|INITIAL|OTHER|PARENT|CONNECT|K8S|KUBE|USER|MAIL|DATABASE|DB_|^RABBITMQ_NODE$`)
 	// alwaysNode are names of which the start script makes a node name, with the pod's host name where the value has no @.
 	alwaysNode = []string{"RELEASE_NODE", "LIVEBOOK_NODE", "RABBITMQ_NODENAME", "ERLANG_NODE_ARG", "EMQX_NODE__NAME", "EMQX_NODE_NAME"}
 	// hostOnly are variables that hold the host part alone, with what the image puts before the @: docker-entrypoint.sh of
@@ -108,14 +120,14 @@ var (
 	nodeBlock  = regexp.MustCompile(`(?m)^\s*node\s*\{[^}]*?\b(name)\s*[=:]\s*` + word)
 	// othersVM is a command that starts another VM than the node, or no VM.
 	othersVM = regexp.MustCompile(`\bfind\b|remsh|rpc-eval|erl_call|nodetool|remote_console`)
-	startsVM = regexp.MustCompile(`-setcookie|\b(erl|erlexec|iex|elixir|werl)\b`)
+	startsVM = regexp.MustCompile(`-setcookie|\b(erl|erlexec|iex|elixir|werl|foreground)\b`)
 	decides  = regexp.MustCompile(`\b(if|case)\b|\|\||\]\s*&&|:-`)
 )
 
 // sayings are the node names that a piece of text sets.
 func sayings(p Place) []saying {
 	if p.Variable != "" && !flagsOfVM.MatchString(p.Variable) {
-		if key := strings.ToUpper(p.Variable); p.Text != "" && isNode(key) {
+		if key := strings.ToUpper(p.Variable); p.Text != "" && IsNode(key) {
 			return []saying{{key: key, how: p.Variable + "=", value: p.Text, sure: slices.Contains(alwaysNode, key)}}
 		}
 	}
@@ -128,13 +140,13 @@ func sayings(p Place) []saying {
 		if strings.HasPrefix(value, "-") || othersVM.MatchString(line) {
 			continue
 		}
-		all = append(all, saying{key: flag, how: flag + " ", value: value, sure: vmArgs || startsVM.MatchString(line), maybe: maybe})
+		all = append(all, saying{key: flag, how: flag + " ", value: value, sure: vmArgs || strings.HasSuffix(flag, "sname") || startsVM.MatchString(line), maybe: maybe})
 	}
 	if p.Variable != "" {
 		return all
 	}
 	for _, found := range assignment.FindAllStringSubmatch(text, -1) {
-		if isNode(found[1]) {
+		if IsNode(found[1]) {
 			all = append(all, saying{key: found[1], how: found[1] + "=", value: unquoted(found[2]), sure: slices.Contains(alwaysNode, found[1]), maybe: maybe})
 		}
 	}
@@ -146,8 +158,9 @@ func sayings(p Place) []saying {
 	return all
 }
 
-// isNode reports whether a variable of that name holds the node's own name, or the host of it.
-func isNode(variable string) bool {
+// IsNode reports whether a variable of that name holds the node's own name, or the host of it.
+func IsNode(variable string) bool {
+	variable = strings.ToUpper(variable)
 	_, only := hostOnly[variable]
 	return only || ownNode.MatchString(variable) && !notOwn.MatchString(variable)
 }

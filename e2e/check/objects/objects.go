@@ -104,6 +104,15 @@ func Kubectl(v *view.View, command string) string {
 // Replicas is the number of pods of the workload; a DaemonSet has one for each node, which may be any number.
 func (m *Manifests) Replicas(w *manifest.Workload) int { return m.Count(w, 2) }
 
+// Single reports whether the profile has one node only, which no peer has to find.
+func (m *Manifests) Single() bool {
+	n := 0
+	for _, w := range m.Members {
+		n += m.Replicas(w)
+	}
+	return n < 2
+}
+
 // Serves reports whether the Service selects pods of the profile's nodes.
 func (m *Manifests) Serves(s *manifest.Service) bool {
 	return slices.ContainsFunc(m.Members, func(w *manifest.Workload) bool { return s.Selects(w.Labels()) })

@@ -101,8 +101,8 @@ func declares(w *manifest.Workload, port int32) bool {
 	})
 }
 
-// products are applications that are known by variables that only their own nodes have, or by their image's name.
-var products = map[string][]string{
+// ownVariables are those by which applications are known : only their own nodes have them. Their image's name shows it, too.
+var ownVariables = map[string][]string{
 	"rabbitmq": {"RABBITMQ_NODENAME", "RABBITMQ_NODE_NAME", "RABBITMQ_ERLANG_COOKIE", "RABBITMQ_ERL_COOKIE", "RABBITMQ_USE_LONGNAME"},
 	"emqx":     {"EMQX_NODE__NAME", "EMQX_NODE_NAME", "EMQX_NAME", "EMQX_NODE__COOKIE", "EMQX_CLUSTER__DISCOVERY_STRATEGY", "EMQX_CLUSTER__DISCOVERY"},
 	"vernemq":  {"DOCKER_VERNEMQ_NODENAME", "DOCKER_VERNEMQ_DISCOVERY_KUBERNETES", "DOCKER_VERNEMQ_ACCEPT_EULA"},
@@ -113,7 +113,7 @@ var products = map[string][]string{
 func application(m *Manifests, w *manifest.Workload) string {
 	for _, name := range []string{"rabbitmq", "emqx", "vernemq", "couchdb"} {
 		for _, p := range m.Places(w) {
-			if slices.Contains(products[name], p.Variable) {
+			if slices.Contains(ownVariables[name], p.Variable) {
 				return name
 			}
 		}

@@ -106,7 +106,7 @@ func second(image string) func(s *rt.Recording) {
 	return all(object("Deployment", "derl-worker", `{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"derl-worker"},"spec":{"replicas":1,`+
 		`"template":{"metadata":{"labels":{"app":"derl","part":"worker"}},"spec":{"containers":[{"name":"derl","image":"`+image+`",`+
 		`"env":[{"name":"NAMESPACE","valueFrom":{"fieldRef":{"fieldPath":"metadata.namespace"}}},{"name":"DISCOVERY_NAME","value":"derl.$(NAMESPACE).svc.cluster.local"},`+
-		`{"name":"COOKIE","valueFrom":{"secretKeyRef":{"name":"`+rt.Service+`","key":"cookie"}}}]}]}}}}`), func(s *rt.Recording) {
+		`{"name":"COOKIE","valueFrom":{"secretKeyRef":{"name":"`+rt.Service+`","key":"cookie"}}}],"readinessProbe":{"tcpSocket":{"port":8080}}}]}}}}`), func(s *rt.Recording) {
 		edit(s, func(p *profile.Resolved) {
 			p.Workloads[0].Replicas--
 			p.Workloads = append(p.Workloads, profile.Workload{Kind: "Deployment", Name: "derl-worker", Replicas: 1, Labels: map[string]string{"app": "derl", "part": "worker"}})
@@ -151,6 +151,11 @@ func unreadable() []trial {
 	return []trial{manifestsNotRecorded(),
 		{"cannot be read", rewrite("Deployment", `"replicas":3`, `"replicas":"three"`), []want{{whole, check.Unseen, "", []string{"Deployment/derl"}}}},
 		{"others only", func(s *rt.Recording) { edit(s, func(p *profile.Resolved) { p.Workloads[0].Name = "other" }) }, []want{{whole, check.Unseen, "", []string{"do not contain the workloads"}}}}}
+}
+
+// noCookie takes the cookie out of the container's variables.
+func noCookie(s *rt.Recording) {
+	rewrite("Deployment", `,{"name":"COOKIE","valueFrom":{"secretKeyRef":{"name":"derl","key":"cookie"}}}`, "")(s)
 }
 
 // refused is a recording in which no node takes the profile's cookie.

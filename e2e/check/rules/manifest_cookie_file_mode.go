@@ -3,6 +3,11 @@ package rules
 import (
 	"fmt"
 	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
 
 	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/check/objects"
@@ -19,17 +24,28 @@ func manifestCookieFileMode() check.Check {
 		Causes: check.Alike(check.From(check.DNS, "pods/*", "vm/*"), "too-open", "fs-group"),
 		Judge: func(v *view.View) []check.Finding {
 			return objects.EachWorkload(v, func(m *objects.Manifests, w *manifest.Workload, f *check.Finding) {
-				for _, p := range m.Places(w) {
-					if _, given := recording.Flag(objects.Words(p.Text), "-setcookie"); given {
-						return // then the VM does not read the file
-					}
-				}
+				// With -setcookie the VM does not read the file.
+				given := slices.ContainsFunc(m.Places(w), func(p objects.Place) bool {
+					_, is := recording.Flag(objects.Words(p.Text), "-setcookie")
+					return is
+				})
+				seen := false
 				for _, c := range w.Containers(manifest.Main) {
 					for _, file := range m.Files(w, c) {
 						if file.Kind == "Secret" && path.Base(file.Path) == ".erlang.cookie" {
-							openTo(w, f, file)
+							if seen = true; !given {
+								openTo(w, f, file)
+							}
 						}
 					}
+				}
+				for _, at := range kept(m, w) {
+					if seen = true; !given && f.Outcome != check.Fail {
+						reopened(w, f, at)
+					}
+				}
+				if !seen {
+					f.Skip("no cookie file of " + w.String() + " was seen in the manifests")
 				}
 			})
 		},
@@ -45,4 +61,43 @@ func openTo(w *manifest.Workload, f *check.Finding, file manifest.File) {
 	case security != nil && security.FSGroup != nil:
 		f.Fail("fs-group", fmt.Sprintf("%s mounts its cookie file %s with fsGroup %d, which makes it group-readable: a VM that reads it does not start", w, file.Path, *security.FSGroup), remedy)
 	}
+}
+
+// cookiePath is the path of a cookie file in a command.
+var cookiePath = regexp.MustCompile(`/[\w./-]*\.erlang\.cookie`)
+
+// kept are the cookie files on volumes that outlive the pod, whose mode nothing sets again: those that a command writes, and the
+// one that the VM makes in its home where nobody gives it a cookie.
+func kept(m *objects.Manifests, w *manifest.Workload) []string {
+	var all []string
+	add := func(c *manifest.Container, at string) {
+		if mount := objects.MountAt(c, at); mount != nil && mount.SubPath == "" && objects.Persistent(w, mount.Name) && !slices.Contains(all, at) {
+			all = append(all, at)
+		}
+	}
+	for _, c := range w.Containers() {
+		text := strings.Join(slices.Concat(c.Command, c.Args), " ")
+		for _, at := range cookiePath.FindAllString(text, -1) {
+			if !setsMode.MatchString(text) {
+				add(c, at)
+			}
+		}
+		if p := objects.ProductOf(c); p != nil && p.Cookie != "" && p.Home != "" && len(m.Cookies(w)) == 0 && m.CookieMayHide(w) == "" {
+			add(c, p.Home+"/.erlang.cookie")
+		}
+	}
+	return all
+}
+
+// setsMode is a command that gives a file its mode, or makes it anew.
+var setsMode = regexp.MustCompile(`\b(chmod|install|rm)\b`)
+
+// reopened fails the finding if fsGroup changes the mode of a file when its volume is mounted the next time.
+func reopened(w *manifest.Workload, f *check.Finding, at string) {
+	s := w.Pod().SecurityContext
+	if s == nil || s.FSGroup == nil || s.FSGroupChangePolicy != nil && *s.FSGroupChangePolicy == corev1.FSGroupChangeOnRootMismatch {
+		return
+	}
+	f.Fail("fs-group", fmt.Sprintf("%s has its cookie file %s on a volume with fsGroup %d, which gives the file mode 0660 when the volume is mounted the next time: the VM then does not start", w, at, *s.FSGroup),
+		"run chmod 0400 "+at+" in an init container, or set fsGroupChangePolicy: OnRootMismatch in the securityContext of the pod, or pass the cookie with -setcookie")
 }

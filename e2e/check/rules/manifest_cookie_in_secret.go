@@ -2,12 +2,11 @@ package rules
 
 import (
 	"fmt"
-	"strings"
+	"slices"
 
 	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/check/objects"
 	"meshproof.dev/meshproof/e2e/manifest"
-	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/view"
 )
 
@@ -19,12 +18,15 @@ func manifestCookieInSecret() check.Check {
 		Causes: map[string][]string{"literal": nil},
 		Judge: func(v *view.View) []check.Finding {
 			return objects.EachWorkload(v, func(m *objects.Manifests, w *manifest.Workload, f *check.Finding) {
+				cookies := m.Cookies(w)
+				if len(cookies) == 0 {
+					f.Skip(m.NoCookie(w))
+					return
+				}
 				var open []string
-				for _, p := range m.Places(w) {
-					value, is := recording.Flag(objects.Words(p.Text), "-setcookie")
-					literal := is && value != "" && !objects.HasReference(value)
-					if holdsCookie(p.Variable) && p.Text != "" && !objects.HasReference(p.Text) || literal {
-						open = append(open, p.Where)
+				for _, c := range cookies {
+					if c.Plain && !slices.Contains(open, c.Where) {
+						open = append(open, c.Where)
 					}
 				}
 				if len(open) > 0 {
@@ -34,9 +36,4 @@ func manifestCookieInSecret() check.Check {
 			})
 		},
 	}
-}
-
-// holdsCookie reports whether a variable of that name is a distribution cookie by its name.
-func holdsCookie(name string) bool {
-	return strings.HasSuffix(name, "COOKIE") && !strings.Contains(name, "SESSION")
 }

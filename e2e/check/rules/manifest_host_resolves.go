@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -16,11 +17,15 @@ func manifestHostResolves() check.Check {
 		ID: "manifest/host-resolves", Title: "uses node names whose host part its peers can reach", Rung: check.Manifest, Level: check.Required, Scenario: "formation",
 		Why:    "A peer of NAME@HOST dials HOST. DNS has a pod's name only below the governing Service of its StatefulSet: POD.SERVICE.NAMESPACE.svc. Pods of a Deployment have no such name, and the address of the Kubernetes node is not that of the pod.",
 		Source: "https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/#pods",
-		Causes: check.Alike(check.From(check.DNS, "pods/*", "vm/*"), "not-in-dns", "other-service", "alone", "of-the-machine"),
+		Causes: check.Alike(check.From(check.DNS, "pods/*", "vm/*"), "not-in-dns", "other-service", "other-namespace", "alone", "of-the-machine"),
 		Judge: func(v *view.View) []check.Finding {
 			return objects.EachWorkload(v, func(m *objects.Manifests, w *manifest.Workload, f *check.Finding) {
 				if w.Pod().HostNetwork {
 					f.Skip("the pods of " + w.String() + " use hostNetwork: the names of their Kubernetes nodes are valid")
+					return
+				}
+				if m.Single() {
+					f.Skip("there is one node only, which no peer has to reach")
 					return
 				}
 				names := m.Names(w)
@@ -59,9 +64,22 @@ func unresolved(m *objects.Manifests, w *manifest.Workload, n objects.NodeName, 
 		alone(m, w, n, f)
 	case w.Kind != "StatefulSet" && strings.Contains(below, ".svc"):
 		f.Fail("not-in-dns", fmt.Sprintf("the pods of a %s have no DNS names below %s", w.Kind, strings.TrimPrefix(below, ".")), "use "+address+", or change the workload to a StatefulSet")
+	case w.Kind == "StatefulSet" && strings.HasPrefix(below, ".<metadata.namespace>.svc"):
+		f.Fail("other-service", "the Service of the pod's DNS name is missing before the namespace: POD.SERVICE.NAMESPACE.svc", "write ."+cmp.Or(w.ServiceName, "SERVICE")+" behind the pod's name")
+	case w.Kind == "StatefulSet" && otherNamespace(w, below) != "":
+		f.Fail("other-namespace", fmt.Sprintf("its pods are in namespace %s, and DNS has their names there, not in %s", w.Namespace, otherNamespace(w, below)), "write "+namespaceFor(m, w, n)+" instead of "+otherNamespace(w, below))
 	case w.Kind == "StatefulSet" && w.ServiceName != "" && service != w.ServiceName && !strings.Contains(service, "<"):
 		f.Fail("other-service", fmt.Sprintf("the DNS names of its pods are below Service %s (serviceName), not %s", w.ServiceName, service), "write "+w.ServiceName+" instead of "+service)
 	}
+}
+
+// otherNamespace is the namespace in a host below a pod's name where it is certainly not that of the workload, else "".
+func otherNamespace(w *manifest.Workload, below string) string {
+	labels := strings.Split(below, ".")
+	if w.Namespace == "" || len(labels) < 4 || labels[3] != "svc" || labels[2] == w.Namespace || strings.ContainsAny(labels[2], "<$") {
+		return ""
+	}
+	return labels[2]
 }
 
 // alone fails the finding if peers cannot resolve the pod's name without a domain. A search list, an entry in /etc/hosts or a
@@ -75,13 +93,20 @@ func alone(m *objects.Manifests, w *manifest.Workload, n objects.NodeName, f *ch
 		return
 	}
 	tail := "." + w.ServiceName + "." + namespaceFor(m, w, n) + ".svc.cluster.local"
-	f.Fail("alone", fmt.Sprintf("DNS has the pod's name only below the Service of the StatefulSet, as POD.%s.NAMESPACE.svc", w.ServiceName), fullName(n, tail)+longer(n))
+	why := fmt.Sprintf("DNS has the pod's name only below the Service of the StatefulSet, as POD.%s.NAMESPACE.svc", w.ServiceName)
+	if n.Form == objects.Long {
+		why += fmt.Sprintf("; and a VM with long names (%s) connects to no host without a dot", n.FormBy)
+	}
+	f.Fail("alone", why, fullName(n, tail)+longer(n))
 }
 
 // fullName says what to write instead of a name whose host is the bare pod name.
 func fullName(n objects.NodeName, tail string) string {
 	if n.Host() == "" {
 		return "give the node a name with a full host: NAME@POD" + tail + ", with the pod's name from valueFrom: {fieldRef: {fieldPath: metadata.name}}"
+	}
+	if n.Written == n.Refer(n.Variable) {
+		return "write " + n.How + "$(POD_NAME)" + tail + ", below {name: POD_NAME, valueFrom: {fieldRef: {fieldPath: metadata.name}}}"
 	}
 	return "write " + n.How + n.Written + tail
 }

@@ -26,7 +26,7 @@ func manifestNameForm() check.Check {
 				}
 				said := false
 				for _, n := range names {
-					if wrongForm(w, n, f); f.Outcome == check.Fail {
+					if wrongForm(m, w, n, f); f.Outcome == check.Fail {
 						f.Message = fmt.Sprintf("%s of %s sets the node name %s", n.Where, w, n.Said()) + f.Message
 						return
 					}
@@ -50,7 +50,7 @@ func manifestNameForm() check.Check {
 }
 
 // wrongForm fails the finding if the VM cannot use that name. What a script may decide otherwise is not judged.
-func wrongForm(w *manifest.Workload, n objects.NodeName, f *check.Finding) {
+func wrongForm(m *objects.Manifests, w *manifest.Workload, n objects.NodeName, f *check.Finding) {
 	host := n.Host()
 	switch {
 	case n.Maybe || host == "" || len(n.Literal) > 0:
@@ -59,7 +59,7 @@ func wrongForm(w *manifest.Workload, n objects.NodeName, f *check.Finding) {
 	case n.Form == objects.NotDistributed:
 		f.Fail("not-distributed", fmt.Sprintf(", but the VM is not distributed (%s): it has no name, and no node can connect to it", n.FormBy), objects.MakeLong(n))
 	// The bare name of a pod is manifest/host-resolves, unless a search list makes it resolvable.
-	case n.Form == objects.Long && n.HostKnown() && !dotted(host) && (host != objects.PodName || searched(w)):
+	case !m.Single() && n.Form == objects.Long && n.HostKnown() && !dotted(host) && (host != objects.PodName || searched(w)):
 		f.Fail("long-without-dot", fmt.Sprintf(", whose host has no dot, and the VM uses long names (%s): peers refuse to connect to such a host", n.FormBy),
 			"use a host with a domain, or the pod's IP (valueFrom: {fieldRef: {fieldPath: status.podIP}})")
 	}

@@ -15,6 +15,9 @@ func TestManifestNameForm(t *testing.T) {
 		return all(later("RELEASE_NODE", "derl@$(POD_IP)"), later("RELEASE_DISTRIBUTION", distribution))
 	}
 	noVM := func(s *rt.Recording) { s.Drop(func(e recording.Event) bool { return e.VM != nil }) }
+	livebook := func(tag string) func(s *rt.Recording) {
+		return rewrite("Deployment", `"image":"meshproof/derl"`, `"image":"ghcr.io/livebook-dev/livebook:`+tag+`"`)
+	}
 	defaults := later("RELEASE_NODE", "derl@$(POD_IP)")
 	try(t, "manifest/name-form", slices.Concat([]trial{
 		{"short, and an address", release("sname"), fails("short-with-dots", "RELEASE_NODE", "an IP address", "RELEASE_DISTRIBUTION=sname", "set RELEASE_DISTRIBUTION to name")},
@@ -33,7 +36,8 @@ func TestManifestNameForm(t *testing.T) {
 		{"-name and an address", args("foreground", "-name", "derl@$(POD_IP)"), passes},
 		{"-name and a host without a dot", args("foreground", "-name", "derl@localhost"), fails("long-without-dot", "localhost", "no dot")},
 		{"-name and a host that the shell makes", args("sh", "-c", "exec erl -name derl@$(hostname -f)"), passes},
-		{"Livebook, short", all(later("LIVEBOOK_NODE", "livebook@$(POD_IP)"), later("LIVEBOOK_DISTRIBUTION", "sname")), fails("short-with-dots", "LIVEBOOK_DISTRIBUTION=sname")},
+		{"Livebook since 0.13, which is always long", all(livebook("0.14.5"), later("LIVEBOOK_NODE", "livebook@$(POD_IP)"), later("LIVEBOOK_DISTRIBUTION", "sname")), passes},
+		{"Livebook, short", all(livebook("0.12.1"), later("LIVEBOOK_NODE", "livebook@$(POD_IP)"), later("LIVEBOOK_DISTRIBUTION", "sname")), fails("short-with-dots", "LIVEBOOK_DISTRIBUTION=sname")},
 		{"Livebook, long", all(later("LIVEBOOK_NODE", "livebook@$(POD_IP)"), later("LIVEBOOK_DISTRIBUTION", "name")), passes},
 		{"Livebook, not said", later("LIVEBOOK_NODE", "livebook@$(POD_IP)"), notSeen("do not say whether")},
 		{"RabbitMQ, short by default", all(pods, later("RABBITMQ_NODENAME", "rabbit@$(POD_NAME).mq.shop.svc.cluster.local"), stateful("mq")), onStatefulSet(check.Fail, "short-with-dots", "RABBITMQ_USE_LONGNAME, which is not set", "add {name: RABBITMQ_USE_LONGNAME")},

@@ -23,7 +23,8 @@ func TestManifestNamePerPod(t *testing.T) {
 		{"a file that is looked for", args("sh", "-c", "find /tmp -name x@y -delete; exec derl foreground"), notSeen("no node name")},
 		{"only where nothing else is said", config("start.sh", "if [ -z \"$N\" ]; then export RELEASE_NODE=derl@127.0.0.1; fi\n"), notSeen("do not tell")},
 		{"Livebook's", literal("LIVEBOOK_NODE", "livebook@127.0.0.1"), fails("same-name", "LIVEBOOK_NODE=livebook@$(POD_IP)")},
-		{"CouchDB's, which is a host", literal("NODENAME", "127.0.0.1"), fails("same-name", "NODENAME=$(POD_IP)")},
+		{"CouchDB's, which is a host", all(rewrite("Deployment", `"image":"meshproof/derl"`, `"image":"couchdb:3.3"`), literal("NODENAME", "127.0.0.1")), fails("same-name", "NODENAME=$(POD_IP)")},
+		{"a name for something else", literal("NODENAME", "shop"), notSeen("no node name")},
 		{"in a file", config("vm.args", "-name derl@127.0.0.1\n"), fails("same-name", "-name derl@${POD_IP}")},
 		{"through another variable", all(later("HOST", "127.0.0.1"), later("RELEASE_NODE", "derl@$(HOST)")), fails("same-name", "derl@$(HOST)", "always 127.0.0.1")},
 	}, unreadable()))

@@ -11,6 +11,7 @@ func TestManifestPortPinnedInFlags(t *testing.T) {
 		{"the lower end only", literal("ERL_ZFLAGS", "-kernel inet_dist_listen_min 9100"), fails("for-every-vm", "9100")},
 		{"any port", literal("ERL_ZFLAGS", "-kernel inet_dist_listen_min 0 inet_dist_listen_max 0"), nil},
 		{"a range", literal("ERL_FLAGS", "-kernel inet_dist_listen_min 9100 inet_dist_listen_max 9105"), nil},
-		{"in the node's own args", args("-kernel", "inet_dist_listen_min", "9100"), nil},
+		{"in the node's own args", args("-kernel", "inet_dist_listen_min", "9100"), passes},
+		{"nowhere", literal("ERL_FLAGS", "+sbwt none"), notSeen("no inet_dist_listen_min was seen")},
 	}, unreadable()))
 }

@@ -30,10 +30,7 @@ func manifestVariablesSet() check.Check {
 				}()
 				used := false
 				for _, p := range m.Places(w) {
-					if f.Outcome != check.Fail {
-						literalInMap(m.Env(w, p.In), w, p, f)
-					}
-					if f.Outcome == check.Fail {
+					if leftAsIs(m.Env(w, p.In), w, p, f); f.Outcome == check.Fail {
 						return
 					}
 					used = used || objects.HasReference(p.Text)
@@ -42,9 +39,6 @@ func manifestVariablesSet() check.Check {
 						kubes := strings.HasPrefix(ref, "$(")
 						switch {
 						case strings.HasPrefix(ref, "$$"), kubes && p.Config, strings.Contains(name, "-"): // escaped, not replaced, or with a default
-						case kubes && definedBelow(m.Env(w, p.In), p.Variable, name):
-							f.Fail("left-as-is", fmt.Sprintf("%s of %s uses $(%s), which the container defines only after it: Kubernetes does not replace it", p.Where, w, name), "move "+name+" before "+p.Variable+" in the env of the container")
-							return
 						case hasVariable(m.Env(w, p.In), name), slices.Contains(seen, name), strings.Contains(p.Text, name+"="):
 						case kubes && !serviceLink.MatchString(name):
 							f.Fail("left-as-is", fmt.Sprintf("%s of %s uses $(%s), which the container does not define: Kubernetes does not replace it", p.Where, w, name), define(name))
@@ -63,22 +57,39 @@ func manifestVariablesSet() check.Check {
 	}
 }
 
-// literalInMap fails the finding if a variable that comes from a ConfigMap has a reference to one that the container has: Kubernetes
-// replaces references in values of env only.
-func literalInMap(e *manifest.Env, w *manifest.Workload, p objects.Place, f *check.Finding) {
-	v, _ := e.Lookup(p.Variable)
-	if p.Variable == "" || !strings.HasPrefix(v.From, "configMap") {
+// leftAsIs fails the finding if a variable has a reference that Kubernetes leaves as it is: to one that the container defines below
+// it, anywhere in a value that comes from a ConfigMap, or in a node name to a command of a shell.
+func leftAsIs(e *manifest.Env, w *manifest.Workload, p objects.Place, f *check.Finding) {
+	v, there := e.Lookup(p.Variable)
+	if !there || p.Variable == "" {
 		return
 	}
-	for _, ref := range objects.Reference.FindAllString(p.Text, -1) {
-		name := strings.TrimRight(strings.TrimLeft(ref, "$({"), ")}")
-		if _, has := e.Lookup(name); has && strings.HasPrefix(ref, "$(") {
-			f.Fail("left-as-is", fmt.Sprintf("%s of %s uses $(%s): Kubernetes does not replace it in a value that comes from a ConfigMap", p.Where, w, name),
-				"write "+p.Variable+" with its value in the env of the container, after "+name)
+	if strings.HasPrefix(v.From, "configMap") {
+		for _, ref := range objects.Reference.FindAllString(p.Text, -1) {
+			name := strings.TrimRight(strings.TrimLeft(ref, "$({"), ")}")
+			if _, has := e.Lookup(name); has && strings.HasPrefix(ref, "$(") {
+				f.Fail("left-as-is", fmt.Sprintf("%s of %s uses $(%s): Kubernetes does not replace it in a value that comes from a ConfigMap", p.Where, w, name),
+					"write "+p.Variable+" with its value in the env of the container, after "+name)
+				return
+			}
+		}
+		return
+	}
+	for _, name := range v.Value.Unresolved {
+		if _, has := e.Lookup(name); has {
+			f.Fail("left-as-is", fmt.Sprintf("%s of %s uses $(%s), which the container defines only after it: Kubernetes does not replace it", p.Where, w, name), "move "+name+" before "+p.Variable+" in the env of the container")
+			return
+		}
+		if command.MatchString(name) && objects.IsNode(p.Variable) {
+			f.Fail("left-as-is", fmt.Sprintf("%s of %s has $(%s): Kubernetes runs no command in a value, so the node name has it as it is written", p.Where, w, name),
+				"set "+p.Variable+" in a start script (rel/env.sh of a release), or take the host from the pod: define {name: POD_IP, valueFrom: {fieldRef: {fieldPath: status.podIP}}} above it and write $(POD_IP)")
 			return
 		}
 	}
 }
+
+// command is a command of a shell that prints a host: hostname -f.
+var command = regexp.MustCompile(`^(hostname|cat|echo|getent|ip|curl)\b`)
 
 // serviceLink is a variable that Kubernetes makes for each Service; given is one that the image, the shell or the start
 // script of a release defines.
@@ -92,13 +103,6 @@ var (
 func hasVariable(e *manifest.Env, name string) bool {
 	_, defined := e.Lookup(name)
 	return defined || len(e.Unnamed()) > 0
-}
-
-// definedBelow reports whether a variable refers to one that env defines after it, which Kubernetes does not replace.
-func definedBelow(e *manifest.Env, variable, name string) bool {
-	v, _ := e.Lookup(variable)
-	_, defined := e.Lookup(name)
-	return defined && slices.Contains(v.Value.Unresolved, name)
 }
 
 // environment are the variables that were seen in a running VM of w.

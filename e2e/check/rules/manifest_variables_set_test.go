@@ -28,6 +28,9 @@ func TestManifestVariablesSet(t *testing.T) {
 			fails("left-as-is", "RELEASE_NODE", "$(POD_IP)", "from a ConfigMap")},
 		{"a template in a ConfigMap", all(field(`"envFrom":[{"configMapRef":{"name":"words"}}]`), object("ConfigMap", "words", `{"data":{"FORMAT":"$(date) $(level)"}}`)), nil},
 		{"Livebook's, above the address", literal("LIVEBOOK_NODE", "livebook@$(POD_IP)"), fails("left-as-is", "LIVEBOOK_NODE", "move POD_IP before LIVEBOOK_NODE")},
+		{"a name in small letters, below", all(env("pod_ip", `"value":"10.0.0.1"`), literal("ADDRESS", "$(pod_ip)")), fails("left-as-is", "env ADDRESS", "move pod_ip before ADDRESS")},
+		{"a command in a node name", literal("RELEASE_NODE", "derl@$(hostname -f)"), fails("left-as-is", "$(hostname -f)", "runs no command", "rel/env.sh")},
+		{"a command in another variable", literal("START", "exec derl -home $(cat /etc/home)"), nil},
 		{"no reference anywhere", rewrite("Deployment", `derl.$(NAMESPACE).svc.cluster.local`, `derl.shop.svc.cluster.local`), notSeen("no reference to a variable was seen")},
 		{"from a Secret, who knows", all(literal("X", "$(WORD)"), field(`"envFrom":[{"secretRef":{"name":"words"}}]`)), nil},
 		{"seen in the VM", all(literal("X", "${WORD}"), func(s *rt.Recording) {

@@ -97,7 +97,7 @@ func TestJudgeSaysThatARecordingHasNoEnd(t *testing.T) {
 		path := wrote(t, rt.Formation(3), cut)
 		out, code, err := meshproof(t, "judge", path)
 		why := "the recording has no end: its writer was killed at 15.0 s"
-		if err != nil || code != exitcode.Unknown || !strings.Contains(out, "trouble: "+path+": "+why) || strings.Contains(out, "ok       mesh/full") || !strings.Contains(out, "ok       manifest/cookie-flag") {
+		if err != nil || code != exitcode.Unknown || !strings.Contains(out, "trouble: "+path+": "+why) || strings.Contains(out, "ok       mesh/full") || !strings.Contains(out, "ok       manifest/cookie-in-secret") {
 			t.Errorf("%s: exit code %d, %v\n%s", name, code, err, out)
 		}
 		if n := strings.Count(out, why); n > 12 {
