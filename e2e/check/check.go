@@ -64,6 +64,8 @@ type Check struct {
 	// Settles says that a failure may only mean that more time was needed: a pod that is not Ready yet. Where the recording has no
 	// end, because its writer was killed, such a failure is unknown.
 	Settles bool
+	// Refutable says that a failure, read from manifests, means that no mesh can form. Where one was seen to form it is withdrawn.
+	Refutable bool
 	// Causes lists, for each diagnosis code of this check, the checks whose failing or unobserved subjects it is
 	// able to explain.
 	Causes map[string][]string

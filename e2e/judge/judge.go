@@ -131,7 +131,7 @@ func (p *Profile) judgeOne(c check.Check, scenarios []Scenario, causes []cause) 
 		r.Verdict, r.Message = Unknown, bug
 		return r, causes
 	}
-	for _, f := range cutShort(c, ep.View, findings) {
+	for _, f := range cutShort(c, ep.View, withdrawn(c, ep.View, findings)) {
 		s := Subject{Finding: f, Verdict: verdictOf(f.Outcome)}
 		if f.Outcome == check.Fail || f.Outcome == check.Unseen {
 			if s.BlockedBy = explained(c.ID, f, causes); len(s.BlockedBy) > 0 {

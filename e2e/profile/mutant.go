@@ -58,6 +58,8 @@ type MutantSpec struct {
 	Scenarios []string `yaml:"scenarios"`
 	// Watch is how much longer a formed mesh is observed, for effects that come late.
 	Watch Duration `yaml:"watch"`
+	// Nightly says that CI leaves it out of its kill matrix, which must not take too long; `make kill-matrix` runs all.
+	Nightly bool `yaml:"nightly"`
 	// Alone says that nothing else may run on the cluster at the same time.
 	Alone bool `yaml:"alone"`
 	// Budgets override the base's: there is no need to wait long for a mesh that never forms.

@@ -83,6 +83,7 @@ type Start struct {
 	Node    string   `json:"node,omitempty"`
 	Can     []string `json:"can,omitempty"`
 	Cannot  []string `json:"cannot,omitempty"` // "NAME: what was seen"
+	API     string   `json:"api,omitempty"`    // the API server's address, as pods of this cluster know it
 }
 
 // Beat says that an observer is alive. Late is the delay of its own timer: it shows how much CPU pressure affects everything it

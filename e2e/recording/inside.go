@@ -119,8 +119,7 @@ type Asked struct {
 
 // Dialled are the connections that a pod tried to open to one address in an interval, by the SYNs that left it and what came back.
 type Dialled struct {
-	Addr       string `json:"addr"`          // "10.244.1.7:4369"
-	API        bool   `json:"api,omitempty"` // it is the API server's, as pods of this cluster know it
+	Addr       string `json:"addr"` // "10.244.1.7:4369"
 	Count      int    `json:"count"`
 	Accepted   int    `json:"accepted,omitempty"`   // a SYN-ACK came
 	Refused    int    `json:"refused,omitempty"`    // an RST came

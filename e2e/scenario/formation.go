@@ -14,6 +14,10 @@ import (
 // containers and boot VMs says nothing about how an application forms its mesh.
 const startBudget = 60 * time.Second
 
+// cacheBudget is how long a formed mesh is observed at most until its nodes have asked DNS again: the longest time for which the
+// DNS of a cluster lets its answers be cached in practice, and an interval of discovery.
+const cacheBudget = 75 * time.Second
+
 // formation records how a workload starts: from the creation of its objects until a full mesh has stayed complete and every probe
 // has reported about every member. It ends with its budget, which begins when all pods are Ready or one has failed. It ends
 // earlier if waiting cannot help.
@@ -21,7 +25,7 @@ func formation() Scenario {
 	return Scenario{
 		Name:     recording.Formation,
 		Estimate: 25 * time.Second,
-		Limit:    func(p *profile.Resolved) time.Duration { return startBudget + p.Budgets.Formation.D() },
+		Limit:    func(p *profile.Resolved) time.Duration { return startBudget + p.Budgets.Formation.D() + cacheBudget },
 		Run:      form,
 	}
 }
@@ -48,5 +52,10 @@ func form(ctx context.Context, env *Env) error {
 	if err == nil && hopeless != "" {
 		env.Log("ends before its budget expires: " + hopeless)
 	}
+	if err != nil {
+		return err
+	}
+	// Whether discovery goes on is not seen as long as a resolver has the answer in its cache.
+	_, err = env.Until(ctx, cacheBudget, env.name()+" to ask DNS again, where its answer may be cached", (*view.View).CachesExpired)
 	return err
 }

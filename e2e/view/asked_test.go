@@ -65,6 +65,41 @@ func edit(s *rt.Recording, interval time.Duration) {
 	s.Edit(&p, func() { p.Interval = profile.Duration(interval) })
 }
 
+// A resolver that has the answer in its cache is waited for: its time to live, an interval, and no longer. Who never asked is not.
+func TestCachesExpired(t *testing.T) {
+	until := func(end time.Duration, change func(r *rt.Recording)) *rt.Recording {
+		r := rt.FormationUntil(3, end)
+		change(r)
+		return r
+	}
+	quiet := func(from time.Duration) func(r *rt.Recording) {
+		return func(r *rt.Recording) { r.Change(silent(1, from)) }
+	}
+	for name, x := range map[string]struct {
+		r    *rt.Recording
+		want bool
+	}{
+		"all ask":                  {rt.Formation(3), true},
+		"one has it in its cache":  {until(rt.Formed, quiet(rt.Full+time.Second/2)), false},
+		"one, for almost too long": {until(38*time.Second, quiet(rt.Full+time.Second/2)), false},
+		"one, for too long":        {until(42*time.Second, quiet(rt.Full+time.Second/2)), true},
+		"one never asked":          {until(rt.Formed, quiet(0)), true},
+		"the time is not known": {until(rt.Formed, func(r *rt.Recording) {
+			quiet(rt.Full + time.Second/2)(r)
+			r.Change(func(e recording.Event) bool { return e.Asked != nil && len(e.Asked.Questions) > 0 }, func(e *recording.Event) { e.Asked.Questions[0].TTL = 0 })
+		}), true},
+		"they look once": {until(rt.Formed, func(r *rt.Recording) {
+			quiet(rt.Full + time.Second/2)(r)
+			var p profile.Resolved
+			r.Edit(&p, func() { p.Expect.Discovery = profile.DiscoversOnce })
+		}), true},
+	} {
+		if got, why := fold(t, x.r).CachesExpired(); got != x.want || got != (why == "") {
+			t.Errorf("%s: %v %q", name, got, why)
+		}
+	}
+}
+
 // Only what was heard wholly in the window counts.
 func TestLastAsked(t *testing.T) {
 	s := rt.Formation(3)

@@ -13,11 +13,14 @@ import (
 // Trail is what a pod was seen to do to find its peers: what it asked DNS for and got, whom it dialled, and how that was answered.
 // It is captured on the pod's own interface, and says nothing of what happens inside the VM.
 type Trail struct {
-	Over    time.Duration        // for how long it was captured
+	Over    time.Duration        // for how long it was captured, since its VM ran
+	Missed  time.Duration        // how long before that its container had started, as far as that is known
 	Unheard string               // when it was not captured, "" if it was from the pod's start to the end
 	Dials   bool                 // its dials were captured, too
 	Asked   []recording.Question // each name and type once, sorted
 	Dialled []Target             // each address once, sorted
+	ToAPI   int                  // how many times it dialled the API server
+	API     bool                 // it has a connection to the API server
 }
 
 // Target is one address that a pod dialled.
@@ -36,7 +39,18 @@ func (v *View) trail(p *Pod) Trail {
 	t := Trail{Unheard: v.Unheard(p)}
 	t.Dials, _ = v.Can(p, recording.Dials)
 	asked, dialled := map[string]*recording.Question{}, map[string]*Target{}
+	// An init container may ask for peers, too, and does nothing for the node.
+	began, api := time.Duration(0), v.apiServer()
+	if len(p.process) > 0 {
+		began = p.process[0].T
+	}
 	for _, e := range p.Asked {
+		if e.T <= began {
+			continue
+		}
+		if t.Over == 0 {
+			t.Missed = v.missed(p, max(began, e.T-e.Asked.Over))
+		}
 		t.Over += e.Asked.Over
 		for _, q := range e.Asked.Questions {
 			addQuestion(asked, q)
@@ -45,15 +59,24 @@ func (v *View) trail(p *Pod) Trail {
 			sum := dialled[d.Addr]
 			if sum == nil {
 				host, _ := split(d.Addr)
-				sum = &Target{Dialled: recording.Dialled{Addr: d.Addr, API: d.API}, Pod: v.podAt(host)}
+				sum = &Target{Dialled: recording.Dialled{Addr: d.Addr}, Pod: v.podAt(host)}
 				dialled[d.Addr] = sum
 			}
 			sum.Count += d.Count
 			sum.Accepted += d.Accepted
 			sum.Refused += d.Refused
 			sum.Unanswered += d.Unanswered
+			if d.Addr == api {
+				t.ToAPI += d.Count
+			}
 		}
 	}
+	for _, e := range p.Sockets {
+		for _, l := range e.Sockets.Links {
+			t.API = t.API || l.Remote == api
+		}
+	}
+	t.API = t.API || t.ToAPI > 0
 	for _, q := range asked {
 		t.Asked = append(t.Asked, *q)
 	}
@@ -65,6 +88,26 @@ func (v *View) trail(p *Pod) Trail {
 	})
 	slices.SortFunc(t.Dialled, func(a, b Target) int { return strings.Compare(a.Addr, b.Addr) })
 	return t
+}
+
+// apiServer is the API server's address as the agents know it, "" where none said it.
+func (v *View) apiServer() string {
+	for _, s := range v.starts {
+		if s.API != "" {
+			return s.API
+		}
+	}
+	return ""
+}
+
+// missed is how long the pod's containers had run when something was first captured. The kubelet gives their start in whole seconds.
+func (v *View) missed(p *Pod, first time.Duration) time.Duration {
+	for _, c := range p.Last().Containers {
+		if !c.Started.IsZero() && c.Restarts == 0 {
+			return max(0, first-c.Started.Sub(v.Header.Start))
+		}
+	}
+	return 0
 }
 
 // addQuestion adds one interval's questions for a name to those before.
@@ -110,17 +153,6 @@ func (t Trail) Complete() bool { return t.Over > 0 && t.Unheard == "" && t.Dials
 // Peers are the addresses of other pods of the workload that it dialled.
 func (t Trail) Peers() []Target {
 	return slices.DeleteFunc(slices.Clone(t.Dialled), func(d Target) bool { return d.Pod == nil })
-}
-
-// API is how often the API server was dialled.
-func (t Trail) API() int {
-	n := 0
-	for _, d := range t.Dialled {
-		if d.API {
-			n += d.Count
-		}
-	}
-	return n
 }
 
 // Resolved are the pods of the workload whose addresses it got from DNS, but itself.

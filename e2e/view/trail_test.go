@@ -25,7 +25,7 @@ func TestTrail(t *testing.T) {
 	v := fold(t, rt.Formation(3))
 	p := podOf(t, v, 2)
 	trail := v.Trail(p)
-	if !trail.Complete() || trail.Over < 12*time.Second || trail.API() != 0 {
+	if !trail.Complete() || trail.Over < 12*time.Second || trail.API || trail.ToAPI != 0 {
 		t.Errorf("%+v", trail)
 	}
 	if q := trail.Asked; len(q) != 1 || q[0].Name != rt.DNSName || q[0].Count != 12 || q[0].RCodes["NOERROR"] != 12 || q[0].TTL != 30*time.Second || !slices.Equal(q[0].Got, []string{rt.IP(0), rt.IP(1), rt.IP(2)}) {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
@@ -34,7 +35,7 @@ const (
 // command without an error (https://github.com/kubernetes/kubernetes/issues/34256; seen here, too).
 const again = 3
 
-// Exec runs a console command in the pod's first container. It always returns an event: if the command could not be run, its
+// Exec runs a console command in the pod's container that has the node. It always returns an event: if the command could not be run, its
 // outcome is "error". redact removes secrets from the output before it is cut.
 func Exec(ctx context.Context, cfg *rest.Config, client kubernetes.Interface, namespace, pod, uid string, c profile.Command, redact func(string) string) (e recording.Exec) {
 	for range again {
@@ -76,8 +77,12 @@ const noProgram = 127
 var notThere = regexp.MustCompile(`(?i)exec(utable)?( file)?:? ["\x60].*(no such file or directory|not found|permission denied)`)
 
 func stream(ctx context.Context, cfg *rest.Config, client kubernetes.Interface, namespace, pod string, c profile.Command, out io.Writer) error {
+	container, err := nodeContainer(ctx, client, namespace, pod)
+	if err != nil {
+		return err
+	}
 	req := client.CoreV1().RESTClient().Post().Resource("pods").Namespace(namespace).Name(pod).SubResource("exec").
-		VersionedParams(&corev1.PodExecOptions{Command: c.Run, Stdin: c.Input != "", Stdout: true, Stderr: !c.TTY, TTY: c.TTY}, scheme.ParameterCodec)
+		VersionedParams(&corev1.PodExecOptions{Container: container, Command: c.Run, Stdin: c.Input != "", Stdout: true, Stderr: !c.TTY, TTY: c.TTY}, scheme.ParameterCodec)
 	command, err := remotecommand.NewSPDYExecutor(cfg, "POST", req.URL())
 	if err != nil {
 		return err
@@ -90,6 +95,36 @@ func stream(ctx context.Context, cfg *rest.Config, client kubernetes.Interface, 
 		o.Stdin = &typist{ctx: ctx, text: c.Input}
 	}
 	return command.StreamWithContext(ctx, o)
+}
+
+// nodeContainer is the container of a pod that has the node: of several the one that the pod names for commands, else the first that
+// declares a port of Erlang, else the first. Without a name the API server refuses to choose among several.
+func nodeContainer(ctx context.Context, client kubernetes.Interface, namespace, pod string) (string, error) {
+	// A list, because a run may list pods and need not get one.
+	all, err := client.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{FieldSelector: "metadata.name=" + pod})
+	if err != nil {
+		return "", err
+	}
+	for _, p := range all.Items {
+		if p.Name == pod && len(p.Spec.Containers) > 1 {
+			return ofSeveral(&p), nil
+		}
+	}
+	return "", nil
+}
+
+func ofSeveral(p *corev1.Pod) string {
+	if name := p.Annotations["kubectl.kubernetes.io/default-container"]; name != "" {
+		return name
+	}
+	for _, c := range p.Spec.Containers {
+		for _, port := range c.Ports {
+			if port.ContainerPort == profile.DefaultEPMDPort || strings.Contains(port.Name, "dist") {
+				return c.Name
+			}
+		}
+	}
+	return p.Spec.Containers[0].Name
 }
 
 // typist types the input again until the command has ended: a program that is still starting loses what comes too early.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"time"
 
@@ -38,15 +37,6 @@ func (w *watch) countQuestions() {
 	}
 }
 
-// markAPI marks the dials to the API server: at the address that the kubelet gives to each pod, and so to the agent.
-func markAPI(all []recording.Dialled) []recording.Dialled {
-	api := net.JoinHostPort(os.Getenv("KUBERNETES_SERVICE_HOST"), os.Getenv("KUBERNETES_SERVICE_PORT"))
-	for i := range all {
-		all[i].API = all[i].Addr == api
-	}
-	return all
-}
-
 // readPackets reads from the socket until the watch ends.
 func (w *watch) readPackets(s *sniff.Socket) error {
 	defer s.Close()
@@ -76,7 +66,7 @@ func (w *watch) readPackets(s *sniff.Socket) error {
 			}
 			e := recording.Asked{Pod: w.pod.UID, Over: over}
 			e.Questions, e.Lost = tally.Take()
-			e.Dialled = markAPI(tally.Dials(now))
+			e.Dialled = tally.Dials(now)
 			e.Lost += drops
 			w.emit(recording.Event{Asked: &e})
 			began = now

@@ -17,6 +17,16 @@ func DiscoveryNotPromised(v *view.View) []check.Finding {
 	return []check.Finding{{Subject: check.OnWorkload(v), Outcome: check.NotApplicable, Message: message}}
 }
 
+// cached says whether the pod's resolver may have the answer in its cache after that silence.
+func cached(v *view.View, p *view.Pod, silent time.Duration) string {
+	switch ttl := p.CacheTime(v.Profile.Service); {
+	case ttl == 0 || silent <= ttl:
+		return "its resolver may have the answer in its cache"
+	default:
+		return fmt.Sprintf("the answer may be cached for %.0f s only", ttl.Seconds())
+	}
+}
+
 // minSilence is the least time for which a pod may send no query: resolvers cache an answer for its TTL, 30 s in a cluster's DNS.
 const minSilence = time.Minute
 
@@ -45,7 +55,7 @@ func KeepsDiscovering(v *view.View, p *view.Pod, from, to time.Duration) check.F
 		}
 	default:
 		f.Of = check.Everything(v) // a discovery that has stopped may be why the mesh is not full
-		f.Outcome, f.Message = check.Unseen, fmt.Sprintf("%s sent no DNS query in %.0f s, and up to %.0f s are allowed: its resolver may have the answer in its cache", p.Name, silent.Seconds(), limit.Seconds())
+		f.Outcome, f.Message = check.Unseen, fmt.Sprintf("%s sent no DNS query in %.0f s, and up to %.0f s are allowed: %s. If it looks for peers only when it starts, write under spec of the profile: expect: {discovery: at-start}", p.Name, silent.Seconds(), limit.Seconds(), cached(v, p, silent))
 	}
 	return f
 }

@@ -11,32 +11,62 @@ import (
 	"meshproof.dev/meshproof/e2e/view"
 )
 
-// NeverAsked reports whether none of the pods asked DNS or the API server for peers, or dialled one, and for how long they were all
-// heard. others says what they asked for and dialled instead, each once. It is false where a pod was not heard all the time.
-func NeverAsked(v *view.View, pods []*view.Pod) (over time.Duration, others []string, never bool) {
+// Silence is what pods were heard doing that asked nobody for their peers.
+type Silence struct {
+	Over   time.Duration // the shortest time for which one was heard
+	Missed time.Duration // the longest time between a container's start and the first that was heard of it
+	Others []string      // what they asked for and dialled instead, each once
+}
+
+// Says tells for how long they were heard.
+func (s *Silence) Says() string {
+	heard := fmt.Sprintf("in %.0f s", s.Over.Seconds())
+	if s.Missed > time.Second {
+		heard += fmt.Sprintf(" (heard from %.0f s after the start of the container on)", s.Missed.Seconds())
+	}
+	return heard
+}
+
+// NeverAsked is the silence of pods of which none asked DNS or the API server for peers, or dialled one. It is nil where one did, or was
+// not heard all the time.
+func NeverAsked(v *view.View, pods []*view.Pod) *Silence {
+	if len(pods) == 0 {
+		return nil
+	}
+	var s Silence
 	for _, p := range pods {
 		t := v.Trail(p)
-		if !t.Complete() || len(v.Seeks(p, t)) > 0 || t.API() > 0 || len(t.Peers()) > 0 {
-			return 0, nil, false
-		}
-		if over == 0 || t.Over < over {
-			over = t.Over
-		}
-		for _, q := range t.Asked {
-			if strings.HasPrefix(q.Name, "kubernetes.default.") {
-				return 0, nil, false
-			}
-			if strings.Split(q.Name, ".")[0] != p.Name && !slices.Contains(others, q.Name) {
-				others = append(others, q.Name)
-			}
-		}
-		for _, d := range t.Dialled {
-			if !slices.Contains(others, d.Addr) {
-				others = append(others, d.Addr)
-			}
+		if !t.Complete() || len(v.Seeks(p, t)) > 0 || t.API || len(t.Peers()) > 0 || !s.add(p, t) {
+			return nil
 		}
 	}
-	return over, others, len(pods) > 0
+	return &s
+}
+
+// add adds what the pod asked for and dialled instead. It reports false where that may lead it to its peers.
+func (s *Silence) add(p *view.Pod, t view.Trail) bool {
+	if s.Over == 0 || t.Over < s.Over {
+		s.Over = t.Over
+	}
+	s.Missed = max(s.Missed, t.Missed)
+	for _, q := range t.Asked {
+		if strings.HasPrefix(q.Name, "kubernetes.default.") {
+			return false
+		}
+		if strings.Split(q.Name, ".")[0] != p.Name && !slices.Contains(s.Others, q.Name) {
+			s.Others = append(s.Others, q.Name)
+		}
+	}
+	for _, d := range t.Dialled {
+		// Where the network replaces the address of a Service before the first packet, the API server is seen at its own.
+		if strings.HasSuffix(d.Addr, ":443") || strings.HasSuffix(d.Addr, ":6443") {
+			return false
+		}
+		if !slices.Contains(s.Others, d.Addr) {
+			s.Others = append(s.Others, d.Addr)
+		}
+	}
+	return true
 }
 
 // DialledNobody reports whether each of the pods got addresses of other pods from DNS, and none of them dialled any, nor was dialled
@@ -76,21 +106,20 @@ func NobodyThere(v *view.View, pods []*view.Pod) bool {
 
 // APIGaveNobody reports whether each of the pods asked the API server, and nothing else for peers, and dialled none. It is false where
 // a pod was not heard all the time.
-func APIGaveNobody(v *view.View, pods []*view.Pod) (times int, nobody bool) {
+func APIGaveNobody(v *view.View, pods []*view.Pod) bool {
 	for _, p := range pods {
 		t := v.Trail(p)
-		if !t.Complete() || t.API() == 0 || len(v.Seeks(p, t)) > 0 || len(t.Peers()) > 0 {
-			return 0, false
+		if !t.Complete() || !t.API || len(v.Seeks(p, t)) > 0 || len(t.Peers()) > 0 {
+			return false
 		}
-		times += t.API()
 	}
-	return times, len(pods) > 0
+	return len(pods) > 0
 }
 
 // OnlyVirtual gives the question for a Service of the workload whose answer was only its cluster IP, if p got no address of a peer.
 func OnlyVirtual(v *view.View, p *view.Pod) (recording.Question, recording.Service, bool) {
 	t := v.Trail(p)
-	if len(v.Resolved(p, t)) > 0 || t.API() > 0 {
+	if len(v.Resolved(p, t)) > 0 || t.API {
 		return recording.Question{}, recording.Service{}, false
 	}
 	for _, q := range t.Asked {
@@ -126,8 +155,11 @@ func TrailOf(v *view.View, p *view.Pod) []string {
 	for _, q := range v.Seeks(p, t) {
 		lines = append(lines, fmt.Sprintf("%s asked DNS for %s (%s) %s and got %s", p.Name, q.Name, q.Type, Times(q.Count), got(v, q)))
 	}
-	if n := t.API(); n > 0 {
-		lines = append(lines, fmt.Sprintf("%s dialled the API server %s", p.Name, Times(n)))
+	switch {
+	case t.ToAPI > 0:
+		lines = append(lines, fmt.Sprintf("%s dialled the API server %s", p.Name, Times(t.ToAPI)))
+	case t.API:
+		lines = append(lines, p.Name+" has a connection to the API server")
 	}
 	for _, d := range t.Peers() {
 		lines = append(lines, fmt.Sprintf("%s dialled %s of %s %s: %s", p.Name, d.Addr, d.Pod.Name, Times(d.Count), dialEnd(d.Dialled)))

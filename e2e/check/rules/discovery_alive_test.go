@@ -44,6 +44,10 @@ func TestDiscoveryAlive(t *testing.T) {
 			s.Change(isAskedSince(1, 40*time.Second), func(e *recording.Event) { e.Asked.Lost = 3 })
 		}), []want{{pod(1), check.Unseen, "", []string{rt.Name(1), "sent no DNS query in 3"}}}},
 		{"silent, and the recording is short", asksNothing(1, rt.Full), []want{{pod(1), check.Unseen, "", []string{rt.Name(1), "up to 60 s are allowed", "cache"}}}},
+		{"silent for longer than the answer may be cached", func(s *rt.Recording) {
+			*s = *rt.FormationUntil(3, 45*time.Second)
+			asksNothing(1, 4*time.Second)(s)
+		}, []want{{pod(1), check.Unseen, "", []string{"may be cached for 30 s only. If it looks for peers only when it starts, write under spec of the profile: expect: {discovery: at-start}"}}}},
 		{"nobody listened", func(s *rt.Recording) { s.Drop(isAskedSince(1, 0)) }, []want{{pod(1), check.Unseen, "", []string{"not captured"}}}},
 		{"the agent cannot listen", func(s *rt.Recording) {
 			s.Drop(func(e recording.Event) bool { return e.Asked != nil })

@@ -2,6 +2,8 @@ package rules
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"meshproof.dev/meshproof/e2e/check"
@@ -31,7 +33,8 @@ func oneName(v *view.View, p *view.Pod, from, to time.Duration) check.Finding {
 	f.At = e.T
 	var all []recording.Registered
 	for _, n := range e.EPMD.Names {
-		if !view.Console(n.Name, evidence.ShortName(p.Node())) { // a remote console; it is there only for a while
+		// A remote console is there only for a while; a VM of another container disturbs nobody.
+		if !view.Console(n.Name, evidence.ShortName(p.Node())) && !beside(v, p, n) {
 			all = append(all, n)
 		}
 	}
@@ -42,4 +45,23 @@ func oneName(v *view.View, p *view.Pod, from, to time.Duration) check.Finding {
 		f.Remedy = "run one node per pod, without hostNetwork; start helper VMs as hidden nodes, or use erl_call instead"
 	}
 	return f
+}
+
+// beside reports whether a registered name is that of a VM in another container of the pod that is no member: no node of the workload
+// has that name or sees it, and it does not listen where the node has to.
+func beside(v *view.View, p *view.Pod, n recording.Registered) bool {
+	if len(p.Last().Containers) < 2 || n.Port == v.Profile.DistPort {
+		return false
+	}
+	for _, q := range v.Pods() {
+		if evidence.ShortName(q.Node()) == n.Name {
+			return false
+		}
+		for _, e := range q.Nodes {
+			if slices.ContainsFunc(e.Nodes.Visible, func(name string) bool { return strings.HasPrefix(name, n.Name+"@") }) {
+				return false
+			}
+		}
+	}
+	return true
 }

@@ -14,7 +14,7 @@ import (
 
 func manifestHostResolves() check.Check {
 	return check.Check{
-		ID: "manifest/host-resolves", Title: "uses node names whose host part its peers can reach", Rung: check.Manifest, Level: check.Required, Scenario: "formation",
+		ID: "manifest/host-resolves", Title: "uses node names whose host part its peers can reach", Rung: check.Manifest, Level: check.Required, Scenario: "formation", Refutable: true,
 		Why:    "A peer of NAME@HOST dials HOST. DNS has a pod's name only below the governing Service of its StatefulSet: POD.SERVICE.NAMESPACE.svc. Pods of a Deployment have no such name, and the address of the Kubernetes node is not that of the pod.",
 		Source: "https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/#pods",
 		Causes: check.Alike(check.From(check.DNS, "pods/*", "vm/*"), "not-in-dns", "other-service", "other-namespace", "alone", "of-the-machine"),

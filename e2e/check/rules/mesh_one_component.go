@@ -86,19 +86,18 @@ func separate(v *view.View, m *check.Snapshot, groups [][]*view.Pod, g []*view.P
 // followTrail says what the pods did instead of finding each other, where all of it was seen. pods are those of all clusters, apart
 // those of the clusters that the finding is about.
 func followTrail(v *view.View, pods, apart []*view.Pod, f *check.Finding) {
-	over, others, never := evidence.NeverAsked(v, pods)
-	asked, nobody := evidence.APIGaveNobody(v, apart)
+	silence := evidence.NeverAsked(v, pods)
 	switch {
-	case never:
+	case silence != nil:
 		f.Code = "never-asked"
-		f.Message = fmt.Sprintf("no pod asked DNS or the API for peers in %.0f s, nor dialled one: %s", over.Seconds(), f.Message)
-		f.Remedy = "discovery did not start: see at the beginning of the log whether its configuration was read, and whether it is in the list of applications or supervised processes that this release starts"
-		if len(others) > 0 {
-			f.Seen = append(f.Seen, "all that they asked for or dialled: "+check.List(others))
+		f.Message = fmt.Sprintf("no pod asked DNS or the API for peers %s, nor dialled one: %s", silence.Says(), f.Message)
+		f.Remedy = "discovery did not start, or ended with its first round: see at the beginning of the log whether its configuration was read, and whether it is in the list of applications or supervised processes that this release starts"
+		if len(silence.Others) > 0 {
+			f.Seen = append(f.Seen, "all that they asked for or dialled: "+check.List(silence.Others))
 		}
-	case nobody:
+	case evidence.APIGaveNobody(v, apart):
 		f.Code = "api-gave-nobody"
-		f.Message = fmt.Sprintf("%s dialled the API server %s and then no peer, so it gave them none: %s", check.List(podNames(apart)), evidence.Times(asked), f.Message)
+		f.Message = fmt.Sprintf("%s asked the API server, nobody else, and then dialled no peer: it gave them none, or refused to answer: %s", check.List(podNames(apart)), f.Message)
 		f.Remedy = "bind a Role that lets the pods' ServiceAccount get and list what discovery reads (pods, endpoints, endpointslices); where it has one, compare the selector and the namespace that discovery asks for with the pods"
 		f.Try = fmt.Sprintf("kubectl -n %s auth can-i list pods --as=system:serviceaccount:%s:%s", v.Header.Namespace, v.Header.Namespace, objects.Read(v).AccountOf(apart[0].Last().Labels))
 	case evidence.DialledNobody(v, apart):

@@ -3,6 +3,7 @@ package rules_test
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/recording"
@@ -22,13 +23,20 @@ func TestMeshOneComponent(t *testing.T) {
 		}, []want{{whole, check.Unseen, "", []string{rt.Name(0)}}}},
 		{"no agent", func(s *rt.Recording) { s.Drop(byAgent) }, []want{{"group*", check.Unseen, "", nil}}},
 		{"no pod", func(s *rt.Recording) { s.Drop(func(e recording.Event) bool { return e.Pod != nil }) }, []want{{whole, check.Unseen, "", nil}}},
-		{"nobody asked", all(lonely, asksNobody), []want{{"group*", check.Fail, "never-asked", []string{"no pod asked DNS or the API for peers in 12 s, nor dialled one: 3 disjoint clusters", "discovery did not start"}}}},
+		{"nobody asked", all(lonely, asksNobody), []want{{"group*", check.Fail, "never-asked", []string{"no pod asked DNS or the API for peers in 12 s, nor dialled one: 3 disjoint clusters", "discovery did not start, or ended with its first round"}}}},
 		{"they asked for something else", all(lonely, asksNobody, asksFor(1, answered("db.example.com"), nxdomain("db.example.com."+rt.Namespace+".svc.cluster.local"), answered(rt.Name(1)+".derl."+rt.Namespace+".svc.cluster.local"))),
 			[]want{{"group*", check.Fail, "never-asked", []string{"all that they asked for or dialled: db.example.com"}}}},
 		{"one asked for a Service", all(lonely, asksNobody, asksFor(1, nxdomain("old."+rt.Namespace+".svc.cluster.local"))), []want{{"group of " + rt.Name(1), check.Fail, "separate-clusters", []string{"asked DNS for old."}}, {"group of " + rt.Name(2), check.Fail, "separate-clusters", nil}}},
 		{"one asked the API", all(lonely, asksNobody, asksFor(1, answered("kubernetes.default.svc.cluster.local"))), []want{{"group*", check.Fail, "separate-clusters", nil}}},
 		{"one dialled the API", all(lonely, asksNobody, dialsAPI(1)), []want{{"group of " + rt.Name(1), check.Fail, "separate-clusters", []string{rt.Name(1) + " dialled the API server 12 times"}}, {"group of " + rt.Name(2), check.Fail, "separate-clusters", nil}}},
-		{"the API gave nobody", all(lonely, asksNobody, dialsAPI(0), dialsAPI(1), dialsAPI(2)), []want{{"group*", check.Fail, "api-gave-nobody", []string{"dialled the API server 24 times and then no peer", "auth can-i list pods --as=system:serviceaccount:" + rt.Namespace + ":default"}}}},
+		{"the API gave nobody, on connections that stay", all(lonely, asksNobody, holdsAPI), []want{{"group*", check.Fail, "api-gave-nobody", []string{"has a connection to the API server"}}}},
+		{"an init container asked, before the VM ran", all(lonely, asksNobody, asksFor(1, answered(rt.DNSName)), func(s *rt.Recording) {
+			s.Change(func(e recording.Event) bool { return isAsked(1)(e) && e.T > 3500*time.Millisecond }, func(e *recording.Event) { e.Asked.Questions = nil })
+			s.Change(func(e recording.Event) bool { return e.Process != nil && e.Process.Pod == rt.UID(1) }, func(e *recording.Event) { e.T = 3500 * time.Millisecond })
+		}), []want{{"group*", check.Fail, "never-asked", []string{"in 11 s (heard from 2 s after the start of the container on)"}}}},
+		{"one dialled what may be the API", all(lonely, asksNobody, dials(1, recording.Dialled{Addr: "172.18.0.2:6443", Count: 1, Accepted: 1})), []want{{"group*", check.Fail, "separate-clusters", nil}}},
+		{"one dialled a database", all(lonely, asksNobody, dials(1, recording.Dialled{Addr: "10.96.3.4:5432", Count: 1, Accepted: 1})), []want{{"group*", check.Fail, "never-asked", []string{"dialled: 10.96.3.4:5432"}}}},
+		{"the API gave nobody", all(lonely, asksNobody, dialsAPI(0), dialsAPI(1), dialsAPI(2)), []want{{"group*", check.Fail, "api-gave-nobody", []string{"asked the API server, nobody else, and then dialled no peer", "dialled the API server 12 times", "auth can-i list pods --as=system:serviceaccount:" + rt.Namespace + ":default"}}}},
 		{"nobody asked, but one was not heard", all(lonely, asksNobody, func(s *rt.Recording) { s.Drop(isAsked(1)) }), []want{{"group*", check.Fail, "separate-clusters", nil}}},
 		{"nobody asked, but the agent hears no dials", all(lonely, asksNobody, hearsNoDials), []want{{"group*", check.Fail, "separate-clusters", nil}}},
 		{"they dialled nobody", all(lonely, dials(0), dials(1), dials(2)), []want{{"group*", check.Fail, "dialled-nobody", []string{"got the addresses of peers from DNS and dialled none of them", "asked DNS for " + rt.DNSName + " (A) 12 times and got " + rt.IP(0), "such as " + rt.Node(0)}}}},
@@ -52,7 +60,14 @@ func dialsEPMD(i, j int) func(s *rt.Recording) {
 }
 
 func dialsAPI(i int) func(s *rt.Recording) {
-	return dials(i, recording.Dialled{Addr: "10.96.0.1:443", API: true, Count: 1, Accepted: 1})
+	return dials(i, recording.Dialled{Addr: rt.API, Count: 1, Accepted: 1})
+}
+
+// holdsAPI gives each pod a connection to the API server.
+func holdsAPI(s *rt.Recording) {
+	s.Change(func(e recording.Event) bool { return e.Sockets != nil }, func(e *recording.Event) {
+		e.Sockets.Links = append(e.Sockets.Links, recording.Link{Local: "10.244.0.9:50000", Remote: rt.API})
+	})
 }
 
 func dialRefused(j int) recording.Dialled {

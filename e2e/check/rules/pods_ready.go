@@ -20,7 +20,6 @@ func podsReady() check.Check {
 		Causes: map[string][]string{"not-ready": check.NeedsMesh("dns/*", "epmd/one-name")},
 		Judge: func(v *view.View) []check.Finding {
 			var all []check.Finding
-			o := evidence.WaitsInOrder(v)
 			for _, p := range check.Members(v) {
 				f := check.Finding{Subject: check.OnPod(p), Outcome: check.Pass}
 				if p.Ready(v.End()) {
@@ -31,9 +30,6 @@ func podsReady() check.Check {
 					f.Message = fmt.Sprintf("%s was not Ready after %.0f s", p.Name, (v.End() - p.First).Seconds())
 					if why := p.Last().NotReady; why != "" {
 						f.Message += ": " + why
-					}
-					if o != nil && o.For == p {
-						f.Of = append(f.Of, check.OnWorkload(v)) // it may wait for the pod that waits for it
 					}
 					for _, c := range p.Last().Containers {
 						f.Seen = append(f.Seen, evidence.LastLog(c)...)

@@ -26,17 +26,27 @@ func podsRunning() check.Check {
 			if evidence.NotDeployed(v, pods) {
 				return check.NothingSeen(v, "the workload was not deployed")
 			}
+			var o *evidence.Ordered
 			if want := v.Profile.Replicas(); len(pods) < want {
 				why, remedy := evidence.Refused(v)
 				f := check.Finding{Subject: check.OnWorkload(v), Of: check.Images(v), Outcome: check.Fail, Code: "not-created",
 					Message: fmt.Sprintf("%d of %d pods were created%s", len(pods), want, why), Remedy: remedy, Seen: evidence.Warnings(v, evidence.WorkloadObjects(v)...)}
-				if o := evidence.WaitsInOrder(v); o != nil && why == "" {
+				if why == "" {
+					o = evidence.WaitsInOrder(v)
+				}
+				if o != nil {
 					inOrder(v, o, &f)
 				}
 				all = append(all, f)
 			}
 			for _, p := range pods {
-				all = append(all, running(v, p))
+				f := running(v, p)
+				if f.Outcome == check.Pass && o != nil && o.For == p {
+					f.Outcome = check.Fail // nothing is seen of its node from peers, either
+					f.Message = p.Name + " runs"
+					inOrder(v, o, &f)
+				}
+				all = append(all, f)
 			}
 			return all
 		},

@@ -90,7 +90,7 @@ func TestPodsRunning(t *testing.T) {
 		}, []want{{pod(1), check.Fail, "not-running", []string{"unbound immediate PersistentVolumeClaims; claim data-" + rt.Name(1) + ": FailedBinding: no storage class is set for data-" + rt.Name(1)}}}},
 		{"the first pod waits for the second", ordered(""), []want{{whole, check.Fail, "waits-in-order", []string{
 			"1 of 3 pods were created: StatefulSet derl makes derl-1 when " + rt.Name(0) + " is Ready (podManagementPolicy: OrderedReady), and " + rt.Name(0) + " is not Ready",
-			"podManagementPolicy: Parallel", "publishNotReadyAddresses: true on Service derl", "only one node"}}}},
+			"podManagementPolicy: Parallel", "publishNotReadyAddresses: true on Service derl", "only one node"}}, {pod(0), check.Fail, "waits-in-order", []string{rt.Name(0) + " runs: StatefulSet derl makes"}}}},
 		{"the first pod waits, and pods are made in parallel", ordered("Parallel"), []want{{whole, check.Fail, "not-created", []string{"1 of 3 pods were created"}}}},
 		{"the first pod of several does not run", all(ordered(""), func(s *rt.Recording) { dies(s, 0, "cannot say why") }),
 			[]want{{whole, check.Fail, "not-created", []string{"and " + rt.Name(0) + " is not Ready", "mend what keeps " + rt.Name(0) + " from running"}}, {pod(0), check.Fail, "not-running", nil}}},

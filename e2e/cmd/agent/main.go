@@ -102,6 +102,10 @@ func beat(ctx context.Context, emit func(recording.Event)) {
 // abilities tests what the observations need, on the network namespace that open gives.
 func abilities(node string, open func() (*netns.Handle, error)) recording.Start {
 	s := recording.Start{Version: "v1", Node: node}
+	// The kubelet gives these to each container.
+	if host, port := os.Getenv("KUBERNETES_SERVICE_HOST"), os.Getenv("KUBERNETES_SERVICE_PORT"); host != "" {
+		s.API = net.JoinHostPort(host, port)
+	}
 	can := func(name string, err error) {
 		if err == nil {
 			s.Can = append(s.Can, name)

@@ -16,6 +16,7 @@ const (
 	Image     = "meshproof/derl"
 	Worker    = "worker" // the cluster's one node
 	Agent     = "agent/" + Worker
+	API       = "10.96.0.1:443" // the API server's address
 	EPMDPort  = 4369
 	DistPort  = 10000
 )

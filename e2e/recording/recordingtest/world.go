@@ -162,7 +162,7 @@ func (w *world) recorded(scenario recording.Scenario) *Recording {
 // ground is what is there before the pods: observers and the Service.
 func (w *world) ground() {
 	w.add(0, "kube", recording.Event{Start: &recording.Start{}})
-	w.add(100*time.Millisecond, Agent, recording.Event{Start: &recording.Start{Version: "test", Node: Worker, Can: []string{"hostpid", "netns", "inet_diag", "af_packet", recording.Dials}}})
+	w.add(100*time.Millisecond, Agent, recording.Event{Start: &recording.Start{Version: "test", Node: Worker, Can: []string{"hostpid", "netns", "inet_diag", "af_packet", recording.Dials}, API: API}})
 	w.add(100*time.Millisecond, Agent, recording.Event{Clock: &recording.Clock{Offset: -time.Hour, Bound: time.Millisecond}})
 	w.add(400*time.Millisecond, "kube", recording.Event{Service: &recording.Service{
 		Name: Service, ClusterIP: "None", Selector: labels(),

@@ -53,6 +53,9 @@ func static(t *testing.T, w *workload.Workload) (red, all []string) {
 	return red, all
 }
 
+// asked is a diagnosis of a static check that manifests cannot give: which Service the nodes ask for is heard on a cluster.
+const asked = "service/headless (virtual-ip)"
+
 // What the manifests alone decide is decided here: a mutant turns those static checks red that it is for, and no other.
 func TestMutantsOfTheManifestsAreKilledWithoutACluster(t *testing.T) {
 	killed := 0
@@ -64,7 +67,7 @@ func TestMutantsOfTheManifestsAreKilledWithoutACluster(t *testing.T) {
 		red, all := static(t, broken)
 		var want []string
 		for _, e := range m.Spec.Expect {
-			if slices.Contains(all, e.Check) {
+			if slices.Contains(all, e.Check) && e.String() != asked {
 				want = append(want, e.String())
 			}
 		}
