@@ -101,7 +101,7 @@ func declares(w *manifest.Workload, port int32) bool {
 	})
 }
 
-// ownVariables are those by which applications are known : only their own nodes have them. Their image's name shows it, too.
+// ownVariables are those by which applications are known: only their own nodes have them. Their image's name shows it, too.
 var ownVariables = map[string][]string{
 	"rabbitmq": {"RABBITMQ_NODENAME", "RABBITMQ_NODE_NAME", "RABBITMQ_ERLANG_COOKIE", "RABBITMQ_ERL_COOKIE", "RABBITMQ_USE_LONGNAME"},
 	"emqx":     {"EMQX_NODE__NAME", "EMQX_NODE_NAME", "EMQX_NAME", "EMQX_NODE__COOKIE", "EMQX_CLUSTER__DISCOVERY_STRATEGY", "EMQX_CLUSTER__DISCOVERY"},
