@@ -13,7 +13,7 @@ import (
 
 func manifestDiscoveryFindsPeers() check.Check {
 	return check.Check{
-		ID: "manifest/discovery-finds-peers", Title: "configures discovery for the Services, labels and names that its pods have", Rung: check.Manifest, Level: check.Required, Scenario: "formation",
+		ID: "manifest/discovery-finds-peers", Title: "configures discovery for the Services, labels and names that its pods have", Rung: check.Manifest, Level: check.Required, Scenario: "formation", Refutable: true,
 		Why:    "Discovery that asks for a Service, a port or a label that no pod has gets an empty list, without an error. And it builds the names of the peers from the answer: from addresses where it asks for A records, from hosts where it asks for SRV records. A node has the one name or the other.",
 		Source: "https://github.com/vernemq/docker-vernemq/issues/90",
 		Causes: check.Alike(check.NeedsMesh("dns/*", "discovery/*", "handshake/name-as-addressed"), "selector-fits-nothing", "no-such-service", "no-such-port", "other-service", "addresses-for-hosts", "hosts-for-addresses"),

@@ -76,7 +76,7 @@ func TestManifestDiscoveryFindsPeers(t *testing.T) {
 		{"a port that is there", written(asksBy("DISCOVERY_NAME", "_dist._tcp.derl.prod.svc.cluster.local")), passes},
 		{"a port that is not there", written(asksBy("DISCOVERY_NAME", "_erlang._tcp.derl.prod.svc.cluster.local")), fails("no-such-port", "no port with the name erlang", "epmd and dist")},
 
-		{"dns_cluster, and hosts", written(byHost, asksBy("DNS_CLUSTER_QUERY", "derl")), fails("addresses-for-hosts", "RELEASE_NODE=" + fqdn, "A records")},
+		{"dns_cluster, and hosts", written(byHost, asksBy("DNS_CLUSTER_QUERY", "derl")), fails("addresses-for-hosts", "RELEASE_NODE="+fqdn, "A records")},
 		{"dns_cluster, and addresses", written(byAddress, asksBy("DNS_CLUSTER_QUERY", "derl")), passes},
 		{"libcluster's DNS, and hosts", written(byHost, exs(dns)), fails("addresses-for-hosts", "runtime.exs in ConfigMap derl-config")},
 		{"libcluster's DNSSRV, and hosts", written(byHost, exs(srv)), passes},

@@ -11,7 +11,7 @@ import (
 
 func manifestReadyWithoutPeers() check.Check {
 	return check.Check{
-		ID: "manifest/ready-without-peers", Title: "does not make a pod's readiness depend on peers that are not there yet", Rung: check.Manifest, Level: check.Required, Scenario: "formation",
+		ID: "manifest/ready-without-peers", Title: "does not make a pod's readiness depend on peers that are not there yet", Rung: check.Manifest, Level: check.Required, Scenario: "formation", Refutable: true,
 		Why:    "A pod that is Ready only with peers waits for them. A StatefulSet makes the second pod when the first is Ready (OrderedReady), and a Service has a pod's name in DNS when it is Ready, unless it publishes those that are not. Then all wait for each other, or each founds a cluster of its own.",
 		Source: "https://github.com/bitnami/charts/issues/25931",
 		Causes: check.Alike(check.From(check.Pods), "waits-in-order", "hidden-until-ready"),

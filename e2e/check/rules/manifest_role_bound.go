@@ -16,7 +16,7 @@ import (
 
 func manifestRoleBound() check.Check {
 	return check.Check{
-		ID: "manifest/role-bound", Title: "lets the service account of its pods ask the Kubernetes API for peers", Rung: check.Manifest, Level: check.Required, Scenario: "formation",
+		ID: "manifest/role-bound", Title: "lets the service account of its pods ask the Kubernetes API for peers", Rung: check.Manifest, Level: check.Required, Scenario: "formation", Refutable: true,
 		Why:    "Who asks the Kubernetes API for peers needs a token, and a role that is bound to the account of the pods. Without it the API server answers 401 or 403 to each query, and each node stays alone.",
 		Source: "https://kubernetes.io/docs/reference/access-authn-authz/rbac/#rolebinding-and-clusterrolebinding",
 		Causes: check.Alike(check.NeedsLinks(), "unbound", "other-account", "no-role", "no-token", "lacks-access", "other-namespace", "not-cluster-wide"),
@@ -33,6 +33,9 @@ func manifestRoleBound() check.Check {
 					f.Skip(fmt.Sprintf("%s says that %s asks the API, and no connections between nodes are expected", a.Where, a.By))
 				case a != nil && a.Unsure == "" && a.Beside == "":
 					r.judgeAsking(a, f)
+					if f.Outcome == check.Unseen && v.KubeSeen() {
+						f.Skip(f.Message + ". On a cluster it shows in whether the nodes find each other")
+					}
 				case len(r.roles) > 0:
 					r.judgeBinding(f)
 				case a != nil && a.Beside != "":

@@ -48,7 +48,8 @@ func TestManifestRoleBound(t *testing.T) {
 
 		{"asks, and there is no role", emqx, one(check.Fail, "no-role", api, "EMQX", "account of the pods (default)", "403", `resources: [endpoints], verbs: [get]`)},
 		{"asks as an account that is here, and has no role", all(emqx, account, runsAs), one(check.Fail, "no-role", "account of the pods (derl)")},
-		{"asks as an account that is elsewhere", all(emqx, runsAs), one(check.Unseen, "", "neither it nor any role for it")},
+		{"asks as an account that is elsewhere", written(emqx, runsAs), one(check.Unseen, "", "neither it nor any role for it")},
+		{"asks as an account that is elsewhere, on a cluster", all(emqx, runsAs), one(check.NotApplicable, "", "neither it nor any role for it", "whether the nodes find each other")},
 		{"asks, and may", all(emqx, role(getEndpoints), binding("default")), one(check.Pass, "")},
 		{"asks for one Service, and may", all(emqx, role(`{"apiGroups":[""],"resources":["endpoints"],"resourceNames":["derl"],"verbs":["get"]}`), binding("default")), one(check.Pass, "")},
 		{"asks, and may only list", all(emqx, role(listEndpoints), binding("default")), one(check.Fail, "lacks-access", "needs get endpoints", "Role reader of account default")},
@@ -56,7 +57,7 @@ func TestManifestRoleBound(t *testing.T) {
 		{"asks, and the role is for others", all(emqx, role(getEndpoints), binding("broker")), one(check.Fail, "other-account", "to service account broker", "run as default")},
 		{"asks, and the role is bound to nobody", all(emqx, role(getEndpoints)), one(check.Fail, "unbound")},
 		{"asks with a role of Kubernetes' own", all(emqx, object("RoleBinding", "b", `{"roleRef":{"kind":"ClusterRole","name":"view"},"subjects":[{"kind":"ServiceAccount","name":"default"}]}`)), one(check.Pass, "")},
-		{"asks with a role that is elsewhere", all(emqx, object("RoleBinding", "b", `{"roleRef":{"kind":"ClusterRole","name":"peers"},"subjects":[{"kind":"ServiceAccount","name":"default"}]}`)), one(check.Unseen, "", "ClusterRole peers, whose rules are not in the manifests")},
+		{"asks with a role that is elsewhere", written(emqx, object("RoleBinding", "b", `{"roleRef":{"kind":"ClusterRole","name":"peers"},"subjects":[{"kind":"ServiceAccount","name":"default"}]}`)), one(check.Unseen, "", "ClusterRole peers, whose rules are not in the manifests")},
 		{"asks without a token", all(emqx, role(getEndpoints), binding("default"), podField(`"automountServiceAccountToken":false`)), one(check.Fail, "no-token", "the pod template of Deployment derl")},
 		{"asks as an account without a token", all(emqx, role(getEndpoints), binding("derl"), runsAs, object("ServiceAccount", "derl", `{"apiVersion":"v1","automountServiceAccountToken":false}`)), one(check.Fail, "no-token", "ServiceAccount derl")},
 		{"asks with a token of its own", all(emqx, role(getEndpoints), binding("default"), podField(`"automountServiceAccountToken":false,"volumes":[{"name":"t","projected":{"sources":[{"serviceAccountToken":{"path":"token"}}]}}]`),
