@@ -90,7 +90,7 @@ var ofStrategy = []struct {
 func (m *Manifests) Questions(w *manifest.Workload) []Question {
 	var all []Question
 	add := func(p Place, text string, by Lookup) {
-		for _, q := range m.questions(w, p, text, by) {
+		for _, q := range questions(p, text, by) {
 			if !slices.Contains(all, q) {
 				all = append(all, q)
 			}
@@ -148,7 +148,7 @@ func (m *Manifests) means(w *manifest.Workload, p Place, by Lookup) Lookup {
 }
 
 // questions reads the names in a value: one, or a list of several.
-func (m *Manifests) questions(w *manifest.Workload, p Place, text string, by Lookup) []Question {
+func questions(p Place, text string, by Lookup) []Question {
 	var all []Question
 	for _, name := range strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(",; \t\n[]\"'", r) }) {
 		q := Question{Where: p.Where, Name: name, By: by}

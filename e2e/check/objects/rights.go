@@ -42,10 +42,10 @@ func readsAll(b *manifest.Binding) bool {
 }
 
 // Allow reports whether one of these permissions is granted: in the namespace, or in all of them.
-func (r Rights) Allow(any []Access, namespace string, everywhere bool) bool {
+func (r Rights) Allow(one []Access, namespace string, everywhere bool) bool {
 	return slices.ContainsFunc(r.Grants, func(g manifest.Grant) bool {
 		here := g.Everywhere() || !everywhere && manifest.SameNamespace(g.Binding.Namespace, namespace)
-		return here && (g.Role == nil && readsAll(g.Binding) || slices.ContainsFunc(any, func(a Access) bool { return allows(g.Role, a) }))
+		return here && (g.Role == nil && readsAll(g.Binding) || slices.ContainsFunc(one, func(a Access) bool { return allows(g.Role, a) }))
 	})
 }
 

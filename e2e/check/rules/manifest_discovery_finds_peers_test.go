@@ -37,7 +37,6 @@ func TestManifestDiscoveryFindsPeers(t *testing.T) {
 	const api = "strategy: Cluster.Strategy.Kubernetes, config: [mode: :ip, kubernetes_selector: \"app=derl\""
 	labelled := rewrite("Service", `"metadata":{"name":"derl"}`, `"metadata":{"name":"derl","labels":{"app":"derl"}}`)
 	skips := func(says ...string) []want { return []want{{deployment, check.NotApplicable, "", says}} }
-	passes := []want{{deployment, check.Pass, "", nil}}
 	seeds := func(list string) func(s *rt.Recording) {
 		return written(stateful("derl"), asksOnStatefulSet("COUCHDB_SEEDLIST", list))
 	}

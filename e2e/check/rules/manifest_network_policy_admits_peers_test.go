@@ -12,7 +12,6 @@ import (
 
 func TestManifestNetworkPolicyAdmitsPeers(t *testing.T) {
 	const from = `"from":[{"podSelector":{"matchLabels":{"app":"derl"}}}]`
-	passes := []want{{deployment, check.Pass, "", nil}}
 	dns := `{"ports":[{"port":53,"protocol":"UDP"}]}`
 	out := `{"to":[{"podSelector":{}}]}`
 	try(t, "manifest/network-policy-admits-peers", []trial{

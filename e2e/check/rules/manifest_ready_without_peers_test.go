@@ -15,7 +15,6 @@ func TestManifestReadyWithoutPeers(t *testing.T) {
 	const needs = "test $(rabbitmqctl cluster_status --formatter json | jq '.running_nodes | length') -ge 3"
 	published := rewrite("Service", `"clusterIP":"None",`, `"clusterIP":"None","publishNotReadyAddresses":true,`)
 	parallel := specField(`"podManagementPolicy":"Parallel"`)
-	passes := []want{{deployment, check.Pass, "", nil}}
 	skips := func(says string) []want { return []want{{deployment, check.NotApplicable, "", []string{says}}} }
 	red := func(code string, says ...string) []want { return []want{{deployment, check.Fail, code, says}} }
 	try(t, "manifest/ready-without-peers", slices.Concat([]trial{
