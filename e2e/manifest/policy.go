@@ -5,6 +5,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // NetworkPolicies: https://kubernetes.io/docs/concepts/services-networking/network-policies/
@@ -90,11 +91,18 @@ func (r PolicyRule) Opens(w *Workload, port int, protocols ...corev1.Protocol) b
 	return len(r.Ports) == 0
 }
 
-// ReachesPods reports whether pods with these labels may be at the rule's other end. Who is meant by addresses or by a namespace's
-// labels is not known from manifests: they are taken to fit.
-func (r PolicyRule) ReachesPods(have map[string]string) bool {
+// ReachesPods reports whether pods with these labels, in that namespace, may be at the rule's other end. A peer without a
+// namespaceSelector is in the policy's own namespace. Whom addresses mean, and which labels a namespace has beside its name, is not
+// known from manifests: they are taken to fit.
+func (r PolicyRule) ReachesPods(namespace string, have map[string]string) bool {
 	for _, p := range r.Peers {
-		if p.IPBlock != nil || p.PodSelector == nil {
+		if p.IPBlock != nil {
+			return true
+		}
+		if p.NamespaceSelector != nil && !MayBeNamespace(p.NamespaceSelector, namespace) {
+			continue
+		}
+		if p.PodSelector == nil {
 			return true
 		}
 		if is, err := Selects(p.PodSelector, have); is && err == nil {
@@ -102,4 +110,24 @@ func (r PolicyRule) ReachesPods(have map[string]string) bool {
 		}
 	}
 	return len(r.Peers) == 0
+}
+
+// MayBeNamespace reports whether a namespace of that name may be one that the selector selects. Kubernetes gives each namespace
+// its name as a label (kubernetes.io/metadata.name); what other labels it has is not known. "" is a namespace that is not known yet:
+// any but that of the cluster itself.
+func MayBeNamespace(selector *metav1.LabelSelector, namespace string) bool {
+	if namespace == "" {
+		return selector.MatchLabels[corev1.LabelMetadataName] != metav1.NamespaceSystem
+	}
+	known := map[string]string{corev1.LabelMetadataName: namespace}
+	if want, there := selector.MatchLabels[corev1.LabelMetadataName]; there && want != namespace {
+		return false
+	}
+	return !slices.ContainsFunc(selector.MatchExpressions, func(e metav1.LabelSelectorRequirement) bool {
+		if e.Key != corev1.LabelMetadataName {
+			return false
+		}
+		is, err := Selects(&metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{e}}, known)
+		return err == nil && !is
+	})
 }

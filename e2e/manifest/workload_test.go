@@ -240,7 +240,7 @@ spec: {podSelector: {matchLabels: {app: other}}}
 		t.Error("the other policy is for other pods, and without egress rules not for egress")
 	}
 	in, out := p.Rules(networkingv1.PolicyTypeIngress), p.Rules(networkingv1.PolicyTypeEgress)
-	if !in[0].ReachesPods(w.Labels()) || in[1].ReachesPods(w.Labels()) || !out[0].ReachesPods(w.Labels()) {
+	if !in[0].ReachesPods(w.Namespace, w.Labels()) || in[1].ReachesPods(w.Namespace, w.Labels()) || !out[0].ReachesPods(w.Namespace, w.Labels()) {
 		t.Error("who is at the other end")
 	}
 	for port, want := range map[int]bool{4369: true, 10005: true, 10011: false, 80: false} {

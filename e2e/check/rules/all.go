@@ -10,6 +10,7 @@ import (
 func All() []check.Check {
 	all := []check.Check{
 		manifestAPICurrent(),
+		manifestAccepted(),
 		manifestVariablesSet(),
 		manifestNamePerPod(),
 		manifestNameForm(),
@@ -29,6 +30,10 @@ func All() []check.Check {
 		manifestProbesStartNoVM(),
 		manifestMaxUnavailable(),
 		manifestRoleBound(),
+		manifestDiscoveryFindsPeers(),
+		manifestReadyWithoutPeers(),
+		manifestMeshProxy(),
+		manifestIPFamily(),
 		imageAvailable(),
 		podsRunning(),
 		vmDistributed(),

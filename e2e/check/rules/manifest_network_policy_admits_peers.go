@@ -2,7 +2,7 @@ package rules
 
 import (
 	"fmt"
-	"strconv"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -23,27 +23,15 @@ func manifestNetworkPolicyAdmitsPeers() check.Check {
 			"peers-closed": check.From(check.EPMD), "epmd-closed": check.From(check.EPMD), "dist-closed": check.From(check.Dist), "dns-closed": check.NeedsMesh("dns/*", "discovery/*"),
 		},
 		Judge: func(v *view.View) []check.Finding {
-			return objects.EachWorkload(v, func(m *objects.Manifests, w *manifest.Workload, f *check.Finding) {
-				if len(m.Policies()) == 0 {
-					f.Skip("the manifests have no NetworkPolicy")
-					return
-				}
-				ports := needed(v, m, w)
-				for _, direction := range []networkingv1.PolicyType{networkingv1.PolicyTypeIngress, networkingv1.PolicyTypeEgress} {
-					names, rules := policiesOver(m, w, direction)
-					if len(names) == 0 || f.Outcome == check.Fail {
-						continue
-					}
-					failBlocked(f, direction, w, names, blockedPorts(w, rules, ports), ports)
-					if f.Outcome == check.Pass && direction == networkingv1.PolicyTypeEgress && !resolvable(w, rules) {
-						f.Fail("dns-closed", fmt.Sprintf("NetworkPolicy %s allows no DNS queries from %s (port 53)%s", check.List(names), w, enforced),
-							"add egress: [{ports: [{port: 53, protocol: UDP}, {port: 53, protocol: TCP}]}]")
-					}
-					if f.Outcome == check.Fail {
-						f.Try = objects.Kubectl(v, "get networkpolicy "+strings.Join(names, " ")+" -o yaml")
-					}
-				}
-			})
+			m, blind := objects.Static(v)
+			if blind != nil {
+				return blind
+			}
+			var all []check.Finding
+			for _, w := range m.Members {
+				all = append(all, admits(v, m, w)...)
+			}
+			return all
 		},
 	}
 }
@@ -58,73 +46,113 @@ type portOf struct {
 
 // needed are the ports that peers use: without epmd only the distribution port, which is then known.
 func needed(v *view.View, m *objects.Manifests, w *manifest.Workload) []portOf {
-	dist := v.Profile.DistPort
-	for _, p := range m.Places(w) {
-		if n, err := strconv.Atoi(p.Text); p.Variable == "ERL_DIST_PORT" && err == nil {
-			return []portOf{{"dist-closed", "distribution", n}}
-		}
+	epmd, dist := m.PeerPorts(w, v.Profile.EPMDPort, v.Profile.DistPort)
+	var all []portOf
+	if epmd != 0 {
+		all = append(all, portOf{"epmd-closed", "epmd", epmd})
 	}
-	all := []portOf{{"epmd-closed", "epmd", v.Profile.EPMDPort}}
 	if dist != 0 {
 		all = append(all, portOf{"dist-closed", "distribution", dist})
 	}
 	return all
 }
 
-// policiesOver are the policies that select w's pods for that direction, and their rules.
-func policiesOver(m *objects.Manifests, w *manifest.Workload, direction networkingv1.PolicyType) (names []string, rules []manifest.PolicyRule) {
-	for _, p := range m.Policies() {
-		if selects, err := p.Selects(w); err == nil && selects && p.Restricts(direction) {
-			names, rules = append(names, p.Name), append(rules, p.Rules(direction)...)
+// admits has a finding for each thing that the policies over w close, for each direction by itself, else one that passes.
+func admits(v *view.View, m *objects.Manifests, w *manifest.Workload) []check.Finding {
+	one := check.Finding{Subject: check.OnObject(w.Kind, w.Name), Outcome: check.Pass}
+	in, inRules := m.PoliciesOver(w, networkingv1.PolicyTypeIngress)
+	out, outRules := m.PoliciesOver(w, networkingv1.PolicyTypeEgress)
+	switch {
+	case len(m.Policies()) == 0:
+		one.Skip("the manifests have no NetworkPolicy")
+		return []check.Finding{one}
+	case w.Pod().HostNetwork:
+		one.Skip("the pods of " + w.String() + " use hostNetwork: most clusters do not apply policies to them")
+		return []check.Finding{one}
+	}
+	var all []check.Finding
+	closed := func(policies []string, code, message, remedy string) {
+		f := one
+		f.Fail(code, message+enforced, remedy)
+		f.Try = objects.Kubectl(v, "get networkpolicy "+strings.Join(policies, " ")+" -o yaml")
+		all = append(all, f)
+	}
+	ports := needed(v, m, w)
+	if len(in) > 0 {
+		for _, b := range together(blocked(w, inRules, ports), len(ports)) {
+			closed(in, b.code, fmt.Sprintf("%s no traffic from peers to %s of the nodes", allow(in), b.what), "add ingress: [{from: "+peers(w, b.ports))
 		}
 	}
-	return names, rules
-}
-
-// blockedPorts are the ports that no rule opens between pods of w.
-func blockedPorts(w *manifest.Workload, rules []manifest.PolicyRule, ports []portOf) []portOf {
-	var all []portOf
-	for _, p := range ports {
-		admitted := false
-		for _, r := range rules {
-			admitted = admitted || r.ReachesPods(w.Labels()) && r.Opens(w, p.number, corev1.ProtocolTCP)
+	if len(out) > 0 {
+		for _, b := range together(blocked(w, outRules, ports), len(ports)) {
+			closed(out, b.code, fmt.Sprintf("%s no traffic from its pods to %s of the nodes", allow(out), b.what), "add egress: [{to: "+peers(w, b.ports))
 		}
-		if !admitted {
-			all = append(all, p)
+		if access := m.DNSThrough(w, outRules); access != objects.DNSOpen {
+			closed(out, "dns-closed", fmt.Sprintf("%s no DNS queries from %s (port 53)%s", allow(out), w, whyNoDNS(access, outRules)),
+				"add egress: [{ports: [{port: 53, protocol: UDP}, {port: 53, protocol: TCP}]}]")
 		}
+	}
+	if len(all) == 0 {
+		return []check.Finding{one}
 	}
 	return all
 }
 
-func resolvable(w *manifest.Workload, rules []manifest.PolicyRule) bool {
-	for _, r := range rules {
-		if r.Opens(w, 53, corev1.ProtocolUDP, corev1.ProtocolTCP) {
-			return true
-		}
+// allow are the policies with their verb.
+func allow(policies []string) string {
+	if len(policies) == 1 {
+		return "NetworkPolicy " + policies[0] + " allows"
 	}
-	return false
+	return "NetworkPolicies " + check.List(policies) + " allow"
 }
 
-func failBlocked(f *check.Finding, direction networkingv1.PolicyType, w *manifest.Workload, policies []string, blockedPorts, ports []portOf) {
-	if len(blockedPorts) == 0 {
-		return
-	}
-	code, what := blockedPorts[0].code, fmt.Sprintf("%s port %d", blockedPorts[0].what, blockedPorts[0].number)
-	if len(blockedPorts) == len(ports) && len(ports) > 1 {
-		code, what = "peers-closed", fmt.Sprintf("ports %d and %d", ports[0].number, ports[1].number)
-	}
-	verb := "allows no traffic from peers to"
-	peers := "[{podSelector: {matchLabels: {" + objects.LabelSet(w.Labels()) + "}}}], ports: ["
-	remedy := "add ingress: [{from: " + peers
-	if direction == networkingv1.PolicyTypeEgress {
-		verb = "allows no traffic from its pods to"
-		remedy = "add egress: [{to: " + peers
-	}
-	for i, p := range ports {
-		if i > 0 {
-			remedy += ", "
+// whyNoDNS says which rule looks as if it opened DNS.
+func whyNoDNS(access objects.DNSAccess, rules []manifest.PolicyRule) string {
+	switch access {
+	case objects.DNSByTCP:
+		return ": it opens port 53 for TCP, which is what a port without protocol means, and DNS asks by UDP"
+	case objects.DNSOwn:
+		return ": its podSelector for the DNS server has no namespaceSelector beside it, so it means pods of this namespace, and the DNS server is in kube-system"
+	case objects.DNSNobody:
+		if len(rules) > 0 {
+			return ": its egress rules lead only to pods that are not the cluster's DNS server, which is in another namespace (kube-system)"
 		}
-		remedy += fmt.Sprintf("{port: %d}", p.number)
 	}
-	f.Fail(code, fmt.Sprintf("NetworkPolicy %s %s %s of the nodes%s", check.List(policies), verb, what, enforced), remedy+"]}]")
+	return ""
+}
+
+// closing is what one finding is about.
+type closing struct {
+	code, what string
+	ports      []portOf
+}
+
+// together makes one thing of all ports where none of several is open: nothing is admitted at all.
+func together(blocked []portOf, of int) []closing {
+	if len(blocked) == of && of > 1 {
+		return []closing{{"peers-closed", fmt.Sprintf("ports %d and %d", blocked[0].number, blocked[1].number), blocked}}
+	}
+	var all []closing
+	for _, p := range blocked {
+		all = append(all, closing{p.code, fmt.Sprintf("%s port %d", p.what, p.number), []portOf{p}})
+	}
+	return all
+}
+
+// blocked are the ports that no rule opens between pods of w.
+func blocked(w *manifest.Workload, rules []manifest.PolicyRule, ports []portOf) []portOf {
+	return slices.DeleteFunc(slices.Clone(ports), func(p portOf) bool {
+		return slices.ContainsFunc(rules, func(r manifest.PolicyRule) bool {
+			return r.ReachesPods(w.Namespace, w.Labels()) && r.Opens(w, p.number, corev1.ProtocolTCP)
+		})
+	})
+}
+
+// peers is the rest of the rule that would open the ports to them.
+func peers(w *manifest.Workload, ports []portOf) string {
+	var all []string
+	for _, p := range ports {
+		all = append(all, fmt.Sprintf("{port: %d}", p.number))
+	}
+	return "[{podSelector: {matchLabels: {" + objects.LabelSet(w.Labels()) + "}}}], ports: [" + strings.Join(all, ", ") + "]}]"
 }

@@ -2,6 +2,9 @@ package rules
 
 import (
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/check/evidence"
@@ -69,16 +72,36 @@ func headlessAsWritten(v *view.View) []check.Finding {
 		return blind
 	}
 	f := check.Finding{Subject: check.OnService(v), Outcome: check.Pass, Reads: []recording.Kind{recording.KindService}}
+	virtual := m.AsksVirtual()
 	s := m.Service("", v.Profile.Service)
 	switch {
 	case s == nil:
 		f.Skip(fmt.Sprintf("Service %s is not in the manifests", v.Profile.Service))
 	case s.Headless():
-	case !m.Asked(s.Name):
+	case !m.Asked(s.Name) && virtual[s.Name].Name == "":
 		f.Skip(fmt.Sprintf("Service %s is not headless, but nothing in the manifests queries DNS for it", s.Name))
 	default:
 		f.Fail("not-headless", fmt.Sprintf("Service %s will have a cluster IP: its name resolves to that one virtual address, not to the pods", s.Name),
 			"set spec.clusterIP: None (the field is immutable: delete the Service and create it again)")
 	}
-	return []check.Finding{f}
+	all := []check.Finding{f}
+	for _, name := range slices.Sorted(maps.Keys(virtual)) {
+		if name != v.Profile.Service {
+			all = append(all, asksVirtualAsWritten(m, name, virtual[name]))
+		}
+	}
+	return all
+}
+
+// asksVirtualAsWritten fails a Service of the nodes that discovery asks for, and that is not headless: that another one is does not help.
+func asksVirtualAsWritten(m *objects.Manifests, name string, q objects.Question) check.Finding {
+	f := check.Finding{Subject: check.Subject{Kind: "service", Name: name}, Reads: []recording.Kind{recording.KindService}}
+	f.Fail("virtual-ip", fmt.Sprintf("%s has discovery ask for %s, and Service %s will have a cluster IP: the name resolves to that one virtual address, not to the pods", q.Where, q.Name, name),
+		"set clusterIP: None in the spec of a Service for discovery, and write its name there")
+	for _, w := range m.Members {
+		if own := m.OwnServices(w, true); len(own) > 0 {
+			f.Remedy = "write the name of the headless Service there: " + strings.Replace(q.Name, name, own[0], 1)
+		}
+	}
+	return f
 }

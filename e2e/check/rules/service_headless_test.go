@@ -19,6 +19,7 @@ func TestServiceHeadless(t *testing.T) {
 			rewrite("Service", was, is)(s)
 		}
 	}
+	users := object("Service", "shop", `{"apiVersion":"v1","metadata":{"name":"shop"},"spec":{"selector":{"app":"derl"},"ports":[{"port":80}]}}`)
 	try(t, "service/headless", []trial{
 		{"cluster IP", func(s *rt.Recording) {
 			s.Change(isService, func(e *recording.Event) { e.Service.ClusterIP = "10.96.7.7" })
@@ -42,6 +43,13 @@ func TestServiceHeadless(t *testing.T) {
 			[]want{{svc, check.NotApplicable, "", []string{"nothing in the manifests queries DNS"}}}},
 		{"as written, headless", asWritten(`"clusterIP"`, `"clusterIP"`), nil},
 		{"as written, elsewhere", asWritten(`"name":"derl"`, `"name":"other"`), []want{{svc, check.NotApplicable, "", []string{"Service derl is not in the manifests"}}}},
+		{"as written, another one of these pods, which is not headless", all(asWritten(`"clusterIP"`, `"clusterIP"`), users, asksBy("DNS_CLUSTER_QUERY", "shop.prod.svc.cluster.local")),
+			[]want{{"service shop", check.Fail, "virtual-ip", []string{"env DNS_CLUSTER_QUERY of container derl", "Service shop will have a cluster IP", "derl.prod.svc.cluster.local"}}}},
+		{"as written, another one by its short name", all(asWritten(`"clusterIP"`, `"clusterIP"`), users, asksBy("DNS_CLUSTER_QUERY", "shop")), []want{{"service shop", check.Fail, "virtual-ip", nil}}},
+		{"as written, another one in a variable of any name", all(asWritten(`"clusterIP"`, `"clusterIP"`), users, asksBy("SHOP_CLUSTER_SERVICE", "shop.prod.svc.cluster.local"), literal("CLUSTER_SERVICE", "shop.prod.svc")), []want{{"service shop", check.Fail, "virtual-ip", nil}}},
+		{"as written, another one for users, which nothing asks for", all(asWritten(`"clusterIP"`, `"clusterIP"`), users, literal("PUBLIC_URL", "http://shop.prod.svc")), nil},
+		{"as written, another one that the API is asked for", all(asWritten(`"clusterIP"`, `"clusterIP"`), users, asksBy("EMQX_CLUSTER__K8S__SERVICE_NAME", "shop")), nil},
+		{"as written, the only one, by its short name", all(asWritten(`"clusterIP":"None",`, ``), asksBy("DNS_CLUSTER_QUERY", "derl")), []want{{svc, check.Fail, "not-headless", nil}}},
 		{"not reported", func(s *rt.Recording) { s.Drop(isService) }, []want{{svc, check.Unseen, "", []string{"derl"}}}},
 		{"removed", func(s *rt.Recording) {
 			s.Add(recording.Event{T: 9 * time.Second, By: "kube", Service: &recording.Service{Name: rt.Service, ClusterIP: "None", Gone: true}})

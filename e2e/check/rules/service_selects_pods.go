@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/check/objects"
 	"meshproof.dev/meshproof/e2e/manifest"
@@ -19,7 +21,7 @@ func serviceSelectsPods() check.Check {
 		Reads:  []recording.Kind{recording.KindPod, recording.KindService},
 		Why:    "A Service finds its pods only by their labels. If one letter is wrong, its name has no addresses: every node gets an empty list of peers, without an error.",
 		Source: "https://kubernetes.io/docs/concepts/services-networking/service/#services-in-kubernetes",
-		Causes: check.Alike(check.NeedsMesh("service/headless", "dns/*", "discovery/*"), "selects-nothing", "no-service"),
+		Causes: check.Alike(check.NeedsMesh("service/headless", "dns/*", "discovery/*"), "selects-nothing", "no-selector", "no-service"),
 		Judge: func(v *view.View) []check.Finding {
 			if len(v.Objects("")) == 0 {
 				return selectsRunning(v)
@@ -34,12 +36,15 @@ func serviceSelectsPods() check.Check {
 				served = served || m.Serves(s)
 			}
 			for _, s := range m.Services() {
+				asking, where := m.AskedFor(s)
 				switch {
+				case len(s.Spec.Selector) == 0 && asking != nil && s.Spec.Type != corev1.ServiceTypeExternalName && !m.Endpoints(s):
+					all = append(all, noSelector(v, s, asking, where))
 				case len(s.Spec.Selector) == 0: // its addresses come from elsewhere
 				case m.Serves(s):
 					all = append(all, check.Finding{Subject: check.Subject{Kind: "service", Name: s.Name}, Outcome: check.Pass})
-				case selectsAny(m, s): // the pods of something else
-				case !served || mentioned(m, s.Name):
+				case asking == nil && selectsAny(m, s): // the pods of something else
+				case asking != nil || !served || mentioned(m, s.Name):
 					all = append(all, selectsNothing(v, m, s))
 				}
 			}
@@ -78,9 +83,28 @@ func selectsNothing(v *view.View, m *objects.Manifests, s *manifest.Service) che
 			w = other
 		}
 	}
-	f.Fail("selects-nothing", fmt.Sprintf("Service %s selects no pod: its selector is %s, but the pods of %s have %s (%s)", name, objects.LabelSet(s.Spec.Selector), w, objects.LabelSet(w.Labels()), differ(s.Spec.Selector, w.Labels())),
+	if asking, _ := m.AskedFor(s); asking != nil {
+		w = asking
+	}
+	what := "no pod"
+	if selectsAny(m, s) {
+		what = "other pods"
+	}
+	f.Fail("selects-nothing", fmt.Sprintf("Service %s selects %s: its selector is %s, but the pods of %s have %s (%s)", name, what, objects.LabelSet(s.Spec.Selector), w, objects.LabelSet(w.Labels()), differ(s.Spec.Selector, w.Labels())),
 		fmt.Sprintf("write in Service %s: selector: {%s}", name, objects.LabelSet(w.Labels())))
 	f.Try = objects.Kubectl(v, "get endpointslices -l kubernetes.io/service-name="+name)
+	return f
+}
+
+// noSelector fails a Service that the nodes ask for, and that selects nothing at all.
+func noSelector(v *view.View, s *manifest.Service, w *manifest.Workload, where string) check.Finding {
+	f := check.Finding{Subject: check.Subject{Kind: "service", Name: s.Name}}
+	if v.Profile.Service == "" {
+		f.Subject = check.OnService(v)
+	}
+	f.Fail("no-selector", fmt.Sprintf("Service %s has no selector, and no EndpointSlice is in the manifests: its name has no addresses, and %s names it", s.Name, where),
+		fmt.Sprintf("write in Service %s: selector: {%s}", s.Name, objects.LabelSet(w.Labels())))
+	f.Try = objects.Kubectl(v, "get endpointslices -l kubernetes.io/service-name="+s.Name)
 	return f
 }
 

@@ -26,6 +26,12 @@ func TestServiceSelectsPods(t *testing.T) {
 			object("StatefulSet", "db", `{"spec":{"template":{"metadata":{"labels":{"app":"db"}}}}}`)), nil},
 		{"one for something that is not among the manifests", object("Service", "db", `{"metadata":{"name":"db"},"spec":{"selector":{"app":"db"}}}`), nil},
 		{"one without a selector", object("Service", "db", `{"metadata":{"name":"db"},"spec":{"type":"ExternalName"}}`), nil},
+		{"no selector, and discovery asks for it", all(rewrite("Service", `"selector":{"app":"derl"},`, ``), noService), []want{{"service (none)", check.Fail, "no-selector", []string{"Service derl has no selector", "env DISCOVERY_NAME of container derl", "selector: {app: derl}"}}}},
+		{"no selector, and it governs", all(rewrite("Service", `"selector":{"app":"derl"},`, ``), asksBy("X", "y"), stateful("derl"), noService), []want{{"service (none)", check.Fail, "no-selector", []string{"serviceName of StatefulSet derl"}}}},
+		{"no selector, and somebody writes its addresses", all(rewrite("Service", `"selector":{"app":"derl"},`, ``), object("EndpointSlice", "derl-1", `{"apiVersion":"discovery.k8s.io/v1","metadata":{"name":"derl-1","labels":{"kubernetes.io/service-name":"derl"}}}`),
+			object("Service", "web", `{"metadata":{"name":"web"},"spec":{"selector":{"app":"derl"}}}`)), nil},
+		{"other pods, and discovery asks for it", all(rewrite("Service", `"selector":{"app":"derl"}`, `"selector":{"app":"db"}`), object("Service", "web", `{"metadata":{"name":"web"},"spec":{"selector":{"app":"derl"}}}`),
+			object("StatefulSet", "db", `{"spec":{"template":{"metadata":{"labels":{"app":"db"}}}}}`)), []want{{svc, check.Fail, "selects-nothing", []string{"selects other pods", "app: db vs derl"}}}},
 		{"seen at the running pods only", func(s *rt.Recording) {
 			s.Drop(isObject)
 			s.Change(isService, func(e *recording.Event) { e.Service.Selector = map[string]string{"app": "drl"} })

@@ -6,6 +6,8 @@ package rules
 func WithoutMutant() map[string]map[string][]string {
 	return map[string]map[string][]string{
 		"no mutant yet; changed manifests can produce it": {
+			"manifest/accepted":                    {"headless-type", "label", "port-name", "selector", "service-name", "statefulset-name", "subject"},
+			"manifest/ready-without-peers":         {"hidden-until-ready", "waits-in-order"},
 			"manifest/variables-set":               {"left-as-is", "unset"},
 			"manifest/name-per-pod":                {"same-name"},
 			"manifest/name-form":                   {"long-without-dot", "not-distributed", "short-with-dots"},
@@ -13,7 +15,8 @@ func WithoutMutant() map[string]map[string][]string {
 			"manifest/cookie-given":                {"none"},
 			"manifest/cookie-file-mode":            {"fs-group", "too-open"},
 			"manifest/governing-service":           {"names-nothing", "no-name"},
-			"manifest/role-bound":                  {"other-account"},
+			"manifest/role-bound":                  {"lacks-access", "no-token", "not-cluster-wide", "other-account", "other-namespace"},
+			"manifest/discovery-finds-peers":       {"addresses-for-hosts", "hosts-for-addresses", "no-such-port", "no-such-service", "other-service", "selector-fits-nothing"},
 			"manifest/network-policy-admits-peers": {"dist-closed", "dns-closed", "epmd-closed", "peers-closed"},
 			"manifest/host-network":                {"shared"},
 			"manifest/not-exposed":                 {"by-host-port", "by-service"},
@@ -22,7 +25,7 @@ func WithoutMutant() map[string]map[string][]string {
 			"vm/long-names":                        {"short-among-long"},
 			"vm/cookie-flag":                       {"misspelt"},
 			"vm/epmd-port-same":                    {"differs"},
-			"service/selects-pods":                 {"no-service"},
+			"service/selects-pods":                 {"no-selector", "no-service"},
 			"service/one-application":              {"two-applications"},
 			"service/headless":                     {"no-service"},
 			"dns/a-records-match-pods":             {"dns-empty", "dns-missing", "dns-nxdomain"},
@@ -36,6 +39,7 @@ func WithoutMutant() map[string]map[string][]string {
 			"mesh/auto-connect":                    {"never"},
 			"mesh/partitions-prevented-same":       {"differs"},
 			"mesh/full":                            {"not-in-view", "too-few"},
+			"mesh/one-component":                   {"api-gave-nobody"},
 		},
 		"no mutant yet; a fault in a running pod can produce it": {
 			"epmd/name-registered":          {"not-registered"},

@@ -1,0 +1,152 @@
+package rules
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"meshproof.dev/meshproof/e2e/check"
+	"meshproof.dev/meshproof/e2e/check/objects"
+	"meshproof.dev/meshproof/e2e/manifest"
+	"meshproof.dev/meshproof/e2e/view"
+)
+
+func manifestDiscoveryFindsPeers() check.Check {
+	return check.Check{
+		ID: "manifest/discovery-finds-peers", Title: "configures discovery for the Services, labels and names that its pods have", Rung: check.Manifest, Level: check.Required, Scenario: "formation", Refutable: true,
+		Why:    "Discovery that asks for a Service, a port or a label that no pod has gets an empty list, without an error. And it builds the names of the peers from the answer: from addresses where it asks for A records, from hosts where it asks for SRV records. A node has the one name or the other.",
+		Source: "https://github.com/vernemq/docker-vernemq/issues/90",
+		Causes: check.Alike(check.NeedsMesh("dns/*", "discovery/*", "handshake/name-as-addressed"), "selector-fits-nothing", "no-such-service", "no-such-port", "other-service", "addresses-for-hosts", "hosts-for-addresses"),
+		Judge: func(v *view.View) []check.Finding {
+			m, blind := objects.Static(v)
+			if blind != nil {
+				return blind
+			}
+			var all []check.Finding
+			for _, w := range m.Members {
+				all = append(all, findsPeers(v, m, w)...)
+			}
+			return all
+		},
+	}
+}
+
+// findsPeers has a finding for each thing that is not there, else one that passes.
+func findsPeers(v *view.View, m *objects.Manifests, w *manifest.Workload) []check.Finding {
+	one := check.Finding{Subject: check.OnObject(w.Kind, w.Name), Outcome: check.Pass}
+	selectors, questions := m.LabelQueries(w), m.Questions(w)
+	switch {
+	case v.MeansNoMesh():
+		one.Skip("no connections between nodes are expected")
+	case len(selectors)+len(questions) == 0:
+		one.Skip("nothing in the manifests shows by which Service or labels discovery looks for peers")
+	}
+	if one.Outcome != check.Pass {
+		return []check.Finding{one}
+	}
+	var all []check.Finding
+	add := func(f check.Finding) {
+		if f.Outcome == check.Fail {
+			f.Try = objects.Kubectl(v, fmt.Sprintf("get %s %s -o yaml", strings.ToLower(w.Kind), w.Name))
+		}
+		all = append(all, f)
+	}
+	for _, q := range selectors {
+		f := one
+		if !m.Finds(q) {
+			fitsNothing(m, w, q, &f)
+		}
+		add(f)
+	}
+	for _, q := range questions {
+		f := one
+		if v.KubeSeen() {
+			f.Skip(q.Where + " names " + q.Name + ": what the nodes really ask for is seen on the cluster (dns/*, handshake/name-as-addressed)")
+		} else {
+			asksInVain(m, w, q, &f)
+		}
+		add(f)
+	}
+	return mostTelling(all)
+}
+
+// mostTelling are the findings that fail, else one that passes, else the first.
+func mostTelling(all []check.Finding) []check.Finding {
+	for _, o := range []check.Outcome{check.Fail, check.Pass} {
+		if found := slices.DeleteFunc(slices.Clone(all), func(f check.Finding) bool { return f.Outcome != o }); o == check.Fail && len(found) > 0 {
+			return found
+		} else if len(found) > 0 {
+			return found[:1]
+		}
+	}
+	return all[:1]
+}
+
+func fitsNothing(m *objects.Manifests, w *manifest.Workload, q objects.LabelQuery, f *check.Finding) {
+	have := objects.LabelSet(w.Labels())
+	f.Fail("selector-fits-nothing", fmt.Sprintf("%s asks for pods with the labels %s, which no pod of %s has: they have {%s}", q.Where, q.Text, w, have),
+		"write labels of the pods there: "+strings.ReplaceAll(have, ": ", "="))
+	if q.Pods {
+		return
+	}
+	f.Message = fmt.Sprintf("%s asks for Endpoints with the labels %s. Endpoints have the labels of their Service, and no Service of %s has these", q.Where, q.Text, w)
+	f.Seen = append(m.ServiceLabels(), "the pods have {"+have+"}")
+	f.Remedy = "give the labels " + q.Text + " to the Service itself (metadata.labels), or let discovery ask for pods (libcluster: kubernetes_ip_lookup_mode: :pods)"
+}
+
+// asksInVain fails the finding where what discovery asks DNS or the API for is not there. A Service that is not in the manifests may
+// be elsewhere, but for one case: another one of the manifests selects the pods, and nothing asks for it.
+func asksInVain(m *objects.Manifests, w *manifest.Workload, q objects.Question, f *check.Finding) {
+	s, own := m.Service(w.Namespace, q.Service), m.OwnServices(w, q.InDNS())
+	stateful := w.Kind == "StatefulSet" && w.ServiceName != ""
+	switch {
+	case !q.Own(w):
+		f.Skip(fmt.Sprintf("%s names %s, which is in another namespace", q.Where, q.Name))
+	case q.By == objects.ForPods && !stateful:
+		f.Skip(fmt.Sprintf("%s names %s, and the pods of %s have no DNS names of their own", q.Where, q.Name, w))
+	case q.By == objects.ForPods && q.Service == w.ServiceName:
+	case q.By == objects.ForPods && q.Pod != "*" && !strings.HasPrefix(q.Pod, w.Name+"-"):
+		f.Skip(fmt.Sprintf("%s names %s, which is no pod of %s", q.Where, q.Name, w))
+	case q.By == objects.ForPods:
+		f.Fail("other-service", fmt.Sprintf("%s has the name %s, but the DNS names of the pods of %s are below Service %s (its serviceName)", q.Where, q.Name, w, w.ServiceName), "write "+w.ServiceName+" instead of "+q.Service+" there")
+	case s == nil && stateful && q.Service == w.ServiceName: // manifest/governing-service says so
+	case s == nil && q.By != objects.ForSome && len(own) > 0:
+		f.Fail("no-such-service", fmt.Sprintf("%s has discovery ask for Service %s (%s), which is not in the manifests; %s select%s the pods of %s", q.Where, q.Service, q.Name, check.List(own), check.VerbS(len(own)), w),
+			"write there the name of Service "+own[0])
+	case s == nil:
+		f.Skip(fmt.Sprintf("%s names Service %s, which is not in the manifests", q.Where, q.Service))
+	case q.Port != "" && s.Port(q.Port) == nil:
+		f.Fail("no-such-port", fmt.Sprintf("%s has discovery ask for %s, but Service %s has no port with the name %s", q.Where, q.Name, s.Name, q.Port),
+			"name the distribution port of Service "+s.Name+" "+q.Port+", or write the name of a port that it has"+ports(s))
+	default:
+		otherNames(m, w, q, f)
+	}
+}
+
+// otherNames fails the finding where discovery builds names that the nodes do not have.
+func otherNames(m *objects.Manifests, w *manifest.Workload, q objects.Question, f *check.Finding) {
+	n, is := m.BuildsOther(w, q)
+	switch {
+	case !is:
+	case q.By == objects.ForAddresses:
+		f.Fail("addresses-for-hosts", fmt.Sprintf("%s has discovery ask for A records (%s) and build names of addresses, but the nodes of %s are named by hosts: %s%s in %s. No name fits", q.Where, q.Name, w, n.How, n.Written, n.Where),
+			"name the nodes by their address there (the pod's field status.podIP), or let discovery ask for SRV records, whose targets are the pods' host names")
+	case q.By == objects.ForHosts:
+		f.Fail("hosts-for-addresses", fmt.Sprintf("%s has discovery ask for SRV records (%s) and build names of hosts, but the nodes of %s are named by addresses: %s%s in %s. No name fits", q.Where, q.Name, w, n.How, n.Written, n.Where),
+			"let discovery ask for A records, or name the nodes by the pods' host names: a StatefulSet's are POD."+q.Service+".NAMESPACE.svc.DOMAIN")
+	}
+}
+
+// ports are the names of a Service's ports, for the end of a remedy.
+func ports(s *manifest.Service) string {
+	var all []string
+	for _, p := range s.Spec.Ports {
+		if p.Name != "" {
+			all = append(all, p.Name)
+		}
+	}
+	if len(all) == 0 {
+		return ""
+	}
+	return ": " + check.List(all)
+}
