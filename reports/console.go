@@ -47,6 +47,11 @@ func (c Console) Profile(p Profile) {
 	if p.Vantage != nil {
 		fmt.Fprintf(w, "  %s\n", seen(p.Vantage))
 	}
+	readings(w, p)
+	if p.Unread != "" {
+		c.verdict(judge.Unknown)
+		fmt.Fprintf(w, "%s\n", p.Unread)
+	}
 	for i := 0; i < len(p.Results); i++ {
 		r := p.Results[i]
 		if r.Verdict == judge.Blocked && !c.Verbose && !blocks.orphan(r) {
@@ -288,6 +293,9 @@ func (c Console) Counts(r *Run) {
 	for _, p := range r.Profiles {
 		if b := p.FirstBroken(); b != nil {
 			lines = append(lines, headline(title(p), b))
+		}
+		if p.Unread != "" {
+			lines = append(lines, title(p)+": "+p.Unread)
 		}
 	}
 	c.counts(r, lines)

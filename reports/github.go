@@ -51,6 +51,9 @@ type annotation struct {
 
 func annotations(p Profile) []annotation {
 	var all []annotation
+	if p.Unread != "" {
+		all = append(all, annotation{level: "warning", title: title(p) + ": " + unreadID, text: p.Unread})
+	}
 	for _, i := range instances(p) {
 		a := annotation{level: "error", place: i.place, title: title(p) + ": " + i.checks, text: i.text}
 		if i.first.Verdict == judge.Unknown {

@@ -59,6 +59,9 @@ type junitProblem struct {
 func JUnit(w io.Writer, r *Run) error {
 	var suites []junitSuite
 	for _, p := range r.Profiles {
+		if p.Unread != "" {
+			suites = append(suites, unread(p))
+		}
 		for _, scenario := range scenarios(p.Results) {
 			suites = append(suites, junitOf(p, scenario))
 		}

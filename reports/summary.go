@@ -19,6 +19,9 @@ func Summary(w io.Writer, r *Run) {
 		return
 	}
 	for _, p := range r.Profiles {
+		if p.Unread != "" {
+			fmt.Fprintf(w, "- **%s**: %s\n", escaped(title(p)), escaped(p.Unread))
+		}
 		if b := p.FirstBroken(); b != nil {
 			rung := title(p) + ": " + broken(b)
 			fmt.Fprintf(w, "- **%s**%s\n", escaped(rung), escaped(strings.TrimPrefix(headline(title(p), b), rung)))

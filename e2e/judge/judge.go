@@ -20,7 +20,7 @@ type Verdict string
 
 // The verdicts. Blocked is a check that fails or was not observed, if failures lower on the ladder explain all its subjects;
 // Unknown means that something that matters was not seen: it never counts as passed. Advised is good practice that is not
-// followed: it counts as passed.
+// followed.
 const (
 	Pass    Verdict = "pass"
 	Fail    Verdict = "fail"
@@ -264,11 +264,11 @@ func verdictOf(o check.Outcome) Verdict {
 }
 
 // Counts are the results in the three words of a closing line: failed is fail and unknown, skipped is skip,
-// blocked, waived and accepted.
+// blocked, waived and accepted, and advice that is not followed: it breaks nothing, and has not passed.
 func (p Profile) Counts() (passed, failed, skipped int) {
 	for _, r := range p.Results {
 		switch r.Verdict {
-		case Pass, Advised:
+		case Pass:
 			passed++
 		case Fail, Unknown:
 			failed++

@@ -32,6 +32,7 @@ type Workload struct {
 	Mutant    *profile.Mutant // the mutant that it is; nil if it is none
 	File      string          // the profile itself, for messages
 	Scenarios []string        // those that are recorded; nil: all of them
+	Read      string          // from which files manifests without a profile were read
 
 	from     inputs
 	rendered rendered

@@ -104,7 +104,7 @@ func lint(w *workload.Workload, checks []check.Check) (reports.Profile, error) {
 	}
 	p := reports.Profile{Profile: judge.Judge(w.Profile.Metadata.Name, scenarios, static), Mutant: w.Resolved.Mutant}
 	p.Notes = w.Notes()
-	return p, nil
+	return p, readings(&p, w, v)
 }
 
 func manifestsOnly(w *workload.Workload) (*view.View, error) {

@@ -94,13 +94,16 @@ func (s *search) omitted(d *draft) []string {
 // from says which files the manifests were read from.
 func (d *draft) from(root string) string {
 	if d.command != nil {
-		return "read: " + kind(d.command) + " in " + shown(d.where)
+		return kind(d.command) + " in " + shown(d.where)
 	}
 	var names []string
 	for _, f := range d.files {
 		names = append(names, f.name)
 	}
-	return "read: " + (&search{root: filepath.Clean(root)}).few(names)
+	if len(names) == 1 {
+		return shown(names[0])
+	}
+	return (&search{root: filepath.Clean(root)}).few(names)
 }
 
 // few are the first of several paths, seen from the folder that was named.

@@ -98,8 +98,8 @@ func (d *draft) plain(path string, nodes []*manifest.Workload) (*workload.Worklo
 	if err != nil {
 		return nil, err
 	}
-	if len(d.files) > 1 || d.where != path {
-		w.Note(d.from(path))
+	if path != workload.Stdin {
+		w.Read = d.from(path)
 	}
 	for _, n := range nodes {
 		why := erlang(n)

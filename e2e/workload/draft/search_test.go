@@ -32,7 +32,6 @@ func TestARepository(t *testing.T) {
 		t.Fatalf("%v, %d clusters", err, len(ws))
 	}
 	for _, want := range []string{
-		"read: k8s/app.yaml, k8s/secrets/s.yaml",
 		"left, because it is no Kubernetes object, or no kustomization names it: config/values.yaml, docker-compose.yml, list.yaml, package.json, and 1 more",
 		"not searched: .github, .helm, assets/node_modules, deps, and 1 more",
 		"not read: test/broken.yaml:",
@@ -41,6 +40,9 @@ func TestARepository(t *testing.T) {
 		if !strings.Contains(notes(t, ws[0]), want) {
 			t.Errorf("%q is not in\n%s", want, notes(t, ws[0]))
 		}
+	}
+	if want := "k8s/app.yaml, k8s/secrets/s.yaml"; ws[0].Read != want {
+		t.Errorf("read are %s, wanted %s", ws[0].Read, want)
 	}
 	text, err := Profile(t.Context(), workload.Loader{}, ".", "profile.yaml")
 	if err != nil || !strings.Contains(text, "manifests: [k8s/app.yaml, k8s/secrets/s.yaml]\n") || !strings.Contains(text, "# not rendered: the chart in charts/db") {
