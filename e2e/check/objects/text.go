@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"meshproof.dev/meshproof/e2e/manifest"
-	"meshproof.dev/meshproof/e2e/recording"
 )
 
 // Place is a piece of text in the manifests that is, or may be, part of a VM's command line.
@@ -84,19 +83,6 @@ func Words(text string) []string {
 		all[i] = strings.Trim(all[i], `"'`)
 	}
 	return all
-}
-
-// NameIn is the node name that a piece of text sets, and the text before it.
-func NameIn(p Place) (name, how string) {
-	if strings.HasSuffix(p.Variable, "_NODE") || strings.HasSuffix(p.Variable, "NODE_NAME") || strings.HasSuffix(p.Variable, "NODENAME") {
-		return p.Text, p.Variable + "="
-	}
-	for _, option := range []string{"-name", "--name", "-sname", "--sname"} {
-		if value, is := recording.Flag(Words(p.Text), option); is {
-			return value, option + " "
-		}
-	}
-	return "", ""
 }
 
 // Masked is a command line without the cookie in it.

@@ -12,6 +12,7 @@ func All() []check.Check {
 		manifestAPICurrent(),
 		manifestVariablesSet(),
 		manifestNamePerPod(),
+		manifestNameForm(),
 		manifestHostResolves(),
 		manifestCookieFlag(),
 		manifestCookieReachesVM(),

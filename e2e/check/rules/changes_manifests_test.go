@@ -36,6 +36,11 @@ func env(name, value string) func(s *rt.Recording) {
 	return rewrite("Deployment", `"env":[`, `"env":[{"name":"`+name+`",`+value+`},`)
 }
 
+// later gives the container one variable more, behind all that it has: Kubernetes replaces in it what stands above.
+func later(name, value string) func(s *rt.Recording) {
+	return rewrite("Deployment", `}],"readinessProbe"`, `},{"name":"`+name+`","value":`+quoted(value)+`}],"readinessProbe"`)
+}
+
 func literal(name, value string) func(s *rt.Recording) { return env(name, `"value":`+quoted(value)) }
 
 // field gives the container one field more, podField the pod and specField the workload.
@@ -99,7 +104,9 @@ func job(labels string) func(s *rt.Recording) {
 // second is one more Deployment behind the same Service, which the profile counts as nodes.
 func second(image string) func(s *rt.Recording) {
 	return all(object("Deployment", "derl-worker", `{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"derl-worker"},"spec":{"replicas":1,`+
-		`"template":{"metadata":{"labels":{"app":"derl","part":"worker"}},"spec":{"containers":[{"name":"derl","image":"`+image+`"}]}}}}`), func(s *rt.Recording) {
+		`"template":{"metadata":{"labels":{"app":"derl","part":"worker"}},"spec":{"containers":[{"name":"derl","image":"`+image+`",`+
+		`"env":[{"name":"NAMESPACE","valueFrom":{"fieldRef":{"fieldPath":"metadata.namespace"}}},{"name":"DISCOVERY_NAME","value":"derl.$(NAMESPACE).svc.cluster.local"},`+
+		`{"name":"COOKIE","valueFrom":{"secretKeyRef":{"name":"`+rt.Service+`","key":"cookie"}}}]}]}}}}`), func(s *rt.Recording) {
 		edit(s, func(p *profile.Resolved) {
 			p.Workloads[0].Replicas--
 			p.Workloads = append(p.Workloads, profile.Workload{Kind: "Deployment", Name: "derl-worker", Replicas: 1, Labels: map[string]string{"app": "derl", "part": "worker"}})
@@ -133,6 +140,11 @@ func noService(s *rt.Recording) {
 func fails(code string, says ...string) []want {
 	return []want{{deployment, check.Fail, code, append(says, "-n "+rt.Namespace)}}
 }
+
+// passes is what a manifest check finds at that Deployment where it saw what it needs, and notSeen where it did not.
+var passes = []want{{deployment, check.Pass, "", nil}}
+
+func notSeen(says ...string) []want { return []want{{deployment, check.NotApplicable, "", says}} }
 
 // unreadable are the manifests that say nothing of the profile's workload.
 func unreadable() []trial {

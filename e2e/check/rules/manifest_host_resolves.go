@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"meshproof.dev/meshproof/e2e/check"
@@ -22,59 +23,92 @@ func manifestHostResolves() check.Check {
 					f.Skip("the pods of " + w.String() + " use hostNetwork: the names of their Kubernetes nodes are valid")
 					return
 				}
-				for _, p := range m.Places(w) {
-					name, _ := objects.NameIn(p)
-					if _, host, is := strings.Cut(filledIn(m.Env(w, p.In), name, 0), "@"); is && host != "" {
-						if unresolved(w, host, f); f.Outcome == check.Fail {
-							f.Message = fmt.Sprintf("%s of %s sets the node name %s: ", p.Where, w, name) + f.Message
-							return
-						}
+				names := m.Names(w)
+				for _, n := range names {
+					if unresolved(m, w, n, f); f.Outcome == check.Fail {
+						f.Message = fmt.Sprintf("%s of %s sets the node name %s: ", n.Where, w, n.Said()) + f.Message
+						return
 					}
+				}
+				switch {
+				case len(names) == 0:
+					f.Skip(m.NoName(w))
+				case !slices.ContainsFunc(names, objects.NodeName.HostKnown):
+					f.Skip("the manifests do not tell the host part of the node name " + names[0].Written + " (" + names[0].Where + ")")
 				}
 			})
 		},
 	}
 }
 
-// The value of a fieldRef, as filledIn writes it.
-const (
-	aPod     = "<metadata.name>"
-	itsHost  = "<status.hostIP>"
-	itsNode  = "<spec.nodeName>"
-	maxNests = 8 // variables in variables
-)
-
-// filledIn is the text with the container's own variables in place of their references; what is not known stays a reference.
-func filledIn(e *manifest.Env, text string, nested int) string {
-	return objects.Reference.ReplaceAllStringFunc(text, func(ref string) string {
-		v, there := e.Lookup(strings.Trim(ref, "$(){}"))
-		field, isField := strings.CutPrefix(v.From, "fieldRef ")
-		switch {
-		case !there || nested == maxNests || strings.HasPrefix(ref, "$$"):
-			return ref
-		case isField:
-			return "<" + field + ">"
-		case v.From == "":
-			return filledIn(e, v.Written, nested+1)
-		}
-		return ref
-	})
-}
-
-// unresolved fails the finding if no peer can reach a pod of the workload by that host. What is not known is not judged.
-func unresolved(w *manifest.Workload, host string, f *check.Finding) {
-	remedy := "use the pod's IP as the host part, which every peer can dial (valueFrom: {fieldRef: {fieldPath: status.podIP}})"
-	below, isPod := strings.CutPrefix(host, aPod)
+// unresolved fails the finding if no peer can reach a pod of the workload by that name's host. What is not known is not judged.
+func unresolved(m *objects.Manifests, w *manifest.Workload, n objects.NodeName, f *check.Finding) {
+	const address = "the pod's IP as the host part, which every peer can dial (valueFrom: {fieldRef: {fieldPath: status.podIP}})"
+	host := n.Host()
+	if host == "" && n.Form == objects.Short && m.Clusters(w) {
+		host = objects.PodName // the host name of the pod, without a domain
+	}
+	below, isPod := strings.CutPrefix(host, objects.PodName)
 	service, _, _ := strings.Cut(strings.TrimPrefix(below, "."), ".")
 	switch {
-	case w.Kind != "DaemonSet" && (host == itsHost || host == itsNode):
-		f.Fail("of-the-machine", host+" belongs to the Kubernetes node, not to the pod: all pods there have the same name, and no Erlang node listens on that address", remedy)
+	case len(n.Literal) > 0: // what Kubernetes does not replace is manifest/variables-set
+	case w.Kind != "DaemonSet" && (host == objects.HostIP || host == objects.KubeNode):
+		f.Fail("of-the-machine", host+" belongs to the Kubernetes node, not to the pod: all pods there have the same name, and no Erlang node listens on that address", "use "+address)
 	case !isPod || strings.Contains(below, "$"):
 	case below == "":
-		f.Fail("alone", "other pods cannot resolve the pod's name without its domain", remedy)
+		alone(m, w, n, f)
 	case w.Kind != "StatefulSet" && strings.Contains(below, ".svc"):
-		f.Fail("not-in-dns", fmt.Sprintf("the pods of a %s have no DNS names below %s", w.Kind, strings.TrimPrefix(below, ".")), remedy+", or change the workload to a StatefulSet")
+		f.Fail("not-in-dns", fmt.Sprintf("the pods of a %s have no DNS names below %s", w.Kind, strings.TrimPrefix(below, ".")), "use "+address+", or change the workload to a StatefulSet")
 	case w.Kind == "StatefulSet" && w.ServiceName != "" && service != w.ServiceName && !strings.Contains(service, "<"):
 		f.Fail("other-service", fmt.Sprintf("the DNS names of its pods are below Service %s (serviceName), not %s", w.ServiceName, service), "write "+w.ServiceName+" instead of "+service)
 	}
+}
+
+// alone fails the finding if peers cannot resolve the pod's name without a domain. A search list, an entry in /etc/hosts or a
+// Service for each pod can make it resolvable.
+func alone(m *objects.Manifests, w *manifest.Workload, n objects.NodeName, f *check.Finding) {
+	if searched(w) || len(w.Pod().HostAliases) > 0 || m.Service(w.Namespace, w.Name+"-0") != nil || m.Mentions(w, "inetrc") {
+		return
+	}
+	if w.Kind != "StatefulSet" || w.ServiceName == "" {
+		f.Fail("alone", "other pods cannot resolve the pod's name without its domain", "use the pod's IP as the host part, which every peer can dial (valueFrom: {fieldRef: {fieldPath: status.podIP}})"+longer(n))
+		return
+	}
+	tail := "." + w.ServiceName + "." + namespaceFor(m, w, n) + ".svc.cluster.local"
+	f.Fail("alone", fmt.Sprintf("DNS has the pod's name only below the Service of the StatefulSet, as POD.%s.NAMESPACE.svc", w.ServiceName), fullName(n, tail)+longer(n))
+}
+
+// fullName says what to write instead of a name whose host is the bare pod name.
+func fullName(n objects.NodeName, tail string) string {
+	if n.Host() == "" {
+		return "give the node a name with a full host: NAME@POD" + tail + ", with the pod's name from valueFrom: {fieldRef: {fieldPath: metadata.name}}"
+	}
+	return "write " + n.How + n.Written + tail
+}
+
+// longer says how to change to long names where the name is a short one: a host with dots needs it.
+func longer(n objects.NodeName) string {
+	if n.Form != objects.Short {
+		return ""
+	}
+	return ", and " + objects.MakeLong(n)
+}
+
+// searched reports whether the pods' own search list has the domain of their names.
+func searched(w *manifest.Workload) bool {
+	c := w.Pod().DNSConfig
+	return c != nil && w.ServiceName != "" && slices.ContainsFunc(c.Searches, func(domain string) bool { return strings.HasPrefix(domain, w.ServiceName+".") })
+}
+
+// namespaceFor is the namespace as the reader writes it where the name is: a variable of the container, else its name.
+func namespaceFor(m *objects.Manifests, w *manifest.Workload, n objects.NodeName) string {
+	for _, v := range m.Env(w, n.In).Variables {
+		if v.From == "fieldRef metadata.namespace" {
+			return n.Refer(v.Name)
+		}
+	}
+	if w.Namespace != "" {
+		return w.Namespace
+	}
+	return "NAMESPACE"
 }

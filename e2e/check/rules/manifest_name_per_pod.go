@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"meshproof.dev/meshproof/e2e/check"
@@ -18,31 +19,49 @@ func manifestNamePerPod() check.Check {
 		Causes: check.Alike(check.From(check.EPMD), "same-name", "fixed-address"),
 		Judge: func(v *view.View) []check.Finding {
 			return objects.EachWorkload(v, func(m *objects.Manifests, w *manifest.Workload, f *check.Finding) {
-				if m.Replicas(w) < 2 {
+				if fixedAddress(m, w, f); f.Outcome == check.Fail {
 					return
 				}
-				for _, p := range m.Places(w) {
-					value, how := objects.NameIn(p)
-					if host, literal := fixedHost(value); literal {
-						f.Fail("same-name", fmt.Sprintf("%s sets the node name %s in all %d pods of %s: the host part is always %s", p.Where, value, m.Replicas(w), w, host),
-							"define env {name: POD_IP, valueFrom: {fieldRef: {fieldPath: status.podIP}}} and write "+how+strings.TrimSuffix(value, host)+"$(POD_IP)")
+				names := m.Names(w)
+				for _, n := range names {
+					if fixedName(m, w, n, f); f.Outcome == check.Fail {
 						return
 					}
-					if perPod(p.Variable) && p.Text != "" && !objects.HasReference(p.Text) {
-						f.Fail("fixed-address", fmt.Sprintf("%s is %s in all %d pods of %s", p.Where, p.Text, m.Replicas(w), w),
-							"take the value from the pod: valueFrom: {fieldRef: {fieldPath: status.podIP}} (or metadata.name for the pod's name)")
-						return
-					}
+				}
+				switch {
+				case len(names) == 0:
+					f.Skip(m.NoName(w))
+				case m.Replicas(w) > 1 && !slices.ContainsFunc(names, differsByPod):
+					f.Skip("the manifests do not tell what the node name " + names[0].Written + " becomes (" + names[0].Where + ")")
 				}
 			})
 		},
 	}
 }
 
-// fixedHost is the host part of a node name that contains no variable.
-func fixedHost(name string) (host string, fixed bool) {
-	_, host, _ = strings.Cut(name, "@")
-	return host, host != "" && !objects.HasReference(name) && !strings.Contains(name, "$")
+// differsByPod reports whether a name is seen to be another in each pod.
+func differsByPod(n objects.NodeName) bool {
+	return n.Host() == "" || strings.Contains(n.Value, objects.PodIP) || strings.Contains(n.Value, objects.PodName) || strings.Contains(n.Value, "<metadata.uid>")
+}
+
+// fixedName fails the finding if the name is the same in all pods.
+func fixedName(m *objects.Manifests, w *manifest.Workload, n objects.NodeName, f *check.Finding) {
+	if m.Replicas(w) < 2 || n.Maybe || n.Host() == "" || strings.ContainsAny(n.Value, "$`<") {
+		return
+	}
+	f.Fail("same-name", fmt.Sprintf("%s sets the node name %s in all %d pods of %s: the host part is always %s", n.Where, n.Written, m.Replicas(w), w, n.Host()),
+		"define env {name: POD_IP, valueFrom: {fieldRef: {fieldPath: status.podIP}}} and write "+n.How+strings.TrimSuffix(n.Written, n.Host())+n.Refer("POD_IP"))
+}
+
+// fixedAddress fails the finding if a variable that should differ between pods has the same value in all.
+func fixedAddress(m *objects.Manifests, w *manifest.Workload, f *check.Finding) {
+	for _, p := range m.Places(w) {
+		if m.Replicas(w) > 1 && perPod(p.Variable) && p.Text != "" && !objects.HasReference(p.Text) {
+			f.Fail("fixed-address", fmt.Sprintf("%s is %s in all %d pods of %s", p.Where, p.Text, m.Replicas(w), w),
+				"take the value from the pod: valueFrom: {fieldRef: {fieldPath: status.podIP}} (or metadata.name for the pod's name)")
+			return
+		}
+	}
 }
 
 // perPod reports whether a variable of that name should differ between pods.

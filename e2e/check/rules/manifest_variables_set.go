@@ -28,7 +28,15 @@ func manifestVariablesSet() check.Check {
 						f.OutOfSight(v, recording.Environment)
 					}
 				}()
+				used := false
 				for _, p := range m.Places(w) {
+					if f.Outcome != check.Fail {
+						literalInMap(m.Env(w, p.In), w, p, f)
+					}
+					if f.Outcome == check.Fail {
+						return
+					}
+					used = used || objects.HasReference(p.Text)
 					for _, ref := range objects.Reference.FindAllString(p.Text, -1) {
 						name := strings.TrimRight(strings.TrimLeft(ref, "$({"), ")}")
 						kubes := strings.HasPrefix(ref, "$(")
@@ -47,8 +55,28 @@ func manifestVariablesSet() check.Check {
 						}
 					}
 				}
+				if !used {
+					f.Skip("no reference to a variable was seen in the variables, command lines and files of " + w.String())
+				}
 			})
 		},
+	}
+}
+
+// literalInMap fails the finding if a variable that comes from a ConfigMap has a reference to one that the container has: Kubernetes
+// replaces references in values of env only.
+func literalInMap(e *manifest.Env, w *manifest.Workload, p objects.Place, f *check.Finding) {
+	v, _ := e.Lookup(p.Variable)
+	if p.Variable == "" || !strings.HasPrefix(v.From, "configMap") {
+		return
+	}
+	for _, ref := range objects.Reference.FindAllString(p.Text, -1) {
+		name := strings.TrimRight(strings.TrimLeft(ref, "$({"), ")}")
+		if _, has := e.Lookup(name); has && strings.HasPrefix(ref, "$(") {
+			f.Fail("left-as-is", fmt.Sprintf("%s of %s uses $(%s): Kubernetes does not replace it in a value that comes from a ConfigMap", p.Where, w, name),
+				"write "+p.Variable+" with its value in the env of the container, after "+name)
+			return
+		}
 	}
 }
 

@@ -22,6 +22,13 @@ func TestManifestVariablesSet(t *testing.T) {
 			object("ConfigMap", "words", `{"data":{"WORD":"yes"}}`)), nil},
 		{"from a ConfigMap that does not", all(literal("X", "$(WORD)"), field(`"envFrom":[{"configMapRef":{"name":"words"}}]`),
 			object("ConfigMap", "words", `{"data":{"OTHER":"yes"}}`)), fails("left-as-is", "$(WORD)")},
+		{"in a value from a ConfigMap", all(field(`"envFrom":[{"configMapRef":{"name":"words"}}]`), object("ConfigMap", "words", `{"data":{"LIVEBOOK_NODE":"livebook@$(POD_IP)"}}`)),
+			fails("left-as-is", "LIVEBOOK_NODE", "$(POD_IP)", "from a ConfigMap", "in the env of the container")},
+		{"in a value of a key of a ConfigMap", all(env("RELEASE_NODE", `"valueFrom":{"configMapKeyRef":{"name":"words","key":"node"}}`), object("ConfigMap", "words", `{"data":{"node":"derl@$(POD_IP)"}}`)),
+			fails("left-as-is", "RELEASE_NODE", "$(POD_IP)", "from a ConfigMap")},
+		{"a template in a ConfigMap", all(field(`"envFrom":[{"configMapRef":{"name":"words"}}]`), object("ConfigMap", "words", `{"data":{"FORMAT":"$(date) $(level)"}}`)), nil},
+		{"Livebook's, above the address", literal("LIVEBOOK_NODE", "livebook@$(POD_IP)"), fails("left-as-is", "LIVEBOOK_NODE", "move POD_IP before LIVEBOOK_NODE")},
+		{"no reference anywhere", rewrite("Deployment", `derl.$(NAMESPACE).svc.cluster.local`, `derl.shop.svc.cluster.local`), notSeen("no reference to a variable was seen")},
 		{"from a Secret, who knows", all(literal("X", "$(WORD)"), field(`"envFrom":[{"secretRef":{"name":"words"}}]`)), nil},
 		{"seen in the VM", all(literal("X", "${WORD}"), func(s *rt.Recording) {
 			s.Change(func(e recording.Event) bool { return e.VM != nil }, func(e *recording.Event) { e.VM.Names = append(e.VM.Names, "WORD") })

@@ -40,10 +40,14 @@ func servicePublishesNotReady() check.Check {
 
 // namedByDNS reports whether w's node names contain a Service's name.
 func namedByDNS(m *objects.Manifests, w *manifest.Workload) bool {
+	for _, n := range m.Names(w) {
+		if strings.Contains(n.Written, ".svc") || strings.Contains(n.Value, ".svc") {
+			return true
+		}
+	}
 	for _, p := range m.Places(w) {
-		name, _ := objects.NameIn(p)
 		ofPod := strings.Contains(p.Text, "POD_NAME") || strings.Contains(p.Text, "HOSTNAME")
-		if strings.Contains(name, ".svc") || ofPod && strings.Contains(p.Text, ".svc") {
+		if ofPod && strings.Contains(p.Text, ".svc") {
 			return true
 		}
 	}

@@ -8,6 +8,7 @@ func WithoutMutant() map[string]map[string][]string {
 		"no mutant yet; changed manifests can produce it": {
 			"manifest/variables-set":               {"left-as-is", "unset"},
 			"manifest/name-per-pod":                {"same-name"},
+			"manifest/name-form":                   {"long-without-dot", "not-distributed", "short-with-dots"},
 			"manifest/host-resolves":               {"alone", "of-the-machine", "other-service"},
 			"manifest/cookie-file-mode":            {"fs-group", "too-open"},
 			"manifest/governing-service":           {"names-nothing", "no-name"},
