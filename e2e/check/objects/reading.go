@@ -28,10 +28,10 @@ func Readings(v *view.View) []Reading {
 	names, cookies, flags := Reading{What: "node name"}, Reading{What: "cookie"}, Reading{What: "VM flags"}
 	ports, asked, missing := Reading{What: "ports"}, Reading{What: "discovery"}, Reading{What: Missing}
 	for _, w := range m.Members {
+		for _, n := range m.Names(w) {
+			names.add(n.Where)
+		}
 		for _, p := range m.Places(w) {
-			if name, _ := NameIn(p); name != "" {
-				names.add(p.Where)
-			}
 			if saysCookie(p) {
 				cookies.add(p.Where)
 			}

@@ -1,10 +1,12 @@
 package objects
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
 
+	"meshproof.dev/meshproof/e2e/manifest"
 	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/view"
 )
@@ -47,4 +49,14 @@ func TestReadings(t *testing.T) {
 			t.Errorf("%s:\n%s\nwanted\n%s", container, got, want)
 		}
 	}
+}
+
+// objectOf is a document as a recording has it.
+func objectOf(t *testing.T, d *manifest.Document) recording.Object {
+	t.Helper()
+	text, err := json.Marshal(d.Raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return recording.Object{Kind: d.Kind, Name: d.Name, Manifest: text, File: d.Position().File, Lines: d.Lines()}
 }
