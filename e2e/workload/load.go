@@ -131,6 +131,9 @@ func (l Loader) Understand(ctx context.Context, path string, data []byte) (*Work
 	if err = w.resolve(); err != nil {
 		return nil, err
 	}
+	if err = l.Ignores(manifest.Join(w.rendered.now, w.rendered.before)); err != nil {
+		return nil, err
+	}
 	// The result of a mutant's changes is not checked for consistency: they break things on purpose.
 	return w, p.Fits(w.Resolved, w.rendered.now, w.rendered.next, w.rendered.before)
 }

@@ -47,6 +47,9 @@ func Plain(ctx context.Context, l workload.Loader, path string, in io.Reader) (a
 		}
 		for _, nodes := range d.clusters() {
 			w, failed := d.plain(path, nodes)
+			if failed == nil {
+				failed = l.Ignores(d.all())
+			}
 			if failed != nil {
 				return nil, fmt.Errorf("%s: %w", d.where, failed)
 			}
