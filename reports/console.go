@@ -15,7 +15,7 @@ import (
 
 // words are the verdicts as the console prints them. Capitals do what colours do elsewhere.
 var words = map[judge.Verdict]string{
-	judge.Pass: "ok", judge.Fail: "FAIL", judge.Unknown: "UNKNOWN", judge.Skip: "skip", judge.Blocked: "blocked", judge.Waived: "waived", judge.Advised: "advice", judge.Accepted: "accepted",
+	judge.Pass: "ok", judge.Fail: "FAIL", judge.Unknown: "UNKNOWN", judge.Skip: "skip", judge.Blocked: "blocked", judge.Waived: "waived", judge.Advised: "advice", judge.Accepted: "accepted", judge.Suppressed: "suppressed",
 }
 
 // colours are those of the verdicts that a reader looks for (ECMA-48): red, yellow, green.
@@ -73,6 +73,7 @@ func (c Console) Profile(p Profile) {
 		case judge.Skip, judge.Waived, judge.Accepted:
 			fmt.Fprintf(w, "           %s\n", r.Reason)
 		}
+		suppressed(w, r)
 		if n := blocks[r.ID]; n > 0 {
 			fmt.Fprintf(w, "           %s blocked by it%s\n", count(n, "check"), c.hint())
 		}
@@ -195,7 +196,7 @@ func (c Console) Profiles(all []Profile) {
 		for _, n := range p.Notes {
 			fmt.Fprintf(w, "%-24s note: %s\n", title(p), n)
 		}
-		fmt.Fprintf(w, "%-24s %d ok, %d advice, %d skipped; %.0f s\n", title(p), n["ok"], n["advice"], n["skip"]+n["waived"]+n["accepted"], p.Wall.Seconds())
+		fmt.Fprintf(w, "%-24s %d ok, %d advice, %d skipped; %.0f s\n", title(p), n["ok"], n["advice"], n["skip"]+n["waived"]+n["accepted"]+n["suppressed"], p.Wall.Seconds())
 	}
 }
 
@@ -237,6 +238,9 @@ func explain(w io.Writer, r judge.Result) {
 			continue
 		}
 		fmt.Fprintf(w, "           %s\n", s.Message)
+		if s.Place != nil {
+			fmt.Fprintf(w, "             at: %s\n", s.Place)
+		}
 		for _, l := range s.Seen {
 			if l != "" {
 				fmt.Fprintf(w, "             seen: %s\n", l)
