@@ -33,6 +33,7 @@ type Workload struct {
 	File      string          // the profile itself, for messages
 	Scenarios []string        // those that are recorded; nil: all of them
 	Read      string          // from which files manifests without a profile were read
+	Unjudged  []string        // what else was found there and cannot be judged, and why
 
 	from     inputs
 	rendered rendered

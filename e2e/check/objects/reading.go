@@ -43,7 +43,7 @@ func Readings(v *view.View) []Reading {
 			m.references(w, c, &cookies, &missing)
 			for _, p := range c.Ports {
 				if p.Name == "epmd" || strings.Contains(p.Name, "dist") || p.ContainerPort == profile.DefaultEPMDPort {
-					ports.add(fmt.Sprintf("%d (%s) of container %s", p.ContainerPort, p.Name, c.Name))
+					ports.add(strings.TrimSpace(fmt.Sprintf("%d %s", p.ContainerPort, p.Name)) + " of container " + c.Name)
 				}
 			}
 		}

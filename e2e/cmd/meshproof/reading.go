@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/check/objects"
 	"meshproof.dev/meshproof/e2e/view"
 	"meshproof.dev/meshproof/e2e/workload"
@@ -42,7 +43,16 @@ func readings(p *reports.Profile, w *workload.Workload, v *view.View) error {
 		p.Reading = append(p.Reading, reports.Reading{What: r.What, Seen: r.Seen})
 	}
 	if w.Profile.Spec.Cookie.SecretKeyRef.Name == "" && !objects.Speaks(all) {
-		p.Unread = "nothing here speaks of Erlang: no node name, no cookie, no flag of a VM and no port of epmd was seen in the manifests, so what passed says little. Where the image or a file outside has them, only a run can see them: meshproof init, then meshproof run"
+		p.Unread = "nothing here speaks of Erlang: no node name, no cookie, no flag of a VM and no port of epmd was seen in the manifests, so what passed says little. Where the image or a file outside has them, only a run can see them: meshproof init, then meshproof run."
+	}
+	for _, n := range p.Notes {
+		if p.Unread != "" && strings.HasPrefix(n, "not rendered: ") {
+			p.Unread += " " + strings.ToUpper(n[:1]) + n[1:]
+			break
+		}
+	}
+	if len(w.Unjudged) > 0 {
+		p.Unread = strings.TrimSpace(p.Unread + " Not judged: " + strings.Join(check.FirstOf(w.Unjudged, 3), "; "))
 	}
 	return nil
 }

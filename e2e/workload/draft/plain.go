@@ -2,10 +2,12 @@ package draft
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"slices"
+	"strings"
 
 	"meshproof.dev/meshproof/e2e/exitcode"
 	"meshproof.dev/meshproof/e2e/files"
@@ -40,22 +42,34 @@ func Plain(ctx context.Context, l workload.Loader, path string, in io.Reader) (a
 	if err != nil {
 		return nil, err
 	}
+	var broken []error
 	where := map[*workload.Workload]string{}
 	for i, d := range sets {
 		if i > 0 {
 			d.omitted = nil // it is said once
 		}
 		for _, nodes := range d.clusters() {
-			w, failed := d.plain(path, nodes)
-			if failed == nil {
-				failed = l.Ignores(d.all())
+			if err = l.Ignores(d.all()); err != nil {
+				return nil, err
 			}
+			w, failed := d.plain(path, nodes)
 			if failed != nil {
-				return nil, fmt.Errorf("%s: %w", d.where, failed)
+				if !strings.HasPrefix(failed.Error(), d.where+":") {
+					failed = fmt.Errorf("%s: %w", d.where, failed)
+				}
+				broken = append(broken, failed)
+				continue
 			}
 			where[w] = shown(d.where)
 			all = append(all, w)
 		}
+	}
+	if len(all) == 0 {
+		return nil, errors.Join(broken...)
+	}
+	// One of several does not end it, as an example that is broken on purpose would; but it is not called green either.
+	for _, why := range broken {
+		all[0].Unjudged = append(all[0].Unjudged, why.Error())
 	}
 	distinct(all, where)
 	return all, nil
@@ -89,7 +103,7 @@ func (d *draft) plain(path string, nodes []*manifest.Workload) (*workload.Worklo
 	}
 	ours := &manifest.Set{}
 	for _, o := range d.all().Documents {
-		if !d.theirs(o, nodes, others) && (o.Kind != "Pod" || among(nodes, o)) {
+		if !d.theirs(o, nodes, others) && (o.Kind != "Pod" || among(nodes, o)) && (o.Namespace != "kube-system" || nodes[0].Namespace == o.Namespace) {
 			ours.Documents = append(ours.Documents, o)
 		}
 	}

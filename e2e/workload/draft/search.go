@@ -116,6 +116,8 @@ func (s *search) file(at string) error {
 		s.left = append(s.left, at)
 	case slices.ContainsFunc(all.Documents, func(o *manifest.Document) bool { return o.APIVersion == profile.APIVersion }):
 		s.profiles = append(s.profiles, at)
+	case slices.ContainsFunc(all.Documents, func(o *manifest.Document) bool { return isPatch(o) || !servedAPI(o) }):
+		s.left = append(s.left, at)
 	default:
 		all, _ = workload.Installed(all)
 		s.plain = append(s.plain, drafted{at, withoutOwned(all)})
@@ -126,6 +128,22 @@ func (s *search) file(at string) error {
 // manifestLike reports whether text begins objects as manifests do, whatever is wrong with it.
 func manifestLike(data []byte) bool {
 	return bytes.Contains(data, []byte("\napiVersion:")) || bytes.HasPrefix(data, []byte("apiVersion:"))
+}
+
+// isPatch reports whether an object is only a part of a workload, for kustomize: it has no image.
+func isPatch(o *manifest.Document) bool {
+	if !runs(o.Kind) || o.Object == nil {
+		return false
+	}
+	w := o.Workload()
+	return w == nil || !slices.ContainsFunc(w.Containers(), func(c *manifest.Container) bool { return c.Image != "" })
+}
+
+// servedAPI reports whether a cluster may have the API of an object. Groups without a dot are Kubernetes' own; files of other
+// programs look alike (skaffold/v2).
+func servedAPI(o *manifest.Document) bool {
+	group, _, grouped := strings.Cut(o.APIVersion, "/")
+	return !grouped || strings.Contains(group, ".") || slices.Contains([]string{"apps", "batch", "autoscaling", "policy", "extensions"}, group)
 }
 
 func generatesName(o *manifest.Document) bool {

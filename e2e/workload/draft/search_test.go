@@ -15,7 +15,7 @@ import (
 var beside = map[string]string{
 	".github/workflows/ci.yml": "on: push\njobs: {}\n", "docker-compose.yml": "services: {web: {image: shop}}\n", "package.json": `{"name": "shop"}`,
 	"assets/node_modules/x/deploy.yaml": postgres, "vendor/y.yaml": postgres, "deps/z/k8s.yaml": postgres, ".helm/a.yaml": postgres,
-	"config/values.yaml": "replicas: 3\n", "list.yaml": "- a\n- b\n", "words.yml": "hello\n",
+	"config/values.yaml": "replicas: 3\n", "list.yaml": "- a\n- b\n", "skaffold.yaml": "apiVersion: skaffold/v2\nkind: Config\nmetadata: {name: x}\n", "patches/p.yaml": "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: shop}\nspec: {replicas: 7}\n", "words.yml": "hello\n",
 }
 
 // At the root of a repository the manifests below it are found, and what else is there disturbs nothing.
@@ -32,7 +32,7 @@ func TestARepository(t *testing.T) {
 		t.Fatalf("%v, %d clusters", err, len(ws))
 	}
 	for _, want := range []string{
-		"left, because it is no Kubernetes object, or no kustomization names it: config/values.yaml, docker-compose.yml, list.yaml, package.json, and 1 more",
+		"left, because it is no Kubernetes object, or no kustomization names it: config/values.yaml, docker-compose.yml, list.yaml, package.json, and 3 more",
 		"not searched: .github, .helm, assets/node_modules, deps, and 1 more",
 		"not read: test/broken.yaml:",
 		"not rendered: the chart in charts/db (helm template was not run). To judge it: helm template db ./charts/db | meshproof lint -",
@@ -123,6 +123,39 @@ func TestOtherSetsAreNamed(t *testing.T) {
 	ws, err := Plain(t.Context(), workload.Loader{}, ".", nil)
 	if err != nil || len(ws) != 1 || !strings.Contains(notes(t, ws[0]), "not judged: b, because nothing there mentions Erlang (Deployment db)") {
 		t.Errorf("%v, %d clusters", err, len(ws))
+	}
+}
+
+// One that cannot be judged does not end the search, and is not called green.
+func TestASetThatCannotBeJudged(t *testing.T) {
+	wrong := strings.Replace(shopApp, "replicas: 2", "replicas: two", 1)
+	t.Chdir(tree(t, map[string]string{"a/app.yaml": shopApp, "b/app.yaml": wrong}))
+	ws, err := Plain(t.Context(), workload.Loader{}, ".", nil)
+	if err != nil || len(ws) != 1 || len(ws[0].Unjudged) != 1 || !strings.HasPrefix(ws[0].Unjudged[0], "b/app.yaml:5: Deployment shop: spec.replicas") {
+		t.Errorf("%v, %+v", err, ws[0].Unjudged)
+	}
+	if _, err = Plain(t.Context(), workload.Loader{}, "b", nil); err == nil || exitcode.Of(err) != exitcode.Usage {
+		t.Errorf("alone: %v", err)
+	}
+}
+
+// Where there is nothing to judge, the chart that was not rendered is named.
+func TestOnlyAChart(t *testing.T) {
+	t.Chdir(tree(t, map[string]string{"c.yaml": "apiVersion: cert-manager.io/v1\nkind: Issuer\nmetadata: {name: x}\n", "charts/shop/Chart.yaml": "name: shop\n"}))
+	for name, err := range map[string]error{"lint": second(Plain(t.Context(), workload.Loader{}, ".", nil)), "init": second(Profile(t.Context(), workload.Loader{}, ".", "profile.yaml"))} {
+		if err == nil || !strings.Contains(err.Error(), "they contain Issuer x\nnot rendered: the chart in charts/shop (helm template was not run). To judge it: helm template shop ./charts/shop | meshproof lint -") || exitcode.Of(err) != exitcode.Usage {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func second[T any](_ T, err error) error { return err }
+
+// What a repository has for the cluster's own namespaces is not the application's.
+func TestKubeSystem(t *testing.T) {
+	t.Chdir(tree(t, map[string]string{"a.yaml": shopApp + "---\n" + shopService, "dns.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: coredns, namespace: kube-system}\ndata: {x: shop.default.svc}\n"}))
+	if ws, err := Plain(t.Context(), workload.Loader{}, ".", nil); err != nil || len(ws) != 1 || strings.Contains(rendered(t, ws[0]), "coredns") {
+		t.Errorf("%v", err)
 	}
 }
 

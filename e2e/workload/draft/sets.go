@@ -124,12 +124,17 @@ func pick(sets []*draft) ([]*draft, error) {
 		}
 		return with, nil
 	case len(sets) == 1:
-		return sets, sets[0].choose()
-	case len(without) == 1 && len(without[0].others) == 1:
-		return without, without[0].choose()
+		without = sets
+	case len(without) != 1 || len(without[0].others) != 1:
+		without = []*draft{whole}
 	}
-	whole.sort()
-	return nil, whole.choose()
+	err := without[0].choose()
+	for _, line := range sets[0].omitted {
+		if err != nil {
+			err = fmt.Errorf("%w\n%s", err, line)
+		}
+	}
+	return without, err
 }
 
 // only is the set from which a profile is written.
