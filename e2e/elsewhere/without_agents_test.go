@@ -37,7 +37,7 @@ func TestWithoutAgents(t *testing.T) {
 		// Discovery looks for a Service that is not there.
 		lost := p.changed(t, "dns-a", "derl.$(NAMESPACE)", "other.$(NAMESPACE)")
 		output = p.run(t, nil, 1, append(on, "-f", lost, "--accept-unseen")...)
-		says(t, output, "mesh/full")
+		says(t, output, "first broken rung: mesh (mesh/one-component)")
 		c.nothingLeft(t)
 	})
 }
