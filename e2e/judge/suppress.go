@@ -16,7 +16,7 @@ func suppress(id string, v *view.View, s *Subject) {
 		return
 	}
 	var why []string
-	for _, i := range check.Covering(v, id, s.Finding.Subject) {
+	for _, i := range check.Covering(v, id, s.Subject) {
 		if !slices.Contains(why, i.Reason) {
 			why = append(why, i.Reason)
 		}
@@ -64,6 +64,6 @@ func judgedFully(r Result) bool {
 // uses reports whether an annotation has suppressed anything of a result.
 func uses(r Result, v *view.View, i check.Ignore) bool {
 	return slices.ContainsFunc(r.Subjects, func(s Subject) bool {
-		return s.Verdict == Suppressed && slices.Contains(check.Covering(v, i.Check, s.Finding.Subject), i)
+		return s.Verdict == Suppressed && slices.Contains(check.Covering(v, i.Check, s.Subject), i)
 	})
 }

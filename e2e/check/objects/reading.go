@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"meshproof.dev/meshproof/e2e/manifest"
-	"meshproof.dev/meshproof/e2e/profile"
 	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/view"
 )
@@ -42,7 +41,7 @@ func Readings(v *view.View) []Reading {
 		for _, c := range w.Containers(manifest.Main, manifest.Init, manifest.Sidecar) {
 			m.references(w, c, &cookies, &missing)
 			for _, p := range c.Ports {
-				if p.Name == "epmd" || strings.Contains(p.Name, "dist") || p.ContainerPort == profile.DefaultEPMDPort {
+				if p.Name == "epmd" || strings.Contains(p.Name, "dist") || p.ContainerPort == 4369 {
 					ports.add(strings.TrimSpace(fmt.Sprintf("%d %s", p.ContainerPort, p.Name)) + " of container " + c.Name)
 				}
 			}

@@ -70,7 +70,7 @@ func fromRoot(file string) string {
 		return filepath.ToSlash(file)
 	}
 	for up := filepath.Dir(path); up != filepath.Dir(up); up = filepath.Dir(up) {
-		if _, err := os.Lstat(filepath.Join(up, ".git")); err == nil {
+		if _, err = os.Lstat(filepath.Join(up, ".git")); err == nil {
 			root = up
 			break
 		}

@@ -241,7 +241,8 @@ func TestAnnotationsThatCoverNothing(t *testing.T) {
 // Only the object with the annotation is covered: another one that fails is red.
 func TestAnAnnotationCoversItsObject(t *testing.T) {
 	annotated := strings.Replace(redApp, "metadata: {name: shop}", "metadata: {name: shop, annotations: {meshproof.dev/ignore.manifest.name-per-pod: a trial}}", 1)
-	other := strings.Replace(redApp[:strings.Index(redApp, "---")], "metadata: {name: shop}", "metadata: {name: worker}", 1)
+	deployment, _, _ := strings.Cut(redApp, "---")
+	other := strings.Replace(deployment, "metadata: {name: shop}", "metadata: {name: worker}", 1)
 	dir := repository(t, annotated+"---\n"+other)
 	out, code, err := meshproof(t, "lint", "-o", "json", dir)
 	var r reports.Run
