@@ -15,7 +15,7 @@ import (
 
 // words are the verdicts as the console prints them. Capitals do what colours do elsewhere.
 var words = map[judge.Verdict]string{
-	judge.Pass: "ok", judge.Fail: "FAIL", judge.Unknown: "UNKNOWN", judge.Skip: "skip", judge.Blocked: "blocked", judge.Waived: "waived", judge.Advised: "advice", judge.Accepted: "accepted",
+	judge.Pass: "ok", judge.Fail: "FAIL", judge.Unknown: "UNKNOWN", judge.Skip: "skip", judge.Blocked: "blocked", judge.Waived: "waived", judge.Advised: "advice", judge.Accepted: "accepted", judge.Suppressed: "suppressed",
 }
 
 // colours are those of the verdicts that a reader looks for (ECMA-48): red, yellow, green.
@@ -47,6 +47,11 @@ func (c Console) Profile(p Profile) {
 	if p.Vantage != nil {
 		fmt.Fprintf(w, "  %s\n", seen(p.Vantage))
 	}
+	readings(w, p)
+	if p.Unread != "" {
+		c.verdict(judge.Unknown)
+		fmt.Fprintf(w, "%s\n", p.Unread)
+	}
 	for i := 0; i < len(p.Results); i++ {
 		r := p.Results[i]
 		if r.Verdict == judge.Blocked && !c.Verbose && !blocks.orphan(r) {
@@ -68,6 +73,7 @@ func (c Console) Profile(p Profile) {
 		case judge.Skip, judge.Waived, judge.Accepted:
 			fmt.Fprintf(w, "           %s\n", r.Reason)
 		}
+		suppressed(w, r)
 		if n := blocks[r.ID]; n > 0 {
 			fmt.Fprintf(w, "           %s blocked by it%s\n", count(n, "check"), c.hint())
 		}
@@ -190,7 +196,7 @@ func (c Console) Profiles(all []Profile) {
 		for _, n := range p.Notes {
 			fmt.Fprintf(w, "%-24s note: %s\n", title(p), n)
 		}
-		fmt.Fprintf(w, "%-24s %d ok, %d advice, %d skipped; %.0f s\n", title(p), n["ok"], n["advice"], n["skip"]+n["waived"]+n["accepted"], p.Wall.Seconds())
+		fmt.Fprintf(w, "%-24s %d ok, %d advice, %d skipped; %.0f s\n", title(p), n["ok"], n["advice"], n["skip"]+n["waived"]+n["accepted"]+n["suppressed"], p.Wall.Seconds())
 	}
 }
 
@@ -232,6 +238,9 @@ func explain(w io.Writer, r judge.Result) {
 			continue
 		}
 		fmt.Fprintf(w, "           %s\n", inLine(s.Message))
+		if s.Place != nil {
+			fmt.Fprintf(w, "             at: %s\n", s.Place)
+		}
 		for _, l := range s.Seen {
 			if l != "" {
 				fmt.Fprintf(w, "             seen: %s\n", inLine(l))
@@ -288,6 +297,9 @@ func (c Console) Counts(r *Run) {
 	for _, p := range r.Profiles {
 		if b := p.FirstBroken(); b != nil {
 			lines = append(lines, headline(title(p), b))
+		}
+		if p.Unread != "" {
+			lines = append(lines, title(p)+": "+p.Unread)
 		}
 	}
 	c.counts(r, lines)

@@ -36,7 +36,8 @@ type Exit struct {
 	Word string `json:"word"`
 }
 
-// Counts are the numbers of the closing line: failed is fail and unknown; skipped is skip, blocked, waived and accepted.
+// Counts are the numbers of the closing line: failed is fail and unknown; skipped is skip, blocked, waived and accepted, and advice
+// that is not followed.
 type Counts struct {
 	Passed  int `json:"passed"`
 	Failed  int `json:"failed"`
@@ -88,9 +89,11 @@ type Profile struct {
 	Namespace  string        `json:"namespace,omitempty"`
 	Recordings []string      `json:"recordings,omitempty"` // relative to the report
 	Trouble    string        `json:"trouble,omitempty"`
-	Again      string        `json:"again,omitempty"` // why it was recorded a second time; the results are those of the second
-	Notes      []string      `json:"notes,omitempty"` // what a reader should know in addition to the verdicts: what was skipped, what the cluster does not have
-	Wall       time.Duration `json:"wall"`            // ns
+	Again      string        `json:"again,omitempty"`   // why it was recorded a second time; the results are those of the second
+	Notes      []string      `json:"notes,omitempty"`   // what a reader should know in addition to the verdicts: what was skipped, what the cluster does not have
+	Wall       time.Duration `json:"wall"`              // ns
+	Reading    []Reading     `json:"reading,omitempty"` // of lint: what it could read of the application
+	Unread     string        `json:"unread,omitempty"`  // of lint: why nothing of the application could be read, so that the result is unknown
 }
 
 // Close sets the counts and the exit code. If there are several codes, the one that comes first in exitcode's table counts;
@@ -107,6 +110,10 @@ func (r *Run) Close(trouble error, at time.Time) {
 		r.Counts.Skipped += skipped
 		r.Counts.Accepted += p.Accepted()
 		codes = append(codes, p.ExitCode())
+		if p.Unread != "" {
+			codes = append(codes, exitcode.Unknown)
+			r.Counts.Failed++
+		}
 	}
 	if trouble != nil {
 		r.Trouble = trouble.Error()

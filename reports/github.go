@@ -3,6 +3,7 @@ package reports
 import (
 	"cmp"
 	"fmt"
+	"io"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -43,14 +44,19 @@ func OfMatrix(m *Matrix) GitHub {
 
 // annotation is one thing that is wrong.
 type annotation struct {
-	level string // "error" or "warning"
+	level string // "error", "warning" or "notice"
 	place int    // on the ladder
 	title string
 	text  string
+	file  string // where it can be mended; "" if it is not known
+	line  int
 }
 
 func annotations(p Profile) []annotation {
 	var all []annotation
+	if p.Unread != "" {
+		all = append(all, annotation{level: "warning", title: title(p) + ": " + unreadID, text: p.Unread})
+	}
 	for _, i := range instances(p) {
 		a := annotation{level: "error", place: i.place, title: title(p) + ": " + i.checks, text: i.text}
 		if i.first.Verdict == judge.Unknown {
@@ -62,10 +68,51 @@ func annotations(p Profile) []annotation {
 				break
 			}
 		}
+		if len(i.first.Subjects) > 0 && i.checks == i.first.ID {
+			a.at(i.first.Subjects, i.first.Verdict)
+		}
 		all = append(all, a)
+	}
+	for place, r := range p.Results {
+		for _, s := range suppressions(r) {
+			a := annotation{level: "notice", place: place, title: title(p) + ": " + r.ID + " is suppressed", text: s.Message + "\nSuppressed by its annotation: " + s.Reason}
+			a.at([]judge.Subject{s}, judge.Suppressed)
+			all = append(all, a)
+		}
 	}
 	return all
 }
+
+// at gives the annotation the place of the first subject with that verdict that has one.
+func (a *annotation) at(subjects []judge.Subject, v judge.Verdict) {
+	for _, s := range subjects {
+		if s.Verdict == v && s.Place != nil {
+			a.file, a.line = s.Place.File, s.Place.Line
+			return
+		}
+	}
+}
+
+// Annotations writes what GitHub Actions shows of a run beside its files, with advice that is not followed.
+func Annotations(w io.Writer, r *Run) error {
+	var all []annotation
+	for _, p := range r.Profiles {
+		all = append(all, annotations(p)...)
+		for place, x := range p.Results {
+			if x.Verdict != judge.Advised {
+				continue
+			}
+			a := annotation{level: "notice", place: place, title: title(p) + ": " + x.ID, text: x.Message}
+			a.at(x.Subjects, judge.Advised)
+			all = append(all, a)
+		}
+	}
+	_, err := io.WriteString(w, commands(r, all))
+	return err
+}
+
+// ranks are the levels of annotations, the worst first.
+var ranks = []string{"error", "warning", "notice"}
 
 // GitHub keeps ten errors and ten warnings of a step and drops the others without a word, so ten in all are written, and how many
 // more there are is a notice. Of one text it keeps 4096 characters.
@@ -77,7 +124,7 @@ const (
 // commands writes annotations: what ended the run, then failures, then what is unknown; of each the lowest rung first.
 func commands(r *Run, all []annotation) string {
 	slices.SortStableFunc(all, func(a, b annotation) int {
-		return cmp.Or(strings.Compare(a.level, b.level), cmp.Compare(a.place, b.place))
+		return cmp.Or(cmp.Compare(slices.Index(ranks, a.level), slices.Index(ranks, b.level)), cmp.Compare(a.place, b.place))
 	})
 	var own []annotation
 	if r.Trouble != "" {
@@ -96,7 +143,14 @@ func commands(r *Run, all []annotation) string {
 			break
 		}
 		text := strings.ToValidUTF8(a.text[:min(len(a.text), mostText)], "")
-		fmt.Fprintf(&b, "::%s title=%s::%s\n", a.level, property.Replace(a.title), data.Replace(text))
+		at := ""
+		if a.file != "" {
+			at = "file=" + property.Replace(a.file) + ","
+		}
+		if a.file != "" && a.line > 0 {
+			at += fmt.Sprintf("line=%d,", a.line)
+		}
+		fmt.Fprintf(&b, "::%s %stitle=%s::%s\n", a.level, at, property.Replace(a.title), data.Replace(text))
 	}
 	return b.String()
 }

@@ -59,6 +59,9 @@ type junitProblem struct {
 func JUnit(w io.Writer, r *Run) error {
 	var suites []junitSuite
 	for _, p := range r.Profiles {
+		if p.Unread != "" {
+			suites = append(suites, unread(p))
+		}
 		for _, scenario := range scenarios(p.Results) {
 			suites = append(suites, junitOf(p, scenario))
 		}
@@ -119,13 +122,16 @@ func junitOf(p Profile, scenario string) junitSuite {
 		case judge.Unknown:
 			c.Error = &junitProblem{Type: "unknown", Message: inLine(r.Message), Text: detail(r)}
 			s.Errors++
-		case judge.Skip, judge.Blocked, judge.Waived, judge.Accepted:
+		case judge.Skip, judge.Blocked, judge.Waived, judge.Accepted, judge.Suppressed:
 			c.Skipped = &junitProblem{Message: reason(r)}
 			s.Skipped++
 		}
 		c.Properties = &junitProperties{List: []junitProperty{{"rung", string(r.Rung)}, {"level", string(r.Level)}, {"verdict", string(r.Verdict)}}}
 		if r.Verdict == judge.Advised {
 			c.Properties.List = append(c.Properties.List, junitProperty{"advice", r.Message})
+		}
+		for _, x := range suppressions(r) {
+			c.Properties.List = append(c.Properties.List, junitProperty{"suppressed", x.Subject.String() + ": " + x.Reason})
 		}
 		if r.Unseen != "" {
 			c.Properties.List = append(c.Properties.List, junitProperty{"unseen", r.Unseen})
@@ -152,6 +158,8 @@ func reason(r judge.Result) string {
 		return "blocked by: " + strings.Join(r.BlockedBy, ", ")
 	case judge.Waived:
 		return "waived: " + r.Reason
+	case judge.Suppressed:
+		return "suppressed: " + r.Reason
 	default:
 		return r.Reason
 	}
@@ -165,6 +173,9 @@ func detail(r judge.Result) string {
 			continue
 		}
 		fmt.Fprintf(&b, "%s: %s\n", s.Subject, hanging(s.Message))
+		if s.Place != nil {
+			fmt.Fprintf(&b, "  at: %s\n", s.Place)
+		}
 		for _, l := range s.Seen {
 			fmt.Fprintf(&b, "  seen: %s\n", hanging(l))
 		}

@@ -19,6 +19,9 @@ func Summary(w io.Writer, r *Run) {
 		return
 	}
 	for _, p := range r.Profiles {
+		if p.Unread != "" {
+			fmt.Fprintf(w, "- **%s**: %s\n", escaped(title(p)), escaped(p.Unread))
+		}
 		if b := p.FirstBroken(); b != nil {
 			rung := title(p) + ": " + broken(b)
 			fmt.Fprintf(w, "- **%s**%s\n", escaped(rung), escaped(strings.TrimPrefix(headline(title(p), b), rung)))
@@ -35,6 +38,11 @@ func Summary(w io.Writer, r *Run) {
 	for _, p := range r.Profiles {
 		for _, i := range instances(p) {
 			i.markdown(w, title(p))
+		}
+		for _, r := range p.Results {
+			for _, x := range suppressions(r) {
+				fmt.Fprintf(w, "\n%s, suppressed: %s, %s: %s\n", escaped(title(p)), escaped(r.ID), escaped(x.Subject.String()), escaped(x.Reason))
+			}
 		}
 		if p.Trouble != "" {
 			fmt.Fprintf(w, "\n%s, trouble: %s\n", escaped(title(p)), escaped(p.Trouble))
@@ -92,11 +100,11 @@ var counted = []judge.Verdict{judge.Pass, judge.Fail, judge.Unknown, judge.Block
 
 const countedHead = "passed | failed | unknown | blocked | advice | skipped |\n|---|--:|--:|--:|--:|--:|--:|\n"
 
-// tally counts verdicts; a waived check is counted as skipped, and one that is accepted unseen, too.
+// tally counts verdicts; a waived check is counted as skipped, and one that is suppressed or accepted unseen, too.
 type tally map[judge.Verdict]int
 
 func (t tally) add(v judge.Verdict) {
-	if v == judge.Waived || v == judge.Accepted {
+	if v == judge.Waived || v == judge.Accepted || v == judge.Suppressed {
 		v = judge.Skip
 	}
 	t[v]++

@@ -28,7 +28,7 @@ func TestSummaryBeginsWithWhatIsWrong(t *testing.T) {
 	for _, want := range []string{
 		"## meshproof: fail (exit 1)\n",
 		"- **shop: first broken rung: (x/fail)**. seen: 5 &lt; 6 &amp; \"more\". Remedy: open it\n",
-		"2 passed, 3 failed, 3 skipped; 0 s; Kubernetes v1.37.2; 1 node; OTP 27\n",
+		"1 passed, 3 failed, 4 skipped; 0 s; Kubernetes v1.37.2; 1 node; OTP 27\n",
 		"| rung | passed | failed | unknown | blocked | advice | skipped |\n|---|--:|--:|--:|--:|--:|--:|\n|  | 1 | 1 | 1 | 1 | 1 | 2 |\n",
 		"**FAIL** shop: x/fail\n\n    does what it should\n      shop-1 is shut\n        seen: RST\n        remedy: open it\n        try: kubectl get\n",
 		"**UNKNOWN** shop: x/unknown\n",

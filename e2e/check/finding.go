@@ -29,6 +29,7 @@ type Finding struct {
 	Seen    []string  `json:"seen,omitempty"`    // evidence, a line each
 	Remedy  string    `json:"remedy,omitempty"`
 	Try     string    `json:"try,omitempty"` // a command with which the reader can see it for themselves
+	Place   *Place    `json:"place,omitempty"`
 	// Vantage says of an unseen finding that no observer was where this can be seen from, and why: nothing went wrong.
 	Vantage string        `json:"vantage,omitempty"`
 	Took    time.Duration `json:"took,omitempty"` // how long it took until the requirement was met
@@ -36,6 +37,21 @@ type Finding struct {
 
 	From  time.Duration    `json:"-"` // where it takes all that was seen from then to At to decide: a loss, a silence
 	Reads []recording.Kind `json:"-"` // what decided this finding, where that is not all that the check reads
+}
+
+// Place is where in the files of the manifests a finding can be mended. Of what helm rendered it is the template, whose line is not
+// known.
+type Place struct {
+	File string `json:"file"`
+	Line int    `json:"line,omitempty"`
+}
+
+// String is "FILE:LINE", as editors and compilers have it.
+func (p Place) String() string {
+	if p.Line == 0 {
+		return p.File
+	}
+	return fmt.Sprintf("%s:%d", p.File, p.Line)
 }
 
 // VerbS is the ending of a verb after n subjects: "one accepts", "two accept".

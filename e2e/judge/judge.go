@@ -20,7 +20,7 @@ type Verdict string
 
 // The verdicts. Blocked is a check that fails or was not observed, if failures lower on the ladder explain all its subjects;
 // Unknown means that something that matters was not seen: it never counts as passed. Advised is good practice that is not
-// followed: it counts as passed.
+// followed.
 const (
 	Pass    Verdict = "pass"
 	Fail    Verdict = "fail"
@@ -31,6 +31,8 @@ const (
 	Advised Verdict = "advised"
 	// Accepted is what would be unknown only because no observer was where it can be seen from, and the user accepts that.
 	Accepted Verdict = "accepted"
+	// Suppressed is what fails for objects that say so themselves, with a reason ([manifest.IgnorePrefix]).
+	Suppressed Verdict = "suppressed"
 )
 
 // Scenario is one scenario of a profile. View is nil when it was not recorded: Why says what prevented it, Skip why it does
@@ -69,6 +71,7 @@ type Subject struct {
 	check.Finding
 	Verdict   Verdict  `json:"verdict"`
 	BlockedBy []string `json:"blockedBy,omitempty"`
+	Reason    string   `json:"reason,omitempty"` // of suppressed: the object's own
 }
 
 // Profile is the judgement of all scenarios of a profile.
@@ -96,6 +99,7 @@ func Judge(name string, scenarios []Scenario, checks []check.Check) Profile {
 		p.Results = append(p.Results, r)
 	}
 	p.vantage(scenarios)
+	p.useless(scenarios)
 	return p
 }
 
@@ -138,6 +142,7 @@ func (p *Profile) judgeOne(c check.Check, scenarios []Scenario, causes []cause) 
 				s.Verdict = Blocked
 			}
 		}
+		suppress(c.ID, ep.View, &s)
 		r.Subjects = append(r.Subjects, s)
 	}
 	sum(&r)
@@ -226,15 +231,18 @@ func explained(id string, f check.Finding, causes []cause) []string {
 
 // sum combines the subjects' verdicts into one: an unexplained failure decides, then what was not seen, then what is explained.
 func sum(r *Result) {
-	for _, v := range []Verdict{Fail, Unknown, Blocked, Pass, Skip} {
+	for _, v := range []Verdict{Fail, Unknown, Suppressed, Blocked, Pass, Skip} {
 		for _, s := range r.Subjects {
 			if s.Verdict != v {
 				continue
 			}
 			if r.Verdict == "" {
 				r.Verdict, r.Code, r.Message, r.At = v, s.Code, s.Message, s.At
-				if v == Skip {
+				switch v {
+				case Skip:
 					r.Reason = s.Message
+				case Suppressed:
+					r.Reason = s.Reason
 				}
 			}
 			if r.Verdict == v && v == Pass {
@@ -264,11 +272,11 @@ func verdictOf(o check.Outcome) Verdict {
 }
 
 // Counts are the results in the three words of a closing line: failed is fail and unknown, skipped is skip,
-// blocked, waived and accepted.
+// blocked, waived and accepted, and advice that is not followed: it breaks nothing, and has not passed.
 func (p Profile) Counts() (passed, failed, skipped int) {
 	for _, r := range p.Results {
 		switch r.Verdict {
-		case Pass, Advised:
+		case Pass:
 			passed++
 		case Fail, Unknown:
 			failed++

@@ -44,7 +44,7 @@ func (p *Profile) CheckIDs(ids []string) error {
 	}{{"skip", p.Spec.Skip}, {"waive", p.Spec.Waive}} {
 		for _, id := range slices.Sorted(maps.Keys(x.said)) {
 			if !slices.Contains(ids, id) {
-				return fmt.Errorf("%s: spec.%s: unknown check %q%s (meshproof checks lists all checks)", p.At("spec", x.key, id), x.key, id, meant(id, ids))
+				return fmt.Errorf("%s: spec.%s: unknown check %q%s (meshproof checks lists all checks)", p.At("spec", x.key, id), x.key, id, Meant(id, ids))
 			}
 		}
 	}

@@ -68,10 +68,10 @@ func (p *Profile) cookie(objects *manifest.Set) error {
 		have = append(slices.AppendSeq(have, maps.Keys(data)), slices.Collect(maps.Keys(plain))...)
 	}
 	if !found {
-		return fmt.Errorf("%s: Secret %q, which must contain the cookie, is not in the manifests; Secrets in them: %s%s", p.At("spec", "cookie", "secretKeyRef", "name"), ref.Name, few(secrets), meant(ref.Name, secrets))
+		return fmt.Errorf("%s: Secret %q, which must contain the cookie, is not in the manifests; Secrets in them: %s%s", p.At("spec", "cookie", "secretKeyRef", "name"), ref.Name, few(secrets), Meant(ref.Name, secrets))
 	}
 	slices.Sort(have)
-	return fmt.Errorf("%s: Secret %s has no key %q, which must contain the cookie; its keys: %s%s", p.At("spec", "cookie", "secretKeyRef", "key"), ref.Name, ref.Key, few(have), meant(ref.Key, have))
+	return fmt.Errorf("%s: Secret %s has no key %q, which must contain the cookie; its keys: %s%s", p.At("spec", "cookie", "secretKeyRef", "key"), ref.Name, ref.Key, few(have), Meant(ref.Key, have))
 }
 
 // tls looks for the Secret with the certificate, or for an object that could create it: one that names it and runs no pods.
@@ -89,7 +89,7 @@ func (p *Profile) tls(objects *manifest.Set) error {
 	if name == "" {
 		return nil
 	}
-	return fmt.Errorf("%s: Secret %q, which must contain the certificate, is not in the manifests, and no object in them creates it; Secrets in them: %s%s", p.At("spec", "tls", "secret"), name, few(secrets), meant(name, secrets))
+	return fmt.Errorf("%s: Secret %q, which must contain the certificate, is not in the manifests, and no object in them creates it; Secrets in them: %s%s", p.At("spec", "tls", "secret"), name, few(secrets), Meant(name, secrets))
 }
 
 // holds reports whether v has the text as a value at any depth.
@@ -124,7 +124,7 @@ func (p *Profile) images(objects *manifest.Set) error {
 	}
 	for i, im := range p.Spec.Images {
 		if !slices.ContainsFunc(all, func(ref string) bool { return called(ref, im.Name) }) {
-			return fmt.Errorf("%s: no container in the manifests uses image %q; images in them: %s%s", p.At("spec", "images", i), im.Name, few(all), meant(im.Name, slices.Concat(all, untagged)))
+			return fmt.Errorf("%s: no container in the manifests uses image %q; images in them: %s%s", p.At("spec", "images", i), im.Name, few(all), Meant(im.Name, slices.Concat(all, untagged)))
 		}
 	}
 	return nil

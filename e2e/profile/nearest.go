@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// meant suggests the known word that is most like this one, as the end of a sentence; "" if none is similar.
-func meant(word string, known []string) string {
+// Meant suggests the known word that is most like this one, as the end of a sentence; "" if none is similar.
+func Meant(word string, known []string) string {
 	if k, _ := nearest(word, known); k != "" {
 		return fmt.Sprintf(", did you mean %q?", k)
 	}

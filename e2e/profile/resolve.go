@@ -123,7 +123,17 @@ func Resolve(p *Profile, objects *manifest.Set) (*Resolved, error) {
 		r.Expect.Discovery = KeepsDiscovering
 	}
 	for _, w := range objects.Workloads() {
-		r.addWorkload(w, objects)
+		if Runs(w.Kind) || p.root == nil && w.Kind == "ReplicationController" {
+			r.addWorkload(w, objects)
+		}
+	}
+	if p.root == nil && len(r.Workloads) == 0 {
+		// Without a profile nothing is deployed, and Pods alone can be judged: those of a cluster, as kubectl prints them.
+		for _, w := range objects.Workloads() {
+			if w.Kind == "Pod" {
+				r.addWorkload(w, objects)
+			}
+		}
 	}
 	if len(r.Workloads) == 0 {
 		return nil, fmt.Errorf("%s: the manifests contain no %s, so no pod would run; they contain %s", p.At("spec", p.source()), Runners, names(objects))
@@ -216,9 +226,6 @@ func Runs(kind string) bool {
 }
 
 func (r *Resolved) addWorkload(w *manifest.Workload, all *manifest.Set) {
-	if !Runs(w.Kind) {
-		return
-	}
 	one := Workload{Kind: w.Kind, Name: w.Name, Replicas: all.Count(w, r.Nodes), Labels: w.Labels()}
 	for _, c := range w.Containers(manifest.Main) {
 		one.Images = append(one.Images, c.Image)

@@ -169,7 +169,7 @@ func (r *reader) text(n *yaml.Node, p place) error {
 		return r.errorf(p.line, "%s is %s; it must be text", p.key, found(n))
 	}
 	if w, is := reflect.Zero(p.t).Interface().(worded); is && !slices.Contains(w.words(), n.Value) {
-		return r.errorf(p.line, "%s is %s; it must be one of %s%s", p.key, found(n), strings.Join(w.words(), ", "), meant(n.Value, w.words()))
+		return r.errorf(p.line, "%s is %s; it must be one of %s%s", p.key, found(n), strings.Join(w.words(), ", "), Meant(n.Value, w.words()))
 	}
 	if p.rules.has("label") && n.Value != "" && !dnsLabel.MatchString(n.Value) {
 		return r.errorf(p.line, "%s is %q, which is not a valid namespace name: use at most 63 lower-case letters, digits and -, and no - at either end", p.key, n.Value)
@@ -302,7 +302,7 @@ func (r *reader) unknown(k *yaml.Node, p place) error {
 			return r.errorf(k.Line, "unknown key %q in %s; it belongs in %s: check its indentation", k.Value, p.or("the top level of the file"), strings.Join(there, " or "))
 		}
 	}
-	if m := meant(k.Value, here); m != "" {
+	if m := Meant(k.Value, here); m != "" {
 		return r.errorf(k.Line, "unknown key %q%s", k.Value, m)
 	}
 	return r.errorf(k.Line, "unknown key %q in %s; its keys are %s", k.Value, p.or("the top level of the file"), strings.Join(here, ", "))

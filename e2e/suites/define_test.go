@@ -61,7 +61,7 @@ func byID(p judge.Profile) map[string]judge.Result {
 func express(r judge.Result) {
 	switch r.Verdict {
 	case judge.Pass, judge.Advised:
-	case judge.Skip, judge.Waived, judge.Accepted:
+	case judge.Skip, judge.Waived, judge.Suppressed, judge.Accepted:
 		ginkgo.Skip(r.Reason)
 	case judge.Blocked:
 		ginkgo.Skip("blocked by: " + strings.Join(r.BlockedBy, ", "))

@@ -32,6 +32,8 @@ type Workload struct {
 	Mutant    *profile.Mutant // the mutant that it is; nil if it is none
 	File      string          // the profile itself, for messages
 	Scenarios []string        // those that are recorded; nil: all of them
+	Read      string          // from which files manifests without a profile were read
+	Unjudged  []string        // what else was found there and cannot be judged, and why
 
 	from     inputs
 	rendered rendered
@@ -128,6 +130,9 @@ func (l Loader) Understand(ctx context.Context, path string, data []byte) (*Work
 		return nil, err
 	}
 	if err = w.resolve(); err != nil {
+		return nil, err
+	}
+	if err = l.Ignores(manifest.Join(w.rendered.now, w.rendered.before)); err != nil {
 		return nil, err
 	}
 	// The result of a mutant's changes is not checked for consistency: they break things on purpose.

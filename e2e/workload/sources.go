@@ -194,7 +194,7 @@ func (w *Workload) beside(pattern string) string {
 	}
 	var all []string
 	for _, e := range entries {
-		if e.IsDir() || isManifest(e.Name()) && e.Name() != filepath.Base(w.File) {
+		if e.IsDir() || IsManifest(e.Name()) && e.Name() != filepath.Base(w.File) {
 			all = append(all, e.Name())
 		}
 	}
@@ -207,7 +207,8 @@ func (w *Workload) beside(pattern string) string {
 	return "; the folder contains " + strings.Join(all, ", ")
 }
 
-func isManifest(name string) bool {
+// IsManifest reports whether a file may have manifests, by its name.
+func IsManifest(name string) bool {
 	return slices.Contains([]string{".yaml", ".yml", ".json"}, filepath.Ext(name))
 }
 
@@ -225,7 +226,7 @@ func Folder(dir, pattern string) ([]string, error) {
 			folders++
 		case notForUs(path) != nil:
 			return nil, notForUs(path)
-		case isManifest(e.Name()):
+		case IsManifest(e.Name()):
 			all = append(all, path)
 		}
 	}

@@ -101,7 +101,7 @@ func All() []check.Check {
 	}
 	check.LinkCauses(all)
 	for i := range all {
-		all[i] = objects.WithDependencies(check.WithCoverage(all[i]))
+		all[i] = objects.WithPlaces(objects.WithDependencies(check.WithCoverage(all[i])))
 	}
 	return all
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 	"k8s.io/client-go/tools/clientcmd"
 
+	"meshproof.dev/meshproof/e2e/check/rules"
 	"meshproof.dev/meshproof/e2e/run"
 	"meshproof.dev/meshproof/e2e/scenario"
 	"meshproof.dev/meshproof/e2e/workload"
@@ -32,13 +33,13 @@ func addCompletions(c *cobra.Command) {
 		"nodes": cobra.NoFileCompletions, "seed": cobra.NoFileCompletions, "pods": cobra.NoFileCompletions, "namespace": cobra.NoFileCompletions,
 	}
 	arguments := map[string]completed{
-		"run": orFile(profiles), "lint": orFile(profiles), "kill-matrix": only(mutants),
+		"explain": only(func(*cobra.Command, string) []string { return rules.IDs() }), "run": orFile(profiles), "lint": orFile(profiles), "kill-matrix": only(mutants),
 		"judge": func(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
 			return []string{"jsonl"}, cobra.ShellCompDirectiveFilterFileExt
 		},
 		"version": cobra.NoFileCompletions, "checks": cobra.NoFileCompletions, "schema": cobra.NoFileCompletions,
 	}
-	forms := map[string][]string{"checks": {"json", "markdown"}, "run": {"json"}, "kill-matrix": {"json"}, "lint": {"json"}, "judge": {"json"}, "version": {"json"}}
+	forms := map[string][]string{"checks": {"json", "markdown"}, "run": {"json"}, "kill-matrix": {"json"}, "lint": lintFormats, "judge": {"json"}, "version": {"json"}}
 	for _, sub := range c.Commands() {
 		addCompletions(sub)
 		if complete := arguments[sub.Name()]; complete != nil {

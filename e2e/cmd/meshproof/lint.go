@@ -5,7 +5,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -31,17 +30,23 @@ func lintCommand(code *int) *cobra.Command {
 Of a folder only files are read: no command, no helm and no remote base of a kustomization is run or fetched, and what was
 therefore not rendered is named. The command of a profile is run only if the profile's file itself is named
 (meshproof lint shop/profile.yaml). It is printed first, and gets a small environment: PATH, HOME, USER, TMPDIR, TZ, LANG,
-LC_*, SSL_CERT_FILE, SSL_CERT_DIR and the folders of XDG, helm and kustomize.`,
+LC_*, SSL_CERT_FILE, SSL_CERT_DIR and the folders of XDG, helm and kustomize.
+
+A check may fail for an object that says so, with a reason: metadata.annotations: {meshproof.dev/ignore.CHECK: REASON}, in which
+the slash of the check's id is a dot (meshproof.dev/ignore.manifest.cookie-in-secret). It is listed as suppressed.`,
 	}
 	c.Example = `  meshproof lint shop/profile.yaml                   # a profile; -v prints it as it is understood
   meshproof lint deploy                              # a folder of manifests, without a profile
   helm template shop ./chart | meshproof lint -      # manifests that a command prints
-  meshproof lint -o json shop | jq .exit             # for programs`
+  meshproof lint .                                   # a repository: what is found below it
+  kubectl get all,cm,role,rolebinding,netpol -o yaml | meshproof lint -   # what runs
+  meshproof lint -o json shop | jq .exit             # for programs; github, sarif and junit are others
+  meshproof lint -o sarif . > meshproof.sarif        # for code scanning`
 	name := c.Flags().StringP("file", "f", "dns-a", "profile: a name among the fixtures, a folder, or a file")
 	verbose := verboseFlag(c, "print the profile as understood, each value with its origin, and the blocked checks one by one")
 	form := output(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
-		if err := form.check("json"); err != nil {
+		if err := form.check(lintFormats...); err != nil {
 			return err
 		}
 		if len(args) == 1 {
@@ -67,7 +72,7 @@ LC_*, SSL_CERT_FILE, SSL_CERT_DIR and the folders of XDG, helm and kustomize.`,
 		}
 		var all []reports.Profile
 		for _, w := range ws {
-			if *verbose && *form == "" {
+			if *verbose && writers[*form] == nil {
 				understood(c.OutOrStdout(), w)
 			}
 			p, err := lint(w, rules.All())
@@ -104,7 +109,7 @@ func lint(w *workload.Workload, checks []check.Check) (reports.Profile, error) {
 	}
 	p := reports.Profile{Profile: judge.Judge(w.Profile.Metadata.Name, scenarios, static), Mutant: w.Resolved.Mutant}
 	p.Notes = w.Notes()
-	return p, nil
+	return p, readings(&p, w, v)
 }
 
 func manifestsOnly(w *workload.Workload) (*view.View, error) {
@@ -116,7 +121,8 @@ func manifestsOnly(w *workload.Workload) (*view.View, error) {
 	if err = w.Guard(&known); err != nil {
 		return nil, err
 	}
-	objects, err := workload.Objects(y, w.Dir, &known)
+	// The reader stands here, and not in the profile's folder.
+	objects, err := workload.Objects(y, ".", &known)
 	if err != nil {
 		return nil, exitcode.With(exitcode.Usage, err)
 	}
@@ -161,26 +167,4 @@ func (f format) check(known ...string) error {
 
 func verboseFlag(c *cobra.Command, help string) *bool {
 	return c.Flags().BoolP("verbose", "v", false, help)
-}
-
-// present prints results that need no run, and sets the exit code.
-func present(out reports.Console, form format, code *int, all []reports.Profile) error {
-	r := &reports.Run{Started: time.Now(), Profiles: all, Provenance: reports.Provenance{Target: "recording"}}
-	r.Close(nil, time.Now())
-	*code = r.Exit.Code
-	commands := out.W
-	if form == "json" {
-		commands = io.Discard // standard output is the report alone
-	}
-	github := run.BeginGitHub(commands)
-	defer github.Publish(reports.OfRun(r, ""))
-	if form == "json" {
-		return reports.JSON(out.W, r)
-	}
-	for _, p := range all {
-		out.Profile(p)
-	}
-	fmt.Fprintln(out.W)
-	out.Counts(r)
-	return nil
 }

@@ -117,13 +117,13 @@ func TestWhatMakesNoSenseIsRefused(t *testing.T) {
 // Commands without results say it on stderr only.
 func TestUnknownCommandsAreRefused(t *testing.T) {
 	for args, says := range map[string]string{
-		"frobnicate":         `unknown command "frobnicate" for "meshproof": it must be one of checks, cluster, completion, init, judge, kill-matrix, lint, run, schema, version`,
+		"frobnicate":         `unknown command "frobnicate" for "meshproof": it must be one of checks, cluster, completion, explain, init, judge, kill-matrix, lint, run, schema, version`,
 		"cluster frobnicate": `unknown command "frobnicate" for "meshproof cluster": it must be one of clean`,
 		"--loud":             "unknown flag: --loud",
 		"cluster clean now":  `unexpected argument "now": meshproof cluster clean accepts at most 0 arg(s); ` + "`meshproof cluster clean --help` has examples",
 		"schema x":           `unexpected argument "x": meshproof schema accepts at most 0 arg(s)`,
 		"lint a b":           `unexpected argument "b": meshproof lint accepts at most 1 arg(s)`,
-		"lint -o xml dns-a":  "-o xml is not known: use json",
+		"lint -o xml dns-a":  "-o xml is not known: use text, json, github, sarif, junit",
 		"checks -o xml":      "-o xml is not known: use json, markdown",
 		"judge":              "requires at least 1 arg(s)",
 		"init --context x":   "--context and --kubeconfig are for a namespace",

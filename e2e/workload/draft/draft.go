@@ -33,8 +33,15 @@ func Profile(ctx context.Context, l workload.Loader, path, at string) (string, e
 	if err != nil {
 		return "", exitcode.With(exitcode.Usage, fmt.Errorf("%s: no such file or folder: name a folder of manifests, or one file of them", path))
 	}
-	d := &draft{dir: filepath.Dir(at)}
-	if err = d.read(path, st.IsDir()); err != nil {
+	sets, err := read(draft{dir: filepath.Dir(at)}, path, st.IsDir())
+	if err == nil {
+		sets, err = pick(sets)
+	}
+	var d *draft
+	if err == nil {
+		d, err = only(sets)
+	}
+	if err != nil {
 		return "", exitcode.With(exitcode.Usage, err)
 	}
 	l.Announce, l.Printed = nil, d.printed
@@ -48,6 +55,9 @@ func Command(ctx context.Context, l workload.Loader, argv []string, at string) (
 	err := d.render(ctx, l.CommandLimit())
 	text := ""
 	if err == nil {
+		err = d.choose()
+	}
+	if err == nil {
 		l.Printed = d.printed
 		text, err = d.finish(ctx, l, d.dir, at)
 	}
@@ -57,9 +67,6 @@ func Command(ctx context.Context, l workload.Loader, argv []string, at string) (
 // finish writes the profile.
 func (d *draft) finish(ctx context.Context, l workload.Loader, path, at string) (string, error) {
 	d.why = map[string]string{}
-	if err := d.choose(); err != nil {
-		return "", err
-	}
 	if err := d.share(); err != nil {
 		return "", err
 	}
@@ -82,6 +89,7 @@ func (d *draft) finish(ctx context.Context, l workload.Loader, path, at string) 
 // draft is a profile that is being written.
 type draft struct {
 	dir     string // of the profile
+	where   string // the file or folder that the manifests are from
 	files   []drafted
 	whole   string   // the folder whose files are all used, "" if files are named
 	command []string // that prints the manifests, if they are not in files
@@ -102,34 +110,20 @@ type drafted struct {
 	objects *manifest.Set
 }
 
-// read reads the objects in files.
-func (d *draft) read(path string, folder bool) error {
-	var paths []string
+// read reads the manifests at path: those of a file, of a chart or a kustomization, or all that are below a folder.
+func read(d draft, path string, folder bool) ([]*draft, error) {
+	d.where = path
 	if folder {
 		if argv := d.renderer(path); argv != nil {
-			return d.folder(path, argv)
+			return []*draft{&d}, d.folder(path, argv)
 		}
-		d.search(path)
-		var err error
-		if paths, err = workload.Folder(path, path); err != nil {
-			return errors.Join(append([]error{err}, d.omissions()...)...)
-		}
-		if d.whole = path; filepath.Clean(path) == filepath.Clean(d.dir) {
-			d.whole = "" // a profile in this folder would be read as a manifest
-		}
-	} else {
-		paths = []string{path}
+		return below(d, path)
 	}
-	for _, p := range paths {
-		data, err := files.Read(p)
-		if err != nil {
-			return err
-		}
-		if err = d.add(manifest.FromFile(p, data)); err != nil {
-			return err
-		}
+	data, err := files.Read(path)
+	if err == nil {
+		err = d.add(manifest.FromFile(path, data))
 	}
-	return nil
+	return []*draft{&d}, err
 }
 
 // render reads the objects that the command prints.
@@ -155,6 +149,7 @@ func (d *draft) add(in manifest.Input) error {
 		return nil // an earlier profile of the user
 	}
 	all, _ = workload.Installed(all)
+	all = withoutOwned(all)
 	d.files = append(d.files, drafted{in.Name, all})
 	return nil
 }
@@ -168,36 +163,45 @@ func (d *draft) all() *manifest.Set {
 	return all
 }
 
-// choose separates the nodes from what they need.
+// sort separates the nodes from what they need.
+func (d *draft) sort() {
+	d.nodes, d.others = nil, nil
+	var pods []*manifest.Workload
+	for _, o := range d.all().Documents {
+		switch w := o.Workload(); {
+		case w == nil || !runs(w.Kind):
+		case erlang(w) != "":
+			d.nodes = append(d.nodes, w)
+		case w.Kind == "Pod":
+			pods = append(pods, w)
+		default:
+			d.others = append(d.others, w)
+		}
+	}
+	if len(d.nodes)+len(d.others) == 0 {
+		d.others = pods // else they may be tools, or the tests of a chart
+	}
+}
+
+// choose is sort where there must be nodes. The only workload is one, although it does not mention Erlang.
 func (d *draft) choose() error {
-	var plain []*manifest.Workload
+	d.sort()
 	var have []string
 	for _, o := range d.all().Documents {
 		have = append(have, o.String())
-		w := o.Workload()
-		switch {
-		case w == nil || !profile.Runs(o.Kind):
-		case erlang(w) != "":
-			d.nodes = append(d.nodes, w)
-		default:
-			plain = append(plain, w)
-		}
 	}
-	switch {
+	switch n := len(d.others); {
 	case len(have) == 0:
 		return errors.New("there are no manifests, only profiles: name what has them, a folder or files")
 	case len(d.nodes) > 0:
-		d.others = plain
-	case len(plain) == 1:
-		d.nodes = plain
-	case len(plain) == 0:
+	case n == 1:
+		d.nodes, d.others = d.others, nil
+	case n == 0 && len(d.custom()) > 0:
+		return exitcode.With(exitcode.Unknown, fmt.Errorf("nothing here can be judged: %s", strings.Join(d.custom(), "; ")))
+	case n == 0:
 		return fmt.Errorf("the manifests contain no %s, so no pod would run; they contain %s", profile.Runners, strings.Join(have, ", "))
 	default:
-		var names []string
-		for _, o := range plain {
-			names = append(names, o.String())
-		}
-		return fmt.Errorf("which of %s is the application? None of them mentions Erlang (a port epmd or 4369, a variable such as RELEASE_COOKIE, -setcookie): pass the file of the application", strings.Join(names, ", "))
+		return fmt.Errorf("which of %s is the application? None of them mentions Erlang (a port epmd or 4369, a variable such as RELEASE_COOKIE, -setcookie): pass the file of the application", list(d.others))
 	}
 	return nil
 }

@@ -129,8 +129,8 @@ func TestDraftSaysWhatItLacks(t *testing.T) {
 	if _, err := Profile(t.Context(), workload.Loader{}, profileAlone, filepath.Join(profileAlone, "new.yaml")); err == nil || !strings.Contains(err.Error(), "there are no manifests, only profiles") {
 		t.Errorf("a profile alone: %v", err)
 	}
-	dir := tree(t, map[string]string{"inner/m.yaml": shopApp})
-	for path, says := range map[string]string{"nowhere": "no such file or folder", ".": "contains no *.yaml, *.yml or *.json; folders inside it are not searched: name them as well"} {
+	dir := tree(t, map[string]string{"inner/values.yaml": "replicas: 2\n", "inner/m.txt": shopApp})
+	for path, says := range map[string]string{"nowhere": "no such file or folder", ".": "contains no manifests in *.yaml, *.yml or *.json, and no folder below it does\nleft, because it is no Kubernetes object, or no kustomization names it: inner/values.yaml"} {
 		if _, err := Profile(t.Context(), workload.Loader{}, filepath.Join(dir, path), filepath.Join(dir, "new.yaml")); err == nil || !strings.Contains(err.Error(), says) || exitcode.Of(err) != exitcode.Usage {
 			t.Errorf("%s: %v", path, err)
 		}

@@ -13,6 +13,8 @@ import (
 	"go.yaml.in/yaml/v3"
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
+
+	"meshproof.dev/meshproof/e2e/manifest"
 )
 
 // kustomizations are the names that kustomize's own file may have.
@@ -33,6 +35,10 @@ type local struct {
 	folders map[string]*copied // by path without symbolic links
 	files   int
 	bytes   int64
+
+	top  string          // the folder that is rendered
+	used map[string]bool // the files that were read
+	text []byte          // what was rendered
 }
 
 // copied is a folder with a kustomization, copied into memory.
@@ -41,23 +47,35 @@ type copied struct {
 	weight     int // how many folders are read for it: one that two others name is read twice; 0 while it is being copied
 }
 
-// localKustomization renders the kustomization in dir. The error says why it is not rendered.
-func localKustomization(dir string) ([]byte, error) {
-	l := &local{fs: filesys.MakeFsInMemory(), folders: map[string]*copied{}}
+// renderLocal renders the kustomization in dir. The error says why it is not rendered; what was read until then is there all the same.
+// within is a folder that contains dir and that the user named: all below it may be read, too.
+func renderLocal(dir, within string) (*local, error) {
+	l := &local{fs: filesys.MakeFsInMemory(), folders: map[string]*copied{}, used: map[string]bool{}}
 	var err error
 	if dir, err = resolved(dir); err != nil {
-		return nil, err
+		return l, err
 	}
-	l.root = checkout(dir)
+	if within, err = resolved(within); err != nil {
+		return l, err
+	}
+	l.root, l.top = checkout(dir, within), dir
 	top, err := l.folder(dir)
 	if err != nil {
-		return nil, err
+		return l, err
 	}
 	m, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(l.fs, top.name)
 	if err != nil {
-		return nil, err
+		return l, err
 	}
-	return m.AsYaml()
+	l.text, err = m.AsYaml()
+	return l, err
+}
+
+// input is what was rendered of the kustomization in dir.
+func (l *local) input(dir string) manifest.Input {
+	in := manifest.FromFile("the kustomization in "+shown(dir)+" as rendered", l.text)
+	in.Stream = true
+	return in
 }
 
 // resolved is an absolute path without symbolic links.
@@ -69,14 +87,14 @@ func resolved(name string) (string, error) {
 	return filepath.EvalSymlinks(abs)
 }
 
-// checkout is the folder of the Git repository that contains dir: an overlay names a base beside it. Without one it is dir.
-func checkout(dir string) string {
+// checkout is the folder of the Git repository that contains dir: an overlay names a base beside it. Without one it is within.
+func checkout(dir, within string) string {
 	for up := dir; ; up = filepath.Dir(up) {
 		if _, err := os.Lstat(filepath.Join(up, ".git")); err == nil {
 			return up
 		}
 		if up == filepath.Dir(up) {
-			return dir
+			return within
 		}
 	}
 }
@@ -308,6 +326,7 @@ func (l *local) read(dir, text string) ([]byte, error) {
 	if l.bytes += st.Size(); l.bytes > maxBytes || l.files >= maxFiles {
 		return nil, fmt.Errorf("it names more than %d files or %d MiB", maxFiles, maxBytes>>20)
 	}
+	l.used[at] = true
 	f, err := os.Open(at)
 	if err != nil {
 		return nil, err

@@ -35,13 +35,13 @@ patchesStrategicMerge:
 		"prod/secret.yaml": shopSecret, "prod/more.yaml": "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: shop}\nspec: {replicas: 5}\n",
 		"part/Kustomization": "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\npatches: [{path: p.yaml}]\n", "part/p.yaml": "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: shop}\nspec: {revisionHistoryLimit: 3}\n",
 	})
-	y, err := localKustomization(filepath.Join(dir, "prod"))
+	l, err := renderLocal(filepath.Join(dir, "prod"), filepath.Join(dir, "prod"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"name: prod-shop", "image: example.com/acme/shop:9", "replicas: 5", "minReadySeconds: 7", "revisionHistoryLimit: 3", "vm.args: |", "named: |", "A: b", "a: b", "x: https://example.com"} {
-		if !strings.Contains(string(y), want) {
-			t.Errorf("%q is not in\n%s", want, y)
+		if !strings.Contains(string(l.text), want) {
+			t.Errorf("%q is not in\n%s", want, l.text)
 		}
 	}
 	// init writes the command for it, and has not run it.
@@ -127,9 +127,9 @@ func TestAKustomizationOfAStrangerRunsAndFetchesNothing(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			y, err := localKustomization(dir)
-			if c.says == "" && (err != nil || !strings.Contains(string(y), "kind: Deployment")) || c.says != "" && (err == nil || !strings.Contains(err.Error(), c.says)) {
-				t.Errorf("%v, want one that says %q\n%s", err, c.says, y)
+			l, err := renderLocal(dir, dir)
+			if c.says == "" && (err != nil || !strings.Contains(string(l.text), "kind: Deployment")) || c.says != "" && (err == nil || !strings.Contains(err.Error(), c.says)) {
+				t.Errorf("%v, want one that says %q\n%s", err, c.says, l.text)
 			}
 			_, err = Profile(t.Context(), workload.Loader{}, dir, filepath.Join(dir, "profile.yaml"))
 			if c.says != "" && (err == nil || !strings.Contains(err.Error(), "not rendered: the kustomization in "+dir+" (") || !strings.Contains(err.Error(), "kubectl kustomize was not run")) {
@@ -157,7 +157,7 @@ func TestAKustomizationIsLimited(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(dir, ".git"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := localKustomization(filepath.Join(dir, "al")); err == nil || !strings.Contains(err.Error(), "too many folders") {
+	if _, err := renderLocal(filepath.Join(dir, "al"), filepath.Join(dir, "al")); err == nil || !strings.Contains(err.Error(), "too many folders") {
 		t.Errorf("%v", err)
 	}
 }

@@ -1,11 +1,11 @@
 package draft
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -13,7 +13,6 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"meshproof.dev/meshproof/e2e/files"
-	"meshproof.dev/meshproof/e2e/manifest"
 )
 
 // renderer is the command for a folder that must be rendered, nil for any other.
@@ -42,12 +41,10 @@ func (d *draft) renderer(path string) []string {
 func (d *draft) folder(path string, argv []string) error {
 	why := ""
 	if argv[0] == "kubectl" {
-		text, err := localKustomization(path)
+		l, err := renderLocal(path, path)
 		if err == nil {
-			d.command, d.printed = argv, text
-			in := manifest.FromFile("the kustomization in "+shown(path)+" as rendered", text)
-			in.Stream = true
-			return d.add(in)
+			d.command, d.printed, d.where = argv, l.text, path
+			return d.add(l.input(path))
 		}
 		why = " (" + err.Error() + ")"
 	}
@@ -64,24 +61,69 @@ func kind(argv []string) string {
 	return "the kustomization"
 }
 
-// search looks for folders in a folder of manifests that a program would have to render.
-func (d *draft) search(path string) {
-	entries, _ := os.ReadDir(path) // the caller reads it, too, and says what is wrong
-	for _, e := range entries {
-		if sub := filepath.Join(path, e.Name()); e.IsDir() {
-			if argv := d.renderer(sub); argv != nil {
-				d.omitted = append(d.omitted, fmt.Sprintf("not rendered: %s in %s (%s was not run)", kind(argv), shown(sub), strings.Join(argv[:2], " ")))
-			}
+// omitted says what a search has left, a line for each reason.
+func (s *search) omitted(d *draft) []string {
+	var all []string
+	for _, dir := range s.charts {
+		argv := d.renderer(dir)
+		all = append(all, fmt.Sprintf("not rendered: the chart in %s (helm template was not run). To judge it: %s | meshproof lint -", shown(dir), shell(argv)))
+	}
+	for _, dir := range s.kustom {
+		if why := s.failed[dir]; why != nil {
+			all = append(all, fmt.Sprintf("not rendered: the kustomization in %s (%v). To judge it: %s | meshproof lint -", shown(dir), why, shell(d.renderer(dir))))
 		}
 	}
-}
-
-func (d *draft) omissions() (all []error) {
-	for _, o := range d.omitted {
-		all = append(all, errors.New(o))
+	for _, why := range s.broken {
+		all = append(all, "not read: "+why)
+	}
+	for _, x := range []struct {
+		what  string
+		names []string
+	}{
+		{"left, because it is a profile and no manifest (name it to judge it)", slices.DeleteFunc(slices.Clone(s.profiles), func(f string) bool { return filepath.Dir(f) == s.root })},
+		{"left, because it is no Kubernetes object, or no kustomization names it", s.left},
+		{"not searched", s.skipped},
+	} {
+		if len(x.names) > 0 {
+			all = append(all, x.what+": "+s.few(x.names))
+		}
 	}
 	return all
 }
+
+// from says which files the manifests were read from.
+func (d *draft) from(root string) string {
+	if d.command != nil {
+		return kind(d.command) + " in " + shown(d.where)
+	}
+	var names []string
+	for _, f := range d.files {
+		names = append(names, f.name)
+	}
+	if len(names) == 1 {
+		return shown(names[0])
+	}
+	return (&search{root: filepath.Clean(root)}).few(names)
+}
+
+// few are the first of several paths, seen from the folder that was named.
+func (s *search) few(paths []string) string {
+	var all []string
+	for i, p := range paths {
+		if i == mostNamed {
+			all = append(all, fmt.Sprintf("and %d more", len(paths)-i))
+			break
+		}
+		if rel, err := filepath.Rel(s.root, p); err == nil {
+			p = rel
+		}
+		all = append(all, shown(p))
+	}
+	return strings.Join(all, ", ")
+}
+
+// mostNamed is how many files a note names.
+const mostNamed = 4
 
 // releaseName matches a name that helm takes for a release.
 var releaseName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`)

@@ -2,10 +2,12 @@ package draft
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"slices"
+	"strings"
 
 	"meshproof.dev/meshproof/e2e/exitcode"
 	"meshproof.dev/meshproof/e2e/files"
@@ -20,32 +22,75 @@ import (
 // manifests: it is not known which Secret contains the cookie.
 func Plain(ctx context.Context, l workload.Loader, path string, in io.Reader) (all []*workload.Workload, err error) {
 	defer func() { err = exitcode.With(exitcode.Usage, err) }()
-	d := &draft{dir: "."}
+	d := draft{dir: ".", where: path}
+	sets := []*draft{&d}
 	if path == workload.Stdin {
 		var data []byte
-		if data, err = files.All("the standard input", in); err == nil {
-			err = d.add(manifest.Input{Name: "the standard input", Line: func(n int) string { return fmt.Sprintf("line %d of the standard input", n) }, Data: data, Stream: true})
+		const stdin = "the standard input"
+		if data, err = files.All(stdin, in); err == nil {
+			err = d.add(manifest.Input{Name: stdin, Line: func(n int) string { return fmt.Sprintf("line %d of the standard input", n) }, Data: data, Stream: true})
 		}
 	} else {
 		var st os.FileInfo
 		if st, err = os.Stat(path); err == nil {
-			err = d.read(path, st.IsDir())
+			sets, err = read(d, path, st.IsDir())
 		}
 	}
 	if err == nil {
-		err = d.choose()
+		sets, err = pick(sets)
 	}
 	if err != nil {
 		return nil, err
 	}
-	for _, nodes := range d.clusters() {
-		w, err := d.plain(path, nodes)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
+	var broken []error
+	where := map[*workload.Workload]string{}
+	for i, d := range sets {
+		if i > 0 {
+			d.omitted = nil // it is said once
 		}
-		all = append(all, w)
+		for _, nodes := range d.clusters() {
+			if err = l.Ignores(d.all()); err != nil {
+				return nil, err
+			}
+			w, failed := d.plain(path, nodes)
+			if failed != nil {
+				if !strings.HasPrefix(failed.Error(), d.where+":") {
+					failed = fmt.Errorf("%s: %w", d.where, failed)
+				}
+				broken = append(broken, failed)
+				continue
+			}
+			where[w] = shown(d.where)
+			all = append(all, w)
+		}
 	}
+	if len(all) == 0 {
+		return nil, errors.Join(broken...)
+	}
+	// One of several does not end it, as an example that is broken on purpose would; but it is not called green either.
+	for _, why := range broken {
+		all[0].Unjudged = append(all[0].Unjudged, why.Error())
+	}
+	distinct(all, where)
 	return all, nil
+}
+
+// distinct tells apart workloads of one name, which are there where one application is described in several versions.
+func distinct(all []*workload.Workload, where map[*workload.Workload]string) {
+	places := map[string]map[string]bool{}
+	for _, w := range all {
+		name := w.Profile.Metadata.Name
+		if places[name] == nil {
+			places[name] = map[string]bool{}
+		}
+		places[name][where[w]] = true
+	}
+	for _, w := range all {
+		if name := w.Profile.Metadata.Name; len(places[name]) > 1 {
+			w.Profile.Metadata.Name = name + " of " + where[w]
+			w.Resolved.Name = w.Profile.Metadata.Name
+		}
+	}
 }
 
 // plain is one of the clusters.
@@ -58,7 +103,7 @@ func (d *draft) plain(path string, nodes []*manifest.Workload) (*workload.Worklo
 	}
 	ours := &manifest.Set{}
 	for _, o := range d.all().Documents {
-		if !d.theirs(o, nodes, others) {
+		if !d.theirs(o, nodes, others) && (o.Kind != "Pod" || among(nodes, o)) && (o.Namespace != "kube-system" || nodes[0].Namespace == o.Namespace) {
 			ours.Documents = append(ours.Documents, o)
 		}
 	}
@@ -69,6 +114,9 @@ func (d *draft) plain(path string, nodes []*manifest.Workload) (*workload.Worklo
 	w, err := workload.FromObjects(p, path, ours)
 	if err != nil {
 		return nil, err
+	}
+	if path != workload.Stdin {
+		w.Read = d.from(path)
 	}
 	for _, n := range nodes {
 		why := erlang(n)
