@@ -20,15 +20,15 @@ func TestManifestMeshProxy(t *testing.T) {
 	skips := []want{{deployment, check.NotApplicable, "", []string{"nothing in the manifests puts the proxy"}}}
 	try(t, "manifest/mesh-proxy", slices.Concat([]trial{
 		{"none", func(*rt.Recording) {}, skips},
-		{"Istio, and the Service declares both", annotated(inject), passes},
+		{"Istio, and the Service declares both", annotated(inject), thePass},
 		{"Istio, and nothing says so", all(annotated(inject), undeclared), fails("not-declared", "annotation sidecar.istio.io/inject of the pods", "epmd (4369) and distribution (10000)", "excludeInboundPorts", `"4369,10000"`, "istio/issues/6029")},
 		{"Istio, left alone in one direction", all(annotated(inject+`,"traffic.sidecar.istio.io/excludeInboundPorts":"4369,10000"`), undeclared), fails("not-declared")},
-		{"Istio, left alone", all(annotated(inject+`,"traffic.sidecar.istio.io/excludeInboundPorts":"4369, 9999-10001","traffic.sidecar.istio.io/excludeOutboundPorts":"4369,10000"`), undeclared), passes},
+		{"Istio, left alone", all(annotated(inject+`,"traffic.sidecar.istio.io/excludeInboundPorts":"4369, 9999-10001","traffic.sidecar.istio.io/excludeOutboundPorts":"4369,10000"`), undeclared), thePass},
 		{"Istio in the namespace", all(namespace(`"labels":{"istio-injection":"enabled"}`), undeclared), fails("not-declared", "label istio-injection of Namespace prod")},
 		{"Istio in the namespace, and not in these pods", all(namespace(`"labels":{"istio-injection":"enabled"}`), annotated(`"sidecar.istio.io/inject":"false"`), undeclared), skips},
 		{"Istio, as a native sidecar", all(podField(`"initContainers":[{"name":"istio-proxy","restartPolicy":"Always"}]`), undeclared), fails("not-declared", "container istio-proxy")},
 		{"Linkerd", all(annotated(`"linkerd.io/inject":"enabled"`), undeclared), fails("not-declared", "Linkerd", "protocol-detection")},
 		{"Linkerd in the namespace", all(namespace(`"annotations":{"linkerd.io/inject":"enabled"}`), undeclared), fails("not-declared", "annotation linkerd.io/inject of Namespace prod")},
-		{"Linkerd, as they are", all(annotated(`"linkerd.io/inject":"enabled","config.linkerd.io/opaque-ports":"4369,10000"`), undeclared), passes},
+		{"Linkerd, as they are", all(annotated(`"linkerd.io/inject":"enabled","config.linkerd.io/opaque-ports":"4369,10000"`), undeclared), thePass},
 	}, unreadable()))
 }
