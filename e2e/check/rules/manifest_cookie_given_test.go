@@ -14,8 +14,8 @@ func TestManifestCookieGiven(t *testing.T) {
 	try(t, "manifest/cookie-given", slices.Concat([]trial{
 		{"nowhere", rabbit, fails("none", "registry.example/library/rabbitmq:3.13", "each pod makes up its own", "RABBITMQ_ERLANG_COOKIE")},
 		{"nowhere, of a StatefulSet", all(rabbit, stateful("derl")), onStatefulSet(check.Fail, "none", "StatefulSet derl")},
-		{"ejabberd's", all(refused, noCookie, rewrite("Deployment", `"image":"meshproof/derl"`, `"image":"ghcr.io/processone/ejabberd"`)), fails("none", "ERLANG_COOKIE")},
-		{"Bitnami's", all(refused, noCookie, rewrite("Deployment", `"image":"meshproof/derl"`, `"image":"docker.io/bitnami/rabbitmq:4.1"`)), fails("none", "RABBITMQ_ERL_COOKIE")},
+		{"ejabberd's", all(refused, noCookie, rewrite("Deployment", `"image":"meshproof/derl"`, `"image":"registry.example/processone/ejabberd"`)), fails("none", "ERLANG_COOKIE")},
+		{"Bitnami's", all(refused, noCookie, rewrite("Deployment", `"image":"meshproof/derl"`, `"image":"registry.example/bitnami/rabbitmq:4.1"`)), fails("none", "RABBITMQ_ERL_COOKIE")},
 		{"nowhere, and the nodes accept one", all(noCookie, rewrite("Deployment", `"image":"meshproof/derl"`, `"image":"rabbitmq"`)), thePass},
 		{"an image that may have one", all(refused, noCookie), notSeen("can only be in the image")},
 		{"a metrics exporter's image", all(refused, noCookie, rewrite("Deployment", `"image":"meshproof/derl"`, `"image":"kbudde/rabbitmq-exporter"`)), notSeen("can only be in the image")},

@@ -16,7 +16,7 @@ func TestManifestNameForm(t *testing.T) {
 	}
 	noVM := func(s *rt.Recording) { s.Drop(func(e recording.Event) bool { return e.VM != nil }) }
 	livebook := func(tag string) func(s *rt.Recording) {
-		return rewrite("Deployment", `"image":"meshproof/derl"`, `"image":"ghcr.io/livebook-dev/livebook:`+tag+`"`)
+		return rewrite("Deployment", `"image":"meshproof/derl"`, `"image":"registry.example/livebook-dev/livebook:`+tag+`"`)
 	}
 	defaults := later("RELEASE_NODE", "derl@$(POD_IP)")
 	try(t, "manifest/name-form", slices.Concat([]trial{

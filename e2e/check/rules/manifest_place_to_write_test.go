@@ -31,7 +31,7 @@ func TestManifestPlaceToWrite(t *testing.T) {
 		{"VerneMQ, its home from a ConfigMap", all(readOnly, image("vernemq/vernemq"), volume(`"configMap":{"name":"x"}`, "/vernemq")), fails("read-only", "/vernemq")},
 		{"RabbitMQ, on a claim", all(readOnly, image("rabbitmq:4"), volume(`"persistentVolumeClaim":{"claimName":"x"}`, "/var/lib/rabbitmq")), thePass},
 		{"RabbitMQ, its plugins only", all(readOnly, image("rabbitmq:4"), volume(empty, "/plugins")), fails("read-only", "/var/lib/rabbitmq")},
-		{"RabbitMQ of Bitnami, which writes elsewhere", all(readOnly, image("docker.io/bitnami/rabbitmq:4.1.3"), volume(empty, "/bitnami/rabbitmq/mnesia")), notSeen("it can write to /bitnami")},
+		{"RabbitMQ of Bitnami, which writes elsewhere", all(readOnly, image("registry.example/bitnami/rabbitmq:4.1.3"), volume(empty, "/bitnami/rabbitmq/mnesia")), notSeen("it can write to /bitnami")},
 		{"nothing is writable", readOnly, fails("nowhere", "no writable volume at all", "RELX_OUT_FILE_PATH")},
 		{"nothing is writable for a release of mix", all(readOnly, literal("RELEASE_DISTRIBUTION", "name")), notSeen("a release of mix needs to only with")},
 		{"only a ConfigMap", all(readOnly, volume(`"configMap":{"name":"x"}`, "/etc/derl")), fails("nowhere")},

@@ -80,7 +80,7 @@ func TestManifestRoleBound(t *testing.T) {
 		{"derl with two methods", literal("DISCOVERY", "kube-api,dns-a"), one(check.NotApplicable, "", "beside the API, dns-a")},
 		{"derl with one", literal("DISCOVERY", "kube-api"), one(check.Fail, "no-role")},
 		{"RabbitMQ 3", rabbitmq("rabbitmq:3.13-management"), one(check.Fail, "no-role", "RabbitMQ")},
-		{"RabbitMQ 4", rabbitmq("docker.io/bitnami/rabbitmq:4.1.2-debian-12"), one(check.NotApplicable, "", "from 4.1 on")},
+		{"RabbitMQ 4", rabbitmq("registry.example/bitnami/rabbitmq:4.1.2-debian-12"), one(check.NotApplicable, "", "from 4.1 on")},
 		{"RabbitMQ 4, the newest", rabbitmq("rabbitmq:4"), one(check.NotApplicable, "", "from 4.1 on")},
 		{"RabbitMQ of some version", rabbitmq("registry.example/mq:latest"), one(check.NotApplicable, "", "does not say which version")},
 		{"a word of its own", all(rewrite("Deployment", `"DISCOVERY_NAME"`, `"PEERS"`), literal("CLUSTER_STRATEGY", "kubernetes")), one(check.Fail, "no-role", "env CLUSTER_STRATEGY of container derl")},

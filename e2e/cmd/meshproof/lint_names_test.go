@@ -83,7 +83,7 @@ func TestLintOfNamesAndCookies(t *testing.T) {
 			exitcode.Fail, []string{"FAIL     manifest/host-resolves", "write ERLANG_NODE_ARG=ejabberd@$(WHO).chat-peers.NAMESPACE.svc.cluster.local"}, []string{"status.podIP"}},
 		"short names and a search list": {chat("StatefulSet", "rabbitmq:4", env(podName+"- {name: RABBITMQ_NODENAME, value: rabbit@$(WHO)}\n- {name: RABBITMQ_ERLANG_COOKIE, valueFrom: {secretKeyRef: {name: chat, key: cookie}}}\n"), "dnsConfig: {searches: [chat-peers.prod.svc.cluster.local]}", ""),
 			exitcode.OK, []string{"ok       manifest/host-resolves", "ok       manifest/name-form"}, nil},
-		"no cookie anywhere": {chat("StatefulSet", "docker.io/library/rabbitmq:3-management", env(podName+"- {name: RABBITMQ_USE_LONGNAME, value: 'true'}\n- {name: RABBITMQ_NODENAME, value: rabbit@$(WHO).chat-peers.prod.svc.cluster.local}\n"), "", ""),
+		"no cookie anywhere": {chat("StatefulSet", "registry.example/library/rabbitmq:3-management", env(podName+"- {name: RABBITMQ_USE_LONGNAME, value: 'true'}\n- {name: RABBITMQ_NODENAME, value: rabbit@$(WHO).chat-peers.prod.svc.cluster.local}\n"), "", ""),
 			exitcode.Fail, []string{"FAIL     manifest/cookie-given", "each pod makes up its own", "no cookie of StatefulSet chat was seen"}, []string{"ok       manifest/cookie-i", "ok       manifest/cookie-f"}},
 		"nothing of the application": {chat("Deployment", "chat", "", "", ""),
 			exitcode.OK, []string{"no node name of Deployment chat was seen", "no cookie of Deployment chat was seen"}, []string{"ok       manifest/name", "ok       manifest/host-resolves", "ok       manifest/cookie-i"}},
