@@ -96,6 +96,13 @@ func TestPlaces(t *testing.T) {
 	if found[0].Place != nil || found[1].Place != own {
 		t.Errorf("%v", found)
 	}
+	says.Try = "kubectl get deployment shop -o yaml"
+	for namespace, try := range map[string]string{"": "", "prod": says.Try} {
+		v.Header.Namespace = namespace
+		if got := WithPlaces(check.Check{Judge: func(*view.View) []check.Finding { return []check.Finding{says} }}).Judge(v)[0].Try; got != try {
+			t.Errorf("in namespace %q: try %q, wanted %q", namespace, got, try)
+		}
+	}
 }
 
 // Of what helm rendered the template is named, and no line.
