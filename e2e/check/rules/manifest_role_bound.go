@@ -19,7 +19,8 @@ func manifestRoleBound() check.Check {
 		ID: "manifest/role-bound", Title: "lets the service account of its pods ask the Kubernetes API for peers", Rung: check.Manifest, Level: check.Required, Scenario: "formation", Refutable: true,
 		Why:    "Who asks the Kubernetes API for peers needs a token, and a role that is bound to the account of the pods. Without it the API server answers 401 or 403 to each query, and each node stays alone.",
 		Source: "https://kubernetes.io/docs/reference/access-authn-authz/rbac/#rolebinding-and-clusterrolebinding",
-		Causes: check.Alike(check.NeedsLinks(), "unbound", "other-account", "no-role", "no-token", "lacks-access", "other-namespace", "not-cluster-wide"),
+		// Who may not ask has no answer that could be kept, nor a reason to go on with DNS.
+		Causes: check.Alike(append(check.NeedsLinks(), "discovery/alive"), "unbound", "other-account", "no-role", "no-token", "lacks-access", "other-namespace", "not-cluster-wide"),
 		Judge: func(v *view.View) []check.Finding {
 			bad := badRBAC(objects.Read(v))
 			return objects.EachWorkload(v, func(m *objects.Manifests, w *manifest.Workload, f *check.Finding) {
