@@ -74,23 +74,29 @@ func Static(v *view.View) (*Manifests, []check.Finding) {
 	return m, nil
 }
 
-// EachWorkload judges the manifests of each workload that the profile counts as nodes. The finding is a pass unless judge
-// changes it.
-func EachWorkload(v *view.View, judge func(m *Manifests, w *manifest.Workload, f *check.Finding)) []check.Finding {
+// OfWorkloads judges the manifests of each workload that the profile counts as nodes: all that judge finds, one after the other.
+func OfWorkloads(v *view.View, judge func(m *Manifests, w *manifest.Workload) []check.Finding) []check.Finding {
 	m, blind := Static(v)
 	if blind != nil {
 		return blind
 	}
 	var all []check.Finding
 	for _, w := range m.Members {
+		all = append(all, judge(m, w)...)
+	}
+	return all
+}
+
+// EachWorkload is OfWorkloads with one finding for each workload. It is a pass unless judge changes it.
+func EachWorkload(v *view.View, judge func(m *Manifests, w *manifest.Workload, f *check.Finding)) []check.Finding {
+	return OfWorkloads(v, func(m *Manifests, w *manifest.Workload) []check.Finding {
 		f := check.Finding{Subject: check.OnObject(w.Kind, w.Name), Outcome: check.Pass}
 		judge(m, w, &f)
 		if f.Outcome == check.Fail && f.Try == "" {
 			f.Try = Kubectl(v, fmt.Sprintf("get %s %s -o yaml", strings.ToLower(w.Kind), w.Name))
 		}
-		all = append(all, f)
-	}
-	return all
+		return []check.Finding{f}
+	})
 }
 
 // Kubectl is a command in the recording's namespace. Where manifests alone are judged, it is not known.

@@ -18,15 +18,7 @@ func manifestDiscoveryFindsPeers() check.Check {
 		Source: "https://github.com/vernemq/docker-vernemq/issues/90",
 		Causes: check.Alike(check.NeedsMesh("dns/*", "discovery/*", "handshake/name-as-addressed"), "selector-fits-nothing", "no-such-service", "no-such-port", "other-service", "addresses-for-hosts", "hosts-for-addresses"),
 		Judge: func(v *view.View) []check.Finding {
-			m, blind := objects.Static(v)
-			if blind != nil {
-				return blind
-			}
-			var all []check.Finding
-			for _, w := range m.Members {
-				all = append(all, findsPeers(v, m, w)...)
-			}
-			return all
+			return objects.OfWorkloads(v, func(m *objects.Manifests, w *manifest.Workload) []check.Finding { return findsPeers(v, m, w) })
 		},
 	}
 }

@@ -23,15 +23,7 @@ func manifestNetworkPolicyAdmitsPeers() check.Check {
 			"peers-closed": check.From(check.EPMD), "epmd-closed": check.From(check.EPMD), "dist-closed": check.From(check.Dist), "dns-closed": check.NeedsMesh("dns/*", "discovery/*"),
 		},
 		Judge: func(v *view.View) []check.Finding {
-			m, blind := objects.Static(v)
-			if blind != nil {
-				return blind
-			}
-			var all []check.Finding
-			for _, w := range m.Members {
-				all = append(all, admits(v, m, w)...)
-			}
-			return all
+			return objects.OfWorkloads(v, func(m *objects.Manifests, w *manifest.Workload) []check.Finding { return admits(v, m, w) })
 		},
 	}
 }
