@@ -56,6 +56,9 @@ type Event struct {
 	Kernel       *Kernel       `json:"kernel,omitempty"`
 	Certificate  *Certificate  `json:"certificate,omitempty"`
 
+	// Again stands for another kind of event where it repeats an earlier line. Only [Shortener] and [Restorer] meet it.
+	Again *Again `json:"again,omitempty"`
+
 	End *End `json:"end,omitempty"`
 }
 

@@ -26,6 +26,8 @@ type Writer struct {
 	mu       sync.Mutex
 	w        io.Writer
 	c        io.Closer
+	lines    uint64
+	shorter  Shortener
 	youngest time.Duration
 	ended    bool
 	err      error
@@ -62,13 +64,14 @@ func (w *Writer) Write(e Event) {
 		return // Close writes it
 	}
 	w.youngest = max(w.youngest, e.T)
-	w.line(e)
+	w.line(w.shorter.Shorten(e, w.lines+1, e.T))
 }
 
 func (w *Writer) line(v any) {
 	if w.err != nil {
 		return
 	}
+	w.lines++
 	b, err := json.Marshal(v)
 	if err == nil {
 		// One write per line: a reader of a growing or incomplete file sees complete lines except the last.
@@ -107,7 +110,8 @@ type Reader struct {
 	Header Header
 
 	r     *bufio.Reader
-	lines int
+	lines uint64
+	whole Restorer
 }
 
 // NewReader reads the header. A file that does not begin with one is no recording.
@@ -145,6 +149,9 @@ func (r *Reader) Next() (Event, error) {
 		if !whole {
 			return Event{}, ErrTruncated
 		}
+		return Event{}, fmt.Errorf("line %d: %w", r.lines, err)
+	}
+	if e, err = r.whole.Restore(e, r.lines, e.T); err != nil {
 		return Event{}, fmt.Errorf("line %d: %w", r.lines, err)
 	}
 	if kinds := e.Kinds(); len(kinds) != 1 {

@@ -181,8 +181,8 @@ func full() []Event {
 
 func TestEveryFieldOfEveryEventComesBack(t *testing.T) {
 	header, _ := sample()
-	want := full()
-	want = want[:len(want)-1] // the end is the file's own
+	// Again and the end are the file's own.
+	want := slices.DeleteFunc(full(), func(e Event) bool { return e.Again != nil || e.End != nil })
 	var got []Event
 	h, err := Read(strings.NewReader(text(t, want)), func(e Event) { got = append(got, e) })
 	if err != nil {

@@ -31,6 +31,7 @@ const (
 	KindRegistration  Kind = "registration"
 	KindKernel        Kind = "kernel"
 	KindCertificate   Kind = "certificate"
+	KindAgain         Kind = "again"
 	KindEnd           Kind = "end"
 )
 
@@ -95,6 +96,7 @@ func Kinds() []Use {
 		{KindRegistration, Agents, "how a node is registered with its own epmd", false},
 		{KindKernel, Agents, "what a node says of its own distribution", false},
 		{KindCertificate, Agents, "which certificate a node shows", false},
+		{KindAgain, Agents, "that an earlier look has shown the same, and what has changed since", false},
 		{KindEnd, ByRun, "that nothing is missing after the last event", false},
 	}
 }
@@ -211,6 +213,8 @@ func (e *Event) aboutRun() (kind Kind, pod, thing string) {
 		return KindObserverError, e.ObserverError.Pod, ""
 	case e.End != nil:
 		return KindEnd, "", ""
+	case e.Again != nil:
+		return KindAgain, "", ""
 	default:
 		return "", "", ""
 	}

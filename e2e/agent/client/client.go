@@ -118,8 +118,9 @@ func (c *Client) Offset(ctx context.Context, now func() time.Duration) (recordin
 
 // Cursor is the position where a client's next stream starts. The zero Cursor is the beginning.
 type Cursor struct {
-	run  string
-	next uint64
+	run   string
+	next  uint64
+	whole recording.Restorer // the lines that later ones may repeat
 }
 
 // Stream calls each for the lines from at on, and advances at, until the context ends or the connection is lost; the error
@@ -164,7 +165,7 @@ func (c *Client) stream(ctx context.Context, at *Cursor, lost func(string), each
 		switch {
 		case at.run != "" && at.run != h.Run:
 			lost("the agent was restarted or has removed the session")
-			at.next = 0
+			*at = Cursor{}
 		case h.Lost > 0:
 			lost(fmt.Sprintf("%d lines are no longer in the agent's buffer", h.Lost))
 		}
@@ -183,6 +184,10 @@ func (c *Client) stream(ctx context.Context, at *Cursor, lost func(string), each
 			return fmt.Errorf("received line %d, expected line %d", l.Seq, at.next)
 		}
 		at.next = l.Seq + 1
+		if l.Event, err = at.whole.Restore(l.Event, l.Seq, time.Duration(l.Boot)); err != nil {
+			lost(fmt.Sprintf("line %d left out: %v", l.Seq, err)) // the one that it repeats was lost
+			continue
+		}
 		each(l)
 	}
 	if err := lines.Err(); err != nil {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"meshproof.dev/meshproof/e2e/agent"
+	"meshproof.dev/meshproof/e2e/recording"
 )
 
 // A reader that is slower than the agent loses lines in the middle of a stream. The line numbers show it.
@@ -53,5 +54,31 @@ func TestLinesMissingInTheMiddle(t *testing.T) {
 		if !slices.Equal(got, x.want) || losses != x.losses || !strings.Contains(err.Error(), x.says) {
 			t.Errorf("lines %v: got %v, %d losses, %v; want %v, %d, %q", x.seqs, got, losses, err, x.want, x.losses, x.says)
 		}
+	}
+}
+
+// Looks that repeat earlier ones come whole. Where the earlier one was lost, so is the later one.
+func TestRepeatedLinesComeWhole(t *testing.T) {
+	whole := recording.Event{Nodes: &recording.Nodes{Pod: "a", Outcome: recording.OK, Visible: []string{"b@10.0.0.2"}}}
+	sent := []agent.Line{{Seq: 0, Event: whole}, {Seq: 1, Event: recording.Event{Again: &recording.Again{As: 0}}}, {Seq: 5, Event: recording.Event{Again: &recording.Again{As: 3}}}, {Seq: 6, Event: whole}}
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		e := json.NewEncoder(w)
+		_ = e.Encode(agent.Head{Run: "r"})
+		for _, l := range sent {
+			_ = e.Encode(l)
+		}
+	}))
+	defer s.Close()
+	c := Over(func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, network, s.Listener.Addr().String())
+	}, "agent-1", "app", agent.Token{})
+	defer c.Close()
+	var got, lost []string
+	_ = c.Stream(t.Context(), new(Cursor), func(why string) { lost = append(lost, why) }, func(l agent.Line) { got = append(got, strings.Join(l.Event.Nodes.Visible, " ")) })
+	if want := []string{"b@10.0.0.2", "b@10.0.0.2", "b@10.0.0.2"}; !slices.Equal(got, want) {
+		t.Errorf("received %v, want %v", got, want)
+	}
+	if len(lost) != 2 || !strings.Contains(lost[0], "3 lines") || !strings.Contains(lost[1], "line 5 left out: it repeats line 3") {
+		t.Errorf("lost: %q", lost)
 	}
 }

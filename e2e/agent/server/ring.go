@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"sync"
+	"time"
 
 	"meshproof.dev/meshproof/e2e/agent"
 	"meshproof.dev/meshproof/e2e/recording"
@@ -20,7 +21,8 @@ const (
 	keepBytes = 64 << 20
 )
 
-// Ring keeps the newest lines, encoded. Safe for concurrent use.
+// Ring keeps the newest lines, encoded. A look that shows nothing new repeats an earlier line ([recording.Again]): what goes through
+// the kubelet and the API server costs each of them. Safe for concurrent use.
 type Ring struct {
 	run string // id of this ring; line numbers are valid in this ring only
 
@@ -30,6 +32,7 @@ type Ring struct {
 	bytes    int
 	next     uint64 // number of the next line; the oldest in the buffer is next - len(lines)
 	changed  chan struct{}
+	shorter  recording.Shortener
 }
 
 // NewRing returns an empty buffer.
@@ -41,7 +44,7 @@ func NewRing() *Ring {
 func (r *Ring) Add(e recording.Event, boot int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	b, err := json.Marshal(agent.Line{Seq: r.next, Boot: boot, Event: e})
+	b, err := json.Marshal(agent.Line{Seq: r.next, Boot: boot, Event: r.shorter.Shorten(e, r.next, time.Duration(boot))})
 	if err != nil {
 		return // cannot happen: a test checks that every event type marshals
 	}
@@ -81,6 +84,7 @@ func (r *Ring) From(run string, seq uint64) (lines [][]byte, lost, next uint64, 
 	oldest := r.next - uint64(len(r.lines))
 	if seq < oldest {
 		lost, seq = oldest-seq, oldest
+		r.shorter = recording.Shortener{} // this client cannot have the lines that later ones would repeat
 	}
 	if seq < r.next {
 		lines = append(lines, r.lines[seq-oldest:]...)

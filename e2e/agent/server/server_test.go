@@ -332,3 +332,24 @@ func TestEveryEventMarshals(t *testing.T) {
 		t.Errorf("recording.Event has only %d kinds of events", n)
 	}
 }
+
+// What repeats an earlier line is sent as such, but for clients that cannot have that line.
+func TestRepeatedLooksAreShort(t *testing.T) {
+	ring, url, _ := start(t)
+	look := recording.Event{Nodes: &recording.Nodes{Pod: "a", Outcome: recording.OK, Visible: []string{"b@10.0.0.2"}}}
+	ring.Add(look, 1)
+	ring.Add(look, 2)
+	head, got := lines(t, url("stream?from=0"), 2)
+	if got[0].Event.Nodes == nil || got[1].Event.Again == nil || got[1].Event.Again.As != got[0].Seq {
+		t.Fatalf("the second of two equal looks was sent as %+v", got[1].Event)
+	}
+	for i := range keepLines {
+		ring.Add(fault("x"), int64(i))
+	}
+	lines(t, url("stream?run="+head.Run+"&from=1"), 1)
+	ring.Add(look, 3)
+	_, got = lines(t, fmt.Sprintf("%s&run=%s&from=%d", url("stream?x"), head.Run, ring.next-1), 1)
+	if got[0].Event.Nodes == nil {
+		t.Errorf("after lines were lost the next look was sent as %+v", got[0].Event)
+	}
+}
