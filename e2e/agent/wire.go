@@ -2,7 +2,7 @@
 // namespace of any pod on its node. Its program is cmd/agent; the harness talks to it through package agent/client.
 //
 // In: a plan of what to observe. Out: numbered lines of observations with the time of the agent's clock. The agent gives
-// no verdict and does nothing until it gets a plan. This package has only types and limits, and imports nothing of
+// no verdict and does nothing until it gets a plan. This package has types, limits and little else, and imports nothing of
 // Kubernetes: it is linked into the agent, which runs on each node.
 package agent
 
@@ -125,23 +125,34 @@ const (
 	DialTimeout = 2 * time.Second
 )
 
-// MaxDialsPerSecond limits the dials of one kind that an agent starts per second. With more pairs of pods than that,
-// each pair is dialled less often: a hundred pods on one node are ten thousand pairs.
-const MaxDialsPerSecond = 500
+// How often an agent looks at all its pods together, in looks per second of one kind: its own looking must not be what makes the
+// node slow. With more pods each is looked at less often. A socket table is the dearest look, since the kernel walks through the
+// connections of all namespaces for each; and fifty pods are 2,500 pairs.
+const (
+	MaxViewsPerSecond  = 100
+	MaxTablesPerSecond = 50
+	MaxDNSPerSecond    = 50
+	MaxDialsPerSecond  = 150
+)
 
 // Resolve returns the plan's intervals for an agent with that number of local pods.
 func (p Plan) Resolve(local int) Every {
-	or := func(d, def time.Duration) time.Duration {
-		if d == 0 {
-			return def
-		}
-		return d
+	slowed := func(looks, perSecond int, planned, usual time.Duration) time.Duration {
+		return max(cmp.Or(planned, usual), time.Duration(looks)*time.Second/time.Duration(perSecond))
 	}
-	round := time.Duration(local*len(p.Pods)) * time.Second / MaxDialsPerSecond
+	pairs := local * len(p.Pods)
 	return Every{
-		View: or(p.Every.View, EveryView), Sockets: or(p.Every.Sockets, EveryView), DNS: or(p.Every.DNS, EveryDNS),
-		EPMD: max(round, or(p.Every.EPMD, EveryMatrix)), Dist: max(round, or(p.Every.Dist, EveryMatrix)),
+		View:    slowed(local, MaxViewsPerSecond, p.Every.View, EveryView),
+		Sockets: slowed(local, MaxTablesPerSecond, p.Every.Sockets, EveryView),
+		DNS:     slowed(local, MaxDNSPerSecond, p.Every.DNS, EveryDNS),
+		EPMD:    slowed(pairs, MaxDialsPerSecond, p.Every.EPMD, EveryMatrix),
+		Dist:    slowed(pairs, MaxDialsPerSecond, p.Every.Dist, EveryMatrix),
 	}
+}
+
+// Pace is the intervals as a recording has them.
+func (e Every) Pace() recording.Pace {
+	return recording.Pace{View: e.View, Sockets: e.Sockets, DNS: e.DNS, EPMD: e.EPMD, Dist: e.Dist}
 }
 
 // Check returns an error for a plan that could make the agent do anything but observe pods at literal addresses.

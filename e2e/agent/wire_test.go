@@ -67,7 +67,7 @@ func TestResolve(t *testing.T) {
 	}
 	// 100 local pods among 300 are 30000 pairs.
 	p.Pods = make([]Pod, 300)
-	if e := p.Resolve(100); e.EPMD != time.Minute || e.Dist != time.Minute || e.Sockets != EveryView {
+	if e := p.Resolve(100); e != (Every{View: time.Second, Sockets: 2 * time.Second, DNS: 2 * time.Second, EPMD: 200 * time.Second, Dist: 200 * time.Second}) {
 		t.Errorf("three hundred pods: %+v", e)
 	}
 }

@@ -26,9 +26,9 @@ func NothingSeen(v *view.View, what string) []Finding {
 	return []Finding{{Subject: OnWorkload(v), Of: Images(v), Outcome: Unseen, Message: what}}
 }
 
-// Fresh is how far before the end the last observation may lie: agents observe every 250 ms, and their events arrive with
+// Fresh is how far before the end the last observation may lie: agents observe a few pods every 250 ms, and their events arrive with
 // some delay.
-const Fresh = 2 * view.MaxGap
+func Fresh(p *view.Pod) time.Duration { return 2 * p.MaxGap() }
 
 // Recent is how far before the end the last attempt of a probe may lie. A round of dials that are all dropped takes 4 s.
 const Recent = 10 * time.Second

@@ -65,7 +65,7 @@ func (m *Snapshot) Youngest() time.Duration {
 
 // ViewAt is the view of p's node at t, or why it is not known.
 func ViewAt(p *view.Pod, t time.Duration) (*recording.Nodes, time.Duration, string) {
-	seen := view.Between(p.Nodes, max(0, t-Fresh), t)
+	seen := view.Between(p.Nodes, max(0, t-Fresh(p)), t)
 	if len(seen) == 0 {
 		return nil, 0, fmt.Sprintf("the view of %s (its nodes()) was not recorded", p.Name)
 	}

@@ -9,7 +9,8 @@ import (
 
 // EachPair judges the dials to every member from all others over the settled window. Those that succeeded are one
 // finding on the pod that was dialled; for each other dial, judge (called once per pod) returns the function that judges the pair.
-// The dial is nil if nothing was learnt about the pair.
+// The dial is nil if nothing was learnt about the pair. Where a round through all pairs takes longer than the window, the last
+// successful dial of a pair counts as long as a round takes; one that failed may have been too early.
 func EachPair(v *view.View, dials func(q *view.Pod) []view.Dial, judge func(q *view.Pod, list []view.Dial) func(p *view.Pod, d *view.Dial) Finding) []Finding {
 	var all []Finding
 	from, until := Settled(v)
@@ -17,6 +18,11 @@ func EachPair(v *view.View, dials func(q *view.Pod) []view.Dial, judge func(q *v
 	for _, q := range pods {
 		list := view.During(dials(q), from, until)
 		by := conclusions(list, v.Numbers())
+		for _, d := range view.During(dials(q), max(0, until-v.Round()), max(0, from-1)) {
+			if d.Good && by[d.From] == nil {
+				by[d.From] = &d
+			}
+		}
 		good := Finding{Subject: OnPod(q), Outcome: Pass}
 		passed := 0
 		var judgePair func(p *view.Pod, d *view.Dial) Finding

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/tools/cache"
 
+	"meshproof.dev/meshproof/e2e/agent"
 	agentclient "meshproof.dev/meshproof/e2e/agent/client"
 	"meshproof.dev/meshproof/e2e/recording"
 )
@@ -81,7 +82,7 @@ func (o *Observer) pod(ctx context.Context, p *corev1.Pod, gone bool) {
 // recorded once, and afterwards how long it lasted.
 func (o *Observer) beat(ctx context.Context, pods *cache.ListWatch) {
 	every := o.pace.beat
-	good, why := o.Now(), ""
+	good, why, used := o.Now(), "", agent.CPUTime()
 	blind := func(to time.Duration) {
 		o.kube(recording.Event{Gap: &recording.Gap{From: good, To: to, Why: "the API server did not answer: " + why}})
 	}
@@ -111,7 +112,9 @@ func (o *Observer) beat(ctx context.Context, pods *cache.ListWatch) {
 		}
 		end()
 		good, why = o.Now(), ""
-		o.kube(recording.Event{Beat: &recording.Beat{Late: late}})
+		now := agent.CPUTime()
+		o.kube(recording.Event{Beat: &recording.Beat{Late: late, CPU: now - used}})
+		used = now
 	}
 }
 

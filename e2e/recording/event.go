@@ -29,6 +29,7 @@ type Event struct {
 
 	Start   *Start   `json:"start,omitempty"`
 	Beat    *Beat    `json:"beat,omitempty"`
+	Pace    *Pace    `json:"pace,omitempty"`
 	Gap     *Gap     `json:"gap,omitempty"`
 	Clock   *Clock   `json:"clock,omitempty"`
 	Act     *Act     `json:"act,omitempty"`
@@ -90,9 +91,20 @@ type Start struct {
 }
 
 // Beat says that an observer is alive. Late is the delay of its own timer: it shows how much CPU pressure affects everything it
-// reports.
+// reports. CPU is the time that its process has used since the beat before, in user and kernel mode: what looking costs.
 type Beat struct {
 	Late time.Duration `json:"late,omitempty"`
+	CPU  time.Duration `json:"cpu,omitempty"`
+}
+
+// Pace is how often an agent looks at each pod and dials each pair: less often where there are many, so that looking does not make
+// the node slow. It is written when it changes.
+type Pace struct {
+	View    time.Duration `json:"view"`
+	Sockets time.Duration `json:"sockets"`
+	DNS     time.Duration `json:"dns"`
+	EPMD    time.Duration `json:"epmd"`
+	Dist    time.Duration `json:"dist"`
 }
 
 // Gap says that an observer saw nothing from From to To (harness clock): a lost connection, a ring buffer that overran. What

@@ -7,6 +7,7 @@ type Kind string
 const (
 	KindStart         Kind = "start"
 	KindBeat          Kind = "beat"
+	KindPace          Kind = "pace"
 	KindGap           Kind = "gap"
 	KindClock         Kind = "clock"
 	KindAct           Kind = "act"
@@ -71,7 +72,8 @@ type Use struct {
 func Kinds() []Use {
 	return []Use{
 		{KindStart, "", "who observed, and what an agent is able to see", false},
-		{KindBeat, "", "that an observer was alive, and how short of CPU it was", false},
+		{KindBeat, "", "that an observer was alive, how short of CPU it was, and how much it used", false},
+		{KindPace, Agents, "how often an agent looks: a longer silence is one", false},
 		{KindGap, "", "when an observer was blind: what happened then is unknown", false},
 		{KindClock, Agents, "how exactly an agent's times compare with those of others", false},
 		{KindAct, ByRun, "what the scenario did, and when: recovery is counted from it", false},
@@ -205,6 +207,8 @@ func (e *Event) aboutRun() (kind Kind, pod, thing string) {
 		return KindStart, "", e.By
 	case e.Beat != nil:
 		return KindBeat, "", ""
+	case e.Pace != nil:
+		return KindPace, "", e.By
 	case e.Clock != nil:
 		return KindClock, "", e.By
 	case e.Gap != nil:

@@ -130,8 +130,8 @@ func TestObserverErrors(t *testing.T) {
 func TestEveryKindIsReadOrSaysThatItIsNot(t *testing.T) {
 	h := rt.Formation(3).Header()
 	for _, use := range recording.Kinds() {
-		if use.Kind == recording.KindEnd {
-			continue // it ends the file, and the reader keeps it
+		if use.Kind == recording.KindEnd || use.Kind == recording.KindAgain {
+			continue // the file's own: the reader keeps the one, and gives back what the other stands for
 		}
 		empty, err := view.New(h)
 		if err != nil {

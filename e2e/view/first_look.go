@@ -75,10 +75,10 @@ func (v *View) Unheard(p *Pod) string {
 		if from-at > patience {
 			return unheard(p, at, from)
 		}
-		at, patience = max(at, e.T), MaxGap
+		at, patience = max(at, e.T), v.MaxGap()
 	}
 	// The last interval may not be over yet.
-	if v.end-at > listenGrace+MaxGap {
+	if v.end-at > listenGrace+v.MaxGap() {
 		return unheard(p, at, v.end)
 	}
 	return ""

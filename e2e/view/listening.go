@@ -11,7 +11,7 @@ import (
 // Listening are the addresses that the pod's sockets were bound to about t, as its kernel had them. known is false where no
 // table was read within MaxGap of t.
 func (p *Pod) Listening(t time.Duration) (bound []netip.AddrPort, known bool) {
-	near := Between(p.Sockets, t-MaxGap, t+MaxGap)
+	near := Between(p.Sockets, t-p.MaxGap(), t+p.MaxGap())
 	for i := len(near) - 1; i >= 0; i-- {
 		if near[i].Sockets.Outcome != recording.OK {
 			continue

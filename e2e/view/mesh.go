@@ -83,7 +83,7 @@ func (r *Membership) lack(i int, t time.Duration) string {
 		return p.Name + " was not queried yet"
 	case e.Nodes.Outcome != recording.OK:
 		return fmt.Sprintf("%s cannot be queried: %s (%s)", p.Name, e.Nodes.Outcome, e.Nodes.Detail)
-	case t-e.T > MaxGap:
+	case t-e.T > p.MaxGap():
 		return fmt.Sprintf("%s has not been seen for %.1f s", p.Name, (t - e.T).Seconds())
 	}
 	if d := r.Differs(p, e.Nodes.Visible); len(d) > 0 {
@@ -99,7 +99,7 @@ func (r *Membership) since(i int, t time.Duration) time.Duration {
 	from := t
 	for i := len(samples) - 1; i >= 0; i-- {
 		e := samples[i]
-		if from-e.T > MaxGap || e.Nodes.Outcome != recording.OK {
+		if from-e.T > p.MaxGap() || e.Nodes.Outcome != recording.OK {
 			break
 		}
 		// Most views are the same as the one after them, which was full.

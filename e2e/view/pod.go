@@ -154,8 +154,8 @@ func (p *Pod) Is(name string) bool {
 // Covered reports whether the pod's own view was seen from from to to without a silence longer than MaxGap, and
 // if not, the longest silence.
 func (p *Pod) Covered(from, to time.Duration) (bool, time.Duration) {
-	at, longest := from, time.Duration(0)
-	for _, e := range Between(p.Nodes, from-MaxGap, to+MaxGap) {
+	at, longest, most := from, time.Duration(0), p.MaxGap()
+	for _, e := range Between(p.Nodes, from-most, to+most) {
 		if e.Nodes.Outcome != recording.OK {
 			continue
 		}
@@ -163,7 +163,7 @@ func (p *Pod) Covered(from, to time.Duration) (bool, time.Duration) {
 		at = max(at, min(e.T, to))
 	}
 	longest = max(longest, to-at)
-	return longest <= MaxGap, longest
+	return longest <= most, longest
 }
 
 // Link is an established distribution connection between two pods: the 4-tuple as the first one's kernel has it.

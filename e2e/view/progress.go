@@ -75,9 +75,10 @@ func (v *View) Formed() (bool, string) {
 	}
 }
 
-// unprobed names the first probe that has not yet reported since the mesh was full.
+// unprobed names the first probe that has not yet reported since the mesh was full. Where it takes long to dial each pair, a
+// successful dial of the last round is enough.
 func (v *View) unprobed(since time.Duration) string {
-	must, epmd := v.Expected(v.end), !v.EPMDLess()
+	must := v.Expected(v.end)
 	for _, p := range must {
 		switch {
 		case !tried(p, "A"):
@@ -87,20 +88,32 @@ func (v *View) unprobed(since time.Duration) string {
 		case v.Profile.Service != "" && !v.unseen(recording.KindDNS) && len(Between(p.DNS, since, v.end)) == 0:
 			return "no DNS query was sent from " + p.Name
 		}
-		for _, q := range must {
-			// Without an agent each pod is dialled from itself only.
-			if (p == q) != (v.Unseen(recording.PeerDials) != "") {
-				continue
-			}
-			if epmd && !dialled(Between(q.EPMD, since, v.end), p.UID) {
+	}
+	epmd, itself := !v.EPMDLess(), v.Unseen(recording.PeerDials) != "" // without an agent each pod is dialled from itself only
+	for _, q := range must {
+		asked, dialled := v.dialledBy(q.ToEPMD, since), v.dialledBy(q.ToDist, since)
+		for _, p := range must {
+			switch {
+			case (p == q) != itself:
+			case epmd && !asked[p.number]:
 				return fmt.Sprintf("epmd of %s was not queried from %s", q.Name, p.Name)
-			}
-			if !dialled(Between(q.Dist, since, v.end), p.UID) {
+			case !dialled[p.number]:
 				return fmt.Sprintf("%s was not dialled from %s", q.Name, p.Name)
 			}
 		}
 	}
 	return ""
+}
+
+// dialledBy says of which pods, by their numbers, a dial of the list has taught anything since then, or has succeeded in the last
+// round.
+func (v *View) dialledBy(list []Dial, since time.Duration) []bool {
+	round := max(0, v.end-v.Round())
+	by := make([]bool, v.Numbers())
+	for _, d := range During(list, min(since, round), v.end) {
+		by[d.From] = by[d.From] || d.Good || d.T >= since && d.Outcome() != recording.ProbeError
+	}
+	return by
 }
 
 func tried(p *Pod, cookie string) bool {
@@ -112,12 +125,11 @@ func tried(p *Pod, cookie string) bool {
 	return false
 }
 
-func dialled(list []recording.Event, from string) bool {
-	for _, e := range list {
-		if e.EPMD != nil && e.EPMD.From == from && e.EPMD.Outcome != recording.ProbeError {
-			return true
-		}
-		if e.Dist != nil && e.Dist.From == from && e.Dist.Outcome != recording.ProbeError {
+// dialled reports whether anything was learnt from the pod's dials since then, or whether one succeeded since the earlier time.
+func dialled(list []Dial, from *Pod, since, round time.Duration) bool {
+	for i := len(list) - 1; i >= 0 && list[i].T >= min(since, round); i-- {
+		d := &list[i]
+		if d.From == from.number && (d.Good || d.T >= since && d.Outcome() != recording.ProbeError) {
 			return true
 		}
 	}

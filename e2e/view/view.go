@@ -15,9 +15,6 @@ import (
 	"meshproof.dev/meshproof/e2e/recording"
 )
 
-// MaxGap is the longest time between two observations that still counts as observed without a gap.
-const MaxGap = time.Second
-
 // View is the collected events of a recording. The zero value is not usable; use New.
 type View struct {
 	Header  recording.Header
@@ -36,6 +33,7 @@ type View struct {
 	starts   map[string]recording.Start
 	objects  []recording.Event
 	beats    map[string][]recording.Event
+	paces    map[string]recording.Pace // the slowest of each agent
 	clocks   map[string][]recording.Event
 	gaps     map[string][]recording.Event // by observer
 	errors   []recording.Event
@@ -77,7 +75,7 @@ type Pod struct {
 // New begins a view with a recording's header.
 func New(h recording.Header) (*View, error) {
 	v := &View{Header: h, pods: map[string]*Pod{}, others: map[string]string{}, services: map[string][]recording.Event{}, starts: map[string]recording.Start{},
-		beats: map[string][]recording.Event{}, clocks: map[string][]recording.Event{}, gaps: map[string][]recording.Event{}, numbers: map[string]int{}, looked: map[string]time.Duration{}}
+		beats: map[string][]recording.Event{}, clocks: map[string][]recording.Event{}, gaps: map[string][]recording.Event{}, numbers: map[string]int{}, looked: map[string]time.Duration{}, paces: map[string]recording.Pace{}}
 	if err := json.Unmarshal(h.Profile, &v.Profile); err != nil {
 		return nil, fmt.Errorf("the header's profile: %w", err)
 	}
@@ -141,6 +139,8 @@ func (v *View) Apply(e recording.Event) {
 	case recording.KindBeat:
 		v.beats[e.By] = insert(v.beats[e.By], e)
 		v.look(e)
+	case recording.KindPace:
+		v.applyPace(e)
 	case recording.KindGap:
 		v.applyGap(e)
 	case recording.KindClock:

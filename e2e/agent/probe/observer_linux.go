@@ -38,6 +38,7 @@ type Observer struct {
 
 	// Used by Run's goroutine only:
 	watched  map[string]*watch
+	pace     agent.Every // as last recorded
 	stopping sync.WaitGroup
 	recent   map[recording.ObserverError]time.Time // recently reported errors, and when
 }
@@ -116,6 +117,11 @@ func (o *Observer) reconcile(ctx context.Context, plan agent.Plan) {
 		}
 	}
 	pace := plan.Resolve(len(wanted))
+	if len(o.watched) > 0 && pace != o.pace {
+		o.pace = pace
+		p := pace.Pace()
+		o.emit(recording.Event{Pace: &p})
+	}
 	for _, w := range o.watched {
 		w.setPlan(plan, pace)
 	}

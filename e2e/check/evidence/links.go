@@ -42,7 +42,7 @@ func (w LinkWindow) Kept() check.Finding {
 		}
 	}
 	switch {
-	case end == w.From || w.To-end > check.Fresh:
+	case end == w.From || w.To-end > check.Fresh(w.P):
 		f.Outcome, f.Message = check.Unseen, fmt.Sprintf("the socket table of %s was not read in the last %.1f s", w.P.Name, (w.To-end).Seconds())
 	case len(kept) > 0:
 		f.At, f.Took = end, end-w.Disturbance
@@ -50,7 +50,7 @@ func (w LinkWindow) Kept() check.Finding {
 		l := first(w.Links)
 		f.Outcome, f.At, f.Code = check.Fail, lost, "link-lost"
 		f.Message = fmt.Sprintf("the link %s - %s between %s and %s was closed %.1f s after %s, although neither of them was touched", l.Local, l.Remote, w.P.Name, w.Q.Name, (lost - w.Disturbance).Seconds(), w.What)
-		if now := LastingLinks(w.P, w.Q, w.To-view.MaxGap, w.To); len(now) > 0 {
+		if now := LastingLinks(w.P, w.Q, w.To-w.P.MaxGap(), w.To); len(now) > 0 {
 			n := first(now)
 			f.Code, f.Seen = "link-replaced", []string{fmt.Sprintf("a new connection replaced it: %s - %s", n.Local, n.Remote)}
 		}

@@ -43,7 +43,7 @@ func linksOf(v *view.View, p *view.Pod, pods []*view.Pod, peers *view.Peers, lim
 	unseen := check.Finding{Subject: check.OnPod(p), Outcome: check.Unseen}
 	samples := watched(p, v.End())
 	if len(samples) == 0 {
-		unseen.Of, unseen.Message = check.PairsTo(v, p), fmt.Sprintf("the socket table of %s was not read in the last %.1f s", p.Name, check.Fresh.Seconds())
+		unseen.Of, unseen.Message = check.PairsTo(v, p), fmt.Sprintf("the socket table of %s was not read in the last %.1f s", p.Name, check.Fresh(p).Seconds())
 		return []check.Finding{unseen}
 	}
 	var all []check.Finding
@@ -82,7 +82,7 @@ func silence(p *view.Pod) time.Duration {
 // watched are the socket tables that were read in the last moments.
 func watched(p *view.Pod, end time.Duration) []recording.Event {
 	var all []recording.Event
-	for _, e := range view.Between(p.Sockets, end-check.Fresh, end) {
+	for _, e := range view.Between(p.Sockets, end-check.Fresh(p), end) {
 		if e.Sockets.Outcome == recording.OK {
 			all = append(all, e)
 		}
@@ -96,7 +96,7 @@ func alive(v *view.View, p, q *view.Pod, l recording.Link, samples []recording.E
 	f.Try = fmt.Sprintf("ss -tio in the network namespace of %s: lastrcv and backoff of %s", p.Name, l.Remote)
 	f.Seen = []string{fmt.Sprintf("%s - %s: last data %.1f s ago, backoff %d, %d bytes not acknowledged", l.Local, l.Remote, l.Idle.Seconds(), l.Backoff, l.Unsent)}
 	f.Remedy = "find what drops the packets of this connection, but not of others: a new firewall rule, a changed route, or a connection tracking table that lost its entry"
-	if n := retrying(l, samples); n > view.MaxGap {
+	if n := retrying(l, samples); n > v.MaxGap() {
 		f.Outcome, f.Code = check.Fail, "backing-off"
 		f.Message = fmt.Sprintf("the link %s - %s between %s and %s has delivered no data for more than %.1f s: the kernel has sent the same data again %d times", l.Local, l.Remote, p.Name, q.Name, n.Seconds(), l.Backoff)
 		return f

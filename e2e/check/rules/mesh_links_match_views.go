@@ -25,10 +25,7 @@ func meshLinksMatchViews() check.Check {
 
 // A node and its kernel may differ for a moment: they are not read at the same instant. A connection without a name may
 // also be a dial of another node's agent, which gives up after 2 s.
-const (
-	differs    = 2 * time.Second
-	unfinished = differs + view.MaxGap
-)
+const differs = 2 * time.Second
 
 func linksMatchViews(v *view.View) []check.Finding {
 	from, to := check.Settled(v)
@@ -106,8 +103,8 @@ func (w *comparison) judge(i int, p *view.Pod) []check.Finding {
 	last := len(samples) - 1
 	unseen := check.Finding{Subject: check.OnPod(p), Outcome: check.Unseen}
 	switch {
-	case last < 0 || w.to-samples[last].T > check.Fresh:
-		unseen.Message = fmt.Sprintf("the socket table of %s was not read in the last %.1f s", p.Name, check.Fresh.Seconds())
+	case last < 0 || w.to-samples[last].T > check.Fresh(p):
+		unseen.Message = fmt.Sprintf("the socket table of %s was not read in the last %.1f s", p.Name, check.Fresh(p).Seconds())
 	case w.table(i, last).named == nil:
 		_, _, unseen.Message = check.ViewAt(p, samples[last].T)
 	case w.to-w.from <= differs:
@@ -181,7 +178,7 @@ func (w *comparison) withoutName(i int, p *view.Pod) []check.Finding {
 			k--
 		}
 		since := samples[last].T - samples[k].T
-		if since <= unfinished || i == j {
+		if since <= differs+p.MaxGap() || i == j {
 			continue
 		}
 		q := w.pods[j]

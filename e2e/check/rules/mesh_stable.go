@@ -59,7 +59,7 @@ func stable(p *view.Pod, rosters func(time.Duration) *view.Membership, from, to,
 		f.Message = fmt.Sprintf("the view of %s was not full in %d of %d observations in the last %.0f s, although nothing was changed in the cluster", p.Node(), len(losses), len(samples), (to - from).Seconds())
 		f.Seen = check.FirstOf(losses, 8)
 	case !covered:
-		f.Outcome, f.Message = check.Unseen, fmt.Sprintf("the view of %s was not observed for %.1f s of the last %.0f s; a gap of at most %.0f s is allowed", p.Name, gap.Seconds(), (to-from).Seconds(), view.MaxGap.Seconds())
+		f.Outcome, f.Message = check.Unseen, fmt.Sprintf("the view of %s was not observed for %.1f s of the last %.0f s; a gap of at most %.0f s is allowed", p.Name, gap.Seconds(), (to-from).Seconds(), p.MaxGap().Seconds())
 	case to-from < hold:
 		f.Outcome, f.Message = check.Unseen, fmt.Sprintf("the mesh was observed for %.1f s after it was full, but %.0f s are needed", (to-from).Seconds(), hold.Seconds())
 	}

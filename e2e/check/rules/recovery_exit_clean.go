@@ -44,7 +44,7 @@ func exitOf(v *view.View, d evidence.Deletion) check.Finding {
 	if !said {
 		took += " (the default of Kubernetes; the manifests are not in this recording)"
 	}
-	late := f.Took+v.Slack(recording.ByRun, d.Victim.ExitSeenBy(), exit) >= grace-view.MaxGap
+	late := f.Took+v.Slack(recording.ByRun, d.Victim.ExitSeenBy(), exit) >= grace-v.MaxGap()
 	switch {
 	case !gone:
 		return check.Finding{Subject: f.Subject, Outcome: check.Unseen, Message: fmt.Sprintf("the exit of %s was not seen", d.Victim.Name)}

@@ -119,7 +119,7 @@ func joins(v *view.View, d evidence.Deletion, p, q *view.Pod) check.Finding {
 	case last == nil:
 		f.Outcome, f.Message = check.Unseen, fmt.Sprintf("the view of %s was not recorded after the deletion", p.Name)
 		return f
-	case v.End()-last.T > check.Fresh:
+	case v.End()-last.T > check.Fresh(p):
 		f.Outcome, f.Message = check.Unseen, fmt.Sprintf("the view of %s was not recorded in the last %.1f s", p.Name, (v.End()-last.T).Seconds())
 		return f
 	case has:

@@ -67,22 +67,22 @@ func keepsLink(v *view.View, r evidence.Rollout, p, q *view.Pod) (f check.Findin
 	}
 	// Two pods without a lasting link may have had no time for it; whether they find each other at all is judged elsewhere.
 	together := max(from, p.ReadySince(to), q.ReadySince(to))
-	if p.Ready(to) && q.Ready(to) && to-together > evidence.MinLinkAge+view.MaxGap && !sampled(p, together, to) {
+	if p.Ready(to) && q.Ready(to) && to-together > evidence.MinLinkAge+p.MaxGap() && !sampled(p, together, to) {
 		return check.Finding{Subject: check.OnPair(p, q), Outcome: check.Unseen, Message: fmt.Sprintf("the socket table of %s was not read all the time while it and %s existed", p.Name, q.Name)}, true
 	}
 	return f, false
 }
 
-// sampled reports whether the pod's socket table was read from from to to without a gap longer than [view.MaxGap].
+// sampled reports whether the pod's socket table was read from from to to without a gap longer than [view.View.MaxGap].
 func sampled(p *view.Pod, from, to time.Duration) bool {
 	for _, e := range view.Between(p.Sockets, from, to) {
 		if e.Sockets.Outcome != recording.OK {
 			continue
 		}
-		if e.T-from > view.MaxGap {
+		if e.T-from > p.MaxGap() {
 			return false
 		}
 		from = e.T
 	}
-	return to-from <= view.MaxGap
+	return to-from <= p.MaxGap()
 }

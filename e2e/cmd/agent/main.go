@@ -82,16 +82,19 @@ func boot() int64 {
 	return ts.Nano()
 }
 
-// beat emits heartbeats. Each says how late its own timer fired, which measures the CPU pressure on the agent.
+// beat emits heartbeats. Each says how late its own timer fired, which measures the CPU pressure on the agent, and what the agent
+// itself has used.
 func beat(ctx context.Context, emit func(recording.Event)) {
-	next := time.Now()
+	next, used := time.Now(), agent.CPUTime()
 	for ctx.Err() == nil {
 		next = next.Add(agent.EveryBeat)
 		select {
 		case <-ctx.Done():
 		case <-time.After(time.Until(next)):
 			late := max(0, time.Since(next))
-			emit(recording.Event{Beat: &recording.Beat{Late: late}})
+			now := agent.CPUTime()
+			emit(recording.Event{Beat: &recording.Beat{Late: late, CPU: now - used}})
+			used = now
 			if late > agent.EveryBeat {
 				next = time.Now()
 			}
