@@ -201,3 +201,18 @@ func BenchmarkDo(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkTCP reads the TCP table of a namespace with few connections: what it costs is the walk through those of all namespaces.
+func BenchmarkTCP(b *testing.B) {
+	h, _ := netnstest.New(b)
+	d, err := h.Diag()
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer d.Close()
+	for b.Loop() {
+		if _, err := d.TCP(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -18,7 +18,18 @@ func TestDistPortReachable(t *testing.T) {
 			})
 		}
 	}
+	// early leaves of the dials from pod 0 to pod 2 only one, before the window that is judged, and tells how long a round takes.
+	early := func(o recording.Outcome, round time.Duration) func(s *rt.Recording) {
+		return func(s *rt.Recording) {
+			s.Drop(isDist(0, 2))
+			s.Add(recording.Event{T: rt.Full - 100*time.Millisecond, By: rt.Agent, Dist: &recording.Dist{From: rt.UID(0), To: rt.UID(2), Addr: rt.IP(2) + ":10000", Outcome: o}},
+				recording.Event{T: 1, By: rt.Agent, Pace: &recording.Pace{Dist: round}})
+		}
+	}
 	try(t, "dist/port-reachable", slices.Concat([]trial{
+		{"dialled before the window, a round ago", early(recording.OK, 20*time.Second), nil},
+		{"dialled before the window, many rounds ago", early(recording.OK, time.Second), []want{{pair(0, 2), check.Unseen, "", nil}}},
+		{"refused before the window, a round ago", early(recording.Refused, 20*time.Second), []want{{pair(0, 2), check.Unseen, "", nil}}},
 		{"not dialled", func(s *rt.Recording) { s.Drop(isDist(0, 2)) }, []want{{pair(0, 2), check.Unseen, "", []string{rt.Name(2), rt.Name(0)}}}},
 		{"only our own errors", dist(recording.ProbeError, 0), []want{{pair(0, 2), check.Unseen, "", nil}}},
 		{"only nok", dist(recording.Nok, 0), []want{{pair(0, 2), check.Unseen, "", nil}}},
