@@ -77,3 +77,12 @@ func publicWords(p agent.Plan) string {
 func fixedInterval(d time.Duration) func(agent.Every) time.Duration {
 	return func(agent.Every) time.Duration { return d }
 }
+
+func pause(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
+	}
+}

@@ -109,3 +109,35 @@ func count(t *testing.T, what string) int {
 	}
 	return len(e)
 }
+
+// A pod with many peers has no goroutine for each: a hundred pods on one node are ten thousand pairs.
+func TestManyPeersShareOneClock(t *testing.T) {
+	h, pid := netnstest.New(t)
+	resolver(t, h)
+	tree := newTree(t)
+	tree.put(pid, uidA)
+	o, s, end := observe(t, tree.root)
+	defer end()
+	plan := agent.Plan{EPMDPort: 4369, DistPort: 9100, Cookie: []byte(secret), Every: agent.Every{EPMD: 20 * time.Millisecond, Dist: 20 * time.Millisecond}}
+	for i := range 500 {
+		plan.Pods = append(plan.Pods, agent.Pod{UID: fmt.Sprintf("%08d-peer", i), IP: "127.0.0.1", Node: "n2"})
+	}
+	plan.Pods = append(plan.Pods, agent.Pod{UID: uidA, IP: "127.0.0.1", Node: "n1"})
+	o.SetPlan(plan)
+	dialled := map[string]bool{}
+	for deadline := time.Now().Add(20 * time.Second); len(dialled) < 500; time.Sleep(50 * time.Millisecond) {
+		s.mu.Lock()
+		for _, e := range s.events {
+			if e.Dist != nil {
+				dialled[e.Dist.To] = true
+			}
+		}
+		s.mu.Unlock()
+		if n := runtime.NumGoroutine(); n > 200 {
+			t.Fatalf("%d goroutines for one pod and its peers", n)
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%d of 500 peers were dialled in 20 s", len(dialled))
+		}
+	}
+}

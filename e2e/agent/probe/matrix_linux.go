@@ -6,7 +6,6 @@ import (
 	"net"
 	"slices"
 	"strconv"
-	"sync"
 	"time"
 
 	"meshproof.dev/meshproof/e2e/agent"
@@ -18,101 +17,130 @@ import (
 // maxPorts limits how many of the ports that an epmd lists are dialled: a faulty epmd may list any number.
 const maxPorts = 8
 
-// ports are the distribution ports in the last answer of a peer's epmd.
-type ports struct {
-	mu       sync.Mutex
-	named    []int
-	answered chan struct{} // closed after the first query of epmd, successful or not
-	once     sync.Once
+// peer is a pod that the watched one dials, itself among them. All but its pod is guarded by the watch's lock.
+type peer struct {
+	pod    agent.Pod
+	ctx    context.Context //nolint:containedctx // until it leaves the plan
+	cancel context.CancelFunc
+	named  []int                 // the distribution ports in the last answer of its epmd
+	own    *viewer.Registrations // of the pod itself
+	epmd   turn
+	dist   turn // not before the first query of its epmd, successful or not; never of the pod itself
 }
 
-func (p *ports) set(named []int) {
-	p.mu.Lock()
-	p.named = named
-	p.mu.Unlock()
-	p.once.Do(func() { close(p.answered) })
+// turn is when something is done next.
+type turn struct {
+	due  time.Time // zero: not yet
+	busy bool      // it is being done
 }
 
-// get returns them, or the declared port if epmd listed none.
-func (p *ports) get(declared int) []int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if len(p.named) == 0 && declared > 0 {
-		return []int{declared}
-	}
-	return p.named
-}
-
-// probePeer queries a peer's epmd and dials its distribution ports until ctx ends. Each has its own goroutine, so that an
-// epmd that does not answer does not delay the dials. Of the pod itself only epmd is queried. The caller holds the watch's
-// lock.
-func (w *watch) probePeer(ctx context.Context, q agent.Pod, pace agent.Every) {
-	p := &ports{answered: make(chan struct{})}
-	var own *viewer.Registrations
+// newPeer begins to dial a pod. Where there are so many pairs that the interval is longer than planned, their first queries are
+// spread over it. The caller holds the watch's lock.
+func (w *watch) newPeer(q agent.Pod) *peer {
+	p := &peer{pod: q, epmd: turn{due: time.Now()}}
+	p.ctx, p.cancel = context.WithCancel(w.ctx)
 	if q.UID == w.pod.UID {
-		own = &viewer.Registrations{}
+		p.own = &viewer.Registrations{}
 	}
-	var wait time.Duration
-	if plan := w.plan; pace.EPMD > plan.Resolve(0).EPMD {
-		// There are so many pairs that the interval is longer than planned. Spread their first queries over it.
-		wait = rand.N(pace.EPMD)
+	if w.pace.EPMD > w.plan.Resolve(0).EPMD {
+		p.epmd.due = p.epmd.due.Add(rand.N(w.pace.EPMD))
 	}
-	w.wg.Go(func() {
-		if !pause(ctx, wait) {
-			return
-		}
-		w.every(ctx, func(e agent.Every) time.Duration { return e.EPMD }, func(ctx context.Context) { w.askEPMD(ctx, q, p, own) })
-	})
-	if own != nil {
-		return
-	}
-	w.wg.Go(func() {
+	return p
+}
+
+// dialPeers queries the epmd of each peer and dials its distribution ports, both in turn, until the watch ends. What hangs delays
+// nothing else. One goroutine keeps the time of all: each has a stack, and a hundred pods have ten thousand pairs.
+func (w *watch) dialPeers() {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
 		select {
-		case <-ctx.Done():
+		case <-w.ctx.Done():
 			return
-		case <-p.answered:
+		case <-timer.C:
+		case <-w.turned:
 		}
-		w.every(ctx, func(e agent.Every) time.Duration { return e.Dist }, func(ctx context.Context) {
-			plan, _ := w.current()
-			for _, port := range p.get(plan.PortOf(q.UID)) {
-				w.dialDist(ctx, q, port)
+		timer.Reset(time.Until(w.dialDue(time.Now())))
+	}
+}
+
+// dialDue begins what is due and returns when the next is.
+func (w *watch) dialDue(now time.Time) time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	next := now.Add(time.Minute)
+	for _, p := range w.peers {
+		for _, t := range []*turn{&p.epmd, &p.dist} {
+			switch {
+			case t.busy || t.due.IsZero():
+			case t.due.After(now):
+				if t.due.Before(next) {
+					next = t.due
+				}
+			case t == &p.epmd:
+				w.take(t, func(e agent.Every) time.Duration { return e.EPMD }, func() { w.askEPMD(p) })
+			default:
+				w.take(t, func(e agent.Every) time.Duration { return e.Dist }, func() { w.dialDist(p) })
 			}
-		})
+		}
+	}
+	return next
+}
+
+// take does f, after which its turn comes again one interval after it was due; turns that were missed meanwhile are skipped. The
+// caller holds the watch's lock.
+func (w *watch) take(t *turn, interval func(agent.Every) time.Duration, f func()) {
+	t.busy = true
+	w.wg.Go(func() {
+		f()
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if t.due, t.busy = t.due.Add(interval(w.pace)), false; time.Until(t.due) < 0 {
+			t.due = time.Now()
+		}
+		w.wake()
 	})
 }
 
-func pause(ctx context.Context, d time.Duration) bool {
-	if d == 0 {
-		return ctx.Err() == nil
-	}
+// wake makes dialPeers look at the turns again.
+func (w *watch) wake() {
 	select {
-	case <-ctx.Done():
-		return false
-	case <-time.After(d):
-		return true
+	case w.turned <- struct{}{}:
+	default:
 	}
 }
 
-// askEPMD lists the names of a peer's epmd. With own it also queries the pod's own epmd for each name.
-func (w *watch) askEPMD(ctx context.Context, q agent.Pod, p *ports, own *viewer.Registrations) {
+// learned sets the ports that a peer's epmd has listed, and lets its distribution be dialled from now on.
+func (w *watch) learned(p *peer, named []int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	p.named = named
+	if p.own == nil && p.dist.due.IsZero() {
+		p.dist.due = time.Now()
+		w.wake()
+	}
+}
+
+// askEPMD lists the names of a peer's epmd. Of the pod itself it also queries epmd for each name.
+func (w *watch) askEPMD(p *peer) {
 	plan, _ := w.current()
 	if plan.EPMDPort == 0 {
-		p.set(nil)
+		w.learned(p, nil)
 		return
 	}
-	addr := net.JoinHostPort(q.IP, strconv.Itoa(plan.EPMDPort))
+	addr := net.JoinHostPort(p.pod.IP, strconv.Itoa(plan.EPMDPort))
 	began := time.Now()
-	short, cancel := context.WithTimeout(ctx, agent.DialTimeout)
+	short, cancel := context.WithTimeout(p.ctx, agent.DialTimeout)
 	defer cancel()
 	names, err := erldist.Names(short, w.dial, addr)
-	if ctx.Err() != nil {
+	if p.ctx.Err() != nil {
 		return
 	}
-	if own != nil {
+	if p.own != nil {
 		source := w.source()
-		defer own.Ask(ctx, &source, addr, names)
+		defer p.own.Ask(p.ctx, &source, addr, names)
 	}
-	e := recording.EPMD{From: w.pod.UID, To: q.UID, Addr: addr, Outcome: recording.Outcome(erldist.OutcomeOf(err)), Detail: errorText(err), Took: time.Since(began)}
+	e := recording.EPMD{From: w.pod.UID, To: p.pod.UID, Addr: addr, Outcome: recording.Outcome(erldist.OutcomeOf(err)), Detail: errorText(err), Took: time.Since(began)}
 	var named []int
 	for _, n := range names {
 		e.Names = append(e.Names, recording.Registered{Name: n.Name, Port: n.Port})
@@ -120,20 +148,32 @@ func (w *watch) askEPMD(ctx context.Context, q agent.Pod, p *ports, own *viewer.
 			named = append(named, n.Port)
 		}
 	}
-	p.set(named)
+	w.learned(p, named)
 	w.emit(recording.Event{EPMD: &e})
 }
 
-func (w *watch) dialDist(ctx context.Context, q agent.Pod, port int) {
-	addr := net.JoinHostPort(q.IP, strconv.Itoa(port))
+// dialDist dials the ports that the peer's epmd has listed, or the declared one if it has listed none.
+func (w *watch) dialDist(p *peer) {
+	w.mu.Lock()
+	plan, named := w.plan, p.named
+	w.mu.Unlock()
+	if port := plan.PortOf(p.pod.UID); len(named) == 0 && port > 0 {
+		named = []int{port}
+	}
+	for _, port := range named {
+		w.dialPort(p, plan, port)
+	}
+}
+
+func (w *watch) dialPort(p *peer, plan agent.Plan, port int) {
+	addr := net.JoinHostPort(p.pod.IP, strconv.Itoa(port))
 	began := time.Now()
-	short, cancel := context.WithTimeout(ctx, agent.DialTimeout)
+	short, cancel := context.WithTimeout(p.ctx, agent.DialTimeout)
 	defer cancel()
-	plan, _ := w.current()
-	p, err := erldist.Challenge(short, viewer.DistDialer(w.dial, plan, w.o.identity(), q.UID, nil), addr)
-	if ctx.Err() != nil {
+	seen, err := erldist.Challenge(short, viewer.DistDialer(w.dial, plan, w.o.identity(), p.pod.UID, nil), addr)
+	if p.ctx.Err() != nil {
 		return
 	}
-	w.emit(recording.Event{Dist: &recording.Dist{From: w.pod.UID, To: q.UID, Addr: addr, Outcome: recording.Outcome(erldist.OutcomeOf(err)),
-		Status: p.Status, Node: p.Name, Flags: p.Flags, Creation: p.Creation, Detail: errorText(err), Took: time.Since(began)}})
+	w.emit(recording.Event{Dist: &recording.Dist{From: w.pod.UID, To: p.pod.UID, Addr: addr, Outcome: recording.Outcome(erldist.OutcomeOf(err)),
+		Status: seen.Status, Node: seen.Name, Flags: seen.Flags, Creation: seen.Creation, Detail: errorText(err), Took: time.Since(began)}})
 }

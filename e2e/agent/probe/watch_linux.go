@@ -34,7 +34,8 @@ type watch struct {
 	vm     int         // process id of the BEAM, 0 when there is none
 	starts int         // number of BEAM starts seen
 	root   int         // a process whose /etc is the container's
-	peers  map[agent.Pod]context.CancelFunc
+	peers  map[agent.Pod]*peer
+	turned chan struct{} // there may be something to dial
 }
 
 // startWatch starts to observe a pod from inside the namespace of one of its processes, if the door shows that it is the
@@ -48,7 +49,7 @@ func (o *Observer) startWatch(ctx context.Context, plan agent.Plan, pod agent.Po
 	if err != nil {
 		return nil, err
 	}
-	w := &watch{o: o, pod: pod, ns: ns, plan: plan, pace: plan.Resolve(1), root: p.PID, peers: map[agent.Pod]context.CancelFunc{}}
+	w := &watch{o: o, pod: pod, ns: ns, plan: plan, pace: plan.Resolve(1), root: p.PID, peers: map[agent.Pod]*peer{}, turned: make(chan struct{}, 1)}
 	w.ctx, w.cancel = context.WithCancel(ctx)
 	w.wg.Go(func() {
 		look, end := w.sockets()
@@ -58,6 +59,7 @@ func (o *Observer) startWatch(ctx context.Context, plan agent.Plan, pod agent.Po
 	w.wg.Go(func() { w.every(w.ctx, func(e agent.Every) time.Duration { return e.DNS }, w.dns) })
 	w.wg.Go(func() { w.every(w.ctx, fixedInterval(factsEvery), w.resolverRecorder()) })
 	w.wg.Go(w.countQuestions)
+	w.wg.Go(w.dialPeers)
 	w.wg.Go(func() {
 		v := viewer.New(w.source())
 		defer v.Close()
@@ -126,7 +128,7 @@ func (w *watch) lacksVM() bool {
 	return w.vm == 0
 }
 
-// setPlan starts to probe new peers and stops for peers that are no longer in the plan.
+// setPlan starts to dial new peers and stops for peers that are no longer in the plan.
 func (w *watch) setPlan(p agent.Plan, pace agent.Every) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -138,14 +140,13 @@ func (w *watch) setPlan(p agent.Plan, pace agent.Every) {
 		}
 		there[q] = true
 		if w.peers[q] == nil {
-			peerCtx, cancel := context.WithCancel(w.ctx)
-			w.peers[q] = cancel
-			w.probePeer(peerCtx, q, pace)
+			w.peers[q] = w.newPeer(q)
+			w.wake()
 		}
 	}
-	for q, cancel := range w.peers {
+	for q, p := range w.peers {
 		if !there[q] {
-			cancel()
+			p.cancel()
 			delete(w.peers, q)
 		}
 	}
