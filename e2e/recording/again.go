@@ -37,40 +37,43 @@ type line struct {
 
 // Shortener replaces events that repeat an earlier one. It is not safe for concurrent use.
 type Shortener struct {
-	last map[string]line // what a reader knows, by what the event is a look at
+	last map[look]line // what a reader knows
 }
 
 // Shorten returns the event as it is to be written in the line with that number: an [Again], or the event itself. at is when it was
 // seen, by the clock that the reader has, too.
 func (s *Shortener) Shorten(e Event, number uint64, at time.Duration) Event {
-	key := repeats(&e)
-	if key == "" {
+	key, can := repeats(&e)
+	if !can {
 		return e
 	}
 	if s.last == nil {
-		s.last = map[string]line{}
+		s.last = map[look]line{}
 	}
 	written := e
-	if was, known := s.last[key]; known {
+	was, known := s.last[key]
+	if known {
 		if a, ok := difference(was, e, at); ok {
 			written = Event{T: e.T, By: e.By, Again: a}
 			e = apply(was, written, at)
 		}
 	}
-	s.last[key] = line{number, at, e}
+	if known || len(s.last) < maxLooks {
+		s.last[key] = line{number, at, e}
+	}
 	return written
 }
 
 // Restorer gives back what a [Shortener] replaced. It is not safe for concurrent use.
 type Restorer struct {
 	lines map[uint64]line // those that may be repeated, by number
-	last  map[string]uint64
+	last  map[look]uint64
 }
 
 // Restore returns the whole event of the line with that number. There is an error if the line repeats one that it has not.
 func (r *Restorer) Restore(e Event, number uint64, at time.Duration) (Event, error) {
 	if r.lines == nil {
-		r.lines, r.last = map[uint64]line{}, map[string]uint64{}
+		r.lines, r.last = map[uint64]line{}, map[look]uint64{}
 	}
 	if e.Again != nil {
 		if kinds := e.Kinds(); len(kinds) > 1 {
@@ -85,36 +88,49 @@ func (r *Restorer) Restore(e Event, number uint64, at time.Duration) (Event, err
 		}
 		e = apply(was, e, at)
 	}
-	key := repeats(&e)
-	if key == "" {
+	key, can := repeats(&e)
+	if !can {
 		return e, nil
 	}
-	delete(r.lines, r.last[key])
-	r.lines[number], r.last[key] = line{number, at, e}, number
+	before, known := r.last[key]
+	if known {
+		delete(r.lines, before)
+	}
+	if known || len(r.last) < maxLooks {
+		r.lines[number], r.last[key] = line{number, at, e}, number
+	}
 	return e, nil
 }
 
-// maxRepeated is the largest list that may be repeated, the number of pods that an agent's plan may have: whoever sends lines must
-// not make the reader hold a long list many times by short ones.
-const maxRepeated = 5000
+// What may be repeated is limited, for writers and readers alike: whoever sends lines must not make the reader hold a long list many
+// times by short ones, or more than it has room for.
+const (
+	maxRepeated = 5000   // entries of a list: as many pods as a plan may have
+	maxLooks    = 50_000 // different looks: those that come first in a recording
+)
 
-// repeats names what the event is a look at: a later event with the same name may repeat it. "" for events that are written whole.
-func repeats(e *Event) string {
+// look is what an event is a look at: a later event with the same one may repeat it.
+type look struct {
+	kind         Kind
+	by, pod      string
+	from, detail string
+}
+
+// repeats returns what the event is a look at. ok is false for events that are written whole.
+func repeats(e *Event) (l look, ok bool) {
 	switch {
-	case e.Nodes != nil && len(e.Nodes.Visible) > maxRepeated, e.Sockets != nil && len(e.Sockets.Links) > maxRepeated, e.DNS != nil && len(e.DNS.Addrs) > maxRepeated:
-		return ""
 	case e.Nodes != nil:
-		return e.By + " nodes " + e.Nodes.Pod
+		return look{KindNodes, e.By, e.Nodes.Pod, "", ""}, len(e.Nodes.Visible) <= maxRepeated
 	case e.Sockets != nil:
-		return e.By + " sockets " + e.Sockets.Pod
+		return look{KindSockets, e.By, e.Sockets.Pod, "", ""}, len(e.Sockets.Links) <= maxRepeated
 	case e.DNS != nil:
-		return e.By + " dns " + e.DNS.Pod + " " + e.DNS.Name + " " + e.DNS.Type
+		return look{KindDNS, e.By, e.DNS.Pod, e.DNS.Name, e.DNS.Type}, len(e.DNS.Addrs) <= maxRepeated
 	case e.EPMD != nil:
-		return e.By + " epmd " + e.EPMD.From + " " + e.EPMD.To + " " + e.EPMD.Addr
+		return look{KindEPMD, e.By, e.EPMD.To, e.EPMD.From, e.EPMD.Addr}, true
 	case e.Dist != nil:
-		return e.By + " dist " + e.Dist.From + " " + e.Dist.To + " " + e.Dist.Addr
+		return look{KindDist, e.By, e.Dist.To, e.Dist.From, e.Dist.Addr}, true
 	default:
-		return ""
+		return look{}, false
 	}
 }
 

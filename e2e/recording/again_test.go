@@ -167,3 +167,26 @@ func BenchmarkShorten(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(events)), "ns/event")
 }
+
+// A recording of more pairs than maxLooks is still whole; those beyond it are written whole each time.
+func TestMoreLooksThanAreKept(t *testing.T) {
+	var events []Event
+	for range 2 {
+		for i := range maxLooks + 10 {
+			events = append(events, Event{By: "agent/n", Dist: &Dist{From: fmt.Sprint(i), To: "b", Outcome: OK}})
+		}
+	}
+	s := text(t, events)
+	if n := strings.Count(s, `"again"`); n != maxLooks {
+		t.Errorf("%d lines repeat another, want %d", n, maxLooks)
+	}
+	n := 0
+	if _, err := Read(strings.NewReader(s), func(e Event) {
+		if !reflect.DeepEqual(e, events[n]) {
+			t.Fatalf("event %d came back as %+v", n, e)
+		}
+		n++
+	}); err != nil || n != len(events) {
+		t.Errorf("%d of %d events, %v", n, len(events), err)
+	}
+}
