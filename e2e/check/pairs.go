@@ -59,19 +59,37 @@ func EachPair(v *view.View, dials func(q *view.Pod) []view.Dial, judge func(q *v
 // single attempt without an answer, after one that was answered, may be a lost packet or a moment without CPU: it takes
 // two in a row. It is nil if nothing was learnt.
 func Decisive(list []recording.Event, outcome func(recording.Event) (o recording.Outcome, ours bool)) *recording.Event {
-	var unanswered *recording.Event
-	for i := len(list) - 1; i >= 0; i-- {
-		o, ours := outcome(list[i])
+	i := decisive(len(list), func(i int) (recording.Outcome, bool) { return outcome(list[i]) })
+	if i < 0 {
+		return nil
+	}
+	return &list[i]
+}
+
+// DecisiveDial is the same for dials.
+func DecisiveDial(list []view.Dial, ours func(o recording.Outcome) bool) *view.Dial {
+	i := decisive(len(list), func(i int) (recording.Outcome, bool) { o := list[i].Outcome(); return o, ours(o) })
+	if i < 0 {
+		return nil
+	}
+	return &list[i]
+}
+
+// decisive is the index of the attempt that decides, or -1.
+func decisive(n int, outcome func(i int) (o recording.Outcome, ours bool)) int {
+	unanswered := -1
+	for i := n - 1; i >= 0; i-- {
+		o, ours := outcome(i)
 		switch {
 		case !ours || inconclusive(o):
-		case unanswered != nil && o == recording.OK:
-			return &list[i]
-		case unanswered != nil:
+		case unanswered >= 0 && o == recording.OK:
+			return i
+		case unanswered >= 0:
 			return unanswered
 		case o == recording.Timeout || o == recording.Silent:
-			unanswered = &list[i]
+			unanswered = i
 		default:
-			return &list[i]
+			return i
 		}
 	}
 	return unanswered

@@ -36,8 +36,8 @@ func (p *Pod) OverTLS() (over, known bool) {
 	if len(p.Certificates) > 0 {
 		return true, true
 	}
-	for _, e := range slices.Backward(p.Dist) {
-		if o := e.Dist.Outcome; o == recording.OK || o == recording.TLSAlert {
+	for _, d := range slices.Backward(p.ToDist) {
+		if o := d.Outcome(); o == recording.OK || o == recording.TLSAlert {
 			return o == recording.TLSAlert, true
 		}
 	}

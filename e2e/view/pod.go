@@ -128,8 +128,8 @@ func (p *Pod) Node() string {
 			return n
 		}
 	}
-	for i := len(p.Dist) - 1; i >= 0; i-- {
-		if n := p.Dist[i].Dist.Node; n != "" {
+	for i := len(p.ToDist) - 1; i >= 0; i-- {
+		if n := p.ToDist[i].Dist.Node; n != "" {
 			return n
 		}
 	}

@@ -14,9 +14,9 @@ func (p *Pod) CreationAt(t time.Duration) (creation uint32, at time.Duration) {
 			return c, e.T
 		}
 	}
-	for _, e := range slices.Backward(Between(p.Dist, 0, t)) {
-		if d := e.Dist; d.Creation != 0 && d.Node == p.Node() {
-			return d.Creation, e.T
+	for _, d := range slices.Backward(During(p.ToDist, 0, t)) {
+		if d.Dist.Creation != 0 && d.Dist.Node == p.Node() {
+			return d.Dist.Creation, d.T
 		}
 	}
 	return 0, 0

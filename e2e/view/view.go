@@ -37,7 +37,7 @@ type View struct {
 	clocks   map[string][]recording.Event
 	gaps     map[string][]recording.Event // by observer
 	errors   []recording.Event
-	numbers  map[string]int           // of pods, by UID
+	numbers  map[string]int32         // of pods, by UID
 	looked   map[string]time.Duration // when each observer first saw something
 	memo     memo
 }
@@ -51,17 +51,15 @@ type Pod struct {
 	view     *View
 	states   []recording.Event
 	process  []recording.Event
-	number   int
+	number   int32
 	ports    map[uint16]bool   // distribution ports that epmd gave for it
 	declared uint16            // its own distribution port where its command line says one, else the profile's, 0 for none
 	local    map[string]bool   // names at 127.0.0.1 that its node ever counted as visible peers
 	Nodes    []recording.Event // the nodes that its node sees
 	Sockets  []recording.Event // the kernel's table
 	DNS      []recording.Event // what it resolves
-	EPMD     []recording.Event // epmd dials *to* it
-	Dist     []recording.Event // distribution dials *to* it
-	ToEPMD   []Dial            // both in brief
-	ToDist   []Dial
+	ToEPMD   []Dial            // dials to its epmd
+	ToDist   []Dial            // dials to its distribution ports
 	Cookies  []recording.Event // complete handshakes with it
 
 	VMs           []recording.Event // what /proc shows of its BEAM
@@ -75,7 +73,7 @@ type Pod struct {
 // New begins a view with a recording's header.
 func New(h recording.Header) (*View, error) {
 	v := &View{Header: h, pods: map[string]*Pod{}, others: map[string]string{}, services: map[string][]recording.Event{}, starts: map[string]recording.Start{},
-		beats: map[string][]recording.Event{}, clocks: map[string][]recording.Event{}, gaps: map[string][]recording.Event{}, numbers: map[string]int{}, looked: map[string]time.Duration{}, paces: map[string]recording.Pace{}}
+		beats: map[string][]recording.Event{}, clocks: map[string][]recording.Event{}, gaps: map[string][]recording.Event{}, numbers: map[string]int32{}, looked: map[string]time.Duration{}, paces: map[string]recording.Pace{}}
 	if err := json.Unmarshal(h.Profile, &v.Profile); err != nil {
 		return nil, fmt.Errorf("the header's profile: %w", err)
 	}
@@ -174,18 +172,16 @@ func (v *View) applyLook(e recording.Event) {
 		return
 	}
 	p := v.pod(uid)
-	list := p.looks(e.Kind())
-	if list == nil {
-		return
-	}
-	*list = insert(*list, e)
 	v.look(e)
+	if list := p.looks(e.Kind()); list != nil {
+		*list = insert(*list, e)
+	}
 	switch {
 	case e.EPMD != nil:
-		p.ToEPMD = insertDial(p.ToEPMD, Dial{T: e.T, Took: e.EPMD.Took, From: v.number(e.FromUID()), Good: e.EPMD.Outcome == recording.OK, EPMD: e.EPMD})
+		p.ToEPMD = insertDial(p.ToEPMD, epmdDial(e, v.number(e.FromUID()), p.ToEPMD))
 		p.learnPorts(e.EPMD)
 	case e.Dist != nil:
-		p.ToDist = insertDial(p.ToDist, Dial{T: e.T, Took: e.Dist.Took, From: v.number(e.FromUID()), Good: e.Dist.Outcome == recording.OK, Dist: e.Dist})
+		p.ToDist = insertDial(p.ToDist, distDial(e, v.number(e.FromUID()), p.ToDist))
 	case e.Nodes != nil:
 		p.learnLocal(e.Nodes)
 	case e.VM != nil:
@@ -202,10 +198,6 @@ func (p *Pod) looks(k recording.Kind) *[]recording.Event {
 		return &p.process
 	case recording.KindDNS:
 		return &p.DNS
-	case recording.KindEPMD:
-		return &p.EPMD
-	case recording.KindDist:
-		return &p.Dist
 	case recording.KindCookie:
 		return &p.Cookies
 	case recording.KindNodes:

@@ -29,10 +29,10 @@ func EachEPMD(judge func(v *view.View, p *view.Pod, from, to time.Duration) chec
 
 // RegisteredNames is the last list of names that the pod's epmd returned in the window, to whichever pod asked, or nil. The list
 // does not depend on who asks.
-func RegisteredNames(p *view.Pod, from, to time.Duration) *recording.Event {
-	for _, e := range slices.Backward(view.Between(p.EPMD, from, to)) {
-		if e.EPMD.Outcome == recording.OK {
-			return &e
+func RegisteredNames(p *view.Pod, from, to time.Duration) *view.Dial {
+	for _, d := range slices.Backward(view.During(p.ToEPMD, from, to)) {
+		if d.Good {
+			return &d
 		}
 	}
 	return nil
@@ -53,7 +53,7 @@ func HasName(a *recording.EPMD, name string) bool {
 type LostRegistration struct {
 	Name   string
 	Last   time.Duration // when epmd listed it for the last time
-	Now    recording.Event
+	Now    view.Dial
 	Closed bool // epmd itself has stopped
 }
 
@@ -61,16 +61,15 @@ type LostRegistration struct {
 // killed or restarted later, it does not know the node, and no new peer can find it.
 func RegistrationLost(p *view.Pod) (LostRegistration, bool) {
 	l := LostRegistration{Name: ShortName(p.Node())}
-	listed := func(e recording.Event) bool { return e.EPMD.Outcome == recording.OK && HasName(e.EPMD, l.Name) }
-	i := len(p.EPMD) - 1
-	for i >= 0 && !listed(p.EPMD[i]) {
+	i := len(p.ToEPMD) - 1
+	for i >= 0 && !(p.ToEPMD[i].Good && HasName(p.ToEPMD[i].EPMD, l.Name)) {
 		i--
 	}
-	if l.Name == "" || i < 0 || !livedAfter(p, p.EPMD[i].T) {
+	if l.Name == "" || i < 0 || !livedAfter(p, p.ToEPMD[i].T) {
 		return l, false
 	}
-	l.Last = p.EPMD[i].T
-	now := check.Decisive(p.EPMD[i+1:], func(e recording.Event) (recording.Outcome, bool) { return e.EPMD.Outcome, true })
+	l.Last = p.ToEPMD[i].T
+	now := check.DecisiveDial(p.ToEPMD[i+1:], func(recording.Outcome) bool { return true })
 	if now == nil {
 		return l, false
 	}
@@ -80,11 +79,9 @@ func RegistrationLost(p *view.Pod) (LostRegistration, bool) {
 
 // livedAfter reports whether the node itself answered after t.
 func livedAfter(p *view.Pod, t time.Duration) bool {
-	heard := func(e recording.Event) bool {
-		return e.Nodes != nil && e.Nodes.Outcome == recording.OK || e.Dist != nil && e.Dist.Outcome == recording.OK
-	}
 	end := time.Duration(1<<63 - 1)
-	return slices.ContainsFunc(view.Between(p.Nodes, t+1, end), heard) || slices.ContainsFunc(view.Between(p.Dist, t+1, end), heard)
+	return slices.ContainsFunc(view.Between(p.Nodes, t+1, end), func(e recording.Event) bool { return e.Nodes.Outcome == recording.OK }) ||
+		slices.ContainsFunc(view.During(p.ToDist, t+1, end), func(d view.Dial) bool { return d.Good })
 }
 
 // ShowNames is a command that shows what epmd of the pod lists.

@@ -43,10 +43,10 @@ func EachNode(judge func(v *view.View, p *view.Pod, from, to time.Duration) chec
 
 // Challenge is the last challenge that the pod's own node sent in the window, or nil. A remote console in the pod may have sent
 // others.
-func Challenge(p *view.Pod, from, to time.Duration) *recording.Event {
-	for _, e := range slices.Backward(view.Between(p.Dist, from, to)) {
-		if e.Dist.Outcome == recording.OK && e.Dist.Node == p.Node() {
-			return &e
+func Challenge(p *view.Pod, from, to time.Duration) *view.Dial {
+	for _, d := range slices.Backward(view.During(p.ToDist, from, to)) {
+		if d.Good && d.Dist.Node == p.Node() {
+			return &d
 		}
 	}
 	return nil
@@ -55,9 +55,15 @@ func Challenge(p *view.Pod, from, to time.Duration) *recording.Event {
 // LastNamed is when the pod's node last said its name.
 func LastNamed(p *view.Pod) time.Duration {
 	t := time.Duration(0)
-	for _, list := range [][]recording.Event{p.Nodes, p.Dist, p.Cookies} {
+	for _, d := range slices.Backward(p.ToDist) {
+		if d.Dist.Node != "" {
+			t = d.T
+			break
+		}
+	}
+	for _, list := range [][]recording.Event{p.Nodes, p.Cookies} {
 		for _, e := range slices.Backward(list) {
-			if e.Nodes != nil && e.Nodes.Node != "" || e.Dist != nil && e.Dist.Node != "" || e.Cookie != nil && e.Cookie.Node != "" {
+			if e.Nodes != nil && e.Nodes.Node != "" || e.Cookie != nil && e.Cookie.Node != "" {
 				t = max(t, e.T)
 				break
 			}

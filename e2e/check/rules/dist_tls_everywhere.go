@@ -48,10 +48,13 @@ func spoke(p *view.Pod) (time.Duration, []recording.Kind) {
 	for _, seen := range []struct {
 		by   recording.Kind
 		list []recording.Event
-	}{{recording.KindVM, p.VMs}, {recording.KindCertificate, p.Certificates}, {recording.KindDist, p.Dist}} {
+	}{{recording.KindVM, p.VMs}, {recording.KindCertificate, p.Certificates}} {
 		if n := len(seen.list); n > 0 && (seen.by != recording.KindVM || len(p.VM().Args) > 0) {
 			return seen.list[n-1].T, []recording.Kind{recording.KindPod, seen.by}
 		}
+	}
+	if n := len(p.ToDist); n > 0 {
+		return p.ToDist[n-1].T, []recording.Kind{recording.KindPod, recording.KindDist}
 	}
 	return 0, nil
 }

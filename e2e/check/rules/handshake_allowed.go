@@ -23,9 +23,7 @@ func handshakeAllowed() check.Check {
 }
 
 func allowed(v *view.View, p *view.Pod, from, to time.Duration) check.Finding {
-	e := check.Decisive(view.Between(p.Dist, from, to), func(e recording.Event) (recording.Outcome, bool) {
-		return e.Dist.Outcome, e.Dist.Outcome == recording.OK || e.Dist.Outcome == evidence.NotAllowed
-	})
+	e := check.DecisiveDial(view.During(p.ToDist, from, to), func(o recording.Outcome) bool { return o == recording.OK || o == evidence.NotAllowed })
 	if e == nil {
 		return evidence.HandshakeUnseen(v, p)
 	}

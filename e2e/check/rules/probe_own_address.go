@@ -45,9 +45,9 @@ func probeOwnAddress() check.Check {
 
 // dialledAstray is what the agent reported about dials that did not come from a pod's own address, by the number of the pod. If
 // the address did not exist and other dials from the pod succeeded, it was missing only for a moment: the sandbox was recreated.
-func dialledAstray(v *view.View) map[int]string {
-	astray, absent, good := map[int]string{}, map[int]string{}, map[int]bool{}
-	note := func(pod int, o recording.Outcome, detail string) {
+func dialledAstray(v *view.View) map[int32]string {
+	astray, absent, good := map[int32]string{}, map[int32]string{}, map[int32]bool{}
+	note := func(pod int32, o recording.Outcome, detail string) {
 		switch {
 		case o != recording.ProbeError:
 		case strings.Contains(detail, "the pod's own address"):
@@ -71,7 +71,7 @@ func dialledAstray(v *view.View) map[int]string {
 			note(p.Number(), e.Cookie.Outcome, e.Cookie.Detail)
 		}
 	}
-	maps.DeleteFunc(absent, func(pod int, _ string) bool { return good[pod] })
+	maps.DeleteFunc(absent, func(pod int32, _ string) bool { return good[pod] })
 	maps.Copy(absent, astray)
 	return absent
 }
