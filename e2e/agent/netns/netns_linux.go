@@ -1,6 +1,6 @@
 // Package netns runs functions inside another network namespace. Its doors prove whose namespace it is before they open it.
 //
-// In: a process, the address of its pod, and a function. Out: the function's result. The thread that entered the namespace ends
+// In: a process, the address of its pod, and a function. Out: the function's result. The thread that entered the namespace comes back or ends
 // afterwards, so that no other goroutine can run in a foreign namespace.
 package netns
 
