@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"meshproof.dev/meshproof/e2e/profile"
@@ -172,8 +173,21 @@ func (r *Membership) members(p *Pod, seen []bool) []string {
 // Others are the names in a node's view at t that belong to no living pod of the workload: stale ones of pods whose VM
 // had ended by then, and foreign ones that never belonged to any.
 func (v *View) Others(visible []string, t time.Duration) (stale, foreign []string) {
-	_, stale, foreign = v.Membership(nil, t).Look(visible)
+	of, _ := v.Once("owners of names", func() any { return &nameOwners{at: v.Memberships(nil, 0, v.end)} }).(*nameOwners)
+	_, stale, foreign = of.membership(t).Look(visible)
 	return stale, foreign
+}
+
+// nameOwners is whose each node name is, at any time. A thousand nodes are asked for at nearly the same one.
+type nameOwners struct {
+	mu sync.Mutex
+	at func(t time.Duration) *Membership
+}
+
+func (o *nameOwners) membership(t time.Duration) *Membership {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.at(t)
 }
 
 // Held reports whether the mesh is full now and has been for d, observed without a gap. If it is not known now which pods exist,

@@ -44,7 +44,9 @@ func TestFormedWaitsForARoundOfDials(t *testing.T) {
 		"many, and it was closed": {30 * time.Second, recording.Refused, false},
 	} {
 		s := rt.FormationUntil(3, rt.Full+15*time.Second)
-		s.Drop(func(e recording.Event) bool { return e.Dist != nil && e.T >= rt.Full && e.Dist.From == rt.UID(0) && e.Dist.To == rt.UID(1) })
+		s.Drop(func(e recording.Event) bool {
+			return e.Dist != nil && e.T >= rt.Full && e.Dist.From == rt.UID(0) && e.Dist.To == rt.UID(1)
+		})
 		s.Drop(func(e recording.Event) bool { return e.Dist != nil && e.T < rt.Full })
 		s.Add(recording.Event{T: 0, By: rt.Agent, Pace: &recording.Pace{View: 250 * ms, Sockets: 250 * ms, DNS: 500 * ms, EPMD: c.round, Dist: c.round}},
 			recording.Event{T: rt.Full - 500*ms, By: rt.Agent, Dist: &recording.Dist{From: rt.UID(0), To: rt.UID(1), Addr: rt.IP(1) + ":10000", Outcome: c.outcome}})
