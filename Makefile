@@ -27,12 +27,13 @@ SHELL := /bin/sh
 #: PULL_SECRET=     what the nodes pull with: a Secret NAMESPACE/NAME of the cluster, or a docker config.json (with PUSH=)
 #: SCENARIOS=       scenarios to record beside formation (default: all but those that run on request only)
 #: ACCEPT_UNSEEN=   1 accepts what is unknown only because the cluster refuses privileged pods (never mesh/full)
+#: N=               a soak: run each profile so often, judge each run, and report the flakes (make soak: 50)
 #: MUTANTS=         for make kill-matrix: names under fixtures/mutants (default: all)
 #: INSTALL=         0 forbids installing missing packages with apt
 #: ENGINE=          docker or podman (default: whichever works)
 #: ARGS=            further flags for the program that make runs
 PROFILE ?= dns-a
-export PROFILE OTP K8S NODES KEEP CONTEXT PUSH PULL_SECRET SCENARIOS ACCEPT_UNSEEN INSTALL ENGINE
+export PROFILE OTP K8S NODES KEEP CONTEXT PUSH PULL_SECRET SCENARIOS ACCEPT_UNSEEN N INSTALL ENGINE
 
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/meshproof
 # Binaries are named for the checkout, so that two checkouts do not replace each other's.
@@ -85,6 +86,9 @@ e2e: $(BIN)/e2e.test ## make a cluster, deploy, prove the mesh, clean up
 kill-matrix: $(BIN)/meshproof ## prove that the checks can fail: run the broken variants
 	@exec $(BIN)/meshproof kill-matrix $(MATRIX_FLAGS) $(MUTANTS)
 
+soak: $(BIN)/meshproof ## run PROFILE N times on one cluster: how often it is green, with an interval, and whether we leak (N=50: ten minutes)
+	@N="$${N:-50}"; exec $(BIN)/meshproof run --file "$$PROFILE" --repeat "$$N" $(MATRIX_FLAGS) $${SCENARIOS:+--scenarios "$$SCENARIOS"}
+
 record: $(BIN)/meshproof ## remake fixtures/recordings on a cluster; make test judges them
 	@exec scripts/record.sh $(BIN)/meshproof $(MATRIX_FLAGS)
 
@@ -100,9 +104,6 @@ pull: $(BIN)/gotally ## run a profile whose images come from a registry beside i
 bench: $(BIN)/bench $(BIN)/e2e.test ## measure judging and observing; compare make e2e and a mesh view with doing the same by hand
 	go test -run '^$$' -bench 'Judge|Checks|Matrix' ./e2e/check/rules ./e2e/judge ./e2e/erldist
 	@exec $(BIN)/bench $(ARGS)
-
-scale: $(BIN)/meshproof $(BIN)/scale ## measure what looking and judging cost as the mesh grows: N='5 20 50' pods (ARGS='-nodes 3' for three nodes)
-	@exec $(BIN)/scale $(ARGS) $(or $(N),5 20 50)
 
 fuzz: ## run every fuzz test, FUZZTIME=30s each
 	@exec scripts/fuzz.sh $(FUZZTIME)
@@ -172,8 +173,6 @@ $(BIN)/gotally: FORCE
 	@go build -o $@ ./scripts/gotally
 $(BIN)/dist: FORCE
 	@go build -o $@ ./scripts/dist
-$(BIN)/scale: FORCE
-	@go build -o $@ ./scripts/scale
 $(BIN)/bench: FORCE
 	@go build -o $@ ./scripts/bench
 $(BIN)/push: FORCE

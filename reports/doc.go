@@ -11,7 +11,6 @@ import (
 
 	"meshproof.dev/meshproof/e2e/exitcode"
 	"meshproof.dev/meshproof/e2e/judge"
-	"meshproof.dev/meshproof/reports/picture"
 )
 
 // Version names the format of report.json. Fields may be added to it; none changes its meaning.
@@ -26,6 +25,7 @@ type Run struct {
 	Counts     Counts     `json:"counts"`
 	Provenance Provenance `json:"provenance"`
 	Profiles   []Profile  `json:"profiles"`
+	Soak       *Soak      `json:"soak,omitempty"`      // of a run that repeats its profiles
 	Trouble    string     `json:"trouble,omitempty"`   // set-up, interruption or a bug, when one ended the run
 	Leftovers  []Leftover `json:"leftovers,omitempty"` // what the run made and could not remove
 	Leak       bool       `json:"leak,omitempty"`      // a cookie is in the results, or they could not be searched for it: they are not to be passed on
@@ -87,6 +87,7 @@ type Image struct {
 type Profile struct {
 	judge.Profile
 	Mutant     string        `json:"mutant,omitempty"`
+	Nth        int           `json:"nth,omitempty"` // of a soak: which run of the profile it is, from 1
 	Namespace  string        `json:"namespace,omitempty"`
 	Recordings []string      `json:"recordings,omitempty"` // relative to the report
 	Trouble    string        `json:"trouble,omitempty"`
@@ -95,8 +96,6 @@ type Profile struct {
 	Wall       time.Duration `json:"wall"`              // ns
 	Reading    []Reading     `json:"reading,omitempty"` // of lint: what it could read of the application
 	Unread     string        `json:"unread,omitempty"`  // of lint: why nothing of the application could be read, so that the result is unknown
-
-	Pictures []*picture.Picture `json:"recorded,omitempty"` // what each recording shows: lives, phases, the mesh at the end
 }
 
 // Close sets the counts and the exit code. If there are several codes, the one that comes first in exitcode's table counts;

@@ -24,7 +24,6 @@ import (
 	"meshproof.dev/meshproof/e2e/view"
 	"meshproof.dev/meshproof/e2e/workload"
 	"meshproof.dev/meshproof/reports"
-	"meshproof.dev/meshproof/reports/picture"
 )
 
 // workloadRun is the run of one workload: it is deployed, and its scenarios are recorded and judged one after the other.
@@ -38,6 +37,7 @@ type workloadRun struct {
 	cleanUp     *cleanUp                           // of the run
 	intervals   agent.Every                        // how often the agents look; zero for the defaults
 	fileSuffix  string                             // in the names of a second recording's files
+	inUse       *inUse                             // of a soak
 
 	recorder   *scenario.Recorder
 	deployment *deployment // nil where nothing was deployed
@@ -51,13 +51,12 @@ func (r *workloadRun) execute(ctx context.Context) (reports.Profile, error) {
 	began := time.Now()
 	r.bugs.spoil = r.spoil
 	err := guard.Try(func() error { return r.record(ctx) })
-	p := reports.Profile{Mutant: r.workload.Resolved.Mutant}
+	p := reports.Profile{Mutant: r.workload.Resolved.Mutant, Nth: r.workload.Nth}
 	err = errors.Join(err, guard.Try(func() error { p.Profile = r.judge(); return nil }), r.bugs.all())
 	p.Wall = time.Since(began)
 	for _, s := range r.done {
 		if s.View != nil {
 			p.Recordings = append(p.Recordings, r.file(s.Name))
-			err = errors.Join(err, guard.Try(func() error { p.Pictures = append(p.Pictures, picture.Of(s.View)); return nil }))
 		}
 	}
 	if r.deployment != nil {
@@ -189,12 +188,11 @@ func (r *workloadRun) recordOne(ctx context.Context, name scenario.Name, run fun
 	if err = run(); err != nil {
 		err = fmt.Errorf("%s: %w", name, err)
 	} else if r.deployment != nil {
-		alone := false
-		r.recorder.Ask(func(v *view.View) { _, formed := v.FirstFull(0); alone = !formed && !v.MeansNoMesh() })
-		r.deployment.observer.Epilogue(ctx, alone)
+		r.deployment.observer.Epilogue(ctx)
 	}
 	v, end := r.recorder.End()
 	r.otp = union(r.otp, v.OTP())
+	r.inUse.add(v.Processes())
 	r.finish(judge.Scenario{Name: name, View: v})
 	return v, errors.Join(err, end)
 }
@@ -281,12 +279,22 @@ var notInNames = regexp.MustCompile(`[^a-z0-9]+`)
 
 // slug is the workload's name as it may stand in names of files and objects.
 func slug(w *workload.Workload) string {
-	return strings.Trim(notInNames.ReplaceAllString(strings.ToLower(w.Name()), "-"), "-")
+	once := *w
+	once.Nth = 0
+	return strings.Trim(notInNames.ReplaceAllString(strings.ToLower(once.Name()), "-"), "-")
+}
+
+// nth follows the slug in what each run of a soak has for itself. No slug has two hyphens in a row.
+func nth(w *workload.Workload) string {
+	if w.Nth == 0 {
+		return ""
+	}
+	return fmt.Sprintf("--%d", w.Nth)
 }
 
 // file is a recording's path below the folder of the results.
 func (r *workloadRun) file(name scenario.Name) string {
-	return filepath.Join("recordings", slug(r.workload)+r.fileSuffix+"."+string(name)+".jsonl")
+	return filepath.Join("recordings", slug(r.workload)+nth(r.workload)+r.fileSuffix+"."+string(name)+".jsonl")
 }
 
 func (r *workloadRun) namespace() string {
