@@ -129,13 +129,14 @@ profiles-own-otp: ## every profile that brings releases of its own
 NIGHTLY_OTP ?= 25 27 29
 # the minor versions of Kubernetes beside the pinned one
 NIGHTLY_K8S ?= 1.36 1.35
-nightly: ## all of it: tests, fuzzing, each profile on each OTP release and three nodes, each Kubernetes, kill matrix, crashes, clusters of others, both engines
+nightly: ## all of it: tests, fuzzing, each profile on each OTP release and three nodes, each Kubernetes, kill matrix, a soak, crashes, clusters of others, both engines
 	$(MAKE) test
 	$(MAKE) fuzz
 	for otp in $(NIGHTLY_OTP); do $(MAKE) profiles OTP=$$otp || exit; done
 	$(MAKE) profiles-own-otp
 	for k8s in $(NIGHTLY_K8S); do $(MAKE) e2e K8S=$$k8s || exit; done
 	$(MAKE) kill-matrix
+	$(MAKE) soak N=100
 	$(MAKE) crash
 	$(MAKE) pull
 	scripts/docker-daemon.sh run $(MAKE) e2e || [ $$? = 69 ] # 69: this machine cannot have a second docker daemon

@@ -119,7 +119,7 @@ func TestASoakInAllReports(t *testing.T) {
 			"\nshop#2\n", "\nshop#4\n", "\n2 runs more did not pass, in the report\n",
 			"shop                             6      1     4        1       0  16.7 % (3.0 to 56.4 %)\n",
 			"  FAIL     x/fail                          in 4 runs, first shop#2: seen: 5 < 6",
-			"harness                      memory, MiB      64     64     64       64       64      0     32  no growth\n",
+			"harness memory, MiB      64     64     64       64       64      0     32  no growth\n",
 		}},
 		"summary": {summary.String(), []string{"| shop | 6 | 1 | 4 | 1 | 0 | 16.7 % (3.0 to 56.4 %) |", "fail in 4 runs: **x/fail**, first shop#2", "| harness | threads | 12 | 12 | 12 | 12 | 12 | 0 | 16 | no growth |"}},
 		"junit":   {junit.String(), []string{`name="shop#2 formation"`, `<property name="shop" value="6 asked, 1 green, 4 red, 1 unknown, 0 broken; green 16.7 % (3.0 to 56.4 %)">`, `name="harness descriptors"`}},

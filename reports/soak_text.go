@@ -65,12 +65,16 @@ func (s *Soak) text(w io.Writer) {
 	if len(s.Processes) == 0 {
 		return
 	}
-	const row = "%-28s %-12s %6s %6s %6s %8s %8s %6s %6s  %s\n"
-	fmt.Fprintf(w, "\n"+row, "process", "holds", "start", "end", "most", "median 1", "median 2", "rise 2", "bound", "")
+	const row = "%-*s %-12s %6s %6s %6s %8s %8s %6s %6s  %s\n"
+	width := 0
+	for _, p := range s.Processes {
+		width = max(width, len(p.Process))
+	}
+	fmt.Fprintf(w, "\n"+row, width, "process", "holds", "start", "end", "most", "median 1", "median 2", "rise 2", "bound", "result")
 	for _, p := range s.Processes {
 		for _, h := range p.held() {
 			c := columns(h.Growth, h.unit)
-			fmt.Fprintf(w, row, p.Process, h.what, c[0], c[1], c[2], c[3], c[4], c[5], c[6], c[7])
+			fmt.Fprintf(w, row, width, p.Process, h.what, c[0], c[1], c[2], c[3], c[4], c[5], c[6], c[7])
 		}
 	}
 	fmt.Fprintln(w, "(1 and 2: the first and the second half of the time; rise: of the line fitted through the second)")
