@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/client-go/kubernetes"
+
 	"meshproof.dev/meshproof/e2e/agent"
 	"meshproof.dev/meshproof/e2e/fault"
 	"meshproof.dev/meshproof/e2e/guard"
@@ -193,8 +195,22 @@ func (r *workloadRun) recordOne(ctx context.Context, name scenario.Name, run fun
 	v, end := r.recorder.End()
 	r.otp = union(r.otp, v.OTP())
 	r.inUse.add(v.Processes())
+	r.noteGaps(name, v)
 	r.finish(judge.Scenario{Name: name, View: v})
 	return v, errors.Join(err, end)
+}
+
+// longGap is how long an observer must have been blind for a reader to be told so beside the verdicts: what it did not see is
+// unknown, or just was not needed.
+const longGap = 3 * time.Second
+
+func (r *workloadRun) noteGaps(name scenario.Name, v *view.View) {
+	if r.deployment == nil {
+		return
+	}
+	for _, b := range v.LongBlind(longGap) {
+		r.deployment.note(fmt.Sprintf("%s: %s", name, b))
+	}
 }
 
 // recordManifests records that there was no image to deploy. What the manifests alone decide is judged all the same.
@@ -241,8 +257,12 @@ func (r *workloadRun) observe(ctx context.Context, agents string, art *artifacts
 	if r.environment.Run.Within != "" {
 		others = newNeighbours(r.workload)
 	}
+	client, err := kubernetes.NewForConfig(r.environment.Cluster.Config) // which does not wait: an API server that is away is seen at once
+	if err != nil {
+		return nil, err
+	}
 	return observe.Start(ctx, observe.Options{
-		Rest: r.environment.Cluster.Config, Client: d.client, Namespace: d.namespace, AgentNamespace: agents, Token: r.environment.Token,
+		Rest: r.environment.Cluster.Config, Client: client, Namespace: d.namespace, AgentNamespace: agents, Token: r.environment.Token,
 		DNSName: d.dnsName(), EPMDPort: p.EPMDPort, DistPort: p.DistPort,
 		NoAgents: r.environment.NoAgents, Every: r.intervals, Owns: p.Owns, Redactor: r.redactor, Now: r.recorder.Now, Log: r.options.Log, Caught: r.bugs.add,
 		Sink: func(e recording.Event) {
