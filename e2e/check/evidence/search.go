@@ -196,7 +196,7 @@ func dialledPort(v *view.View, peers []view.Target, port uint16) string {
 	for _, d := range peers {
 		if a, err := netip.ParseAddrPort(d.Addr); err == nil && a.Port() == port {
 			n++
-			addDial(&sum, d.Dialled)
+			sum.Add(d.Dialled)
 		}
 	}
 	what := fmt.Sprintf("port %d of %d peers", port, n)
@@ -210,13 +210,6 @@ func dialledPort(v *view.View, peers []view.Target, port uint16) string {
 		what = strings.Replace(what, "1 peers", "a peer", 1)
 	}
 	return "dialled " + what + ": " + dialEnd(sum)
-}
-
-func addDial(sum *recording.Dialled, d recording.Dialled) {
-	sum.Count += d.Count
-	sum.Accepted += d.Accepted
-	sum.Refused += d.Refused
-	sum.Unanswered += d.Unanswered
 }
 
 func searchRow(v *view.View, p *view.Pod, t view.Trail) SearchRow {
