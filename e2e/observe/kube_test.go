@@ -2,6 +2,7 @@ package observe
 
 import (
 	"strings"
+	"strconv"
 	"testing"
 	"time"
 
@@ -253,6 +254,34 @@ func TestUnwell(t *testing.T) {
 	}
 }
 
+// The logs of pods that are well are read only where their nodes have not found each other, and only of a few.
+func TestEpilogueOfPodsThatAreWell(t *testing.T) {
+	a := newAPI(t)
+	o, s, _ := observed(t, a)
+	o.SetCookie([]byte("SECRETCOOKIE"))
+	begin(t, o)
+	const pods = mostLogs + 2
+	for i := range pods {
+		name := "p" + strconv.Itoa(i)
+		a.logs[name] = "discovery failed"
+		a.put("ADDED", pod(name, func(p *corev1.Pod) {
+			placed("n1", "10.0.0.1")(p)
+			p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}
+			p.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: "derl", State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}}}
+		}))
+		s.wait(name, isPod(name, nil))
+	}
+	logged := func() int {
+		return s.count(func(e recording.Event) bool { return e.Pod != nil && len(e.Pod.Containers) > 0 && len(e.Pod.Containers[0].Log) > 0 })
+	}
+	if o.Epilogue(t.Context(), false); logged() != 0 {
+		t.Errorf("%d logs although the mesh has formed", logged())
+	}
+	if o.Epilogue(t.Context(), true); logged() != mostLogs {
+		t.Errorf("%d logs, want %d", logged(), mostLogs)
+	}
+}
+
 func TestEpilogueTakesSecretsOut(t *testing.T) {
 	a := newAPI(t)
 	a.logs["a"] = "said SECRETCOOKIE and another-secret"
@@ -265,7 +294,7 @@ func TestEpilogueTakesSecretsOut(t *testing.T) {
 		p.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: "derl", State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}}}
 	}))
 	s.wait("a", isPod("a", nil))
-	o.Epilogue(t.Context())
+	o.Epilogue(t.Context(), false)
 	e := s.wait("the log", isPod("a", func(p *recording.Pod) bool { return len(p.Containers[0].Log) > 0 }))
 	if l := e.Pod.Containers[0].Log; len(l) != 1 || l[0] != "said (cookie) and (cookie)" {
 		t.Errorf("log %q", l)

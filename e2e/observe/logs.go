@@ -106,17 +106,27 @@ func (o *Observer) readLog(ctx context.Context, r *recording.Pod, c recording.Co
 	}
 }
 
-// Epilogue reports each failed pod again, with the last lines of its containers' logs: they are the best diagnosis.
-func (o *Observer) Epilogue(ctx context.Context) {
+// mostLogs is of how many pods that are well the log is read.
+const mostLogs = 10
+
+// Epilogue reports each failed pod again, with the last lines of its containers' logs: they are the best diagnosis. well says that those
+// of the first few pods that are well are wanted, too: their nodes have not found each other, and may say why.
+func (o *Observer) Epilogue(ctx context.Context, well bool) {
 	list, err := o.Client.CoreV1().Pods(o.Namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
 		o.kube(recording.Event{ObserverError: &recording.ObserverError{What: "listing the pods at the end: " + err.Error()}})
 		return
 	}
+	read := 0
 	for i := range list.Items {
 		r := podOf(&list.Items[i], false)
-		if !o.Owns(r.Labels, r.Owner) || r.Ready && !slices.ContainsFunc(r.Containers, unwell) {
+		if !o.Owns(r.Labels, r.Owner) {
 			continue
+		}
+		if r.Ready && !slices.ContainsFunc(r.Containers, unwell) {
+			if read++; !well || read > mostLogs {
+				continue
+			}
 		}
 		for j := range r.Containers {
 			c := &r.Containers[j]
