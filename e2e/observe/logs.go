@@ -93,13 +93,20 @@ func (o *Observer) readLogs(ctx context.Context, r *recording.Pod) {
 
 func (o *Observer) readLog(ctx context.Context, r *recording.Pod, c recording.Container, key string) {
 	lines := o.lastLines(ctx, r.Name, c)
-	if len(lines) == 0 || ctx.Err() != nil {
+	if ctx.Err() == nil {
+		o.keepLog(r.UID, key, lines)
+	}
+}
+
+// keepLog keeps the lines for the states of the pod that they belong to, and records its latest state again with them.
+func (o *Observer) keepLog(uid, key string, lines []string) {
+	if len(lines) == 0 {
 		return
 	}
 	o.pods.mu.Lock()
 	defer o.pods.mu.Unlock()
 	o.pods.logs[key] = lines
-	if now := o.pods.latest[r.UID]; now != nil {
+	if now := o.pods.latest[uid]; now != nil {
 		more := *now // the recorded one belongs to the sink
 		more.Containers = slices.Clone(now.Containers)
 		o.recordLocked(&more)
