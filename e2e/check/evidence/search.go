@@ -144,7 +144,7 @@ func askedFor(v *view.View, p *view.Pod, t view.Trail) string {
 			order = append(order, name)
 		}
 		add(types, name, q.Type)
-		add(answers, name, gotInShort(v, p, t, q))
+		add(answers, name, gotInShort(v, p, q))
 	}
 	const most = 2
 	var all []string
@@ -161,7 +161,7 @@ func askedFor(v *view.View, p *view.Pod, t view.Trail) string {
 }
 
 // gotInShort is what DNS answered, without the addresses of peers.
-func gotInShort(v *view.View, p *view.Pod, t view.Trail, q recording.Question) string {
+func gotInShort(v *view.View, p *view.Pod, q recording.Question) string {
 	if q.Type == "SRV" && len(q.Got) > 0 {
 		return fmt.Sprintf("%d records", len(q.Got))
 	}
