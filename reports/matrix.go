@@ -250,5 +250,5 @@ func WriteMatrix(dir string, m *Matrix) error {
 		return err
 	}
 	m.Summary(&summary)
-	return write(dir, m.Run, m.junit, summary.Bytes())
+	return write(dir, m.Run, m.junit, summary.Bytes(), pageOf(m.Run))
 }

@@ -80,7 +80,10 @@ func heading(w io.Writer, r *Run) {
 	}
 }
 
-func ranOn(r *Run) string {
+func ranOn(r *Run) string { return escaped(ran(r)) }
+
+// ran says how it went and on what, in a few words.
+func ran(r *Run) string {
 	parts := []string{fmt.Sprintf("%s; %.0f s", r.Counts, r.Ended.Sub(r.Started).Seconds())}
 	p := r.Provenance
 	if p.Kubernetes != "" {
@@ -92,7 +95,7 @@ func ranOn(r *Run) string {
 	if len(p.OTP) > 0 {
 		parts = append(parts, "OTP "+strings.Join(p.OTP, ", "))
 	}
-	return escaped(strings.Join(parts, "; "))
+	return strings.Join(parts, "; ")
 }
 
 // counted are the columns of the tables of counts.
