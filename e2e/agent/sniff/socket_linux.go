@@ -20,41 +20,47 @@ type Socket struct {
 	raw syscall.RawConn
 }
 
-// filter accepts UDP and TCP with port 53 on either side, IPv4 (first fragments only) and IPv6; and of all TCP the SYNs that leave and
-// the SYN-ACKs and RSTs that come in. The kernel drops all other packets before it copies them. A packet starts with its network
-// header. Jumps count from the next line.
+// filter accepts UDP and TCP with port 53 on either side, IPv4 (first fragments only) and IPv6; of all TCP the SYNs that leave, the
+// SYN-ACKs and RSTs that come in, and the FINs; and the ICMP messages that say that a packet was not delivered. The kernel drops all
+// other packets before it copies them. A packet starts with its network header. Jumps count from the next line.
 var filter = []unix.SockFilter{
 	load(unix.BPF_B, 0), // 0: the version, and the length of the header
 	{Code: unix.BPF_ALU | unix.BPF_RSH | unix.BPF_K, K: 4},
 	jump(unix.BPF_JEQ, 4, 0, 6),
 	load(unix.BPF_H, 6), // 3: IPv4's offset of a fragment
-	jump(unix.BPF_JSET, 0x1fff, 24, 0),
+	jump(unix.BPF_JSET, 0x1fff, 30, 0),
 	load(unix.BPF_B, 9), // 5: its protocol
 	{Code: unix.BPF_ST, K: 0},
 	{Code: unix.BPF_LDX | unix.BPF_B | unix.BPF_MSH, K: 0}, // 7: X is the length of the header
 	{Code: unix.BPF_JMP | unix.BPF_JA, K: 4},
-	jump(unix.BPF_JEQ, 6, 0, 19), // 9: is it IPv6?
+	jump(unix.BPF_JEQ, 6, 0, 25), // 9: is it IPv6?
 	load(unix.BPF_B, 6),
 	{Code: unix.BPF_ST, K: 0},
 	{Code: unix.BPF_LDX | unix.BPF_W | unix.BPF_IMM, K: 40},
 	{Code: unix.BPF_LD | unix.BPF_MEM, K: 0}, // 13: the protocol again
-	jump(unix.BPF_JEQ, protoUDP, 10, 0),
-	jump(unix.BPF_JEQ, protoTCP, 0, 13),
-	{Code: unix.BPF_LD | unix.BPF_B | unix.BPF_IND, K: 13}, // 16: the flags of TCP
-	{Code: unix.BPF_ALU | unix.BPF_AND | unix.BPF_K, K: flagSYN | flagRST | flagACK},
+	jump(unix.BPF_JEQ, protoUDP, 16, 0),
+	jump(unix.BPF_JEQ, protoTCP, 5, 0),
+	jump(unix.BPF_JEQ, protoICMP, 1, 0),
+	jump(unix.BPF_JEQ, protoICMPv6, 0, 17),
+	{Code: unix.BPF_LD | unix.BPF_B | unix.BPF_IND, K: 0}, // 18: the type of ICMP
+	jump(unix.BPF_JEQ, undelivered, 16, 0),
+	jump(unix.BPF_JEQ, undeliveredV6, 15, 14),
+	{Code: unix.BPF_LD | unix.BPF_B | unix.BPF_IND, K: 13}, // 21: the flags of TCP
+	{Code: unix.BPF_ALU | unix.BPF_AND | unix.BPF_K, K: flagFIN | flagSYN | flagRST | flagACK},
 	jump(unix.BPF_JEQ, flagSYN, 0, 2),
-	load(unix.BPF_W, packetType), // 19: a SYN: does it leave?
-	jump(unix.BPF_JEQ, unix.PACKET_OUTGOING, 9, 4),
-	jump(unix.BPF_JSET, flagRST, 1, 0), // 21
+	load(unix.BPF_W, packetType), // 24: a SYN: does it leave?
+	jump(unix.BPF_JEQ, unix.PACKET_OUTGOING, 10, 5),
+	jump(unix.BPF_JSET, flagFIN, 9, 0), // 26
+	jump(unix.BPF_JSET, flagRST, 1, 0),
 	jump(unix.BPF_JEQ, flagSYN|flagACK, 0, 2),
-	load(unix.BPF_W, packetType), // 23: a SYN-ACK or an RST: does it come in?
+	load(unix.BPF_W, packetType), // 29: a SYN-ACK or an RST: does it come in?
 	jump(unix.BPF_JEQ, unix.PACKET_HOST, 5, 0),
-	{Code: unix.BPF_LD | unix.BPF_H | unix.BPF_IND, K: 0}, // 25: the ports
+	{Code: unix.BPF_LD | unix.BPF_H | unix.BPF_IND, K: 0}, // 31: the ports
 	jump(unix.BPF_JEQ, dnsPort, 3, 0),
 	{Code: unix.BPF_LD | unix.BPF_H | unix.BPF_IND, K: 2},
 	jump(unix.BPF_JEQ, dnsPort, 1, 0),
-	{Code: unix.BPF_RET | unix.BPF_K, K: 0},       // 29: drop it
-	{Code: unix.BPF_RET | unix.BPF_K, K: 1 << 18}, // 30: take all of it
+	{Code: unix.BPF_RET | unix.BPF_K, K: 0},       // 35: drop it
+	{Code: unix.BPF_RET | unix.BPF_K, K: 1 << 18}, // 36: take all of it
 }
 
 // packetType is where a filter finds whether the packet leaves or comes in: SKF_AD_OFF + SKF_AD_PKTTYPE of linux/filter.h.

@@ -1,0 +1,233 @@
+package evidence
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"meshproof.dev/meshproof/e2e/check"
+	"meshproof.dev/meshproof/e2e/recording"
+	"meshproof.dev/meshproof/e2e/view"
+)
+
+// Search is what the pods of a workload that formed no mesh were seen to do to find each other.
+type Search struct {
+	Says string      `json:"says"` // one short paragraph, for all pods
+	Rows []SearchRow `json:"rows"` // a table, with a row for each pod
+}
+
+// SearchRow is what one pod was seen to do. Each line of Asked has its answer at the same place of Got, each of Dialled at the same
+// place of Answered.
+type SearchRow struct {
+	Pod      string   `json:"pod"`
+	Asked    []string `json:"asked,omitempty"`
+	Got      []string `json:"got,omitempty"`
+	Dialled  []string `json:"dialled,omitempty"`
+	Answered []string `json:"answered,omitempty"`
+	Unheard  string   `json:"unheard,omitempty"` // why not all of it was heard
+}
+
+// SearchOf tells how the nodes looked for each other, nil where they have found each other, where they need not, and where nobody
+// captured it.
+func SearchOf(v *view.View) *Search {
+	pods := check.Members(v)
+	if _, formed := v.FirstFull(0); formed || len(pods) < 2 || v.MeansNoMesh() || foundAll(v) {
+		return nil
+	}
+	var s Search
+	kinds := map[string][]string{} // the pods of each story
+	var order []string
+	for _, p := range pods {
+		t := v.Trail(p)
+		if t.Over == 0 {
+			continue
+		}
+		s.Rows = append(s.Rows, searchRow(v, p, t))
+		story := search(v, p, t)
+		if len(kinds[story]) == 0 {
+			order = append(order, story)
+		}
+		kinds[story] = append(kinds[story], p.Name)
+	}
+	if len(s.Rows) == 0 {
+		return nil
+	}
+	slices.SortStableFunc(order, func(a, b string) int { return len(kinds[b]) - len(kinds[a]) })
+	s.Says = paragraph(order, kinds, len(pods))
+	return &s
+}
+
+// foundAll reports whether each of the nodes that exist sees all others: then it is no search that the mesh lacks, but pods.
+func foundAll(v *view.View) bool {
+	m := check.MeshSnapshot(v)
+	for i, look := range m.Views {
+		for j := range m.Pods {
+			if i != j && (look.Nodes == nil || !look.Seen[j]) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// mostStories is how many kinds of pods the paragraph tells of.
+const mostStories = 3
+
+func paragraph(order []string, kinds map[string][]string, pods int) string {
+	var lines []string
+	for i, story := range order {
+		who := kinds[story]
+		if i == mostStories {
+			lines = append(lines, fmt.Sprintf("The report has the others, %d kinds of pods.", len(order)-i))
+			break
+		}
+		switch {
+		case len(who) == 2 && pods == 2:
+			lines = append(lines, fmt.Sprintf("Both pods %s.", story))
+		case len(who) == pods:
+			lines = append(lines, fmt.Sprintf("All %d pods %s.", pods, story))
+		case len(who) > 2:
+			lines = append(lines, fmt.Sprintf("%d pods (%s, …) %s.", len(who), who[0], story))
+		default:
+			lines = append(lines, fmt.Sprintf("%s %s.", check.List(who), story))
+		}
+	}
+	return strings.Join(lines, " ")
+}
+
+// search is what the pod did in one sentence without its subject and without what differs from pod to pod: names and addresses of
+// peers, and how often.
+func search(v *view.View, p *view.Pod, t view.Trail) string {
+	var did []string
+	if asked := askedFor(v, p, t); asked != "" {
+		did = append(did, asked)
+	}
+	if t.API {
+		did = append(did, "asked the API server")
+	}
+	if len(did) == 0 {
+		did = append(did, "asked neither DNS nor the API server for peers")
+	}
+	switch peers := t.Peers(); {
+	case !t.Dials:
+		did = append(did, "nobody could hear whom it dialled")
+	case len(peers) == 0:
+		did = append(did, "dialled no peer")
+	default:
+		for _, port := range portsOf(peers) {
+			did = append(did, dialledPort(v, peers, port))
+		}
+	}
+	if t.Unheard != "" {
+		did = append(did, "not all of it was heard")
+	}
+	return strings.Join(did, "; ")
+}
+
+// askedFor says what the pod asked DNS for and got: the same names with all their types once, and all names of peers as one.
+func askedFor(v *view.View, p *view.Pod, t view.Trail) string {
+	var order []string
+	types, answers := map[string][]string{}, map[string][]string{}
+	add := func(all map[string][]string, name, x string) {
+		if !slices.Contains(all[name], x) {
+			all[name] = append(all[name], x)
+		}
+	}
+	for _, q := range v.Seeks(p, t) {
+		name := q.Name
+		first, _, _ := strings.Cut(name, ".")
+		if slices.ContainsFunc(v.Pods(), func(o *view.Pod) bool { return o.Name == first }) {
+			name = "the names of peers"
+		}
+		if len(types[name]) == 0 {
+			order = append(order, name)
+		}
+		add(types, name, q.Type)
+		add(answers, name, gotInShort(v, p, t, q))
+	}
+	const most = 2
+	var all []string
+	for _, name := range order[:min(most, len(order))] {
+		all = append(all, fmt.Sprintf("%s (%s) and got %s", name, strings.Join(types[name], ", "), check.List(answers[name])))
+	}
+	if len(order) > most {
+		all = append(all, fmt.Sprintf("%d more names", len(order)-most))
+	}
+	if len(all) == 0 {
+		return ""
+	}
+	return "asked DNS for " + strings.Join(all, ", for ")
+}
+
+// gotInShort is what DNS answered, without the addresses of peers.
+func gotInShort(v *view.View, p *view.Pod, t view.Trail, q recording.Question) string {
+	if q.Type == "SRV" && len(q.Got) > 0 {
+		return fmt.Sprintf("%d records", len(q.Got))
+	}
+	peers, self := v.Resolved(p, view.Trail{Asked: []recording.Question{q}}), slices.Contains(q.Got, p.IP())
+	switch n := len(peers); {
+	case n > 1:
+		return fmt.Sprintf("the addresses of %d peers", n)
+	case n == 1:
+		return "the address of a peer"
+	case self && len(q.Got) == 1:
+		return "its own address only"
+	}
+	return got(v, q)
+}
+
+// portsOf are the ports of these addresses, each once.
+func portsOf(all []view.Target) []uint16 {
+	var ports []uint16
+	for _, d := range all {
+		if a, err := netip.ParseAddrPort(d.Addr); err == nil && !slices.Contains(ports, a.Port()) {
+			ports = append(ports, a.Port())
+		}
+	}
+	slices.Sort(ports)
+	return ports
+}
+
+// dialledPort says how many of the peers were dialled on that port, and how that ended.
+func dialledPort(v *view.View, peers []view.Target, port uint16) string {
+	var sum recording.Dialled
+	n := 0
+	for _, d := range peers {
+		if a, err := netip.ParseAddrPort(d.Addr); err == nil && a.Port() == port {
+			n++
+			sum.Add(d.Dialled)
+		}
+	}
+	what := fmt.Sprintf("port %d of %d peers", port, n)
+	switch {
+	case int(port) == v.Profile.EPMDPort && !v.EPMDLess():
+		what = fmt.Sprintf("epmd of %d peers", n)
+	case n == 1:
+		what = fmt.Sprintf("port %d of a peer", port)
+	}
+	if n == 1 {
+		what = strings.Replace(what, "1 peers", "a peer", 1)
+	}
+	return "dialled " + what + ": " + dialEnd(sum)
+}
+
+func searchRow(v *view.View, p *view.Pod, t view.Trail) SearchRow {
+	r := SearchRow{Pod: p.Name, Unheard: t.Unheard}
+	for _, q := range v.Seeks(p, t) {
+		r.Asked = append(r.Asked, fmt.Sprintf("DNS: %s (%s), %s", q.Name, q.Type, Times(q.Count)))
+		r.Got = append(r.Got, got(v, q))
+	}
+	if t.API {
+		asked := "the API server"
+		if t.ToAPI > 0 {
+			asked += ", " + Times(t.ToAPI)
+		}
+		r.Asked, r.Got = append(r.Asked, asked), append(r.Got, "not known: it is encrypted")
+	}
+	for _, d := range t.Peers() {
+		r.Dialled = append(r.Dialled, fmt.Sprintf("%s of %s, %s", d.Addr, d.Pod.Name, Times(d.Count)))
+		r.Answered = append(r.Answered, dialEnd(d.Dialled))
+	}
+	return r
+}
