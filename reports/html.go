@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"io"
-	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -170,12 +169,20 @@ func workload(r *Run, p Profile, id string) *page.Workload {
 		w.Notes = append(w.Notes, "recorded twice; the first time "+p.Again)
 	}
 	w.Rungs = rungs(r, p, id)
+	if p.Search != nil {
+		w.Search, w.Trails = p.Search.Says, searched(p)
+	}
 	for _, pic := range p.Pictures {
 		s := &page.Scenario{Picture: pic, ID: id + "-" + word(string(pic.Scenario)), Moments: moments(p, pic)}
 		w.Scenarios = append(w.Scenarios, s)
 		if w.Trails == nil {
 			w.Trails = pic.Trails
 		}
+	}
+	// Those that were not answered well are first.
+	slices.SortStableFunc(w.Trails, func(a, b picture.Trail) int { return cmp.Compare(b.Bad, a.Bad) })
+	if len(w.Trails) > mostTrails+1 {
+		w.Trails, w.Others = w.Trails[:mostTrails], w.Trails[mostTrails:]
 	}
 	w.Facts = factsOf(p)
 	return w
@@ -330,61 +337,3 @@ func quoted(s string) string {
 }
 
 var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./:=@,+-]+$`)
-
-// factsOf says what was looked at, and what it cost.
-func factsOf(p Profile) []page.Fact {
-	var all []page.Fact
-	add := func(name, value string) {
-		if value != "" {
-			all = append(all, page.Fact{Name: name, Value: value})
-		}
-	}
-	add("namespace", p.Namespace)
-	add("took", wall(p.Wall))
-	add("recordings", strings.Join(p.Recordings, "\n"))
-	for _, pic := range p.Pictures {
-		line := fmt.Sprintf("%s, %s, %s, observers’ own delay at most %s", pic.Start.UTC().Format("2006-01-02 15:04:05 MST"), page.Seconds(pic.End), count(len(pic.Pods), "pod"), page.Seconds(pic.Late))
-		if len(pic.Unseen) > 0 {
-			line += "; " + count(len(pic.Unseen), "gap")
-		}
-		add(string(pic.Scenario), line)
-	}
-	return all
-}
-
-func wall(d time.Duration) string {
-	if d == 0 {
-		return ""
-	}
-	return page.Seconds(d)
-}
-
-// provenanceOf says what exactly was run.
-func provenanceOf(r *Run) []page.Fact {
-	p := r.Provenance
-	var all []page.Fact
-	add := func(name, value string) {
-		if value != "" {
-			all = append(all, page.Fact{Name: name, Value: value})
-		}
-	}
-	add("began", r.Started.UTC().Format("2006-01-02 15:04:05 MST")+fmt.Sprintf(", took %.0f s", r.Ended.Sub(r.Started).Seconds()))
-	add("exit", fmt.Sprintf("%d %s", r.Exit.Code, r.Exit.Word))
-	add("meshproof", strings.TrimSpace(p.Meshproof+" "+p.Commit))
-	add("built with", strings.TrimSpace(cmp.Or(p.Go, "")+" "+p.Kind))
-	add("target", strings.TrimSpace(p.Target+" "+p.Context))
-	if p.Kubernetes != "" {
-		add("Kubernetes", p.Kubernetes+", "+count(max(1, p.Nodes), "node"))
-	}
-	add("OTP", strings.Join(p.OTP, ", "))
-	add("machine", p.Machine)
-	add("engine", p.Engine)
-	if p.Seed != 0 {
-		add("seed", fmt.Sprint(p.Seed))
-	}
-	add("arguments", strings.Join(p.Args, " "))
-	for _, i := range p.Images {
-		add("image "+path.Base(i.Name), strings.TrimSpace(i.Ref+" ("+i.Source+")\n"+i.ID))
-	}
-	return all
-}

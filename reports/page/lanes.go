@@ -52,7 +52,7 @@ type Line struct {
 
 // LaneRow is one lane: the life of the pod as a bar, above the middle what its node believes, below it what its sockets show.
 type LaneRow struct {
-	Name   string
+	Label  string
 	Number string
 	Y, Mid float64
 	H      float64
@@ -170,7 +170,7 @@ func actText(a picture.Act) string {
 
 // row is one lane.
 func (s *Scenario) row(name, number string, lane picture.Lane, life []picture.Span, y float64, m measure) LaneRow {
-	r := LaneRow{Name: name, Number: number, Y: y, H: m.lane, Font: m.font}
+	r := LaneRow{Label: short(name), Number: number, Y: y, H: m.lane, Font: m.font}
 	r.Mid = y + m.life + 2 + (m.lane-m.life-4)/2 + 1
 	for _, l := range life {
 		if m.life == 0 {
@@ -198,6 +198,16 @@ func (s *Scenario) row(name, number string, lane picture.Lane, life []picture.Sp
 	}
 	r.Says = fmt.Sprintf("%s: at the end it sees %s, and is connected to %s", name, last(lane.Believes), last(lane.Links))
 	return r
+}
+
+// short is a name for which there is little room: its end tells pods apart.
+func short(name string) string {
+	const most, begin = 30, 8
+	r := []rune(name)
+	if len(r) <= most {
+		return name
+	}
+	return string(r[:begin]) + "…" + string(r[len(r)-(most-begin-1):])
 }
 
 // busy is the time in which any VM runs, as if it were one.

@@ -114,8 +114,8 @@ func (s *Scenario) Legend() []Kind {
 type data struct {
 	Begin int64     `json:"begin"` // ms
 	End   int64     `json:"end"`   // ms
-	Alive [][]int64 `json:"alive"` // of each pod: from, to … ms, when its VM may run
-	There [][]int64 `json:"there"` // of each pod: from, to, when it exists
+	Alive [][]int64 `json:"alive"` // of each pod: from, to … ms, without the last, when its VM may run
+	There [][]int64 `json:"there"` // likewise, when it exists
 	Looks [][]int64 `json:"looks"` // ms since the look before, row, state, columns …
 	Stops []int64   `json:"stops"` // ms of what a reader jumps to: acts, and deciding evidence
 	Names []string  `json:"names"`
@@ -123,17 +123,23 @@ type data struct {
 
 // Data is the whole mesh over time. States are kept as changes.
 func (s *Scenario) Data() any {
-	d := data{Begin: s.Begin.Milliseconds(), End: s.End.Milliseconds(), Looks: [][]int64{}}
+	d := data{Begin: s.Begin.Milliseconds(), End: s.End.Milliseconds(), Looks: [][]int64{}, Stops: []int64{}, Names: []string{}}
 	for _, p := range s.Pods {
 		d.Names = append(d.Names, p.Name)
 		alive, there := []int64{}, []int64{}
-		for _, l := range p.Life {
-			if l.Stage != "down" {
-				alive = append(alive, l.From.Milliseconds(), l.To.Milliseconds())
+		n := len(p.Life)
+		for i, l := range p.Life {
+			if l.Stage == "down" {
+				continue
 			}
+			to := l.To.Milliseconds()
+			if i == n-1 {
+				to++
+			}
+			alive = append(alive, l.From.Milliseconds(), to)
 		}
-		if n := len(p.Life); n > 0 {
-			there = append(there, p.Life[0].From.Milliseconds(), p.Life[n-1].To.Milliseconds())
+		if n > 0 {
+			there = append(there, p.Life[0].From.Milliseconds(), p.Life[n-1].To.Milliseconds()+1)
 		}
 		d.Alive, d.There = append(d.Alive, alive), append(d.There, there)
 	}

@@ -87,7 +87,9 @@ type Workload struct {
 	Mark      Mark
 	Notes     []string
 	Rungs     []Rung
+	Search    string // what the nodes did to find each other, in one paragraph
 	Trails    []picture.Trail
+	Others    []picture.Trail // those of pods like the first ones, where there are many
 	Scenarios []*Scenario
 	Facts     []Fact
 }

@@ -18,7 +18,7 @@
   }
   const seconds = ms => (ms / 1000).toFixed(1) + " s";
   const within = (spans, t) => {
-    for (let i = 0; i < spans.length; i += 2) if (t >= spans[i] && t <= spans[i + 1]) return true;
+    for (let i = 0; i < spans.length; i += 2) if (t >= spans[i] && t < spans[i + 1]) return true;
     return false;
   };
   for (const section of document.querySelectorAll(".scenario")) {

@@ -63,7 +63,7 @@ type reading struct {
 
 // looks reads every pod's own views and tables, and keeps what changed.
 func (p *Picture) looks(v *view.View) {
-	pods := v.Pods()
+	pods := present(v)
 	names := newNames(pods)
 	peers := v.Peers(pods)
 	for i, q := range pods {
@@ -235,24 +235,29 @@ func (n *names) owner(name string, t time.Duration) int {
 	return found
 }
 
-// atEnd writes the mesh at the end as lines of letters.
-func (p *Picture) atEnd() {
+// At is the mesh at t, a line of letters for each pod, as Believes and Links are.
+func (p *Picture) At(t time.Duration) (beliefs, tables []string) {
 	n := len(p.Pods)
 	m := NewMatrix(n)
 	for _, l := range p.Looks {
+		if l.T.Milliseconds() > t.Milliseconds() {
+			break
+		}
 		m.Apply(l)
 	}
 	for i := range n {
 		believes, links := make([]byte, n), make([]byte, n)
+		alive := p.Pods[i].alive(t)
 		for j := range n {
 			believes[j], links[j] = "?-S?"[m[i][j].Belief()], "?-LB"[m[i][j].Link()]
 			switch {
 			case i == j:
 				believes[j], links[j] = '.', '.'
-			case !p.Pods[i].alive(p.End) || !p.Pods[j].there(p.End):
+			case !alive || !p.Pods[j].there(t):
 				believes[j], links[j] = ' ', ' '
 			}
 		}
-		p.Believes, p.Links = append(p.Believes, string(believes)), append(p.Links, string(links))
+		beliefs, tables = append(beliefs, string(believes)), append(tables, string(links))
 	}
+	return beliefs, tables
 }

@@ -148,8 +148,8 @@ func reached(q *view.Pod, stage view.Stage) (time.Duration, bool) {
 // forgotten is when the last of the other nodes no longer had the name of the old pod's node. A name that the replacement has, too,
 // is not the old one's any more; seen is false where one of them was not asked.
 func (p *Picture) forgotten(v *view.View, old *view.Pod, exit time.Duration) (at time.Duration, seen bool) {
-	names := newNames(v.Pods())
-	own := slices.Index(v.Pods(), old)
+	pods := present(v)
+	names, own := newNames(pods), slices.Index(pods, old)
 	at = exit
 	for _, q := range v.Expected(v.End()) {
 		if q == old || q.First > exit {

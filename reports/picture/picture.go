@@ -5,6 +5,7 @@
 package picture
 
 import (
+	"slices"
 	"time"
 
 	"meshproof.dev/meshproof/e2e/recording"
@@ -75,7 +76,7 @@ type Unseen struct {
 // Of makes the picture of a view. of is each view once, those without pods, too.
 func Of(v *view.View) *Picture {
 	p := &Picture{Scenario: v.Header.Scenario, Start: v.Header.Start, End: v.End(), Cut: v.Killed(), Expected: v.Profile.Replicas(), Late: v.Pressure(0, v.End())}
-	for _, q := range v.Pods() {
+	for _, q := range present(v) {
 		pod := Pod{Name: q.Name, Node: q.Node(), IP: q.IP(), Host: q.Last().Node}
 		for _, s := range q.Life() {
 			pod.Life = append(pod.Life, Span(s))
@@ -88,9 +89,14 @@ func Of(v *view.View) *Picture {
 	p.begin()
 	p.unseen(v)
 	p.lanes()
-	p.atEnd()
+	p.Believes, p.Links = p.At(p.End)
 	p.trails(v)
 	return p
+}
+
+// present are the pods that were there in the time of the recording; others were gone when they were first reported.
+func present(v *view.View) []*view.Pod {
+	return slices.DeleteFunc(slices.Clone(v.Pods()), func(q *view.Pod) bool { return len(q.Life()) == 0 })
 }
 
 // begin finds when the scenario itself began: with its first act, or the first look.
@@ -108,16 +114,18 @@ func (p *Picture) begin() {
 	}
 }
 
-// there reports whether the pod exists at t.
+// there reports whether the pod exists at t. Times are compared in milliseconds, as the page's script compares them.
 func (p *Pod) there(t time.Duration) bool {
 	n := len(p.Life)
-	return n > 0 && t >= p.Life[0].From && t <= p.Life[n-1].To
+	return n > 0 && t.Milliseconds() >= p.Life[0].From.Milliseconds() && t.Milliseconds() <= p.Life[n-1].To.Milliseconds()
 }
 
-// Alive reports whether the pod's VM may run at t: it exists, and its VM has not ended.
+// alive reports whether the pod's VM may run at t: it exists, and its VM has not ended.
 func (p *Pod) alive(t time.Duration) bool {
-	for _, s := range p.Life {
-		if t >= s.From && t < s.To || t == s.To && t == p.Life[len(p.Life)-1].To {
+	at := t.Milliseconds()
+	for i, s := range p.Life {
+		from, to := s.From.Milliseconds(), s.To.Milliseconds()
+		if at >= from && (at < to || at == to && i == len(p.Life)-1) {
 			return s.Stage != view.Down
 		}
 	}

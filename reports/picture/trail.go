@@ -19,6 +19,7 @@ type Trail struct {
 	Answered []string // how that was answered, beside Dialled
 	Missing  string   // what of it was not captured
 	Nothing  bool     // nothing was
+	Bad      int      // dials that were refused, or not answered
 }
 
 // trails are those of the pods whose DNS queries or connections were captured.
@@ -53,11 +54,16 @@ func trail(v *view.View, q *view.Pod, t view.Trail) Trail {
 		sum.Count, sum.Accepted, sum.Refused, sum.Unanswered = sum.Count+d.Count, sum.Accepted+d.Accepted, sum.Refused+d.Refused, sum.Unanswered+d.Unanswered
 	}
 	for _, port := range slices.Sorted(maps.Keys(ports)) {
-		what := "peers"
+		sum, what := ports[port], "peers"
 		if peers[port] == 1 {
 			what = "peer"
 		}
-		r.Dialled = append(r.Dialled, fmt.Sprintf("%d %s on port %s, %s", peers[port], what, port, times(ports[port].Count)))
+		what = fmt.Sprintf("%d %s on port %s", peers[port], what, port)
+		if sum.Count != peers[port] {
+			what += ", " + times(sum.Count)
+		}
+		r.Bad += sum.Refused + sum.Unanswered
+		r.Dialled = append(r.Dialled, what)
 		r.Answered = append(r.Answered, answered(ports[port].Dialled))
 	}
 	if t.ToAPI > 0 {
