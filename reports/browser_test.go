@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"bytes"
 	"context"
 	_ "embed"
 	"encoding/json"
@@ -22,6 +23,7 @@ import (
 
 	"meshproof.dev/meshproof/e2e/recording/recordingtest"
 	"meshproof.dev/meshproof/e2e/view"
+	"meshproof.dev/meshproof/reports/page"
 )
 
 // browser is a Chromium of this machine. CI has one; elsewhere the test is left out and says so.
@@ -127,6 +129,7 @@ func (b *tab) picture(what string, width int64) {
 	b.do(chromedp.EmulateViewport(width, 900))
 	high := ask[int64](b, `document.documentElement.scrollHeight`)
 	b.do(chromedp.EmulateViewport(width, min(high, 6000)))
+	ask[bool](b, `(scrollTo(0, 0), document.activeElement.blur(), true)`)
 	png, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
 	if err != nil {
 		b.Fatal(err)
@@ -330,6 +333,33 @@ func TestWithoutScript(t *testing.T) {
 	}
 	if err = os.WriteFile(filepath.Join("out", "browser", "cookie.pdf"), pdf, 0o644); err != nil {
 		t.Log(err)
+	}
+}
+
+// A run of several workloads is one page, a kill matrix links one for each.
+func TestSeveralWorkloadsInABrowser(t *testing.T) {
+	ctx := browser(t)
+	r := judged(t, recorded(t, "dns-a")...)
+	r.Profiles = append(r.Profiles, judged(t, recorded(t, "cookie-differs")...).Profiles[0], judged(t, recorded(t, "no-agents")...).Profiles[0])
+	r.Close(nil, began)
+	m := realMatrix(t, t.TempDir())
+	p, err := m.pages(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var matrix bytes.Buffer
+	if err = page.Write(&matrix, p); err != nil {
+		t.Fatal(err)
+	}
+	for name, page := range map[string]string{"several": html(t, r), "matrix": matrix.String()} {
+		b := visit(t, ctx, name, page)
+		b.readable("screen")
+		b.picture("desktop-light", 1280)
+		b.fits("phone", 360)
+		b.picture("phone", 390)
+		if len(b.errors)+len(b.requests) > 0 {
+			t.Errorf("%s: errors: %q; requests: %q", name, b.errors, b.requests)
+		}
 	}
 }
 

@@ -23,6 +23,12 @@ func searched(p Profile) []picture.Trail {
 	var all []picture.Trail
 	for _, s := range p.Search.Rows {
 		t := picture.Trail{Pod: s.Pod, Missing: s.Unheard}
+		for _, pic := range p.Pictures {
+			if i := slices.IndexFunc(pic.Trails, func(o picture.Trail) bool { return o.Pod == s.Pod }); i >= 0 && t.Missing == "" {
+				t.Missing = pic.Trails[i].Missing
+				break
+			}
+		}
 		t.Asked, t.Got = first(s.Asked), first(s.Got)
 		t.Dialled, t.Answered = first(s.Dialled), first(s.Answered)
 		all = append(all, t)

@@ -1,6 +1,7 @@
 package picture
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -53,7 +54,8 @@ func trail(v *view.View, q *view.Pod, t view.Trail) Trail {
 		peers[port]++
 		sum.Count, sum.Accepted, sum.Refused, sum.Unanswered = sum.Count+d.Count, sum.Accepted+d.Accepted, sum.Refused+d.Refused, sum.Unanswered+d.Unanswered
 	}
-	for _, port := range slices.Sorted(maps.Keys(ports)) {
+	byNumber := func(a, b string) int { return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b)) }
+	for _, port := range slices.SortedFunc(maps.Keys(ports), byNumber) {
 		sum, what := ports[port], "peers"
 		if peers[port] == 1 {
 			what = "peer"
