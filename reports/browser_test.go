@@ -22,7 +22,6 @@ import (
 	"github.com/chromedp/chromedp/kb"
 
 	"meshproof.dev/meshproof/e2e/recording/recordingtest"
-	"meshproof.dev/meshproof/e2e/view"
 	"meshproof.dev/meshproof/reports/page"
 )
 
@@ -155,14 +154,6 @@ func TestInABrowser(t *testing.T) {
 	if err := chromedp.Do(ctx, chromedp.Navigate("about:blank")); err != nil {
 		t.Fatal(err)
 	}
-	h, events := recordingtest.Sparse(100)
-	hundred, err := view.New(h)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for e := range events {
-		hundred.Apply(e)
-	}
 	for name, r := range map[string]*Run{
 		"green":     judged(t, recorded(t, "dns-a")...),
 		"cookie":    judged(t, recorded(t, "cookie-differs")...),
@@ -170,7 +161,7 @@ func TestInABrowser(t *testing.T) {
 		"selector":  judged(t, recorded(t, "selector-typo")...),
 		"no-agents": judged(t, recorded(t, "no-agents")...),
 		"thirty":    judged(t, made(t, recordingtest.Formation(30)), made(t, recordingtest.Recovery(30))),
-		"hundred":   judged(t, hundred),
+		"hundred":   judged(t, sparse(t, 100)),
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := visit(t, ctx, name, html(t, r))

@@ -297,6 +297,9 @@ func moments(p Profile, pic *picture.Picture) []page.Moment {
 	const most = 3
 	var all []page.Moment
 	for _, v := range []judge.Verdict{judge.Fail, judge.Unknown} {
+		if len(all) > 0 {
+			break // what is unknown beside a failure matters less
+		}
 		for _, r := range p.Results {
 			if r.Verdict == v && r.Scenario == pic.Scenario && r.At > 0 && len(all) < most {
 				all = append(all, page.Moment{Label: mark(v).Sign() + " " + r.ID, At: r.At, Class: classes[v]})

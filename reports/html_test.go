@@ -84,26 +84,60 @@ func pages(t testing.TB, name, page string) {
 	}
 }
 
+// sparse is the view of n nodes that form a mesh, looked at as seldom as it may be.
+func sparse(t testing.TB, n int) *view.View {
+	t.Helper()
+	h, events := recordingtest.Sparse(n)
+	v, err := view.New(h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for e := range events {
+		v.Apply(e)
+	}
+	return v
+}
+
 // A page is one file that is sent to colleagues: it stays small, and is made at once.
 func TestAPageStaysSmall(t *testing.T) {
 	for n, most := range map[int]int{3: 1 << 20, 30: 2 << 20, 100: 5 << 20} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
-			views := []*view.View{made(t, recordingtest.Formation(n)), made(t, recordingtest.Recovery(n))}
-			r := judged(t, views...)
-			at := time.Now()
-			for _, v := range views {
-				picture.Of(v)
+			v := sparse(t, n)
+			if n < 100 {
+				v = made(t, recordingtest.Recovery(n))
 			}
+			r := judged(t, v)
+			at := time.Now()
+			p := picture.Of(v)
 			drawn := time.Since(at)
+			noisy(p)
+			r.Profiles[0].Pictures = []*picture.Picture{r.Profiles[0].Pictures[0], p}
 			at = time.Now()
 			page := html(t, r)
 			pages(t, fmt.Sprintf("made-%d", n), page)
-			t.Logf("%d nodes: %d kB; pictures in %s, page in %s", n, len(page)/1000, drawn, time.Since(at))
+			t.Logf("%d nodes: %d kB; picture in %s, page in %s", n, len(page)/1000, drawn, time.Since(at))
 			if len(page) > most {
 				t.Errorf("%d nodes: %d bytes, more than %d", n, len(page), most)
 			}
 		})
 	}
+}
+
+// noisy makes of a picture the one of a minute in which at each look, four a second, each node sees one peer come or go, and loses
+// or gets a connection.
+func noisy(p *picture.Picture) {
+	n := len(p.Pods)
+	p.Begin, p.End, p.Looks, p.Scenario = 0, time.Minute, nil, "noise"
+	for i := range p.Pods {
+		p.Pods[i].Life = []picture.Span{{Stage: view.IsReady, To: p.End}}
+	}
+	for k := range 240 {
+		for row := range n {
+			col := (row + 1 + (k*7)%(n-1)) % n
+			p.Looks = append(p.Looks, picture.Look{T: time.Duration(k) * 250 * time.Millisecond, Row: row, State: picture.State(5 + 5*((k+row)%2)), Of: []int{col}})
+		}
+	}
+	p.Count()
 }
 
 // hostile is a run in which everything that comes from a cluster tries to break out of the page.

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/reports/picture"
 )
 
@@ -189,6 +190,11 @@ func (s *Scenario) row(name, number string, lane picture.Lane, life []picture.Sp
 		begin, end = life[0].From, life[n-1].To
 	}
 	r.Unseen = append(s.blind(lane.Believes, begin, end, life, r.Mid-m.half, m.half), s.blind(lane.Links, begin, end, life, r.Mid, m.half)...)
+	for _, u := range s.Unseen {
+		if u.Who == recording.ByKube && m.life > 0 { // the pods' states were not seen
+			r.Unseen = append(r.Unseen, Band{X: s.x(u.From), W: s.x(u.To) - s.x(u.From), Y: y + 2, H: m.life})
+		}
+	}
 	last := func(steps []picture.Step) string {
 		if n := len(steps); n == 0 || !steps[n-1].Known {
 			return "not seen"

@@ -47,7 +47,7 @@
       const there = d.there.map(s => within(s, t)), alive = d.alive.map(s => within(s, t));
       for (let i = 0; i < n; i++) for (let j = 0; j < n; j++) {
         const b = m[i][j] >> 2, k = m[i][j] & 3;
-        const is = i === j ? "kd" : !alive[i] || !there[j] ? "kx" : "k" + b + k;
+        const is = i === j ? "kd" : !alive[i] || !there[j] || !alive[j] && b !== 2 && k < 2 ? "kx" : "k" + b + k;
         counts[is] = (counts[is] || 0) + 1;
         if (is === shown[i][j]) continue;
         shown[i][j] = cells[i][j].className = is;

@@ -19,6 +19,13 @@ type Step struct {
 	Known bool
 }
 
+// Count makes the lanes, and the mesh at the end, of the looks.
+func (p *Picture) Count() {
+	p.Whole = Lane{}
+	p.lanes()
+	p.Believes, p.Links = p.At(p.End)
+}
+
 // lanes counts along the time. Of a pod whose VM does not run nothing is counted.
 func (p *Picture) lanes() {
 	n := len(p.Pods)

@@ -235,6 +235,9 @@ func (n *names) owner(name string, t time.Duration) int {
 	return found
 }
 
+// some reports whether anything but a no is known: of a pod whose VM has ended that alone matters.
+func (s State) some() bool { return s.Belief() == Yes || s.Link() >= Yes }
+
 // At is the mesh at t, a line of letters for each pod, as Believes and Links are.
 func (p *Picture) At(t time.Duration) (beliefs, tables []string) {
 	n := len(p.Pods)
@@ -253,7 +256,7 @@ func (p *Picture) At(t time.Duration) (beliefs, tables []string) {
 			switch {
 			case i == j:
 				believes[j], links[j] = '.', '.'
-			case !alive || !p.Pods[j].there(t):
+			case !alive || !p.Pods[j].there(t) || !p.Pods[j].alive(t) && !m[i][j].some():
 				believes[j], links[j] = ' ', ' '
 			}
 		}

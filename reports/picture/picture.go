@@ -27,7 +27,7 @@ type Picture struct {
 	Late     time.Duration      `json:"late,omitempty"` // the longest delay of an observer's own timer
 
 	// The mesh at the end, a line for each pod and in it a letter for each pod: S sees it, - does not, ? not known, "." the pod itself,
-	// a space where one of the two is not there. In Links: L a connection, B one on which nothing is acknowledged, - none.
+	// a space where one of the two is not there, or where the other's VM has ended and nothing of it is left. In Links: L a connection, B one on which nothing is acknowledged, - none.
 	Believes []string `json:"believes,omitempty"`
 	Links    []string `json:"links,omitempty"`
 
@@ -88,8 +88,7 @@ func Of(v *view.View) *Picture {
 	p.looks(v)
 	p.begin()
 	p.unseen(v)
-	p.lanes()
-	p.Believes, p.Links = p.At(p.End)
+	p.Count()
 	p.trails(v)
 	return p
 }
