@@ -189,7 +189,9 @@ func (r *workloadRun) recordOne(ctx context.Context, name scenario.Name, run fun
 	if err = run(); err != nil {
 		err = fmt.Errorf("%s: %w", name, err)
 	} else if r.deployment != nil {
-		r.deployment.observer.Epilogue(ctx)
+		alone := false
+		r.recorder.Ask(func(v *view.View) { _, formed := v.FirstFull(0); alone = !formed && !v.MeansNoMesh() })
+		r.deployment.observer.Epilogue(ctx, alone)
 	}
 	v, end := r.recorder.End()
 	r.otp = union(r.otp, v.OTP())

@@ -47,6 +47,17 @@ func LastEnd(c recording.Container) string {
 	return out + ")"
 }
 
+// SIGTERMHandled is the line of the container's log in which its VM says that it got SIGTERM and shuts down (erl_signal_handler of
+// kernel).
+func SIGTERMHandled(c recording.Container) (line string, is bool) {
+	for _, l := range c.Log {
+		if strings.Contains(l, "SIGTERM received") {
+			return l, true
+		}
+	}
+	return "", false
+}
+
 // Claims are what events say of the claims of a pod that waits for its volumes, each once.
 func Claims(v *view.View, p *view.Pod) []string {
 	var mine []string

@@ -144,7 +144,7 @@ func askedFor(v *view.View, p *view.Pod, t view.Trail) string {
 			order = append(order, name)
 		}
 		add(types, name, q.Type)
-		add(answers, name, gotInShort(v, p, t, q))
+		add(answers, name, gotInShort(v, p, q))
 	}
 	const most = 2
 	var all []string
@@ -161,7 +161,7 @@ func askedFor(v *view.View, p *view.Pod, t view.Trail) string {
 }
 
 // gotInShort is what DNS answered, without the addresses of peers.
-func gotInShort(v *view.View, p *view.Pod, t view.Trail, q recording.Question) string {
+func gotInShort(v *view.View, p *view.Pod, q recording.Question) string {
 	if q.Type == "SRV" && len(q.Got) > 0 {
 		return fmt.Sprintf("%d records", len(q.Got))
 	}
@@ -191,25 +191,21 @@ func portsOf(all []view.Target) []uint16 {
 
 // dialledPort says how many of the peers were dialled on that port, and how that ended.
 func dialledPort(v *view.View, peers []view.Target, port uint16) string {
-	var sum recording.Dialled
-	n := 0
+	var to []view.Target
 	for _, d := range peers {
 		if a, err := netip.ParseAddrPort(d.Addr); err == nil && a.Port() == port {
-			n++
-			sum.Add(d.Dialled)
+			to = append(to, d)
 		}
 	}
-	what := fmt.Sprintf("port %d of %d peers", port, n)
-	switch {
-	case int(port) == v.Profile.EPMDPort && !v.EPMDLess():
-		what = fmt.Sprintf("epmd of %d peers", n)
-	case n == 1:
-		what = fmt.Sprintf("port %d of a peer", port)
+	what := fmt.Sprintf("port %d", port)
+	if toEPMD(v, to[0]) {
+		what = "epmd"
 	}
-	if n == 1 {
-		what = strings.Replace(what, "1 peers", "a peer", 1)
+	whose := "a peer"
+	if len(to) > 1 {
+		whose = fmt.Sprintf("%d peers", len(to))
 	}
-	return "dialled " + what + ": " + dialEnd(sum)
+	return fmt.Sprintf("dialled %s of %s: %s", what, whose, dialEnd(v, to...))
 }
 
 func searchRow(v *view.View, p *view.Pod, t view.Trail) SearchRow {
@@ -227,7 +223,7 @@ func searchRow(v *view.View, p *view.Pod, t view.Trail) SearchRow {
 	}
 	for _, d := range t.Peers() {
 		r.Dialled = append(r.Dialled, fmt.Sprintf("%s of %s, %s", d.Addr, d.Pod.Name, Times(d.Count)))
-		r.Answered = append(r.Answered, dialEnd(d.Dialled))
+		r.Answered = append(r.Answered, dialEnd(v, d))
 	}
 	return r
 }
