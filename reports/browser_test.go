@@ -65,7 +65,7 @@ type tab struct {
 }
 
 // visit opens a page as a file, as a reader does.
-func visit(t *testing.T, browser context.Context, name, page string) *tab {
+func visit(browser context.Context, t *testing.T, name, page string) *tab {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "report.html")
 	if err := os.WriteFile(path, []byte(page), 0o644); err != nil {
@@ -164,7 +164,7 @@ func TestInABrowser(t *testing.T) {
 		"hundred":   judged(t, sparse(t, 100)),
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := visit(t, ctx, name, html(t, r))
+			b := visit(ctx, t, name, html(t, r))
 			b.paints()
 			b.saysTheSame(r)
 			b.scrubs(r)
@@ -297,7 +297,7 @@ func (b *tab) fits(where string, width int64) {
 // Without a script the report is whole: it is printed, or opened where scripts are forbidden.
 func TestWithoutScript(t *testing.T) {
 	ctx := browser(t)
-	b := visit(t, ctx, "no-script", "<p>empty</p>")
+	b := visit(ctx, t, "no-script", "<p>empty</p>")
 	if _, err := chromedp.Call(b.ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true}); err != nil {
 		t.Fatal(err)
 	}
@@ -343,7 +343,7 @@ func TestSeveralWorkloadsInABrowser(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, page := range map[string]string{"several": html(t, r), "matrix": matrix.String()} {
-		b := visit(t, ctx, name, page)
+		b := visit(ctx, t, name, page)
 		b.readable("screen")
 		b.picture("desktop-light", 1280)
 		b.fits("phone", 360)
@@ -356,7 +356,7 @@ func TestSeveralWorkloadsInABrowser(t *testing.T) {
 
 // Hostile words run nothing in a browser either.
 func TestHostileWordsInABrowser(t *testing.T) {
-	b := visit(t, browser(t), "hostile", html(t, hostile(t)))
+	b := visit(browser(t), t, "hostile", html(t, hostile(t)))
 	if title := ask[string](b, `document.title`); !strings.Contains(title, "<script>") {
 		t.Errorf("the title is %q", title)
 	}

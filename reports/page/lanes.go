@@ -196,11 +196,11 @@ func (s *Scenario) row(name, number string, lane picture.Lane, life []picture.Sp
 		}
 	}
 	last := func(steps []picture.Step) string {
-		if n := len(steps); n == 0 || !steps[n-1].Known {
+		n := len(steps)
+		if n == 0 || !steps[n-1].Known {
 			return "not seen"
-		} else {
-			return fmt.Sprintf("%d of %d", steps[n-1].N, lane.Of)
 		}
+		return fmt.Sprintf("%d of %d", steps[n-1].N, lane.Of)
 	}
 	r.Says = fmt.Sprintf("%s: at the end it sees %s, and is connected to %s", name, last(lane.Believes), last(lane.Links))
 	return r

@@ -40,8 +40,8 @@ func (p *Picture) lanes() {
 	sum := func(t time.Duration, rows []int) {
 		for _, i := range rows {
 			b, l := p.count(m, i, t)
-			put(&p.Lanes[i].Believes, b)
-			put(&p.Lanes[i].Links, l)
+			lane := &p.Lanes[i]
+			lane.Believes, lane.Links = put(lane.Believes, b), put(lane.Links, l)
 			count[i] = [2]Step{b, l}
 		}
 		b, l := Step{T: t}, Step{T: t}
@@ -49,8 +49,7 @@ func (p *Picture) lanes() {
 			b.add(c[0])
 			l.add(c[1])
 		}
-		put(&p.Whole.Believes, b)
-		put(&p.Whole.Links, l)
+		p.Whole.Believes, p.Whole.Links = put(p.Whole.Believes, b), put(p.Whole.Links, l)
 	}
 	every := make([]int, n)
 	for i := range every {
@@ -114,14 +113,12 @@ func (s *Step) add(o Step) {
 }
 
 // put adds a step unless it is as the one before; of one time the last counts.
-func put(steps *[]Step, s Step) {
-	all := *steps
-	if n := len(all); n > 0 && all[n-1].T == s.T {
-		all = all[:n-1]
+func put(steps []Step, s Step) []Step {
+	if n := len(steps); n > 0 && steps[n-1].T == s.T {
+		steps = steps[:n-1]
 	}
-	if n := len(all); n > 0 && all[n-1].N == s.N && all[n-1].Dead == s.Dead && all[n-1].Known == s.Known {
-		*steps = all
-		return
+	if n := len(steps); n > 0 && steps[n-1].N == s.N && steps[n-1].Dead == s.Dead && steps[n-1].Known == s.Known {
+		return steps
 	}
-	*steps = append(all, s)
+	return append(steps, s)
 }
