@@ -135,7 +135,7 @@ func (b *tab) picture(what string, width int64) {
 	b.do(chromedp.EmulateViewport(width, 900))
 	high := ask[int64](b, `document.documentElement.scrollHeight`)
 	b.do(chromedp.EmulateViewport(width, min(high, 6000)))
-	ask[bool](b, `(scrollTo(0, 0), document.activeElement.blur(), true)`)
+	ask[bool](b, `(scrollTo({top: 0, behavior: "instant"}), document.activeElement.blur(), true)`)
 	png, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
 	if err != nil {
 		b.Fatal(err)
