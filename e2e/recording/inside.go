@@ -131,6 +131,10 @@ type Dialled struct {
 	// were, the most of them. A node that refuses the cookie closes after its challenge.
 	Closed int `json:"closed,omitempty"`
 	After  int `json:"after,omitempty"`
+	// Left and LeftAfter are the same of those that the pod itself closed first. A node that finds another name than the one that it
+	// has dialled does so after the challenge.
+	Left      int `json:"left,omitempty"`
+	LeftAfter int `json:"leftAfter,omitempty"`
 }
 
 // Add adds the dials to the same address, or to others that are to be summed up, of another interval.
@@ -143,6 +147,8 @@ func (d *Dialled) Add(o Dialled) {
 	d.Unreachable += o.Unreachable
 	d.Closed += o.Closed
 	d.After = max(d.After, o.After)
+	d.Left += o.Left
+	d.LeftAfter = max(d.LeftAfter, o.LeftAfter)
 }
 
 // Question is one name asked for in an interval.

@@ -143,12 +143,18 @@ const ackBytes = 2 + 1 + 16
 
 // ClosedAfterChallenge reports whether the other end closed each connection that it accepted when it had sent its challenge, and
 // nothing more: it does not take the answer, so the cookies differ.
-func (t Target) ClosedAfterChallenge() bool {
-	if t.Pod == nil || t.Pod.Node() == "" || t.Closed == 0 || t.Closed < t.Accepted-1 {
+func (t Target) ClosedAfterChallenge() bool { return t.afterChallenge(t.Closed, t.After) }
+
+// LeftAfterChallenge reports whether the pod itself closed each connection when it had the other end's challenge, and nothing more: it
+// does not go on with a node that says that it has another name, or that lacks what both need.
+func (t Target) LeftAfterChallenge() bool { return t.afterChallenge(t.Left, t.LeftAfter) }
+
+func (t Target) afterChallenge(n, bytes int) bool {
+	if t.Pod == nil || t.Pod.Node() == "" || n == 0 || n < t.Accepted-1 {
 		return false
 	}
 	least := challengeOf(t.Pod.Node())
-	return t.After >= least && t.After < least+ackBytes
+	return bytes >= least && bytes < least+ackBytes
 }
 
 // podAt is the youngest pod of the workload that had the address, nil if none did.

@@ -32,7 +32,7 @@ const (
 )
 
 // dials counts the TCP connections that a pod tries to open, by the first segments only: a SYN that leaves, and the SYN-ACK or RST
-// that comes back, or an ICMP error. Of those that were accepted it counts which the other end soon closes.
+// that comes back, or an ICMP error. Of those that were accepted it counts which are soon closed, and by whom.
 type dials struct {
 	counts  map[netip.AddrPort]*recording.Dialled
 	waiting map[dial]*attempt
@@ -58,7 +58,7 @@ func (d *dials) segment(p packet, outgoing bool, now time.Time) {
 	case outgoing && kind == flagSYN:
 		d.opens(p, now)
 	case outgoing && p.flags&flagFIN != 0:
-		delete(d.open, dial{p.src, p.dst}) // the pod itself has had enough
+		d.closed(dial{p.src, p.dst}, p.ack, func(c *recording.Dialled, sent int) { c.Left, c.LeftAfter = c.Left+1, max(c.LeftAfter, sent) })
 	case outgoing:
 	case kind == flagSYN|flagACK:
 		if k := (dial{p.dst, p.src}); d.answered(k, func(c *recording.Dialled) { c.Accepted++ }) && len(d.open) < maxOpen {
@@ -66,7 +66,7 @@ func (d *dials) segment(p packet, outgoing bool, now time.Time) {
 		}
 	case p.flags&(flagRST|flagFIN) != 0:
 		if !d.answered(dial{p.dst, p.src}, func(c *recording.Dialled) { c.Refused++ }) {
-			d.closed(p)
+			d.closed(dial{p.dst, p.src}, p.seq+uint32(len(p.payload)), func(c *recording.Dialled, sent int) { c.Closed, c.After = c.Closed+1, max(c.After, sent) })
 		}
 	}
 }
@@ -100,18 +100,19 @@ func (d *dials) answered(k dial, count func(*recording.Dialled)) bool {
 	return true
 }
 
-// closed counts a connection that the other end closes first, after it has sent only little.
-func (d *dials) closed(p packet) {
-	k := dial{p.dst, p.src}
+// closed counts a connection that one end closes first, after the other end has sent only little: up to that number.
+func (d *dials) closed(k dial, next uint32, count func(c *recording.Dialled, sent int)) {
 	a := d.open[k]
 	if a == nil {
 		return
 	}
 	delete(d.open, k)
-	sent := p.seq + uint32(len(p.payload)) - a.first
-	if c := d.counter(p.src); c != nil && sent <= little {
-		c.Closed++
-		c.After = max(c.After, int(sent))
+	sent := next - a.first
+	if sent > little {
+		return
+	}
+	if c := d.counter(k.remote); c != nil {
+		count(c, int(sent))
 	}
 }
 

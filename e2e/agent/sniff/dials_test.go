@@ -117,9 +117,9 @@ func TestWhoClosesIsCounted(t *testing.T) {
 			x.Packet(numbered(flagFIN|flagACK, peerA, podA, 7+1+little+1, 0), false, at)
 		}, recording.Dialled{}},
 		"the pod, and the peer after it": {func(x *Tally, at time.Time) {
-			x.Packet(numbered(flagFIN|flagACK, podA, peerA, 90, 0), true, at)
+			x.Packet(acknowledging(numbered(flagFIN|flagACK, podA, peerA, 90, 0), 7+1+41), true, at)
 			x.Packet(numbered(flagFIN|flagACK, peerA, podA, 7+1+41, 0), false, at)
-		}, recording.Dialled{}},
+		}, recording.Dialled{Left: 1, LeftAfter: 41}},
 		"the peer, long after the dial": {func(x *Tally, at time.Time) {
 			x.Dials(at.Add(forgottenAfter))
 			x.Packet(numbered(flagFIN|flagACK, peerA, podA, 7+1, 0), false, at)
@@ -145,6 +145,12 @@ func numbered(flags byte, src, dst netip.AddrPort, seq uint32, n int) []byte {
 	b := ip(true, src, dst, make([]byte, n))
 	b[24+13] = flags
 	binary.BigEndian.PutUint32(b[24+4:], seq)
+	return b
+}
+
+// acknowledging lets the segment acknowledge all bytes before that one.
+func acknowledging(b []byte, ack uint32) []byte {
+	binary.BigEndian.PutUint32(b[24+8:], ack)
 	return b
 }
 

@@ -9,7 +9,7 @@ import (
 type packet struct {
 	tcp      bool
 	flags    byte   // of TCP
-	seq      uint32 // of TCP: the number of the first byte of the payload, or of a SYN
+	seq, ack uint32 // of TCP: the number of the first byte of the payload, or of a SYN, and of the byte that is expected next
 	ttl      byte
 	src, dst netip.AddrPort
 	payload  []byte
@@ -67,6 +67,7 @@ func parse(b []byte) (p packet, ok bool) {
 		return p, true
 	case proto == protoTCP && len(b) >= 20:
 		p.tcp, p.flags, p.seq = true, b[13], binary.BigEndian.Uint32(b[4:])
+		p.ack = binary.BigEndian.Uint32(b[8:])
 		if header := int(b[12]>>4) * 4; header >= 20 && header <= len(b) {
 			p.payload = b[header:]
 			return p, true

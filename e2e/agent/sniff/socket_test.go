@@ -195,8 +195,8 @@ func TestSocketCapturesDials(t *testing.T) {
 		tally.Packet(buf[:n], leaves, time.Now())
 	}
 	want := []recording.Dialled{
-		{Addr: "10.9.9.9:10000", Count: 1, Refused: 1}, {Addr: "10.9.9.9:4369", Count: 1, Accepted: 1},
-		{Addr: "[fd09::9]:10000", Count: 1, Refused: 1}, {Addr: "[fd09::9]:4369", Count: 1, Accepted: 1},
+		{Addr: "10.9.9.9:10000", Count: 1, Refused: 1}, {Addr: "10.9.9.9:4369", Count: 1, Accepted: 1, Left: 1},
+		{Addr: "[fd09::9]:10000", Count: 1, Refused: 1}, {Addr: "[fd09::9]:4369", Count: 1, Accepted: 1, Left: 1},
 	}
 	if got := tally.Dials(time.Now()); !slices.Equal(got, want) || marked != 2 {
 		t.Errorf("%+v, want %+v; %d dials have our mark, want 2", got, want, marked)
@@ -279,8 +279,8 @@ func TestSocketCapturesEndsOfDials(t *testing.T) {
 		tally.Packet(buf[:n], leaves, time.Now())
 	}
 	want := []recording.Dialled{
-		{Addr: "10.9.9.9:10000", Count: 1, Accepted: 1}, {Addr: "10.9.9.9:10001", Count: 1, Rejected: 1},
-		{Addr: "10.9.9.9:10002", Count: 1, Accepted: 1}, {Addr: "10.9.9.9:10003", Count: 1, Accepted: 1, Closed: 1, After: 41},
+		{Addr: "10.9.9.9:10000", Count: 1, Accepted: 1, Left: 1}, {Addr: "10.9.9.9:10001", Count: 1, Rejected: 1},
+		{Addr: "10.9.9.9:10002", Count: 1, Accepted: 1, Left: 1}, {Addr: "10.9.9.9:10003", Count: 1, Accepted: 1, Closed: 1, After: 41},
 	}
 	if got := tally.Dials(time.Now()); !slices.Equal(got, want) {
 		t.Errorf("%+v, want %+v", got, want)

@@ -40,6 +40,12 @@ func DeniedInLog(pods []*view.Pod) (*view.Pod, string) {
 	return nil, ""
 }
 
+// tokenRefused are the words for a request without a token that the API server takes.
+var tokenRefused = regexp.MustCompile(`(?i)\bunauthorized\b|\b401\b`)
+
+// TokenRefused reports whether a line that says that the API server refused means the token itself, not a right.
+func TokenRefused(line string) bool { return tokenRefused.MatchString(line) }
+
 // APIRights says what the manifests let the pods' account read, as far as they show it: that it may not (allowed is false), or what it
 // may. "" where it is not known what is asked for, or what the account may.
 func APIRights(v *view.View, pods []*view.Pod) (says string, allowed bool) {

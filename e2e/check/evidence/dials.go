@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"meshproof.dev/meshproof/e2e/check"
-	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/view"
 )
 
@@ -16,6 +15,7 @@ const (
 	DialsRejected   = "rejected"   // by an ICMP error
 	DialsUnanswered = "unanswered" // nothing came back
 	DialsClosed     = "closed"     // accepted, and closed by the peer after its challenge
+	DialsLeft       = "left"       // accepted, and closed by who dialled after the peer's challenge
 )
 
 // endOf is how all dials to the address ended, "" where they ended differently or in another way.
@@ -34,6 +34,8 @@ func endOf(d view.Target) string {
 	switch {
 	case end == "accepted" && d.ClosedAfterChallenge():
 		return DialsClosed
+	case end == "accepted" && d.LeftAfterChallenge():
+		return DialsLeft
 	case end == "accepted", end == "unreachable":
 		return ""
 	}
@@ -94,29 +96,25 @@ func Listens(v *view.View, p *view.Pod) string {
 	return check.List(slices.Compact(all))
 }
 
-// dialEnd is how the dials to these addresses ended, in words.
-func dialEnd(v *view.View, to ...view.Target) string {
-	var sum recording.Dialled
-	closed, epmd := true, false
-	for _, d := range to {
-		sum.Add(d.Dialled)
-		closed, epmd = closed && d.ClosedAfterChallenge(), epmd || toEPMD(v, d)
-	}
+// dialEnd is how the dials to the address ended, in words.
+func dialEnd(v *view.View, d view.Target) string {
 	accepted := "accepted"
 	switch {
-	case epmd: // it closes after each answer
-	case closed:
-		accepted = "accepted, and closed by the peer after its challenge: it does not take the cookie"
-	case sum.Closed > 0:
-		accepted = fmt.Sprintf("accepted, and %d of them closed by the peer", sum.Closed)
+	case toEPMD(v, d): // it closes after each answer
+	case d.ClosedAfterChallenge():
+		accepted = "closed by the peer after its challenge (it does not take the cookie)"
+	case d.LeftAfterChallenge():
+		accepted = "closed by the pod itself after the peer's challenge (the peer has another name)"
+	case d.Closed > 0 && d.Closed >= d.Accepted-1:
+		accepted = fmt.Sprintf("closed by the peer after %d bytes", d.After)
 	}
 	var all []string
 	for _, x := range []struct {
 		n    int
 		what string
-	}{{sum.Accepted, accepted}, {sum.Refused, "refused"}, {sum.Rejected, "rejected by an ICMP error"}, {sum.Unreachable, "unreachable by an ICMP error"}, {sum.Unanswered, "not answered"}} {
+	}{{d.Accepted, accepted}, {d.Refused, "refused"}, {d.Rejected, "rejected by an ICMP error"}, {d.Unreachable, "unreachable by an ICMP error"}, {d.Unanswered, "not answered"}} {
 		switch {
-		case x.n > 0 && x.n == sum.Count:
+		case x.n > 0 && x.n == d.Count:
 			return x.what
 		case x.n > 0:
 			all = append(all, fmt.Sprintf("%d %s", x.n, x.what))
@@ -126,4 +124,33 @@ func dialEnd(v *view.View, to ...view.Target) string {
 		return "the answer was not seen yet"
 	}
 	return strings.Join(all, ", ")
+}
+
+// dialEnds is how the dials to all these addresses ended: the same once, and the most frequent first. Of dials to one address that
+// ended in several ways it is the most frequent that counts.
+func dialEnds(v *view.View, to []view.Target) string {
+	n := map[string]int{}
+	var order []string
+	for _, d := range to {
+		end := dialEnd(v, d)
+		for _, x := range []struct {
+			n    int
+			what string
+		}{{d.Accepted, "accepted"}, {d.Refused, "refused"}, {d.Rejected, "rejected by an ICMP error"}, {d.Unreachable, "unreachable by an ICMP error"}, {d.Unanswered, "not answered"}} {
+			if x.n > 0 && x.n < d.Count && 2*x.n >= d.Count {
+				end = x.what
+			}
+		}
+		if n[end]++; n[end] == 1 {
+			order = append(order, end)
+		}
+	}
+	slices.SortStableFunc(order, func(a, b string) int { return n[b] - n[a] })
+	if len(order) == 1 {
+		return order[0]
+	}
+	for i, end := range order {
+		order[i] = fmt.Sprintf("%d of %d %s", n[end], len(to), end)
+	}
+	return strings.Join(order, ", ")
 }

@@ -80,6 +80,17 @@ func Claims(v *view.View, p *view.Pod) []string {
 	return lines
 }
 
+// ClaimRemedy is what to do about what an event says of a claim, "" where that is not known.
+func ClaimRemedy(line string) string {
+	switch {
+	case strings.Contains(line, "storageclass") && strings.Contains(line, "not found"):
+		return "set storageClassName of the claim to a class that the cluster has (kubectl get storageclass), or leave it out for the default one"
+	case strings.Contains(line, "no storage class is set"):
+		return "set storageClassName of the claim (kubectl get storageclass), or make one of them the default"
+	}
+	return ""
+}
+
 // claimed reports whether the manifests of the pod's workload name the claim.
 func claimed(v *view.View, p *view.Pod, name string) bool {
 	for _, w := range objects.Read(v).Members {

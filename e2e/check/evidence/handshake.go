@@ -90,5 +90,9 @@ func LastNamed(p *view.Pod) time.Duration {
 
 // HandshakeUnseen is the finding on a pod whose node sent no challenge.
 func HandshakeUnseen(v *view.View, p *view.Pod) check.Finding {
-	return check.Finding{Subject: check.OnPod(p), Of: check.PairsTo(v, p), Outcome: check.Unseen, Message: "the node of " + p.Name + " did not answer a distribution handshake"}
+	of := check.PairsTo(v, p)
+	if len(of) == 0 {
+		of = []check.Subject{check.OnWorkload(v)} // the other pods, which would have dialled it, are missing
+	}
+	return check.Finding{Subject: check.OnPod(p), Of: of, Outcome: check.Unseen, Message: "the node of " + p.Name + " did not answer a distribution handshake"}
 }

@@ -29,18 +29,18 @@ type SearchRow struct {
 }
 
 // SearchOf tells how the nodes looked for each other, nil where they have found each other, where they need not, and where nobody
-// captured it.
+// captured it. A pod without a node cannot look for anybody.
 func SearchOf(v *view.View) *Search {
 	pods := check.Members(v)
 	if _, formed := v.FirstFull(0); formed || len(pods) < 2 || v.MeansNoMesh() || foundAll(v) {
 		return nil
 	}
 	var s Search
-	kinds := map[string][]string{} // the pods of each story
+	kinds := map[string][]*view.Pod{} // the pods of each story
 	var order []string
 	for _, p := range pods {
 		t := v.Trail(p)
-		if t.Over == 0 {
+		if t.Over == 0 || p.Node() == "" {
 			continue
 		}
 		s.Rows = append(s.Rows, searchRow(v, p, t))
@@ -48,13 +48,13 @@ func SearchOf(v *view.View) *Search {
 		if len(kinds[story]) == 0 {
 			order = append(order, story)
 		}
-		kinds[story] = append(kinds[story], p.Name)
+		kinds[story] = append(kinds[story], p)
 	}
 	if len(s.Rows) == 0 {
 		return nil
 	}
 	slices.SortStableFunc(order, func(a, b string) int { return len(kinds[b]) - len(kinds[a]) })
-	s.Says = paragraph(order, kinds, len(pods))
+	s.Says = paragraph(v, order, kinds, len(pods))
 	return &s
 }
 
@@ -74,7 +74,7 @@ func foundAll(v *view.View) bool {
 // mostStories is how many kinds of pods the paragraph tells of.
 const mostStories = 3
 
-func paragraph(order []string, kinds map[string][]string, pods int) string {
+func paragraph(v *view.View, order []string, kinds map[string][]*view.Pod, pods int) string {
 	var lines []string
 	for i, story := range order {
 		who := kinds[story]
@@ -82,22 +82,26 @@ func paragraph(order []string, kinds map[string][]string, pods int) string {
 			lines = append(lines, fmt.Sprintf("The report has the others, %d kinds of pods.", len(order)-i))
 			break
 		}
-		switch {
-		case len(who) == 2 && pods == 2:
-			lines = append(lines, fmt.Sprintf("Both pods %s.", story))
-		case len(who) == pods:
-			lines = append(lines, fmt.Sprintf("All %d pods %s.", pods, story))
-		case len(who) > 2:
-			lines = append(lines, fmt.Sprintf("%d pods (%s, …) %s.", len(who), who[0], story))
+		subject := ""
+		switch n := len(who); {
+		case n == 2 && pods == 2:
+			subject = "Both pods"
+		case n == pods:
+			subject = fmt.Sprintf("All %d pods", pods)
+		case n > 2:
+			subject = fmt.Sprintf("%d pods (%s, …)", n, who[0].Name)
+		case n == 2:
+			subject = who[0].Name + " and " + who[1].Name
 		default:
-			lines = append(lines, fmt.Sprintf("%s %s.", check.List(who), story))
+			subject = who[0].Name
 		}
+		lines = append(lines, subject+" "+story+dialled(v, who)+".")
 	}
 	return strings.Join(lines, " ")
 }
 
 // search is what the pod did in one sentence without its subject and without what differs from pod to pod: names and addresses of
-// peers, and how often.
+// peers, how often, and how dials ended.
 func search(v *view.View, p *view.Pod, t view.Trail) string {
 	var did []string
 	if asked := askedFor(v, p, t); asked != "" {
@@ -109,20 +113,36 @@ func search(v *view.View, p *view.Pod, t view.Trail) string {
 	if len(did) == 0 {
 		did = append(did, "asked neither DNS nor the API server for peers")
 	}
-	switch peers := t.Peers(); {
+	switch {
 	case !t.Dials:
-		did = append(did, "nobody could hear whom it dialled")
-	case len(peers) == 0:
+		did = append(did, "whom they dialled was not heard")
+	case len(t.Peers()) == 0:
 		did = append(did, "dialled no peer")
-	default:
-		for _, port := range portsOf(peers) {
-			did = append(did, dialledPort(v, peers, port))
-		}
 	}
 	if t.Unheard != "" {
 		did = append(did, "not all of it was heard")
 	}
 	return strings.Join(did, "; ")
+}
+
+// dialled says whom the pods dialled, by port, and how that ended.
+func dialled(v *view.View, pods []*view.Pod) string {
+	var all []view.Target
+	for _, p := range pods {
+		if t := v.Trail(p); t.Dials {
+			all = append(all, t.Peers()...)
+		}
+	}
+	says := ""
+	for _, port := range portsOf(all) {
+		to := slices.DeleteFunc(slices.Clone(all), func(d view.Target) bool { return portOf(d) != port })
+		what := fmt.Sprintf("port %d of peers", port)
+		if toEPMD(v, to[0]) {
+			what = "epmd of peers"
+		}
+		says += "; dialled " + what + ": " + dialEnds(v, to)
+	}
+	return says
 }
 
 // askedFor says what the pod asked DNS for and got: the same names with all their types once, and all names of peers as one.
@@ -181,31 +201,17 @@ func gotInShort(v *view.View, p *view.Pod, q recording.Question) string {
 func portsOf(all []view.Target) []uint16 {
 	var ports []uint16
 	for _, d := range all {
-		if a, err := netip.ParseAddrPort(d.Addr); err == nil && !slices.Contains(ports, a.Port()) {
-			ports = append(ports, a.Port())
+		if !slices.Contains(ports, portOf(d)) {
+			ports = append(ports, portOf(d))
 		}
 	}
 	slices.Sort(ports)
 	return ports
 }
 
-// dialledPort says how many of the peers were dialled on that port, and how that ended.
-func dialledPort(v *view.View, peers []view.Target, port uint16) string {
-	var to []view.Target
-	for _, d := range peers {
-		if a, err := netip.ParseAddrPort(d.Addr); err == nil && a.Port() == port {
-			to = append(to, d)
-		}
-	}
-	what := fmt.Sprintf("port %d", port)
-	if toEPMD(v, to[0]) {
-		what = "epmd"
-	}
-	whose := "a peer"
-	if len(to) > 1 {
-		whose = fmt.Sprintf("%d peers", len(to))
-	}
-	return fmt.Sprintf("dialled %s of %s: %s", what, whose, dialEnd(v, to...))
+func portOf(d view.Target) uint16 {
+	a, _ := netip.ParseAddrPort(d.Addr)
+	return a.Port()
 }
 
 func searchRow(v *view.View, p *view.Pod, t view.Trail) SearchRow {

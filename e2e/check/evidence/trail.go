@@ -198,12 +198,12 @@ func got(v *view.View, q recording.Question) string {
 	switch {
 	case len(q.RCodes) == 0:
 		return "no answer"
+	case q.RCodes["NOERROR"] > q.Empty:
+		return "an answer"
 	case q.RCodes["NXDOMAIN"] > 0:
 		return "NXDOMAIN: the name does not exist"
 	case q.Empty > 0:
 		return "no record of that type"
-	case q.RCodes["NOERROR"] > 0:
-		return "an answer"
 	}
 	for _, code := range []string{"SERVFAIL", "REFUSED"} {
 		if q.RCodes[code] > 0 {

@@ -16,7 +16,7 @@ func meshOneComponent() check.Check {
 		Why:    "Nodes that start at the same time and find no peer may each form a separate cluster. Each cluster looks healthy from inside, and they never merge.",
 		Source: "https://github.com/rabbitmq/rabbitmq-server/issues/13043",
 		Causes: check.Alike(check.NeedsMesh("discovery/alive"), "separate-clusters", "never-asked", "api-denied", "api-gave-nobody", "dialled-nobody", "no-such-node",
-			"dials-refused", "dials-rejected", "dials-unanswered", "dials-closed"),
+			"dials-refused", "dials-rejected", "dials-unanswered", "dials-closed", "other-name"),
 		Judge: evidence.ForCluster(evidence.UnlessProbeVisible(oneComponent)),
 	}
 }

@@ -43,6 +43,7 @@ func askedAPI(v *view.View, apart []*view.Pod, f *check.Finding) {
 	who, ns := check.List(podNames(apart)), v.Header.Namespace
 	bind := "bind a Role that lets the pods' ServiceAccount get and list what discovery reads (pods, endpoints, endpointslices)"
 	compare := "compare the selector and the namespace that discovery asks for with the pods"
+	f.Try = fmt.Sprintf("kubectl -n %s auth can-i list pods --as=system:serviceaccount:%s:%s", ns, ns, objects.Read(v).AccountOf(apart[0].Last().Labels))
 	p, line := evidence.DeniedInLog(apart)
 	rights, allowed := evidence.APIRights(v, apart)
 	switch {
@@ -50,8 +51,12 @@ func askedAPI(v *view.View, apart []*view.Pod, f *check.Finding) {
 		f.Code, f.Remedy = "api-denied", bind
 		f.Message = fmt.Sprintf("%s asked the API server, which refused to answer, as the log of %s says: %s", who, p.Name, f.Message)
 		f.Seen = append(f.Seen, "log: "+line)
-		if allowed {
-			f.Remedy = rights + ", so see in the log for which account, resource and namespace it asked; a token that is refused itself (401) has another audience, or is not the pod's"
+		switch {
+		case evidence.TokenRefused(line):
+			f.Remedy = "let discovery read a token that the API server takes: the one that Kubernetes mounts by itself, or a projected one without an audience; this one is refused whatever its roles are"
+			f.Try = fmt.Sprintf("kubectl -n %s get pod %s -o jsonpath='{.spec.volumes}'", ns, p.Name)
+		case allowed:
+			f.Remedy = rights + ", so compare with the log for which account, resource and namespace it asked"
 		}
 	case rights != "" && !allowed:
 		f.Code, f.Remedy = "api-denied", bind
@@ -65,7 +70,6 @@ func askedAPI(v *view.View, apart []*view.Pod, f *check.Finding) {
 			f.Remedy = compare
 		}
 	}
-	f.Try = fmt.Sprintf("kubectl -n %s auth can-i list pods --as=system:serviceaccount:%s:%s", ns, ns, objects.Read(v).AccountOf(apart[0].Last().Labels))
 }
 
 // dialsEnd says how the dials of the pods ended, where all of them ended alike.
@@ -96,6 +100,10 @@ func dialsEnd(v *view.View, apart []*view.Pod, f *check.Finding) {
 		f.Code = "dials-closed"
 		said = fmt.Sprintf("%s dialled %s, and each connection was accepted and closed after the challenge: the cookie of who dials is not taken", who, whom)
 		f.Remedy = "give all nodes one cookie, also where it is set for single nodes (erlang:set_cookie/2, -setcookie NODE COOKIE)"
+	case evidence.DialsLeft:
+		f.Code = "other-name"
+		said = fmt.Sprintf("%s dialled %s, and closed each connection after the challenge of the node there: it says that it has another name, %s", who, whom, evidence.NodeOrPod(to[0].Pod))
+		f.Remedy = fmt.Sprintf("let discovery make node names that the nodes have, such as %s, or name the nodes as discovery addresses them", evidence.NodeOrPod(to[0].Pod))
 	}
 	f.Message = said + ": " + f.Message
 }
