@@ -24,6 +24,7 @@ import (
 	"meshproof.dev/meshproof/e2e/view"
 	"meshproof.dev/meshproof/e2e/workload"
 	"meshproof.dev/meshproof/reports"
+	"meshproof.dev/meshproof/reports/picture"
 )
 
 // workloadRun is the run of one workload: it is deployed, and its scenarios are recorded and judged one after the other.
@@ -56,6 +57,7 @@ func (r *workloadRun) execute(ctx context.Context) (reports.Profile, error) {
 	for _, s := range r.done {
 		if s.View != nil {
 			p.Recordings = append(p.Recordings, r.file(s.Name))
+			err = errors.Join(err, guard.Try(func() error { p.Pictures = append(p.Pictures, picture.Of(s.View)); return nil }))
 		}
 	}
 	if r.deployment != nil {
