@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/reports/page"
 	"meshproof.dev/meshproof/reports/picture"
 )
@@ -60,8 +61,21 @@ func factsOf(p Profile) []page.Fact {
 			line += "; " + count(len(pic.Unseen), "gap")
 		}
 		add(string(pic.Scenario), line)
+		var used []string
+		for _, c := range pic.Costs {
+			used = append(used, fmt.Sprintf("%s %.0f %%, at most %.0f %%", who(c.Who), 100*c.Average, 100*c.Most))
+		}
+		add("looking used, of one core", strings.Join(used, "; "))
 	}
 	return all
+}
+
+// who names an observer for people.
+func who(observer string) string {
+	if observer == recording.ByKube {
+		return "the harness"
+	}
+	return observer
 }
 
 func wall(d time.Duration) string {

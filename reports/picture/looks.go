@@ -104,12 +104,12 @@ func (p *Picture) row(i int, all []reading) {
 	}
 }
 
-// beliefs are the views of a pod's node. After a silence of [view.MaxGap] nothing is known.
+// beliefs are the views of a pod's node. After a silence of [view.Pod.MaxGap] nothing is known.
 func (p *Picture) beliefs(q *view.Pod, own int, names *names) []reading {
 	var all []reading
 	var before []string
 	var epoch int
-	s := silence{end: p.End, add: func(t time.Duration) { all = append(all, reading{t: t}); before = nil }}
+	s := silence{end: p.End, most: q.MaxGap(), add: func(t time.Duration) { all = append(all, reading{t: t}); before = nil }}
 	for _, e := range q.Nodes {
 		s.heard(e.T, e.Nodes.Outcome == recording.OK)
 		if e.Nodes.Outcome != recording.OK {
@@ -138,7 +138,7 @@ func (p *Picture) beliefs(q *view.Pod, own int, names *names) []reading {
 // tables are the connections in a pod's table of sockets.
 func (p *Picture) tables(q *view.Pod, peers *view.Peers) []reading {
 	var all []reading
-	s := silence{end: p.End, add: func(t time.Duration) { all = append(all, reading{t: t, link: true}) }}
+	s := silence{end: p.End, most: q.MaxGap(), add: func(t time.Duration) { all = append(all, reading{t: t, link: true}) }}
 	for _, e := range q.Sockets {
 		s.heard(e.T, e.Sockets.Outcome == recording.OK)
 		if e.Sockets.Outcome != recording.OK {
@@ -170,13 +170,14 @@ func (p *Picture) tables(q *view.Pod, peers *view.Peers) []reading {
 type silence struct {
 	end   time.Duration
 	last  time.Duration
-	heart bool // something was seen, and is still true
+	heart bool          // something was seen, and is still true
+	most  time.Duration // how long no look is no silence
 	add   func(time.Duration)
 }
 
 func (s *silence) heard(t time.Duration, ok bool) {
-	if s.heart && t-s.last > view.MaxGap {
-		s.add(s.last + view.MaxGap)
+	if s.heart && t-s.last > s.most {
+		s.add(s.last + s.most)
 		s.heart = false
 	}
 	if ok {

@@ -25,6 +25,7 @@ type Picture struct {
 	Phases   []Phase            `json:"phases,omitempty"`
 	Unseen   []Unseen           `json:"unseen,omitempty"`
 	Late     time.Duration      `json:"late,omitempty"` // the longest delay of an observer's own timer
+	Costs    []Cost             `json:"costs,omitempty"`
 
 	// The mesh at the end, a line for each pod and in it a letter for each pod: S sees it, - does not, ? not known, "." the pod itself,
 	// a space where one of the two is not there, or where the other's VM has ended and nothing of it is left. In Links: L a connection, B one on which nothing is acknowledged, - none.
@@ -73,6 +74,14 @@ type Unseen struct {
 	Why  string        `json:"why"`
 }
 
+// Cost is what an observer has used of the CPU, in parts of one core. Where an agent has watched several workloads at once, it is for
+// all of them; "kube" is the harness itself.
+type Cost struct {
+	Who     string  `json:"who"`
+	Average float64 `json:"average"`
+	Most    float64 `json:"most"` // in the dearest five seconds
+}
+
 // Of makes the picture of a view. of is each view once, those without pods, too.
 func Of(v *view.View) *Picture {
 	p := &Picture{Scenario: v.Header.Scenario, Start: v.Header.Start, End: v.End(), Cut: v.Killed(), Expected: v.Profile.Replicas(), Late: v.Pressure(0, v.End())}
@@ -82,6 +91,9 @@ func Of(v *view.View) *Picture {
 			pod.Life = append(pod.Life, Span(s))
 		}
 		p.Pods = append(p.Pods, pod)
+	}
+	for _, c := range v.Costs() {
+		p.Costs = append(p.Costs, Cost{Who: c.Observer, Average: c.Share(), Most: c.Most})
 	}
 	p.acts(v)
 	p.phases(v)

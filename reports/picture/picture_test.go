@@ -114,3 +114,18 @@ func TestAPhaseThatDoesNotEnd(t *testing.T) {
 		t.Errorf("%+v, full at %s", last, p.Full)
 	}
 }
+
+// What looking has cost is in the picture, of the agent and of the harness.
+func TestCosts(t *testing.T) {
+	s := recordingtest.Formation(3)
+	s.Change(func(e recording.Event) bool { return e.Beat != nil }, func(e *recording.Event) {
+		e.Beat.CPU = 50 * time.Millisecond // of half a second, or of a second
+	})
+	p := of(t, s)
+	if len(p.Costs) != 2 || p.Costs[0].Who != recordingtest.Agent || p.Costs[1].Who != recording.ByKube {
+		t.Fatalf("%+v", p.Costs)
+	}
+	if a, k := p.Costs[0].Average, p.Costs[1].Average; a < 0.09 || a > 0.11 || k < 0.045 || k > 0.055 {
+		t.Errorf("of one core: agent %.3f, harness %.3f; want 0.1 and 0.05", a, k)
+	}
+}
