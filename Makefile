@@ -105,6 +105,9 @@ bench: $(BIN)/bench $(BIN)/e2e.test ## measure judging and observing; compare ma
 	go test -run '^$$' -bench 'Judge|Checks|Matrix' ./e2e/check/rules ./e2e/judge ./e2e/erldist
 	@exec $(BIN)/bench $(ARGS)
 
+scale: $(BIN)/meshproof $(BIN)/scale ## measure what looking and judging cost as the mesh grows: N='5 20 50' pods (ARGS='-nodes 3' for three nodes)
+	@exec $(BIN)/scale $(ARGS) $(or $(N),5 20 50)
+
 fuzz: ## run every fuzz test, FUZZTIME=30s each
 	@exec scripts/fuzz.sh $(FUZZTIME)
 
@@ -174,6 +177,8 @@ $(BIN)/gotally: FORCE
 	@go build -o $@ ./scripts/gotally
 $(BIN)/dist: FORCE
 	@go build -o $@ ./scripts/dist
+$(BIN)/scale: FORCE
+	@go build -o $@ ./scripts/scale
 $(BIN)/bench: FORCE
 	@go build -o $@ ./scripts/bench
 $(BIN)/push: FORCE

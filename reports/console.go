@@ -78,6 +78,9 @@ func (c Console) Profile(p Profile) {
 			fmt.Fprintf(w, "           %s blocked by it%s\n", count(n, "check"), c.hint())
 		}
 	}
+	if p.Search != nil {
+		fmt.Fprintf(w, "  how the nodes looked for each other: %s\n", inLine(p.Search.Says))
+	}
 	if b := p.FirstBroken(); b != nil {
 		fmt.Fprintf(w, "  %s\n", broken(b))
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"meshproof.dev/meshproof/e2e/check/evidence"
 	"meshproof.dev/meshproof/e2e/exitcode"
 	"meshproof.dev/meshproof/e2e/judge"
 )
@@ -131,5 +132,17 @@ func TestOneLineForChecksSkippedAlike(t *testing.T) {
 	Console{W: &b, Verbose: true}.Profile(p)
 	if s = b.String(); strings.Count(s, "not part of this run") != 4 || strings.Contains(s, " checks, ") {
 		t.Errorf("with -v printed:\n%s", s)
+	}
+}
+
+// The paragraph about the search for peers is one line between the checks and the first broken rung.
+func TestTheSearchForPeersIsOneLine(t *testing.T) {
+	r := run(judge.Fail)
+	r.Profiles[0].Search = &evidence.Search{Says: "Both pods asked nobody;\ndialled no peer."}
+	var b bytes.Buffer
+	Console{W: &b}.Profiles(r.Profiles)
+	line := strings.Index(b.String(), "\n  how the nodes looked for each other: Both pods asked nobody;")
+	if line < strings.Index(b.String(), "x/fail") || line > strings.Index(b.String(), "first broken rung") {
+		t.Errorf("printed:\n%s", b.String())
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"meshproof.dev/meshproof/reports/page"
 )
 
 // NewDir creates the folder of a run, out/TIME, under root, and makes the link "latest" beside it point to it: after a run that
@@ -31,15 +33,15 @@ func NewDir(root string, at time.Time) (string, error) {
 	}
 }
 
-// Write puts junit.xml, report.json, summary.md and exit into dir, and makes "latest" point to it again if another run has begun since. Each
+// Write puts report.html, report.json, junit.xml, summary.md and exit into dir, and makes "latest" point to it again if another run has begun since. Each
 // file is written completely or not at all.
 func Write(dir string, r *Run) error {
 	var summary bytes.Buffer
 	Summary(&summary, r)
-	return write(dir, r, JUnit, summary.Bytes())
+	return write(dir, r, JUnit, summary.Bytes(), pageOf(r))
 }
 
-func write(dir string, r *Run, junitOf func(io.Writer, *Run) error, summary []byte) error {
+func write(dir string, r *Run, junitOf func(io.Writer, *Run) error, summary []byte, people *page.Page) error {
 	var junit bytes.Buffer
 	if err := junitOf(&junit, r); err != nil {
 		return err
@@ -48,7 +50,12 @@ func write(dir string, r *Run, junitOf func(io.Writer, *Run) error, summary []by
 	if err := JSON(&report, r); err != nil {
 		return err
 	}
+	var html bytes.Buffer
+	if err := page.Write(&html, people); err != nil {
+		return err
+	}
 	for name, data := range map[string][]byte{
+		"report.html": html.Bytes(),
 		"junit.xml":   junit.Bytes(),
 		"report.json": report.Bytes(),
 		"summary.md":  summary,

@@ -11,6 +11,7 @@ import (
 
 	"meshproof.dev/meshproof/e2e/exitcode"
 	"meshproof.dev/meshproof/e2e/judge"
+	"meshproof.dev/meshproof/reports/picture"
 )
 
 // Version names the format of report.json. Fields may be added to it; none changes its meaning.
@@ -96,6 +97,8 @@ type Profile struct {
 	Wall       time.Duration `json:"wall"`              // ns
 	Reading    []Reading     `json:"reading,omitempty"` // of lint: what it could read of the application
 	Unread     string        `json:"unread,omitempty"`  // of lint: why nothing of the application could be read, so that the result is unknown
+
+	Pictures []*picture.Picture `json:"recorded,omitempty"` // what each recording shows: lives, phases, the mesh at the end
 }
 
 // Close sets the counts and the exit code. If there are several codes, the one that comes first in exitcode's table counts;

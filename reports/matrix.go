@@ -234,7 +234,8 @@ func (m *Matrix) junit(w io.Writer, r *Run) error {
 	return encode(w, r, []junitSuite{s})
 }
 
-// WriteMatrix writes the run's files again with the matrix's exit code, and matrix.json and matrix.md beside them.
+// WriteMatrix writes the run's files again with the matrix's exit code, matrix.json and matrix.md beside them, and a page for each
+// workload, which report.html links.
 func WriteMatrix(dir string, m *Matrix) error {
 	var b, md, summary bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -250,5 +251,9 @@ func WriteMatrix(dir string, m *Matrix) error {
 		return err
 	}
 	m.Summary(&summary)
-	return write(dir, m.Run, m.junit, summary.Bytes())
+	people, err := m.pages(dir)
+	if err != nil {
+		return err
+	}
+	return write(dir, m.Run, m.junit, summary.Bytes(), people)
 }

@@ -25,7 +25,7 @@ func run(verdicts ...judge.Verdict) *Run {
 		p.Results = append(p.Results, judge.Result{
 			ID: "x/" + string(v), Title: "does what it should", Scenario: "formation", Level: check.Required, Verdict: v, Code: "refused",
 			Message: "seen: 5 < 6 & \"more\"", Reason: "as agreed", BlockedBy: []string{"a/b (pod c)"}, At: 1500 * time.Millisecond,
-			Subjects: []judge.Subject{{Verdict: v, Finding: check.Finding{Subject: check.Subject{Kind: "pod", Name: "shop-1"}, Message: "shop-1 is shut", Seen: []string{"RST"}, Remedy: "open it", Try: "kubectl get"}}},
+			Subjects: []judge.Subject{{Verdict: v, Finding: check.Finding{Subject: check.Subject{Kind: "pod", Name: "shop-1"}, Outcome: check.Fail, Message: "shop-1 is shut", Seen: []string{"RST"}, Remedy: "open it", Try: "kubectl get"}}},
 		})
 	}
 	return &Run{Started: began, Profiles: []Profile{p}}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"meshproof.dev/meshproof/e2e/judge"
+	"meshproof.dev/meshproof/reports/page"
 )
 
 // leaked stands in the place of a summary of results that are not to be passed on.
@@ -47,6 +48,9 @@ func Summary(w io.Writer, r *Run) {
 				fmt.Fprintf(w, "\n%s, suppressed: %s, %s: %s\n", escaped(title(p)), escaped(r.ID), escaped(x.Subject.String()), escaped(x.Reason))
 			}
 		}
+		if p.Search != nil {
+			fmt.Fprintf(w, "\n%s, how the nodes looked for each other: %s\n", escaped(title(p)), escaped(p.Search.Says))
+		}
 		if p.Trouble != "" {
 			fmt.Fprintf(w, "\n%s, trouble: %s\n", escaped(title(p)), escaped(p.Trouble))
 		}
@@ -54,6 +58,7 @@ func Summary(w io.Writer, r *Run) {
 			fmt.Fprintf(w, "\n%s, note: %s\n", escaped(title(p)), escaped(n))
 		}
 	}
+	tableOfPhases(w, r.Profiles)
 	tableOfLeftovers(w, r.Leftovers)
 	whereRecordings(w, r.Profiles)
 }
@@ -83,7 +88,10 @@ func heading(w io.Writer, r *Run) {
 	}
 }
 
-func ranOn(r *Run) string {
+func ranOn(r *Run) string { return escaped(ran(r)) }
+
+// ran says how it went and on what, in a few words.
+func ran(r *Run) string {
 	parts := []string{fmt.Sprintf("%s; %.0f s", r.Counts, r.Ended.Sub(r.Started).Seconds())}
 	p := r.Provenance
 	if p.Kubernetes != "" {
@@ -95,7 +103,7 @@ func ranOn(r *Run) string {
 	if len(p.OTP) > 0 {
 		parts = append(parts, "OTP "+strings.Join(p.OTP, ", "))
 	}
-	return escaped(strings.Join(parts, "; "))
+	return strings.Join(parts, "; ")
 }
 
 // counted are the columns of the tables of counts.
@@ -205,6 +213,29 @@ func (i instance) markdown(w io.Writer, profile string) {
 	}
 }
 
+// tableOfPhases says how long each part of the scenarios took; of several profiles only those that have a budget.
+func tableOfPhases(w io.Writer, all []Profile) {
+	head := "\n| | phase | took | budget |\n|---|---|--:|--:|\n"
+	for _, p := range all {
+		for _, pic := range p.Pictures {
+			for _, ph := range pic.Phases {
+				if len(all) > 1 && ph.Budget == 0 {
+					continue
+				}
+				took, budget := page.Seconds(ph.Took()), ""
+				if ph.Open {
+					took = "not seen to end"
+				}
+				if ph.Budget > 0 {
+					budget = page.Seconds(ph.Budget)
+				}
+				fmt.Fprintf(w, "%s| %s | %s | %s | %s |\n", head, escaped(title(p)+", "+string(pic.Scenario)), escaped(ph.Name), took, budget)
+				head = ""
+			}
+		}
+	}
+}
+
 func tableOfLeftovers(w io.Writer, all []Leftover) {
 	if len(all) == 0 {
 		return
@@ -224,7 +255,7 @@ func whereRecordings(w io.Writer, all []Profile) {
 		return
 	}
 	slices.Sort(files)
-	fmt.Fprintf(w, "\nRecordings, which `meshproof judge` judges again without a cluster:\n\n")
+	fmt.Fprintf(w, "\nreport.html shows who saw whom at any time. Recordings, which `meshproof judge` judges again without a cluster:\n\n")
 	for _, f := range files {
 		fmt.Fprintf(w, "- %s\n", escaped(f))
 	}

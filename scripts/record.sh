@@ -10,7 +10,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 meshproof=$1
 shift
 # The healthy base, dns-a, comes with its mutants. Each folder has the name of what it is a recording of.
-mutants=(link-dropped cookie-differs selector-typo)
+mutants=(link-dropped cookie-differs selector-typo virtual-ip)
 "$meshproof" kill-matrix "$@" "${mutants[@]}"
 out=fixtures/recordings
 for name in dns-a "${mutants[@]}"; do

@@ -15,12 +15,13 @@ const (
 	RenewFaults = 3 * time.Second
 )
 
-// The kinds of faults. All of them drop packets silently, as a NetworkPolicy does: nobody gets a reset or an error.
+// The kinds of faults. All but one drop packets silently, as a NetworkPolicy does: nobody gets a reset or an error.
 const (
-	DropIn  = "drop-in"  // packets to a TCP port of the pod, except over loopback, so that the pod's own view can still be read
-	DropOwn = "drop-own" // packets to a TCP port of the pod over loopback only
-	DropDNS = "drop-dns" // packets from the pod to port 53: the first router drops them
-	Cut     = "cut"      // packets between the pod and the peer, in both directions
+	DropIn   = "drop-in"   // packets to a TCP port of the pod, except over loopback, so that the pod's own view can still be read
+	RejectIn = "reject-in" // as drop-in, but an ICMP error says that it is prohibited, as some NetworkPolicies and firewalls do
+	DropOwn  = "drop-own"  // packets to a TCP port of the pod over loopback only
+	DropDNS  = "drop-dns"  // packets from the pod to port 53: the first router drops them
+	Cut      = "cut"       // packets between the pod and the peer, in both directions
 )
 
 // Faults are all faults of a holder. They replace its earlier faults; an empty list removes them.
@@ -37,7 +38,7 @@ type Rule struct {
 	Pod  string `json:"pod"` // UID
 	IP   string `json:"ip"`  // the pod's own address
 	Do   string `json:"do"`
-	Port int    `json:"port,omitempty"` // of a drop-in or drop-own; of a cut the peer's port that is dialled to test it
+	Port int    `json:"port,omitempty"` // of a drop-in, reject-in or drop-own; of a cut the peer's port that is dialled to test it
 	Peer string `json:"peer,omitempty"` // of a cut: the other address
 }
 
@@ -95,7 +96,7 @@ func (r Rule) check() error {
 	}
 	port := r.Port > 0 && r.Port < 65536
 	switch r.Do {
-	case DropIn, DropOwn:
+	case DropIn, RejectIn, DropOwn:
 		if !port || r.Peer != "" {
 			return fmt.Errorf("fault %s needs a port and no peer", r.Do)
 		}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"meshproof.dev/meshproof/e2e/check"
+	"meshproof.dev/meshproof/e2e/check/evidence"
 	"meshproof.dev/meshproof/e2e/exitcode"
 	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/view"
@@ -80,6 +81,8 @@ type Profile struct {
 	Results []Result `json:"results"`
 	Bugs    []string `json:"bugs,omitempty"`    // checks that panicked, and where: our own fault
 	Vantage *Vantage `json:"vantage,omitempty"` // nil where agents observed
+	// Search is how the nodes looked for each other, nil where they have formed a mesh.
+	Search *evidence.Search `json:"search,omitempty"`
 }
 
 // cause is an unexplained failing subject and what it is able to explain.
@@ -100,6 +103,9 @@ func Judge(name string, scenarios []Scenario, checks []check.Check) Profile {
 	}
 	p.vantage(scenarios)
 	p.useless(scenarios)
+	if ep, found := find(scenarios, "formation"); found && ep.View != nil && ep.View.Void() == "" {
+		p.Search = evidence.SearchOf(ep.View)
+	}
 	return p
 }
 

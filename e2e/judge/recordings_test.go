@@ -76,7 +76,7 @@ func judgeRecordings(t *testing.T, dir string) {
 }
 
 // verdictLines are a line for each check: its verdict, its id, the diagnosis of a failure, and the checks that explain what is
-// blocked.
+// blocked. The last says how the nodes looked for each other, where they have not found each other.
 func verdictLines(p judge.Profile) string {
 	var b strings.Builder
 	for _, r := range p.Results {
@@ -93,6 +93,9 @@ func verdictLines(p judge.Profile) string {
 			line += " by " + strings.Join(slices.Compact(by), " ")
 		}
 		b.WriteString(line + "\n")
+	}
+	if p.Search != nil {
+		b.WriteString("search   " + p.Search.Says + "\n")
 	}
 	return b.String()
 }

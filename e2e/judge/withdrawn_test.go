@@ -55,9 +55,17 @@ func TestAMeshThatFormedWithdrawsWhatManifestsLookLike(t *testing.T) {
 			}
 		}
 	}
+	// What a mesh that has formed does not refute.
+	stays := map[string]string{
+		"manifest/network-policy-admits-peers": "this cluster may not enforce NetworkPolicies, and the next one does",
+		"manifest/not-exposed":                 "who is exposed to everybody finds its peers, too",
+	}
 	for _, c := range rules.All() {
 		if c.Refutable && c.Rung != check.Manifest {
 			t.Errorf("%s is not about manifests", c.ID)
+		}
+		if c.Rung == check.Manifest && c.Level == check.Required && c.Refutable == (stays[c.ID] != "") {
+			t.Errorf("%s: refutable %v, and the reason to stay is %q", c.ID, c.Refutable, stays[c.ID])
 		}
 	}
 }

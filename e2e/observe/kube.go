@@ -75,6 +75,7 @@ func (o *Observer) pod(ctx context.Context, p *corev1.Pod, gone bool) {
 	o.recordPod(r)
 	if owned && !gone {
 		o.readLogs(ctx, r)
+		o.followEnds(ctx, r)
 	}
 }
 

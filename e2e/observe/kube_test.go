@@ -1,6 +1,7 @@
 package observe
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -253,6 +254,86 @@ func TestUnwell(t *testing.T) {
 	}
 }
 
+// A VM that gets SIGTERM says so in its log, of which nothing is left soon after its end: it is read from the deletion on.
+func TestLogOfWhatEnds(t *testing.T) {
+	a := newAPI(t)
+	a.logs["a"] = "up\nSIGTERM received - shutting down SECRETCOOKIE"
+	o, s, _ := observed(t, a)
+	o.SetCookie([]byte("SECRETCOOKIE"))
+	begin(t, o)
+	state := func(deleting bool, c corev1.ContainerState) func(p *corev1.Pod) {
+		return func(p *corev1.Pod) {
+			placed("n1", "10.0.0.1")(p)
+			if deleting {
+				now := metav1.Now()
+				p.DeletionTimestamp = &now
+			}
+			p.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: "derl", State: c}}
+		}
+	}
+	running := corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}
+	a.put("ADDED", pod("a", state(false, running)))
+	s.wait("a", isPod("a", nil))
+	a.put("MODIFIED", pod("a", state(true, running)))
+	s.wait("its deletion", isPod("a", func(p *recording.Pod) bool { return p.Deleting }))
+	a.put("MODIFIED", pod("a", state(true, corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 137}})))
+	e := s.wait("its end with the log", isPod("a", func(p *recording.Pod) bool {
+		return p.Containers[0].State == "terminated" && len(p.Containers[0].Log) > 0
+	}))
+	if l := e.Pod.Containers[0].Log; len(l) != 2 || l[1] != "SIGTERM received - shutting down (cookie)" {
+		t.Errorf("log %q", l)
+	}
+}
+
+// Of a long log the end is kept, without half a secret at either of its ends.
+func TestLastBytes(t *testing.T) {
+	long := strings.Repeat("0123456789\n", tailBytes/3)
+	for _, c := range []struct {
+		in  string
+		cut bool
+	}{{"", false}, {"short", false}, {long, true}} {
+		got, cut := lastBytes(strings.NewReader(c.in))
+		if cut != c.cut || !strings.HasSuffix(c.in, string(got)) || len(got) > 2*tailBytes || c.in != "" && len(got) == 0 {
+			t.Errorf("%d bytes: %d kept, cut %v", len(c.in), len(got), cut)
+		}
+	}
+	a := newAPI(t)
+	o, _, _ := observed(t, a)
+	if lines := o.linesOf(lastBytes(strings.NewReader(long))); len(lines) != tailLines {
+		t.Errorf("%d lines", len(lines))
+	}
+}
+
+// The logs of pods that are well are read only where their nodes have not found each other, and only of a few.
+func TestEpilogueOfPodsThatAreWell(t *testing.T) {
+	a := newAPI(t)
+	o, s, _ := observed(t, a)
+	o.SetCookie([]byte("SECRETCOOKIE"))
+	begin(t, o)
+	const pods = mostLogs + 2
+	for i := range pods {
+		name := "p" + strconv.Itoa(i)
+		a.logs[name] = "discovery failed"
+		a.put("ADDED", pod(name, func(p *corev1.Pod) {
+			placed("n1", "10.0.0.1")(p)
+			p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}
+			p.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: "derl", State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}}}
+		}))
+		s.wait(name, isPod(name, nil))
+	}
+	logged := func() int {
+		return s.count(func(e recording.Event) bool {
+			return e.Pod != nil && len(e.Pod.Containers) > 0 && len(e.Pod.Containers[0].Log) > 0
+		})
+	}
+	if o.Epilogue(t.Context(), false); logged() != 0 {
+		t.Errorf("%d logs although the mesh has formed", logged())
+	}
+	if o.Epilogue(t.Context(), true); logged() != mostLogs {
+		t.Errorf("%d logs, want %d", logged(), mostLogs)
+	}
+}
+
 func TestEpilogueTakesSecretsOut(t *testing.T) {
 	a := newAPI(t)
 	a.logs["a"] = "said SECRETCOOKIE and another-secret"
@@ -265,7 +346,7 @@ func TestEpilogueTakesSecretsOut(t *testing.T) {
 		p.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: "derl", State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}}}
 	}))
 	s.wait("a", isPod("a", nil))
-	o.Epilogue(t.Context())
+	o.Epilogue(t.Context(), false)
 	e := s.wait("the log", isPod("a", func(p *recording.Pod) bool { return len(p.Containers[0].Log) > 0 }))
 	if l := e.Pod.Containers[0].Log; len(l) != 1 || l[0] != "said (cookie) and (cookie)" {
 		t.Errorf("log %q", l)

@@ -93,30 +93,47 @@ func (o *Observer) readLogs(ctx context.Context, r *recording.Pod) {
 
 func (o *Observer) readLog(ctx context.Context, r *recording.Pod, c recording.Container, key string) {
 	lines := o.lastLines(ctx, r.Name, c)
-	if len(lines) == 0 || ctx.Err() != nil {
+	if ctx.Err() == nil {
+		o.keepLog(r.UID, key, lines)
+	}
+}
+
+// keepLog keeps the lines for the states of the pod that they belong to, and records its latest state again with them.
+func (o *Observer) keepLog(uid, key string, lines []string) {
+	if len(lines) == 0 {
 		return
 	}
 	o.pods.mu.Lock()
 	defer o.pods.mu.Unlock()
 	o.pods.logs[key] = lines
-	if now := o.pods.latest[r.UID]; now != nil {
+	if now := o.pods.latest[uid]; now != nil {
 		more := *now // the recorded one belongs to the sink
 		more.Containers = slices.Clone(now.Containers)
 		o.recordLocked(&more)
 	}
 }
 
-// Epilogue reports each failed pod again, with the last lines of its containers' logs: they are the best diagnosis.
-func (o *Observer) Epilogue(ctx context.Context) {
+// mostLogs is of how many pods that are well the log is read.
+const mostLogs = 10
+
+// Epilogue reports each failed pod again, with the last lines of its containers' logs: they are the best diagnosis. well says that those
+// of the first few pods that are well are wanted, too: their nodes have not found each other, and may say why.
+func (o *Observer) Epilogue(ctx context.Context, well bool) {
 	list, err := o.Client.CoreV1().Pods(o.Namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
 		o.kube(recording.Event{ObserverError: &recording.ObserverError{What: "listing the pods at the end: " + err.Error()}})
 		return
 	}
+	read := 0
 	for i := range list.Items {
 		r := podOf(&list.Items[i], false)
-		if !o.Owns(r.Labels, r.Owner) || r.Ready && !slices.ContainsFunc(r.Containers, unwell) {
+		if !o.Owns(r.Labels, r.Owner) {
 			continue
+		}
+		if r.Ready && !slices.ContainsFunc(r.Containers, unwell) {
+			if read++; !well || read > mostLogs {
+				continue
+			}
 		}
 		for j := range r.Containers {
 			c := &r.Containers[j]

@@ -95,9 +95,10 @@ const (
 	AtFormed = "formed" // when the mesh has stayed complete
 )
 
-// The kinds of injections. The first three are the faults of package agent with the same names; they drop packets permanently.
+// The kinds of injections. The first four are the faults of package agent with the same names; they last.
 const (
 	DropIn       = "drop-in"       // TCP packets from others to a port of the pod
+	RejectIn     = "reject-in"     // as drop-in, but an ICMP error says so
 	DropDNS      = "drop-dns"      // the pod's DNS queries
 	Cut          = "cut"           // between the pod and the next one
 	Exec         = "exec"          // a command in the pod's first container
@@ -110,7 +111,7 @@ type Injection struct {
 	At   string `yaml:"at"`
 	Do   string `yaml:"do"`
 	Pods string `yaml:"pods"` // "all" or "one"; default one; a command and a cut are always done to one
-	Port int    `yaml:"port"` // of a drop-in; of a cut, the port that is dialled to verify that the cut has an effect
+	Port int    `yaml:"port"` // of a drop-in or reject-in; of a cut, the port that is dialled to verify that the cut has an effect
 	// Run is the command of an exec. TTY, Input and Expect are as in the profile's console commands.
 	Run    []string `yaml:"run"`
 	TTY    bool     `yaml:"tty"`
@@ -123,7 +124,9 @@ type Injection struct {
 }
 
 // Packets reports whether the injection is a network fault, which an agent causes.
-func (d Injection) Packets() bool { return d.Do == DropIn || d.Do == DropDNS || d.Do == Cut }
+func (d Injection) Packets() bool {
+	return slices.Contains([]string{DropIn, RejectIn, DropDNS, Cut}, d.Do)
+}
 
 // The ways in which the harness can be broken.
 const (
@@ -213,7 +216,7 @@ func (d *Injection) check() error {
 		return fmt.Errorf("pods is %q; it must be one or all", d.Pods)
 	}
 	switch d.Do {
-	case DropIn, Cut:
+	case DropIn, RejectIn, Cut:
 		if d.Port < 1 || d.Port > 65535 {
 			return fmt.Errorf("%s needs a port", d.Do)
 		}
@@ -227,9 +230,9 @@ func (d *Injection) check() error {
 			return errors.New("exec needs a command and a running pod: at must be full or formed")
 		}
 	default:
-		return fmt.Errorf("do is %q; it must be one of %s", d.Do, strings.Join([]string{DropIn, DropDNS, Cut, Exec, RotateSecret, Delete}, ", "))
+		return fmt.Errorf("do is %q; it must be one of %s", d.Do, strings.Join([]string{DropIn, RejectIn, DropDNS, Cut, Exec, RotateSecret, Delete}, ", "))
 	}
-	if d.Pods == "all" && d.Do != DropIn && d.Do != DropDNS {
+	if d.Pods == "all" && d.Do != DropIn && d.Do != RejectIn && d.Do != DropDNS {
 		return fmt.Errorf("%s is possible on one pod only", d.Do)
 	}
 	if d.Watch.D() > time.Minute {

@@ -124,6 +124,31 @@ type Dialled struct {
 	Accepted   int    `json:"accepted,omitempty"`   // a SYN-ACK came
 	Refused    int    `json:"refused,omitempty"`    // an RST came
 	Unanswered int    `json:"unanswered,omitempty"` // nothing came for three seconds
+
+	Rejected    int `json:"rejected,omitempty"`    // an ICMP error came: a rule forbids it, or the port is closed
+	Unreachable int `json:"unreachable,omitempty"` // an ICMP error came: no way leads there
+	// Closed are those of the accepted that the other end closed first, after it had sent only little; After is how many bytes that
+	// were, the most of them. A node that refuses the cookie closes after its challenge.
+	Closed int `json:"closed,omitempty"`
+	After  int `json:"after,omitempty"`
+	// Left and LeftAfter are the same of those that the pod itself closed first. A node that finds another name than the one that it
+	// has dialled does so after the challenge.
+	Left      int `json:"left,omitempty"`
+	LeftAfter int `json:"leftAfter,omitempty"`
+}
+
+// Add adds the dials to the same address, or to others that are to be summed up, of another interval.
+func (d *Dialled) Add(o Dialled) {
+	d.Count += o.Count
+	d.Accepted += o.Accepted
+	d.Refused += o.Refused
+	d.Unanswered += o.Unanswered
+	d.Rejected += o.Rejected
+	d.Unreachable += o.Unreachable
+	d.Closed += o.Closed
+	d.After = max(d.After, o.After)
+	d.Left += o.Left
+	d.LeftAfter = max(d.LeftAfter, o.LeftAfter)
 }
 
 // Question is one name asked for in an interval.

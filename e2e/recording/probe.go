@@ -23,6 +23,12 @@ const (
 	ProbeError  Outcome = "error"
 )
 
+// The labels of other forms of the profile's cookie.
+const (
+	CookieTrimmed = "trimmed"
+	CookieNewline = "newline"
+)
+
 // Process reports that a pod's VM process runs or has ended, as the agent saw it in /proc.
 type Process struct {
 	Pod    string `json:"pod"` // UID
@@ -77,7 +83,9 @@ type Dist struct {
 }
 
 // Cookie is one complete handshake from inside the pod's own namespace, so that no network between pods affects it. Cookie is a
-// label: "A" is the one that the profile declares, "wrong" is a random one, the control that shows that the cookie matters at all.
+// label: "A" is the one that the profile declares, "wrong" is a random one, the control that shows that the cookie matters at all. To a
+// node that refuses A it is offered once without the white space at its ends ([CookieTrimmed]) or, where it has none, with a newline
+// behind it ([CookieNewline]).
 type Cookie struct {
 	Pod     string  `json:"pod"`
 	Addr    string  `json:"addr"`

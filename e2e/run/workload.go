@@ -26,6 +26,7 @@ import (
 	"meshproof.dev/meshproof/e2e/view"
 	"meshproof.dev/meshproof/e2e/workload"
 	"meshproof.dev/meshproof/reports"
+	"meshproof.dev/meshproof/reports/picture"
 )
 
 // workloadRun is the run of one workload: it is deployed, and its scenarios are recorded and judged one after the other.
@@ -59,6 +60,7 @@ func (r *workloadRun) execute(ctx context.Context) (reports.Profile, error) {
 	for _, s := range r.done {
 		if s.View != nil {
 			p.Recordings = append(p.Recordings, r.file(s.Name))
+			err = errors.Join(err, guard.Try(func() error { p.Pictures = append(p.Pictures, picture.Of(s.View)); return nil }))
 		}
 	}
 	if r.deployment != nil {
@@ -190,7 +192,9 @@ func (r *workloadRun) recordOne(ctx context.Context, name scenario.Name, run fun
 	if err = run(); err != nil {
 		err = fmt.Errorf("%s: %w", name, err)
 	} else if r.deployment != nil {
-		r.deployment.observer.Epilogue(ctx)
+		alone := false
+		r.recorder.Ask(func(v *view.View) { _, formed := v.FirstFull(0); alone = !formed && !v.MeansNoMesh() })
+		r.deployment.observer.Epilogue(ctx, alone)
 	}
 	v, end := r.recorder.End()
 	r.otp = union(r.otp, v.OTP())

@@ -51,13 +51,17 @@ func permanent(c recording.Container) bool {
 	return c.Reason == "ErrImageNeverPull" || c.Reason == "InvalidImageName"
 }
 
-// Hopeless says why the mesh cannot form however long the run waits: an image is not available, or a node can never be queried.
+// Hopeless says why the mesh cannot form however long the run waits: an image is not available, Kubernetes refuses to create pods, or
+// a node can never be queried.
 // "" if it may still form.
 func (v *View) Hopeless() string {
 	for _, n := range v.NoImages() {
 		if permanent(n.Container) || v.end-n.From >= imagePullGrace {
 			return "the image " + n.Container.Image + " of " + n.Pod.Name + " is not available (" + n.Container.Reason + ")"
 		}
+	}
+	if why := v.refused(); why != "" {
+		return why
 	}
 	return v.notAskable()
 }

@@ -57,3 +57,43 @@ func TestHopeless(t *testing.T) {
 		}
 	}
 }
+
+// Pods that Kubernetes refuses to create are not waited for, once that has lasted: not where a webhook cannot be reached, nor where one
+// came meanwhile.
+func TestHopelessRefused(t *testing.T) {
+	const quota = `Error creating: pods "derl-7f9c-x" is forbidden: exceeded quota: small, requested: pods=1, used: pods=2, limited: pods=2`
+	notice := func(at time.Duration, object, message string) recording.Event {
+		return recording.Event{T: at, By: "kube", Notice: &recording.Notice{Object: object, Type: "Warning", Reason: "FailedCreate", Message: message}}
+	}
+	const set = "ReplicaSet/derl-7f9c"
+	for name, c := range map[string]struct {
+		events []recording.Event
+		want   string
+	}{
+		"a quota":                       {[]recording.Event{notice(5*time.Second, set, quota), notice(39*time.Second, set, quota)}, "2 of 3 pods were created, and for 35 s Kubernetes has refused the others: " + quota},
+		"Pod Security":                  {[]recording.Event{notice(5*time.Second, set, `Error creating: pods "x" is forbidden: violates PodSecurity "baseline:latest": privileged`)}, "violates PodSecurity"},
+		"a limit":                       {[]recording.Event{notice(5*time.Second, set, `pods "x" is forbidden: maximum memory usage per Container is 64Mi, but limit is 256Mi`)}, "maximum memory"},
+		"no account":                    {[]recording.Event{notice(5*time.Second, set, `pods "x" is forbidden: error looking up service account shop/derl: serviceaccount "derl" not found`)}, "serviceaccount"},
+		"a webhook":                     {[]recording.Event{notice(5*time.Second, set, `admission webhook "policy.example" denied the request: no`)}, "denied"},
+		"a webhook that is not reached": {[]recording.Event{notice(5*time.Second, set, `failed calling webhook "policy.example": connection refused`)}, ""},
+		"a moment ago":                  {[]recording.Event{notice(30*time.Second, set, quota)}, ""},
+		"another's":                     {[]recording.Event{notice(5*time.Second, "ReplicaSet/web-7f9c", quota)}, ""},
+		"no event":                      {nil, ""},
+	} {
+		s := rt.Formation(3)
+		s.Drop(func(e recording.Event) bool { return e.Pod != nil && e.Pod.UID == rt.UID(2) })
+		s.Add(append(c.events, recording.Event{T: 40 * time.Second, By: "kube", Beat: &recording.Beat{}})...)
+		v := fold(t, s)
+		if why := v.Hopeless(); !strings.Contains(why, c.want) || c.want == "" && why != "" {
+			t.Errorf("%s: %q", name, why)
+		}
+		if booted, what := v.Booted(); booted != (c.want != "") {
+			t.Errorf("%s: booted %v, %s", name, booted, what)
+		}
+	}
+	s := rt.Formation(3)
+	s.Add(notice(5*time.Second, set, quota), recording.Event{T: 40 * time.Second, By: "kube", Beat: &recording.Beat{}})
+	if why := fold(t, s).Hopeless(); why != "" {
+		t.Errorf("all pods came in the end: %q", why)
+	}
+}

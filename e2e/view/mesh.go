@@ -139,35 +139,33 @@ func (r *Membership) Differs(p *Pod, visible []string) []string {
 
 // members says how p's view of the other members differs from what is expected.
 func (r *Membership) members(p *Pod, seen []bool) []string {
-	var all, missed, met []string
+	var all []string
+	met, missed := false, false
 	for i, q := range r.Expected {
-		n := q.Node()
-		if n == "" {
-			n = q.Name + " (whose node name is not known)"
-		}
 		switch {
 		case q == p:
 		case seen[i]:
-			met = append(met, n)
+			if met = true; r.topology == profile.NoMesh {
+				all = append(all, "sees "+q.called()+" but is expected to be alone")
+			}
 		default:
-			missed = append(missed, n)
+			if missed = true; r.topology != profile.NoMesh && r.topology != profile.OneComponent {
+				all = append(all, "misses "+q.called())
+			}
 		}
 	}
-	switch r.topology {
-	case profile.NoMesh:
-		for _, n := range met {
-			all = append(all, "sees "+n+" but is expected to be alone")
-		}
-	case profile.OneComponent:
-		if len(met) == 0 && len(missed) > 0 {
-			all = append(all, "sees no other node")
-		}
-	default:
-		for _, n := range missed {
-			all = append(all, "misses "+n)
-		}
+	if r.topology == profile.OneComponent && missed && !met {
+		all = append(all, "sees no other node")
 	}
 	return all
+}
+
+// called is the pod's node name, or what to say where it is not known.
+func (p *Pod) called() string {
+	if n := p.Node(); n != "" {
+		return n
+	}
+	return p.Name + " (whose node name is not known)"
 }
 
 // Others are the names in a node's view at t that belong to no living pod of the workload: stale ones of pods whose VM

@@ -19,7 +19,7 @@ func (v *View) Starting() (bool, string) {
 			pods = append(pods, p)
 		}
 	}
-	if want := v.Profile.Replicas(); len(pods) < want {
+	if want := v.Profile.Replicas(); len(pods) < want && v.refused() == "" {
 		return true, fmt.Sprintf("%d of %d pods exist", len(pods), want)
 	}
 	for _, p := range pods {

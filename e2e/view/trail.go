@@ -62,10 +62,7 @@ func (v *View) trail(p *Pod) Trail {
 				sum = &Target{Dialled: recording.Dialled{Addr: d.Addr}, Pod: v.podAt(host)}
 				dialled[d.Addr] = sum
 			}
-			sum.Count += d.Count
-			sum.Accepted += d.Accepted
-			sum.Refused += d.Refused
-			sum.Unanswered += d.Unanswered
+			sum.Add(d)
 			if d.Addr == api {
 				t.ToAPI += d.Count
 			}
@@ -135,6 +132,29 @@ func addQuestion(all map[string]*recording.Question, q recording.Question) {
 			sum.Got = append(sum.Got, a)
 		}
 	}
+}
+
+// challengeOf are the bytes that a node of that name sends until it has sent its challenge: the status, as short as it can be, and the
+// challenge itself. What comes then, if it accepts the cookie, are the bytes of ackBytes.
+// (https://www.erlang.org/doc/apps/erts/erl_dist_protocol.html)
+func challengeOf(node string) int { return 2 + len("sok") + 2 + 1 + 8 + 4 + 4 + 2 + len(node) }
+
+const ackBytes = 2 + 1 + 16
+
+// ClosedAfterChallenge reports whether the other end closed each connection that it accepted when it had sent its challenge, and
+// nothing more: it does not take the answer, so the cookies differ.
+func (t Target) ClosedAfterChallenge() bool { return t.afterChallenge(t.Closed, t.After) }
+
+// LeftAfterChallenge reports whether the pod itself closed each connection when it had the other end's challenge, and nothing more: it
+// does not go on with a node that says that it has another name, or that lacks what both need.
+func (t Target) LeftAfterChallenge() bool { return t.afterChallenge(t.Left, t.LeftAfter) }
+
+func (t Target) afterChallenge(n, bytes int) bool {
+	if t.Pod == nil || t.Pod.Node() == "" || n == 0 || n < t.Accepted-1 {
+		return false
+	}
+	least := challengeOf(t.Pod.Node())
+	return bytes >= least && bytes < least+ackBytes
 }
 
 // podAt is the youngest pod of the workload that had the address, nil if none did.

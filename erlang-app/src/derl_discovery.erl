@@ -27,7 +27,8 @@
                  {"faulty-lookup", derl_faulty_lookup},
                  {"faulty-once", derl_faulty_once},
                  {"faulty-restarts", derl_faulty_restarts},
-                 {"faulty-satisfied", derl_faulty_satisfied}]).
+                 {"faulty-satisfied", derl_faulty_satisfied},
+                 {"faulty-stops-late", derl_faulty_stops_late}]).
 
 %% The module for the value of DISCOVERY: a method, or several methods with commas between them. A module stands for itself.
 -spec method(string() | module()) -> {ok, module()} | {error, iolist()}.

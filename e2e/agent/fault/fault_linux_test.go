@@ -174,6 +174,7 @@ func TestEachFaultStopsWhatItShouldAndNothingElse(t *testing.T) {
 		works string
 	}{
 		{agent.Rule{Do: agent.DropIn, Port: port}, "2345"},
+		{agent.Rule{Do: agent.RejectIn, Port: port}, "2345"},
 		{agent.Rule{Do: agent.DropOwn, Port: port}, "1245"},
 		{agent.Rule{Do: agent.Cut, Port: port, Peer: peerIP}, "3"},
 		{agent.Rule{Do: agent.DropDNS}, "1234"},
@@ -183,7 +184,11 @@ func TestEachFaultStopsWhatItShouldAndNothingElse(t *testing.T) {
 		}
 		c.rule.Pod, c.rule.IP = podUID, podIP
 		b := n.set(faultsOf(c.rule))
-		if len(b) != 1 || !b[0].Effective || b[0].Since == 0 || !strings.Contains(b[0].Message, "after: no answer in 1s") {
+		says := "after: no answer in 1s"
+		if c.rule.Do == agent.RejectIn {
+			says = "after: an ICMP error"
+		}
+		if len(b) != 1 || !b[0].Effective || b[0].Since == 0 || !strings.Contains(b[0].Message, says) {
 			t.Errorf("%s: %+v", c.rule.Do, b)
 		}
 		if got := n.reachable(); got != c.works {

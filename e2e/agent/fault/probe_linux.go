@@ -34,6 +34,8 @@ type result struct {
 	answered bool   // the peer answered, possibly with a reset
 	failed   bool   // the dial failed on our side: it says nothing about the rule
 	text     string // for messages
+
+	prohibited bool // an ICMP error came back
 }
 
 // probe makes the dial that the rule should block. For a rule about packets from outside the pod, it dials from the
@@ -42,6 +44,13 @@ func probe(ctx context.Context, at target, r agent.Rule) result {
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
 	switch r.Do {
+	case agent.RejectIn:
+		r.Do = agent.DropIn
+		x := probe(ctx, at, r)
+		if x.prohibited { // Linux reports the ICMP error as a missing route
+			x.failed, x.text = false, "an ICMP error"
+		}
+		return x
 	case agent.DropIn:
 		return dial(func() (net.Conn, error) {
 			return at.outside(ctx, "tcp4", net.JoinHostPort(r.IP, strconv.Itoa(r.Port)))
@@ -70,7 +79,7 @@ func dial(connect func() (net.Conn, error)) result {
 	case isTimeout(err):
 		return result{text: "no answer in " + probeTimeout.String()}
 	default:
-		return result{failed: true, text: err.Error()}
+		return result{failed: true, text: err.Error(), prohibited: errors.Is(err, syscall.EHOSTUNREACH)}
 	}
 }
 

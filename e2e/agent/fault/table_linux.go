@@ -173,12 +173,15 @@ const (
 	atSource, atDestination       = 12, 16
 	atPort                        = 2 // the destination's
 	icmpTimeExceeded              = 11
+	icmpProhibited                = 13 // the code "communication administratively prohibited"
 )
 
 func inputRules(r agent.Rule) [][]expr.Any {
 	switch r.Do {
 	case agent.DropIn:
 		return [][]expr.Any{join(loopback(expr.CmpOpNeq, expr.MetaKeyIIFNAME), toPort(unix.IPPROTO_TCP, r.Port), drop())}
+	case agent.RejectIn:
+		return [][]expr.Any{join(loopback(expr.CmpOpNeq, expr.MetaKeyIIFNAME), toPort(unix.IPPROTO_TCP, r.Port), prohibit())}
 	case agent.DropOwn:
 		return [][]expr.Any{join(loopback(expr.CmpOpEq, expr.MetaKeyIIFNAME), toPort(unix.IPPROTO_TCP, r.Port), drop())}
 	case agent.Cut:
@@ -215,6 +218,10 @@ func join(parts ...[]expr.Any) []expr.Any {
 }
 
 func drop() []expr.Any { return []expr.Any{&expr.Verdict{Kind: expr.VerdictDrop}} }
+
+func prohibit() []expr.Any {
+	return []expr.Any{&expr.Reject{Type: unix.NFT_REJECT_ICMP_UNREACH, Code: icmpProhibited}}
+}
 
 func equals(data ...byte) []expr.Any {
 	return []expr.Any{&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: data}}

@@ -34,6 +34,7 @@ type Observer struct {
 
 	mu          sync.Mutex
 	plan        agent.Plan
+	number      int             // of the plan, counted from 1
 	tlsIdentity viewer.Identity // of the plan
 
 	// Used by Run's goroutine only:
@@ -51,7 +52,7 @@ func New(finder *proc.Finder, node string, emit func(recording.Event)) *Observer
 // SetPlan replaces the plan. Pods that are no longer in it are released at once.
 func (o *Observer) SetPlan(p agent.Plan) {
 	o.mu.Lock()
-	o.plan, o.tlsIdentity = p, o.tlsIdentity.ForPlan(p)
+	o.plan, o.number, o.tlsIdentity = p, o.number+1, o.tlsIdentity.ForPlan(p)
 	o.mu.Unlock()
 	select {
 	case o.changed <- struct{}{}:
@@ -77,9 +78,9 @@ func (o *Observer) Run(ctx context.Context) {
 	}()
 	for {
 		o.mu.Lock()
-		plan := o.plan
+		plan, number := o.plan, o.number
 		o.mu.Unlock()
-		o.reconcile(ctx, plan)
+		o.reconcile(ctx, plan, number)
 		select {
 		case <-ctx.Done():
 			return
@@ -89,8 +90,8 @@ func (o *Observer) Run(ctx context.Context) {
 	}
 }
 
-// reconcile starts and releases watches so that they match the plan and the running processes.
-func (o *Observer) reconcile(ctx context.Context, plan agent.Plan) {
+// reconcile starts and releases watches so that they match the plan and the running processes. Each watch gets a plan once.
+func (o *Observer) reconcile(ctx context.Context, plan agent.Plan, number int) {
 	wanted := map[string]agent.Pod{}
 	var missing []string
 	for _, p := range plan.Pods {
@@ -123,7 +124,10 @@ func (o *Observer) reconcile(ctx context.Context, plan agent.Plan) {
 		o.emit(recording.Event{Pace: &p})
 	}
 	for _, w := range o.watched {
-		w.setPlan(plan, pace)
+		if w.number != number {
+			w.number = number
+			w.setPlan(plan, pace)
+		}
 	}
 }
 

@@ -24,6 +24,7 @@ type watch struct {
 	o      *Observer
 	pod    agent.Pod
 	ns     *netns.Handle
+	number int // of the plan that it has; of the observer's goroutine
 	cancel context.CancelFunc
 	ctx    context.Context //nolint:containedctx // the life of the watch
 	wg     sync.WaitGroup

@@ -1,6 +1,7 @@
 package sniff
 
 import (
+	"encoding/binary"
 	"fmt"
 	"net/netip"
 	"reflect"
@@ -100,4 +101,95 @@ func TestAnswersAreKept(t *testing.T) {
 	}
 	exchange(t, x, q, r)
 	wantCounts(t, x, recording.Question{Name: svc, Type: "A", Count: 1, RCodes: map[string]int{"NOERROR": 1}, Got: []string{"10.0.0.1"}, TTL: 5 * time.Second})
+}
+
+// A peer that refuses the cookie closes after its challenge. One that keeps the connection, or the pod that has had enough, is
+// something else, and so is an end after more than a handshake.
+func TestWhoClosesIsCounted(t *testing.T) {
+	for name, c := range map[string]struct {
+		ends func(x *Tally, at time.Time)
+		want recording.Dialled
+	}{
+		"the peer, with its last bytes": {func(x *Tally, at time.Time) { x.Packet(numbered(flagFIN|flagACK, peerA, podA, 7+1+30, 11), false, at) }, recording.Dialled{Closed: 1, After: 41}},
+		"the peer, without a byte":      {func(x *Tally, at time.Time) { x.Packet(numbered(flagFIN|flagACK, peerA, podA, 7+1, 0), false, at) }, recording.Dialled{Closed: 1}},
+		"the peer, by a reset":          {func(x *Tally, at time.Time) { x.Packet(numbered(flagRST, peerA, podA, 7+1+5, 0), false, at) }, recording.Dialled{Closed: 1, After: 5}},
+		"the peer, after much": {func(x *Tally, at time.Time) {
+			x.Packet(numbered(flagFIN|flagACK, peerA, podA, 7+1+little+1, 0), false, at)
+		}, recording.Dialled{}},
+		"the pod, and the peer after it": {func(x *Tally, at time.Time) {
+			x.Packet(acknowledging(numbered(flagFIN|flagACK, podA, peerA, 90, 0), 7+1+41), true, at)
+			x.Packet(numbered(flagFIN|flagACK, peerA, podA, 7+1+41, 0), false, at)
+		}, recording.Dialled{Left: 1, LeftAfter: 41}},
+		"the peer, long after the dial": {func(x *Tally, at time.Time) {
+			x.Dials(at.Add(forgottenAfter))
+			x.Packet(numbered(flagFIN|flagACK, peerA, podA, 7+1, 0), false, at)
+		}, recording.Dialled{Addr: "gone"}},
+	} {
+		x, at := NewTally(noOwnConns), time.Unix(1000, 0)
+		x.Packet(segment(flagSYN, 64, podA, peerA), true, at)
+		x.Packet(numbered(flagSYN|flagACK, peerA, podA, 7, 0), false, at)
+		c.ends(x, at)
+		if c.want.Addr == "gone" {
+			wantDials(t, x, at)
+			continue
+		}
+		c.want.Addr, c.want.Count, c.want.Accepted = peerA.String(), 1, 1
+		if got := x.Dials(at); len(got) != 1 || got[0] != c.want || len(x.dials.open) > 0 && c.want.Closed > 0 {
+			t.Errorf("%s: %+v, want %+v", name, got, c.want)
+		}
+	}
+}
+
+// numbered is a segment with a sequence number and so many bytes.
+func numbered(flags byte, src, dst netip.AddrPort, seq uint32, n int) []byte {
+	b := ip(true, src, dst, make([]byte, n))
+	b[24+13] = flags
+	binary.BigEndian.PutUint32(b[24+4:], seq)
+	return b
+}
+
+// acknowledging lets the segment acknowledge all bytes before that one.
+func acknowledging(b []byte, ack uint32) []byte {
+	binary.BigEndian.PutUint32(b[24+8:], ack)
+	return b
+}
+
+func TestUndelivered(t *testing.T) {
+	for _, c := range []struct {
+		code byte
+		v6   bool
+		want recording.Dialled
+	}{
+		{13, false, recording.Dialled{Rejected: 1}}, {3, false, recording.Dialled{Rejected: 1}}, {1, false, recording.Dialled{Unreachable: 1}},
+		{tooBig, false, recording.Dialled{}}, {1, true, recording.Dialled{Rejected: 1}}, {3, true, recording.Dialled{Unreachable: 1}},
+	} {
+		x, at := NewTally(noOwnConns), time.Unix(1000, 0)
+		src, dst := podA, peerA
+		if c.v6 {
+			src, dst = podB, peerB
+		}
+		x.Packet(segment(flagSYN, 64, src, dst), true, at)
+		m := icmp(c.code, c.v6, segment(flagSYN, 64, src, dst))
+		x.Packet(m, true, at) // what the pod itself says of others
+		for n := range len(m) {
+			x.Packet(m[:n:n], false, at) // one that is cut says nothing of another
+		}
+		x.Packet(m, false, at)
+		c.want.Addr, c.want.Count = dst.String(), 1
+		if got := x.Dials(at); len(got) != 1 || got[0] != c.want {
+			t.Errorf("%+v, want %+v", got, c.want)
+		}
+	}
+}
+
+// icmp is a message that says that the packet was not delivered.
+func icmp(code byte, v6 bool, about []byte) []byte {
+	if v6 {
+		b := make([]byte, 48)
+		b[0], b[6], b[40], b[41] = 6<<4, protoICMPv6, undeliveredV6, code
+		return append(b, about[:44]...)
+	}
+	b := make([]byte, 28)
+	b[0], b[9], b[20], b[21] = 4<<4|5, protoICMP, undelivered, code
+	return append(b, about[:28]...)
 }

@@ -20,41 +20,54 @@ type Socket struct {
 	raw syscall.RawConn
 }
 
-// filter accepts UDP and TCP with port 53 on either side, IPv4 (first fragments only) and IPv6; and of all TCP the SYNs that leave and
-// the SYN-ACKs and RSTs that come in. The kernel drops all other packets before it copies them. A packet starts with its network
-// header. Jumps count from the next line.
+// filter accepts UDP and TCP with port 53 on either side, IPv4 (first fragments only) and IPv6; of other TCP the SYNs that leave, the
+// SYN-ACKs and RSTs that come in, and the FINs; and the ICMP messages that say that a packet was not delivered. Of such TCP it drops what
+// the agent itself sends: hundreds of dials a second. The kernel drops all other packets before it copies them. A packet starts with
+// its network header. Jumps count from the next line.
 var filter = []unix.SockFilter{
 	load(unix.BPF_B, 0), // 0: the version, and the length of the header
 	{Code: unix.BPF_ALU | unix.BPF_RSH | unix.BPF_K, K: 4},
-	jump(unix.BPF_JEQ, 4, 0, 6),
+	jump(unix.BPF_JEQ, 4, 0, 8),
 	load(unix.BPF_H, 6), // 3: IPv4's offset of a fragment
-	jump(unix.BPF_JSET, 0x1fff, 24, 0),
-	load(unix.BPF_B, 9), // 5: its protocol
+	jump(unix.BPF_JSET, 0x1fff, 36, 0),
+	load(unix.BPF_B, 8), // 5: its time to live
+	{Code: unix.BPF_ST, K: 1},
+	load(unix.BPF_B, 9), // 7: its protocol
 	{Code: unix.BPF_ST, K: 0},
-	{Code: unix.BPF_LDX | unix.BPF_B | unix.BPF_MSH, K: 0}, // 7: X is the length of the header
-	{Code: unix.BPF_JMP | unix.BPF_JA, K: 4},
-	jump(unix.BPF_JEQ, 6, 0, 19), // 9: is it IPv6?
+	{Code: unix.BPF_LDX | unix.BPF_B | unix.BPF_MSH, K: 0}, // 9: X is the length of the header
+	{Code: unix.BPF_JMP | unix.BPF_JA, K: 6},
+	jump(unix.BPF_JEQ, 6, 0, 29), // 11: is it IPv6?
+	load(unix.BPF_B, 7),
+	{Code: unix.BPF_ST, K: 1},
 	load(unix.BPF_B, 6),
 	{Code: unix.BPF_ST, K: 0},
 	{Code: unix.BPF_LDX | unix.BPF_W | unix.BPF_IMM, K: 40},
-	{Code: unix.BPF_LD | unix.BPF_MEM, K: 0}, // 13: the protocol again
-	jump(unix.BPF_JEQ, protoUDP, 10, 0),
-	jump(unix.BPF_JEQ, protoTCP, 0, 13),
-	{Code: unix.BPF_LD | unix.BPF_B | unix.BPF_IND, K: 13}, // 16: the flags of TCP
-	{Code: unix.BPF_ALU | unix.BPF_AND | unix.BPF_K, K: flagSYN | flagRST | flagACK},
+	{Code: unix.BPF_LD | unix.BPF_MEM, K: 0}, // 17: the protocol again
+	jump(unix.BPF_JEQ, protoUDP, 18, 0),
+	jump(unix.BPF_JEQ, protoTCP, 5, 0),
+	jump(unix.BPF_JEQ, protoICMP, 1, 0),
+	jump(unix.BPF_JEQ, protoICMPv6, 0, 19),
+	{Code: unix.BPF_LD | unix.BPF_B | unix.BPF_IND, K: 0}, // 22: the type of ICMP
+	jump(unix.BPF_JEQ, undelivered, 18, 0),
+	jump(unix.BPF_JEQ, undeliveredV6, 17, 16),
+	{Code: unix.BPF_LD | unix.BPF_MEM, K: 1}, // 25: TCP: is it the agent's own?
+	jump(unix.BPF_JEQ, netns.OwnTTL, 10, 0),
+	{Code: unix.BPF_LD | unix.BPF_B | unix.BPF_IND, K: 13}, // 27: its flags
+	{Code: unix.BPF_ALU | unix.BPF_AND | unix.BPF_K, K: flagFIN | flagSYN | flagRST | flagACK},
 	jump(unix.BPF_JEQ, flagSYN, 0, 2),
-	load(unix.BPF_W, packetType), // 19: a SYN: does it leave?
-	jump(unix.BPF_JEQ, unix.PACKET_OUTGOING, 9, 4),
-	jump(unix.BPF_JSET, flagRST, 1, 0), // 21
+	load(unix.BPF_W, packetType), // 30: a SYN: does it leave?
+	jump(unix.BPF_JEQ, unix.PACKET_OUTGOING, 10, 5),
+	jump(unix.BPF_JSET, flagFIN, 9, 0), // 32
+	jump(unix.BPF_JSET, flagRST, 1, 0),
 	jump(unix.BPF_JEQ, flagSYN|flagACK, 0, 2),
-	load(unix.BPF_W, packetType), // 23: a SYN-ACK or an RST: does it come in?
+	load(unix.BPF_W, packetType), // 35: a SYN-ACK or an RST: does it come in?
 	jump(unix.BPF_JEQ, unix.PACKET_HOST, 5, 0),
-	{Code: unix.BPF_LD | unix.BPF_H | unix.BPF_IND, K: 0}, // 25: the ports
+	{Code: unix.BPF_LD | unix.BPF_H | unix.BPF_IND, K: 0}, // 37: the ports
 	jump(unix.BPF_JEQ, dnsPort, 3, 0),
 	{Code: unix.BPF_LD | unix.BPF_H | unix.BPF_IND, K: 2},
 	jump(unix.BPF_JEQ, dnsPort, 1, 0),
-	{Code: unix.BPF_RET | unix.BPF_K, K: 0},       // 29: drop it
-	{Code: unix.BPF_RET | unix.BPF_K, K: 1 << 18}, // 30: take all of it
+	{Code: unix.BPF_RET | unix.BPF_K, K: 0},       // 41: drop it
+	{Code: unix.BPF_RET | unix.BPF_K, K: 1 << 18}, // 42: take all of it
 }
 
 // packetType is where a filter finds whether the packet leaves or comes in: SKF_AD_OFF + SKF_AD_PKTTYPE of linux/filter.h.

@@ -11,6 +11,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/nftables"
+	"github.com/google/nftables/binaryutil"
+	"github.com/google/nftables/expr"
 	"github.com/miekg/dns"
 	"golang.org/x/sys/unix"
 
@@ -185,17 +188,18 @@ func TestSocketCapturesDials(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if leaves && (buf[0]>>4 == 4 && buf[8] == netns.OwnTTL || buf[0]>>4 == 6 && buf[7] == netns.OwnTTL) {
+		const syn = 0x02
+		if leaves && (buf[0]>>4 == 4 && buf[8] == netns.OwnTTL && buf[33]&syn != 0 || buf[0]>>4 == 6 && buf[7] == netns.OwnTTL && buf[53]&syn != 0) {
 			marked++
 		}
 		tally.Packet(buf[:n], leaves, time.Now())
 	}
 	want := []recording.Dialled{
-		{Addr: "10.9.9.9:10000", Count: 1, Refused: 1}, {Addr: "10.9.9.9:4369", Count: 1, Accepted: 1},
-		{Addr: "[fd09::9]:10000", Count: 1, Refused: 1}, {Addr: "[fd09::9]:4369", Count: 1, Accepted: 1},
+		{Addr: "10.9.9.9:10000", Count: 1, Refused: 1}, {Addr: "10.9.9.9:4369", Count: 1, Accepted: 1, Left: 1},
+		{Addr: "[fd09::9]:10000", Count: 1, Refused: 1}, {Addr: "[fd09::9]:4369", Count: 1, Accepted: 1, Left: 1},
 	}
-	if got := tally.Dials(time.Now()); !slices.Equal(got, want) || marked != 2 {
-		t.Errorf("%+v, want %+v; %d dials have our mark, want 2", got, want, marked)
+	if got := tally.Dials(time.Now()); !slices.Equal(got, want) || marked != 0 {
+		t.Errorf("%+v, want %+v; %d captured dials have our mark, want none", got, want, marked)
 	}
 }
 
@@ -238,4 +242,95 @@ func dialAs(t *testing.T, h *netns.Handle, from netip.Addr, to netip.AddrPort) {
 		t.Fatal(err)
 	}
 	time.Sleep(20 * time.Millisecond)
+}
+
+// What becomes of a dial is captured, too: the other end closes after some bytes, the pod itself closes, a rule rejects it by ICMP.
+func TestSocketCapturesEndsOfDials(t *testing.T) {
+	h, pid := netnstest.New(t)
+	for _, ip := range []string{"10.9.9.8/24", "10.9.9.9/24"} {
+		if out, err := exec.Command("nsenter", fmt.Sprintf("--net=/proc/%d/ns/net", pid), "ip", "addr", "add", ip, "dev", "lo").CombinedOutput(); err != nil {
+			t.Skipf("needs ip and nsenter: %v: %s", err, out)
+		}
+	}
+	rejectPort(t, h, 10001)
+	s, err := sniff.Open(h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	closing, kept := listen(t, h, "10.9.9.9:10000"), listen(t, h, "10.9.9.9:10002")
+	closes(t, h, "10.9.9.9:10003", 41)
+	from := netip.MustParseAddr("10.9.9.8")
+	for _, to := range []netip.AddrPort{closing, kept, netip.MustParseAddrPort("10.9.9.9:10003"), netip.MustParseAddrPort("10.9.9.9:10001")} {
+		dialAs(t, h, from, to)
+	}
+	tally := sniff.NewTally(func(bool, netip.AddrPort, netip.AddrPort) bool { return false })
+	if err := s.SetReadDeadline(time.Now().Add(300 * time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+	for buf := make([]byte, 64<<10); ; {
+		n, leaves, err := s.Read(buf)
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		tally.Packet(buf[:n], leaves, time.Now())
+	}
+	want := []recording.Dialled{
+		{Addr: "10.9.9.9:10000", Count: 1, Accepted: 1, Left: 1}, {Addr: "10.9.9.9:10001", Count: 1, Rejected: 1},
+		{Addr: "10.9.9.9:10002", Count: 1, Accepted: 1, Left: 1}, {Addr: "10.9.9.9:10003", Count: 1, Accepted: 1, Closed: 1, After: 41},
+	}
+	if got := tally.Dials(time.Now()); !slices.Equal(got, want) {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+}
+
+// closes listens in the namespace, sends so many bytes to who comes, and closes.
+func closes(t *testing.T, h *netns.Handle, addr string, n int) {
+	t.Helper()
+	err := h.Do(func() error {
+		l, err := net.Listen("tcp", addr)
+		if err != nil {
+			return err
+		}
+		t.Cleanup(func() { _ = l.Close() })
+		go func() {
+			for {
+				c, err := l.Accept()
+				if err != nil {
+					return
+				}
+				_, _ = c.Write(make([]byte, n))
+				_ = c.Close()
+			}
+		}()
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// rejectPort lets the namespace reject TCP packets to the port with the ICMP message "administratively prohibited".
+func rejectPort(t *testing.T, h *netns.Handle, port uint16) {
+	t.Helper()
+	err := h.Do(func() error {
+		c, err := nftables.New()
+		if err != nil {
+			return err
+		}
+		table := c.AddTable(&nftables.Table{Family: nftables.TableFamilyIPv4, Name: "t"})
+		chain := c.AddChain(&nftables.Chain{Table: table, Name: "in", Type: nftables.ChainTypeFilter, Hooknum: nftables.ChainHookInput, Priority: nftables.ChainPriorityFilter})
+		c.AddRule(&nftables.Rule{Table: table, Chain: chain, Exprs: []expr.Any{
+			&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: 2, Len: 2},
+			&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: binaryutil.BigEndian.PutUint16(port)},
+			&expr.Reject{Type: unix.NFT_REJECT_ICMP_UNREACH, Code: 13},
+		}})
+		return c.Flush()
+	})
+	if err != nil {
+		t.Skipf("needs nftables that can reject: %v", err)
+	}
 }

@@ -51,7 +51,7 @@ type pending struct {
 
 // NewTally returns an empty Tally. Packets of the agent's own connections are not counted.
 func NewTally(isOwn func(tcp bool, local, remote netip.AddrPort) bool) *Tally {
-	return &Tally{dials: dials{counts: map[netip.AddrPort]*recording.Dialled{}, waiting: map[dial]*unanswered{}}, isOwn: isOwn, counts: map[question]*recording.Question{}, waiting: map[query]pending{}}
+	return &Tally{dials: newDials(), isOwn: isOwn, counts: map[question]*recording.Question{}, waiting: map[query]pending{}}
 }
 
 // Packet counts one IP packet, from its network header on. outgoing means that the namespace sends it.
@@ -61,6 +61,9 @@ func (t *Tally) Packet(b []byte, outgoing bool, now time.Time) {
 	}
 	p, ok := parse(b)
 	if !ok {
+		if from, to, rejected, is := parseUndelivered(b); is && !outgoing {
+			t.dials.undelivered(from, to, rejected)
+		}
 		return
 	}
 	if p.tcp {

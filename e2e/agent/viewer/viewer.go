@@ -39,6 +39,7 @@ type Viewer struct {
 	conn            *erldist.Conn
 	otp             string
 	tried           map[nodeID]recording.Outcome // the last outcome of the plan's cookie
+	forms           map[nodeID]string            // of who refused it: the form of it that was accepted, "" for none
 	notBefore       time.Time                    // no attempt before this time
 	vmStarts        int                          // the VM start that notBefore is about
 	kernelRead      time.Time                    // when recordKernel last ran, zero for a new connection
@@ -46,7 +47,9 @@ type Viewer struct {
 }
 
 // New returns a viewer that keeps one connection to its node, from its first Poll on.
-func New(s Source) *Viewer { return &Viewer{Source: s, tried: map[nodeID]recording.Outcome{}} }
+func New(s Source) *Viewer {
+	return &Viewer{Source: s, tried: map[nodeID]recording.Outcome{}, forms: map[nodeID]string{}}
+}
 
 // nodeID identifies one start of a node. A VM may be two nodes, one after the other, within one second, and then both
 // have the same creation.
@@ -132,6 +135,11 @@ func (v *Viewer) connect(ctx context.Context) (*erldist.Conn, erldist.Peer, erro
 		v.Emit(recording.Event{Cookie: &recording.Cookie{Pod: v.Pod.UID, Addr: addr, Cookie: "A", Outcome: o, Node: p.Name, Detail: errorText(err)}})
 		if plan.Control && !before {
 			v.tryWrongCookie(ctx, addr)
+		}
+	}
+	if erldist.OutcomeOf(err) == erldist.Denied && p.Creation != 0 && ctx.Err() == nil {
+		if other, is := v.tryForms(ctx, dial, addr, one, plan); is {
+			return other, other.Peer, nil
 		}
 	}
 	if err != nil {

@@ -47,6 +47,17 @@ func LastEnd(c recording.Container) string {
 	return out + ")"
 }
 
+// SIGTERMHandled is the line of the container's log in which its VM says that it got SIGTERM and shuts down (erl_signal_handler of
+// kernel).
+func SIGTERMHandled(c recording.Container) (line string, is bool) {
+	for _, l := range c.Log {
+		if strings.Contains(l, "SIGTERM received") {
+			return l, true
+		}
+	}
+	return "", false
+}
+
 // Claims are what events say of the claims of a pod that waits for its volumes, each once.
 func Claims(v *view.View, p *view.Pod) []string {
 	var mine []string
@@ -67,6 +78,17 @@ func Claims(v *view.View, p *view.Pod) []string {
 		}
 	}
 	return lines
+}
+
+// ClaimRemedy is what to do about what an event says of a claim, "" where that is not known.
+func ClaimRemedy(line string) string {
+	switch {
+	case strings.Contains(line, "storageclass") && strings.Contains(line, "not found"):
+		return "set storageClassName of the claim to a class that the cluster has (kubectl get storageclass), or leave it out for the default one"
+	case strings.Contains(line, "no storage class is set"):
+		return "set storageClassName of the claim (kubectl get storageclass), or make one of them the default"
+	}
+	return ""
 }
 
 // claimed reports whether the manifests of the pod's workload name the claim.

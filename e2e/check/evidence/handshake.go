@@ -20,6 +20,28 @@ func AcceptingCookie(v *view.View) []string {
 	return names
 }
 
+// CookieForm is the form of the profile's cookie that the pod's node accepts: "A" as it is written, [recording.CookieTrimmed] or
+// [recording.CookieNewline]; "" for none, or where that is not known.
+func CookieForm(p *view.Pod) string {
+	for _, form := range []string{"A", recording.CookieTrimmed, recording.CookieNewline} {
+		if e := CookieAttempt(p, form); e != nil && e.Cookie.Outcome == recording.OK {
+			return form
+		}
+	}
+	return ""
+}
+
+// SameForm reports whether all nodes accept the profile's cookie in the same form.
+func SameForm(v *view.View) bool {
+	pods := check.Members(v)
+	for _, p := range pods {
+		if f := CookieForm(p); f == "" || f != CookieForm(pods[0]) {
+			return false
+		}
+	}
+	return len(pods) > 0
+}
+
 // CookieAttempt is the last complete handshake with that cookie from which something was learnt.
 func CookieAttempt(p *view.Pod, cookie string) *recording.Event {
 	for _, e := range slices.Backward(p.Cookies) {
@@ -74,5 +96,9 @@ func LastNamed(p *view.Pod) time.Duration {
 
 // HandshakeUnseen is the finding on a pod whose node sent no challenge.
 func HandshakeUnseen(v *view.View, p *view.Pod) check.Finding {
-	return check.Finding{Subject: check.OnPod(p), Of: check.PairsTo(v, p), Outcome: check.Unseen, Message: "the node of " + p.Name + " did not answer a distribution handshake"}
+	of := check.PairsTo(v, p)
+	if len(of) == 0 {
+		of = []check.Subject{check.OnWorkload(v)} // the other pods, which would have dialled it, are missing
+	}
+	return check.Finding{Subject: check.OnPod(p), Of: of, Outcome: check.Unseen, Message: "the node of " + p.Name + " did not answer a distribution handshake"}
 }

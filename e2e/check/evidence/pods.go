@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"fmt"
+	"regexp"
 
 	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/view"
@@ -41,6 +42,10 @@ func LastLog(c recording.Container) []string {
 	return all
 }
 
+// refusedPod is what differs between the events of a controller that tries again: the name of the pod that it could not create, and how
+// Kubernetes marks events that it has counted together.
+var refusedPod = regexp.MustCompile(`^\(combined from similar events\): |pods "[^"]+" `)
+
 // Warnings are the warning events of the objects, each once, with how often it was seen.
 func Warnings(v *view.View, objects ...string) []string {
 	var lines []string
@@ -51,6 +56,14 @@ func Warnings(v *view.View, objects ...string) []string {
 				continue
 			}
 			line := "event: " + n.Reason + ": " + n.Message
+			if n.Reason == "FailedCreate" {
+				line = "event: " + n.Reason + ": " + refusedPod.ReplaceAllStringFunc(n.Message, func(s string) string {
+					if s[0] == '(' {
+						return ""
+					}
+					return "pod "
+				})
+			}
 			if times[line]++; times[line] == 1 {
 				lines = append(lines, line)
 			}

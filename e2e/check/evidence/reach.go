@@ -32,7 +32,7 @@ func Unreached(f *check.Finding, what string, from *view.Pod, o recording.Outcom
 	case recording.Rejected, recording.Unreachable:
 		f.Code = "unreachable"
 		f.Message = fmt.Sprintf("%s cannot be reached from %s: %s", what, from.Name, detail)
-		f.Remedy = "check the routes and firewall rules between the Kubernetes nodes of these two pods: a router or firewall answered with an ICMP error"
+		f.Remedy = "check the routes and firewall rules between the Kubernetes nodes of these two pods: a router or firewall answered with an ICMP error, or a NetworkPolicy of a kind that rejects"
 	case recording.Silent:
 		f.Code = "silent"
 		f.Message = fmt.Sprintf("%s accepts a connection from %s and then sends nothing", what, from.Name)

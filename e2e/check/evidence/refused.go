@@ -23,11 +23,33 @@ func Refused(v *view.View) (why, remedy string) {
 					"set in the pod template's securityContext what is listed, or deploy to a namespace with another label pod-security.kubernetes.io/enforce"
 			}
 			if _, after, is := strings.Cut(n.Message, "is forbidden: "); is {
-				why = ": Kubernetes refuses them: " + after
+				why, remedy = ": Kubernetes refuses them: "+after, remedyFor(after)
+			} else if _, after, is = strings.Cut(n.Message, "denied the request: "); is {
+				why, remedy = ": a webhook of the cluster refuses them: "+after, "change the pod template so that the webhook takes it, or ask who runs the cluster"
 			}
 		}
 	}
-	return why, ""
+	return why, remedy
+}
+
+// refusals are reasons for which Kubernetes refuses a pod, and what to do; $1 is what the expression has found.
+var refusals = []struct {
+	says   *regexp.Regexp
+	remedy string
+}{
+	{regexp.MustCompile(`exceeded quota: ([^,]+)`), "raise ResourceQuota $1, or ask for less: the controller tries again by itself, and creates the pods when there is room"},
+	{regexp.MustCompile(`failed quota: ([^:]+): must specify`), "set in the container's resources what ResourceQuota $1 counts"},
+	{regexp.MustCompile(`(?:maximum|minimum) ([a-z-]+) usage`), "set the container's $1 within the LimitRange of the namespace"},
+	{regexp.MustCompile(`serviceaccount "([^"]*)" not found`), "add ServiceAccount $1 to the manifests, or correct serviceAccountName in the pod template"},
+}
+
+func remedyFor(refusal string) string {
+	for _, r := range refusals {
+		if m := r.says.FindStringSubmatch(refusal); m != nil {
+			return strings.ReplaceAll(r.remedy, "$1", m[1])
+		}
+	}
+	return ""
 }
 
 // WorkloadObjects are the workloads, and the ReplicaSets through which Deployments create their pods, as events name them.

@@ -96,21 +96,9 @@ func NobodyThere(v *view.View, pods []*view.Pod) bool {
 			return false
 		}
 		for _, d := range peers {
-			if !strings.HasSuffix(d.Addr, fmt.Sprintf(":%d", v.Profile.EPMDPort)) || d.Accepted < 2 || d.Accepted < d.Count-1 {
+			if !toEPMD(v, d) || d.Accepted < 2 || d.Accepted < d.Count-1 {
 				return false
 			}
-		}
-	}
-	return len(pods) > 0
-}
-
-// APIGaveNobody reports whether each of the pods asked the API server, and nothing else for peers, and dialled none. It is false where
-// a pod was not heard all the time.
-func APIGaveNobody(v *view.View, pods []*view.Pod) bool {
-	for _, p := range pods {
-		t := v.Trail(p)
-		if !t.Complete() || !t.API || len(v.Seeks(p, t)) > 0 || len(t.Peers()) > 0 {
-			return false
 		}
 	}
 	return len(pods) > 0
@@ -162,7 +150,7 @@ func TrailOf(v *view.View, p *view.Pod) []string {
 		lines = append(lines, p.Name+" has a connection to the API server")
 	}
 	for _, d := range t.Peers() {
-		lines = append(lines, fmt.Sprintf("%s dialled %s of %s %s: %s", p.Name, d.Addr, d.Pod.Name, Times(d.Count), dialEnd(d.Dialled)))
+		lines = append(lines, fmt.Sprintf("%s dialled %s of %s %s: %s", p.Name, d.Addr, d.Pod.Name, Times(d.Count), dialEnd(v, d)))
 	}
 	if t.Dials && len(t.Peers()) == 0 {
 		lines = append(lines, p.Name+" dialled no other pod of the workload")
@@ -181,7 +169,7 @@ func DialsBetween(v *view.View, p, q *view.Pod) []string {
 		before := len(lines)
 		for _, d := range t.Dialled {
 			if d.Pod == x[1] {
-				lines = append(lines, fmt.Sprintf("%s dialled %s of %s %s: %s", x[0].Name, d.Addr, x[1].Name, Times(d.Count), dialEnd(d.Dialled)))
+				lines = append(lines, fmt.Sprintf("%s dialled %s of %s %s: %s", x[0].Name, d.Addr, x[1].Name, Times(d.Count), dialEnd(v, d)))
 			}
 		}
 		if len(lines) == before && t.Complete() {
@@ -210,12 +198,12 @@ func got(v *view.View, q recording.Question) string {
 	switch {
 	case len(q.RCodes) == 0:
 		return "no answer"
+	case q.RCodes["NOERROR"] > q.Empty:
+		return "an answer"
 	case q.RCodes["NXDOMAIN"] > 0:
 		return "NXDOMAIN: the name does not exist"
 	case q.Empty > 0:
 		return "no record of that type"
-	case q.RCodes["NOERROR"] > 0:
-		return "an answer"
 	}
 	for _, code := range []string{"SERVFAIL", "REFUSED"} {
 		if q.RCodes[code] > 0 {
@@ -223,24 +211,4 @@ func got(v *view.View, q recording.Question) string {
 		}
 	}
 	return "an error"
-}
-
-// dialEnd is how the dials to one address ended.
-func dialEnd(d recording.Dialled) string {
-	var all []string
-	for _, x := range []struct {
-		n    int
-		what string
-	}{{d.Accepted, "accepted"}, {d.Refused, "refused"}, {d.Unanswered, "not answered"}} {
-		switch {
-		case x.n > 0 && x.n == d.Count:
-			return x.what
-		case x.n > 0:
-			all = append(all, fmt.Sprintf("%d %s", x.n, x.what))
-		}
-	}
-	if len(all) == 0 {
-		return "the answer was not seen yet"
-	}
-	return strings.Join(all, ", ")
 }

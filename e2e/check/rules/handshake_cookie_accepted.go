@@ -47,6 +47,10 @@ func cookieOf(v *view.View, p *view.Pod, accepted []string) check.Finding {
 		f.Outcome, f.Of = check.Unseen, check.PairsTo(v, p)
 		f.Message = fmt.Sprintf("%s refuses our certificate before cookie authentication: %s", p.Name, e.Cookie.Detail)
 	case recording.Denied:
+		form := evidence.CookieForm(p)
+		if form != "" && evidence.SameForm(v) {
+			return f // all nodes read it in this way
+		}
 		f.Outcome, f.Code = check.Fail, "cookie-refused"
 		f.Message = fmt.Sprintf("%s (%s) refuses cookie A, the cookie of the profile: it closes the connection after the challenge reply; ", e.Cookie.Node, p.Name)
 		if len(accepted) > 0 {
@@ -56,6 +60,14 @@ func cookieOf(v *view.View, p *view.Pod, accepted []string) check.Finding {
 		}
 		f.Seen = []string{e.Cookie.Detail}
 		f.Remedy = "give all nodes the cookie from the same key of the same Secret, and restart nodes that started before the Secret changed"
+		switch form {
+		case recording.CookieTrimmed:
+			f.Message += ". It accepts A without the white space at its ends"
+			f.Remedy = cleanCookie
+		case recording.CookieNewline:
+			f.Message += ". It accepts A with a newline behind it: the cookie that it was given ends in one"
+			f.Remedy = cleanCookie
+		}
 		f.Try = fmt.Sprintf("kubectl -n %s logs %s | grep -i 'connection attempt from'", v.Header.Namespace, p.Name)
 	default:
 		f.Outcome, f.Code = check.Fail, "handshake-broken"
@@ -64,3 +76,6 @@ func cookieOf(v *view.View, p *view.Pod, accepted []string) check.Finding {
 	}
 	return f
 }
+
+// cleanCookie is what to do where cookies differ only by what cannot be seen.
+const cleanCookie = "write the cookie into each Secret without a newline (printf %s COOKIE | base64, or stringData), and restart the nodes"

@@ -39,6 +39,23 @@ func TestHandshakeCookieAccepted(t *testing.T) {
 		{"refused, and accepted after a restart", func(s *rt.Recording) {
 			s.Add(recording.Event{T: 2100 * time.Millisecond, By: rt.Agent, Cookie: &recording.Cookie{Pod: rt.UID(2), Cookie: "A", Outcome: recording.Denied}})
 		}, nil},
+		{"a newline in the cookie of one pod", acceptsForm(recording.CookieNewline, 2), []want{{pod(2), check.Fail, "cookie-refused", []string{"two cookies are in use. It accepts A with a newline behind it", "without a newline (printf %s COOKIE | base64"}}}},
+		{"a newline in the Secret, and one pod drops it", acceptsForm(recording.CookieTrimmed, 1), []want{{pod(1), check.Fail, "cookie-refused", []string{"It accepts A without the white space at its ends"}}}},
+		{"a newline in the Secret, and all pods drop it", acceptsForm(recording.CookieTrimmed, 0, 1, 2), nil},
+		{"one pod drops the newline, one has another cookie", func(s *rt.Recording) {
+			acceptsForm(recording.CookieTrimmed, 0, 1)(s)
+			s.Change(isCookie(2, "A"), func(e *recording.Event) { e.Cookie.Outcome = recording.Denied })
+		}, []want{{"pod *", check.Fail, "cookie-refused", []string{"no node accepts it"}}}},
 		{"no pod", func(s *rt.Recording) { s.Drop(func(e recording.Event) bool { return e.Pod != nil }) }, []want{{whole, check.Unseen, "", nil}}},
 	})
+}
+
+// acceptsForm lets the nodes of these pods refuse the cookie, and accept another form of it.
+func acceptsForm(form string, pods ...int) func(s *rt.Recording) {
+	return func(s *rt.Recording) {
+		for _, i := range pods {
+			s.Change(isCookie(i, "A"), func(e *recording.Event) { e.Cookie.Outcome = recording.Denied })
+			s.Add(recording.Event{T: 5 * time.Second, By: rt.Agent, Cookie: &recording.Cookie{Pod: rt.UID(i), Cookie: form, Outcome: recording.OK, Node: rt.Node(i)}})
+		}
+	}
 }

@@ -22,5 +22,6 @@ func TestHandshakeWrongCookieRefused(t *testing.T) {
 		{"no cookie will do", func(s *rt.Recording) {
 			s.Change(isCookie(2, "A"), func(e *recording.Event) { e.Cookie.Outcome = recording.Denied })
 		}, []want{{pod(2), check.Unseen, "", []string{"this proves nothing"}}}},
+		{"the right one will do without its newline", acceptsForm(recording.CookieTrimmed, 2), nil},
 	})
 }

@@ -18,7 +18,7 @@ import (
 
 func manifestAccepted() check.Check {
 	return check.Check{
-		ID: "manifest/accepted", Title: "has names, labels and selectors that Kubernetes accepts", Rung: check.Manifest, Level: check.Required, Scenario: "formation",
+		ID: "manifest/accepted", Title: "has names, labels and selectors that Kubernetes accepts", Rung: check.Manifest, Level: check.Required, Scenario: "formation", Refutable: true,
 		Why:    "A release's name makes the names of a chart longer than Kubernetes allows: 63 characters for a Service and a label, 52 for a StatefulSet, whose pods carry its name and a hash in the label controller-revision-hash. A Service is then refused; a StatefulSet is accepted, and never has a pod.",
 		Source: "https://github.com/kubernetes/kubernetes/issues/64023",
 		Causes: check.Alike(check.From(check.Pods), "statefulset-name", "service-name", "label", "selector", "port-name", "headless-type", "subject"),

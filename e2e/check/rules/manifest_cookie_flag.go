@@ -12,7 +12,7 @@ import (
 
 func manifestCookieFlag() check.Check {
 	return check.Check{
-		ID: "manifest/cookie-flag", Title: "does not use a cookie flag that the VM ignores", Rung: check.Manifest, Level: check.Required, Scenario: "formation",
+		ID: "manifest/cookie-flag", Title: "does not use a cookie flag that the VM ignores", Rung: check.Manifest, Level: check.Required, Scenario: "formation", Refutable: true,
 		Why:    "The VM ignores -cookie without a message and creates a random cookie in each container: every node refuses every other.",
 		Source: "https://www.erlang.org/doc/apps/erts/erl_cmd.html (-cookie, -setcookie)",
 		Causes: map[string][]string{"misspelt": check.NeedsMesh("vm/cookie-flag", "handshake/*")},

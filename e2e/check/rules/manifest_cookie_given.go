@@ -17,7 +17,7 @@ func manifestCookieGiven() check.Check {
 		Source: "https://github.com/rabbitmq/rabbitmq-peer-discovery-k8s/issues/8",
 		Causes: map[string][]string{"none": check.NeedsMesh("handshake/*")},
 		Judge: func(v *view.View) []check.Finding {
-			taken := len(evidence.AcceptingCookie(v)) > 0 && len(evidence.AcceptingCookie(v)) == len(check.Members(v))
+			taken := evidence.SameForm(v)
 			return objects.EachWorkload(v, func(m *objects.Manifests, w *manifest.Workload, f *check.Finding) {
 				hides := m.CookieMayHide(w)
 				switch {

@@ -19,7 +19,7 @@ func manifestCookieReachesVM() check.Check {
 		Source: "https://github.com/erlware/relx/blob/main/priv/templates/extended_bin",
 		Causes: map[string][]string{"tool-only": check.NeedsMesh("handshake/*")},
 		Judge: func(v *view.View) []check.Finding {
-			taken := len(evidence.AcceptingCookie(v)) > 0 && len(evidence.AcceptingCookie(v)) == len(check.Members(v))
+			taken := evidence.SameForm(v)
 			return objects.EachWorkload(v, func(m *objects.Manifests, w *manifest.Workload, f *check.Finding) {
 				seen := false
 				for _, c := range w.Containers(manifest.Main) {

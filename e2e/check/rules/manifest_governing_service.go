@@ -11,7 +11,7 @@ import (
 
 func manifestGoverningService() check.Check {
 	return check.Check{
-		ID: "manifest/governing-service", Title: "has the governing Service that its StatefulSet names", Rung: check.Manifest, Level: check.Required, Scenario: "formation",
+		ID: "manifest/governing-service", Title: "has the governing Service that its StatefulSet names", Rung: check.Manifest, Level: check.Required, Scenario: "formation", Refutable: true,
 		// Kubernetes promises these names of headless Services only; CoreDNS gives them for others, too (seen; its plugin kubernetes
 		// answers for any endpoint that has a host name), so a cluster IP is no fault here. service/headless is about the Service's own.
 		Why:    "The names POD.SERVICE.NAMESPACE.svc of a StatefulSet's pods exist only under the Service that serviceName names.",

@@ -13,7 +13,7 @@ import (
 
 func manifestNameForm() check.Check {
 	return check.Check{
-		ID: "manifest/name-form", Title: "uses long names where the host part has dots, and only there", Rung: check.Manifest, Level: check.Required, Scenario: "formation",
+		ID: "manifest/name-form", Title: "uses long names where the host part has dots, and only there", Rung: check.Manifest, Level: check.Required, Scenario: "formation", Refutable: true,
 		Why:    "A VM with short names refuses a host with dots or an address (\"Hostname ... is illegal\") and does not start. A VM with long names refuses to connect to a host without a dot. The start script of mix release uses short names unless RELEASE_DISTRIBUTION is name, RabbitMQ unless RABBITMQ_USE_LONGNAME is true.",
 		Source: "https://www.erlang.org/doc/system/distributed.html#nodes",
 		Causes: check.Alike(check.From(check.DNS, "pods/*", "vm/*"), "short-with-dots", "long-without-dot", "not-distributed"),

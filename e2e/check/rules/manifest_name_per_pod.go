@@ -13,7 +13,7 @@ import (
 
 func manifestNamePerPod() check.Check {
 	return check.Check{
-		ID: "manifest/name-per-pod", Title: "gives each pod its own node name", Rung: check.Manifest, Level: check.Required, Scenario: "formation",
+		ID: "manifest/name-per-pod", Title: "gives each pod its own node name", Rung: check.Manifest, Level: check.Required, Scenario: "formation", Refutable: true,
 		Why:    "For their peers, nodes with the same name are the same node: a connection to the second ends the one to the first, and with a fixed host all dials go to the same address.",
 		Source: "https://kubernetes.io/docs/tasks/inject-data-application/environment-variable-expose-pod-information/",
 		Causes: check.Alike(check.From(check.EPMD), "same-name", "fixed-address"),

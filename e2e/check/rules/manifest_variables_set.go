@@ -15,7 +15,7 @@ import (
 
 func manifestVariablesSet() check.Check {
 	return check.Check{
-		ID: "manifest/variables-set", Title: "defines every variable that its command lines use", Rung: check.Manifest, Level: check.Required, Scenario: "formation",
+		ID: "manifest/variables-set", Title: "defines every variable that its command lines use", Rung: check.Manifest, Level: check.Required, Scenario: "formation", Refutable: true,
 		Why:    "Kubernetes does not replace $(NAME) if the container has no such variable, and a start script replaces ${NAME} by an empty string: a node with the name shop@ does not start, or has a wrong name.",
 		Source: "https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables/",
 		Causes: check.Alike(check.From(check.DNS, "pods/*", "vm/*"), "left-as-is", "unset"),

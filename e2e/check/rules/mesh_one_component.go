@@ -5,7 +5,6 @@ import (
 
 	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/check/evidence"
-	"meshproof.dev/meshproof/e2e/check/objects"
 	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/view"
 )
@@ -16,8 +15,9 @@ func meshOneComponent() check.Check {
 		Reads:  []recording.Kind{recording.KindPod, recording.KindNodes},
 		Why:    "Nodes that start at the same time and find no peer may each form a separate cluster. Each cluster looks healthy from inside, and they never merge.",
 		Source: "https://github.com/rabbitmq/rabbitmq-server/issues/13043",
-		Causes: check.Alike(check.NeedsMesh("discovery/alive"), "separate-clusters", "never-asked", "api-gave-nobody", "dialled-nobody", "no-such-node"),
-		Judge:  evidence.ForCluster(evidence.UnlessProbeVisible(oneComponent)),
+		Causes: check.Alike(check.NeedsMesh("discovery/alive"), "separate-clusters", "never-asked", "api-denied", "api-gave-nobody", "dialled-nobody", "no-such-node",
+			"dials-refused", "dials-rejected", "dials-unanswered", "dials-closed", "other-name"),
+		Judge: evidence.ForCluster(evidence.UnlessProbeVisible(oneComponent)),
 	}
 }
 
@@ -81,35 +81,6 @@ func separate(v *view.View, m *check.Snapshot, groups [][]*view.Pod, g []*view.P
 	f.Try = fmt.Sprintf("kubectl -n %s logs %s", v.Header.Namespace, g[0].Name)
 	followTrail(v, m.Pods, between, &f)
 	return f
-}
-
-// followTrail says what the pods did instead of finding each other, where all of it was seen. pods are those of all clusters, apart
-// those of the clusters that the finding is about.
-func followTrail(v *view.View, pods, apart []*view.Pod, f *check.Finding) {
-	silence := evidence.NeverAsked(v, pods)
-	switch {
-	case silence != nil:
-		f.Code = "never-asked"
-		f.Message = fmt.Sprintf("no pod asked DNS or the API for peers %s, nor dialled one: %s", silence.Says(), f.Message)
-		f.Remedy = "discovery did not start, or ended with its first round: see at the beginning of the log whether its configuration was read, and whether it is in the list of applications or supervised processes that this release starts"
-		if len(silence.Others) > 0 {
-			f.Seen = append(f.Seen, "all that they asked for or dialled: "+check.List(silence.Others))
-		}
-	case evidence.APIGaveNobody(v, apart):
-		f.Code = "api-gave-nobody"
-		f.Message = fmt.Sprintf("%s asked the API server, nobody else, and then dialled no peer: it gave them none, or refused to answer: %s", check.List(podNames(apart)), f.Message)
-		f.Remedy = "bind a Role that lets the pods' ServiceAccount get and list what discovery reads (pods, endpoints, endpointslices); where it has one, compare the selector and the namespace that discovery asks for with the pods"
-		f.Try = fmt.Sprintf("kubectl -n %s auth can-i list pods --as=system:serviceaccount:%s:%s", v.Header.Namespace, v.Header.Namespace, objects.Read(v).AccountOf(apart[0].Last().Labels))
-	case evidence.DialledNobody(v, apart):
-		f.Code = "dialled-nobody"
-		f.Message = fmt.Sprintf("%s got the addresses of peers from DNS and dialled none of them: %s", check.List(podNames(apart)), f.Message)
-		f.Remedy = fmt.Sprintf("let discovery make node names of the answers that the nodes have, such as %s: see in the log which names it tries", evidence.NodeOrPod(pods[0]))
-	case evidence.NobodyThere(v, apart):
-		f.Code = "no-such-node"
-		f.Message = fmt.Sprintf("%s asked the epmd of peers, which answered, and then dialled no node: no node has the name that they asked for: %s", check.List(podNames(apart)), f.Message)
-		f.Remedy = fmt.Sprintf("let discovery make node names that the nodes have, such as %s: compare the part before the @ with the one that discovery is configured with", evidence.NodeOrPod(pods[0]))
-		f.Try = fmt.Sprintf("kubectl -n %s exec %s -- epmd -names", v.Header.Namespace, apart[0].Name)
-	}
 }
 
 func podNames(pods []*view.Pod) []string {

@@ -2,6 +2,7 @@ package rules_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -36,12 +37,30 @@ func TestMeshOneComponent(t *testing.T) {
 		}), []want{{"group*", check.Fail, "never-asked", []string{"in 11 s (heard from 2 s after the start of the container on)"}}}},
 		{"one dialled what may be the API", all(lonely, asksNobody, dials(1, recording.Dialled{Addr: "172.18.0.2:6443", Count: 1, Accepted: 1})), []want{{"group*", check.Fail, "separate-clusters", nil}}},
 		{"one dialled a database", all(lonely, asksNobody, dials(1, recording.Dialled{Addr: "10.96.3.4:5432", Count: 1, Accepted: 1})), []want{{"group*", check.Fail, "never-asked", []string{"dialled: 10.96.3.4:5432"}}}},
-		{"the API gave nobody", all(lonely, asksNobody, dialsAPI(0), dialsAPI(1), dialsAPI(2)), []want{{"group*", check.Fail, "api-gave-nobody", []string{"asked the API server, nobody else, and then dialled no peer", "dialled the API server 12 times", "auth can-i list pods --as=system:serviceaccount:" + rt.Namespace + ":default"}}}},
+		{"the API gave nobody", all(lonely, asksNobody, dialsAPI(0), dialsAPI(1), dialsAPI(2)), []want{{"group*", check.Fail, "api-gave-nobody", []string{"asked the API server, nobody else, and then dialled no peer: it gave them none, or refused to answer, which cannot be told", "dialled the API server 12 times", "auth can-i list pods --as=system:serviceaccount:" + rt.Namespace + ":default"}}}},
+		{"the API refused, as a log says", all(lonely, asksNobody, dialsAPI(0), dialsAPI(1), dialsAPI(2), logs(1, "[info] up", `discovery failed: {http,403,"endpointslices is forbidden: User cannot list resource"}`)), []want{
+			{"group of " + rt.Name(1), check.Fail, "api-denied", []string{"which refused to answer, as the log of " + rt.Name(1) + " says", "log: discovery failed: {http,403", "bind a Role"}}, {"group of " + rt.Name(2), check.Fail, "api-gave-nobody", nil}}},
+		{"the API refused, by the manifests", all(lonely, asksNobody, asksByAPI(false), dialsAPI(0), dialsAPI(1), dialsAPI(2)), []want{{"group*", check.Fail, "api-denied", []string{"it refuses to answer, because no role in the manifests lets ServiceAccount default list endpointslices"}}}},
+		{"the API gave nobody, by the manifests", all(lonely, asksNobody, asksByAPI(true), dialsAPI(0), dialsAPI(1), dialsAPI(2)), []want{{"group*", check.Fail, "api-gave-nobody", []string{"the manifests let ServiceAccount default list endpointslices, so it seems to have named none", "compare the selector"}}}},
+		{"the API refused, although the manifests allow it", all(lonely, asksNobody, asksByAPI(true), dialsAPI(0), dialsAPI(1), dialsAPI(2), logs(0, "status: 401 Unauthorized"), logs(1, "status: 401 Unauthorized"), logs(2, "status: 401 Unauthorized")),
+			[]want{{"group*", check.Fail, "api-denied", []string{"which refused to answer", "a token that the API server takes", "get pod derl-6c9f-"}}}},
+		{"the API refused by a right, although the manifests allow it", all(lonely, asksNobody, asksByAPI(true), dialsAPI(0), dialsAPI(1), dialsAPI(2), logs(0, "403 Forbidden"), logs(1, "403 Forbidden"), logs(2, "403 Forbidden")),
+			[]want{{"group*", check.Fail, "api-denied", []string{"the manifests let ServiceAccount default list endpointslices, so compare with the log", "auth can-i"}}}},
+		{"a log that speaks of something else", all(lonely, asksNobody, dialsAPI(0), dialsAPI(1), dialsAPI(2), logs(1, "listening on port 4031", "GET /forbiddenfruit 200")), []want{{"group*", check.Fail, "api-gave-nobody", nil}}},
 		{"nobody asked, but one was not heard", all(lonely, asksNobody, func(s *rt.Recording) { s.Drop(isAsked(1)) }), []want{{"group*", check.Fail, "separate-clusters", nil}}},
 		{"nobody asked, but the agent hears no dials", all(lonely, asksNobody, hearsNoDials), []want{{"group*", check.Fail, "separate-clusters", nil}}},
 		{"they dialled nobody", all(lonely, dials(0), dials(1), dials(2)), []want{{"group*", check.Fail, "dialled-nobody", []string{"got the addresses of peers from DNS and dialled none of them", "asked DNS for " + rt.DNSName + " (A) 12 times and got " + rt.IP(0), "such as " + rt.Node(0)}}}},
 		{"no node has the name", all(lonely, dialsEPMD(0, 1), dialsEPMD(1, 2), dialsEPMD(2, 0)), []want{{"group*", check.Fail, "no-such-node", []string{"asked the epmd of peers, which answered, and then dialled no node", rt.Name(0) + " dialled " + rt.IP(1) + ":4369 of " + rt.Name(1) + " 12 times: accepted"}}}},
-		{"they were refused", all(lonely, dials(0, dialRefused(1)), dials(1, dialRefused(2)), dials(2, dialRefused(0))), []want{{"group*", check.Fail, "separate-clusters", []string{"12 times: refused"}}}},
+		{"they were refused", ends(func(d *recording.Dialled) { d.Refused = 1 }), []want{{"group*", check.Fail, "dials-refused", []string{":10000 of derl-6c9f-", "and each dial was refused: nothing listens on that port there", "12 times: refused", "listens on"}}}},
+		{"they were rejected", ends(func(d *recording.Dialled) { d.Rejected = 1 }), []want{{"group*", check.Fail, "dials-rejected", []string{"each dial was answered by an ICMP error", "rejected by an ICMP error", "NetworkPolicy"}}}},
+		{"nobody answered", ends(func(d *recording.Dialled) { d.Unanswered = 1 }), []want{{"group*", check.Fail, "dials-unanswered", []string{"packets are dropped on the way"}}}},
+		{"the peers closed after the challenge", ends(func(d *recording.Dialled) { d.Accepted, d.Closed, d.After = 1, 1, 26+len(rt.Node(0)) }), []want{{"group*", check.Fail, "dials-closed", []string{"accepted and closed after the challenge", "does not take the cookie", "erlang:set_cookie/2"}}}},
+		{"the pods closed after the challenge", ends(func(d *recording.Dialled) { d.Accepted, d.Left, d.LeftAfter = 1, 1, 26+len(rt.Node(0)) }), []want{{"group*", check.Fail, "other-name", []string{"closed each connection after the challenge of the node there: it says that it has another name, derl@", "(the peer has another name)"}}}},
+		{"the peers closed at once", ends(func(d *recording.Dialled) { d.Accepted, d.Closed, d.After = 1, 1, 0 }), []want{{"group*", check.Fail, "separate-clusters", []string{"closed by the peer after 0 bytes"}}}},
+		{"the peers closed after the proof", ends(func(d *recording.Dialled) { d.Accepted, d.Closed, d.After = 1, 1, 26+19+len(rt.Node(0)) }), []want{{"group*", check.Fail, "separate-clusters", nil}}},
+		{"no way led there", ends(func(d *recording.Dialled) { d.Unreachable = 1 }), []want{{"group*", check.Fail, "separate-clusters", []string{"unreachable by an ICMP error"}}}},
+		{"one was refused, one was not answered", all(lonely, dials(0, dialRefused(1)), dials(1, dialRefused(2)), dials(2, recording.Dialled{Addr: dialRefused(0).Addr, Count: 1, Unanswered: 1})), []want{{"group of " + rt.Name(1), check.Fail, "dials-refused", nil}, {"group of " + rt.Name(2), check.Fail, "separate-clusters", nil}}},
+		{"refused, but one was not heard", all(ends(func(d *recording.Dialled) { d.Refused = 1 }), func(s *rt.Recording) { s.Drop(isAsked(0)); s.Drop(isAsked(1)); s.Drop(isAsked(2)) }), []want{{"group*", check.Fail, "separate-clusters", nil}}},
 		noMeshMeant(), {"a star", star, nil}})
 }
 
@@ -72,6 +91,41 @@ func holdsAPI(s *rt.Recording) {
 
 func dialRefused(j int) recording.Dialled {
 	return recording.Dialled{Addr: fmt.Sprintf("%s:%d", rt.IP(j), rt.DistPort), Count: 1, Refused: 1}
+}
+
+// ends lets each pod dial the node of the next one, with this end.
+func ends(how func(d *recording.Dialled)) func(s *rt.Recording) {
+	changes := []func(s *rt.Recording){lonely}
+	for i := range 3 {
+		d := recording.Dialled{Addr: fmt.Sprintf("%s:%d", rt.IP((i+1)%3), rt.DistPort), Count: 1}
+		how(&d)
+		changes = append(changes, dials(i, d))
+	}
+	return all(changes...)
+}
+
+// logs lets the pod's container have logged this.
+func logs(i int, lines ...string) func(s *rt.Recording) {
+	return func(s *rt.Recording) {
+		s.Change(isPod(i), func(e *recording.Event) {
+			p := *e.Pod
+			p.Containers = slices.Clone(p.Containers)
+			for j := range p.Containers {
+				p.Containers[j].Log = lines
+			}
+			e.Pod = &p
+		})
+	}
+}
+
+// asksByAPI lets the manifests say that the nodes ask the API for EndpointSlices, and whether they may.
+func asksByAPI(may bool) func(s *rt.Recording) {
+	asks := literal("DISCOVERY", "kube-api")
+	if !may {
+		return asks
+	}
+	return all(asks, object("Role", "reader", `{"rules":[{"apiGroups":["discovery.k8s.io"],"resources":["endpointslices"],"verbs":["list"]}]}`),
+		object("RoleBinding", "b", `{"roleRef":{"kind":"Role","name":"reader"},"subjects":[{"kind":"ServiceAccount","name":"default"}]}`))
 }
 
 func hearsNoDials(s *rt.Recording) {

@@ -23,10 +23,6 @@ type fault struct {
 func faults() []fault {
 	none := func(e *recording.Event) { e.DNS.RCode, e.DNS.Addrs = "NXDOMAIN", nil }
 	isAnyDNS := func(e recording.Event) bool { return e.DNS != nil }
-	lonely := func(s *rt.Recording) {
-		s.Change(func(e recording.Event) bool { return e.Nodes != nil }, func(e *recording.Event) { e.Nodes.Visible = nil })
-		s.Change(func(e recording.Event) bool { return e.Sockets != nil }, func(e *recording.Event) { e.Sockets.Links = nil })
-	}
 	// locked is node i refusing the cookie: it cannot be asked, and nobody has a link to it.
 	locked := func(i int) func(s *rt.Recording) {
 		return func(s *rt.Recording) {

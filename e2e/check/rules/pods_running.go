@@ -121,6 +121,7 @@ func running(v *view.View, p *view.Pod) check.Finding {
 		claims := evidence.Claims(v, p)
 		if len(claims) > 0 {
 			f.Message += "; " + claims[0]
+			f.Remedy = evidence.ClaimRemedy(claims[0])
 		}
 		f.Seen = slices.Concat(claims, evidence.Warnings(v, "Pod/"+p.Name))
 		f.Try = fmt.Sprintf("kubectl -n %s describe pod %s", v.Header.Namespace, p.Name)

@@ -30,6 +30,13 @@ func TestPodsRunning(t *testing.T) {
 			s.Add(recording.Event{T: time.Second, By: "kube", Notice: &recording.Notice{Object: "ReplicaSet/derl-7f9c", Type: "Warning", Reason: "FailedCreate",
 				Message: `Error creating: pods "derl-7f9c-abc" is forbidden: exceeded quota: small`}})
 		}, []want{{whole, check.Fail, "not-created", []string{"2 of 3 pods were created: Kubernetes refuses them: exceeded quota: small"}}}},
+		{"a quota tells what it counts", notCreated(`pods "derl-7f9c-abc" is forbidden: exceeded quota: small, requested: pods=1, used: pods=2, limited: pods=2`), missing("raise ResourceQuota small, or ask for less: the controller tries again by itself")},
+		{"a quota asks for limits", notCreated(`pods "derl-7f9c-abc" is forbidden: failed quota: small: must specify limits.memory for: derl`), missing("what ResourceQuota small counts")},
+		{"a limit refuses the pods", notCreated(`pods "derl-7f9c-abc" is forbidden: maximum memory usage per Container is 64Mi, but limit is 256Mi`), missing("set the container's memory within the LimitRange")},
+		{"their account is not there", notCreated(`pods "derl-7f9c-" is forbidden: error looking up service account shop/drel: serviceaccount "drel" not found`), missing("add ServiceAccount drel to the manifests")},
+		{"a webhook says no", notCreated(`Error creating: admission webhook "policy.example" denied the request: no tag latest`), missing("a webhook of the cluster refuses them: no tag latest")},
+		{"a claim waits for a class", waitsForClaim(`storageclass.storage.k8s.io "fast" not found`), []want{{pod(1), check.Fail, "not-running", []string{"claim data-" + rt.Name(1) + ": ProvisioningFailed", "kubectl get storageclass"}}}},
+		{"a claim has no class", waitsForClaim("no persistent volumes available for this claim and no storage class is set"), []want{{pod(1), check.Fail, "not-running", []string{"set storageClassName of the claim"}}}},
 		{"image cannot be pulled", func(s *rt.Recording) {
 			s.Change(isPod(1), func(e *recording.Event) {
 				e.Pod.Phase, e.Pod.Ready, e.Pod.IP = "Pending", false, ""
@@ -138,4 +145,26 @@ func crashes() []trial {
 			[]want{{pod(1), check.Fail, code, []string{"terminated (Error, exit code 1)", words}}}})
 	}
 	return all
+}
+
+// notCreated leaves one pod out, with what the ReplicaSet says of it.
+func notCreated(message string) func(s *rt.Recording) {
+	return func(s *rt.Recording) {
+		s.Drop(isPod(2))
+		s.Add(recording.Event{T: time.Second, By: "kube", Notice: &recording.Notice{Object: "ReplicaSet/derl-7f9c", Type: "Warning", Reason: "FailedCreate", Message: message}})
+	}
+}
+
+func missing(says ...string) []want {
+	return []want{{whole, check.Fail, "not-created", append(says, "2 of 3 pods")}}
+}
+
+// waitsForClaim lets pod 1 wait for its claim, of which the event says why.
+func waitsForClaim(message string) func(s *rt.Recording) {
+	return func(s *rt.Recording) {
+		s.Change(isPod(1), func(e *recording.Event) {
+			e.Pod.Phase, e.Pod.Ready, e.Pod.Containers, e.Pod.NotReady = "Pending", false, nil, "pod has unbound immediate PersistentVolumeClaims"
+		})
+		s.Add(recording.Event{T: time.Second, By: "kube", Notice: &recording.Notice{Object: "PersistentVolumeClaim/data-" + rt.Name(1), Type: "Warning", Reason: "ProvisioningFailed", Message: message}})
+	}
 }

@@ -17,7 +17,7 @@ func recoveryExitClean() check.Check {
 		Reads:  []recording.Kind{recording.KindPod, recording.KindProcess},
 		Why:    "If the signal does not reach the VM (for example because a shell is process 1), the VM is killed when the grace period is over: it hands nothing over and closes no connection, and every rollout waits for that time.",
 		Source: "https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination",
-		Causes: map[string][]string{"killed-after-grace": nil, "killed": nil},
+		Causes: map[string][]string{"killed-after-grace": nil, "shutdown-too-slow": nil, "killed": nil},
 		Judge: func(v *view.View) []check.Finding {
 			d, ok := evidence.FindDeletion(v)
 			if !ok {
@@ -55,9 +55,8 @@ func exitOf(v *view.View, d evidence.Deletion) check.Finding {
 		f.Message = fmt.Sprintf("the VM of %s exited %s; its exit code is not known", d.Victim.Name, took)
 		return f
 	case late:
-		f.Code = "killed-after-grace"
-		f.Message = fmt.Sprintf("container %s of %s was killed (exit code %d) %s: the VM did not shut down on SIGTERM", c.Name, d.Victim.Name, killed, took)
-		f.Remedy = "start the VM with exec, so that it is process 1 and receives the signal (CMD [\"bin/app\", \"foreground\"], no shell form); its shutdown and a preStop hook together must take less than the grace period"
+		f.Message = fmt.Sprintf("container %s of %s was killed (exit code %d) %s: ", c.Name, d.Victim.Name, killed, took)
+		afterGrace(d.Victim, c, &f)
 	default:
 		f.Code = "killed"
 		f.Message = fmt.Sprintf("container %s of %s was killed (exit code %d%s) %s: before its grace period expired", c.Name, d.Victim.Name, killed, evidence.Because(recording.Container{Message: c.Reason}), took)
@@ -67,6 +66,35 @@ func exitOf(v *view.View, d evidence.Deletion) check.Finding {
 	f.Seen = evidence.LastLog(c)
 	f.Try = fmt.Sprintf("kubectl -n %s exec POD -- cat /proc/1/cmdline, with the name of a running pod", v.Header.Namespace)
 	return f
+}
+
+// afterGrace tells a VM whose shutdown was under way when the grace period expired from one that SIGTERM did not reach: by its log, where
+// it says that the signal has come, else by the first process of the container, which gets it.
+func afterGrace(p *view.Pod, c recording.Container, f *check.Finding) {
+	var vm *recording.VM
+	if n := len(p.VMs); n > 0 {
+		vm = p.VMs[n-1].VM
+	}
+	says, handled := evidence.SIGTERMHandled(c)
+	f.Code = "killed-after-grace"
+	f.Remedy = "start the VM with exec, so that it is process 1 and receives the signal (CMD [\"bin/app\", \"foreground\"], no shell form); its shutdown and a preStop hook together must take less than the grace period"
+	switch {
+	case handled:
+		f.Message += fmt.Sprintf("the VM got SIGTERM, as its log says (%q), and its shutdown took longer", says)
+	case vm != nil && vm.NSPID == 1:
+		f.Message += "the VM is process 1, which gets SIGTERM, and its shutdown took longer, or it does not handle the signal: its log does not say"
+	case vm != nil && vm.FirstDeaf:
+		f.Message += fmt.Sprintf("SIGTERM did not reach the VM, because the first process of the container is %s, which ignores it", vm.First)
+		return
+	case vm != nil:
+		f.Message += fmt.Sprintf("the first process of the container, %s, got SIGTERM, and the log of the VM does not say that it was passed on", vm.First)
+		return
+	default:
+		f.Message += "the VM did not shut down on SIGTERM"
+		return
+	}
+	f.Code = "shutdown-too-slow"
+	f.Remedy = "raise terminationGracePeriodSeconds above what the shutdown takes, or find what does not stop: each child of a supervisor has its own time (shutdown in its specification), and a preStop hook counts, too"
 }
 
 // lastEnd is how the victim's container ended, as the API server reported it last: of several containers, the one that was killed.

@@ -37,9 +37,12 @@ func addCompletions(c *cobra.Command) {
 		"judge": func(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
 			return []string{"jsonl"}, cobra.ShellCompDirectiveFilterFileExt
 		},
+		"diff": func(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
+			return []string{"json"}, cobra.ShellCompDirectiveFilterFileExt
+		},
 		"version": cobra.NoFileCompletions, "checks": cobra.NoFileCompletions, "schema": cobra.NoFileCompletions,
 	}
-	forms := map[string][]string{"checks": {"json", "markdown"}, "run": {"json"}, "kill-matrix": {"json"}, "lint": lintFormats, "judge": {"json"}, "version": {"json"}}
+	forms := map[string][]string{"checks": {"json", "markdown"}, "run": {"json"}, "kill-matrix": {"json"}, "lint": lintFormats, "judge": {"json", "html"}, "diff": {"text", "json"}, "version": {"json"}}
 	for _, sub := range c.Commands() {
 		addCompletions(sub)
 		if complete := arguments[sub.Name()]; complete != nil {

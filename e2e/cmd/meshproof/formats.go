@@ -19,6 +19,7 @@ var lintFormats = []string{"text", "json", "github", "sarif", "junit"}
 // writers write a judgement for programs: standard output has that alone.
 var writers = map[format]func(io.Writer, *reports.Run) error{
 	"json":   reports.JSON,
+	"html":   reports.HTML,
 	"github": reports.Annotations,
 	"sarif":  func(w io.Writer, r *reports.Run) error { return reports.SARIF(w, r, fromRoot) },
 	"junit":  reports.JUnit,

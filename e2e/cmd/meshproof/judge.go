@@ -16,6 +16,7 @@ import (
 	"meshproof.dev/meshproof/e2e/scenario"
 	"meshproof.dev/meshproof/e2e/view"
 	"meshproof.dev/meshproof/reports"
+	"meshproof.dev/meshproof/reports/picture"
 )
 
 func judgeCommand(code *int) *cobra.Command {
@@ -33,7 +34,7 @@ func judgeCommand(code *int) *cobra.Command {
 	form, verbose := output(c), verboseFlag(c, "print the blocked checks one by one")
 	accept := c.Flags().Bool("accept-unseen", false, "accept what is unknown only because the cluster refused privileged pods (never mesh/full)")
 	c.RunE = func(c *cobra.Command, args []string) error {
-		if err := form.check("json"); err != nil {
+		if err := form.check("json", "html"); err != nil {
 			return err
 		}
 		all, err := judgeFiles(args, rules.All())
@@ -104,5 +105,8 @@ func (g *recordingSet) judge(checks []check.Check) reports.Profile {
 	sort.SliceStable(g.scenarios, func(i, j int) bool { return place(g.scenarios[i]) < place(g.scenarios[j]) })
 	p := reports.Profile{Profile: judge.Judge(g.name, g.scenarios, checks), Mutant: g.mutant, Namespace: g.namespace, Recordings: g.files}
 	p.Trouble = strings.Join(g.cut, "; ")
+	for _, s := range g.scenarios {
+		p.Pictures = append(p.Pictures, picture.Of(s.View))
+	}
 	return p
 }

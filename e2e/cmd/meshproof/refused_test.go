@@ -117,7 +117,7 @@ func TestWhatMakesNoSenseIsRefused(t *testing.T) {
 // Commands without results say it on stderr only.
 func TestUnknownCommandsAreRefused(t *testing.T) {
 	for args, says := range map[string]string{
-		"frobnicate":         `unknown command "frobnicate" for "meshproof": it must be one of checks, cluster, completion, explain, init, judge, kill-matrix, lint, run, schema, version`,
+		"frobnicate":         `unknown command "frobnicate" for "meshproof": it must be one of checks, cluster, completion, diff, explain, init, judge, kill-matrix, lint, run, schema, version`,
 		"cluster frobnicate": `unknown command "frobnicate" for "meshproof cluster": it must be one of clean`,
 		"--loud":             "unknown flag: --loud",
 		"cluster clean now":  `unexpected argument "now": meshproof cluster clean accepts at most 0 arg(s); ` + "`meshproof cluster clean --help` has examples",

@@ -3,6 +3,7 @@ package recordingtest
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"meshproof.dev/meshproof/e2e/recording"
@@ -64,9 +65,21 @@ func (w *world) inside(p life, begin, end time.Duration) {
 	})
 	each(begin+time.Second, end, time.Second, func(t time.Duration) {
 		w.add(t, Agent, recording.Event{Asked: &recording.Asked{Pod: uid, Over: time.Second, Questions: []recording.Question{
-			{Name: DNSName, Type: "A", Count: 1, RCodes: map[string]int{"NOERROR": 1}, Got: w.dns(p, t).Addrs, TTL: 30 * time.Second},
+			{Name: DNSName, Type: "A", Count: 1, RCodes: map[string]int{"NOERROR": 1}, Got: w.got(p, t), TTL: 30 * time.Second},
 		}, Dialled: w.dialled(p, t-time.Second, t)}})
 	})
+}
+
+// What an agent records at most of an interval: addresses of an answer, and addresses that were dialled.
+const (
+	maxGot     = 16
+	maxDialled = 64
+)
+
+// got are the first addresses of the answer.
+func (w *world) got(p life, t time.Duration) []string {
+	all := w.dns(p, t).Addrs
+	return slices.Clone(all[:min(len(all), maxGot)])
 }
 
 // dialled are the connections that the pod opened in an interval: to the epmd and then to the node of each pod of a lower number.
@@ -77,6 +90,9 @@ func (w *world) dialled(p life, from, to time.Duration) []recording.Dialled {
 			continue
 		}
 		for _, port := range []int{EPMDPort, DistPort} {
+			if len(all) == maxDialled {
+				return all
+			}
 			all = append(all, recording.Dialled{Addr: fmt.Sprintf("%s:%d", IP(q.i), port), Count: 1, Accepted: 1})
 		}
 	}

@@ -66,7 +66,8 @@ func newFaces(n int) *faces {
 	return f
 }
 
-// look is what is seen of pod i alone. Its socket tables are the same each time.
+// look is what is seen of pod i alone. Its view and its socket tables are the same each time, as a reader of a recording shares
+// what has not changed.
 func (f *faces) look(i int, each func(recording.Event)) {
 	var links []recording.Link
 	for j := range f.uids {
@@ -78,9 +79,9 @@ func (f *faces) look(i int, each func(recording.Event)) {
 		}
 	}
 	listen := []string{fmt.Sprintf("0.0.0.0:%d", EPMDPort), fmt.Sprintf("0.0.0.0:%d", DistPort)}
+	visible := make([]string, 0, len(f.nodes))
+	visible = append(append(visible, f.nodes[:i]...), f.nodes[i+1:]...)
 	for t := Full; t <= SparseEnd; t += 900 * time.Millisecond {
-		visible := make([]string, 0, len(f.nodes))
-		visible = append(append(visible, f.nodes[:i]...), f.nodes[i+1:]...)
 		each(recording.Event{T: t, By: Agent, Nodes: &recording.Nodes{Pod: f.uids[i], Outcome: recording.OK, Node: f.nodes[i], Creation: 1700000000 + uint32(i), OTP: "28", Visible: visible}})
 		each(recording.Event{T: t, By: Agent, Sockets: &recording.Sockets{Pod: f.uids[i], Outcome: recording.OK, Links: links, Listen: listen}})
 	}
