@@ -78,7 +78,12 @@ func frame(r *Run) *page.Page {
 	for _, l := range r.Leftovers {
 		p.Trouble = append(p.Trouble, strings.TrimSpace("left behind: "+l.What+": "+l.Why+"\n"+l.Remove))
 	}
-	p.Facts = provenanceOf(r)
+	if r.Soak != nil {
+		for _, x := range r.Soak.properties().List {
+			p.Facts = append(p.Facts, page.Fact{Name: x.Name, Value: x.Value})
+		}
+	}
+	p.Facts = append(p.Facts, provenanceOf(r)...)
 	return p
 }
 

@@ -25,8 +25,8 @@ func soaked(verdicts ...judge.Verdict) (all []Profile) {
 	return all
 }
 
-// said is what a process says every ten seconds, of which it holds more by each in all.
-func said(by string, n int, memory, descriptors float64) (all []view.Held) {
+// held is what a process says every ten seconds, of which it holds more by each in all.
+func held(by string, n int, memory, descriptors float64) (all []view.Held) {
 	for i := range n {
 		at := float64(i) / float64(n)
 		all = append(all, view.Held{By: by, At: began.Add(time.Duration(10*i) * time.Second), Memory: 64<<20 + int64(memory*at), Descriptors: 20 + int(descriptors*at), Threads: 12})
@@ -71,14 +71,14 @@ func TestWilson(t *testing.T) {
 }
 
 func TestALeakIsOurFault(t *testing.T) {
-	flat := NewSoak(soaked(judge.Pass), append(said("kube", 60, 0, 0), said("agent/a", 60, 8<<20, 4)...))
+	flat := NewSoak(soaked(judge.Pass), append(held("kube", 60, 0, 0), held("agent/a", 60, 8<<20, 4)...))
 	if err := flat.Leaks(); err != nil {
 		t.Errorf("flat: %v", err)
 	}
 	if len(flat.Processes) != 2 || flat.Processes[0].Process != "agent/a" || flat.Processes[1].Process != "harness" {
 		t.Fatalf("%+v", flat.Processes)
 	}
-	leaking := NewSoak(soaked(judge.Pass), append(said("kube", 60, 0, 0), said("agent/a", 60, 200<<20, 100)...))
+	leaking := NewSoak(soaked(judge.Pass), append(held("kube", 60, 0, 0), held("agent/a", 60, 200<<20, 100)...))
 	err := leaking.Leaks()
 	if exitcode.Of(err) != exitcode.Internal {
 		t.Fatalf("%v", err)
@@ -91,7 +91,7 @@ func TestALeakIsOurFault(t *testing.T) {
 	if strings.Contains(err.Error(), "harness") || strings.Contains(err.Error(), "threads") {
 		t.Errorf("what did not grow: %v", err)
 	}
-	short := NewSoak(soaked(judge.Pass), said("agent/a", 5, 900<<20, 900))
+	short := NewSoak(soaked(judge.Pass), held("agent/a", 5, 900<<20, 900))
 	if err := short.Leaks(); err != nil || short.Processes[0].Memory.Known {
 		t.Errorf("five samples: %v", err)
 	}
@@ -100,15 +100,15 @@ func TestALeakIsOurFault(t *testing.T) {
 // All that a run writes says the same of a soak, and of each of its runs what it says of any.
 func TestASoakInAllReports(t *testing.T) {
 	r := &Run{Started: began, Profiles: soaked(judge.Pass, judge.Fail, judge.Fail, judge.Fail, judge.Fail, judge.Unknown)}
-	r.Soak = NewSoak(r.Profiles, said("kube", 60, 0, 0))
+	r.Soak = NewSoak(r.Profiles, held("kube", 60, 0, 0))
 	r.Close(errors.Join(r.Soak.Leaks()), began.Add(time.Minute))
 	if r.Exit.Code != exitcode.Fail || r.Trouble != "" {
 		t.Errorf("%+v %q", r.Exit, r.Trouble)
 	}
-	var console, summary, junit, data bytes.Buffer
+	var console, summary, junit, data, html bytes.Buffer
 	Console{W: &console}.Run(r)
 	Summary(&summary, r)
-	if err := errors.Join(JUnit(&junit, r), JSON(&data, r)); err != nil {
+	if err := errors.Join(JUnit(&junit, r), JSON(&data, r), HTML(&html, r)); err != nil {
 		t.Fatal(err)
 	}
 	for where, c := range map[string]struct {
@@ -123,6 +123,7 @@ func TestASoakInAllReports(t *testing.T) {
 		}},
 		"summary": {summary.String(), []string{"| shop | 6 | 1 | 4 | 1 | 0 | 16.7 % (3.0 to 56.4 %) |", "fail in 4 runs: **x/fail**, first shop#2", "| harness | threads | 12 | 12 | 12 | 12 | 12 | 0 | 16 | no growth |"}},
 		"junit":   {junit.String(), []string{`name="shop#2 formation"`, `<property name="shop" value="6 asked, 1 green, 4 red, 1 unknown, 0 broken; green 16.7 % (3.0 to 56.4 %)">`, `name="harness descriptors"`}},
+		"page":    {html.String(), []string{"6 asked, 1 green, 4 red, 1 unknown, 0 broken; green 16.7 % (3.0 to 56.4 %)", "harness threads"}},
 		"json":    {data.String(), []string{`"nth": 6`, `"soak": {`, `"asked": 6`, `"process": "harness"`}},
 	} {
 		for _, says := range c.says {
