@@ -3,6 +3,7 @@ package crashtest
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -33,10 +34,14 @@ mv /root/kube-apiserver.yaml .`
 // freezeAPI pauses it: connections stay open, and nothing is answered.
 const freezeAPI = `pid=$(pgrep -x kube-apiserver); kill -STOP $pid; sleep "$1"; kill -CONT $pid`
 
-// pressure keeps all cores of the node busy, twice as many loops as there are, until the file is gone.
+// pressure keeps all cores of the node busy until the file is gone, with that many loops for each core at that niceness. It prints how
+// long they took of the CPU.
 const pressure = `touch /run/meshproof-pressure
-for i in $(seq $(($(nproc) * 2))); do while [ -e /run/meshproof-pressure ]; do j=0; while [ $j -lt 20000 ]; do j=$((j + 1)); done; done & done
-wait`
+for i in $(seq $(($(nproc) * $1))); do
+  nice -n "$2" bash -c 'while [ -e /run/meshproof-pressure ]; do j=0; while [ $j -lt 20000 ]; do j=$((j + 1)); done; done' &
+done
+wait
+times | tail -n 1`
 
 // TestWhatIsNotSeenIsUnknown takes the API server away in the middle of a scenario, and then makes the node slow. Each run ends by
 // itself, and says of what it did not see that it is unknown: nothing is red, and nothing remains.
@@ -79,16 +84,23 @@ func TestWhatIsNotSeenIsUnknown(t *testing.T) {
 			waitFor(t, 2*time.Minute, func() []string { return before.ofRuns(take(t, c.Config)) })
 		})
 	}
-	t.Run("the node is slow", func(t *testing.T) {
-		ended := node.start(t, pressure)
-		r := p.start(t, nil, args...)
-		results := endedWithoutRed(t, p, r)
-		node.run(t, "rm /run/meshproof-pressure")
-		<-ended
-		v := results.recorded(t, recording.Formation)
-		t.Logf("timers were %.1f s late at most; %v", v.Pressure(0, v.End()).Seconds(), results.Profiles[0].Notes)
-		waitFor(t, 2*time.Minute, func() []string { return before.ofRuns(take(t, c.Config)) })
-	})
+	for _, s := range []struct{ name, loops, nice string }{{"the node is slow", "2", "0"}, {"the node is very slow", "20", "-15"}} {
+		t.Run(s.name, func(t *testing.T) {
+			ended := node.start(t, pressure, s.loops, s.nice)
+			r := p.start(t, nil, args...)
+			results := endedWithoutRed(t, p, r)
+			took := time.Since(r.began)
+			node.run(t, "rm /run/meshproof-pressure")
+			used := <-ended
+			v := results.recorded(t, recording.Formation)
+			t.Logf("the loops took %s of the CPU in %.0f s, timers were %.1f s late at most; %q", used, took.Seconds(), v.Pressure(0, v.End()).Seconds(), results.Profiles[0].Notes)
+			var minutes, seconds float64
+			if _, err := fmt.Sscanf(used, "%fm%fs", &minutes, &seconds); err != nil || 60*minutes+seconds < took.Seconds()/3 {
+				t.Errorf("the loops took %q of the CPU (%v): that slows nothing down", used, err)
+			}
+			waitFor(t, 2*time.Minute, func() []string { return before.ofRuns(take(t, c.Config)) })
+		})
+	}
 }
 
 // longestGap is when the observer saw nothing at all for longest.
@@ -172,17 +184,18 @@ type node struct {
 	name   string
 }
 
-// start runs a shell script in the node. The channel is closed when it has ended.
-func (n node) start(t *testing.T, script string, args ...string) (ended chan struct{}) {
+// start runs a shell script in the node. When it has ended the channel has what it printed.
+func (n node) start(t *testing.T, script string, args ...string) (ended chan string) {
 	t.Helper()
-	ended = make(chan struct{})
+	ended = make(chan string, 1)
 	go func() {
-		defer close(ended)
 		ctx, cancel := context.WithTimeout(context.Background(), runLimit+time.Minute)
 		defer cancel()
-		if _, err := n.engine.Output(ctx, append([]string{"exec", n.name, "bash", "-euc", script, "bash"}, args...)...); err != nil {
+		out, err := n.engine.Output(ctx, append([]string{"exec", n.name, "bash", "-euc", script, "bash"}, args...)...)
+		if err != nil {
 			t.Errorf("in the node: %v", err)
 		}
+		ended <- strings.TrimSpace(string(out))
 	}()
 	return ended
 }

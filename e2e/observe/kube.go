@@ -105,8 +105,8 @@ func (o *Observer) beat(ctx context.Context, pods *cache.ListWatch) {
 			return
 		}
 		if err != nil {
-			first := why == ""
-			if why = err.Error(); first {
+			if why == "" { // what comes later, such as a refusal while it starts again, is not what happened
+				why = err.Error()
 				blind(0)
 			}
 			continue
