@@ -36,6 +36,10 @@ func pageOf(r *Run) *page.Page {
 		return p
 	}
 	for i, one := range r.Profiles {
+		if one.Repeats() {
+			p.Rows = append(p.Rows, overview(one, ""))
+			continue
+		}
 		w := workload(r, one, fmt.Sprintf("w%d", i+1))
 		p.Workloads = append(p.Workloads, w)
 		name, link := "", ""

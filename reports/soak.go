@@ -58,6 +58,18 @@ const (
 	mayGrowCount  = 16
 )
 
+// Repeats reports whether the profile is one of the runs of a soak that passed: nobody looks at a hundred of them one by one.
+func (p Profile) Repeats() bool { return p.Nth > 0 && p.ExitCode() == exitcode.OK && p.Trouble == "" }
+
+// Shorten leaves out what each subject of what passed was seen to be. It is in the recordings, and meshproof judge says it again.
+func (p *Profile) Shorten() {
+	for i := range p.Results {
+		if r := &p.Results[i]; r.Verdict == judge.Pass || r.Verdict == judge.Skip {
+			r.Subjects = nil
+		}
+	}
+}
+
 // NewSoak counts the runs, and judges what the processes said that they held.
 func NewSoak(runs []Profile, said []view.Held) *Soak {
 	s := &Soak{}

@@ -141,6 +141,36 @@ func TestASoakInAllReports(t *testing.T) {
 	}
 }
 
+// A run that passed is one of many: the report keeps what it came to, and the page does not draw it.
+func TestARunThatPassedIsShort(t *testing.T) {
+	green, advised, red, early := soaked(judge.Pass)[0], soaked(judge.Advised)[0], soaked(judge.Fail)[0], soaked(judge.Pass)[0]
+	early.Trouble = "interrupted"
+	alone := run(judge.Pass).Profiles[0]
+	for _, c := range []struct {
+		p       Profile
+		repeats bool
+		left    int
+	}{{green, true, 0}, {advised, true, 1}, {red, false, 1}, {early, false, 0}, {alone, false, 0}} {
+		if c.p.Repeats() != c.repeats {
+			t.Errorf("%s with %s: %v", title(c.p), c.p.Results[len(c.p.Results)-1].Verdict, !c.repeats)
+		}
+		c.p.Shorten()
+		left := 0
+		for _, r := range c.p.Results {
+			left += len(r.Subjects)
+		}
+		if left != c.left || c.p.Results[0].Verdict != judge.Pass {
+			t.Errorf("%s: %d subjects are left, not %d: what passed has none, everything else has all", title(c.p), left, c.left)
+		}
+	}
+	r := &Run{Started: began, Profiles: soaked(judge.Pass, judge.Fail)}
+	r.Soak = NewSoak(r.Profiles, nil)
+	r.Close(nil, began.Add(time.Minute))
+	if p := pageOf(r); len(p.Workloads) != 1 || p.Workloads[0].Name != "shop#2" || len(p.Rows) != 2 {
+		t.Errorf("%d workloads, %d rows", len(p.Workloads), len(p.Rows))
+	}
+}
+
 // What no run was judged of, and no process told, is not made up.
 func TestASoakOfNothing(t *testing.T) {
 	p := soaked(judge.Unknown)[0]

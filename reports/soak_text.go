@@ -19,7 +19,7 @@ func (c Console) Run(r *Run) {
 	}
 	shown := 0
 	for _, p := range r.Profiles {
-		if p.ExitCode() == 0 && p.Trouble == "" {
+		if p.Repeats() {
 			continue
 		}
 		if shown++; shown <= mostRuns {

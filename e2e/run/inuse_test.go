@@ -1,11 +1,13 @@
 package run
 
 import (
+	"errors"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"meshproof.dev/meshproof/e2e/judge"
 	"meshproof.dev/meshproof/e2e/profile"
 	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/view"
@@ -56,5 +58,23 @@ func TestASoakCollectsWhatProcessesHold(t *testing.T) {
 	}
 	if wg.Wait(); len(h.all) != 20 {
 		t.Errorf("%d of 20", len(h.all))
+	}
+}
+
+// What nobody waits for is not kept.
+func TestJudgementsNobodyWaitsForAreNotKept(t *testing.T) {
+	j := unawaited()
+	j.publish(judged{"a", recording.Formation}, judge.Profile{Name: "a"})
+	if len(j.all) > 0 {
+		t.Errorf("%d are kept", len(j.all))
+	}
+	close(j.ended)
+	if err := j.wait(t.Context(), func(all map[judged]judge.Profile) bool { return len(all) > 0 }); !errors.Is(err, errEnded) {
+		t.Errorf("%v", err)
+	}
+	watched := newJudgements()
+	watched.publish(judged{"a", recording.Formation}, judge.Profile{Name: "a"})
+	if len(watched.all) != 1 {
+		t.Errorf("%d are kept for those who wait", len(watched.all))
 	}
 }

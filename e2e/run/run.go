@@ -44,6 +44,10 @@ type Session struct {
 // Start begins the run of the workloads, each in a namespace of its own, all at the same time. What is wrong with the
 // options is an error at once. Everything later is in the report, which Finish waits for.
 func Start(ctx context.Context, o Options, ws []*workload.Workload) (*Session, error) {
+	return start(ctx, o, ws, newJudgements())
+}
+
+func start(ctx context.Context, o Options, ws []*workload.Workload, published *judgements) (*Session, error) {
 	if err := o.complete(); err != nil {
 		return nil, err
 	}
@@ -56,7 +60,7 @@ func Start(ctx context.Context, o Options, ws []*workload.Workload) (*Session, e
 	for _, w := range ws {
 		o.Nodes = max(o.Nodes, w.Resolved.Nodes)
 	}
-	s := &Session{options: o, workloads: ws, judgements: newJudgements()}
+	s := &Session{options: o, workloads: ws, judgements: published}
 	s.options.Guard = s.redactor.Guard
 	err := workload.GuardAll(ws, &s.redactor)
 	if err != nil {
@@ -91,7 +95,7 @@ func checkNamespaces(ws []*workload.Workload, repeat int) error {
 
 // Run is Start and Finish in one, for doors that show nothing in between.
 func Run(ctx context.Context, o Options, ws []*workload.Workload) (*reports.Run, string, error) {
-	s, err := Start(ctx, o, ws)
+	s, err := start(ctx, o, ws, unawaited())
 	if err != nil {
 		return nil, "", err
 	}

@@ -13,7 +13,6 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"meshproof.dev/meshproof/e2e/agent"
-	"meshproof.dev/meshproof/e2e/exitcode"
 	"meshproof.dev/meshproof/e2e/fault"
 	"meshproof.dev/meshproof/e2e/guard"
 	"meshproof.dev/meshproof/e2e/judge"
@@ -58,8 +57,10 @@ func (r *workloadRun) execute(ctx context.Context) (reports.Profile, error) {
 	p := reports.Profile{Mutant: r.workload.Resolved.Mutant, Nth: r.workload.Nth}
 	err = errors.Join(err, guard.Try(func() error { p.Profile = r.judge(); return nil }), r.bugs.all())
 	p.Wall = time.Since(began)
-	// Of a soak nobody looks at a hundred pictures that are all the same; meshproof judge draws any of them from its recording.
-	drawn := r.workload.Nth == 0 || p.ExitCode() != exitcode.OK
+	drawn := !p.Repeats()
+	if !drawn {
+		p.Shorten()
+	}
 	for _, s := range r.done {
 		if s.View == nil {
 			continue
