@@ -34,11 +34,11 @@ mv /root/kube-apiserver.yaml .`
 // freezeAPI pauses it: connections stay open, and nothing is answered.
 const freezeAPI = `pid=$(pgrep -x kube-apiserver); kill -STOP $pid; sleep "$1"; kill -CONT $pid`
 
-// pressure keeps all cores of the node busy until the file is gone, with that many loops for each core at that niceness. It prints how
-// long they took of the CPU.
+// pressure keeps all cores of the node busy until the file is gone, with that many loops for each core. It prints how long they took
+// of the CPU. With twenty a core and a high priority the API server itself does not answer any more, and a run ends with 69 at once.
 const pressure = `touch /run/meshproof-pressure
 for i in $(seq $(($(nproc) * $1))); do
-  nice -n "$2" bash -c 'while [ -e /run/meshproof-pressure ]; do j=0; while [ $j -lt 20000 ]; do j=$((j + 1)); done; done' &
+  while [ -e /run/meshproof-pressure ]; do j=0; while [ $j -lt 20000 ]; do j=$((j + 1)); done; done &
 done
 wait
 times >/run/meshproof-times # in a pipe it would be the times of a subshell
@@ -85,9 +85,10 @@ func TestWhatIsNotSeenIsUnknown(t *testing.T) {
 			waitFor(t, 2*time.Minute, func() []string { return before.ofRuns(take(t, c.Config)) })
 		})
 	}
-	for _, s := range []struct{ name, loops, nice string }{{"the node is slow", "2", "0"}, {"the node is very slow", "20", "-15"}} {
+	for _, s := range []struct{ name, loops string }{{"the node is slow", "2"}, {"the node is very slow", "8"}} {
 		t.Run(s.name, func(t *testing.T) {
-			ended := node.start(t, pressure, s.loops, s.nice)
+			ended := node.start(t, pressure, s.loops)
+			defer node.run(t, "rm -f /run/meshproof-pressure")
 			r := p.start(t, nil, args...)
 			results := endedWithoutRed(t, p, r)
 			took := time.Since(r.began)
@@ -135,6 +136,9 @@ func endedWithoutRed(t *testing.T, p program, r *running) results {
 	all := results{dir: dir}
 	if err := json.Unmarshal(data, &all.Run); err != nil {
 		t.Fatal(err)
+	}
+	if len(all.Profiles) != 1 {
+		t.Fatalf("ended with %d and without results:\n%s", code, r.output())
 	}
 	unknown := 0
 	for _, x := range all.Profiles[0].Results {
