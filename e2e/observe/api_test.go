@@ -40,7 +40,7 @@ type api struct {
 	news    chan struct{}
 	cut     chan struct{} // closed to end all watches
 	silent  bool
-	starts  bool // it answers, and refuses everything: it does not know its roles yet
+	starts  bool              // it answers, and refuses everything: it does not know its roles yet
 	refused map[string]bool   // resources that nobody may watch now
 	logs    map[string]string // by pod
 }
