@@ -137,6 +137,7 @@ func TestLongGapsAreNoted(t *testing.T) {
 	d := &deployment{redactor: &secrets.Redactor{}, log: func(string) {}}
 	(&workloadRun{}).noteGaps(recording.Formation, v)
 	(&workloadRun{deployment: d}).noteGaps(recording.Formation, v)
+	(&workloadRun{deployment: d}).noteGaps("recovery", v) // its recording begins with the gaps that were before
 	if want := "formation: the watch of the API server saw nothing from 5.0 s to 9.0 s: the API server did not answer"; len(d.notes) != 1 || d.notes[0] != want {
 		t.Errorf("%q", d.notes)
 	}

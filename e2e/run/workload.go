@@ -220,7 +220,10 @@ func (r *workloadRun) noteGaps(name scenario.Name, v *view.View) {
 		return
 	}
 	for _, b := range v.LongBlind(longGap) {
-		r.deployment.note(fmt.Sprintf("%s: %s", name, b))
+		// The recordings of later scenarios have it, too.
+		if said := b.String(); !slices.ContainsFunc(r.deployment.notes, func(n string) bool { return strings.HasSuffix(n, ": "+said) }) {
+			r.deployment.note(fmt.Sprintf("%s: %s", name, said))
+		}
 	}
 }
 

@@ -50,7 +50,16 @@ func (v *View) applyGap(e recording.Event) {
 // named. A moment (from is to) is seen at the very beginning and end of a gap: something was seen there. An agent was
 // blind, too, as long as pods ran on its node and it had not come.
 func (v *View) Blind(observer string, from, to time.Duration, kinds ...recording.Kind) []Blindness {
-	var all []Blindness
+	all := v.blind(observer, from, to, kinds...)
+	if b, late := v.late()[observer]; late && b.From < to && b.To > from {
+		all = append(all, b)
+	}
+	slices.SortFunc(all, func(a, b Blindness) int { return int(a.From - b.From) })
+	return all
+}
+
+// blind is Blind by the gaps that the observer has recorded itself.
+func (v *View) blind(observer string, from, to time.Duration, kinds ...recording.Kind) (all []Blindness) {
 	for _, e := range v.gaps[observer] {
 		g := e.Gap
 		end := g.To
@@ -64,18 +73,14 @@ func (v *View) Blind(observer string, from, to time.Duration, kinds ...recording
 			all = append(all, Blindness{Observer: observer, Of: g.Of, From: g.From, To: min(end, max(v.end, g.From)), Why: g.Why})
 		}
 	}
-	if b, late := v.late()[observer]; late && b.From < to && b.To > from {
-		all = append(all, b)
-	}
-	slices.SortFunc(all, func(a, b Blindness) int { return int(a.From - b.From) })
 	return all
 }
 
-// LongBlind are the times of at least that length in which an observer saw nothing at all, by observer.
+// LongBlind are the recorded gaps of at least that length in which an observer saw nothing at all, by observer.
 func (v *View) LongBlind(least time.Duration) []Blindness {
 	var all []Blindness
 	for _, by := range slices.Sorted(maps.Keys(v.gaps)) {
-		for _, b := range v.Blind(by, 0, v.end) {
+		for _, b := range v.blind(by, 0, v.end) {
 			if b.Of == "" && b.To-b.From >= least {
 				all = append(all, b)
 			}
