@@ -28,6 +28,9 @@ func (m *Manifests) form(w *manifest.Workload, n NodeName) (Form, string) {
 	case "sname":
 		return Short, n.key
 	case "NODENAME", "DOCKER_VERNEMQ_NODENAME":
+		if strings.HasPrefix(n.Where, "rabbitmq-env.conf ") {
+			return m.formOfRabbit(w, n)
+		}
 		return Long, "the start script of the image, which writes -name"
 	case "RELEASE_NODE":
 		return m.formOfRelease(w, n)
@@ -164,6 +167,8 @@ func MakeLong(n NodeName) string {
 	switch key := strings.TrimLeft(n.key, "-"); key {
 	case "sname":
 		return "write " + strings.Replace(n.How, "sname", "name", 1) + "instead of " + strings.TrimSpace(n.How)
+	case "NODENAME":
+		return "add the line USE_LONGNAME=true to " + n.Where
 	case "RABBITMQ_NODENAME":
 		return "add {name: RABBITMQ_USE_LONGNAME, value: \"true\"} to the env of container " + n.In.Name
 	case "LIVEBOOK_NODE":

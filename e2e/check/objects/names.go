@@ -15,8 +15,8 @@ type NodeName struct {
 	Written string // as it is in the manifests: "shop@$(POD_IP)"
 	// Value is what the VM gets. A field of the pod is written as <status.podIP>; what the manifests do not tell stays a reference.
 	Value string
-	// Literal are the references in it that Kubernetes does not replace.
-	Literal []string
+	// Literal are the references in it that nobody replaces, ForShell those that only a shell would, and none is known to read them.
+	Literal, ForShell []string
 	// Form says whether the name is long or short, and FormBy what decides it: "RELEASE_DISTRIBUTION=sname".
 	Form   Form
 	FormBy string
@@ -41,7 +41,7 @@ func (m *Manifests) Names(w *manifest.Workload) []NodeName {
 	for _, p := range m.startTexts(w) {
 		for _, s := range sayings(p) {
 			n := NodeName{Place: p, How: s.how, Written: s.value, Maybe: s.maybe, key: s.key}
-			n.Value, n.Literal = m.filled(w, p, s.value)
+			m.fill(w, &n)
 			if only, is := hostOnly[s.key]; is && !strings.Contains(n.Value, "@") && isHost(p.In, only, n.Value) {
 				n.Value = only + "@" + n.Value
 			}

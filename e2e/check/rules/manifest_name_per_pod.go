@@ -41,7 +41,7 @@ func manifestNamePerPod() check.Check {
 
 // differsByPod reports whether a name is seen to be another in each pod.
 func differsByPod(n objects.NodeName) bool {
-	return n.Host() == "" || strings.Contains(n.Value, objects.PodIP) || strings.Contains(n.Value, objects.PodName) || strings.Contains(n.Value, "<metadata.uid>")
+	return n.Host() == "" && !strings.ContainsAny(n.Value, "$`") || strings.Contains(n.Value, objects.PodIP) || strings.Contains(n.Value, objects.PodName) || strings.Contains(n.Value, "<metadata.uid>")
 }
 
 // fixedName fails the finding if the name is the same in all pods.
@@ -49,8 +49,16 @@ func fixedName(m *objects.Manifests, w *manifest.Workload, n objects.NodeName, f
 	if m.Replicas(w) < 2 || n.Maybe || n.Host() == "" || strings.ContainsAny(n.Value, "$`<") {
 		return
 	}
-	f.Fail("same-name", fmt.Sprintf("%s sets the node name %s in all %d pods of %s: the host part is always %s", n.Where, n.Written, m.Replicas(w), w, n.Host()),
-		"define env {name: POD_IP, valueFrom: {fieldRef: {fieldPath: status.podIP}}} and write "+n.How+strings.TrimSuffix(n.Written, n.Host())+n.Refer("POD_IP"))
+	f.Fail("same-name", fmt.Sprintf("%s sets the node name %s in all %d pods of %s: the host part is always %s", n.Where, n.Written, m.Replicas(w), w, n.Host()), ownHost(m, w, n))
+}
+
+// ownHost says how to give each pod a host of its own: its name in DNS where it has one, else its address.
+func ownHost(m *objects.Manifests, w *manifest.Workload, n objects.NodeName) string {
+	before := "and write " + n.How + strings.TrimSuffix(n.Written, n.Host())
+	if s := m.Service(w.Namespace, w.ServiceName); w.Kind == "StatefulSet" && s != nil && n.Form != objects.Short {
+		return "define env {name: POD_NAME, valueFrom: {fieldRef: {fieldPath: metadata.name}}} " + before + n.Refer("POD_NAME") + "." + s.Name + "." + namespaceFor(m, w, n) + ".svc.cluster.local"
+	}
+	return "define env {name: POD_IP, valueFrom: {fieldRef: {fieldPath: status.podIP}}} " + before + n.Refer("POD_IP")
 }
 
 // fixedAddress fails the finding if a variable that should differ between pods has the same value in all.
