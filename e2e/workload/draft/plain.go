@@ -103,7 +103,7 @@ func (d *draft) plain(path string, nodes []*manifest.Workload) (*workload.Worklo
 	}
 	ours := &manifest.Set{}
 	for _, o := range d.all().Documents {
-		if !d.theirs(o, nodes, others) && (o.Kind != "Pod" || among(nodes, o)) && (o.Namespace != "kube-system" || nodes[0].Namespace == o.Namespace) {
+		if !d.theirs(o, nodes, others) && (o.Kind != "Pod" || among(nodes, o)) && (o.Namespace != "kube-system" || nodes[0].Namespace == o.Namespace || d.grants(o, nodes)) {
 			ours.Documents = append(ours.Documents, o)
 		}
 	}
