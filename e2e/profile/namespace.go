@@ -41,7 +41,9 @@ func (p *Profile) namespace(objects *manifest.Set) (string, error) {
 	} else {
 		all = append(all, carried...)
 	}
-	all = append(all, named(objects)...)
+	if p.root != nil || len(all) == 0 { // without a profile nothing is deployed: a name in another namespace is for the checks
+		all = append(all, named(objects)...)
+	}
 	for _, answers := range [][]answer{carried, all} {
 		for _, a := range answers {
 			if first := answers[0]; a.namespace != first.namespace {

@@ -53,6 +53,7 @@ type peerKey struct {
 // peerVariables mean it. Those of a product are exact; the others are what applications use to call it.
 var peerVariables = []peerKey{
 	{regexp.MustCompile(`^DNS_CLUSTER_QUERY$`), ForAddresses}, // dns_cluster, as Phoenix generates it
+	{regexp.MustCompile(`^LIVEBOOK_CLUSTER$`), ForAddresses},  // dns:QUERY; auto and fly are no names
 	{regexp.MustCompile(`^EMQX_CLUSTER__DNS__NAME$`), ForRecords},
 	{regexp.MustCompile(`^EMQX_CLUSTER__K8S__SERVICE_NAME$|^K8S_SERVICE_NAME$|^DISCOVERY_SERVICE$`), ForEndpoints},
 	{regexp.MustCompile(`^K8S_HOSTNAME_SUFFIX$|^COUCHDB_SEEDLIST$|^EMQX_CLUSTER__STATIC__SEEDS$|^DISCOVERY_NODES$`), ForPods},
@@ -76,7 +77,7 @@ var peerKeys = []peerKey{
 	{regexp.MustCompile(`dns_cluster[\w:]*['",\s\[{]+query['":,\s]+"([^"]+)"`), ForAddresses},
 }
 
-// ofStrategy are libcluster's strategies that ask DNS, with the key of the name and what they build of the answer.
+// ofStrategy are the strategies of libcluster and peerage that ask DNS, with the key of the name and what they build of the answer.
 var ofStrategy = []struct {
 	strategy, key *regexp.Regexp
 	by            Lookup
@@ -84,6 +85,7 @@ var ofStrategy = []struct {
 	{regexp.MustCompile(`Cluster\.Strategy\.Kubernetes\.DNSSRV\b`), regexp.MustCompile(`\bservice['":,\s]+"([^"]+)"`), ForHosts},
 	{regexp.MustCompile(`Cluster\.Strategy\.Kubernetes\.DNS\b`), regexp.MustCompile(`\bservice['":,\s]+"([^"]+)"`), ForAddresses},
 	{regexp.MustCompile(`Cluster\.Strategy\.DNSPoll\b`), regexp.MustCompile(`\bquery['":,\s]+"([^"]+)"`), ForAddresses},
+	{regexp.MustCompile(`Peerage\.Via\.Dns\b`), regexp.MustCompile(`\bdns_name['":,\s]+"([^"]+)"`), ForAddresses},
 }
 
 // Questions are the names by which w's nodes look for their peers, each once.
@@ -125,10 +127,18 @@ func (m *Manifests) Questions(w *manifest.Workload) []Question {
 
 // value is a variable's value as the container gets it, with references for what only a cluster knows.
 func (m *Manifests) value(w *manifest.Workload, p Place) string {
+	text := p.Text
 	if v, there := m.Env(w, p.In).Lookup(p.Variable); there && !v.Missing {
-		return v.Value.Value
+		text = v.Value.Value
 	}
-	return p.Text
+	if p.Variable != "LIVEBOOK_CLUSTER" {
+		return text
+	}
+	query, is := strings.CutPrefix(text, "dns:")
+	if !is {
+		return ""
+	}
+	return query
 }
 
 // means is what a variable's name is used for, where another variable says so.

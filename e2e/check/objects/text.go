@@ -125,7 +125,9 @@ func (m *Manifests) Means(w *manifest.Workload) []string {
 	}
 	for _, p := range m.Places(w) {
 		for _, found := range inCluster.FindAllStringSubmatch(p.Text, -1) {
-			all = append(all, found[1])
+			if found[1] != "kubernetes" { // the API server
+				all = append(all, found[1])
+			}
 		}
 	}
 	slices.Sort(all)

@@ -16,7 +16,7 @@ func WithoutMutant() map[string]map[string][]string {
 			"manifest/cookie-file-mode":            {"fs-group", "too-open"},
 			"manifest/governing-service":           {"names-nothing", "no-name"},
 			"manifest/role-bound":                  {"lacks-access", "no-token", "not-cluster-wide", "other-account", "other-namespace"},
-			"manifest/discovery-finds-peers":       {"addresses-for-hosts", "hosts-for-addresses", "no-such-port", "no-such-service", "other-service", "selector-fits-nothing"},
+			"manifest/discovery-finds-peers":       {"addresses-for-hosts", "hosts-for-addresses", "no-such-pod", "no-such-port", "no-such-service", "other-name", "other-namespace", "other-service", "selector-fits-nothing", "short-seeds"},
 			"manifest/network-policy-admits-peers": {"dist-closed", "dns-closed", "epmd-closed", "peers-closed"},
 			"manifest/host-network":                {"shared"},
 			"manifest/not-exposed":                 {"by-host-port", "by-service"},
