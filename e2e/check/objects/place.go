@@ -137,6 +137,9 @@ func (m *Manifests) fields(w *manifest.Workload) []field {
 		if d.Workload() == nil {
 			add(d.String(), d)
 		}
+		if d.Kind == "NetworkPolicy" {
+			add("NetworkPolicies "+d.Name, d) // the first of several
+		}
 		if o, is := d.Object.(*corev1.ConfigMap); is {
 			for key := range o.Data {
 				add(key+" in ConfigMap "+d.Name, d, "data", key)

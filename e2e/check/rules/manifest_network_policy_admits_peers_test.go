@@ -14,6 +14,8 @@ func TestManifestNetworkPolicyAdmitsPeers(t *testing.T) {
 	const from = `"from":[{"podSelector":{"matchLabels":{"app":"derl"}}}]`
 	dns := `{"ports":[{"port":53,"protocol":"UDP"}]}`
 	out := `{"to":[{"podSelector":{}}]}`
+	skips := func(says string) []want { return []want{{deployment, check.NotApplicable, "", []string{says}}} }
+	asksAPI := literal("EMQX_CLUSTER__DISCOVERY_STRATEGY", "k8s")
 	try(t, "manifest/network-policy-admits-peers", []trial{
 		{"none", func(*rt.Recording) {}, []want{{deployment, check.NotApplicable, "", []string{"no NetworkPolicy"}}}},
 		{"not recorded", func(s *rt.Recording) { s.Drop(isObject) }, []want{{whole, check.Unseen, "", []string{"not recorded"}}}},
@@ -21,8 +23,11 @@ func TestManifestNetworkPolicyAdmitsPeers(t *testing.T) {
 		{"all ports of peers", networkPolicy(`"ingress":[{` + from + `}]`), thePass},
 		{"admits all", networkPolicy(`"ingress":[{}],"egress":[{}],"policyTypes":["Ingress","Egress"]`), thePass},
 		{"a range", networkPolicy(`"ingress":[{` + from + `,"ports":[{"port":4000,"endPort":11000}]}]`), thePass},
-		{"a namespace, who knows", networkPolicy(`"ingress":[{"from":[{"namespaceSelector":{"matchLabels":{"team":"shop"}}}]}]`), thePass},
-		{"addresses, who knows", networkPolicy(`"ingress":[{"from":[{"ipBlock":{"cidr":"10.0.0.0/8"}}]}]`), thePass},
+		{"a namespace, who knows", networkPolicy(`"ingress":[{"from":[{"namespaceSelector":{"matchLabels":{"team":"shop"}}}]}]`), skips("labels of their namespace")},
+		{"addresses, who knows", networkPolicy(`"ingress":[{"from":[{"ipBlock":{"cidr":"10.0.0.0/8"}}]}]`), skips("only by their addresses")},
+		{"all addresses", networkPolicy(`"ingress":[{"from":[{"ipBlock":{"cidr":"0.0.0.0/0"}}]}]`), thePass},
+		{"all namespaces", networkPolicy(`"ingress":[{"from":[{"namespaceSelector":{}}]}]`), thePass},
+		{"addresses, and the peers", networkPolicy(`"ingress":[{"from":[{"ipBlock":{"cidr":"10.0.0.0/8"}},{"podSelector":{}}]}]`), thePass},
 		{"selects others", object("NetworkPolicy", "guard", `{"spec":{"podSelector":{"matchLabels":{"app":"postgres"}},"ingress":[]}}`), thePass},
 		{"by expressions", object("NetworkPolicy", "guard", `{"spec":{"podSelector":{"matchExpressions":[{"key":"app","operator":"NotIn","values":["derl"]}]},"ingress":[]}}`), thePass},
 		{"nothing at all", networkPolicy(`"ingress":[]`), fails("peers-closed", "guard", "4369 and 10000", "whether this one does is not known", "matchLabels: {app: derl}", "{port: 10000}", "get networkpolicy guard")},
@@ -32,7 +37,16 @@ func TestManifestNetworkPolicyAdmitsPeers(t *testing.T) {
 		{"distribution only", networkPolicy(`"ingress":[{` + from + `,"ports":[{"port":10000}]}]`), fails("epmd-closed", "epmd port 4369")},
 		{"the distribution port by UDP", networkPolicy(`"ingress":[{` + from + `,"ports":[{"port":4369},{"port":10000,"protocol":"UDP"}]}]`), fails("dist-closed")},
 		{"without epmd", all(literal("ERL_DIST_PORT", "10000"), networkPolicy(`"ingress":[{`+from+`,"ports":[{"port":10000}]}]`)), thePass},
-		{"no port is declared", all(networkPolicy(`"ingress":[{`+from+`,"ports":[{"port":4369}]}]`), unpinned), thePass},
+		{"no port is declared, and only epmd's is open", all(networkPolicy(`"ingress":[{`+from+`,"ports":[{"port":4369}]}]`), unpinned), fails("dist-closed", "on epmd's port 4369 only", "pin the distribution port")},
+		{"no port is declared, and some are open", all(networkPolicy(`"ingress":[{`+from+`,"ports":[{"port":4369},{"port":9100}]}]`), unpinned), skips("do not tell the distribution port")},
+		{"no port is declared, and all are open", all(networkPolicy(`"ingress":[{`+from+`}]`), unpinned), thePass},
+		{"the API", all(asksAPI, networkPolicy(`"policyTypes":["Egress"],"egress":[`+dns+`,`+out+`]`)), fails("api-closed", "no traffic from its pods to the Kubernetes API", "EMQX_CLUSTER__DISCOVERY_STRATEGY")},
+		{"the API, and a database", all(asksAPI, networkPolicy(`"policyTypes":["Egress"],"egress":[{"ports":[{"port":53,"protocol":"UDP"},{"port":5432}]},`+out+`]`)), fails("api-closed")},
+		{"the API by its port", all(asksAPI, networkPolicy(`"policyTypes":["Egress"],"egress":[{"ports":[{"port":53,"protocol":"UDP"},{"port":6443}]},`+out+`]`)), thePass},
+		{"the API on some port", all(asksAPI, networkPolicy(`"policyTypes":["Egress"],"egress":[{"ports":[{"port":53,"protocol":"UDP"},{"port":7443}]},`+out+`]`)), thePass},
+		{"the API by its address", all(asksAPI, networkPolicy(`"policyTypes":["Egress"],"egress":[`+dns+`,`+out+`,{"to":[{"ipBlock":{"cidr":"172.18.0.2/32"}}],"ports":[{"port":6443}]}]`)), thePass},
+		{"the API as a pod", all(asksAPI, networkPolicy(`"policyTypes":["Egress"],"egress":[`+dns+`,`+out+`,{"to":[{"namespaceSelector":{"matchLabels":{"kubernetes.io/metadata.name":"kube-system"}},"podSelector":{"matchLabels":{"component":"kube-apiserver"}}}]}]`)), thePass},
+		{"the API, which nobody asks", networkPolicy(`"policyTypes":["Egress"],"egress":[` + dns + `,` + out + `]`), thePass},
 		{"no DNS", networkPolicy(`"policyTypes":["Egress"],"egress":[{"to":[{"podSelector":{}}],"ports":[{"port":4369},{"port":10000}]}]`), fails("dns-closed", "port 53")},
 		{"DNS and peers", networkPolicy(`"policyTypes":["Egress"],"egress":[` + dns + `,` + out + `]`), thePass},
 		{"DNS by its namespace and label", networkPolicy(`"policyTypes":["Egress"],"egress":[{"to":[{"namespaceSelector":{"matchLabels":{"kubernetes.io/metadata.name":"kube-system"}},"podSelector":{"matchLabels":{"k8s-app":"kube-dns"}}}],"ports":[{"port":53,"protocol":"UDP"}]},` + out + `]`), thePass},

@@ -17,7 +17,7 @@ func WithoutMutant() map[string]map[string][]string {
 			"manifest/governing-service":           {"names-nothing", "no-name"},
 			"manifest/role-bound":                  {"lacks-access", "no-token", "not-cluster-wide", "other-account", "other-namespace"},
 			"manifest/discovery-finds-peers":       {"addresses-for-hosts", "hosts-for-addresses", "no-such-pod", "no-such-port", "no-such-service", "other-name", "other-namespace", "other-service", "selector-fits-nothing", "short-seeds"},
-			"manifest/network-policy-admits-peers": {"dist-closed", "dns-closed", "epmd-closed", "peers-closed"},
+			"manifest/network-policy-admits-peers": {"api-closed", "dist-closed", "dns-closed", "epmd-closed", "peers-closed"},
 			"manifest/host-network":                {"shared"},
 			"manifest/not-exposed":                 {"by-host-port", "by-service"},
 			"pods/running":                         {"epmd-unreachable", "name-taken", "not-running", "port-taken", "restarted", "restarting"},
