@@ -32,6 +32,8 @@ func TestManifestNetworkPolicyAdmitsPeers(t *testing.T) {
 		{"by expressions", object("NetworkPolicy", "guard", `{"spec":{"podSelector":{"matchExpressions":[{"key":"app","operator":"NotIn","values":["derl"]}]},"ingress":[]}}`), thePass},
 		{"nothing at all", networkPolicy(`"ingress":[]`), fails("peers-closed", "guard", "4369 and 10000", "whether this one does is not known", "matchLabels: {app: derl}", "{port: 10000}", "get networkpolicy guard")},
 		{"by an expression that fits", object("NetworkPolicy", "guard", `{"metadata":{"name":"guard"},"spec":{"podSelector":{"matchExpressions":[{"key":"app","operator":"In","values":["derl"]},{"key":"app","operator":"Exists"},{"key":"old","operator":"DoesNotExist"}]}}}`), fails("peers-closed", "guard")},
+		{"nothing at all, and there is one node", all(rewrite("Deployment", `"replicas":3`, `"replicas":1`), networkPolicy(`"ingress":[]`)), skips("one node only")},
+		{"nothing at all, and no mesh is meant", all(func(s *rt.Recording) { means(s, profile.NoMesh) }, networkPolicy(`"ingress":[]`)), skips("no connections between nodes")},
 		{"other pods", networkPolicy(`"ingress":[{"from":[{"podSelector":{"matchLabels":{"app":"front"}}}]}]`), fails("peers-closed")},
 		{"epmd only", networkPolicy(`"ingress":[{` + from + `,"ports":[{"port":4369}]}]`), fails("dist-closed", "distribution port 10000")},
 		{"distribution only", networkPolicy(`"ingress":[{` + from + `,"ports":[{"port":10000}]}]`), fails("epmd-closed", "epmd port 4369")},

@@ -6,7 +6,7 @@ package rules
 func WithoutMutant() map[string]map[string][]string {
 	return map[string]map[string][]string{
 		"no mutant yet; changed manifests can produce it": {
-			"manifest/accepted":                    {"headless-type", "label", "port-name", "selector", "service-name", "statefulset-name", "subject"},
+			"manifest/accepted":                    {"container-name", "headless-type", "label", "name", "no-such-key", "port-name", "selector", "service-name", "statefulset-name", "subject", "volume"},
 			"manifest/ready-without-peers":         {"hidden-until-ready", "waits-in-order"},
 			"manifest/variables-set":               {"left-as-is", "unset"},
 			"manifest/name-per-pod":                {"same-name"},
