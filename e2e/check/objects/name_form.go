@@ -125,6 +125,28 @@ func (m *Manifests) NoName(w *manifest.Workload) string {
 	return "no node name of " + w.String() + " was seen in the manifests" + m.mayHave(w)
 }
 
+// LacksConfig is a ConfigMap that w's pods must have before they start, and that is not in the manifests; "" where all are. What it
+// says of the node is not known.
+func (m *Manifests) LacksConfig(w *manifest.Workload) string {
+	lacks := func(name string, optional *bool) bool {
+		const ofEachNamespace = "kube-root-ca.crt"
+		return name != "" && name != ofEachNamespace && (optional == nil || !*optional) && m.Find("ConfigMap", w.Namespace, name) == nil
+	}
+	for _, c := range w.Containers(manifest.Main) {
+		for _, e := range c.EnvFrom {
+			if r := e.ConfigMapRef; r != nil && lacks(r.Name, r.Optional) {
+				return "ConfigMap " + r.Name
+			}
+		}
+	}
+	for _, v := range w.Pod().Volumes {
+		if r := v.ConfigMap; r != nil && lacks(r.Name, r.Optional) {
+			return "ConfigMap " + r.Name
+		}
+	}
+	return ""
+}
+
 // mayHave names the objects that are not in the manifests and may say more.
 func (m *Manifests) mayHave(w *manifest.Workload) string {
 	var all []string

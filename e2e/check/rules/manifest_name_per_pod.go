@@ -28,7 +28,11 @@ func manifestNamePerPod() check.Check {
 						return
 					}
 				}
-				switch {
+				switch lacks := m.LacksConfig(w); {
+				case len(names) == 0 && lacks != "" && m.Clusters(w) && !v.KubeSeen() && !v.MeansNoMesh() && objects.Speaks(objects.Readings(v)):
+					f.Outcome = check.Unseen
+					f.Message = fmt.Sprintf("no node name of %s was seen, and %s, which its pods need, is not in the manifests", w, lacks)
+					f.Remedy = "let lint read " + lacks + " together with these manifests"
 				case len(names) == 0:
 					f.Skip(m.NoName(w))
 				case m.Replicas(w) > 1 && !slices.ContainsFunc(names, differsByPod):

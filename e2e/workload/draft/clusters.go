@@ -54,7 +54,7 @@ func (d *draft) together(a, b *manifest.Workload) bool {
 		}
 		aHas, bHas = aHas || ofA && s.Headless(), bHas || ofB && s.Headless()
 	}
-	return (!aHas || !bHas) && nodeImage(a) != "" && nodeImage(a) == nodeImage(b)
+	return (!aHas || !bHas) && d.nodeImage(a) != "" && d.nodeImage(a) == d.nodeImage(b)
 }
 
 // apart reports whether two objects are in different namespaces.
@@ -69,8 +69,8 @@ func apart(a, b *manifest.Document) bool {
 }
 
 // nodeImage is the image of the container that mentions Erlang, without tag and digest; sidecars do not count.
-func nodeImage(w *manifest.Workload) string {
-	c, _ := speaker(w)
+func (d *draft) nodeImage(w *manifest.Workload) string {
+	c, _ := speaker(d.all(), w)
 	if c == nil {
 		return ""
 	}

@@ -167,10 +167,11 @@ func (d *draft) all() *manifest.Set {
 func (d *draft) sort() {
 	d.nodes, d.others = nil, nil
 	var pods []*manifest.Workload
-	for _, o := range d.all().Documents {
+	all := d.all()
+	for _, o := range all.Documents {
 		switch w := o.Workload(); {
 		case w == nil || !runs(w.Kind):
-		case erlang(w) != "":
+		case erlang(all, w) != "":
 			d.nodes = append(d.nodes, w)
 		case w.Kind == "Pod":
 			pods = append(pods, w)

@@ -119,7 +119,7 @@ func (d *draft) plain(path string, nodes []*manifest.Workload) (*workload.Worklo
 		w.Read = d.from(path)
 	}
 	for _, n := range nodes {
-		why := erlang(n)
+		why := erlang(d.all(), n)
 		if why == "" {
 			why = "it is the only workload, although it does not mention Erlang"
 		}
