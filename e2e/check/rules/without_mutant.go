@@ -13,7 +13,7 @@ func WithoutMutant() map[string]map[string][]string {
 			"manifest/name-form":                   {"long-without-dot", "not-distributed", "short-with-dots"},
 			"manifest/host-resolves":               {"alone", "of-the-machine", "other-namespace", "other-service"},
 			"manifest/cookie-given":                {"none"},
-			"manifest/cookie-file-mode":            {"fs-group", "too-open"},
+			"manifest/cookie-file-mode":            {"fs-group", "too-open", "unreadable"},
 			"manifest/governing-service":           {"names-nothing", "no-name"},
 			"manifest/role-bound":                  {"lacks-access", "no-token", "not-cluster-wide", "other-account", "other-namespace"},
 			"manifest/discovery-finds-peers":       {"addresses-for-hosts", "hosts-for-addresses", "no-such-pod", "no-such-port", "no-such-service", "other-name", "other-namespace", "other-service", "selector-fits-nothing", "short-seeds"},
