@@ -22,7 +22,7 @@ import (
 // manifests: it is not known which Secret contains the cookie.
 func Plain(ctx context.Context, l workload.Loader, path string, in io.Reader) (all []*workload.Workload, err error) {
 	defer func() { err = exitcode.With(exitcode.Usage, err) }()
-	d := draft{dir: ".", where: path}
+	d := draft{dir: ".", where: path, lint: true}
 	sets := []*draft{&d}
 	if path == workload.Stdin {
 		var data []byte
