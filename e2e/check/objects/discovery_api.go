@@ -63,11 +63,11 @@ var emqxConf = regexp.MustCompile(`(?m)^\s*(?:cluster\.)?discovery(?:_strategy)?
 func ofProduct(m *Manifests, w *manifest.Workload, p Place) *APIDiscovery {
 	value := strings.ToLower(strings.TrimSpace(p.Text))
 	switch {
-	case slices.Contains([]string{"EMQX_CLUSTER__DISCOVERY_STRATEGY", "EMQX_CLUSTER__DISCOVERY", "EMQX_CLUSTER_DISCOVERY"}, p.Variable) && value == "k8s",
+	case slices.Contains([]string{"EMQX_CLUSTER__DISCOVERY_STRATEGY", "EMQX_CLUSTER__DISCOVERY", "EMQX_CLUSTER_DISCOVERY", "EMQ_CLUSTER__DISCOVERY"}, p.Variable) && value == "k8s",
 		p.Config && application(m, w) == "emqx" && emqxConf.MatchString(p.Text):
 		a := &APIDiscovery{By: "EMQX", Needs: [][]Access{getEndpoints}}
 		for _, o := range m.Places(w) {
-			if o.Variable == "EMQX_CLUSTER__K8S__NAMESPACE" && !strings.Contains(o.Text, "$") {
+			if strings.HasSuffix(o.Variable, "_CLUSTER__K8S__NAMESPACE") && !strings.Contains(o.Text, "$") {
 				a.Namespace = o.Text
 			}
 		}

@@ -103,7 +103,7 @@ var (
 	// notOwn are those of other nodes, of Kubernetes' node, and of people.
 	notOwn = regexp.MustCompile(`SEED|JOIN|PEER|CLUSTER|MASTER|REMOTE|TARGET|FIRST|PRIMARY|LEADER|BOOT|CONTACT|INITIAL|OTHER|PARENT|CONNECT|K8S|KUBE|USER|MAIL|DATABASE|DB_|^RABBITMQ_NODE$`)
 	// alwaysNode are names of which the start script makes a node name, with the pod's host name where the value has no @.
-	alwaysNode = []string{"RELEASE_NODE", "LIVEBOOK_NODE", "RABBITMQ_NODENAME", "ERLANG_NODE_ARG", "EMQX_NODE__NAME", "EMQX_NODE_NAME"}
+	alwaysNode = []string{"RELEASE_NODE", "LIVEBOOK_NODE", "RABBITMQ_NODENAME", "ERLANG_NODE_ARG", "EMQX_NODE__NAME", "EMQX_NODE_NAME", "EMQ_NODE__NAME"}
 	// hostOnly are variables that hold the host part alone, with what the image puts before the @: docker-entrypoint.sh of
 	// apache/couchdb-docker, bin/vernemq.sh of vernemq/docker-vernemq, docker-entrypoint.sh of emqx.
 	hostOnly = map[string]string{"NODENAME": "couchdb", "DOCKER_VERNEMQ_NODENAME": "VerneMQ", "EMQX_HOST": "emqx"}

@@ -99,9 +99,9 @@ func withHost(p objects.Peer) string {
 	return p.Said
 }
 
-// mostTelling are the findings that fail, else one that passes, else the first.
+// mostTelling are the findings that fail, else one of what is not known, else one that passes, else the first.
 func mostTelling(all []check.Finding) []check.Finding {
-	for _, o := range []check.Outcome{check.Fail, check.Pass} {
+	for _, o := range []check.Outcome{check.Fail, check.Unseen, check.Pass} {
 		if found := slices.DeleteFunc(slices.Clone(all), func(f check.Finding) bool { return f.Outcome != o }); o == check.Fail && len(found) > 0 {
 			return found
 		} else if len(found) > 0 {
@@ -147,6 +147,10 @@ func asksInVain(m *objects.Manifests, w *manifest.Workload, q objects.Question, 
 	case s == nil && q.By != objects.ForSome && len(own) > 0:
 		f.Fail("no-such-service", fmt.Sprintf("%s has discovery ask for Service %s (%s), which is not in the manifests; %s select%s the pods of %s", q.Where, q.Service, q.Name, check.List(own), check.VerbS(len(own)), w),
 			"write there the name of Service "+own[0])
+	case s == nil && q.By != objects.ForSome:
+		f.Outcome = check.Unseen
+		f.Message = fmt.Sprintf("%s has discovery ask for Service %s (%s), which is not in the manifests, and no other headless Service there selects the pods of %s", q.Where, q.Service, q.Name, w)
+		f.Remedy = "let lint read Service " + q.Service + " together with these manifests, or add it: clusterIP: None and selector: {" + objects.LabelSet(w.Labels()) + "}"
 	case s == nil:
 		f.Skip(fmt.Sprintf("%s names Service %s, which is not in the manifests", q.Where, q.Service))
 	case s.Spec.Type == corev1.ServiceTypeExternalName:

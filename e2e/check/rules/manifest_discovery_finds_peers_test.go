@@ -64,7 +64,7 @@ func TestManifestDiscoveryFindsPeers(t *testing.T) {
 
 		{"another Service", written(asksBy("DNS_CLUSTER_QUERY", "drel-headless")), fails("no-such-service", "env DNS_CLUSTER_QUERY", "Service drel-headless", "derl selects the pods")},
 		{"another Service, in full", written(asksBy("DNS_CLUSTER_QUERY", "drel.prod.svc.cluster.local")), fails("no-such-service", "Service drel")},
-		{"another Service, and these pods have none", written(asksBy("DNS_CLUSTER_QUERY", "drel"), rewrite("Service", `"selector":{"app":"derl"}`, `"selector":{"app":"web"}`)), skips("not in the manifests")},
+		{"another Service, and these pods have none", written(asksBy("DNS_CLUSTER_QUERY", "drel"), rewrite("Service", `"selector":{"app":"derl"}`, `"selector":{"app":"web"}`)), []want{{deployment, check.Unseen, "", []string{"Service drel (drel), which is not in the manifests"}}}},
 		{"EMQX's Service by the API", written(asksBy("EMQX_CLUSTER__K8S__SERVICE_NAME", "broker-headless")), fails("no-such-service", "broker-headless")},
 		{"a Service of a database", written(asksBy("REDIS_CLUSTER_SERVICE", "redis-headless")), skips("nothing in the manifests")},
 		{"a cluster of something, who knows", written(asksBy("SEARCH_HEADLESS_SERVICE", "search-nodes")), skips("not in the manifests")},

@@ -15,13 +15,15 @@ func TestLintFindsTheNodes(t *testing.T) {
 	}
 	const left = "Deployment web is not judged: it does not mention Erlang"
 	lintEach(t, map[string]lintCase{
-		"by the image":                     {silent("registry.example/library/rabbitmq:4.1", "", "", ""), exitcode.Fail, []string{"it runs the image registry.example/library/rabbitmq:4.1", left, "FAIL     manifest/cookie-given"}, nil},
-		"by a file":                        {silent("chat", mounted, volume, configMap("vm.args", "-name chat@127.0.0.1")), exitcode.Fail, []string{"it has the file /etc/chat/vm.args", left, "FAIL     manifest/name-per-pod"}, nil},
-		"by a variable in a ConfigMap":     {silent("chat", "envFrom: [{configMapRef: {name: chat}}]", "", "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: chat}\ndata: {RELEASE_DISTRIBUTION: name}\n"), exitcode.OK, []string{"it has the variable RELEASE_DISTRIBUTION", left}, nil},
-		"discovery is only in the image":   {chat("StatefulSet", "chat", "env:\n"+theCookie, "", ""), exitcode.OK, []string{"  discovery  not seen", "  Services   chat-peers, named by StatefulSet chat"}, nil},
-		"discovery is in a variable":       {chat("Deployment", "chat", "env:\n"+theCookie+"- {name: DNS_CLUSTER_QUERY, value: chat-peers}\n", "", ""), exitcode.OK, []string{"  discovery  chat-peers, by env DNS_CLUSTER_QUERY of container chat"}, nil},
-		"the name is in a Secret":          {chat("StatefulSet", "chat", "env:\n"+theCookie+"- {name: RELEASE_NODE, valueFrom: {secretKeyRef: {name: chat, key: cookie}}}\n", "", ""), exitcode.OK, []string{"  node name  env RELEASE_NODE of container chat, whose value is in Secret chat"}, []string{"ok       manifest/name-per-pod"}},
-		"the name may be in a ConfigMap":   {chat("StatefulSet", "chat", "env:\n"+theCookie+"envFrom: [{configMapRef: {name: names}}]\n", "", ""), exitcode.Unknown, []string{"UNKNOWN  manifest/name-per-pod", "ConfigMap names, which its pods need, is not in the manifests"}, nil},
-		"the API server is no peer's name": {chat("StatefulSet", "chat", "env:\n"+theCookie+"- {name: API, value: kubernetes.default.svc}\n", "", ""), exitcode.OK, nil, []string{"kubernetes, named by"}},
+		"by the image":                         {silent("registry.example/library/rabbitmq:4.1", "", "", ""), exitcode.Fail, []string{"it runs the image registry.example/library/rabbitmq:4.1", left, "FAIL     manifest/cookie-given"}, nil},
+		"by the image alone":                   {strings.Replace(silent("livebook-dev/livebook:0.14", "", "", ""), "replicas: 3", "replicas: 1", 1), exitcode.Unknown, []string{"UNKNOWN  only the image speaks of Erlang (livebook-dev/livebook:0.14): "}, nil},
+		"by a file":                            {silent("chat", mounted, volume, configMap("vm.args", "-name chat@127.0.0.1")), exitcode.Fail, []string{"it has the file /etc/chat/vm.args", left, "FAIL     manifest/name-per-pod"}, nil},
+		"by a variable in a ConfigMap":         {silent("chat", "envFrom: [{configMapRef: {name: chat}}]", "", "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: chat}\ndata: {RELEASE_DISTRIBUTION: name}\n"), exitcode.OK, []string{"it has the variable RELEASE_DISTRIBUTION", left}, nil},
+		"discovery is only in the image":       {chat("StatefulSet", "chat", "env:\n"+theCookie, "", ""), exitcode.OK, []string{"  discovery  not seen", "  Services   chat-peers, named by StatefulSet chat"}, nil},
+		"discovery asks for what is not there": {strings.Replace(chat("Deployment", "chat", "env:\n"+theCookie+"- {name: DNS_CLUSTER_QUERY, value: chat-nodes}\n", "", ""), "clusterIP: None, ", "", 1), exitcode.Unknown, []string{"UNKNOWN  manifest/discovery-finds-peers", "Service chat-nodes (chat-nodes), which is not in the manifests"}, nil},
+		"discovery is in a variable":           {chat("Deployment", "chat", "env:\n"+theCookie+"- {name: DNS_CLUSTER_QUERY, value: chat-peers}\n", "", ""), exitcode.OK, []string{"  discovery  chat-peers, by env DNS_CLUSTER_QUERY of container chat"}, nil},
+		"the name is in a Secret":              {chat("StatefulSet", "chat", "env:\n"+theCookie+"- {name: RELEASE_NODE, valueFrom: {secretKeyRef: {name: chat, key: cookie}}}\n", "", ""), exitcode.OK, []string{"  node name  env RELEASE_NODE of container chat, whose value is in Secret chat"}, []string{"ok       manifest/name-per-pod"}},
+		"the name may be in a ConfigMap":       {chat("StatefulSet", "chat", "env:\n"+theCookie+"envFrom: [{configMapRef: {name: names}}]\n", "", ""), exitcode.Unknown, []string{"UNKNOWN  manifest/name-per-pod", "ConfigMap names, which its pods need, is not in the manifests"}, nil},
+		"the API server is no peer's name":     {chat("StatefulSet", "chat", "env:\n"+theCookie+"- {name: API, value: kubernetes.default.svc}\n", "", ""), exitcode.OK, nil, []string{"kubernetes, named by"}},
 	})
 }

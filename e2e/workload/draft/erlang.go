@@ -15,7 +15,7 @@ var (
 	// erlangs are variables that releases of Erlang and Elixir and their images read (https://hexdocs.pm/mix/Mix.Tasks.Release.html,
 	// https://rebar3.org/docs/deployment/releases/), and those of products.
 	erlangs = regexp.MustCompile(`^(RELEASE_(COOKIE|NODE|NAME|DISTRIBUTION)|RELX_.*|ERL_.*|ELIXIR_.*|DNS_CLUSTER_QUERY|.*ERLANG_COOKIE|.*NODE_?COOKIE|` +
-		`ERLANG_NODE(_ARG)?|RABBITMQ_(NODENAME|NODE_NAME|USE_LONGNAME|DIST_PORT)|EMQX_(NODE_NAME|NODE__.*|CLUSTER__.*|HOST)|DOCKER_VERNEMQ_.*|COUCHDB_SEEDLIST|LIVEBOOK_(NODE|COOKIE|CLUSTER|DISTRIBUTION))$`)
+		`ERLANG_NODE(_ARG)?|RABBITMQ_(NODENAME|NODE_NAME|USE_LONGNAME|DIST_PORT)|EMQX?_(NODE_NAME|NODE__.*|CLUSTER__.*|HOST)|DOCKER_VERNEMQ_.*|COUCHDB_SEEDLIST|LIVEBOOK_(NODE|COOKIE|CLUSTER|DISTRIBUTION))$`)
 	// erlangFlags are flags of a distributed VM, and the cookie flag of iex and elixir (elixir --help).
 	erlangFlags = regexp.MustCompile(`(^|\s)-(setcookie|-cookie|name|sname|proto_dist|kernel)(\s|$)`)
 	// erlangFiles are files that only such programs read, and erlangText what their other files have.
