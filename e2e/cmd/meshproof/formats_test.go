@@ -293,7 +293,7 @@ func TestPreCommitHook(t *testing.T) {
 
 func TestExplain(t *testing.T) {
 	out, code, err := meshproof(t, "explain", "manifest/name-per-pod")
-	for _, want := range []string{"The workload gives each pod its own node name.", "\n  same-name\n", "meshproof.dev/ignore.manifest.name-per-pod: REASON", "waive: {manifest/name-per-pod: REASON}", "required: ", "It is judged by lint, too"} {
+	for _, want := range []string{"The workload gives each pod its own node name.", "\n  same-name\n    to do: take the host of the name from the pod: $(POD_NAME).SERVICE.NAMESPACE.svc.cluster.local in a StatefulSet", "meshproof.dev/ignore.manifest.name-per-pod: REASON", "waive: {manifest/name-per-pod: REASON}", "required: ", "It is judged by lint, too"} {
 		if err != nil || code != exitcode.OK || !strings.Contains(out, want) {
 			t.Errorf("exit code %d, %v: %q is not in\n%s", code, err, want, out)
 		}
