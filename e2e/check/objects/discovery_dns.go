@@ -225,9 +225,24 @@ func (q *Question) split(name string) bool {
 	return dnsLabel.MatchString(q.Service)
 }
 
-// BuildsOther is a question whose answer never leads to the names of w's nodes: discovery builds them of addresses and the nodes are
-// named by hosts, or the other way round. It reports false where the manifests do not show it of all names.
-func (m *Manifests) BuildsOther(w *manifest.Workload, q Question) (name NodeName, is bool) {
+// BuildsOther is a question whose answer never leads to the names of the nodes that it is about, which are not always those that ask:
+// discovery builds them of addresses and the nodes are named by hosts, or the other way round. It reports false where the manifests
+// do not show it of all names.
+func (m *Manifests) BuildsOther(s *manifest.Service, q Question) (name NodeName, of *manifest.Workload, is bool) {
+	for _, w := range m.Members {
+		if !s.Selects(w.Labels()) {
+			continue
+		}
+		n, other := m.namedOtherwise(w, q)
+		if !other {
+			return NodeName{}, nil, false
+		}
+		name, of, is = n, w, true
+	}
+	return name, of, is
+}
+
+func (m *Manifests) namedOtherwise(w *manifest.Workload, q Question) (name NodeName, is bool) {
 	for _, n := range m.Names(w) {
 		host := n.Host()
 		switch {

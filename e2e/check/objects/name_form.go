@@ -117,6 +117,13 @@ func (m *Manifests) set(w *manifest.Workload, c *manifest.Container, variable st
 		return value, true
 	}
 	v, there := m.Env(w, c).Lookup(variable)
+	if !there && c.Role == manifest.Init { // what it writes is read in another container
+		for _, main := range w.Containers(manifest.Main) {
+			if v, there = m.Env(w, main).Lookup(variable); there {
+				break
+			}
+		}
+	}
 	return v.Value.Value, there
 }
 

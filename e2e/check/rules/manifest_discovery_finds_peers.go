@@ -161,7 +161,7 @@ func asksInVain(m *objects.Manifests, w *manifest.Workload, q objects.Question, 
 		f.Fail("no-such-port", fmt.Sprintf("%s has discovery ask for %s, but Service %s has no port with the name %s", q.Where, q.Name, s.Name, q.Port),
 			"name the distribution port of Service "+s.Name+" "+q.Port+", or write the name of a port that it has"+ports(s))
 	default:
-		otherNames(m, w, q, f)
+		otherNames(m, s, q, f)
 	}
 }
 
@@ -177,8 +177,8 @@ func noneIsThere(m *objects.Manifests, w *manifest.Workload, q objects.Question)
 }
 
 // otherNames fails the finding where discovery builds names that the nodes do not have.
-func otherNames(m *objects.Manifests, w *manifest.Workload, q objects.Question, f *check.Finding) {
-	n, is := m.BuildsOther(w, q)
+func otherNames(m *objects.Manifests, s *manifest.Service, q objects.Question, f *check.Finding) {
+	n, w, is := m.BuildsOther(s, q)
 	switch {
 	case !is:
 	case q.By == objects.ForAddresses:

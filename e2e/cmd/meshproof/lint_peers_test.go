@@ -46,3 +46,19 @@ func TestLintOfNamesThatDiscoveryLooksFor(t *testing.T) {
 		"their Service in another namespace":    {named.Replace(asks("DNS_CLUSTER_QUERY", "chat-peers.default.svc.cluster.local")), exitcode.Fail, []string{wrong, "which is in namespace default, but Service chat-peers and the pods of Deployment chat are in namespace prod", "write chat-peers.prod.svc.cluster.local"}, nil},
 	})
 }
+
+// Replicants of EMQX are named by their addresses, and ask for the core nodes, which are named by hosts: what counts is the name of
+// those that are asked for.
+func TestLintOfNodesThatAskForOthers(t *testing.T) {
+	nodes := func(kind, name, host string) string {
+		text := chat(kind, "emqx/emqx:5", "env:\n"+podIP+podName+theCookie+"- {name: EMQX_NODE__NAME, value: emqx@"+host+"}\n- {name: EMQX_CLUSTER__DISCOVERY_STRATEGY, value: dns}\n- {name: EMQX_CLUSTER__DNS__RECORD_TYPE, value: srv}\n- {name: EMQX_CLUSTER__DNS__NAME, value: chat-peers.prod.svc.cluster.local}\n", "", "")
+		_, workload, _ := strings.Cut(text, "ports: [{name: epmd, port: 4369}]}\n---\n")
+		return "---\n" + strings.NewReplacer("metadata: {name: chat}", "metadata: {name: "+name+"}", "app: chat}", "app: chat, role: "+name+"}").Replace(workload)
+	}
+	const shared = "apiVersion: v1\nkind: Secret\nmetadata: {name: chat}\nstringData: {cookie: a-cookie-that-is-long-enough-for-anybody}\n---\napiVersion: v1\nkind: Service\nmetadata: {name: chat-peers}\nspec: {clusterIP: None, publishNotReadyAddresses: true, selector: {app: chat, role: core}, ports: [{name: ekka, port: 4370}]}\n"
+	core, edge := nodes("StatefulSet", "core", "$(WHO).chat-peers.prod.svc.cluster.local"), nodes("Deployment", "edge", "$(ADDRESS)")
+	lintEach(t, map[string]lintCase{
+		"cores by host":    {shared + core + edge, exitcode.OK, []string{"ok       manifest/discovery-finds-peers"}, nil},
+		"cores by address": {shared + strings.ReplaceAll(core, "$(WHO).chat-peers.prod.svc.cluster.local", "$(ADDRESS)") + edge, exitcode.Fail, []string{"the nodes of StatefulSet core are named by addresses"}, nil},
+	})
+}
