@@ -149,6 +149,28 @@ func ofLibcluster(_ *Manifests, _ *manifest.Workload, p Place) *APIDiscovery {
 	return a
 }
 
+// modeOfAPI is what libcluster builds the names of: addresses, or the host names of a StatefulSet's pods.
+var modeOfAPI = regexp.MustCompile(`\bmode['":,\s]+["':](ip|hostname)\b`)
+
+// APIBuildsOther is a place where libcluster builds names of what the API gives that no node of w has, as [Manifests.BuildsOther] is for
+// DNS.
+func (m *Manifests) APIBuildsOther(w *manifest.Workload) (q Question, name NodeName, is bool) {
+	for _, p := range m.Places(w) {
+		found := modeOfAPI.FindAllStringSubmatch(p.Text, -1)
+		if !byAPI.MatchString(p.Text) || len(found) != 1 {
+			continue
+		}
+		q = Question{Where: p.Where, Name: "mode: :" + found[0][1], By: ForAddresses}
+		if found[0][1] == "hostname" {
+			q.By = ForHosts
+		}
+		if name, is = m.namedOtherwise(w, q); is {
+			return q, name, true
+		}
+	}
+	return Question{}, NodeName{}, false
+}
+
 var (
 	apiPath = regexp.MustCompile(`/api/v1/(namespaces/[^/\s"']+/)?(pods|endpoints)\b|/apis/discovery\.k8s\.io/v1(?:beta1)?/(namespaces/[^/\s"']+/)?(endpointslices)\b`)
 	kubectl = regexp.MustCompile(`kubectl\s[^|;&\n]*\bget\s+(pods?|endpoints|ep|endpointslices?)\b([^|;&\n]*)`)

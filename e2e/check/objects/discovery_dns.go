@@ -53,6 +53,7 @@ type peerKey struct {
 // peerVariables mean it. Those of a product are exact; the others are what applications use to call it.
 var peerVariables = []peerKey{
 	{regexp.MustCompile(`^DNS_CLUSTER_QUERY$`), ForAddresses}, // dns_cluster, as Phoenix generates it
+	{regexp.MustCompile(`^DNS_NODES$`), ForAddresses},         // Supabase Realtime, which gives it to libcluster's DNSPoll
 	{regexp.MustCompile(`^LIVEBOOK_CLUSTER$`), ForAddresses},  // dns:QUERY; auto and fly are no names
 	{regexp.MustCompile(`^EMQX_CLUSTER__DNS__NAME$`), ForRecords},
 	{regexp.MustCompile(`^EMQX_CLUSTER__K8S__SERVICE_NAME$|^K8S_SERVICE_NAME$|^DISCOVERY_SERVICE$`), ForEndpoints},

@@ -31,6 +31,9 @@ func (m *Manifests) form(w *manifest.Workload, n NodeName) (Form, string) {
 		if strings.HasPrefix(n.Where, "rabbitmq-env.conf ") {
 			return m.formOfRabbit(w, n)
 		}
+		if n.key == "NODENAME" && strings.Contains(n.Written, "@") && !strings.Contains(n.In.Image, "couchdb") {
+			return Unsaid, n.key
+		}
 		return Long, "the start script of the image, which writes -name"
 	case "RELEASE_NODE":
 		return m.formOfRelease(w, n)

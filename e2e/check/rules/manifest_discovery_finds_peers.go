@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -59,6 +60,11 @@ func findsPeers(v *view.View, m *objects.Manifests, w *manifest.Workload) []chec
 		} else {
 			asksInVain(m, w, q, &f)
 		}
+		add(f)
+	}
+	if q, n, is := m.APIBuildsOther(w); is && !v.KubeSeen() {
+		f := one
+		buildsOther(w, q, n, &f)
 		add(f)
 	}
 	if f := one; !v.KubeSeen() {
@@ -178,16 +184,35 @@ func noneIsThere(m *objects.Manifests, w *manifest.Workload, q objects.Question)
 
 // otherNames fails the finding where discovery builds names that the nodes do not have.
 func otherNames(m *objects.Manifests, s *manifest.Service, q objects.Question, f *check.Finding) {
-	n, w, is := m.BuildsOther(s, q)
-	switch {
-	case !is:
-	case q.By == objects.ForAddresses:
-		f.Fail("addresses-for-hosts", fmt.Sprintf("%s has discovery ask for A records (%s) and build names of addresses, but the nodes of %s are named by hosts: %s%s in %s. No name fits", q.Where, q.Name, w, n.How, n.Written, n.Where),
-			"name the nodes by their address there (the pod's field status.podIP), or let discovery ask for SRV records, whose targets are the pods' host names")
-	case q.By == objects.ForHosts:
-		f.Fail("hosts-for-addresses", fmt.Sprintf("%s has discovery ask for SRV records (%s) and build names of hosts, but the nodes of %s are named by addresses: %s%s in %s. No name fits", q.Where, q.Name, w, n.How, n.Written, n.Where),
-			"let discovery ask for A records, or name the nodes by the pods' host names: a StatefulSet's are POD."+q.Service+".NAMESPACE.svc.DOMAIN")
+	if n, w, is := m.BuildsOther(s, q); is {
+		buildsOther(w, q, n, f)
 	}
+}
+
+func buildsOther(w *manifest.Workload, q objects.Question, n objects.NodeName, f *check.Finding) {
+	named := fmt.Sprintf("%s%s in %s. No name fits", n.How, n.Written, n.Where)
+	asks := fmt.Sprintf("%s has discovery ask for %s (%s) and build names of ", q.Where, q.By, q.Name)
+	if strings.HasPrefix(q.Name, "mode: ") {
+		asks = fmt.Sprintf("%s has libcluster ask the API, and with %s build names of ", q.Where, q.Name)
+	}
+	if q.By == objects.ForAddresses {
+		f.Fail("addresses-for-hosts", fmt.Sprintf("%saddresses, but the nodes of %s are named by hosts: %s", asks, w, named),
+			"name the nodes by their address there (the pod's field status.podIP), or let discovery ask for "+asksHosts(q, "SRV records, whose targets are the pods' host names"))
+		return
+	}
+	f.Fail("hosts-for-addresses", fmt.Sprintf("%shosts, but the nodes of %s are named by addresses: %s", asks, w, named),
+		"let discovery ask for "+asksHosts(q, "A records")+", or name the nodes by the pods' host names: a StatefulSet's are POD."+cmp.Or(q.Service, "SERVICE")+".NAMESPACE.svc.DOMAIN")
+}
+
+// asksHosts is what discovery can ask for instead: of libcluster's API strategy another mode.
+func asksHosts(q objects.Question, records string) string {
+	switch q.Name {
+	case "mode: :ip":
+		return "hosts (mode: :hostname, with kubernetes_service_name)"
+	case "mode: :hostname":
+		return "addresses (mode: :ip)"
+	}
+	return records
 }
 
 // ports are the names of a Service's ports, for the end of a remedy.

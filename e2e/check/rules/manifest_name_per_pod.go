@@ -50,10 +50,27 @@ func differsByPod(n objects.NodeName) bool {
 
 // fixedName fails the finding if the name is the same in all pods.
 func fixedName(m *objects.Manifests, w *manifest.Workload, n objects.NodeName, f *check.Finding) {
+	if other := sameAs(m, w, n); other != nil && !n.Maybe {
+		f.Fail("same-name", fmt.Sprintf("%s sets the node name %s in the pods of %s, and those of %s have the same", n.Where, n.Written, w, other), ownHost(m, w, n))
+		return
+	}
 	if m.Replicas(w) < 2 || n.Maybe || n.Host() == "" || strings.ContainsAny(n.Value, "$`<") {
 		return
 	}
 	f.Fail("same-name", fmt.Sprintf("%s sets the node name %s in all %d pods of %s: the host part is always %s", n.Where, n.Written, m.Replicas(w), w, n.Host()), ownHost(m, w, n))
+}
+
+// sameAs is another workload whose node has that very name, nil where none has: three bare Pods, made of one by copying.
+func sameAs(m *objects.Manifests, w *manifest.Workload, n objects.NodeName) *manifest.Workload {
+	if n.Host() == "" || strings.ContainsAny(n.Value, "$`<") {
+		return nil
+	}
+	for _, other := range m.Members {
+		if other.String() != w.String() && slices.ContainsFunc(m.Names(other), func(o objects.NodeName) bool { return o.Value == n.Value && !o.Maybe }) {
+			return other
+		}
+	}
+	return nil
 }
 
 // ownHost says how to give each pod a host of its own: its name in DNS where it has one, else its address.

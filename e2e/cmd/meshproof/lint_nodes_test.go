@@ -26,4 +26,13 @@ func TestLintFindsTheNodes(t *testing.T) {
 		"the name may be in a ConfigMap":       {chat("StatefulSet", "chat", "env:\n"+theCookie+"envFrom: [{configMapRef: {name: names}}]\n", "", ""), exitcode.Unknown, []string{"UNKNOWN  manifest/name-per-pod", "ConfigMap names, which its pods need, is not in the manifests"}, nil},
 		"the API server is no peer's name":     {chat("StatefulSet", "chat", "env:\n"+theCookie+"- {name: API, value: kubernetes.default.svc}\n", "", ""), exitcode.OK, nil, []string{"kubernetes, named by"}},
 	})
+
+	pod := func(name, host string) string {
+		return "---\napiVersion: v1\nkind: Pod\nmetadata: {name: " + name + ", labels: {app: chat}}\nspec: {containers: [{name: chat, image: chat, args: [-name, chat@" + host + ", -setcookie, $(C)], env: [{name: C, valueFrom: {secretKeyRef: {name: chat, key: cookie}}}]}]}\n"
+	}
+	const peers = "---\napiVersion: v1\nkind: Service\nmetadata: {name: chat-peers}\nspec: {clusterIP: None, selector: {app: chat}, ports: [{port: 4369}]}\n"
+	lintEach(t, map[string]lintCase{
+		"bare Pods of one name": {pod("a", "10.0.0.1") + pod("b", "10.0.0.1") + peers, exitcode.Fail, []string{"FAIL     manifest/name-per-pod", "in the pods of Pod a, and those of Pod b have the same"}, nil},
+		"bare Pods":             {pod("a", "10.0.0.1") + pod("b", "10.0.0.2") + peers, exitcode.OK, []string{"ok       manifest/name-per-pod"}, nil},
+	})
 }

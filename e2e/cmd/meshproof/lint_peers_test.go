@@ -32,6 +32,8 @@ func TestLintOfNamesThatDiscoveryLooksFor(t *testing.T) {
 		"peerage, another name":                 {of(peerage, "web"), exitcode.Fail, []string{wrong, "web@…"}, nil},
 		"peerage, another Service":              {of(strings.Replace(peerage, "chat-peers", "chat-pears", 1), "chat"), exitcode.Fail, []string{wrong, "which is not in the manifests"}, nil},
 		"libcluster by the API, another name":   {libcluster(`[strategy: Cluster.Strategy.Kubernetes, config: [mode: :ip, kubernetes_node_basename: "web", kubernetes_selector: "app=chat"]]`), exitcode.Fail, []string{wrong, "web@…"}, nil},
+		"libcluster by the API, hosts":          {libcluster(`[strategy: Cluster.Strategy.Kubernetes, config: [mode: :hostname, kubernetes_service_name: "chat-peers", kubernetes_ip_lookup_mode: :pods, kubernetes_selector: "app=chat"]]`), exitcode.Fail, []string{wrong, "with mode: :hostname build names of hosts", "addresses (mode: :ip)"}, nil},
+		"Realtime, another Service":             {asks("DNS_NODES", "chat-pears"), exitcode.Fail, []string{wrong, "Service chat-pears"}, nil},
 		"two strategies to choose from":         {libcluster(`[a: [strategy: Cluster.Strategy.DNSPoll, config: [query: "chat-peers", node_basename: "web"]], b: [strategy: Cluster.Strategy.DNSPoll, config: [query: "chat-peers", node_basename: "chat"]]]`), exitcode.OK, []string{right}, nil},
 		"Livebook":                              {asks("LIVEBOOK_CLUSTER", "dns:chat-peers.prod.svc.cluster.local"), exitcode.OK, []string{right}, nil},
 		"Livebook, another Service":             {asks("LIVEBOOK_CLUSTER", "dns:chat-pears.prod.svc.cluster.local"), exitcode.Fail, []string{wrong, "Service chat-pears"}, nil},
