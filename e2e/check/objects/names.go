@@ -64,7 +64,7 @@ func isHost(c *manifest.Container, product, value string) bool {
 func (m *Manifests) startTexts(w *manifest.Workload) []Place {
 	all := m.Places(w)
 	for _, c := range w.Containers(manifest.Main) {
-		for _, v := range m.Env(w, c).Variables {
+		for _, v := range m.Env(w, c).Decided() {
 			if _, only := hostOnly[v.Name]; only && strings.HasPrefix(v.From, "fieldRef ") {
 				all = append(all, Place{Where: "env " + v.Name + " of container " + c.Name, Variable: v.Name, Text: "$(" + v.Name + ")", In: c})
 			}

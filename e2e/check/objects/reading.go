@@ -96,7 +96,7 @@ func (m *Manifests) discovery(w *manifest.Workload, asked *Reading) {
 // namesInSecrets notes variables for the node name whose value the manifests do not show.
 func (m *Manifests) namesInSecrets(w *manifest.Workload, names *Reading) {
 	for _, c := range w.Containers(manifest.Main) {
-		for _, v := range m.Env(w, c).Variables {
+		for _, v := range m.Env(w, c).Decided() {
 			if kind, name := origin(v.From); v.Name != "" && IsNode(v.Name) && kind == "Secret" {
 				names.add("env " + v.Name + " of container " + c.Name + ", whose value is in Secret " + name)
 			}
@@ -112,7 +112,7 @@ func (r *Reading) add(where string) {
 
 // references notes where the cookie comes from by reference, and references to objects that are not there.
 func (m *Manifests) references(w *manifest.Workload, c *manifest.Container, cookies, missing *Reading) {
-	for _, v := range m.Env(w, c).Variables {
+	for _, v := range m.Env(w, c).Decided() {
 		where := "env " + v.Name + " of container " + c.Name
 		if v.Name == "" {
 			where = "envFrom of container " + c.Name

@@ -38,7 +38,7 @@ func (m *Manifests) Places(w *manifest.Workload) []Place {
 // variables are those with a literal value, or from a ConfigMap in the manifests: those of env first.
 func (m *Manifests) variables(w *manifest.Workload, c *manifest.Container) []Place {
 	var own, more []Place
-	for _, v := range m.Env(w, c).Variables {
+	for _, v := range m.Env(w, c).Decided() {
 		at := Place{Where: "env " + v.Name + " of container " + c.Name, Variable: v.Name, Text: v.Written, In: c}
 		name, fromMap := strings.CutPrefix(v.From, "configMapRef ")
 		switch {

@@ -47,7 +47,7 @@ func speaks(all *manifest.Set, w *manifest.Workload, c *manifest.Container) stri
 			return "it declares epmd's port"
 		}
 	}
-	for _, e := range all.Env(w, c).Variables {
+	for _, e := range all.Env(w, c).Decided() {
 		if erlangs.MatchString(e.Name) || e.Name != "" && workload.SaysCookie(e.Name) && !strings.Contains(strings.ToUpper(e.Name), "SESSION") {
 			return "it has the variable " + e.Name
 		}
