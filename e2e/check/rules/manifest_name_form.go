@@ -59,7 +59,7 @@ func wrongForm(m *objects.Manifests, w *manifest.Workload, n objects.NodeName, f
 	case n.Form == objects.NotDistributed:
 		f.Fail("not-distributed", fmt.Sprintf(", but the VM is not distributed (%s): it has no name, and no node can connect to it", n.FormBy), objects.MakeLong(n))
 	// The bare name of a pod is manifest/host-resolves, unless a search list makes it resolvable.
-	case !m.Single() && n.Form == objects.Long && n.HostKnown() && !dotted(host) && (host != objects.PodName || searched(w)):
+	case !m.Single() && n.Form == objects.Long && n.HostKnown() && !dotted(host) && !strings.Contains(host, objects.KubeNode) && (host != objects.PodName || searched(w)):
 		f.Fail("long-without-dot", fmt.Sprintf(", whose host has no dot, and the VM uses long names (%s): peers refuse to connect to such a host", n.FormBy),
 			"use a host with a domain, or the pod's IP (valueFrom: {fieldRef: {fieldPath: status.podIP}})")
 	}
