@@ -53,6 +53,7 @@ type Pod struct {
 	view     *View
 	states   []recording.Event
 	process  []recording.Event
+	commands map[int]bool // processes that are VMs of commands
 	number   int
 	ports    map[uint16]bool   // distribution ports that epmd gave for it
 	declared uint16            // its own distribution port where its command line says one, else the profile's, 0 for none
@@ -176,6 +177,10 @@ func (v *View) applyLook(e recording.Event) {
 	p := v.pod(uid)
 	list := p.looks(e.Kind())
 	if list == nil {
+		return
+	}
+	if p.ofCommand(e) {
+		v.look(e)
 		return
 	}
 	*list = insert(*list, e)

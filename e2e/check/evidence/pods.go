@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"fmt"
+	"slices"
 
 	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/view"
@@ -35,7 +36,8 @@ func Because(c recording.Container) string {
 func LastLog(c recording.Container) []string {
 	const most = 12
 	var all []string
-	for _, l := range c.Log[max(0, len(c.Log)-most):] {
+	lines := slices.Compact(slices.Clone(c.Log)) // a start script may say the same again and again
+	for _, l := range lines[max(0, len(lines)-most):] {
 		all = append(all, "log: "+l)
 	}
 	return all
