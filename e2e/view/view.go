@@ -53,7 +53,6 @@ type Pod struct {
 	view     *View
 	states   []recording.Event
 	process  []recording.Event
-	commands map[int]bool // processes that are VMs of commands
 	number   int
 	ports    map[uint16]bool   // distribution ports that epmd gave for it
 	declared uint16            // its own distribution port where its command line says one, else the profile's, 0 for none
@@ -73,6 +72,8 @@ type Pod struct {
 	Registrations []recording.Event // what its own epmd says of its nodes
 	Kernels       []recording.Event // what its node says of its own distribution
 	Certificates  []recording.Event // what its node shows in TLS handshakes
+
+	commands map[int]bool // processes that are VMs of commands
 }
 
 // New begins a view with a recording's header.
@@ -171,16 +172,12 @@ func (v *View) Apply(e recording.Event) {
 // applyLook adds what an agent saw in a pod.
 func (v *View) applyLook(e recording.Event) {
 	uid := e.PodUID()
-	if uid == "" {
+	if uid == "" || v.pod(uid).ofCommand(e) {
 		return
 	}
 	p := v.pod(uid)
 	list := p.looks(e.Kind())
 	if list == nil {
-		return
-	}
-	if p.ofCommand(e) {
-		v.look(e)
 		return
 	}
 	*list = insert(*list, e)

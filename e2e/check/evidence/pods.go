@@ -2,7 +2,6 @@ package evidence
 
 import (
 	"fmt"
-	"slices"
 
 	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/view"
@@ -36,11 +35,12 @@ func Because(c recording.Container) string {
 func LastLog(c recording.Container) []string {
 	const most = 12
 	var all []string
-	lines := slices.Compact(slices.Clone(c.Log)) // a start script may say the same again and again
-	for _, l := range lines[max(0, len(lines)-most):] {
-		all = append(all, "log: "+l)
+	for i, l := range c.Log {
+		if i == 0 || l != c.Log[i-1] { // a start script may say the same again and again
+			all = append(all, "log: "+l)
+		}
 	}
-	return all
+	return all[max(0, len(all)-most):]
 }
 
 // Warnings are the warning events of the objects, each once, with how often it was seen.
