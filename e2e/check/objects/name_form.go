@@ -206,6 +206,9 @@ func MakeLong(n NodeName) string {
 	case "LIVEBOOK_NODE":
 		return "set LIVEBOOK_DISTRIBUTION to name"
 	}
+	if n.Form == Unsaid {
+		return "add {name: RELEASE_DISTRIBUTION, value: name} to the env of container " + n.In.Name
+	}
 	return "set RELEASE_DISTRIBUTION to name"
 }
 

@@ -10,7 +10,7 @@ func WithoutMutant() map[string]map[string][]string {
 			"manifest/ready-without-peers":         {"hidden-until-ready", "waits-in-order"},
 			"manifest/variables-set":               {"left-as-is", "unset"},
 			"manifest/name-per-pod":                {"same-name"},
-			"manifest/name-form":                   {"long-without-dot", "not-distributed", "short-with-dots"},
+			"manifest/name-form":                   {"long-without-dot", "not-distributed"},
 			"manifest/host-resolves":               {"alone", "of-the-machine", "other-namespace", "other-service"},
 			"manifest/cookie-given":                {"none"},
 			"manifest/cookie-file-mode":            {"fs-group", "too-open", "unreadable"},
