@@ -143,7 +143,7 @@ func asksInVain(m *objects.Manifests, w *manifest.Workload, q objects.Question, 
 	case q.By == objects.ForPods && !stateful:
 		f.Skip(fmt.Sprintf("%s names %s, and the pods of %s have no DNS names of their own", q.Where, q.Name, w))
 	case q.By == objects.ForPods && q.Service == w.ServiceName && q.Pod != "*" && noneIsThere(m, w, q):
-		f.Fail("no-such-pod", fmt.Sprintf("%s names the pod %s (%s), and no StatefulSet in the manifests has a pod of that name: those of %s are called %s-0, %s-1 …", q.Where, q.Pod, q.Name, w, w.Name, w.Name), "write "+w.Name+"-N instead of "+q.Pod)
+		f.Fail("no-such-pod", fmt.Sprintf("%s names the pod %s (%s), and no StatefulSet in the manifests has a pod of that name: those of %s are called %s-N", q.Where, q.Pod, q.Name, w, w.Name), "write "+w.Name+"-N instead of "+q.Pod)
 	case q.By == objects.ForPods && q.Service == w.ServiceName:
 	case q.By == objects.ForPods && q.Pod != "*" && !strings.HasPrefix(q.Pod, w.Name+"-"):
 		f.Skip(fmt.Sprintf("%s names %s, which is no pod of %s", q.Where, q.Name, w))
