@@ -68,7 +68,7 @@ func findsPeers(v *view.View, m *objects.Manifests, w *manifest.Workload) []chec
 		add(f)
 	}
 	if f := one; !v.KubeSeen() {
-		if namesNobody(m, w, peers, &f); f.Outcome != check.Pass || len(all) == 0 {
+		if namesNobody(m, peers, &f); f.Outcome != check.Pass || len(all) == 0 {
 			add(f)
 		}
 	}
@@ -77,7 +77,7 @@ func findsPeers(v *view.View, m *objects.Manifests, w *manifest.Workload) []chec
 
 // namesNobody fails the finding where discovery looks for names that no node has: the part before the @ is another one, or a seed's host
 // is the bare name of a pod and the nodes have long names. Where the name of a node is not known, nothing is judged.
-func namesNobody(m *objects.Manifests, w *manifest.Workload, peers []objects.Peer, f *check.Finding) {
+func namesNobody(m *objects.Manifests, peers []objects.Peer, f *check.Finding) {
 	names := m.Named()
 	if len(names) == 0 || len(peers) == 0 {
 		f.Skip("the manifests do not tell the names of the nodes, or not those that discovery looks for")
