@@ -68,7 +68,7 @@ func findsPeers(v *view.View, m *objects.Manifests, w *manifest.Workload) []chec
 		add(f)
 	}
 	if f := one; !v.KubeSeen() {
-		if namesNobody(m, w, peers, &f); f.Outcome != check.Pass || len(all) == 0 {
+		if namesNobody(m, peers, &f); f.Outcome != check.Pass || len(all) == 0 {
 			add(f)
 		}
 	}
@@ -77,7 +77,7 @@ func findsPeers(v *view.View, m *objects.Manifests, w *manifest.Workload) []chec
 
 // namesNobody fails the finding where discovery looks for names that no node has: the part before the @ is another one, or a seed's host
 // is the bare name of a pod and the nodes have long names. Where the name of a node is not known, nothing is judged.
-func namesNobody(m *objects.Manifests, w *manifest.Workload, peers []objects.Peer, f *check.Finding) {
+func namesNobody(m *objects.Manifests, peers []objects.Peer, f *check.Finding) {
 	names := m.Named()
 	if len(names) == 0 || len(peers) == 0 {
 		f.Skip("the manifests do not tell the names of the nodes, or not those that discovery looks for")
@@ -143,7 +143,7 @@ func asksInVain(m *objects.Manifests, w *manifest.Workload, q objects.Question, 
 	case q.By == objects.ForPods && !stateful:
 		f.Skip(fmt.Sprintf("%s names %s, and the pods of %s have no DNS names of their own", q.Where, q.Name, w))
 	case q.By == objects.ForPods && q.Service == w.ServiceName && q.Pod != "*" && noneIsThere(m, w, q):
-		f.Fail("no-such-pod", fmt.Sprintf("%s names the pod %s (%s), and no StatefulSet in the manifests has a pod of that name: those of %s are called %s-0, %s-1 …", q.Where, q.Pod, q.Name, w, w.Name, w.Name), "write "+w.Name+"-N instead of "+q.Pod)
+		f.Fail("no-such-pod", fmt.Sprintf("%s names the pod %s (%s), and no StatefulSet in the manifests has a pod of that name: those of %s are called %s-N", q.Where, q.Pod, q.Name, w, w.Name), "write "+w.Name+"-N instead of "+q.Pod)
 	case q.By == objects.ForPods && q.Service == w.ServiceName:
 	case q.By == objects.ForPods && q.Pod != "*" && !strings.HasPrefix(q.Pod, w.Name+"-"):
 		f.Skip(fmt.Sprintf("%s names %s, which is no pod of %s", q.Where, q.Name, w))

@@ -94,7 +94,7 @@ func Remedies() map[string]map[string]string {
 			"other-namespace":       "write the namespace of the pods.",
 			"other-name":            "write the part before the @ that the nodes have.",
 			"short-seeds":           "write the names of the seeds as the nodes have them, with the whole host.",
-			"no-such-pod":           "write the names of pods that there are: STATEFULSET-0, STATEFULSET-1 …",
+			"no-such-pod":           "write the names of pods that there are: those of a StatefulSet have its name and a number.",
 			"addresses-for-hosts":   "name the nodes by their address, or let discovery ask for SRV records.",
 			"hosts-for-addresses":   "let discovery ask for A records, or name the nodes by their hosts in DNS.",
 		},

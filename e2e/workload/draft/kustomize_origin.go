@@ -37,12 +37,7 @@ func (l *local) originOf(r *resource.Resource, top *copied, parsed map[string]*m
 	}
 	kind, name, shownAs := r.GetKind(), r.GetName(), fromHere(file)
 	if parsed[file] == nil {
-		parsed[file] = &manifest.Set{}
-		if data, err := os.ReadFile(file); err == nil && o.Path != "" {
-			if all, err := manifest.FromFile(shownAs, data).Parse(); err == nil {
-				parsed[file] = all
-			}
-		}
+		parsed[file] = objectsOf(file, shownAs, o.Path != "")
 	}
 	// kustomize may have put something before and behind the name.
 	var best *manifest.Document
@@ -63,6 +58,16 @@ func (l *local) originOf(r *resource.Resource, top *copied, parsed map[string]*m
 		return nil
 	}
 	return d
+}
+
+// objectsOf are the objects of a file of resources; none where it is another file, or cannot be read as they.
+func objectsOf(file, shownAs string, resources bool) *manifest.Set {
+	if data, err := os.ReadFile(file); err == nil && resources {
+		if all, broken := manifest.FromFile(shownAs, data).Parse(); broken == nil {
+			return all
+		}
+	}
+	return &manifest.Set{}
 }
 
 // fromHere is a path from the working folder where it is below that, else as it is.
