@@ -16,6 +16,7 @@ func TestOfCommand(t *testing.T) {
 		"-name rpc-1a2b-shop@10.0.0.1 -hidden -extra --rpc-eval shop@10.0.0.1 System.stop()":     true,
 		"-name rem-1a2b-shop@10.0.0.1 -hidden -user Elixir.IEx.CLI -extra --remsh shop@10.0.0.1": true,
 		"-name c@10.0.0.1 -remsh derl@10.0.0.1":                                                  true,
+		"-V -- -root /usr/lib/erlang":                                                            true,
 		"-noshell -extra derl":                                                                   false,
 		"-name undefinedness@10.0.0.1":                                                           false,
 	} {

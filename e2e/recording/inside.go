@@ -55,8 +55,11 @@ func (v *VM) OverTLS() bool {
 }
 
 // OfCommand reports whether it is the VM of a command that talks to a node (a remote console, rpc of a release, ejabberdctl), and no
-// node itself: it asks the node for a name, or names the node to talk to.
+// node itself: it asks the node for a name, or names the node to talk to. One that only prints its version (-V) is none, either.
 func (v *VM) OfCommand() bool {
+	if len(v.Args) > 0 && v.Args[0] == "-V" {
+		return true
+	}
 	for _, flag := range []string{"-name", "-sname"} {
 		if name, _ := Flag(v.Args, flag); name == "undefined" || strings.HasPrefix(name, "undefined@") {
 			return true
