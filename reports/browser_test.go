@@ -175,6 +175,7 @@ func TestInABrowser(t *testing.T) {
 			b.paints()
 			b.saysTheSame(r)
 			b.scrubs(r)
+			b.clicks()
 			for _, scheme := range []string{"light", "dark"} {
 				b.media("screen", scheme)
 				b.fits("desktop", 1280)
@@ -288,6 +289,23 @@ func (b *tab) scrubs(r *Run) {
 			}
 		}
 		b.do(chromedp.KeyEvent(kb.End))
+	}
+}
+
+// clicks: a click into the lanes goes to that time, and the buttons to the next moment at which something was done or decided.
+func (b *tab) clicks() {
+	b.Helper()
+	at := ask[[]float64](b, `(() => { const l = document.querySelector(".lanes"); l.scrollIntoView({behavior: "instant", block: "center"}); const r = l.getBoundingClientRect(), w = l.viewBox.baseVal.width;
+		return [r.left + r.width * (+l.dataset.left + +l.dataset.right) / 2 / w, r.top + r.height / 2]; })()`)
+	b.do(chromedp.MouseClickXY(at[0], at[1]))
+	const value = `(i => (+i.value - i.min) / (i.max - i.min))(document.querySelector(".time input"))`
+	half := ask[float64](b, value)
+	if half < 0.45 || half > 0.55 {
+		b.Errorf("a click into the middle of the lanes goes to %.2f of the time", half)
+	}
+	ask[bool](b, `(document.querySelector(".time button").click(), true)`)
+	if before := ask[float64](b, value); before >= half {
+		b.Errorf("the button for the moment before stays at %.2f of the time", before)
 	}
 }
 
