@@ -154,9 +154,6 @@ var look string
 
 // TestInABrowser reads reports in a real browser, as people will.
 func TestInABrowser(t *testing.T) {
-	if testing.Short() {
-		t.Skip("short")
-	}
 	ctx := browser(t)
 	if err := chromedp.Do(ctx, chromedp.Navigate("about:blank")); err != nil {
 		t.Fatal(err)
@@ -166,6 +163,7 @@ func TestInABrowser(t *testing.T) {
 		"cookie":    judged(t, recorded(t, "cookie-differs")...),
 		"stalled":   judged(t, recorded(t, "link-dropped")...),
 		"selector":  judged(t, recorded(t, "selector-typo")...),
+		"virtual":   judged(t, recorded(t, "virtual-ip")...),
 		"no-agents": judged(t, recorded(t, "no-agents")...),
 		"thirty":    judged(t, made(t, recordingtest.Formation(30)), made(t, recordingtest.Recovery(30))),
 		"hundred":   judged(t, sparse(t, 100)),
