@@ -305,6 +305,8 @@ func (b *tab) clicks() {
 	if before := ask[float64](b, value); before >= half {
 		b.Errorf("the button for the moment before stays at %.2f of the time", before)
 	}
+	ask[bool](b, `(document.querySelector(".time input").focus(), true)`)
+	b.do(chromedp.KeyEvent(kb.End))
 }
 
 // readable looks for text without contrast, headings out of order, and pictures, tables and controls without a name.
