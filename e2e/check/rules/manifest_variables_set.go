@@ -50,6 +50,9 @@ func manifestVariablesSet() check.Check {
 							return
 						case !kubes && !given.MatchString(name):
 							f.Fail("unset", fmt.Sprintf("%s of %s uses ${%s}, which the container does not define: it is replaced by an empty string", p.Where, w, name), define(name))
+							if !v.KubeSeen() { // only a running VM shows what its image defines
+								f.Outcome, f.Code, f.Message = check.Unseen, "", f.Message+", unless the image or a start script in it defines it"
+							}
 							return
 						}
 					}
