@@ -27,12 +27,13 @@ SHELL := /bin/sh
 #: PULL_SECRET=     what the nodes pull with: a Secret NAMESPACE/NAME of the cluster, or a docker config.json (with PUSH=)
 #: SCENARIOS=       scenarios to record beside formation (default: all but those that run on request only)
 #: ACCEPT_UNSEEN=   1 accepts what is unknown only because the cluster refuses privileged pods (never mesh/full)
+#: N=               a soak: run each profile so often, judge each run, and report the flakes (make soak: 50)
 #: MUTANTS=         for make kill-matrix: names under fixtures/mutants (default: all)
 #: INSTALL=         0 forbids installing missing packages with apt
 #: ENGINE=          docker or podman (default: whichever works)
 #: ARGS=            further flags for the program that make runs
 PROFILE ?= dns-a
-export PROFILE OTP K8S NODES KEEP CONTEXT PUSH PULL_SECRET SCENARIOS ACCEPT_UNSEEN INSTALL ENGINE
+export PROFILE OTP K8S NODES KEEP CONTEXT PUSH PULL_SECRET SCENARIOS ACCEPT_UNSEEN N INSTALL ENGINE
 
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/meshproof
 # Binaries are named for the checkout, so that two checkouts do not replace each other's.
@@ -85,6 +86,9 @@ e2e: $(BIN)/e2e.test ## make a cluster, deploy, prove the mesh, clean up
 kill-matrix: $(BIN)/meshproof ## prove that the checks can fail: run the broken variants
 	@exec $(BIN)/meshproof kill-matrix $(MATRIX_FLAGS) $(MUTANTS)
 
+soak: $(BIN)/meshproof ## run PROFILE N times on one cluster: how often it is green, with an interval, and whether we leak (N=50: ten minutes)
+	@N="$${N:-50}"; exec $(BIN)/meshproof run --file "$$PROFILE" --repeat "$$N" $(MATRIX_FLAGS) $${SCENARIOS:+--scenarios "$$SCENARIOS"}
+
 record: $(BIN)/meshproof ## remake fixtures/recordings on a cluster; make test judges them
 	@exec scripts/record.sh $(BIN)/meshproof $(MATRIX_FLAGS)
 
@@ -128,13 +132,14 @@ profiles-own-otp: ## every profile that brings releases of its own
 NIGHTLY_OTP ?= 25 27 29
 # the minor versions of Kubernetes beside the pinned one
 NIGHTLY_K8S ?= 1.36 1.35
-nightly: ## all of it: tests, fuzzing, each profile on each OTP release and three nodes, each Kubernetes, kill matrix, crashes, clusters of others, both engines
+nightly: ## all of it: tests, fuzzing, each profile on each OTP release and three nodes, each Kubernetes, kill matrix, a soak, crashes, clusters of others, both engines
 	$(MAKE) test
 	$(MAKE) fuzz
 	for otp in $(NIGHTLY_OTP); do $(MAKE) profiles OTP=$$otp || exit; done
 	$(MAKE) profiles-own-otp
 	for k8s in $(NIGHTLY_K8S); do $(MAKE) e2e K8S=$$k8s || exit; done
 	$(MAKE) kill-matrix
+	$(MAKE) soak N=100
 	$(MAKE) crash
 	$(MAKE) pull
 	scripts/docker-daemon.sh run $(MAKE) e2e || [ $$? = 69 ] # 69: this machine cannot have a second docker daemon

@@ -178,29 +178,34 @@ func (c Console) Profiles(all []Profile) {
 		c.Profile(all[0])
 		return
 	}
-	w := c.out()
 	for _, p := range all {
-		var not []judge.Result
-		n := map[string]int{}
-		for _, r := range p.Results {
-			switch n[words[r.Verdict]]++; r.Verdict {
-			case judge.Fail, judge.Unknown, judge.Blocked:
-				not = append(not, r)
-			}
-		}
-		if len(not) > 0 || p.Trouble != "" {
-			p.Results = not
-			c.Profile(p)
-			continue
-		}
-		if p.Vantage != nil {
-			fmt.Fprintf(w, "%-24s %s\n", title(p), seen(p.Vantage))
-		}
-		for _, n := range p.Notes {
-			fmt.Fprintf(w, "%-24s note: %s\n", title(p), n)
-		}
-		fmt.Fprintf(w, "%-24s %d ok, %d advice, %d skipped; %.0f s\n", title(p), n["ok"], n["advice"], n["skip"]+n["waived"]+n["accepted"]+n["suppressed"], p.Wall.Seconds())
+		c.short(p)
 	}
+}
+
+// short writes one line, and in full what did not pass.
+func (c Console) short(p Profile) {
+	w := c.out()
+	var not []judge.Result
+	n := map[string]int{}
+	for _, r := range p.Results {
+		switch n[words[r.Verdict]]++; r.Verdict {
+		case judge.Fail, judge.Unknown, judge.Blocked:
+			not = append(not, r)
+		}
+	}
+	if len(not) > 0 || p.Trouble != "" {
+		p.Results = not
+		c.Profile(p)
+		return
+	}
+	if p.Vantage != nil {
+		fmt.Fprintf(w, "%-24s %s\n", title(p), seen(p.Vantage))
+	}
+	for _, n := range p.Notes {
+		fmt.Fprintf(w, "%-24s note: %s\n", title(p), n)
+	}
+	fmt.Fprintf(w, "%-24s %d ok, %d advice, %d skipped; %.0f s\n", title(p), n["ok"], n["advice"], n["skip"]+n["waived"]+n["accepted"]+n["suppressed"], p.Wall.Seconds())
 }
 
 // plain shows control characters as dots: evidence contains output of other programs, which could control the terminal.

@@ -26,6 +26,7 @@ type Run struct {
 	Counts     Counts     `json:"counts"`
 	Provenance Provenance `json:"provenance"`
 	Profiles   []Profile  `json:"profiles"`
+	Soak       *Soak      `json:"soak,omitempty"`      // of a run that repeats its profiles
 	Trouble    string     `json:"trouble,omitempty"`   // set-up, interruption or a bug, when one ended the run
 	Leftovers  []Leftover `json:"leftovers,omitempty"` // what the run made and could not remove
 	Leak       bool       `json:"leak,omitempty"`      // a cookie is in the results, or they could not be searched for it: they are not to be passed on
@@ -87,6 +88,7 @@ type Image struct {
 type Profile struct {
 	judge.Profile
 	Mutant     string        `json:"mutant,omitempty"`
+	Nth        int           `json:"nth,omitempty"` // of a soak: which run of the profile it is, from 1
 	Namespace  string        `json:"namespace,omitempty"`
 	Recordings []string      `json:"recordings,omitempty"` // relative to the report
 	Trouble    string        `json:"trouble,omitempty"`

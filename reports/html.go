@@ -36,6 +36,10 @@ func pageOf(r *Run) *page.Page {
 		return p
 	}
 	for i, one := range r.Profiles {
+		if one.Repeats() {
+			p.Rows = append(p.Rows, overview(one, ""))
+			continue
+		}
 		w := workload(r, one, fmt.Sprint(i+1))
 		p.Workloads = append(p.Workloads, w)
 		name, link := "", ""
@@ -78,7 +82,12 @@ func frame(r *Run) *page.Page {
 	for _, l := range r.Leftovers {
 		p.Trouble = append(p.Trouble, strings.TrimSpace("left behind: "+l.What+": "+l.Why+"\n"+l.Remove))
 	}
-	p.Facts = provenanceOf(r)
+	if r.Soak != nil {
+		for _, x := range r.Soak.properties().List {
+			p.Facts = append(p.Facts, page.Fact{Name: x.Name, Value: x.Value})
+		}
+	}
+	p.Facts = append(p.Facts, provenanceOf(r)...)
 	return p
 }
 

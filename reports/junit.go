@@ -18,13 +18,15 @@ type junitSuites struct {
 }
 
 type junitSuite struct {
-	Name     string      `xml:"name,attr"`
-	Tests    int         `xml:"tests,attr"`
-	Failures int         `xml:"failures,attr"`
-	Errors   int         `xml:"errors,attr"`
-	Skipped  int         `xml:"skipped,attr"`
-	Time     string      `xml:"time,attr"`
-	Cases    []junitCase `xml:"testcase"`
+	Name     string `xml:"name,attr"`
+	Tests    int    `xml:"tests,attr"`
+	Failures int    `xml:"failures,attr"`
+	Errors   int    `xml:"errors,attr"`
+	Skipped  int    `xml:"skipped,attr"`
+	Time     string `xml:"time,attr"`
+
+	Properties *junitProperties `xml:"properties,omitempty"`
+	Cases      []junitCase      `xml:"testcase"`
 }
 
 type junitCase struct {
@@ -71,6 +73,9 @@ func JUnit(w io.Writer, r *Run) error {
 
 func encode(w io.Writer, r *Run, suites []junitSuite) error {
 	all := junitSuites{Name: "meshproof", Suites: suites}
+	if r.Soak != nil {
+		all.Suites = append(all.Suites, junitSuite{Name: "soak", Time: seconds(r.Ended.Sub(r.Started)), Properties: r.Soak.properties()})
+	}
 	var own []junitCase
 	if r.Trouble != "" {
 		own = append(own, junitCase{Classname: "run", Name: "run/setup", Time: seconds(r.Ended.Sub(r.Started)), Error: &junitProblem{Type: exitcode.Word(r.Exit.Code), Message: firstLine(r.Trouble), Text: r.Trouble}})
@@ -190,6 +195,14 @@ func detail(r judge.Result) string {
 }
 
 func title(p Profile) string {
+	if p.Nth > 0 {
+		return fmt.Sprintf("%s#%d", repeated(p), p.Nth)
+	}
+	return repeated(p)
+}
+
+// repeated is what all runs of a profile in a soak have in common.
+func repeated(p Profile) string {
 	if p.Mutant != "" {
 		return p.Name + "/" + p.Mutant
 	}

@@ -41,7 +41,7 @@ var wordsOf = map[reflect.Type][]any{
 func described(t *testing.T) map[string]string {
 	t.Helper()
 	all := map[string]string{}
-	for _, dir := range []string{".", "picture", "../e2e/judge", "../e2e/check", "../e2e/check/evidence"} {
+	for _, dir := range []string{".", "picture", "../e2e/judge", "../e2e/check", "../e2e/check/evidence", "../e2e/view"} {
 		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
 		if err != nil {
 			t.Fatal(err)

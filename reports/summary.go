@@ -34,6 +34,9 @@ func Summary(w io.Writer, r *Run) {
 		}
 	}
 	fmt.Fprintf(w, "\n%s\n", ranOn(r))
+	if r.Soak != nil {
+		r.Soak.markdown(w)
+	}
 	tableOfProfiles(w, r.Profiles)
 	tableOfRungs(w, r.Profiles)
 	for _, p := range r.Profiles {

@@ -157,4 +157,10 @@ func TestSnapshotSeesEachDifference(t *testing.T) {
 	if got := strings.Join(before.foreign(after), "; "); got != "changed: pods a/x; gone: pods a/z; made again: pods a/y" {
 		t.Errorf("foreign: %s", got)
 	}
+	after["namespaces /meshproof-dns-a-1"] = object{uid: "6"}
+	after["pods kube-system/new"] = object{uid: "7"}
+	got := before.ofRuns(after)
+	if slices.Sort(got); strings.Join(got, "; ") != "namespaces /meshproof-dns-a-1; pods b/n" {
+		t.Errorf("of runs: %s", got)
+	}
 }

@@ -40,6 +40,7 @@ type api struct {
 	news    chan struct{}
 	cut     chan struct{} // closed to end all watches
 	silent  bool
+	starts  bool // it answers, and refuses everything: it does not know its roles yet
 	refused map[string]bool   // resources that nobody may watch now
 	logs    map[string]string // by pod
 }
@@ -124,6 +125,13 @@ func (a *api) hush(silent bool) {
 	a.silent = silent
 }
 
+// start lets it begin to answer, or end doing so.
+func (a *api) start(begin bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.silent, a.starts = false, begin
+}
+
 // refuse lets nobody watch a resource.
 func (a *api) refuse(resource string, refuse bool) {
 	a.mu.Lock()
@@ -140,11 +148,13 @@ func (a *api) serve(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	a.mu.Lock()
-	silent, refused, log := a.silent, a.refused[resource], a.logs[parts[len(parts)-2]]
+	silent, starts, refused, log := a.silent, a.starts, a.refused[resource], a.logs[parts[len(parts)-2]]
 	a.mu.Unlock()
 	switch {
 	case silent:
 		<-r.Context().Done()
+	case starts:
+		w.WriteHeader(http.StatusForbidden)
 	case resource == "log":
 		_, _ = fmt.Fprint(w, log)
 	case refused && r.URL.Query().Get("watch") != "":

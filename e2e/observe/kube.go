@@ -83,7 +83,7 @@ func (o *Observer) pod(ctx context.Context, p *corev1.Pod, gone bool) {
 // recorded once, and afterwards how long it lasted.
 func (o *Observer) beat(ctx context.Context, pods *cache.ListWatch) {
 	every := o.pace.beat
-	good, why, used := o.Now(), "", agent.CPUTime()
+	good, why, meter := o.Now(), "", agent.NewMeter()
 	blind := func(to time.Duration) {
 		o.kube(recording.Event{Gap: &recording.Gap{From: good, To: to, Why: "the API server did not answer: " + why}})
 	}
@@ -105,17 +105,15 @@ func (o *Observer) beat(ctx context.Context, pods *cache.ListWatch) {
 			return
 		}
 		if err != nil {
-			first := why == ""
-			if why = err.Error(); first {
+			if why == "" { // what comes later, such as a refusal while it starts again, is not what happened
+				why = err.Error()
 				blind(0)
 			}
 			continue
 		}
 		end()
 		good, why = o.Now(), ""
-		now := agent.CPUTime()
-		o.kube(recording.Event{Beat: &recording.Beat{Late: late, CPU: now - used}})
-		used = now
+		o.kube(recording.Event{Beat: meter.Beat(late)})
 	}
 }
 

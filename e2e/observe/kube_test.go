@@ -183,6 +183,22 @@ func TestSilentAPIServerIsAGap(t *testing.T) {
 	s.wait("beats again", func(e recording.Event) bool { return isBeat(e) && e.T >= to })
 }
 
+// An API server that starts again refuses everybody at first. That is not why it was away.
+func TestAGapSaysHowItBegan(t *testing.T) {
+	a := newAPI(t)
+	o, s, _ := observed(t, a)
+	begin(t, o)
+	s.wait("a beat", isBeat)
+	a.hush(true)
+	s.wait("that it does not answer now", isOpen)
+	a.start(true)
+	time.Sleep(300 * time.Millisecond)
+	a.start(false)
+	if gap := s.wait("the gap", isGap).Gap; !strings.Contains(gap.Why, "no answer within 100ms") {
+		t.Errorf("%+v", gap)
+	}
+}
+
 func TestSilenceAtTheEndIsAGap(t *testing.T) {
 	a := newAPI(t)
 	o, s, _ := observed(t, a)

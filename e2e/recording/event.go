@@ -91,10 +91,14 @@ type Start struct {
 }
 
 // Beat says that an observer is alive. Late is the delay of its own timer: it shows how much CPU pressure affects everything it
-// reports. CPU is the time that its process has used since the beat before, in user and kernel mode: what looking costs.
+// reports. CPU is the time that its process has used since the beat before, in user and kernel mode: what looking costs. Now and then
+// it says what the process holds, too: a process that holds more and more has a leak.
 type Beat struct {
-	Late time.Duration `json:"late,omitempty"`
-	CPU  time.Duration `json:"cpu,omitempty"`
+	Late        time.Duration `json:"late,omitempty"`
+	CPU         time.Duration `json:"cpu,omitempty"`
+	Memory      int64         `json:"memory,omitempty"`      // resident, in bytes
+	Descriptors int           `json:"descriptors,omitempty"` // open ones
+	Threads     int           `json:"threads,omitempty"`     // of the operating system
 }
 
 // Pace is how often an agent looks at each pod and dials each pair: less often where there are many, so that looking does not make

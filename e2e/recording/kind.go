@@ -72,7 +72,7 @@ type Use struct {
 func Kinds() []Use {
 	return []Use{
 		{KindStart, "", "who observed, and what an agent is able to see", false},
-		{KindBeat, "", "that an observer was alive, how short of CPU it was, and how much it used", false},
+		{KindBeat, "", "that an observer was alive, how short of CPU it was, how much it used, and what it holds", false},
 		{KindPace, Agents, "how often an agent looks: a longer silence is one", false},
 		{KindGap, "", "when an observer was blind: what happened then is unknown", false},
 		{KindClock, Agents, "how exactly an agent's times compare with those of others", false},

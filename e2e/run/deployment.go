@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
 
 	"meshproof.dev/meshproof/e2e/agent"
 	agentclient "meshproof.dev/meshproof/e2e/agent/client"
@@ -27,6 +28,7 @@ import (
 type deployment struct {
 	workload      *workload.Workload
 	environment   *environment.Environment
+	config        *rest.Config // waits for an API server that is away, and so does the client
 	client        kubernetes.Interface
 	namespace     string
 	ownsNamespace bool // the namespace is ours, and goes with the deployment
@@ -39,16 +41,17 @@ type deployment struct {
 }
 
 func newDeployment(r *workloadRun) (*deployment, error) {
-	client, err := kubernetes.NewForConfig(r.environment.Cluster.Config)
+	config := patient(r.environment.Cluster.Config, r.log)
+	client, err := kubernetes.NewForConfig(config)
 	if err != nil {
 		return nil, err
 	}
-	return &deployment{workload: r.workload, environment: r.environment, client: client, recorder: r.recorder, redactor: r.redactor, log: r.log}, nil
+	return &deployment{workload: r.workload, environment: r.environment, config: config, client: client, recorder: r.recorder, redactor: r.redactor, log: r.log}, nil
 }
 
 // newNamespace is a name for a namespace of the workload's own, another one in each run.
 func newNamespace(w *workload.Workload) string {
-	return fmt.Sprintf("meshproof-%.40s-%05d", slug(w), rand.IntN(100000))
+	return fmt.Sprintf("meshproof-%.40s%s-%05d", slug(w), nth(w), rand.IntN(100000))
 }
 
 // ensureNamespace makes the workload's namespace: the one that its profile or manifests fix, or one of its own.
@@ -70,7 +73,7 @@ func (d *deployment) ensureNamespace(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.applier, err = workload.NewApplier(d.environment.Cluster.Config, d.namespace, run, made)
+	d.applier, err = workload.NewApplier(d.config, d.namespace, run, made)
 	return err
 }
 
@@ -183,7 +186,17 @@ func (d *deployment) DeletePod(ctx context.Context, name string) error {
 		d.observer.CutWatches(cut)
 		d.recorder.Did(recording.Act{Do: profile.WatchCut, Detail: cut.String()})
 	}
-	return workload.DeletePod(ctx, d.client, d.namespace, name)
+	return d.promptly("delete pod "+name, func() error { return workload.DeletePod(ctx, d.client, d.namespace, name) })
+}
+
+// promptly does what the scenario is about. Where the API server took its time, nobody knows when it began: the scenario is void.
+func (d *deployment) promptly(what string, do func() error) error {
+	began := time.Now()
+	err := do()
+	if took := time.Since(began); err == nil && took > promptly {
+		d.recorder.Did(recording.Act{Do: recording.Void, Detail: fmt.Sprintf("the API server took %.1f s to %s, and what is measured from then on has no certain begin", took.Seconds(), what)})
+	}
+	return err
 }
 
 // KillVM lets the agent on the pod's node kill its VM.
@@ -204,7 +217,7 @@ func (d *deployment) BeginRollout(ctx context.Context) error {
 		return err
 	}
 	for _, r := range rolls {
-		if err = r.Begin(ctx, d.client, d.namespace); err != nil {
+		if err = d.promptly("roll out "+r.Name, func() error { return r.Begin(ctx, d.client, d.namespace) }); err != nil {
 			return err
 		}
 	}

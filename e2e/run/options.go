@@ -25,6 +25,7 @@ type Options struct {
 	environment.Options
 
 	Pods      int             // how many pods may run at the same time; 0 derived from CPU and memory
+	Repeat    int             // a soak: how often each workload is run; 0 once, and that is no soak
 	Seed      int64           // decides which pod is disturbed; 0 by chance
 	Out       string          // folder of the results; "" reports/out of the checkout in which it runs, or ./meshproof-results
 	Scenarios []scenario.Name // those that are recorded beside formation; nil the default set

@@ -37,29 +37,38 @@ type Session struct {
 	redactor   secrets.Redactor // guards the workloads' cookies
 	cleanUp    cleanUp
 	judgements *judgements
+	inUse      *inUse       // of a soak
 	report     *reports.Run // when it has ended
 }
 
 // Start begins the run of the workloads, each in a namespace of its own, all at the same time. What is wrong with the
 // options is an error at once. Everything later is in the report, which Finish waits for.
 func Start(ctx context.Context, o Options, ws []*workload.Workload) (*Session, error) {
+	return start(ctx, o, ws, newJudgements())
+}
+
+func start(ctx context.Context, o Options, ws []*workload.Workload, published *judgements) (*Session, error) {
 	if err := o.complete(); err != nil {
 		return nil, err
 	}
 	if len(o.Checks) == 0 {
 		return nil, exitcode.With(exitcode.Usage, errors.New("no check is selected, so nothing would be proved: select at least one"))
 	}
-	if err := errors.Join(scenario.Check(o.Scenarios), checkNamespaces(ws)); err != nil {
+	if err := errors.Join(scenario.Check(o.Scenarios), checkNamespaces(ws, o.Repeat)); err != nil {
 		return nil, exitcode.With(exitcode.Usage, err)
 	}
 	for _, w := range ws {
 		o.Nodes = max(o.Nodes, w.Resolved.Nodes)
 	}
-	s := &Session{options: o, workloads: ws, judgements: newJudgements()}
+	s := &Session{options: o, workloads: ws, judgements: published}
 	s.options.Guard = s.redactor.Guard
 	err := workload.GuardAll(ws, &s.redactor)
 	if err != nil {
 		return nil, err
+	}
+	if o.Repeat > 0 {
+		s.workloads = workload.Repeated(ws, o.Repeat)
+		s.inUse = &inUse{}
 	}
 	if s.Dir, err = reports.NewDir(o.Out, time.Now()); err != nil {
 		return nil, err
@@ -69,10 +78,13 @@ func Start(ctx context.Context, o Options, ws []*workload.Workload) (*Session, e
 }
 
 // checkNamespaces refuses two workloads that have to be deployed to the same namespace: all of them run at the same time.
-func checkNamespaces(ws []*workload.Workload) error {
+func checkNamespaces(ws []*workload.Workload, repeat int) error {
 	first := map[string]*workload.Workload{}
 	for _, w := range ws {
 		ns := w.Resolved.Namespace
+		if ns != "" && repeat > 0 {
+			return fmt.Errorf("%s fixes the namespace %s, and the runs of a soak have one each: leave the namespace out of its profile and manifests (lint -v says where it is fixed)", w.Name(), ns)
+		}
 		if other := first[ns]; other != nil && ns != "" {
 			return fmt.Errorf("%s and %s both fix the namespace %s, and profiles of one run are deployed at the same time: run them one after the other (lint -v says where it is fixed)", other.Name(), w.Name(), ns)
 		}
@@ -83,7 +95,7 @@ func checkNamespaces(ws []*workload.Workload) error {
 
 // Run is Start and Finish in one, for doors that show nothing in between.
 func Run(ctx context.Context, o Options, ws []*workload.Workload) (*reports.Run, string, error) {
-	s, err := Start(ctx, o, ws)
+	s, err := start(ctx, o, ws, unawaited())
 	if err != nil {
 		return nil, "", err
 	}
@@ -200,6 +212,10 @@ func (s *Session) attempt(ctx context.Context, r *reports.Run) (err error) {
 	}
 	s.options.Log(fmt.Sprintf("ready after %.1f s", time.Since(began).Seconds()))
 	r.Profiles, r.Provenance.OTP, err = s.runAll(ctx, e)
+	if s.inUse != nil {
+		r.Soak = reports.NewSoak(r.Profiles, s.inUse.all)
+		err = errors.Join(err, r.Soak.Leaks())
+	}
 	if e.Cluster != nil && err != nil && ctx.Err() == nil {
 		logs, cancel := context.WithTimeout(context.Background(), closeBudget)
 		defer cancel()

@@ -86,11 +86,15 @@ func TestWorkloadsOfOneNamespaceAreRefused(t *testing.T) {
 		return &workload.Workload{Profile: &profile.Profile{Metadata: profile.Metadata{Name: name}}, Resolved: &profile.Resolved{Namespace: ns}}
 	}
 	for _, ok := range [][]*workload.Workload{{fixed("a", ""), fixed("b", "")}, {fixed("a", "prod"), fixed("b", "test"), fixed("c", "")}} {
-		if err := checkNamespaces(ok); err != nil {
+		if err := checkNamespaces(ok, 0); err != nil {
 			t.Error(err)
 		}
 	}
-	_, err := Start(t.Context(), Options{Out: t.TempDir()}, []*workload.Workload{fixed("a", "prod"), fixed("b", "prod")})
+	_, err := Start(t.Context(), Options{Out: t.TempDir(), Repeat: 2}, []*workload.Workload{fixed("a", ""), fixed("b", "prod")})
+	if err == nil || !strings.Contains(err.Error(), "b fixes the namespace prod, and the runs of a soak have one each") || exitcode.Of(err) != exitcode.Usage {
+		t.Errorf("%v (%d)", err, exitcode.Of(err))
+	}
+	_, err = Start(t.Context(), Options{Out: t.TempDir()}, []*workload.Workload{fixed("a", "prod"), fixed("b", "prod")})
 	if err == nil || !strings.Contains(err.Error(), "a and b both fix the namespace prod") || exitcode.Of(err) != exitcode.Usage {
 		t.Errorf("%v (%d)", err, exitcode.Of(err))
 	}

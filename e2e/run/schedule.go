@@ -102,7 +102,7 @@ func (s *Session) runAll(ctx context.Context, e *environment.Environment) (all [
 		taken, _ := pool.take(ctx, n)
 		failed := func(err error) {
 			errs[i] = err
-			all[i].Name, all[i].Mutant, all[i].Trouble = w.Profile.Metadata.Name, w.Resolved.Mutant, s.redactor.Text(err.Error())
+			all[i].Name, all[i].Mutant, all[i].Nth, all[i].Trouble = w.Profile.Metadata.Name, w.Resolved.Mutant, w.Nth, s.redactor.Text(err.Error())
 		}
 		guard.Go(&wg, failed, func() {
 			defer pool.give(taken)
@@ -128,7 +128,7 @@ func (s *Session) runAll(ctx context.Context, e *environment.Environment) (all [
 }
 
 func (s *Session) workloadRun(e *environment.Environment, w *workload.Workload) *workloadRun {
-	return &workloadRun{options: &s.options, environment: e, workload: w, dir: s.Dir, redactor: &s.redactor, cleanUp: &s.cleanUp, publish: func(name scenario.Name, p judge.Profile) {
+	return &workloadRun{options: &s.options, environment: e, workload: w, dir: s.Dir, redactor: &s.redactor, cleanUp: &s.cleanUp, inUse: s.inUse, publish: func(name scenario.Name, p judge.Profile) {
 		s.judgements.publish(judged{w.Name(), name}, p)
 	}}
 }

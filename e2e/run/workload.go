@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/client-go/kubernetes"
+
 	"meshproof.dev/meshproof/e2e/agent"
 	"meshproof.dev/meshproof/e2e/fault"
 	"meshproof.dev/meshproof/e2e/guard"
@@ -38,6 +40,7 @@ type workloadRun struct {
 	cleanUp     *cleanUp                           // of the run
 	intervals   agent.Every                        // how often the agents look; zero for the defaults
 	fileSuffix  string                             // in the names of a second recording's files
+	inUse       *inUse                             // of a soak
 
 	recorder   *scenario.Recorder
 	deployment *deployment // nil where nothing was deployed
@@ -51,12 +54,19 @@ func (r *workloadRun) execute(ctx context.Context) (reports.Profile, error) {
 	began := time.Now()
 	r.bugs.spoil = r.spoil
 	err := guard.Try(func() error { return r.record(ctx) })
-	p := reports.Profile{Mutant: r.workload.Resolved.Mutant}
+	p := reports.Profile{Mutant: r.workload.Resolved.Mutant, Nth: r.workload.Nth}
 	err = errors.Join(err, guard.Try(func() error { p.Profile = r.judge(); return nil }), r.bugs.all())
 	p.Wall = time.Since(began)
+	drawn := !p.Repeats()
+	if !drawn {
+		p.Shorten()
+	}
 	for _, s := range r.done {
-		if s.View != nil {
-			p.Recordings = append(p.Recordings, r.file(s.Name))
+		if s.View == nil {
+			continue
+		}
+		p.Recordings = append(p.Recordings, r.file(s.Name))
+		if drawn {
 			err = errors.Join(err, guard.Try(func() error { p.Pictures = append(p.Pictures, picture.Of(s.View)); return nil }))
 		}
 	}
@@ -195,8 +205,23 @@ func (r *workloadRun) recordOne(ctx context.Context, name scenario.Name, run fun
 	}
 	v, end := r.recorder.End()
 	r.otp = union(r.otp, v.OTP())
+	r.inUse.add(v.Processes())
+	r.noteGaps(name, v)
 	r.finish(judge.Scenario{Name: name, View: v})
 	return v, errors.Join(err, end)
+}
+
+// longGap is how long an observer must have been blind for a reader to be told so beside the verdicts: what it did not see is
+// unknown, or just was not needed.
+const longGap = 3 * time.Second
+
+func (r *workloadRun) noteGaps(name scenario.Name, v *view.View) {
+	if r.deployment == nil {
+		return
+	}
+	for _, b := range v.LongBlind(longGap) {
+		r.deployment.note(fmt.Sprintf("%s: %s", name, b))
+	}
 }
 
 // recordManifests records that there was no image to deploy. What the manifests alone decide is judged all the same.
@@ -243,8 +268,12 @@ func (r *workloadRun) observe(ctx context.Context, agents string, art *artifacts
 	if r.environment.Run.Within != "" {
 		others = newNeighbours(r.workload)
 	}
+	client, err := kubernetes.NewForConfig(r.environment.Cluster.Config) // which does not wait: an API server that is away is seen at once
+	if err != nil {
+		return nil, err
+	}
 	return observe.Start(ctx, observe.Options{
-		Rest: r.environment.Cluster.Config, Client: d.client, Namespace: d.namespace, AgentNamespace: agents, Token: r.environment.Token,
+		Rest: r.environment.Cluster.Config, Client: client, Namespace: d.namespace, AgentNamespace: agents, Token: r.environment.Token,
 		DNSName: d.dnsName(), EPMDPort: p.EPMDPort, DistPort: p.DistPort,
 		NoAgents: r.environment.NoAgents, Every: r.intervals, Owns: p.Owns, Redactor: r.redactor, Now: r.recorder.Now, Log: r.options.Log, Caught: r.bugs.add,
 		Sink: func(e recording.Event) {
@@ -281,12 +310,22 @@ var notInNames = regexp.MustCompile(`[^a-z0-9]+`)
 
 // slug is the workload's name as it may stand in names of files and objects.
 func slug(w *workload.Workload) string {
-	return strings.Trim(notInNames.ReplaceAllString(strings.ToLower(w.Name()), "-"), "-")
+	once := *w
+	once.Nth = 0
+	return strings.Trim(notInNames.ReplaceAllString(strings.ToLower(once.Name()), "-"), "-")
+}
+
+// nth follows the slug in what each run of a soak has for itself. No slug has two hyphens in a row.
+func nth(w *workload.Workload) string {
+	if w.Nth == 0 {
+		return ""
+	}
+	return fmt.Sprintf("--%d", w.Nth)
 }
 
 // file is a recording's path below the folder of the results.
 func (r *workloadRun) file(name scenario.Name) string {
-	return filepath.Join("recordings", slug(r.workload)+r.fileSuffix+"."+string(name)+".jsonl")
+	return filepath.Join("recordings", slug(r.workload)+nth(r.workload)+r.fileSuffix+"."+string(name)+".jsonl")
 }
 
 func (r *workloadRun) namespace() string {

@@ -2,6 +2,7 @@ package view
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -67,6 +68,19 @@ func (v *View) Blind(observer string, from, to time.Duration, kinds ...recording
 		all = append(all, b)
 	}
 	slices.SortFunc(all, func(a, b Blindness) int { return int(a.From - b.From) })
+	return all
+}
+
+// LongBlind are the times of at least that length in which an observer saw nothing at all, by observer.
+func (v *View) LongBlind(least time.Duration) []Blindness {
+	var all []Blindness
+	for _, by := range slices.Sorted(maps.Keys(v.gaps)) {
+		for _, b := range v.Blind(by, 0, v.end) {
+			if b.Of == "" && b.To-b.From >= least {
+				all = append(all, b)
+			}
+		}
+	}
 	return all
 }
 

@@ -50,6 +50,21 @@ func TestBlind(t *testing.T) {
 	}
 }
 
+// A reader is told of the long times in which an observer saw nothing at all.
+func TestLongBlind(t *testing.T) {
+	s := rt.Formation(3)
+	s.Add(gap(recording.ByKube, "", 5*time.Second, 9*time.Second, "no answer"), gap(recording.ByKube, "", 10*time.Second, 12*time.Second, "short"),
+		gap(recording.ByKube, recording.KindSlice, 2*time.Second, 14*time.Second, "of one kind"), gap(rt.Agent, "", 11*time.Second, 0, "nothing comes"))
+	var all []string
+	for _, b := range fold(t, s).LongBlind(3 * time.Second) {
+		all = append(all, b.String())
+	}
+	want := "the agent on node " + rt.Worker + " saw nothing from 11.0 s to 15.0 s: nothing comes; the watch of the API server saw nothing from 5.0 s to 9.0 s: no answer"
+	if got := strings.Join(all, "; "); got != want {
+		t.Errorf("%s", got)
+	}
+}
+
 // While it is not known which pods there are, no mesh is known to be full, and no scenario may end as if it were.
 func TestMeshIsNotKnownWhilePodsAreNotWatched(t *testing.T) {
 	for name, c := range map[string]struct {

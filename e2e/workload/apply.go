@@ -3,6 +3,7 @@ package workload
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -103,7 +104,7 @@ func (a *Applier) create(ctx context.Context, o *unstructured.Unstructured) erro
 	case apierrors.IsAlreadyExists(err):
 		return a.taken(ctx, o)
 	case err != nil:
-		return exitcode.With(exitcode.Fail, fmt.Errorf("%s: %w", describe(o), err))
+		return refusal(o, err)
 	}
 	if o.GetKind() == "Namespace" && o.GroupVersionKind().Group == "" {
 		a.ours[o.GetName()] = true
@@ -189,9 +190,20 @@ func (a *Applier) adapt(ctx context.Context, o *unstructured.Unstructured, want 
 		return err
 	}
 	if err = a.api.Patch(ctx, o, client.RawPatch(types.MergePatchType, patch), strict); err != nil {
-		return exitcode.With(exitcode.Fail, fmt.Errorf("%s: %w", describe(o), err))
+		return refusal(o, err)
 	}
 	return nil
+}
+
+// refusal is the error about an object that could not be created. Where the API server has looked at it and refused it, the manifests
+// fail; one that gave no answer, or could not give one, says nothing about them.
+func refusal(o *unstructured.Unstructured, err error) error {
+	var status apierrors.APIStatus
+	said := fmt.Errorf("%s: %w", describe(o), err)
+	if !errors.As(err, &status) || apierrors.IsServiceUnavailable(err) || apierrors.IsServerTimeout(err) || apierrors.IsTimeout(err) || apierrors.IsTooManyRequests(err) {
+		return said
+	}
+	return exitcode.With(exitcode.Fail, said)
 }
 
 // taken is the error about an object that exists already.

@@ -2,6 +2,9 @@ package workload
 
 import (
 	"context"
+	"errors"
+	"io"
+	"net"
 	"slices"
 	"strings"
 	"testing"
@@ -282,5 +285,28 @@ func TestAwaitTellsWhatIsNotAtWork(t *testing.T) {
 	}
 	if err = a.Await(t.Context(), time.Second); err != nil {
 		t.Error(err)
+	}
+}
+
+// What the API server refuses is the manifests' fault. What it gave no answer to says nothing about them.
+func TestARefusalIsTheManifestsFault(t *testing.T) {
+	o := &unstructured.Unstructured{Object: map[string]any{"kind": "Service", "metadata": map[string]any{"name": "derl"}}}
+	of := schema.GroupResource{Resource: "services"}
+	for _, c := range []struct {
+		err  error
+		code int
+	}{
+		{apierrors.NewForbidden(of, "derl", errors.New("no")), exitcode.Fail},
+		{apierrors.NewBadRequest("unknown field"), exitcode.Fail},
+		{apierrors.NewInternalError(errors.New("failed calling webhook")), exitcode.Fail},
+		{&net.OpError{Op: "dial", Err: errors.New("connection refused")}, exitcode.Internal},
+		{io.ErrUnexpectedEOF, exitcode.Internal},
+		{apierrors.NewServiceUnavailable("starting"), exitcode.Internal},
+		{apierrors.NewTimeoutError("etcd", 1), exitcode.Internal},
+		{apierrors.NewTooManyRequestsError("later"), exitcode.Internal},
+	} {
+		if err := refusal(o, c.err); exitcode.Of(err) != c.code || !errors.Is(err, c.err) || !strings.HasPrefix(err.Error(), "service derl: ") {
+			t.Errorf("%v: %d", err, exitcode.Of(err))
+		}
 	}
 }

@@ -34,6 +34,7 @@ type Workload struct {
 	Scenarios []string        // those that are recorded; nil: all of them
 	Read      string          // from which files manifests without a profile were read
 	Unjudged  []string        // what else was found there and cannot be judged, and why
+	Nth       int             // which of several runs of it in a soak; 0 where it runs once
 
 	from     inputs
 	rendered rendered
@@ -308,10 +309,27 @@ func readChange(dir string, k profile.Kustomize) (change, error) {
 
 // Name is the profile's name, with the mutant's if there is one.
 func (w *Workload) Name() string {
+	name := w.Profile.Metadata.Name
 	if w.Resolved.Mutant != "" {
-		return w.Profile.Metadata.Name + "/" + w.Resolved.Mutant
+		name += "/" + w.Resolved.Mutant
 	}
-	return w.Profile.Metadata.Name
+	if w.Nth > 0 {
+		name += fmt.Sprintf("#%d", w.Nth)
+	}
+	return name
+}
+
+// Repeated are n runs of each workload: all of them once, then all of them again. They share what was read and rendered.
+func Repeated(ws []*Workload, n int) []*Workload {
+	var all []*Workload
+	for nth := range n {
+		for _, w := range ws {
+			again := *w
+			again.Nth = nth + 1
+			all = append(all, &again)
+		}
+	}
+	return all
 }
 
 // Header begins a recording of this workload.

@@ -93,18 +93,16 @@ func boot() int64 {
 }
 
 // beat emits heartbeats. Each says how late its own timer fired, which measures the CPU pressure on the agent, and what the agent
-// itself has used.
+// itself has used and holds.
 func beat(ctx context.Context, emit func(recording.Event)) {
-	next, used := time.Now(), agent.CPUTime()
+	next, meter := time.Now(), agent.NewMeter()
 	for ctx.Err() == nil {
 		next = next.Add(agent.EveryBeat)
 		select {
 		case <-ctx.Done():
 		case <-time.After(time.Until(next)):
 			late := max(0, time.Since(next))
-			now := agent.CPUTime()
-			emit(recording.Event{Beat: &recording.Beat{Late: late, CPU: now - used}})
-			used = now
+			emit(recording.Event{Beat: meter.Beat(late)})
 			if late > agent.EveryBeat {
 				next = time.Now()
 			}

@@ -18,7 +18,7 @@ func TestTheBinaryHasTheFlagsOfTheDeclaration(t *testing.T) {
 		}
 		for _, o := range options.All() {
 			f := c.Flags().Lookup(o.Flag)
-			if o.Flag == "" || name == "kill-matrix" && slices.Contains([]string{"file", "scenarios", "namespace", "print-rbac"}, o.Flag) {
+			if o.Flag == "" || name == "kill-matrix" && slices.Contains([]string{"file", "scenarios", "namespace", "print-rbac", "repeat"}, o.Flag) {
 				if f != nil {
 					t.Errorf("%s has --%s", name, f.Name)
 				}

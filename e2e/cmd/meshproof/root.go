@@ -115,6 +115,7 @@ func runCommand(code *int) *cobra.Command {
 		Example: `  meshproof run                                      # the reference application, on a kind cluster that is made and removed
   meshproof run shop/profile.yaml                    # your own application
   meshproof run -f dns-a,dns-srv --nodes 3 --keep    # two profiles at the same time; the next run takes the cluster over
+  meshproof run --repeat 50                          # a soak: how often is it green, and do we leak?
   meshproof run --context staging shop               # on a cluster that exists
   meshproof run --context staging --print-rbac shop  # what it needs there, as YAML for kubectl apply
   meshproof run -o json shop > report.json           # the report on stdout, progress on stderr`}
@@ -145,7 +146,7 @@ func runCommand(code *int) *cobra.Command {
 		if err != nil {
 			return nil, err
 		}
-		return &outcome{r, reports.OfRun(r, dir), func(out reports.Console) { out.Profiles(r.Profiles); out.Closing(r, dir) }}, nil
+		return &outcome{r, reports.OfRun(r, dir), func(out reports.Console) { out.Run(r); out.Closing(r, dir) }}, nil
 	})
 	refuseFlags(c, v)
 	return c
@@ -155,7 +156,7 @@ func killMatrixCommand(code *int) *cobra.Command {
 	c := &cobra.Command{Use: "kill-matrix [MUTANT…]", Short: "prove that the checks can fail: run the broken variants",
 		Example: `  meshproof kill-matrix                              # all of fixtures/mutants
   meshproof kill-matrix cluster-ip selector-typo     # only these`}
-	v := bind(c, "file", "scenarios", "namespace", "print-rbac")
+	v := bind(c, "file", "scenarios", "namespace", "print-rbac", "repeat")
 	var lines format
 	c.RunE = reported(v, &lines, code, func(c *cobra.Command, mutants []string) (*outcome, error) {
 		fixtures, err := run.Fixtures()

@@ -51,9 +51,9 @@ func TestFlagsSetTheOptions(t *testing.T) {
 	if err != nil || !slices.Equal(v.Profiles, []string{"dns-a"}) || v.Nodes != 1 || v.Keep || v.Verbose {
 		t.Errorf("the defaults are %+v", v)
 	}
-	v, err = parsed(strings.Fields("--file a,b --file c --otp 29 --k8s 1.36 --nodes 3 --keep --context prod --kubeconfig k --namespace shop --print-rbac --scenarios recovery --scenarios console --seed 5 --pods 7 --verbose")...)
+	v, err = parsed(strings.Fields("--file a,b --file c --otp 29 --k8s 1.36 --nodes 3 --keep --context prod --kubeconfig k --namespace shop --print-rbac --scenarios recovery --scenarios console --seed 5 --pods 7 --repeat 50 --verbose")...)
 	if err != nil || !slices.Equal(v.Profiles, []string{"a", "b", "c"}) || v.OTP != "29" || v.K8S != "1.36" || v.Nodes != 3 || !v.Keep || v.Context != "prod" || v.Namespace != "shop" || !v.RBAC ||
-		v.Kubeconfig != "k" || !slices.Equal(v.Scenarios, []scenario.Name{"recovery", "console"}) || v.Seed != 5 || v.Pods != 7 || !v.Verbose {
+		v.Kubeconfig != "k" || !slices.Equal(v.Scenarios, []scenario.Name{"recovery", "console"}) || v.Seed != 5 || v.Pods != 7 || v.Repeat != 50 || !v.Verbose {
 		t.Errorf("%v: %+v", err, v)
 	}
 }
@@ -61,6 +61,7 @@ func TestFlagsSetTheOptions(t *testing.T) {
 func TestBadValuesAreRefused(t *testing.T) {
 	for arg, says := range map[string]string{
 		"--nodes=-1": "it must be a number from 1 to 20", "--nodes=0": "from 1 to 20", "--nodes=21": "from 1 to 20", "--nodes=two": "it must be a number",
+		"--repeat=1": "from 2 to 1000", "--repeat=1001": "from 2 to 1000", "--repeat=x": "it must be a number",
 		"--pods=-1": "from 1 to 1000", "--pods=0": "from 1 to 1000", "--seed=x": "it must be a number from 0 to 9223372036854775807", "--seed=-1": "it must be a number from 0 to",
 		"--otp=abc": "it must be one of 25, 27, 29", "--otp=": "it must be one of", "--k8s=abc": "it must be a version such as 1.37", "--k8s=1": "it must be a version", "--k8s=": "it must be a version",
 		"--namespace=": "the name of a namespace", "--namespace=Shop": "the name of a namespace", "--namespace=a/b": "the name of a namespace", "--context=": "it must not be empty", "--kubeconfig=": "it must not be empty", "--scenarios=": "no scenario is named", "--scenarios=,": "no scenario is named", "--scenarios=recovry": "unknown scenario \"recovry\"", "--keep=perhaps": "it must be 1 or 0", "--file=": "no profile is named", "--file=,": "no profile is named",
