@@ -123,7 +123,7 @@ dist-check: ## try the release in dist/: compile it again elsewhere with empty c
 	@MESHPROOF_DIST='$(abspath $(DIST))'; export MESHPROOF_DIST; exec go test -count=1 -timeout=1h -v -run TestRelease ./scripts/dist
 
 # These bring releases of their own, so that OTP= says little about them.
-OWN_OTP := mixed-otp rabbitmq upgrade-otp
+OWN_OTP := ejabberd mix-release mixed-otp rabbitmq upgrade-otp
 profiles: ## every profile that takes OTP=, on three nodes
 	@$(MAKE) e2e NODES=3 PROFILE="$(filter-out $(OWN_OTP),$(notdir $(wildcard fixtures/profiles/*)))"
 profiles-own-otp: ## every profile that brings releases of its own

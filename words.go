@@ -4,7 +4,9 @@
 package meshproof
 
 import (
+	"crypto/sha256"
 	"embed"
+	"encoding/base64"
 	"go/scanner"
 	"go/token"
 	"io/fs"
@@ -14,8 +16,13 @@ import (
 
 // The sources themselves, so that no list of words has to be kept in step with them.
 //
-//go:embed e2e/*/*.go e2e/*/*/*.go e2e/*/*/*/*.go reports/*.go
+//go:embed e2e/*/*.go e2e/*/*/*.go e2e/*/*/*/*.go reports/*.go reports/*/*.go
 var sources embed.FS
+
+// The page of HTML with its style and its script.
+//
+//go:embed reports/page/page.*
+var page embed.FS
 
 // Words is every text in the sources, one a line: titles and messages of checks, keys of the report and of recordings, names of
 // scenarios. Where a cookie is a common word, its place in such a text is no leak.
@@ -35,6 +42,19 @@ func Words() (string, error) {
 			b.WriteByte('\n')
 		}
 		return nil
+	})
+	if err != nil {
+		return "", err
+	}
+	err = fs.WalkDir(page, ".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || strings.HasSuffix(path, ".go") {
+			return err
+		}
+		text, err := page.ReadFile(path)
+		sum := sha256.Sum256(text) // by which the page names it
+		b.Write(text)
+		b.WriteString("\nsha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "\n")
+		return err
 	})
 	return b.String(), err
 }

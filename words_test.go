@@ -10,7 +10,7 @@ func TestWords(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, w := range []string{`json:"verdict"`, "handshake/cookie-accepted", "the mesh did not form: "} {
+	for _, w := range []string{`json:"verdict"`, "What was captured on each pod’s own interface", "contain-intrinsic-size", "setPointerCapture", "handshake/cookie-accepted", "the mesh did not form: "} {
 		if !strings.Contains(words, w) {
 			t.Errorf("%q is missing", w)
 		}

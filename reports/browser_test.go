@@ -154,9 +154,6 @@ var look string
 
 // TestInABrowser reads reports in a real browser, as people will.
 func TestInABrowser(t *testing.T) {
-	if testing.Short() {
-		t.Skip("short")
-	}
 	ctx := browser(t)
 	if err := chromedp.Do(ctx, chromedp.Navigate("about:blank")); err != nil {
 		t.Fatal(err)
@@ -166,6 +163,7 @@ func TestInABrowser(t *testing.T) {
 		"cookie":    judged(t, recorded(t, "cookie-differs")...),
 		"stalled":   judged(t, recorded(t, "link-dropped")...),
 		"selector":  judged(t, recorded(t, "selector-typo")...),
+		"virtual":   judged(t, recorded(t, "virtual-ip")...),
 		"no-agents": judged(t, recorded(t, "no-agents")...),
 		"thirty":    judged(t, made(t, recordingtest.Formation(30)), made(t, recordingtest.Recovery(30))),
 		"hundred":   judged(t, sparse(t, 100)),
@@ -175,6 +173,7 @@ func TestInABrowser(t *testing.T) {
 			b.paints()
 			b.saysTheSame(r)
 			b.scrubs(r)
+			b.clicks()
 			for _, scheme := range []string{"light", "dark"} {
 				b.media("screen", scheme)
 				b.fits("desktop", 1280)
@@ -289,6 +288,25 @@ func (b *tab) scrubs(r *Run) {
 		}
 		b.do(chromedp.KeyEvent(kb.End))
 	}
+}
+
+// clicks: a click into the lanes goes to that time, and the buttons to the next moment at which something was done or decided.
+func (b *tab) clicks() {
+	b.Helper()
+	at := ask[[]float64](b, `(() => { const l = document.querySelector(".lanes"); l.scrollIntoView({behavior: "instant", block: "center"}); const r = l.getBoundingClientRect(), w = l.viewBox.baseVal.width;
+		return [r.left + r.width * (+l.dataset.left + +l.dataset.right) / 2 / w, r.top + r.height / 2]; })()`)
+	b.do(chromedp.MouseClickXY(at[0], at[1]))
+	const value = `(i => (+i.value - i.min) / (i.max - i.min))(document.querySelector(".time input"))`
+	half := ask[float64](b, value)
+	if half < 0.45 || half > 0.55 {
+		b.Errorf("a click into the middle of the lanes goes to %.2f of the time", half)
+	}
+	ask[bool](b, `(document.querySelector(".time button").click(), true)`)
+	if before := ask[float64](b, value); before >= half {
+		b.Errorf("the button for the moment before stays at %.2f of the time", before)
+	}
+	ask[bool](b, `(document.querySelector(".time input").focus(), true)`)
+	b.do(chromedp.KeyEvent(kb.End))
 }
 
 // readable looks for text without contrast, headings out of order, and pictures, tables and controls without a name.

@@ -40,7 +40,7 @@ func pageOf(r *Run) *page.Page {
 			p.Rows = append(p.Rows, overview(one, ""))
 			continue
 		}
-		w := workload(r, one, fmt.Sprintf("w%d", i+1))
+		w := workload(r, one, fmt.Sprint(i+1))
 		p.Workloads = append(p.Workloads, w)
 		name, link := "", ""
 		if len(r.Profiles) > 1 {
@@ -182,7 +182,7 @@ func workload(r *Run, p Profile, id string) *page.Workload {
 		w.Search, w.Trails = p.Search.Says, searched(p)
 	}
 	for _, pic := range p.Pictures {
-		s := &page.Scenario{Picture: pic, ID: id + "-" + word(string(pic.Scenario)), Moments: moments(p, pic)}
+		s := &page.Scenario{Picture: pic, ID: id + "." + word(string(pic.Scenario)), Moments: moments(p, pic)}
 		w.Scenarios = append(w.Scenarios, s)
 		if w.Trails == nil {
 			w.Trails = pic.Trails
@@ -217,7 +217,7 @@ func rungs(r *Run, p Profile, id string) []page.Rung {
 	// The checks of the harness are on no rung of the application's ladder.
 	slices.SortStableFunc(names, func(a, b string) int { return cmp.Compare(strings.Index("probe", a), strings.Index("probe", b)) })
 	for _, name := range names {
-		one := page.Rung{ID: id + "-rung-" + word(name), Name: name, Counts: inWords(by[name])}
+		one := page.Rung{ID: id + ".rung." + word(name), Name: name, Counts: inWords(by[name])}
 		v := by[name][0].Verdict
 		for _, res := range by[name] {
 			if slices.Index(worst, res.Verdict) < slices.Index(worst, v) {

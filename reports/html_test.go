@@ -198,8 +198,9 @@ func TestALeakIsNotShown(t *testing.T) {
 
 // The page says the same as the other files.
 func TestThePageSaysCauseRemedyAndCommand(t *testing.T) {
-	page := html(t, judged(t, recorded(t, "cookie-differs")...))
-	for _, want := range []string{"First broken rung: handshake", "two cookies are in use", "give all nodes the cookie from the same key of the same Secret", "kubectl -n meshproof-dns-a-cookie-differs-31354 logs", "explains 12 others", "meshproof kill-matrix cookie-differs", "meshproof explain handshake/cookie-accepted"} {
+	views := recorded(t, "cookie-differs")
+	page := html(t, judged(t, views...))
+	for _, want := range []string{"First broken rung: handshake", "two cookies are in use", "give all nodes the cookie from the same key of the same Secret", "kubectl -n " + views[0].Header.Namespace + " logs", "explains 12 others", "meshproof kill-matrix cookie-differs", "meshproof explain handshake/cookie-accepted"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page does not say %q", want)
 		}

@@ -19,14 +19,16 @@ func SARIF(w io.Writer, r *Run, uri func(file string) string) error {
 	log := sarifRun{ColumnKind: "utf16CodeUnits", Results: []sarifResult{}, AutomationDetails: &sarifID{"meshproof/lint/"},
 		Invocations: []sarifInvocation{{true, r.Exit.Code, r.Exit.Word}}}
 	log.Tool.Driver.Name, log.Tool.Driver.Rules = "meshproof", []sarifRule{}
+	log.Bases = map[string]sarifBase{root: {sarifText{Text: "The root of the repository."}}}
 	if r.Provenance.Meshproof != "" {
 		log.Tool.Driver.Version = r.Provenance.Meshproof
 	}
 	rules, times := map[string]int{}, map[string]int{}
 	for _, p := range r.Profiles {
 		if p.Unread != "" {
-			p.Results = append([]judge.Result{{ID: unreadID, Title: "shows an Erlang application", Why: "What nobody can read is not judged.", Verdict: judge.Unknown, Message: p.Unread}}, p.Results...)
+			p.Results = append([]judge.Result{{ID: unreadID, Title: "shows an Erlang application", Level: "required", Why: "What nobody can read is not judged.", Verdict: judge.Unknown, Message: p.Unread}}, p.Results...)
 		}
+		around := somewhere(p, uri)
 		for _, x := range p.Results {
 			at, known := rules[x.ID]
 			if !known {
@@ -35,13 +37,17 @@ func SARIF(w io.Writer, r *Run, uri func(file string) string) error {
 			}
 			for _, one := range resultsOf(title(p), x, uri) {
 				one.RuleIndex = at
+				if at := &one.Locations[0]; at.Physical == nil {
+					at.Physical = &sarifPhysical{Artifact: around}
+				}
 				// Neither a line nor the sentence is part of it: both change with the file, and the finding is the same.
 				key := strings.Join([]string{x.ID, one.code, title(p), one.subject, one.file}, "\n")
 				if times[key]++; times[key] > 1 {
 					key += fmt.Sprintf("\n%d", times[key])
 				}
 				sum := sha256.Sum256([]byte(key))
-				one.Fingerprints = map[string]string{"meshproofFinding/v1": hex.EncodeToString(sum[:16])}
+				// By the second one GitHub knows a finding again; without it that is made of the text around the line.
+				one.Fingerprints = map[string]string{"meshproofFinding/v1": hex.EncodeToString(sum[:16]), "primaryLocationLineHash": hex.EncodeToString(sum[:8]) + ":1"}
 				log.Results = append(log.Results, one)
 			}
 		}
@@ -49,6 +55,31 @@ func SARIF(w io.Writer, r *Run, uri func(file string) string) error {
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
 	return e.Encode(sarifLog{"https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json", "2.1.0", []sarifRun{log}})
+}
+
+// root is what paths are relative to.
+const root = "%SRCROOT%"
+
+// somewhere is the file of a result that has none: the first that another one is at, else what was read. GitHub takes no log in which
+// a result is nowhere ("expected a physical location").
+func somewhere(p Profile, uri func(string) string) sarifArtifact {
+	file := ""
+	for _, x := range p.Results {
+		for _, s := range x.Subjects {
+			if file == "" && s.Place != nil {
+				file = uri(s.Place.File)
+			}
+		}
+	}
+	for _, r := range p.Reading {
+		if file == "" && r.What == "read" && len(r.Seen) > 0 && !strings.ContainsAny(r.Seen[0], " ,") {
+			file = uri(r.Seen[0])
+		}
+	}
+	if file == "" {
+		file = "standard-input"
+	}
+	return sarifArtifact{(&url.URL{Path: file}).String(), root}
 }
 
 // resultsOf are the results of a check: one for each subject that is wrong, or one for all if there is none.
@@ -76,7 +107,7 @@ func resultsOf(profile string, x judge.Result, uri func(string) string) []sarifR
 		place := sarifLocation{Logical: []sarifLogical{{one.subject, profile + "/" + one.subject}}}
 		if s.Place != nil {
 			one.file = uri(s.Place.File)
-			place.Physical = &sarifPhysical{Artifact: sarifArtifact{(&url.URL{Path: one.file}).String(), "%SRCROOT%"}}
+			place.Physical = &sarifPhysical{Artifact: sarifArtifact{(&url.URL{Path: one.file}).String(), root}}
 			if s.Place.Line > 0 {
 				place.Physical.Region = &sarifRegion{s.Place.Line}
 			}
@@ -124,7 +155,8 @@ func ruleOf(x judge.Result) sarifRule {
 	if u, err := url.Parse(x.Source); err == nil && u.Scheme == "https" && !strings.ContainsAny(x.Source, " ") {
 		rule.HelpURI = x.Source
 	}
-	rule.Properties = map[string]any{"level": string(x.Level), "rung": string(x.Rung), "tags": []string{"erlang", "kubernetes"}}
+	severity := map[string]string{"required": "error", "latent": "warning", "advice": "recommendation"}[string(x.Level)]
+	rule.Properties = map[string]any{"level": string(x.Level), "rung": string(x.Rung), "precision": "high", "problem.severity": severity, "tags": []string{"erlang", "kubernetes", "reliability"}}
 	return rule
 }
 

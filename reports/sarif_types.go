@@ -8,14 +8,18 @@ type (
 		Runs    []sarifRun `json:"runs"`
 	}
 	sarifRun struct {
-		Tool              sarifTool         `json:"tool"`
-		AutomationDetails *sarifID          `json:"automationDetails"`
-		Invocations       []sarifInvocation `json:"invocations"`
-		ColumnKind        string            `json:"columnKind"`
-		Results           []sarifResult     `json:"results"`
+		Tool              sarifTool            `json:"tool"`
+		AutomationDetails *sarifID             `json:"automationDetails"`
+		Invocations       []sarifInvocation    `json:"invocations"`
+		ColumnKind        string               `json:"columnKind"`
+		Bases             map[string]sarifBase `json:"originalUriBaseIds"`
+		Results           []sarifResult        `json:"results"`
 	}
 	sarifID struct {
 		ID string `json:"id"`
+	}
+	sarifBase struct {
+		Description sarifText `json:"description"`
 	}
 	sarifTool struct {
 		Driver struct {

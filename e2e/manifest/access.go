@@ -1,10 +1,12 @@
 package manifest
 
 import (
+	"cmp"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // RBAC: https://kubernetes.io/docs/reference/access-authn-authz/rbac/
@@ -22,7 +24,8 @@ type Binding struct {
 	Subjects []rbacv1.Subject
 }
 
-// Roles are all Roles and ClusterRoles of the set.
+// Roles are all Roles and ClusterRoles of the set. One that is aggregated has the rules of those in the set that it selects; others may
+// be in the cluster.
 func (s *Set) Roles() []*AccessRole {
 	var all []*AccessRole
 	for _, d := range s.Documents {
@@ -30,7 +33,26 @@ func (s *Set) Roles() []*AccessRole {
 		case *rbacv1.Role:
 			all = append(all, &AccessRole{d, o.Rules})
 		case *rbacv1.ClusterRole:
-			all = append(all, &AccessRole{d, o.Rules})
+			all = append(all, &AccessRole{d, slices.Concat(o.Rules, s.aggregated(o))})
+		}
+	}
+	return all
+}
+
+// aggregated are the rules of the ClusterRoles that this one selects
+// (https://kubernetes.io/docs/reference/access-authn-authz/rbac/#aggregated-clusterroles).
+func (s *Set) aggregated(role *rbacv1.ClusterRole) []rbacv1.PolicyRule {
+	var all []rbacv1.PolicyRule
+	if role.AggregationRule == nil {
+		return nil
+	}
+	for _, d := range s.Of("ClusterRole") {
+		o, is := d.Object.(*rbacv1.ClusterRole)
+		if is && slices.ContainsFunc(role.AggregationRule.ClusterRoleSelectors, func(l metav1.LabelSelector) bool {
+			selects, err := Selects(&l, o.Labels)
+			return err == nil && selects
+		}) {
+			all = append(all, o.Rules...)
 		}
 	}
 	return all
@@ -56,12 +78,12 @@ func (b *Binding) Of(r *AccessRole) bool {
 }
 
 // To reports whether the binding gives its role to a ServiceAccount: by its name, or as one of a group that holds all
-// ServiceAccounts, those of its namespace, or all that are authenticated.
+// ServiceAccounts, those of its namespace, or all that are authenticated. A subject without a namespace is in that of the binding.
 func (b *Binding) To(namespace, account string) bool {
 	return slices.ContainsFunc(b.Subjects, func(x rbacv1.Subject) bool {
 		switch x.Kind {
 		case rbacv1.ServiceAccountKind:
-			return x.Name == account && SameNamespace(x.Namespace, namespace)
+			return x.Name == account && SameNamespace(cmp.Or(x.Namespace, b.Namespace), namespace)
 		case rbacv1.GroupKind:
 			return x.Name == "system:authenticated" || x.Name == "system:serviceaccounts" || x.Name == "system:serviceaccounts:"+namespace
 		case rbacv1.UserKind:

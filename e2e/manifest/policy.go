@@ -112,6 +112,20 @@ func (r PolicyRule) ReachesPods(namespace string, have map[string]string) bool {
 	return len(r.Peers) == 0
 }
 
+// SurelyReachesPods reports whether the rule reaches these pods wherever it is enforced. That a range of addresses has theirs, or a
+// namespace the labels that a selector asks for, only a cluster shows.
+func (r PolicyRule) SurelyReachesPods(namespace string, have map[string]string) bool {
+	return len(r.Peers) == 0 || slices.ContainsFunc(r.Peers, func(p networkingv1.NetworkPolicyPeer) bool {
+		switch l := p.NamespaceSelector; {
+		case p.IPBlock != nil:
+			return slices.Contains([]string{"0.0.0.0/0", "::/0"}, p.IPBlock.CIDR) && len(p.IPBlock.Except) == 0
+		case l != nil && len(l.MatchLabels)+len(l.MatchExpressions) > 0 && (namespace == "" || len(l.MatchExpressions) > 0 || len(l.MatchLabels) > 1 || l.MatchLabels[corev1.LabelMetadataName] != namespace):
+			return false
+		}
+		return PolicyRule{Peers: []networkingv1.NetworkPolicyPeer{p}}.ReachesPods(namespace, have)
+	})
+}
+
 // MayBeNamespace reports whether a namespace of that name may be one that the selector selects. Kubernetes gives each namespace
 // its name as a label (kubernetes.io/metadata.name); what other labels it has is not known. "" is a namespace that is not known yet:
 // any but that of the cluster itself.

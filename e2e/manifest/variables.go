@@ -59,6 +59,17 @@ func (e *Env) Lookup(name string) (Variable, bool) {
 	return Variable{}, false
 }
 
+// Decided are the variables that the container has: of one that is there several times the last, at its own place.
+func (e *Env) Decided() []Variable {
+	var all []Variable
+	for i, v := range e.Variables {
+		if v.Name == "" || !slices.ContainsFunc(e.Variables[i+1:], func(later Variable) bool { return later.Name == v.Name }) {
+			all = append(all, v)
+		}
+	}
+	return all
+}
+
 // Expand is an element of command or args as the kubelet expands it: with the whole environment, whatever its order
 // (ExpandContainerCommandAndArgs in kubernetes/pkg/kubelet/container/helpers.go). Files, and what a shell replaces (${NAME}), it leaves
 // alone.

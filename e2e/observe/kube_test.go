@@ -299,6 +299,15 @@ func TestLogOfWhatEnds(t *testing.T) {
 	if l := e.Pod.Containers[0].Log; len(l) != 2 || l[1] != "SIGTERM received - shutting down (cookie)" {
 		t.Errorf("log %q", l)
 	}
+	// The kubelet has removed it meanwhile, and says so as if it were the log.
+	a.logs["a"] = lostLog + "/var/log/pods/a"
+	o.Epilogue(t.Context(), false)
+	if n := s.count(isPod("a", func(p *recording.Pod) bool { return len(p.Containers[0].Log) == 1 })); n != 0 {
+		t.Errorf("what the kubelet says instead of a log is recorded %d times", n)
+	}
+	if lines := logLines(lostLog + "/var/log/pods/a: no such file\n"); lines != nil {
+		t.Errorf("lines %q", lines)
+	}
 }
 
 // Of a long log the end is kept, without half a secret at either of its ends.

@@ -138,12 +138,27 @@ func (o *Observer) Epilogue(ctx context.Context, well bool) {
 		for j := range r.Containers {
 			c := &r.Containers[j]
 			c.Message = o.Redactor.Text(c.Message)
-			c.Log = o.lastLines(ctx, r.Name, *c)
+			if c.Log = o.knownLines(r.UID, *c); len(c.Log) == 0 {
+				c.Log = o.lastLines(ctx, r.Name, *c)
+			}
 		}
 		r.NotReady = o.Redactor.Text(r.NotReady)
 		o.kube(recording.Event{Pod: r})
 	}
 }
+
+// knownLines are the last lines of a container that has ended, where they were read before: the kubelet soon has them no more.
+func (o *Observer) knownLines(uid string, c recording.Container) []string {
+	o.pods.mu.Lock()
+	defer o.pods.mu.Unlock()
+	if c.State != "terminated" {
+		return nil
+	}
+	return o.pods.logs[logKey(uid, c)]
+}
+
+// lostLog is how the kubelet answers for the log of a container that it has removed.
+const lostLog = "failed to try resolving symlinks in path "
 
 // lastLines reads the end of a container's log; if the container has restarted, of the run before.
 func (o *Observer) lastLines(ctx context.Context, pod string, c recording.Container) []string {
@@ -176,7 +191,7 @@ func logLines(text string) []string {
 		}
 		lines = append(lines, l)
 	}
-	if len(lines) == 1 && lines[0] == "" {
+	if len(lines) == 1 && (lines[0] == "" || strings.HasPrefix(lines[0], lostLog)) {
 		return nil
 	}
 	return lines

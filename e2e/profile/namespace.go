@@ -21,21 +21,29 @@ type answer struct{ namespace, by string }
 // one in a DNS name: two different namespaces are an error, because nodes would look for their peers in the wrong one. The name
 // of a Service that is not in the manifests does not count: it is no peer's (a database in another namespace).
 func (p *Profile) namespace(objects *manifest.Set) (string, error) {
-	var carried, all []answer
+	var carried, roles, all []answer
 	for _, o := range objects.Documents {
-		if o.Kind == "Namespace" {
+		ns, by := o.Namespace, fmt.Sprintf("%s is in %q", o, o.Namespace)
+		switch {
+		case o.Kind == "Namespace":
 			carried = append(carried, answer{o.Name, o.String() + " is in the manifests"})
+		case ns != "" && (o.Kind == "Role" || o.Kind == "RoleBinding"):
+			roles = append(roles, answer{ns, by})
+		case ns != "":
+			carried = append(carried, answer{ns, by})
 		}
-		if ns := o.Namespace; ns != "" {
-			carried = append(carried, answer{ns, fmt.Sprintf("%s is in %q", o, ns)})
-		}
+	}
+	if len(carried) == 0 {
+		carried = ofRoles(objects, roles)
 	}
 	if ns := p.Spec.Namespace; ns != "" {
 		all = append(all, answer{ns, fmt.Sprintf("spec.namespace is %q", ns)})
 	} else {
 		all = append(all, carried...)
 	}
-	all = append(all, named(objects)...)
+	if p.root != nil || len(all) == 0 { // without a profile nothing is deployed: a name in another namespace is for the checks
+		all = append(all, named(objects)...)
+	}
 	for _, answers := range [][]answer{carried, all} {
 		for _, a := range answers {
 			if first := answers[0]; a.namespace != first.namespace {
@@ -48,6 +56,24 @@ func (p *Profile) namespace(objects *manifest.Set) (string, error) {
 		return "", nil
 	}
 	return all[0].namespace, nil
+}
+
+// ofRoles are the namespaces that roles and their bindings tell where nothing else does: that of the accounts to which they are bound, else
+// their own. Beside others they do not count: an account may have rights in another namespace than its own, and whether it has those
+// that it needs is a check (manifest/role-bound).
+func ofRoles(objects *manifest.Set, own []answer) []answer {
+	var all []answer
+	for _, b := range objects.Bindings() {
+		for _, s := range b.Subjects {
+			if b.Kind == "RoleBinding" && s.Kind == "ServiceAccount" && s.Namespace != "" {
+				all = append(all, answer{s.Namespace, fmt.Sprintf("%s is for ServiceAccount %s in %q", b, s.Name, s.Namespace)})
+			}
+		}
+	}
+	if len(all) == 0 {
+		return own
+	}
+	return all
 }
 
 // named are the namespaces in DNS names of the objects' own Services, wherever the objects have such a name.

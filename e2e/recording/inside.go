@@ -2,6 +2,7 @@ package recording
 
 import (
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -51,6 +52,20 @@ type VM struct {
 func (v *VM) OverTLS() bool {
 	proto, _ := Flag(v.Args, "-proto_dist")
 	return strings.HasSuffix(proto, "_tls")
+}
+
+// OfCommand reports whether it is the VM of a command that talks to a node (a remote console, rpc of a release, ejabberdctl), and no
+// node itself: it asks the node for a name, or names the node to talk to. One that only prints its version (-V) is none, either.
+func (v *VM) OfCommand() bool {
+	if len(v.Args) > 0 && v.Args[0] == "-V" {
+		return true
+	}
+	for _, flag := range []string{"-name", "-sname"} {
+		if name, _ := Flag(v.Args, flag); name == "undefined" || strings.HasPrefix(name, "undefined@") {
+			return true
+		}
+	}
+	return slices.ContainsFunc(v.Args, func(a string) bool { return a == "-remsh" || a == "--remsh" || a == "--rpc-eval" })
 }
 
 // Flag is the value of a flag in a command line, "" where none follows; there is the last that counts.

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"meshproof.dev/meshproof"
 	"meshproof.dev/meshproof/e2e/check/rules"
@@ -123,12 +124,14 @@ func fill(v reflect.Value) {
 
 var word = regexp.MustCompile(`\b[A-Za-z][A-Za-z0-9_]*(?:-[A-Za-z0-9_]+)*`)
 
-// vocabulary is every word of a text, as it is and in small letters, and of a compound every part.
+// vocabulary is every word of a text, as it is and in small letters, and of a compound every part but numbers ("pod-0").
 func vocabulary(text string) []string {
 	all := map[string]bool{}
 	for _, w := range word.FindAllString(text, -1) {
 		for _, part := range append(strings.Split(w, "-"), w) {
-			all[part], all[strings.ToLower(part)] = true, true
+			if strings.ContainsFunc(part, unicode.IsLetter) {
+				all[part], all[strings.ToLower(part)] = true, true
+			}
 		}
 	}
 	return slices.Sorted(maps.Keys(all))

@@ -125,17 +125,6 @@ func tried(p *Pod, cookie string) bool {
 	return false
 }
 
-// dialled reports whether anything was learnt from the pod's dials since then, or whether one succeeded since the earlier time.
-func dialled(list []Dial, from *Pod, since, round time.Duration) bool {
-	for i := len(list) - 1; i >= 0 && list[i].T >= min(since, round); i-- {
-		d := &list[i]
-		if d.From == from.number && (d.Good || d.T >= since && d.Outcome() != recording.ProbeError) {
-			return true
-		}
-	}
-	return false
-}
-
 // Recovered reports whether the recovery from the deletion of a pod is complete: its VM has ended, it is out of every
 // survivor's view and DNS, a full mesh has held since, and nodes that discover peers went on doing so. If not, it says what is
 // missing.

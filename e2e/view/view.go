@@ -68,6 +68,8 @@ type Pod struct {
 	Registrations []recording.Event // what its own epmd says of its nodes
 	Kernels       []recording.Event // what its node says of its own distribution
 	Certificates  []recording.Event // what its node shows in TLS handshakes
+
+	commands map[int]bool // processes that are VMs of commands
 }
 
 // New begins a view with a recording's header.
@@ -168,7 +170,7 @@ func (v *View) Apply(e recording.Event) {
 // applyLook adds what an agent saw in a pod.
 func (v *View) applyLook(e recording.Event) {
 	uid := e.PodUID()
-	if uid == "" {
+	if uid == "" || v.pod(uid).ofCommand(e) {
 		return
 	}
 	p := v.pod(uid)

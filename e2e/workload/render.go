@@ -77,6 +77,13 @@ func (w *Workload) RenderRequires(images map[string]string) (*manifest.Set, erro
 }
 
 func (w *Workload) render(sources []source, changes []change, namespace string, images map[string]string) (*manifest.Set, error) {
+	if len(changes) == 0 && namespace == "" && len(images) == 0 {
+		all, err := asWritten(sources)
+		if err != nil {
+			return nil, fmt.Errorf("rendering the manifests of %s: %w", w.Profile.Metadata.Name, err)
+		}
+		return w.needs.meet(present(all, images)), nil
+	}
 	fs := filesys.MakeFsInMemory()
 	// kustomize reads only files inside its own folder, and the profile's may be anywhere: here they get other names.
 	files := map[string][]byte{}

@@ -65,13 +65,14 @@ func measure(ctx context.Context, program string, n, nodes int) (string, error) 
 		return "", err
 	}
 	defer os.RemoveAll(work)
-	if err := writeProfile(work, n); err != nil {
+	if err = writeProfile(work, n); err != nil {
 		return "", err
 	}
 	cmd := exec.CommandContext(ctx, program, "run", "-f", filepath.Join(work, "profile.yaml"), "--scenarios", "formation", "--nodes", strconv.Itoa(nodes), "--keep", "never")
 	cmd.Dir, cmd.Stderr = work, os.Stderr
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) }
-	if out, err := cmd.Output(); err != nil {
+	out, err := cmd.Output()
+	if err != nil {
 		return "", fmt.Errorf("%w\n%s", err, out)
 	}
 	path, err := find(work, ".jsonl")

@@ -159,7 +159,7 @@ func (c *Client) stream(ctx context.Context, at *Cursor, lost func(string), each
 	lines.Buffer(make([]byte, 1<<16), maxLine)
 	if lines.Scan() {
 		var h agent.Head
-		if err := json.Unmarshal(lines.Bytes(), &h); err != nil {
+		if err = json.Unmarshal(lines.Bytes(), &h); err != nil {
 			return err
 		}
 		switch {
@@ -173,7 +173,7 @@ func (c *Client) stream(ctx context.Context, at *Cursor, lost func(string), each
 	}
 	for lines.Scan() {
 		var l agent.Line
-		if err := json.Unmarshal(lines.Bytes(), &l); err != nil {
+		if err = json.Unmarshal(lines.Bytes(), &l); err != nil {
 			return err
 		}
 		switch {

@@ -62,7 +62,7 @@ type LostRegistration struct {
 func RegistrationLost(p *view.Pod) (LostRegistration, bool) {
 	l := LostRegistration{Name: ShortName(p.Node())}
 	i := len(p.ToEPMD) - 1
-	for i >= 0 && !(p.ToEPMD[i].Good && HasName(p.ToEPMD[i].EPMD, l.Name)) {
+	for i >= 0 && (!p.ToEPMD[i].Good || !HasName(p.ToEPMD[i].EPMD, l.Name)) {
 		i--
 	}
 	if l.Name == "" || i < 0 || !livedAfter(p, p.ToEPMD[i].T) {

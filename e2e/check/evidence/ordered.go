@@ -17,7 +17,7 @@ type Ordered struct {
 	Set  *manifest.Workload
 	For  *view.Pod // the pod that it waits for
 	Next string    // the pod that it makes then
-	Runs bool      // the containers of the pod run
+	Runs bool      // the containers of the pod run, and its VM has not ended
 }
 
 // WaitsInOrder finds such a StatefulSet, nil if there is none.
@@ -41,6 +41,9 @@ func WaitsInOrder(v *view.View) *Ordered {
 		runs := len(last.Last().Containers) > 0
 		for _, c := range last.Last().Containers {
 			runs = runs && c.State == "running"
+		}
+		if _, ended := last.VMEnded(); ended {
+			runs = false // what is left in it is a start script
 		}
 		return &Ordered{Set: w, For: last, Next: fmt.Sprintf("%s-%d", w.Name, made), Runs: runs}
 	}

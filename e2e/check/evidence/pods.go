@@ -36,10 +36,12 @@ func Because(c recording.Container) string {
 func LastLog(c recording.Container) []string {
 	const most = 12
 	var all []string
-	for _, l := range c.Log[max(0, len(c.Log)-most):] {
-		all = append(all, "log: "+l)
+	for i, l := range c.Log {
+		if i == 0 || l != c.Log[i-1] { // a start script may say the same again and again
+			all = append(all, "log: "+l)
+		}
 	}
-	return all
+	return all[max(0, len(all)-most):]
 }
 
 // refusedPod is what differs between the events of a controller that tries again: the name of the pod that it could not create, and how

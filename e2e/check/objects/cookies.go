@@ -25,7 +25,7 @@ var cookieSetting = regexp.MustCompile(`(?m)^\s*(?:node\.cookie|distributed_cook
 func (m *Manifests) Cookies(w *manifest.Workload) []Cookie {
 	var all []Cookie
 	for _, c := range w.Containers() {
-		for _, v := range m.Env(w, c).Variables {
+		for _, v := range m.Env(w, c).Decided() {
 			if HoldsCookie(v.Name) || strings.Contains(v.From, "KeyRef ") && isCookie(v.From) {
 				open := v.From == "" || strings.HasPrefix(v.From, "configMap")
 				all = append(all, Cookie{Where: "env " + v.Name + " of container " + c.Name, Plain: open && HoldsCookie(v.Name) && literal(v.Written)})
@@ -98,7 +98,7 @@ func (m *Manifests) CookieMayHide(w *manifest.Workload) string {
 		if hidden := m.Hidden(w, c); len(hidden) > 0 {
 			return hidden[0]
 		}
-		for _, v := range m.Env(w, c).Variables {
+		for _, v := range m.Env(w, c).Decided() {
 			if v.Missing && !harmless.MatchString(v.Name) || strings.HasPrefix(v.From, "secret") && !harmless.MatchString(v.Name) {
 				return "variable " + v.Name + " of container " + c.Name
 			}

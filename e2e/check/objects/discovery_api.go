@@ -63,11 +63,11 @@ var emqxConf = regexp.MustCompile(`(?m)^\s*(?:cluster\.)?discovery(?:_strategy)?
 func ofProduct(m *Manifests, w *manifest.Workload, p Place) *APIDiscovery {
 	value := strings.ToLower(strings.TrimSpace(p.Text))
 	switch {
-	case slices.Contains([]string{"EMQX_CLUSTER__DISCOVERY_STRATEGY", "EMQX_CLUSTER__DISCOVERY", "EMQX_CLUSTER_DISCOVERY"}, p.Variable) && value == "k8s",
+	case slices.Contains([]string{"EMQX_CLUSTER__DISCOVERY_STRATEGY", "EMQX_CLUSTER__DISCOVERY", "EMQX_CLUSTER_DISCOVERY", "EMQ_CLUSTER__DISCOVERY"}, p.Variable) && value == "k8s",
 		p.Config && application(m, w) == "emqx" && emqxConf.MatchString(p.Text):
 		a := &APIDiscovery{By: "EMQX", Needs: [][]Access{getEndpoints}}
 		for _, o := range m.Places(w) {
-			if o.Variable == "EMQX_CLUSTER__K8S__NAMESPACE" && !strings.Contains(o.Text, "$") {
+			if strings.HasSuffix(o.Variable, "_CLUSTER__K8S__NAMESPACE") && !strings.Contains(o.Text, "$") {
 				a.Namespace = o.Text
 			}
 		}
@@ -147,6 +147,28 @@ func ofLibcluster(_ *Manifests, _ *manifest.Workload, p Place) *APIDiscovery {
 		a.Beside = found[1]
 	}
 	return a
+}
+
+// modeOfAPI is what libcluster builds the names of: addresses, or the host names of a StatefulSet's pods.
+var modeOfAPI = regexp.MustCompile(`\bmode['":,\s]+["':](ip|hostname)\b`)
+
+// APIBuildsOther is a place where libcluster builds names of what the API gives that no node of w has, as [Manifests.BuildsOther] is for
+// DNS.
+func (m *Manifests) APIBuildsOther(w *manifest.Workload) (q Question, name NodeName, is bool) {
+	for _, p := range m.Places(w) {
+		found := modeOfAPI.FindAllStringSubmatch(p.Text, -1)
+		if !byAPI.MatchString(p.Text) || len(found) != 1 {
+			continue
+		}
+		q = Question{Where: p.Where, Name: "mode: :" + found[0][1], By: ForAddresses}
+		if found[0][1] == "hostname" {
+			q.By = ForHosts
+		}
+		if name, is = m.namedOtherwise(w, q); is {
+			return q, name, true
+		}
+	}
+	return Question{}, NodeName{}, false
 }
 
 var (

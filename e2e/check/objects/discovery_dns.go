@@ -53,6 +53,8 @@ type peerKey struct {
 // peerVariables mean it. Those of a product are exact; the others are what applications use to call it.
 var peerVariables = []peerKey{
 	{regexp.MustCompile(`^DNS_CLUSTER_QUERY$`), ForAddresses}, // dns_cluster, as Phoenix generates it
+	{regexp.MustCompile(`^DNS_NODES$`), ForAddresses},         // Supabase Realtime, which gives it to libcluster's DNSPoll
+	{regexp.MustCompile(`^LIVEBOOK_CLUSTER$`), ForAddresses},  // dns:QUERY; auto and fly are no names
 	{regexp.MustCompile(`^EMQX_CLUSTER__DNS__NAME$`), ForRecords},
 	{regexp.MustCompile(`^EMQX_CLUSTER__K8S__SERVICE_NAME$|^K8S_SERVICE_NAME$|^DISCOVERY_SERVICE$`), ForEndpoints},
 	{regexp.MustCompile(`^K8S_HOSTNAME_SUFFIX$|^COUCHDB_SEEDLIST$|^EMQX_CLUSTER__STATIC__SEEDS$|^DISCOVERY_NODES$`), ForPods},
@@ -76,7 +78,7 @@ var peerKeys = []peerKey{
 	{regexp.MustCompile(`dns_cluster[\w:]*['",\s\[{]+query['":,\s]+"([^"]+)"`), ForAddresses},
 }
 
-// ofStrategy are libcluster's strategies that ask DNS, with the key of the name and what they build of the answer.
+// ofStrategy are the strategies of libcluster and peerage that ask DNS, with the key of the name and what they build of the answer.
 var ofStrategy = []struct {
 	strategy, key *regexp.Regexp
 	by            Lookup
@@ -84,6 +86,7 @@ var ofStrategy = []struct {
 	{regexp.MustCompile(`Cluster\.Strategy\.Kubernetes\.DNSSRV\b`), regexp.MustCompile(`\bservice['":,\s]+"([^"]+)"`), ForHosts},
 	{regexp.MustCompile(`Cluster\.Strategy\.Kubernetes\.DNS\b`), regexp.MustCompile(`\bservice['":,\s]+"([^"]+)"`), ForAddresses},
 	{regexp.MustCompile(`Cluster\.Strategy\.DNSPoll\b`), regexp.MustCompile(`\bquery['":,\s]+"([^"]+)"`), ForAddresses},
+	{regexp.MustCompile(`Peerage\.Via\.Dns\b`), regexp.MustCompile(`\bdns_name['":,\s]+"([^"]+)"`), ForAddresses},
 }
 
 // Questions are the names by which w's nodes look for their peers, each once.
@@ -125,10 +128,18 @@ func (m *Manifests) Questions(w *manifest.Workload) []Question {
 
 // value is a variable's value as the container gets it, with references for what only a cluster knows.
 func (m *Manifests) value(w *manifest.Workload, p Place) string {
+	text := p.Text
 	if v, there := m.Env(w, p.In).Lookup(p.Variable); there && !v.Missing {
-		return v.Value.Value
+		text = v.Value.Value
 	}
-	return p.Text
+	if p.Variable != "LIVEBOOK_CLUSTER" {
+		return text
+	}
+	query, is := strings.CutPrefix(text, "dns:")
+	if !is {
+		return ""
+	}
+	return query
 }
 
 // means is what a variable's name is used for, where another variable says so.
@@ -215,9 +226,24 @@ func (q *Question) split(name string) bool {
 	return dnsLabel.MatchString(q.Service)
 }
 
-// BuildsOther is a question whose answer never leads to the names of w's nodes: discovery builds them of addresses and the nodes are
-// named by hosts, or the other way round. It reports false where the manifests do not show it of all names.
-func (m *Manifests) BuildsOther(w *manifest.Workload, q Question) (name NodeName, is bool) {
+// BuildsOther is a question whose answer never leads to the names of the nodes that it is about, which are not always those that ask:
+// discovery builds them of addresses and the nodes are named by hosts, or the other way round. It reports false where the manifests
+// do not show it of all names.
+func (m *Manifests) BuildsOther(s *manifest.Service, q Question) (name NodeName, of *manifest.Workload, is bool) {
+	for _, w := range m.Members {
+		if !s.Selects(w.Labels()) {
+			continue
+		}
+		n, other := m.namedOtherwise(w, q)
+		if !other {
+			return NodeName{}, nil, false
+		}
+		name, of, is = n, w, true
+	}
+	return name, of, is
+}
+
+func (m *Manifests) namedOtherwise(w *manifest.Workload, q Question) (name NodeName, is bool) {
 	for _, n := range m.Names(w) {
 		host := n.Host()
 		switch {

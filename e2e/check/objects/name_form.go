@@ -28,6 +28,12 @@ func (m *Manifests) form(w *manifest.Workload, n NodeName) (Form, string) {
 	case "sname":
 		return Short, n.key
 	case "NODENAME", "DOCKER_VERNEMQ_NODENAME":
+		if strings.HasPrefix(n.Where, "rabbitmq-env.conf ") {
+			return m.formOfRabbit(w, n)
+		}
+		if n.key == "NODENAME" && strings.Contains(n.Written, "@") && !strings.Contains(n.In.Image, "couchdb") {
+			return Unsaid, n.key
+		}
 		return Long, "the start script of the image, which writes -name"
 	case "RELEASE_NODE":
 		return m.formOfRelease(w, n)
@@ -114,12 +120,41 @@ func (m *Manifests) set(w *manifest.Workload, c *manifest.Container, variable st
 		return value, true
 	}
 	v, there := m.Env(w, c).Lookup(variable)
+	if !there && c.Role == manifest.Init { // what it writes is read in another container
+		for _, main := range w.Containers(manifest.Main) {
+			if v, there = m.Env(w, main).Lookup(variable); there {
+				break
+			}
+		}
+	}
 	return v.Value.Value, there
 }
 
 // NoName says that no node name was seen, and where one may be.
 func (m *Manifests) NoName(w *manifest.Workload) string {
 	return "no node name of " + w.String() + " was seen in the manifests" + m.mayHave(w)
+}
+
+// LacksConfig is a ConfigMap that w's pods must have before they start, and that is not in the manifests; "" where all are. What it
+// says of the node is not known.
+func (m *Manifests) LacksConfig(w *manifest.Workload) string {
+	lacks := func(name string, optional *bool) bool {
+		const ofEachNamespace = "kube-root-ca.crt"
+		return name != "" && name != ofEachNamespace && (optional == nil || !*optional) && m.Find("ConfigMap", w.Namespace, name) == nil
+	}
+	for _, c := range w.Containers(manifest.Main) {
+		for _, e := range c.EnvFrom {
+			if r := e.ConfigMapRef; r != nil && lacks(r.Name, r.Optional) {
+				return "ConfigMap " + r.Name
+			}
+		}
+	}
+	for _, v := range w.Pod().Volumes {
+		if r := v.ConfigMap; r != nil && lacks(r.Name, r.Optional) {
+			return "ConfigMap " + r.Name
+		}
+	}
+	return ""
 }
 
 // mayHave names the objects that are not in the manifests and may say more.
@@ -164,10 +199,15 @@ func MakeLong(n NodeName) string {
 	switch key := strings.TrimLeft(n.key, "-"); key {
 	case "sname":
 		return "write " + strings.Replace(n.How, "sname", "name", 1) + "instead of " + strings.TrimSpace(n.How)
+	case "NODENAME":
+		return "add the line USE_LONGNAME=true to " + n.Where
 	case "RABBITMQ_NODENAME":
 		return "add {name: RABBITMQ_USE_LONGNAME, value: \"true\"} to the env of container " + n.In.Name
 	case "LIVEBOOK_NODE":
 		return "set LIVEBOOK_DISTRIBUTION to name"
+	}
+	if n.Form == Unsaid {
+		return "add {name: RELEASE_DISTRIBUTION, value: name} to the env of container " + n.In.Name
 	}
 	return "set RELEASE_DISTRIBUTION to name"
 }

@@ -15,8 +15,8 @@ type NodeName struct {
 	Written string // as it is in the manifests: "shop@$(POD_IP)"
 	// Value is what the VM gets. A field of the pod is written as <status.podIP>; what the manifests do not tell stays a reference.
 	Value string
-	// Literal are the references in it that Kubernetes does not replace.
-	Literal []string
+	// Literal are the references in it that nobody replaces, ForShell those that only a shell would, and none is known to read them.
+	Literal, ForShell []string
 	// Form says whether the name is long or short, and FormBy what decides it: "RELEASE_DISTRIBUTION=sname".
 	Form   Form
 	FormBy string
@@ -41,7 +41,7 @@ func (m *Manifests) Names(w *manifest.Workload) []NodeName {
 	for _, p := range m.startTexts(w) {
 		for _, s := range sayings(p) {
 			n := NodeName{Place: p, How: s.how, Written: s.value, Maybe: s.maybe, key: s.key}
-			n.Value, n.Literal = m.filled(w, p, s.value)
+			m.fill(w, &n)
 			if only, is := hostOnly[s.key]; is && !strings.Contains(n.Value, "@") && isHost(p.In, only, n.Value) {
 				n.Value = only + "@" + n.Value
 			}
@@ -64,7 +64,7 @@ func isHost(c *manifest.Container, product, value string) bool {
 func (m *Manifests) startTexts(w *manifest.Workload) []Place {
 	all := m.Places(w)
 	for _, c := range w.Containers(manifest.Main) {
-		for _, v := range m.Env(w, c).Variables {
+		for _, v := range m.Env(w, c).Decided() {
 			if _, only := hostOnly[v.Name]; only && strings.HasPrefix(v.From, "fieldRef ") {
 				all = append(all, Place{Where: "env " + v.Name + " of container " + c.Name, Variable: v.Name, Text: "$(" + v.Name + ")", In: c})
 			}
@@ -103,7 +103,7 @@ var (
 	// notOwn are those of other nodes, of Kubernetes' node, and of people.
 	notOwn = regexp.MustCompile(`SEED|JOIN|PEER|CLUSTER|MASTER|REMOTE|TARGET|FIRST|PRIMARY|LEADER|BOOT|CONTACT|INITIAL|OTHER|PARENT|CONNECT|K8S|KUBE|USER|MAIL|DATABASE|DB_|^RABBITMQ_NODE$`)
 	// alwaysNode are names of which the start script makes a node name, with the pod's host name where the value has no @.
-	alwaysNode = []string{"RELEASE_NODE", "LIVEBOOK_NODE", "RABBITMQ_NODENAME", "ERLANG_NODE_ARG", "EMQX_NODE__NAME", "EMQX_NODE_NAME"}
+	alwaysNode = []string{"RELEASE_NODE", "LIVEBOOK_NODE", "RABBITMQ_NODENAME", "ERLANG_NODE_ARG", "EMQX_NODE__NAME", "EMQX_NODE_NAME", "EMQ_NODE__NAME"}
 	// hostOnly are variables that hold the host part alone, with what the image puts before the @: docker-entrypoint.sh of
 	// apache/couchdb-docker, bin/vernemq.sh of vernemq/docker-vernemq, docker-entrypoint.sh of emqx.
 	hostOnly = map[string]string{"NODENAME": "couchdb", "DOCKER_VERNEMQ_NODENAME": "VerneMQ", "EMQX_HOST": "emqx"}

@@ -24,8 +24,8 @@ func WithPlaces(c check.Check) check.Check {
 			if f := &found[i]; f.Place == nil && (f.Outcome == check.Fail || f.Outcome == check.Unseen) {
 				f.Place = Read(v).place(f)
 			}
-			// Before anything is deployed there is nothing to get: the file and the line are what to look at.
-			if f := &found[i]; f.Place != nil && f.Place.Line > 0 && v.Header.Namespace == "" && strings.HasPrefix(f.Try, "kubectl get ") {
+			// Before anything is deployed there is nothing to get: the file, with its line where that is known, is what to look at.
+			if f := &found[i]; f.Place != nil && v.Header.Namespace == "" && strings.HasPrefix(f.Try, "kubectl get ") {
 				f.Try = ""
 			}
 		}
@@ -136,6 +136,9 @@ func (m *Manifests) fields(w *manifest.Workload) []field {
 	for _, d := range m.Documents {
 		if d.Workload() == nil {
 			add(d.String(), d)
+		}
+		if d.Kind == "NetworkPolicy" {
+			add("NetworkPolicies "+d.Name, d) // the first of several
 		}
 		if o, is := d.Object.(*corev1.ConfigMap); is {
 			for key := range o.Data {

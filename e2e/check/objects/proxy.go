@@ -24,15 +24,25 @@ type mesh struct {
 	onNamespace []string
 	// excluded are the annotations with the ports that must not go through the proxy, for both directions.
 	excluded []string
+	// told is where it is said what the proxy does.
+	told string
 	// opaque is the annotation with the ports that it passes on as they are.
 	opaque string
 }
 
 var meshes = []mesh{
 	{"Istio", "istio-proxy", "sidecar.istio.io/inject", []string{"istio-injection", "istio.io/rev"},
-		[]string{"traffic.sidecar.istio.io/excludeInboundPorts", "traffic.sidecar.istio.io/excludeOutboundPorts"}, ""},
+		[]string{"traffic.sidecar.istio.io/excludeInboundPorts", "traffic.sidecar.istio.io/excludeOutboundPorts"},
+		"https://github.com/istio/istio/issues/6029, of 2018", ""},
 	{"Linkerd", "linkerd-proxy", "linkerd.io/inject", []string{"linkerd.io/inject"},
-		[]string{"config.linkerd.io/skip-inbound-ports", "config.linkerd.io/skip-outbound-ports"}, "config.linkerd.io/opaque-ports"},
+		[]string{"config.linkerd.io/skip-inbound-ports", "config.linkerd.io/skip-outbound-ports"},
+		"https://linkerd.io/2/features/protocol-detection/: it may wait 10 s for the first bytes to see what a connection is", "config.linkerd.io/opaque-ports"},
+	{"Consul", "consul-dataplane", "consul.hashicorp.com/connect-inject", nil,
+		[]string{"consul.hashicorp.com/transparent-proxy-exclude-inbound-ports", "consul.hashicorp.com/transparent-proxy-exclude-outbound-ports"},
+		"https://developer.hashicorp.com/consul/docs/k8s/annotations-and-labels, of the transparent proxy of Consul since 1.10", ""},
+	{"Kuma", "kuma-sidecar", "kuma.io/sidecar-injection", []string{"kuma.io/sidecar-injection"},
+		[]string{"traffic.kuma.io/exclude-inbound-ports", "traffic.kuma.io/exclude-outbound-ports"},
+		"https://developer.konghq.com/mesh/annotations, of Kong Mesh 2.11, and https://github.com/kumahq/kuma/pull/1046", ""},
 }
 
 // Proxied is the service mesh of w's pods, nil where the manifests show none.
@@ -47,6 +57,11 @@ func (m *Manifests) Proxied(w *manifest.Workload) *Proxy {
 				return &Proxy{x.name, of.what + " " + x.inject + " of the pods"}
 			case "false", "disabled":
 				return nil
+			}
+		}
+		for _, key := range x.onNamespace {
+			if v := w.Labels()[key]; v != "" && v != "disabled" && v != "false" {
+				return &Proxy{x.name, "label " + key + " of the pods"}
 			}
 		}
 		for _, c := range w.Containers(manifest.Main, manifest.Sidecar) {
@@ -85,6 +100,11 @@ func (m *Manifests) Passes(w *manifest.Workload, p *Proxy, port int) bool {
 			return target == port || target == 0 && int(p.Port) == port
 		})
 	})
+}
+
+// Told is where it is said what the proxy does with connections of which it was not told.
+func (p *Proxy) Told() string {
+	return meshes[slices.IndexFunc(meshes, func(x mesh) bool { return x.name == p.Mesh })].told
 }
 
 // Leaves is the annotation, or both, by which the proxy leaves ports alone.

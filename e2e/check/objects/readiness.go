@@ -12,10 +12,10 @@ import (
 // must be one or more. A status alone succeeds on a single node, too.
 var (
 	awaitsNodes  = regexp.MustCompile(`await_online_nodes\s+["']?[2-9]`)
-	ofMembers    = regexp.MustCompile(`cluster_status|running_nodes|running_count|list_members|cluster[ ,]+(status|show|info)|_membership`)
-	twoOrMore    = regexp.MustCompile(`(-eq|-ge)\s+["']?[2-9]|[)\]\s](={1,3}|>=|=:=)\s*["']?[2-9]|-gt\s+["']?[1-9]|[)\]\s]>\s*[1-9]`)
+	ofMembers    = regexp.MustCompile(`cluster_status|running_nodes|running_count|running_db_nodes|list_running|list_members|cluster[ ,]+(status|show|info)|_membership`)
+	twoOrMore    = regexp.MustCompile(`(-eq|-ge)\s+["']?[2-9]|[)\]\s](={1,3}|>=|=:=)\s*["']?[2-9]|-gt\s+["']?[1-9]|[)\]\s]>\s*[1-9]|grep\s+-q\w*\s+["']?[2-9]`)
 	ofNodes      = regexp.MustCompile(`nodes\(\)|Node\.list`)
-	oneOrMore    = regexp.MustCompile(`(-eq|-ge)\s+["']?[1-9]|[)\]\s](={2,3}|>=|=:=)\s*["']?[1-9]|-gt\s+["']?\d|[)\]\s]>\s*\d|(=/=|/=|!=)\s*\[\]`)
+	oneOrMore    = regexp.MustCompile(`(-eq|-ge)\s+["']?[1-9]|[)\]\s](={2,3}|>=|=:=)\s*["']?[1-9]|-gt\s+["']?\d|[)\]\s]>\s*\d|(=/=|/=|!=|={2,3}|=:=)\s*\[\]`)
 	redirections = regexp.MustCompile(`\d?>>?\s*(&\d|/dev/null)`)
 )
 

@@ -25,11 +25,12 @@ const Missing = "missing"
 func Readings(v *view.View) []Reading {
 	m := Read(v)
 	names, cookies, flags := Reading{What: "node name"}, Reading{What: "cookie"}, Reading{What: "VM flags"}
-	ports, asked, missing := Reading{What: "ports"}, Reading{What: "discovery"}, Reading{What: Missing}
+	ports, asked, services, missing := Reading{What: "ports"}, Reading{What: "discovery"}, Reading{What: Services}, Reading{What: Missing}
 	for _, w := range m.Members {
 		for _, n := range m.Names(w) {
 			names.add(n.Where)
 		}
+		m.namesInSecrets(w, &names)
 		for _, p := range m.Places(w) {
 			if saysCookie(p) {
 				cookies.add(p.Where)
@@ -46,22 +47,61 @@ func Readings(v *view.View) []Reading {
 				}
 			}
 		}
+		m.discovery(w, &asked)
 		for _, s := range m.Means(w) {
-			asked.add("Service " + s + ", named by " + w.String())
+			services.add(s + ", named by " + w.String())
 		}
 		if a := w.Account(); a != "default" && m.Find("ServiceAccount", w.Namespace, a) == nil {
 			missing.add("ServiceAccount " + a + " of " + w.String())
 		}
 	}
-	if s := v.Profile.Service; s != "" && !slices.ContainsFunc(asked.Seen, func(seen string) bool { return strings.HasPrefix(seen, "Service "+s+",") }) {
-		asked.add("Service " + s + ", which selects the pods")
+	if s := v.Profile.Service; s != "" && !slices.ContainsFunc(services.Seen, func(seen string) bool { return strings.HasPrefix(seen, s+",") }) {
+		services.add(s + ", which selects the pods")
 	}
-	return []Reading{names, cookies, flags, ports, asked, missing}
+	return []Reading{names, cookies, flags, ports, asked, services, missing}
 }
+
+// Services is the reading of the Services that the nodes may use. That they are there does not show that discovery asks for them.
+const Services = "Services"
 
 // Speaks reports whether any of the readings is one that only Erlang nodes have. A Service and a missing object everybody may have.
 func Speaks(all []Reading) bool {
-	return slices.ContainsFunc(all, func(r Reading) bool { return r.What != "discovery" && r.What != Missing && len(r.Seen) > 0 })
+	return slices.ContainsFunc(all, func(r Reading) bool {
+		return r.What != "discovery" && r.What != Services && r.What != Missing && len(r.Seen) > 0
+	})
+}
+
+// discovery notes how w's nodes look for their peers, as far as their configuration shows it. What only the image knows is not seen.
+func (m *Manifests) discovery(w *manifest.Workload, asked *Reading) {
+	if a := m.AsksAPI(w); a != nil && a.Not == "" {
+		asked.add("the Kubernetes API, by " + a.Where)
+	}
+	for _, q := range m.LabelQueries(w) {
+		asked.add("labels " + q.Text + ", by " + q.Where)
+	}
+	for _, q := range m.Questions(w) {
+		if q.By == ForPods {
+			asked.add("names of pods, by " + q.Where)
+		} else {
+			asked.add(q.Name + ", by " + q.Where)
+		}
+	}
+	for _, p := range m.Peers(w) {
+		if p.Host != "" {
+			asked.add("names of pods, by " + p.Where)
+		}
+	}
+}
+
+// namesInSecrets notes variables for the node name whose value the manifests do not show.
+func (m *Manifests) namesInSecrets(w *manifest.Workload, names *Reading) {
+	for _, c := range w.Containers(manifest.Main) {
+		for _, v := range m.Env(w, c).Decided() {
+			if kind, name := origin(v.From); v.Name != "" && IsNode(v.Name) && kind == "Secret" {
+				names.add("env " + v.Name + " of container " + c.Name + ", whose value is in Secret " + name)
+			}
+		}
+	}
 }
 
 func (r *Reading) add(where string) {
@@ -72,7 +112,7 @@ func (r *Reading) add(where string) {
 
 // references notes where the cookie comes from by reference, and references to objects that are not there.
 func (m *Manifests) references(w *manifest.Workload, c *manifest.Container, cookies, missing *Reading) {
-	for _, v := range m.Env(w, c).Variables {
+	for _, v := range m.Env(w, c).Decided() {
 		where := "env " + v.Name + " of container " + c.Name
 		if v.Name == "" {
 			where = "envFrom of container " + c.Name
@@ -112,7 +152,7 @@ func origin(from string) (kind, name string) {
 
 var (
 	// erlangVariable are variables that releases of Erlang and Elixir read.
-	erlangVariable = regexp.MustCompile(`^(RELEASE_(COOKIE|NODE|NAME|DISTRIBUTION)|RELX_.*|ERL_.*|ELIXIR_.*)$`)
+	erlangVariable = regexp.MustCompile(`^(RELEASE_(COOKIE|NODE|NAME|DISTRIBUTION)|DNS_CLUSTER_QUERY|RELX_.*|ERL_.*|ELIXIR_.*)$`)
 	// vmFlag are flags of a distributed VM.
 	vmFlag = regexp.MustCompile(`(^|\s)-(setcookie|-cookie|name|sname|proto_dist|kernel)\s`)
 )

@@ -28,8 +28,12 @@ func (m *Manifests) RightsOf(namespace, account string) Rights {
 			g.Role = roles[i]
 		}
 		all.Grants = append(all.Grants, g)
-		if aggregated := g.Role != nil && g.Role.Raw["aggregationRule"] != nil; aggregated || g.Role == nil && !readsAll(b) {
-			all.Unknown = b.String() + " gives it " + b.Role.Kind + " " + b.Role.Name + ", whose rules are not in the manifests"
+		gives := b.String() + " gives it " + b.Role.Kind + " " + b.Role.Name
+		switch {
+		case g.Role != nil && g.Role.Raw["aggregationRule"] != nil:
+			all.Unknown = gives + ", which is made of the rules of others (aggregationRule), and not all of them need be in the manifests"
+		case g.Role == nil && !readsAll(b):
+			all.Unknown = gives + ", whose rules are not in the manifests"
 		}
 	}
 	return all

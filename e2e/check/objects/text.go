@@ -38,7 +38,7 @@ func (m *Manifests) Places(w *manifest.Workload) []Place {
 // variables are those with a literal value, or from a ConfigMap in the manifests: those of env first.
 func (m *Manifests) variables(w *manifest.Workload, c *manifest.Container) []Place {
 	var own, more []Place
-	for _, v := range m.Env(w, c).Variables {
+	for _, v := range m.Env(w, c).Decided() {
 		at := Place{Where: "env " + v.Name + " of container " + c.Name, Variable: v.Name, Text: v.Written, In: c}
 		name, fromMap := strings.CutPrefix(v.From, "configMapRef ")
 		switch {
@@ -125,7 +125,9 @@ func (m *Manifests) Means(w *manifest.Workload) []string {
 	}
 	for _, p := range m.Places(w) {
 		for _, found := range inCluster.FindAllStringSubmatch(p.Text, -1) {
-			all = append(all, found[1])
+			if found[1] != "kubernetes" { // the API server
+				all = append(all, found[1])
+			}
 		}
 	}
 	slices.Sort(all)

@@ -103,7 +103,7 @@ func job(labels string) func(s *rt.Recording) {
 
 // second is one more Deployment behind the same Service, which the profile counts as nodes.
 func second(image string) func(s *rt.Recording) {
-	return all(object("Deployment", "derl-worker", `{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"derl-worker"},"spec":{"replicas":1,`+
+	return all(object("Deployment", "derl-worker", `{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"derl-worker"},"spec":{"replicas":1,"selector":{"matchLabels":{"app":"derl","part":"worker"}},`+
 		`"template":{"metadata":{"labels":{"app":"derl","part":"worker"}},"spec":{"containers":[{"name":"derl","image":"`+image+`",`+
 		`"env":[{"name":"NAMESPACE","valueFrom":{"fieldRef":{"fieldPath":"metadata.namespace"}}},{"name":"DISCOVERY_NAME","value":"derl.$(NAMESPACE).svc.cluster.local"},`+
 		`{"name":"COOKIE","valueFrom":{"secretKeyRef":{"name":"`+rt.Service+`","key":"cookie"}}}],"readinessProbe":{"tcpSocket":{"port":8080}}}]}}}}`), func(s *rt.Recording) {

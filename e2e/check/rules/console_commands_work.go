@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 
 	"meshproof.dev/meshproof/e2e/check"
@@ -59,7 +60,7 @@ func commandOf(v *view.View, name string) check.Finding {
 		for _, l := range lines[max(0, len(lines)-outputLines):] {
 			f.Seen = append(f.Seen, "output: "+l)
 		}
-		f.Try = fmt.Sprintf("kubectl -n %s exec -it %s -- %s", v.Header.Namespace, pod, strings.Join(x.Command, " "))
+		f.Try = fmt.Sprintf("kubectl -n %s exec -it %s -- %s", v.Header.Namespace, pod, forShell(x.Command))
 		switch {
 		case x.Outcome == recording.ProbeError:
 			f.Message = fmt.Sprintf("%s could not be run in %s: %s", name, pod, x.Detail)
@@ -75,4 +76,18 @@ func commandOf(v *view.View, name string) check.Finding {
 		return f
 	}
 	return f
+}
+
+// plainWord is a word that a shell takes as it is.
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./-]+$`)
+
+// forShell is a command as one types it: an expression such as length(nodes()). has characters that mean something to a shell.
+func forShell(command []string) string {
+	words := make([]string, len(command))
+	for i, w := range command {
+		if words[i] = w; !plainWord.MatchString(w) {
+			words[i] = "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
+		}
+	}
+	return strings.Join(words, " ")
 }

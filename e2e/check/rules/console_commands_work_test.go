@@ -18,6 +18,11 @@ func TestConsoleCommandsWork(t *testing.T) {
 		{"the right answer, and an error", func(s *rt.Recording) {
 			s.Change(isExec, func(e *recording.Event) { e.Exec.Code, e.Exec.Output = 3, "a\nb\nc\nd\ne\npong\n" })
 		}, []want{{"command ping", check.Fail, "command-failed", []string{"exits with code 3, although", "output: b", "output: pong"}}}},
+		{"a command with an expression", func(s *rt.Recording) {
+			s.Change(isExec, func(e *recording.Event) {
+				e.Exec.Code, e.Exec.Output, e.Exec.Command = 1, "", []string{"/opt/derl/bin/derl", "eval", "{a, 'b'}."}
+			})
+		}, []want{{"command ping", check.Fail, "command-failed", []string{`-- /opt/derl/bin/derl eval '{a, '\''b'\''}.'`}}}},
 		{"no end", func(s *rt.Recording) {
 			s.Change(isExec, func(e *recording.Event) {
 				e.Exec.Code, e.Exec.Output, e.Exec.Detail = -1, "", "still running after 1m0s"

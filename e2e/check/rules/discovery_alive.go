@@ -34,6 +34,10 @@ func discoveryJudge(v *view.View) []check.Finding {
 		if late := unheard(v, pods); len(late) > 0 {
 			return late
 		}
+		if p, q, s := evidence.AskedVirtual(v, pods); p != nil {
+			return []check.Finding{{Subject: check.OnWorkload(v), Of: check.Everything(v), Outcome: check.Unseen,
+				Message: fmt.Sprintf("%s asks DNS for %s, which has only the virtual address of Service %s: whether it keeps discovering peers cannot be seen", p.Name, q.Name, s.Name)}}
+		}
 		return []check.Finding{{Subject: check.OnWorkload(v), Outcome: check.NotApplicable, Message: "neither the manifests nor the pods' DNS queries name a Service of the workload: its nodes do not discover each other by DNS"}}
 	}
 	to := v.End()

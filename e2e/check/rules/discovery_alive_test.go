@@ -56,6 +56,7 @@ func TestDiscoveryAlive(t *testing.T) {
 		{"a name that a StatefulSet gives", func(s *rt.Recording) {
 			s.Change(isAskedSince(1, 0), func(e *recording.Event) { e.Asked.Questions[0].Name = "derl-0." + rt.DNSName })
 		}, nil},
+		{"asks for a Service with a virtual address", all(other, asksUsersService(1)), []want{{whole, check.Unseen, "", []string{rt.Name(1), "only the virtual address of Service derl-users"}}}},
 		{"asks, and nobody was to be asked", toldFixed(func(*rt.Recording) {}), []want{{"pod *", check.Fail, "asks", []string{"queries DNS for " + rt.DNSName, "expect.discovery: none", "list"}}}},
 		{"asks for names of pods that are written down", toldFixed(func(s *rt.Recording) {
 			s.Change(func(e recording.Event) bool { return e.Asked != nil }, func(e *recording.Event) { e.Asked.Questions[0].Name = "derl-0." + rt.DNSName })

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -19,9 +20,9 @@ import (
 func manifestAccepted() check.Check {
 	return check.Check{
 		ID: "manifest/accepted", Title: "has names, labels and selectors that Kubernetes accepts", Rung: check.Manifest, Level: check.Required, Scenario: "formation", Refutable: true,
-		Why:    "A release's name makes the names of a chart longer than Kubernetes allows: 63 characters for a Service and a label, 52 for a StatefulSet, whose pods carry its name and a hash in the label controller-revision-hash. A Service is then refused; a StatefulSet is accepted, and never has a pod.",
+		Why:    "A release's name makes the names of a chart longer than Kubernetes allows: 63 characters for a Service and a label, 52 for a StatefulSet, whose pods carry its name and a hash in the label controller-revision-hash. A Service is then refused; a StatefulSet is accepted, and never has a pod. Nor does a container ever start that takes a key which its Secret or ConfigMap does not have.",
 		Source: "https://github.com/kubernetes/kubernetes/issues/64023",
-		Causes: check.Alike(check.From(check.Pods), "statefulset-name", "service-name", "label", "selector", "port-name", "headless-type", "subject"),
+		Causes: check.Alike(check.From(check.Pods), "statefulset-name", "service-name", "label", "selector", "port-name", "headless-type", "subject", "name", "container-name", "volume", "no-such-key"),
 		Judge: func(v *view.View) []check.Finding {
 			m, blind := objects.Static(v)
 			if blind != nil {
@@ -29,7 +30,11 @@ func manifestAccepted() check.Check {
 			}
 			var all []check.Finding
 			for _, w := range m.Members {
-				all = append(all, judged(v, w.Document, func(f *check.Finding) { workloadAccepted(w, f) }))
+				all = append(all, judged(v, w.Document, func(f *check.Finding) {
+					if workloadAccepted(w, f); f.Outcome == check.Pass {
+						podAccepted(m, w, f)
+					}
+				}))
 				for _, b := range m.Bindings() {
 					if b.Kind == "ClusterRoleBinding" && slices.ContainsFunc(b.Subjects, func(s rbacv1.Subject) bool { return lacksNamespace(s) && s.Name == w.Account() }) {
 						all = append(all, judged(v, b.Document, func(f *check.Finding) {
@@ -72,6 +77,10 @@ func workloadAccepted(w *manifest.Workload, f *check.Finding) {
 			"shorten the name (of a chart: fullnameOverride, or the release's name)")
 	case w.Kind == "StatefulSet" && strings.Contains(w.Name, "."):
 		f.Fail("statefulset-name", fmt.Sprintf("the name of %s has a dot in it, and is part of its pods' host names, which must not have one: no pod of it is ever made", w), "write a hyphen instead of the dot")
+	case len(validation.IsDNS1123Subdomain(w.Name)) > 0:
+		f.Fail("name", fmt.Sprintf("%q is no name for a %s: Kubernetes refuses it", w.Name, w.Kind), "write lower-case letters, digits and hyphens")
+	case w.Selector == nil && w.APIVersion == "apps/v1":
+		f.Fail("selector", fmt.Sprintf("%s has no selector, which apps/v1 needs: Kubernetes refuses it", w), "add spec.selector: {matchLabels: {"+objects.LabelSet(w.Labels())+"}}")
 	default:
 		labelsAccepted("the pods of "+w.String(), w.Labels(), f)
 	}
@@ -97,6 +106,7 @@ func workloadAccepted(w *manifest.Workload, f *check.Finding) {
 
 func serviceAccepted(s *manifest.Service, f *check.Finding) {
 	unnamed := func(p corev1.ServicePort) bool { return p.Name == "" }
+	double := doubled(s.Spec.Ports)
 	switch n := len(s.Name); {
 	case n > validation.DNS1035LabelMaxLength:
 		f.Fail("service-name", fmt.Sprintf("the name of %s has %d characters, and %d are the most: Kubernetes refuses it", s, n, validation.DNS1035LabelMaxLength), "shorten the name (of a chart: fullnameOverride, or the release's name), and everywhere else where it stands")
@@ -106,9 +116,25 @@ func serviceAccepted(s *manifest.Service, f *check.Finding) {
 		f.Fail("headless-type", fmt.Sprintf("%s has clusterIP: None and type: %s: Kubernetes refuses both together", s, s.Spec.Type), "leave out the type; for the application's users make a second Service")
 	case len(s.Spec.Ports) > 1 && slices.ContainsFunc(s.Spec.Ports, unnamed):
 		f.Fail("port-name", fmt.Sprintf("%s has %d ports and not each has a name: Kubernetes refuses it", s, len(s.Spec.Ports)), "give each port a name")
+	case double != "":
+		f.Fail("port-name", fmt.Sprintf("%s has two ports %s: Kubernetes refuses it", s, double), "give each port its own name, and each number once for a protocol")
 	default:
 		labelsAccepted("the selector of "+s.String(), s.Spec.Selector, f)
 	}
+}
+
+// doubled is what two ports have in common, for the end of a sentence: their name, or number and protocol.
+func doubled(ports []corev1.ServicePort) string {
+	seen := map[string]bool{}
+	for _, p := range ports {
+		for _, what := range []string{"with the name " + p.Name, fmt.Sprintf("%d for %s", p.Port, cmp.Or(p.Protocol, corev1.ProtocolTCP))} {
+			if what != "with the name " && seen[what] {
+				return what
+			}
+			seen[what] = true
+		}
+	}
+	return ""
 }
 
 // labelsAccepted fails the finding where a label is one that Kubernetes refuses.

@@ -19,9 +19,9 @@ import (
 func manifestCookieFileMode() check.Check {
 	return check.Check{
 		ID: "manifest/cookie-file-mode", Title: "mounts the cookie file readable by its owner only", Rung: check.Manifest, Level: check.Latent, Scenario: "formation",
-		Why:    "The VM does not start if others may read its .erlang.cookie. The default mode of mounted Secrets is 0644, and fsGroup makes a file group-readable whatever its mode is.",
+		Why:    "The VM does not start if others may read its .erlang.cookie. The default mode of mounted Secrets is 0644, and fsGroup makes a file group-readable whatever its mode is; without it the file belongs to root, and no other user can read it with mode 0400.",
 		Source: "https://github.com/erlang/otp/blob/master/lib/kernel/src/auth.erl (check_attributes)",
-		Causes: check.Alike(check.From(check.DNS, "pods/*", "vm/*"), "too-open", "fs-group"),
+		Causes: check.Alike(check.From(check.DNS, "pods/*", "vm/*"), "too-open", "fs-group", "unreadable"),
 		Judge: func(v *view.View) []check.Finding {
 			return objects.EachWorkload(v, func(m *objects.Manifests, w *manifest.Workload, f *check.Finding) {
 				// With -setcookie the VM does not read the file.
@@ -33,8 +33,8 @@ func manifestCookieFileMode() check.Check {
 				for _, c := range w.Containers(manifest.Main) {
 					for _, file := range m.Files(w, c) {
 						if file.Kind == "Secret" && path.Base(file.Path) == ".erlang.cookie" {
-							if seen = true; !given {
-								openTo(w, f, file)
+							if seen = true; !given && f.Outcome != check.Fail {
+								openTo(w, c, f, file)
 							}
 						}
 					}
@@ -52,7 +52,7 @@ func manifestCookieFileMode() check.Check {
 	}
 }
 
-func openTo(w *manifest.Workload, f *check.Finding, file manifest.File) {
+func openTo(w *manifest.Workload, c *manifest.Container, f *check.Finding, file manifest.File) {
 	const remedy = "let an init container copy the file to an emptyDir with mode 0400, or pass the cookie with -setcookie"
 	security := w.Pod().SecurityContext
 	switch {
@@ -60,7 +60,32 @@ func openTo(w *manifest.Workload, f *check.Finding, file manifest.File) {
 		f.Fail("too-open", fmt.Sprintf("%s mounts its cookie file %s with mode %04o, which others may read: a VM that reads it does not start", w, file.Path, file.Mode), remedy)
 	case security != nil && security.FSGroup != nil:
 		f.Fail("fs-group", fmt.Sprintf("%s mounts its cookie file %s with fsGroup %d, which makes it group-readable: a VM that reads it does not start", w, file.Path, *security.FSGroup), remedy)
+	case notRoot(w, c) != "":
+		f.Fail("unreadable", fmt.Sprintf("%s mounts its cookie file %s with mode %04o. The file belongs to root, and container %s does not run as root (%s): the VM cannot read it and does not start", w, file.Path, file.Mode, c.Name, notRoot(w, c)), remedy)
 	}
+}
+
+// notRoot is the field that says that the container runs as another user than root, "" where none does: the image may say it.
+func notRoot(w *manifest.Workload, c *manifest.Container) string {
+	user, none := (*int64)(nil), (*bool)(nil)
+	if s := w.Pod().SecurityContext; s != nil {
+		user, none = s.RunAsUser, s.RunAsNonRoot
+	}
+	if s := c.SecurityContext; s != nil {
+		if s.RunAsUser != nil {
+			user = s.RunAsUser
+		}
+		if s.RunAsNonRoot != nil {
+			none = s.RunAsNonRoot
+		}
+	}
+	switch {
+	case user != nil && *user != 0:
+		return fmt.Sprintf("runAsUser: %d", *user)
+	case user == nil && none != nil && *none:
+		return "runAsNonRoot: true"
+	}
+	return ""
 }
 
 // cookiePath is the path of a cookie file in a command.

@@ -2,6 +2,7 @@ package rules_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"meshproof.dev/meshproof/e2e/check"
@@ -63,7 +64,7 @@ func TestManifestDiscoveryFindsPeers(t *testing.T) {
 
 		{"another Service", written(asksBy("DNS_CLUSTER_QUERY", "drel-headless")), fails("no-such-service", "env DNS_CLUSTER_QUERY", "Service drel-headless", "derl selects the pods")},
 		{"another Service, in full", written(asksBy("DNS_CLUSTER_QUERY", "drel.prod.svc.cluster.local")), fails("no-such-service", "Service drel")},
-		{"another Service, and these pods have none", written(asksBy("DNS_CLUSTER_QUERY", "drel"), rewrite("Service", `"selector":{"app":"derl"}`, `"selector":{"app":"web"}`)), skips("not in the manifests")},
+		{"another Service, and these pods have none", written(asksBy("DNS_CLUSTER_QUERY", "drel"), rewrite("Service", `"selector":{"app":"derl"}`, `"selector":{"app":"web"}`)), []want{{deployment, check.Unseen, "", []string{"Service drel (drel), which is not in the manifests"}}}},
 		{"EMQX's Service by the API", written(asksBy("EMQX_CLUSTER__K8S__SERVICE_NAME", "broker-headless")), fails("no-such-service", "broker-headless")},
 		{"a Service of a database", written(asksBy("REDIS_CLUSTER_SERVICE", "redis-headless")), skips("nothing in the manifests")},
 		{"a cluster of something, who knows", written(asksBy("SEARCH_HEADLESS_SERVICE", "search-nodes")), skips("not in the manifests")},
@@ -71,6 +72,8 @@ func TestManifestDiscoveryFindsPeers(t *testing.T) {
 		{"the records of something", written(asksBy("SEARCH", "_http._tcp.search.prod.svc.cluster.local")), skips("not in the manifests")},
 		{"a port that is not there, in a variable of its own name", written(asksBy("PEERS", "_erl._tcp.derl.prod.svc.cluster.local")), fails("no-such-port")},
 		{"another namespace", written(asksBy("DNS_CLUSTER_QUERY", "drel.other.svc.cluster.local"), rewrite("Deployment", `"metadata":{"name":"derl"}`, `"metadata":{"name":"derl","namespace":"prod"}`)), skips("in another namespace")},
+		{"its own Service in another namespace", written(asksBy("DNS_CLUSTER_QUERY", "derl.other.svc.cluster.local"), rewrite("Deployment", `"metadata":{"name":"derl"}`, `"metadata":{"name":"derl","namespace":"prod"}`), rewrite("Service", `"metadata":{"name":"derl"}`, `"metadata":{"name":"derl","namespace":"prod"}`)),
+			fails("other-namespace", "is in namespace other", "write derl.prod.svc.cluster.local")},
 		{"an address of one's own", written(asksBy("DISCOVERY_NAME", "10.0.0.7"), literal("CLUSTER_DNS", "localhost")), skips("nothing in the manifests")},
 		{"a port that is there", written(asksBy("DISCOVERY_NAME", "_dist._tcp.derl.prod.svc.cluster.local")), thePass},
 		{"a port that is not there", written(asksBy("DISCOVERY_NAME", "_erlang._tcp.derl.prod.svc.cluster.local")), fails("no-such-port", "no port with the name erlang", "epmd and dist")},
@@ -87,6 +90,9 @@ func TestManifestDiscoveryFindsPeers(t *testing.T) {
 		{"a list below another Service", seeds("couchdb@derl-0.nodes.prod.svc.cluster.local,couchdb@derl-1.nodes.prod.svc.cluster.local"), onStatefulSet(check.Fail, "other-service", "COUCHDB_SEEDLIST", "below Service derl (its serviceName)", "write derl instead of nodes")},
 		{"a list below its own", seeds("couchdb@derl-0.derl.prod.svc.cluster.local"), onStatefulSet(check.Pass, "")},
 		{"a list of others", seeds("couchdb@main-0.main.prod.svc.cluster.local"), onStatefulSet(check.NotApplicable, "", "no pod of StatefulSet derl")},
+		{"a list of pods that are not there", seeds("couchdb@drel-0.derl.prod.svc.cluster.local"), onStatefulSet(check.Fail, "no-such-pod", "names the pod drel-0", "derl-N")},
+		{"libcluster's names, and others", written(byAddress, exs(strings.Replace(dns, `application_name: "derl"`, `application_name: "web"`, 1))), fails("other-name", "web@…", "derl@$(POD_IP)", "write derl instead of web")},
+		{"bare names, and long ones", written(byHost, asksBy("DISCOVERY_NODES", "derl@derl-0 derl@derl-1")), fails("short-seeds", "derl@derl-0", fqdn)},
 		{"a suffix below another Service", written(config("rabbitmq.conf", "cluster_formation.k8s.hostname_suffix = .nodes.prod.svc.cluster.local\n"), stateful("derl")), onStatefulSet(check.Fail, "other-service", "rabbitmq.conf")},
 		{"a suffix below its own", written(config("rabbitmq.conf", "cluster_formation.k8s.hostname_suffix = .derl.prod.svc.cluster.local\n"), stateful("derl")), onStatefulSet(check.Pass, "")},
 	}, unreadable()))

@@ -50,7 +50,7 @@ func manifestHostResolves() check.Check {
 func unresolved(m *objects.Manifests, w *manifest.Workload, n objects.NodeName, f *check.Finding) {
 	const address = "the pod's IP as the host part, which every peer can dial (valueFrom: {fieldRef: {fieldPath: status.podIP}})"
 	host := n.Host()
-	if host == "" && n.Form == objects.Short && m.Clusters(w) {
+	if host == "" && n.Form == objects.Short && m.Clusters(w) && !strings.ContainsAny(n.Value, "$`") {
 		host = objects.PodName // the host name of the pod, without a domain
 	}
 	below, isPod := strings.CutPrefix(host, objects.PodName)

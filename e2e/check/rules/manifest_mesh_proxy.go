@@ -32,12 +32,8 @@ func manifestMeshProxy() check.Check {
 				if len(missing) == 0 {
 					return
 				}
-				told := "https://github.com/istio/istio/issues/6029, of 2018"
-				if p.Mesh == "Linkerd" {
-					told = "https://linkerd.io/2/features/protocol-detection/: it may wait 10 s for the first bytes to see what a connection is"
-				}
 				f.Fail("not-declared", fmt.Sprintf("%s puts its proxy into the pods of %s (%s), and no Service of theirs declares the port of %s, nor is it left alone", p.Mesh, w, p.Why, check.List(missing)),
-					fmt.Sprintf("declare it in the headless Service ({name: tcp-…, port: …}), or set on the pods the annotations %s: %q", check.List(p.Leaves()), strings.Join(numbers, ",")), "said in "+told)
+					fmt.Sprintf("declare it in the headless Service ({name: tcp-…, port: …}), or set on the pods the annotations %s: %q", check.List(p.Leaves()), strings.Join(numbers, ",")), "said in "+p.Told())
 			})
 		},
 	}

@@ -36,10 +36,14 @@ func manifestNameForm() check.Check {
 					return
 				}
 				for _, n := range names {
+					if line := refusedShort(v, w); line != "" && objects.IsDefaultShort(n) && dotted(n.Host()) {
+						f.Fail("short-with-dots", fmt.Sprintf("%s of %s sets the node name %s, whose host is %s, and RELEASE_DISTRIBUTION is not in the manifests, so mix release uses short names; the log says %q", n.Where, w, n.Said(), shown(n.Host()), line), objects.MakeLong(n))
+						return
+					}
 					if objects.IsDefaultShort(n) && dotted(n.Host()) && len(m.Hidden(w, n.In)) == 0 && !startedLong(v, w) {
 						f.Outcome = check.Unseen
 						f.Message = fmt.Sprintf("%s of %s sets the node name %s, whose host has dots, and RELEASE_DISTRIBUTION is not in the manifests: mix release then uses short names, with which the node does not start, unless env.sh in the image says otherwise", n.Where, w, n.Written)
-						f.Remedy = "add {name: RELEASE_DISTRIBUTION, value: name} to the env of container " + n.In.Name
+						f.Remedy = objects.MakeLong(n)
 						return
 					}
 				}
@@ -59,7 +63,7 @@ func wrongForm(m *objects.Manifests, w *manifest.Workload, n objects.NodeName, f
 	case n.Form == objects.NotDistributed:
 		f.Fail("not-distributed", fmt.Sprintf(", but the VM is not distributed (%s): it has no name, and no node can connect to it", n.FormBy), objects.MakeLong(n))
 	// The bare name of a pod is manifest/host-resolves, unless a search list makes it resolvable.
-	case !m.Single() && n.Form == objects.Long && n.HostKnown() && !dotted(host) && (host != objects.PodName || searched(w)):
+	case !m.Single() && n.Form == objects.Long && n.HostKnown() && !dotted(host) && !strings.Contains(host, objects.KubeNode) && (host != objects.PodName || searched(w)):
 		f.Fail("long-without-dot", fmt.Sprintf(", whose host has no dot, and the VM uses long names (%s): peers refuse to connect to such a host", n.FormBy),
 			"use a host with a domain, or the pod's IP (valueFrom: {fieldRef: {fieldPath: status.podIP}})")
 	}
@@ -85,6 +89,23 @@ func shown(host string) string {
 		return "an IP address"
 	}
 	return host
+}
+
+// refusedShort is the line of a log in which a VM of the workload says that it refuses a short name, "" if none was seen.
+func refusedShort(v *view.View, w *manifest.Workload) string {
+	for _, p := range v.Pods() {
+		if !manifest.Covers(p.Last().Labels, w.Labels()) {
+			continue
+		}
+		for _, c := range p.Last().Containers {
+			for _, line := range c.Log {
+				if strings.Contains(strings.ToLower(line), "can't set short node name") {
+					return line
+				}
+			}
+		}
+	}
+	return ""
 }
 
 // startedLong reports whether a VM of the workload was seen, and had a long name.

@@ -24,6 +24,8 @@ func TestManifestNameForm(t *testing.T) {
 		{"long, and an address", release("name"), thePass},
 		{"not distributed", release("none"), fails("not-distributed", "RELEASE_DISTRIBUTION=none")},
 		{"mix release's default", all(noVM, defaults), []want{{deployment, check.Unseen, "", []string{"RELEASE_DISTRIBUTION is not in the manifests", "env.sh in the image", "value: name"}}}},
+		{"mix release's default, and the VM says that it is short", all(noVM, defaults, func(s *rt.Recording) { dies(s, 1, "Can't set short node name!") }),
+			fails("short-with-dots", "RELEASE_NODE", "derl@$(POD_IP)", "RELEASE_DISTRIBUTION is not in the manifests", "Can't set short node name", "add {name: RELEASE_DISTRIBUTION, value: name} to the env of container derl")},
 		{"mix release's default, and the VM has a long name", defaults, notSeen("do not say whether")},
 		{"mix release's default, and a ConfigMap that is not there", all(noVM, defaults, field(`"envFrom":[{"configMapRef":{"name":"more"}}]`)), notSeen("do not say whether")},
 		{"mix release's default in an env.sh", config("env.sh", "export RELEASE_NODE=derl@$POD_IP\n"), fails("short-with-dots", "env.sh in ConfigMap", "which is not set")},

@@ -28,7 +28,11 @@ func manifestNamePerPod() check.Check {
 						return
 					}
 				}
-				switch {
+				switch lacks := m.LacksConfig(w); {
+				case len(names) == 0 && lacks != "" && m.Clusters(w) && !v.KubeSeen() && !v.MeansNoMesh() && objects.Speaks(objects.Readings(v)):
+					f.Outcome = check.Unseen
+					f.Message = fmt.Sprintf("no node name of %s was seen, and %s, which its pods need, is not in the manifests", w, lacks)
+					f.Remedy = "let lint read " + lacks + " together with these manifests"
 				case len(names) == 0:
 					f.Skip(m.NoName(w))
 				case m.Replicas(w) > 1 && !slices.ContainsFunc(names, differsByPod):
@@ -41,16 +45,41 @@ func manifestNamePerPod() check.Check {
 
 // differsByPod reports whether a name is seen to be another in each pod.
 func differsByPod(n objects.NodeName) bool {
-	return n.Host() == "" || strings.Contains(n.Value, objects.PodIP) || strings.Contains(n.Value, objects.PodName) || strings.Contains(n.Value, "<metadata.uid>")
+	return n.Host() == "" && !strings.ContainsAny(n.Value, "$`") || strings.Contains(n.Value, objects.PodIP) || strings.Contains(n.Value, objects.PodName) || strings.Contains(n.Value, "<metadata.uid>")
 }
 
 // fixedName fails the finding if the name is the same in all pods.
 func fixedName(m *objects.Manifests, w *manifest.Workload, n objects.NodeName, f *check.Finding) {
+	if other := sameAs(m, w, n); other != nil && !n.Maybe {
+		f.Fail("same-name", fmt.Sprintf("%s sets the node name %s in the pods of %s, and those of %s have the same", n.Where, n.Written, w, other), ownHost(m, w, n))
+		return
+	}
 	if m.Replicas(w) < 2 || n.Maybe || n.Host() == "" || strings.ContainsAny(n.Value, "$`<") {
 		return
 	}
-	f.Fail("same-name", fmt.Sprintf("%s sets the node name %s in all %d pods of %s: the host part is always %s", n.Where, n.Written, m.Replicas(w), w, n.Host()),
-		"define env {name: POD_IP, valueFrom: {fieldRef: {fieldPath: status.podIP}}} and write "+n.How+strings.TrimSuffix(n.Written, n.Host())+n.Refer("POD_IP"))
+	f.Fail("same-name", fmt.Sprintf("%s sets the node name %s in all %d pods of %s: the host part is always %s", n.Where, n.Written, m.Replicas(w), w, n.Host()), ownHost(m, w, n))
+}
+
+// sameAs is another workload whose node has that very name, nil where none has: three bare Pods, made of one by copying.
+func sameAs(m *objects.Manifests, w *manifest.Workload, n objects.NodeName) *manifest.Workload {
+	if n.Host() == "" || strings.ContainsAny(n.Value, "$`<") {
+		return nil
+	}
+	for _, other := range m.Members {
+		if other.String() != w.String() && slices.ContainsFunc(m.Names(other), func(o objects.NodeName) bool { return o.Value == n.Value && !o.Maybe }) {
+			return other
+		}
+	}
+	return nil
+}
+
+// ownHost says how to give each pod a host of its own: its name in DNS where it has one, else its address.
+func ownHost(m *objects.Manifests, w *manifest.Workload, n objects.NodeName) string {
+	before := "and write " + n.How + strings.TrimSuffix(n.Written, n.Host())
+	if s := m.Service(w.Namespace, w.ServiceName); w.Kind == "StatefulSet" && s != nil && n.Form != objects.Short {
+		return "define env {name: POD_NAME, valueFrom: {fieldRef: {fieldPath: metadata.name}}} " + before + n.Refer("POD_NAME") + "." + s.Name + "." + namespaceFor(m, w, n) + ".svc.cluster.local"
+	}
+	return "define env {name: POD_IP, valueFrom: {fieldRef: {fieldPath: status.podIP}}} " + before + n.Refer("POD_IP")
 }
 
 // fixedAddress fails the finding if a variable that should differ between pods has the same value in all.

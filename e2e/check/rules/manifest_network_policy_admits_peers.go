@@ -17,10 +17,11 @@ import (
 func manifestNetworkPolicyAdmitsPeers() check.Check {
 	return check.Check{
 		ID: "manifest/network-policy-admits-peers", Title: "allows traffic between peers and to DNS in its NetworkPolicies", Rung: check.Manifest, Level: check.Required, Scenario: "formation",
-		Why:    "A policy that selects a pod forbids all traffic that it does not list. Peers need the epmd port and the distribution port of each other, and DNS to find each other.",
+		Why:    "A policy that selects a pod forbids all traffic that it does not list. Peers need the epmd port and the distribution port of each other, and DNS or the Kubernetes API to find each other.",
 		Source: "https://kubernetes.io/docs/concepts/services-networking/network-policies/",
 		Causes: map[string][]string{
 			"peers-closed": check.From(check.EPMD), "epmd-closed": check.From(check.EPMD), "dist-closed": check.From(check.Dist), "dns-closed": check.NeedsMesh("dns/*", "discovery/*"),
+			"api-closed": append(check.NeedsLinks(), "discovery/alive"),
 		},
 		Judge: func(v *view.View) []check.Finding {
 			return objects.OfWorkloads(v, func(m *objects.Manifests, w *manifest.Workload) []check.Finding { return admits(v, m, w) })
@@ -58,6 +59,9 @@ func admits(v *view.View, m *objects.Manifests, w *manifest.Workload) []check.Fi
 	case len(m.Policies()) == 0:
 		one.Skip("the manifests have no NetworkPolicy")
 		return []check.Finding{one}
+	case m.Single(), v.MeansNoMesh():
+		one.Skip("there is one node only, or no connections between nodes are expected: no peer has to be reached")
+		return []check.Finding{one}
 	case w.Pod().HostNetwork:
 		one.Skip("the pods of " + w.String() + " use hostNetwork: most clusters do not apply policies to them")
 		return []check.Finding{one}
@@ -71,12 +75,12 @@ func admits(v *view.View, m *objects.Manifests, w *manifest.Workload) []check.Fi
 	}
 	ports := needed(v, m, w)
 	if len(in) > 0 {
-		for _, b := range together(blocked(w, inRules, ports), len(ports)) {
+		for _, b := range together(blocked(w, inRules, ports, mayReach), len(ports)) {
 			closed(in, b.code, fmt.Sprintf("%s no traffic from peers to %s of the nodes", allow(in), b.what), "add ingress: [{from: "+peers(w, b.ports))
 		}
 	}
 	if len(out) > 0 {
-		for _, b := range together(blocked(w, outRules, ports), len(ports)) {
+		for _, b := range together(blocked(w, outRules, ports, mayReach), len(ports)) {
 			closed(out, b.code, fmt.Sprintf("%s no traffic from its pods to %s of the nodes", allow(out), b.what), "add egress: [{to: "+peers(w, b.ports))
 		}
 		if access := m.DNSThrough(w, outRules); access != objects.DNSOpen {
@@ -84,10 +88,61 @@ func admits(v *view.View, m *objects.Manifests, w *manifest.Workload) []check.Fi
 				"add egress: [{ports: [{port: 53, protocol: UDP}, {port: 53, protocol: TCP}]}]")
 		}
 	}
-	if len(all) == 0 {
-		return []check.Finding{one}
+	if a := m.AsksAPI(w); len(out) > 0 && a != nil && a.Not+a.Unsure+a.Beside == "" && !m.MayReachAPI(w, outRules) {
+		closed(out, "api-closed", fmt.Sprintf("%s no traffic from its pods to the Kubernetes API, and %s has %s ask it for peers", allow(out), a.Where, a.By),
+			"add egress: [{ports: [{port: 443}, {port: 6443}]}]: what counts is the API server's own port, and it is no pod that a podSelector could mean")
 	}
-	return all
+	for _, d := range []struct {
+		names []string
+		rules []manifest.PolicyRule
+		rule  string
+	}{{in, inRules, "ingress: [{from: "}, {out, outRules, "egress: [{to: "}} {
+		if len(all) == 0 && len(d.names) > 0 && len(ports) == 1 && ports[0].code == "epmd-closed" && opensNothingElse(w, d.rules, ports[0].number) {
+			closed(d.names, "dist-closed", fmt.Sprintf("%s traffic with peers on epmd's port %d only, and the nodes of %s listen for each other on another one", allow(d.names), ports[0].number, w),
+				"pin the distribution port (-kernel inet_dist_listen_min PORT inet_dist_listen_max PORT) and open it, too: add "+d.rule+peers(w, []portOf{{number: ports[0].number}})+" with {port: PORT}")
+		}
+	}
+	if len(all) > 0 {
+		return all
+	}
+	notKnown(w, in, inRules, ports, &one)
+	notKnown(w, out, outRules, ports, &one)
+	return []check.Finding{one}
+}
+
+// notKnown skips what only a cluster shows: whether the pods are among the addresses or in the namespaces that a rule admits, and
+// whether the distribution port, where nothing in the manifests tells it, is one that it opens.
+func notKnown(w *manifest.Workload, policies []string, rules []manifest.PolicyRule, ports []portOf, f *check.Finding) {
+	if len(policies) == 0 || f.Outcome != check.Pass {
+		return
+	}
+	if presumed := blocked(w, rules, ports, surelyReaches); len(presumed) > 0 {
+		f.Skip(fmt.Sprintf("%s traffic with peers on %s port %d only by their addresses or by labels of their namespace, which are not in the manifests", allow(policies), presumed[0].what, presumed[0].number))
+		return
+	}
+	dist := slices.ContainsFunc(ports, func(p portOf) bool { return p.code == "dist-closed" })
+	every := slices.ContainsFunc(rules, func(r manifest.PolicyRule) bool { return mayReach(w, r) && len(r.Ports) == 0 })
+	if !dist && !every {
+		f.Skip(fmt.Sprintf("%s traffic with peers on certain ports only, and the manifests do not tell the distribution port", allow(policies)))
+	}
+}
+
+// opensNothingElse reports whether no rule opens any port but that one to the peers.
+func opensNothingElse(w *manifest.Workload, rules []manifest.PolicyRule, port int) bool {
+	return !slices.ContainsFunc(rules, func(r manifest.PolicyRule) bool {
+		return mayReach(w, r) && (len(r.Ports) == 0 || slices.ContainsFunc(r.Ports, func(p networkingv1.NetworkPolicyPort) bool {
+			udp := p.Protocol != nil && *p.Protocol == corev1.ProtocolUDP
+			return !udp && (p.Port == nil || p.EndPort != nil || w.TargetPort(*p.Port) != port)
+		}))
+	})
+}
+
+// mayReach and surelyReaches report whether a rule reaches the peers.
+func mayReach(w *manifest.Workload, r manifest.PolicyRule) bool {
+	return r.ReachesPods(w.Namespace, w.Labels())
+}
+func surelyReaches(w *manifest.Workload, r manifest.PolicyRule) bool {
+	return r.SurelyReachesPods(w.Namespace, w.Labels())
 }
 
 // allow are the policies with their verb.
@@ -132,10 +187,10 @@ func together(blocked []portOf, of int) []closing {
 }
 
 // blocked are the ports that no rule opens between pods of w.
-func blocked(w *manifest.Workload, rules []manifest.PolicyRule, ports []portOf) []portOf {
+func blocked(w *manifest.Workload, rules []manifest.PolicyRule, ports []portOf, reaches func(*manifest.Workload, manifest.PolicyRule) bool) []portOf {
 	return slices.DeleteFunc(slices.Clone(ports), func(p portOf) bool {
 		return slices.ContainsFunc(rules, func(r manifest.PolicyRule) bool {
-			return r.ReachesPods(w.Namespace, w.Labels()) && r.Opens(w, p.number, corev1.ProtocolTCP)
+			return reaches(w, r) && r.Opens(w, p.number, corev1.ProtocolTCP)
 		})
 	})
 }

@@ -67,11 +67,13 @@ type rbac struct {
 	namespace string   // of the workload, "" where it is not known
 	roles     []string // "KIND NAME"
 	bound     bool     // one of them to w's account
+	elsewhere string   // the namespace in which alone it is
 	others    []string // accounts that they are bound to, those of another namespace as NAMESPACE/NAME
 }
 
 func readRBAC(m *objects.Manifests, w *manifest.Workload, namespace string) rbac {
-	r := rbac{m: m, w: w, namespace: namespace}
+	r := rbac{m: m, w: w, namespace: cmp.Or(namespace, meant(m, w))}
+	namespace = r.namespace
 	for _, role := range m.Roles() {
 		if !slices.ContainsFunc(role.Rules, readsPeers) {
 			continue
@@ -81,13 +83,18 @@ func readRBAC(m *objects.Manifests, w *manifest.Workload, namespace string) rbac
 			if !b.Of(role) {
 				continue
 			}
-			r.bound = r.bound || b.To(namespace, w.Account())
+			if here := b.Kind == "ClusterRoleBinding" || manifest.SameNamespace(b.Namespace, namespace); b.To(namespace, w.Account()) && !here {
+				r.elsewhere = b.Namespace
+				continue
+			} else if here {
+				r.bound = r.bound || b.To(namespace, w.Account())
+			}
 			for _, s := range b.Subjects {
 				switch {
 				case s.Kind != rbacv1.ServiceAccountKind:
 					r.bound = true // who is in a group is not known
-				case !manifest.SameNamespace(s.Namespace, namespace):
-					r.others = append(r.others, s.Namespace+"/"+s.Name)
+				case !manifest.SameNamespace(cmp.Or(s.Namespace, b.Namespace), namespace):
+					r.others = append(r.others, cmp.Or(s.Namespace, b.Namespace)+"/"+s.Name)
 				default:
 					r.others = append(r.others, s.Name)
 				}
@@ -95,6 +102,23 @@ func readRBAC(m *objects.Manifests, w *manifest.Workload, namespace string) rbac
 		}
 	}
 	return r
+}
+
+// meant is the namespace in which bindings say that w's account is, "" where they say none, or several.
+func meant(m *objects.Manifests, w *manifest.Workload) string {
+	namespace := ""
+	for _, b := range m.Bindings() {
+		for _, s := range b.Subjects {
+			switch {
+			case s.Kind != rbacv1.ServiceAccountKind || s.Name != w.Account() || s.Namespace == "":
+			case namespace != "" && namespace != s.Namespace:
+				return ""
+			default:
+				namespace = s.Namespace
+			}
+		}
+	}
+	return namespace
 }
 
 func readsPeers(rule rbacv1.PolicyRule) bool {
@@ -106,6 +130,8 @@ func readsPeers(rule rbacv1.PolicyRule) bool {
 func (r rbac) judgeBinding(f *check.Finding) {
 	switch account := r.w.Account(); {
 	case r.bound:
+	case r.elsewhere != "":
+		f.Skip(fmt.Sprintf("%s of account %s %s bound in namespace %s only, and nothing in the manifests shows in which namespace the nodes look for peers", check.List(r.roles), account, isAre(r.roles), r.elsewhere))
 	case len(r.others) == 0:
 		f.Fail("unbound", fmt.Sprintf("%s grant%s access to the list of peers, but no binding in the manifests refers to it", check.List(r.roles), check.VerbS(len(r.roles))),
 			fmt.Sprintf("add a RoleBinding: roleRef to %s, subjects: [{kind: ServiceAccount, name: %s}]", r.roles[0], account))
@@ -118,11 +144,19 @@ func (r rbac) judgeBinding(f *check.Finding) {
 
 func (r rbac) otherAccount(f *check.Finding) {
 	account, as := r.w.Account(), ""
+	remedy := fmt.Sprintf("add ServiceAccount %s to the subjects of the binding, or set serviceAccountName of the pods to %s", account, r.others[0])
 	if slices.ContainsFunc(r.others, func(s string) bool { return strings.HasSuffix(s, "/"+account) }) {
 		as = " of namespace " + r.namespace
+		remedy = fmt.Sprintf("write namespace: %s at ServiceAccount %s in the subjects of the binding", r.namespace, account)
 	}
-	f.Fail("other-account", fmt.Sprintf("%s grant%s access to the list of peers to service account %s, but the pods of %s run as %s%s", check.List(r.roles), check.VerbS(len(r.roles)), check.List(r.others), r.w, account, as),
-		fmt.Sprintf("add ServiceAccount %s%s to the subjects of the binding, or set serviceAccountName of the pods to %s", account, as, r.others[0]))
+	f.Fail("other-account", fmt.Sprintf("%s grant%s access to the list of peers to service account %s, but the pods of %s run as %s%s", check.List(r.roles), check.VerbS(len(r.roles)), check.List(r.others), r.w, account, as), remedy)
+}
+
+func isAre(names []string) string {
+	if len(names) == 1 {
+		return "is"
+	}
+	return "are"
 }
 
 // judgeAsking judges a workload whose configuration asks the API.
@@ -147,6 +181,10 @@ func (r rbac) judgeAsking(a *objects.APIDiscovery, f *check.Finding) {
 	add := fmt.Sprintf("add a Role with %s and a RoleBinding of it to ServiceAccount %s", rule(a.Needs[0][0]), account)
 	switch {
 	case len(missing) == 0:
+	case r.refersToNone(rights) != "" && len(r.roles) > 0 && !r.bound && len(r.others) == 0:
+		r.judgeBinding(f)
+		f.Message += ": " + r.refersToNone(rights)
+		f.Remedy = fmt.Sprintf("write name: %s in the roleRef of the binding", strings.TrimPrefix(strings.TrimPrefix(r.roles[0], "Cluster"), "Role "))
 	case rights.Unknown != "":
 		f.Outcome, f.Message = check.Unseen, fmt.Sprintf("%s; whether account %s may is not known: %s", asks, account, rights.Unknown)
 	case a.Everywhere && here:
@@ -167,6 +205,22 @@ func (r rbac) judgeAsking(a *objects.APIDiscovery, f *check.Finding) {
 	default:
 		f.Fail("no-role", fmt.Sprintf("%s, but the account of the pods (%s) has no role in the manifests that allows it: the API server answers 403", asks, account), add)
 	}
+}
+
+// refersToNone says which binding of the account refers to a Role that is not in the manifests; "" if none does, or one refers to what
+// a cluster may have by itself.
+func (r rbac) refersToNone(rights objects.Rights) string {
+	says := ""
+	for _, g := range rights.Grants {
+		switch {
+		case g.Role != nil:
+		case g.Binding.Role.Kind != "Role":
+			return ""
+		default:
+			says = fmt.Sprintf("%s refers to Role %s, which is not there", g.Binding, g.Binding.Role.Name)
+		}
+	}
+	return says
 }
 
 // rule is the rule that gives the permission.

@@ -28,6 +28,11 @@ func manifestVariablesSet() check.Check {
 						f.OutOfSight(v, recording.Environment)
 					}
 				}()
+				for _, n := range m.Names(w) {
+					if asWritten(v, w, n, f); f.Outcome != check.Pass {
+						return
+					}
+				}
 				used := false
 				for _, p := range m.Places(w) {
 					if leftAsIs(m.Env(w, p.In), w, p, f); f.Outcome == check.Fail {
@@ -45,6 +50,9 @@ func manifestVariablesSet() check.Check {
 							return
 						case !kubes && !given.MatchString(name):
 							f.Fail("unset", fmt.Sprintf("%s of %s uses ${%s}, which the container does not define: it is replaced by an empty string", p.Where, w, name), define(name))
+							if !v.KubeSeen() { // only a running VM shows what its image defines
+								f.Outcome, f.Code, f.Message = check.Unseen, "", f.Message+", unless the image or a start script in it defines it"
+							}
 							return
 						}
 					}
@@ -88,6 +96,26 @@ func leftAsIs(e *manifest.Env, w *manifest.Workload, p objects.Place, f *check.F
 	}
 }
 
+// asWritten fails the finding if a node name has a reference of a shell's form where no shell reads it. Where the image's env.sh may read
+// it, or set the name again, it is not known.
+func asWritten(v *view.View, w *manifest.Workload, n objects.NodeName, f *check.Finding) {
+	shells := slices.DeleteFunc(slices.Concat(n.Literal, n.ForShell), func(ref string) bool { return strings.HasPrefix(ref, "$(") })
+	if len(shells) == 0 || n.Maybe {
+		return
+	}
+	ref, name := shells[0], strings.Trim(shells[0], "$(){}")
+	message := fmt.Sprintf("%s of %s has %s in the node name: Kubernetes replaces $(%s) and no other form, ", n.Where, w, ref, name)
+	remedy := "write $(" + name + ") instead of " + ref
+	switch {
+	case strings.HasPrefix(ref, "$$"):
+		f.Fail("left-as-is", fmt.Sprintf("%s of %s has %s in the node name: two $ are an escape, and the name has $(%s) as it is written", n.Where, w, ref, name), remedy)
+	case len(n.Literal) > 0:
+		f.Fail("left-as-is", message+"and no shell reads this text, so the name has it as it is written", remedy)
+	case !v.KubeSeen():
+		f.Outcome, f.Message, f.Remedy = check.Unseen, message+"so the name has it as it is written, unless a start script in the image reads it as a shell does or sets the name again", remedy
+	}
+}
+
 // command is a command of a shell that prints a host: hostname -f.
 var command = regexp.MustCompile(`^(hostname|cat|echo|getent|ip|curl)\b`)
 
@@ -116,8 +144,10 @@ func environment(v *view.View, w *manifest.Workload) []string {
 }
 
 func define(name string) string {
-	if strings.Contains(name, "IP") {
-		return "add to the env of the container: {name: " + name + ", valueFrom: {fieldRef: {fieldPath: status.podIP}}}"
+	for _, known := range []struct{ part, field string }{{"IP", "status.podIP"}, {"POD_NAMESPACE", "metadata.namespace"}, {"POD_NAME", "metadata.name"}, {"HOSTNAME", "metadata.name"}, {"NAMESPACE", "metadata.namespace"}} {
+		if strings.Contains(name, known.part) {
+			return "add to the env of the container, before the variables that use it: {name: " + name + ", valueFrom: {fieldRef: {fieldPath: " + known.field + "}}}"
+		}
 	}
 	return "add " + name + " to the env of the container, before the variables that use it"
 }

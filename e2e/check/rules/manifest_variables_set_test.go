@@ -4,6 +4,7 @@ import (
 	"slices"
 	"testing"
 
+	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/recording"
 	rt "meshproof.dev/meshproof/e2e/recording/recordingtest"
 )
@@ -12,6 +13,9 @@ func TestManifestVariablesSet(t *testing.T) {
 	try(t, "manifest/variables-set", slices.Concat([]trial{
 		{"Kubernetes' own", literal("RELEASE_NODE", "derl@$(MY_IP)"), fails("left-as-is", "RELEASE_NODE", "$(MY_IP)", "status.podIP")},
 		{"a start script's", config("vm.args.src", "-name derl@${MY_POD}\n"), fails("unset", "vm.args.src", "${MY_POD}", "add MY_POD")},
+		{"a start script's, and the image may define it", all(config("vm.args.src", "-name derl@${MY_POD}\n"), func(s *rt.Recording) {
+			s.Drop(func(e recording.Event) bool { return e.Object == nil })
+		}), []want{{"object Deployment/derl", check.Unseen, "", []string{"${MY_POD}", "unless the image or a start script in it defines it"}}}},
 		{"defined after it is used", all(literal("WORD", "yes"), literal("X", "$(WORD)")), fails("left-as-is", "env X", "$(WORD)", "move WORD before X")},
 		{"defined before it is used", all(literal("X", "$(WORD)"), literal("WORD", "yes")), nil},
 		{"with a default", config("vm.args.src", "+P ${PROCESSES:-1000}\n-name derl@${POD_IP}\n"), nil},

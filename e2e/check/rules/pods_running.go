@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/check/evidence"
@@ -48,6 +49,9 @@ func podsRunning() check.Check {
 					inOrder(v, o, &f)
 				}
 				all = append(all, f)
+			}
+			if o != nil && !o.Runs { // the cause first: pods are missing because that one does not run
+				all = append(all[1:], all[0])
 			}
 			return all
 		},
@@ -108,8 +112,12 @@ func running(v *view.View, p *view.Pod) check.Finding {
 		}
 		if line, why, found := crashReason(append([]string{c.Message}, c.Log...)); found && f.Code != "out-of-memory" {
 			f.Code, f.Remedy = why.code, why.remedy
-			f.Message += fmt.Sprintf("; its log says %q", line)
+			f.Message += fmt.Sprintf("; its log says %q", strings.TrimSpace(line))
 		}
+		return f
+	}
+	if at, ended := p.VMEnded(); ended && s.Phase == "Running" && !p.Ready(v.End()) && !p.Leaving(v.End()) && v.End()-at > vmGrace {
+		withoutVM(v, p, at, &f)
 		return f
 	}
 	if len(s.Containers) == 0 || s.Phase != "Running" {
@@ -129,6 +137,25 @@ func running(v *view.View, p *view.Pod) check.Finding {
 	return f
 }
 
+// vmGrace is how long a start script may take to start the next VM in the same container.
+const vmGrace = 5 * time.Second
+
+// withoutVM fails the finding: the node has ended, and its container, with a start script that waits for it or tries to reach it, runs on.
+func withoutVM(v *view.View, p *view.Pod, at time.Duration, f *check.Finding) {
+	f.Outcome, f.Code, f.At = check.Fail, "not-running", at
+	f.Message = fmt.Sprintf("the VM of %s ended at %.1f s, and its container runs on without it", p.Name, at.Seconds())
+	f.Remedy = "let the start script end when the VM ends, so that Kubernetes starts the container again"
+	f.Try = fmt.Sprintf("kubectl -n %s logs %s", v.Header.Namespace, p.Name)
+	for _, c := range p.Last().Containers {
+		f.Seen = append(f.Seen, evidence.LastLog(c)...)
+		if line, why, found := crashReason(c.Log); found {
+			f.Code, f.Remedy = why.code, why.remedy
+			f.Message += fmt.Sprintf("; its log says %q", strings.TrimSpace(line))
+			return
+		}
+	}
+}
+
 // crash is a known reason why a VM or its start script stops, and how to find it in the log.
 type crash struct {
 	code   string
@@ -140,7 +167,8 @@ type crash struct {
 var crashes = []crash{
 	{"cookie-file", []string{"must be accessible by owner only"}, "mount the cookie file with mode 0400 and without fsGroup, or pass the cookie with -setcookie instead of a file"},
 	{"name-taken", []string{"seems to be in use by another erlang node"}, "give each pod a unique node name (NAME@$(POD_IP)), and do not start a second VM with the name of the node"},
-	{"bad-name", []string{"can't set long node name", "can't set short node name", "invalid node name", "invalid_node_name"}, "start the VM with a complete name, for example -name NAME@${POD_IP} with env {name: POD_IP, valueFrom: {fieldRef: {fieldPath: status.podIP}}}"},
+	{"bad-name", []string{"can't set long node name", "invalid node name", "invalid_node_name"}, "start the VM with a complete name, for example -name NAME@${POD_IP} with env {name: POD_IP, valueFrom: {fieldRef: {fieldPath: status.podIP}}}"},
+	{"bad-name", []string{"can't set short node name"}, "if the host in the name has dots or is an address, use long names: -name instead of -sname, RELEASE_DISTRIBUTION=name for mix release, RABBITMQ_USE_LONGNAME=true for RabbitMQ"},
 	{"port-taken", []string{"eaddrinuse", "address already in use"}, "find what else listens on that port in the pod's network namespace (hostNetwork, a second VM, inet_dist_listen_min in ERL_FLAGS)"},
 	{"epmd-unreachable", []string{"register/listen error: econnrefused", "no_reg_reply_from_epmd", "error_connecting_to_epmd", "[\"inet_tcp\",econnrefused]"}, "check that epmd can start in the container and is not bound to another address (ERL_EPMD_ADDRESS), or run without epmd (ERL_DIST_PORT)"},
 	{"wrong-architecture", []string{"exec format error"}, "build the image for the architecture of the Kubernetes nodes (docker buildx build --platform …)"},

@@ -105,6 +105,15 @@ func TestPodsRunning(t *testing.T) {
 			dies(s, 1, "Restarting", "{error_logger,info_msg,\"Can't set long node name!\\nPlease check your configuration\"}")
 		},
 			[]want{{pod(1), check.Fail, "bad-name", []string{"its log says", "Can't set long node name", "-name NAME@${POD_IP}"}}}},
+		{"short names", func(s *rt.Recording) { dies(s, 1, "Restarting", "Can't set short node name!") },
+			[]want{{pod(1), check.Fail, "bad-name", []string{"Can't set short node name", "RELEASE_DISTRIBUTION=name"}}}},
+		{"its start script runs on without the VM", withoutVM(1, "ejabberd is not running"), []want{{pod(1), check.Fail, "not-running", []string{"the VM of " + rt.Name(1) + " ended at 6.0 s, and its container runs on", "start script end when the VM ends"}}}},
+		{"its start script runs on without the VM, and the log says why", withoutVM(1, "Cookie file /var/lib/ejabberd/.erlang.cookie must be accessible by owner only"),
+			[]want{{pod(1), check.Fail, "cookie-file", []string{"its container runs on without it", "must be accessible by owner only", "0400"}}}},
+		{"the VM has ended only now", all(withoutVM(1, ""), func(s *rt.Recording) {
+			s.Change(func(e recording.Event) bool { return e.Process != nil && e.Process.Exited }, func(e *recording.Event) { e.T = s.Events[len(s.Events)-1].T - time.Second })
+		}), nil},
+		{"the first pod waits, without its VM", all(ordered(""), withoutVM(0, "")), []want{{whole, check.Fail, "not-created", []string{"mend what keeps " + rt.Name(0) + " from running"}}, {pod(0), check.Fail, "not-running", nil}}},
 		{"restarted", func(s *rt.Recording) {
 			s.Change(func(e recording.Event) bool { return isPod(0)(e) && e.Pod.Ready }, func(e *recording.Event) { e.Pod.Containers[0].Restarts = 3 })
 		}, []want{{pod(0), check.Fail, "restarted", []string{rt.Name(0), "3 times", "--previous"}}}},
@@ -127,6 +136,22 @@ func ordered(policy string) func(s *rt.Recording) {
 		rewrite("Deployment", `"replicas":3,`, `"replicas":3,"serviceName":"derl","podManagementPolicy":"`+policy+`",`)(s)
 		s.Change(func(e recording.Event) bool { return e.Object != nil && e.Object.Kind == "Deployment" }, func(e *recording.Event) { e.Object.Kind = "StatefulSet" })
 		edit(s, func(p *profile.Resolved) { p.Workloads[0].Kind = "StatefulSet" })
+	}
+}
+
+// withoutVM ends the VM of a pod; a start script in its container runs on, and starts VMs that ask for the node.
+func withoutVM(i int, log string) func(s *rt.Recording) {
+	return func(s *rt.Recording) {
+		s.Change(isPod(i), func(e *recording.Event) { e.Pod.Ready, e.Pod.Containers[0].Log = false, []string{log} })
+		pid := 0
+		for _, e := range s.Events {
+			if e.VM != nil && e.VM.Pod == rt.UID(i) {
+				pid = e.VM.PID
+			}
+		}
+		s.Add(recording.Event{T: 6 * time.Second, By: rt.Agent, Process: &recording.Process{Pod: rt.UID(i), PID: pid, Exited: true}},
+			recording.Event{T: 7 * time.Second, By: rt.Agent, Process: &recording.Process{Pod: rt.UID(i), PID: 99}},
+			recording.Event{T: 7 * time.Second, By: rt.Agent, VM: &recording.VM{Pod: rt.UID(i), PID: 99, Args: []string{"-name", "undefined@derl", "-hidden", "-s", "ejabberd_ctl"}}})
 	}
 }
 

@@ -64,7 +64,9 @@ func exitOf(v *view.View, d evidence.Deletion) check.Finding {
 	}
 	f.Outcome, f.Took = check.Fail, 0
 	f.Seen = evidence.LastLog(c)
-	f.Try = fmt.Sprintf("kubectl -n %s exec POD -- cat /proc/1/cmdline, with the name of a running pod", v.Header.Namespace)
+	if f.Try = fmt.Sprintf("kubectl -n %s exec POD -- cat /proc/1/cmdline, with the name of a running pod", v.Header.Namespace); f.Code == "shutdown-too-slow" {
+		f.Try = fmt.Sprintf("kubectl -n %s logs -f POD, with the name of a running pod, while you delete it", v.Header.Namespace)
+	}
 	return f
 }
 

@@ -45,7 +45,7 @@ func TestRecoveryExitClean(t *testing.T) {
 		{"a script that handles the signal is the first process", all(grace(1), ended(137, "Error"), first("start.sh", false)), []want{{pod(0), check.Fail, "killed-after-grace",
 			[]string{"the first process of the container, start.sh, got SIGTERM", "does not say that it was passed on"}}}},
 		{"its shutdown was under way", all(grace(1), ended(137, "Error"), first("tini", false), logged), []want{{pod(0), check.Fail, "shutdown-too-slow",
-			[]string{"the VM got SIGTERM, as its log says (\"[notice] SIGTERM received - shutting down\"), and its shutdown took longer", "raise terminationGracePeriodSeconds"}}}},
+			[]string{"the VM got SIGTERM, as its log says (\"[notice] SIGTERM received - shutting down\"), and its shutdown took longer", "raise terminationGracePeriodSeconds", "logs -f POD"}}}},
 		{"it is process 1, and its log is not there", all(grace(1), ended(137, "Error")), []want{{pod(0), check.Fail, "shutdown-too-slow", []string{"the VM is process 1, which gets SIGTERM", "its log does not say"}}}},
 		{"killed for another reason", ended(137, "OOMKilled"), []want{{pod(0), check.Fail, "killed", []string{"OOMKilled", "the default of Kubernetes", "memory limit"}}}},
 		{"ended by the signal itself", all(grace(1), ended(143, "Error")), nil},

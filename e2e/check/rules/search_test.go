@@ -15,13 +15,13 @@ func TestSearch(t *testing.T) {
 		change func(s *rt.Recording)
 		says   string // "" for none
 	}{
-		"a mesh has formed":     {func(*rt.Recording) {}, ""},
-		"no mesh is meant":      {all(lonely, func(s *rt.Recording) { edit(s, func(p *profile.Resolved) { p.Expect.Topology = profile.NoMesh }) }), ""},
-		"no agent":              {all(lonely, func(s *rt.Recording) { s.Drop(byAgent) }), ""},
-		"nobody asked":          {all(lonely, asksNobody), "All 3 pods asked neither DNS nor the API server for peers; dialled no peer."},
-		"the API":               {all(lonely, asksNobody, dialsAPI(0), dialsAPI(1), dialsAPI(2)), "All 3 pods asked the API server; dialled no peer."},
-		"the wrong Service":     {all(asksUsersService(0), asksUsersService(1), asksUsersService(2), dials(0), dials(1), dials(2)), "All 3 pods asked DNS for derl-users." + rt.Namespace + ".svc.cluster.local (A) and got 10.96.7.7, the cluster IP of Service derl-users; dialled no peer."},
-		"refused":               {all(lonely, dials(0, dialRefused(1)), dials(1, dialRefused(2)), dials(2, dialRefused(0))), "All 3 pods asked DNS for " + rt.DNSName + " (A) and got the addresses of 2 peers; dialled port 10000 of peers: refused."},
+		"a mesh has formed": {func(*rt.Recording) {}, ""},
+		"no mesh is meant":  {all(lonely, func(s *rt.Recording) { edit(s, func(p *profile.Resolved) { p.Expect.Topology = profile.NoMesh }) }), ""},
+		"no agent":          {all(lonely, func(s *rt.Recording) { s.Drop(byAgent) }), ""},
+		"nobody asked":      {all(lonely, asksNobody), "All 3 pods asked neither DNS nor the API server for peers; dialled no peer."},
+		"the API":           {all(lonely, asksNobody, dialsAPI(0), dialsAPI(1), dialsAPI(2)), "All 3 pods asked the API server; dialled no peer."},
+		"the wrong Service": {all(asksUsersService(0), asksUsersService(1), asksUsersService(2), dials(0), dials(1), dials(2)), "All 3 pods asked DNS for derl-users." + rt.Namespace + ".svc.cluster.local (A) and got 10.96.7.7, the cluster IP of Service derl-users; dialled no peer."},
+		"refused":           {all(lonely, dials(0, dialRefused(1)), dials(1, dialRefused(2)), dials(2, dialRefused(0))), "All 3 pods asked DNS for " + rt.DNSName + " (A) and got the addresses of 2 peers; dialled port 10000 of peers: refused."},
 		"two cookies": {all(lonely, dials(0, accepted(1)), dials(1, closedBy(2)), dials(2, closedBy(0), closedBy(1))),
 			"All 3 pods asked DNS for " + rt.DNSName + " (A) and got the addresses of 2 peers; dialled port 10000 of peers: 3 of 4 closed by the peer after its challenge (it does not take the cookie), 1 of 4 accepted."},
 		"no VM": {all(lonely, asksNobody, func(s *rt.Recording) {

@@ -58,7 +58,10 @@ func asksVirtual(v *view.View, f *check.Finding) {
 	f.At = v.End()
 	f.Fail("virtual-ip", fmt.Sprintf("%s asks DNS for %s and gets only %s, the virtual address of Service %s; the headless Service of these pods is %s", p.Name, q.Name, s.ClusterIP, s.Name, v.Profile.Service),
 		"let discovery ask for "+full, evidence.TrailOf(v, p)...)
-	if where := objects.Read(v).WhereAsked(s.Name); where != "" {
+	m := objects.Read(v)
+	if written, there := m.AsksVirtual()[s.Name]; there { // as it is written there: a run has a namespace of its own
+		f.Remedy = fmt.Sprintf("write %s into %s, which names Service %s now", strings.Replace(written.Name, s.Name, v.Profile.Service, 1), written.Where, s.Name)
+	} else if where := m.WhereAsked(s.Name); where != "" {
 		f.Remedy = fmt.Sprintf("write %s into %s, which names Service %s now", full, where, s.Name)
 	}
 	f.Try = fmt.Sprintf("kubectl -n %s exec %s -- getent ahosts %s", v.Header.Namespace, p.Name, full)

@@ -29,6 +29,8 @@ func TestServiceHeadless(t *testing.T) {
 			"ask for " + rt.DNSName}}}},
 		{"they ask for another, as a variable says", all(asksUsersService(1), rewrite("Deployment", `derl.$(NAMESPACE).svc`, `derl-users.$(NAMESPACE).svc`)),
 			[]want{{svc, check.Fail, "virtual-ip", []string{"write " + rt.DNSName + " into env DISCOVERY_NAME of container derl, which names Service derl-users now"}}}},
+		{"they ask for another, as a variable says by its short name", all(asksUsersService(1), object("Service", "derl-users", `{"apiVersion":"v1","metadata":{"name":"derl-users"},"spec":{"selector":{"app":"derl"},"ports":[{"port":80}]}}`), asksBy("DNS_CLUSTER_QUERY", "derl-users")),
+			[]want{{svc, check.Fail, "virtual-ip", []string{"write derl into env DNS_CLUSTER_QUERY of container derl, which names Service derl-users now"}}}},
 		{"they ask for another, and the mesh is full", func(s *rt.Recording) {
 			asksUsersService(1)(s)
 			s.Events = rt.Formation(3).Events

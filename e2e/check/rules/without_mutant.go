@@ -6,18 +6,18 @@ package rules
 func WithoutMutant() map[string]map[string][]string {
 	return map[string]map[string][]string{
 		"no mutant yet; changed manifests can produce it": {
-			"manifest/accepted":                    {"headless-type", "label", "port-name", "selector", "service-name", "statefulset-name", "subject"},
+			"manifest/accepted":                    {"container-name", "headless-type", "label", "name", "no-such-key", "port-name", "selector", "service-name", "statefulset-name", "subject", "volume"},
 			"manifest/ready-without-peers":         {"hidden-until-ready", "waits-in-order"},
 			"manifest/variables-set":               {"left-as-is", "unset"},
 			"manifest/name-per-pod":                {"same-name"},
-			"manifest/name-form":                   {"long-without-dot", "not-distributed", "short-with-dots"},
+			"manifest/name-form":                   {"long-without-dot", "not-distributed"},
 			"manifest/host-resolves":               {"alone", "of-the-machine", "other-namespace", "other-service"},
 			"manifest/cookie-given":                {"none"},
-			"manifest/cookie-file-mode":            {"fs-group", "too-open"},
+			"manifest/cookie-file-mode":            {"fs-group", "too-open", "unreadable"},
 			"manifest/governing-service":           {"names-nothing", "no-name"},
 			"manifest/role-bound":                  {"lacks-access", "no-token", "not-cluster-wide", "other-account", "other-namespace"},
-			"manifest/discovery-finds-peers":       {"addresses-for-hosts", "hosts-for-addresses", "no-such-port", "no-such-service", "other-service", "selector-fits-nothing"},
-			"manifest/network-policy-admits-peers": {"dist-closed", "dns-closed", "epmd-closed", "peers-closed"},
+			"manifest/discovery-finds-peers":       {"addresses-for-hosts", "hosts-for-addresses", "no-such-pod", "no-such-port", "no-such-service", "other-name", "other-namespace", "other-service", "selector-fits-nothing", "short-seeds"},
+			"manifest/network-policy-admits-peers": {"api-closed", "dist-closed", "dns-closed", "epmd-closed", "peers-closed"},
 			"manifest/host-network":                {"shared"},
 			"manifest/not-exposed":                 {"by-host-port", "by-service"},
 			"pods/running":                         {"name-taken", "port-taken", "restarted", "restarting"},

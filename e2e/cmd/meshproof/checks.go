@@ -66,6 +66,7 @@ type diagnosis struct {
 	Explains []string `json:"explains,omitempty"`
 	Mutants  []string `json:"mutants,omitempty"`
 	Trial    string   `json:"trial,omitempty"` // why there is only a recording
+	Remedy   string   `json:"remedy,omitempty"`
 }
 
 // killers are the mutants that expect each diagnosis. Without a checkout there are no mutants to read.
@@ -86,12 +87,13 @@ func catalogue(checks []check.Check, killers map[profile.Expect][]string) []entr
 			}
 		}
 	}
+	remedies := rules.Remedies()
 	var all []entry
 	for _, c := range checks {
 		e := entry{ID: c.ID, Rung: c.Rung, Level: c.Level, Scenario: c.Scenario, Lint: c.Static || c.Rung == check.Manifest, Title: c.Title, Why: c.Why, Source: c.Source}
 		for code, explains := range c.Causes {
 			of := profile.Expect{Check: c.ID, Diagnosis: code}
-			e.Diagnoses = append(e.Diagnoses, diagnosis{code, explains, killers[of], reasons[of]})
+			e.Diagnoses = append(e.Diagnoses, diagnosis{code, explains, killers[of], reasons[of], remedies[c.ID][code]})
 		}
 		sort.Slice(e.Diagnoses, func(i, j int) bool { return e.Diagnoses[i].Code < e.Diagnoses[j].Code })
 		all = append(all, e)

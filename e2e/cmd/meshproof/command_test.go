@@ -251,7 +251,7 @@ func TestLintOfOurProfiles(t *testing.T) {
 func TestLintOfTwoClusters(t *testing.T) {
 	dir := t.TempDir()
 	for name, cookie := range map[string]string{"shop": "-setcookie", "broker": "-cookie"} {
-		text := "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: " + name + "}\nspec:\n  replicas: 2\n  template:\n    metadata: {labels: {app: " + name + "}}\n" +
+		text := "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: " + name + "}\nspec:\n  replicas: 2\n  selector: {matchLabels: {app: " + name + "}}\n  template:\n    metadata: {labels: {app: " + name + "}}\n" +
 			"    spec: {containers: [{name: a, image: " + name + ", args: [-name, a, " + cookie + ", $(C)], env: [{name: C, value: x}]}]}\n" +
 			"---\napiVersion: v1\nkind: Service\nmetadata: {name: " + name + "}\nspec: {clusterIP: None, selector: {app: " + name + "}}\n"
 		if err := os.WriteFile(filepath.Join(dir, name+".yaml"), []byte(text), 0o600); err != nil {

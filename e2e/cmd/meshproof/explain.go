@@ -44,9 +44,12 @@ func explained(w io.Writer, e entry, above []entry) {
 	} else {
 		fmt.Fprintf(w, "  It is judged on a cluster, from the recording of the scenario %s.\n", e.Scenario)
 	}
-	fmt.Fprintln(w, "\nDiagnoses (the remedy is in the finding, because it names your objects)")
+	fmt.Fprintln(w, "\nDiagnoses, and what to do (a finding says it with the names of your objects)")
 	for _, d := range e.Diagnoses {
 		fmt.Fprintf(w, "  %s\n", d.Code)
+		if d.Remedy != "" {
+			fmt.Fprintf(w, "    to do: %s\n", d.Remedy)
+		}
 		if len(d.Explains) > 0 {
 			fmt.Fprintf(w, "    can be the reason why these fail: %s\n", strings.Join(compact(d.Explains, above), ", "))
 		}

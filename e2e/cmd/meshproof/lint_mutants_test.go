@@ -40,6 +40,9 @@ var saidBefore = map[string]profile.Expect{
 	"static-other-service": {Check: "manifest/discovery-finds-peers", Diagnosis: "other-service"},
 }
 
+// openBefore is what lint leaves open of a mutant, and names: files in the image may decide otherwise. Its run has seen the VM refuse it.
+var openBefore = map[string]string{"mix-release-short-names": "manifest/name-form"}
+
 func onlyExpected(t *testing.T, name string, w *workload.Workload, expected []profile.Expect) {
 	t.Helper()
 	p, err := lint(w, rules.All())
@@ -48,7 +51,7 @@ func onlyExpected(t *testing.T, name string, w *workload.Workload, expected []pr
 		return
 	}
 	for _, r := range p.Results {
-		if r.Verdict == judge.Unknown || r.Verdict == judge.Fail && r.Level != check.Advice && !slices.Contains(expected, profile.Expect{Check: r.ID, Diagnosis: r.Code}) {
+		if r.Verdict == judge.Unknown && openBefore[name] != r.ID || r.Verdict == judge.Fail && r.Level != check.Advice && !slices.Contains(expected, profile.Expect{Check: r.ID, Diagnosis: r.Code}) {
 			t.Errorf("%s: %s is %s %s: %s", name, r.ID, r.Verdict, r.Code, r.Message)
 		}
 	}

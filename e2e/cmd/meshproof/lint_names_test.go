@@ -1,8 +1,6 @@
 package main
 
 import (
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -59,12 +57,7 @@ const (
 // What lint says of how node names are written, where the cookie comes from, and where the VM writes.
 func TestLintOfNamesAndCookies(t *testing.T) {
 	env := func(variables string) string { return "env:\n" + variables }
-	for name, c := range map[string]struct {
-		manifests string
-		code      int
-		says      []string
-		not       []string
-	}{
+	lintEach(t, map[string]lintCase{
 		"a variable above the one that it uses": {chat("Deployment", "livebook/livebook:0.14.0", env("- {name: LIVEBOOK_NODE, value: notes@$(ADDRESS)}\n"+podIP+theCookie), "", ""),
 			exitcode.Fail, []string{"FAIL     manifest/variables-set", "move ADDRESS before LIVEBOOK_NODE"}, nil},
 		"a reference in a ConfigMap of envFrom": {chat("Deployment", "chat", env(podIP+theCookie)+"envFrom: [{configMapRef: {name: chat}}]", "", "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: chat}\ndata: {RELEASE_DISTRIBUTION: name, RELEASE_NODE: chat@$(ADDRESS)}\n"),
@@ -93,26 +86,5 @@ func TestLintOfNamesAndCookies(t *testing.T) {
 			exitcode.Fail, []string{"FAIL     manifest/cookie-file-mode", "fsGroup 2000"}, nil},
 		"all as it should be": {chat("StatefulSet", "chat", env(podName+"- {name: RELEASE_DISTRIBUTION, value: name}\n- {name: RELEASE_NODE, value: chat@$(WHO).chat-peers.prod.svc.cluster.local}\n"+theCookie), "", ""),
 			exitcode.OK, []string{"ok       manifest/name-per-pod", "ok       manifest/name-form", "ok       manifest/host-resolves", "ok       manifest/cookie-given"}, []string{"FAIL", "UNKNOWN"}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			dir := t.TempDir()
-			if err := os.WriteFile(filepath.Join(dir, "app.yaml"), []byte(c.manifests), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			out, code, err := meshproof(t, "lint", dir)
-			if err != nil || code != c.code {
-				t.Errorf("exit code %d, %v, want %d\n%s", code, err, c.code, out)
-			}
-			for _, part := range c.says {
-				if !strings.Contains(out, part) {
-					t.Errorf("it does not say %q\n%s", part, out)
-				}
-			}
-			for _, part := range c.not {
-				if strings.Contains(out, part) {
-					t.Errorf("it says %q\n%s", part, out)
-				}
-			}
-		})
-	}
+	})
 }

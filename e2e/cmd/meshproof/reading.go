@@ -44,6 +44,9 @@ func readings(p *reports.Profile, w *workload.Workload, v *view.View) error {
 	}
 	if w.Profile.Spec.Cookie.SecretKeyRef.Name == "" && !objects.Speaks(all) {
 		p.Unread = "nothing here speaks of Erlang: no node name, no cookie, no flag of a VM and no port of epmd was seen in the manifests, so what passed says little. Where the image or a file outside has them, only a run can see them: meshproof init, then meshproof run."
+		if image := byImage(p.Notes); image != "" {
+			p.Unread = strings.Replace(p.Unread, "nothing here speaks of Erlang: ", "only the image speaks of Erlang ("+image+"): ", 1)
+		}
 	}
 	for _, n := range p.Notes {
 		if p.Unread != "" && strings.HasPrefix(n, "not rendered: ") {
@@ -55,4 +58,14 @@ func readings(p *reports.Profile, w *workload.Workload, v *view.View) error {
 		p.Unread = strings.TrimSpace(p.Unread + " Not judged: " + strings.Join(check.FirstOf(w.Unjudged, 3), "; "))
 	}
 	return nil
+}
+
+// byImage is the image by which the nodes were found, as the notes say it, "" if something else shows them.
+func byImage(notes []string) string {
+	for _, n := range notes {
+		if _, image, is := strings.Cut(n, " are nodes: it runs the image "); is {
+			return image
+		}
+	}
+	return ""
 }

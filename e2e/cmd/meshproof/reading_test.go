@@ -26,7 +26,7 @@ func TestLintSaysFirstThatNothingSpeaksOfErlang(t *testing.T) {
 	}
 	lines := strings.Split(out, "\n")
 	for i, want := range []string{"", "web", "  read       web.yaml", "  node name  not seen", "  cookie     not seen", "  VM flags   not seen", "  ports      not seen",
-		"  discovery  Service web, which selects the pods", "  missing    ConfigMap more, for envFrom of container web", "  UNKNOWN  nothing here speaks of Erlang: "} {
+		"  discovery  not seen", "  Services   web, which selects the pods", "  missing    ConfigMap more, for envFrom of container web", "  UNKNOWN  nothing here speaks of Erlang: "} {
 		if i >= len(lines) || !strings.HasPrefix(lines[i], want) {
 			t.Fatalf("line %d is not %q in\n%s", i, want, out)
 		}

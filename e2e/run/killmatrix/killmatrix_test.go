@@ -59,6 +59,9 @@ var onlyBefore = map[string][]string{
 	"static-other-service": {"manifest/discovery-finds-peers (other-service)"},
 }
 
+// onlyInRuns is what the manifests alone leave open: start files in the image may say otherwise, until the VM says what it refuses.
+var onlyInRuns = map[string]string{"mix-release-short-names": "manifest/name-form (short-with-dots)"}
+
 // What the manifests alone decide is decided here: a mutant turns those static checks red that it is for, and no other.
 func TestMutantsOfTheManifestsAreKilledWithoutACluster(t *testing.T) {
 	killed := 0
@@ -70,7 +73,7 @@ func TestMutantsOfTheManifestsAreKilledWithoutACluster(t *testing.T) {
 		red, all := static(t, broken)
 		want := onlyBefore[name]
 		for _, e := range m.Spec.Expect {
-			if slices.Contains(all, e.Check) {
+			if slices.Contains(all, e.Check) && onlyInRuns[name] != e.String() {
 				want = append(want, e.String())
 			}
 		}

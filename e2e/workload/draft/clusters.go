@@ -54,7 +54,7 @@ func (d *draft) together(a, b *manifest.Workload) bool {
 		}
 		aHas, bHas = aHas || ofA && s.Headless(), bHas || ofB && s.Headless()
 	}
-	return (!aHas || !bHas) && nodeImage(a) != "" && nodeImage(a) == nodeImage(b)
+	return (!aHas || !bHas) && d.nodeImage(a) != "" && d.nodeImage(a) == d.nodeImage(b)
 }
 
 // apart reports whether two objects are in different namespaces.
@@ -69,8 +69,8 @@ func apart(a, b *manifest.Document) bool {
 }
 
 // nodeImage is the image of the container that mentions Erlang, without tag and digest; sidecars do not count.
-func nodeImage(w *manifest.Workload) string {
-	c, _ := speaker(w)
+func (d *draft) nodeImage(w *manifest.Workload) string {
+	c, _ := speaker(d.all(), w)
 	if c == nil {
 		return ""
 	}
@@ -82,7 +82,7 @@ func nodeImage(w *manifest.Workload) string {
 // theirs reports whether an object belongs to other workloads and not to mine: one of them, a Service that selects their pods,
 // a role that is bound to their service accounts, anything in another namespace.
 func (d *draft) theirs(o *manifest.Document, mine, others []*manifest.Workload) bool {
-	if apart(o, mine[0].Document) {
+	if apart(o, mine[0].Document) && !d.grants(o, mine) {
 		return true
 	}
 	switch o.Kind {
@@ -105,6 +105,17 @@ func (d *draft) theirs(o *manifest.Document, mine, others []*manifest.Workload) 
 		return given
 	}
 	return among(others, o)
+}
+
+// grants reports whether an object of another namespace gives rights there to the account of one of the workloads: a RoleBinding, or
+// the Role of one.
+func (d *draft) grants(o *manifest.Document, mine []*manifest.Workload) bool {
+	return slices.ContainsFunc(d.all().Bindings(), func(b *manifest.Binding) bool {
+		is := b.Document == o || o.Kind == "Role" && b.Role.Kind == o.Kind && b.Role.Name == o.Name && b.Namespace == o.Namespace
+		return is && b.Kind == "RoleBinding" && slices.ContainsFunc(b.Subjects, func(s rbacv1.Subject) bool {
+			return s.Kind == rbacv1.ServiceAccountKind && slices.ContainsFunc(mine, func(w *manifest.Workload) bool { return s.Name == w.Account() && s.Namespace == w.Namespace })
+		})
+	})
 }
 
 // bound reports whether a binding gives its role to the service account of one of the workloads by name. A role that all

@@ -95,6 +95,7 @@ type draft struct {
 	command []string // that prints the manifests, if they are not in files
 	printed []byte   // what it prints
 	omitted []string // what was found and not rendered, and why
+	lint    bool     // nothing is written: it is for lint
 	nodes   []*manifest.Workload
 	others  []*manifest.Workload // those that are not nodes
 	before  []string             // files that are required
@@ -139,11 +140,15 @@ func (d *draft) render(ctx context.Context, limit time.Duration) error {
 	return d.add(printed)
 }
 
-func (d *draft) add(in manifest.Input) error {
+func (d *draft) add(in manifest.Input) error { return d.addAll(in, func(*manifest.Set) {}) }
+
+// addAll is add, with what is done to the objects before any is left out.
+func (d *draft) addAll(in manifest.Input, change func(*manifest.Set)) error {
 	all, err := in.Parse()
 	if err != nil {
 		return err
 	}
+	change(all)
 	if slices.ContainsFunc(all.Documents, func(o *manifest.Document) bool { return o.APIVersion == profile.APIVersion }) {
 		d.whole = ""
 		return nil // an earlier profile of the user
@@ -167,10 +172,11 @@ func (d *draft) all() *manifest.Set {
 func (d *draft) sort() {
 	d.nodes, d.others = nil, nil
 	var pods []*manifest.Workload
-	for _, o := range d.all().Documents {
+	all := d.all()
+	for _, o := range all.Documents {
 		switch w := o.Workload(); {
 		case w == nil || !runs(w.Kind):
-		case erlang(w) != "":
+		case erlang(all, w) != "":
 			d.nodes = append(d.nodes, w)
 		case w.Kind == "Pod":
 			pods = append(pods, w)

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -15,49 +14,6 @@ import (
 	"meshproof.dev/meshproof/e2e/profile"
 	"meshproof.dev/meshproof/e2e/workload"
 )
-
-var (
-	// erlangs are variables that releases of Erlang and Elixir read, and their images (https://hexdocs.pm/mix/Mix.Tasks.Release.html,
-	// https://rebar3.org/docs/deployment/releases/).
-	erlangs = regexp.MustCompile(`^(RELEASE_(COOKIE|NODE|NAME|DISTRIBUTION)|RELX_.*|ERL_.*|ELIXIR_.*|.*ERLANG_COOKIE|.*NODE_?COOKIE)$`)
-	// erlangFlags are flags of a distributed VM, and the cookie flag of iex and elixir (elixir --help).
-	erlangFlags = regexp.MustCompile(`(^|\s)-(setcookie|-cookie|name|sname|proto_dist|kernel)(\s|$)`)
-)
-
-// erlang says what in a workload mentions Erlang, "" if nothing does.
-func erlang(w *manifest.Workload) string {
-	_, why := speaker(w)
-	return why
-}
-
-// speaker is the first container of a workload that mentions Erlang, and where; nil if none does.
-func speaker(w *manifest.Workload) (container *manifest.Container, why string) {
-	for _, c := range w.Containers(manifest.Main) {
-		if why = speaks(c); why != "" {
-			return c, why
-		}
-	}
-	return nil, ""
-}
-
-func speaks(c *manifest.Container) string {
-	for _, p := range c.Ports {
-		if p.Name == "epmd" || p.ContainerPort == profile.DefaultEPMDPort {
-			return "it declares epmd's port"
-		}
-	}
-	for _, e := range c.Env {
-		if erlangs.MatchString(e.Name) || workload.SaysCookie(e.Name) {
-			return "it has the variable " + e.Name
-		}
-	}
-	for _, w := range slices.Concat(c.Command, c.Args) {
-		if flag := erlangFlags.FindString(w); flag != "" {
-			return "it has the argument " + strings.TrimSpace(flag)
-		}
-	}
-	return ""
-}
 
 // findCookie finds from where the nodes read their cookie: a variable, a file, all keys of a Secret; else a Secret that has a
 // key with cookie in its name.

@@ -36,9 +36,11 @@ type local struct {
 	files   int
 	bytes   int64
 
-	top  string          // the folder that is rendered
-	used map[string]bool // the files that were read
-	text []byte          // what was rendered
+	top   string               // the folder that is rendered
+	used  map[string]bool      // the files that were read
+	real  map[string]string    // by our names of the files
+	text  []byte               // what was rendered
+	origs []*manifest.Document // for each object of it where it is from; nil where that is not known
 }
 
 // copied is a folder with a kustomization, copied into memory.
@@ -50,7 +52,7 @@ type copied struct {
 // renderLocal renders the kustomization in dir. The error says why it is not rendered; what was read until then is there all the same.
 // within is a folder that contains dir and that the user named: all below it may be read, too.
 func renderLocal(dir, within string) (*local, error) {
-	l := &local{fs: filesys.MakeFsInMemory(), folders: map[string]*copied{}, used: map[string]bool{}}
+	l := &local{fs: filesys.MakeFsInMemory(), folders: map[string]*copied{}, used: map[string]bool{}, real: map[string]string{}}
 	var err error
 	if dir, err = resolved(dir); err != nil {
 		return l, err
@@ -67,15 +69,12 @@ func renderLocal(dir, within string) (*local, error) {
 	if err != nil {
 		return l, err
 	}
+	l.origins(m, top)
+	if err = m.RemoveOriginAnnotations(); err != nil {
+		return l, err
+	}
 	l.text, err = m.AsYaml()
 	return l, err
-}
-
-// input is what was rendered of the kustomization in dir.
-func (l *local) input(dir string) manifest.Input {
-	in := manifest.FromFile("the kustomization in "+shown(dir)+" as rendered", l.text)
-	in.Stream = true
-	return in
 }
 
 // resolved is an absolute path without symbolic links.
@@ -127,6 +126,10 @@ func (l *local) folder(dir string) (*copied, error) {
 		return nil, errors.New("it contains too many folders")
 	}
 	c.weight = weight
+	modern(fields)
+	if c.from == l.top {
+		fields["buildMetadata"] = []string{"originAnnotations"}
+	}
 	y, err := yaml.Marshal(fields)
 	if err != nil {
 		return nil, err
@@ -146,6 +149,7 @@ func (l *local) kustomization(dir string) (data []byte, err error) {
 		if data, err = l.read(dir, k); err != nil {
 			return nil, err
 		}
+		l.real[path.Join(l.folders[dir].name, "kustomization.yaml")] = filepath.Join(dir, k)
 	}
 	if data == nil {
 		return nil, fmt.Errorf("%s has no kustomization", shown(dir))
@@ -254,7 +258,7 @@ func (l *local) resource(c *copied, v any, weight *int) (any, error) {
 
 // entry copies the file that an entry names, and returns our name of it.
 func (l *local) entry(c *copied, v any) (any, error) {
-	text, _, err := l.find(c, v)
+	text, at, err := l.find(c, v)
 	if err != nil {
 		return nil, err
 	}
@@ -262,7 +266,9 @@ func (l *local) entry(c *copied, v any) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return l.put(c, data)
+	name, err := l.put(c, data)
+	l.real[path.Join(c.name, name)] = at
+	return name, err
 }
 
 // keyed is entry for one that may say under which key its content is to be.

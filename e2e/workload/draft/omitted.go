@@ -12,6 +12,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"meshproof.dev/meshproof/e2e/exitcode"
 	"meshproof.dev/meshproof/e2e/files"
 )
 
@@ -44,13 +45,27 @@ func (d *draft) folder(path string, argv []string) error {
 		l, err := renderLocal(path, path)
 		if err == nil {
 			d.command, d.printed, d.where = argv, l.text, path
-			return d.add(l.input(path))
+			return d.addRendered(l, path)
 		}
 		why = " (" + err.Error() + ")"
 	}
 	line := shell(argv)
-	return fmt.Errorf("not rendered: %s in %s%s: %s was not run, because a folder may come from anybody. To judge it: %s | meshproof lint -. To write a profile: meshproof init -- %s",
-		kind(argv), shown(path), why, strings.Join(argv[:2], " "), line, line)
+	return exitcode.With(d.unrendered(), fmt.Errorf("not rendered: %s in %s%s: %s was not run, because a folder may come from anybody. To judge it: %s | meshproof lint -. To write a profile: meshproof init -- %s",
+		kind(argv), shown(path), why, strings.Join(argv[:2], " "), line, line))
+}
+
+// unrendered is the exit code where nothing is left but what was not rendered: lint does not know what is in it, and for a profile
+// somebody has to say more.
+func (d *draft) unrendered() int {
+	if d.lint {
+		return exitcode.Unknown
+	}
+	return exitcode.Usage
+}
+
+// lacks reports whether something was found and not rendered.
+func (d *draft) lacks() bool {
+	return slices.ContainsFunc(d.omitted, func(line string) bool { return strings.HasPrefix(line, "not rendered: ") })
 }
 
 // kind names what a command renders.

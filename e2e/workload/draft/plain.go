@@ -22,7 +22,7 @@ import (
 // manifests: it is not known which Secret contains the cookie.
 func Plain(ctx context.Context, l workload.Loader, path string, in io.Reader) (all []*workload.Workload, err error) {
 	defer func() { err = exitcode.With(exitcode.Usage, err) }()
-	d := draft{dir: ".", where: path}
+	d := draft{dir: ".", where: path, lint: true}
 	sets := []*draft{&d}
 	if path == workload.Stdin {
 		var data []byte
@@ -103,7 +103,7 @@ func (d *draft) plain(path string, nodes []*manifest.Workload) (*workload.Worklo
 	}
 	ours := &manifest.Set{}
 	for _, o := range d.all().Documents {
-		if !d.theirs(o, nodes, others) && (o.Kind != "Pod" || among(nodes, o)) && (o.Namespace != "kube-system" || nodes[0].Namespace == o.Namespace) {
+		if !d.theirs(o, nodes, others) && (o.Kind != "Pod" || among(nodes, o)) && (o.Namespace != "kube-system" || nodes[0].Namespace == o.Namespace || d.grants(o, nodes)) {
 			ours.Documents = append(ours.Documents, o)
 		}
 	}
@@ -119,7 +119,7 @@ func (d *draft) plain(path string, nodes []*manifest.Workload) (*workload.Worklo
 		w.Read = d.from(path)
 	}
 	for _, n := range nodes {
-		why := erlang(n)
+		why := erlang(d.all(), n)
 		if why == "" {
 			why = "it is the only workload, although it does not mention Erlang"
 		}

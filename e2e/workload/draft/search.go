@@ -237,7 +237,7 @@ func below(d draft, path string) ([]*draft, error) {
 		one := d
 		one.where = dir
 		one.command, one.printed = d.renderer(dir), l.text
-		if err := one.add(l.input(dir)); err != nil {
+		if err := one.addRendered(l, dir); err != nil {
 			return nil, err
 		}
 		sets = append(sets, &one)
@@ -256,6 +256,9 @@ func (s *search) nothing(d *draft) error {
 	err := fmt.Errorf("folder %q contains no manifests in *.yaml, *.yml or *.json, and no folder below it does", shown(s.root))
 	for _, line := range d.omitted {
 		err = fmt.Errorf("%w\n%s", err, line)
+	}
+	if d.lacks() {
+		return exitcode.With(d.unrendered(), err)
 	}
 	return exitcode.With(exitcode.Usage, err)
 }

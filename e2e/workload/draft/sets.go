@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"meshproof.dev/meshproof/e2e/exitcode"
 	"meshproof.dev/meshproof/e2e/manifest"
 )
 
@@ -133,6 +134,9 @@ func pick(sets []*draft) ([]*draft, error) {
 		if err != nil {
 			err = fmt.Errorf("%w\n%s", err, line)
 		}
+	}
+	if err != nil && sets[0].lacks() {
+		err = exitcode.With(sets[0].unrendered(), err)
 	}
 	return without, err
 }
