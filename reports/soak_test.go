@@ -178,7 +178,7 @@ func TestASoakOfNothing(t *testing.T) {
 	s := NewSoak([]Profile{p}, []view.Held{{By: "kube", At: began, Threads: 3}})
 	var b bytes.Buffer
 	s.text(&b)
-	for _, says := range []string{"not known: no run was judged", "not told by its system", "not known: 1 samples are too few", "trouble  shop#1: no cluster"} {
+	for _, says := range []string{"not known: no run was judged", "not told by its system", "not known: 1 in 0 s are too few", "trouble  shop#1: no cluster"} {
 		if !strings.Contains(b.String(), says) {
 			t.Errorf("it does not say %q:\n%s", says, b.String())
 		}

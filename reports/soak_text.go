@@ -42,7 +42,7 @@ func columns(g view.Growth, unit float64) []string {
 	all := []string{n(g.Start), n(g.End), n(g.Most)}
 	switch {
 	case !g.Known:
-		return append(all, "-", "-", "-", "-", fmt.Sprintf("not known: %d samples are too few", g.Samples))
+		return append(all, "-", "-", "-", "-", fmt.Sprintf("not known: %d in %.0f s are too few", g.Samples, g.Seconds))
 	case g.Grew:
 		return append(all, n(g.First), n(g.Second), n(g.Rise), n(g.Bound), "GREW")
 	default:

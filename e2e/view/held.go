@@ -32,19 +32,24 @@ func (v *View) Processes() []Held {
 // the process warms up and stays then is no leak, and a sample that is higher than another is chance.
 type Growth struct {
 	Samples int     `json:"samples"`
-	Start   float64 `json:"start"`  // the first sample
-	End     float64 `json:"end"`    // the last one
-	Most    float64 `json:"most"`   // the highest one
-	First   float64 `json:"first"`  // the median of the first half of the time
-	Second  float64 `json:"second"` // the median of the second half
-	Rise    float64 `json:"rise"`   // of the line fitted through the second half, from its begin to its end
-	Bound   float64 `json:"bound"`  // what both Rise and the difference of the medians have to exceed for it to have grown
-	Known   bool    `json:"known"`  // there are samples enough in both halves
+	Seconds float64 `json:"seconds"` // from the first sample to the last
+	Start   float64 `json:"start"`   // the first sample
+	End     float64 `json:"end"`     // the last one
+	Most    float64 `json:"most"`    // the highest one
+	First   float64 `json:"first"`   // the median of the first half of the time
+	Second  float64 `json:"second"`  // the median of the second half
+	Rise    float64 `json:"rise"`    // of the line fitted through the second half, from its begin to its end
+	Bound   float64 `json:"bound"`   // what both Rise and the difference of the medians have to exceed for it to have grown
+	Known   bool    `json:"known"`   // there are samples enough in both halves, over a time that is long enough
 	Grew    bool    `json:"grew"`
 }
 
-// leastSamples is how many each half needs.
-const leastSamples = 10
+// leastSamples is how many each half needs, and leastTime how long both are together: an agent keeps what it has for a workload a minute
+// longer, and until the first of them go it only grows.
+const (
+	leastSamples = 10
+	leastTime    = 3 * time.Minute
+)
 
 // Sample is a number at a time.
 type Sample struct {
@@ -59,13 +64,14 @@ func Grow(samples []Sample, least float64) Growth {
 		return Growth{}
 	}
 	first, last := samples[0], samples[len(samples)-1]
-	g := Growth{Samples: len(samples), Start: first.Value, End: last.Value}
+	over := last.At.Sub(first.At)
+	g := Growth{Samples: len(samples), Seconds: over.Seconds(), Start: first.Value, End: last.Value}
 	for _, s := range samples {
 		g.Most = max(g.Most, s.Value)
 	}
-	middle := first.At.Add(last.At.Sub(first.At) / 2)
+	middle := first.At.Add(over / 2)
 	half, _ := slices.BinarySearchFunc(samples, middle, func(s Sample, at time.Time) int { return s.At.Compare(at) })
-	if g.Known = min(half, len(samples)-half) >= leastSamples; !g.Known {
+	if g.Known = over >= leastTime && min(half, len(samples)-half) >= leastSamples; !g.Known {
 		return g
 	}
 	g.First, g.Second, g.Rise = median(samples[:half]), median(samples[half:]), rise(samples[half:])

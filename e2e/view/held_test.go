@@ -54,6 +54,13 @@ func TestGrow(t *testing.T) {
 	if g := view.Grow(nil, 1); g.Known || g.Grew {
 		t.Errorf("no samples: %+v", g)
 	}
+	var warming []view.Sample // as at the begin of every soak
+	for i := range 100 {
+		warming = append(warming, view.Sample{At: time.Unix(int64(i), 0), Value: float64(i)})
+	}
+	if g := view.Grow(warming, 1); g.Known || g.Grew || g.Seconds != 99 {
+		t.Errorf("the first minute and a half: %+v", g)
+	}
 	few := []view.Sample{{At: time.Unix(0, 0), Value: 1}, {At: time.Unix(1, 0), Value: 1000}}
 	if g := view.Grow(few, 1); g.Known || g.Grew || g.End != 1000 {
 		t.Errorf("two samples say nothing: %+v", g)
