@@ -89,6 +89,21 @@ func (v *View) LongBlind(least time.Duration) []Blindness {
 	return all
 }
 
+// awayFor is how long the API server must not have answered for others to have lost it, too.
+const awayFor = 3 * time.Second
+
+// AwayWithin is the last time before t in which the API server did not answer for some seconds, if it was over no longer than within
+// before t; nil if there was none. Whoever watches it may be late by then.
+func (v *View) AwayWithin(t, within time.Duration) *Blindness {
+	all := v.blind(recording.ByKube, max(0, t-within), t)
+	for _, b := range slices.Backward(all) {
+		if b.Of == "" && b.To-b.From >= awayFor {
+			return &b
+		}
+	}
+	return nil
+}
+
 // NeverBlind reports whether no observer was blind at any time.
 func (v *View) NeverBlind() bool { return len(v.gaps) == 0 && len(v.late()) == 0 }
 

@@ -78,6 +78,10 @@ func resolves(v *view.View, p *view.Pod, at func(sample recording.Event) map[str
 		f.Outcome = check.Unseen
 		f.Message = fmt.Sprintf("queried from %s, %s lacks %s, which became Ready less than %s before: DNS may need that long", p.Name, a.Name, strings.Join(early, ", "), dnsLag)
 	}
+	if away := v.AwayWithin(e.T, dnsComesBack); away != nil && f.Outcome == check.Fail && len(foreign) == 0 {
+		f.Outcome, f.Code, f.Remedy = check.Unseen, "", ""
+		f.Message += fmt.Sprintf("; but the API server was away until %.0f s before, and the servers of DNS may need %s to learn what has changed", (e.T - away.To).Seconds(), dnsComesBack)
+	}
 	return f
 }
 
@@ -91,6 +95,10 @@ func without(missing []string) string {
 // dnsLag is how long DNS may take to follow a pod: CoreDNS gives its records a TTL of 5 s and serves them from its cache
 // for that long (https://coredns.io/plugins/kubernetes/, ttl), and the EndpointSlice comes some time after the pod.
 const dnsLag = 6 * time.Second
+
+// dnsComesBack is how long the servers of DNS may need until they watch an API server again that was away: they try less and less
+// often, and of two one was a minute late, so that every second answer was right (measured; client-go's reflector waits up to 60 s).
+const dnsComesBack = 90 * time.Second
 
 // skew is how late an event of the API server may be: it gets its time when it arrives.
 const skew = 250 * time.Millisecond

@@ -15,7 +15,20 @@ func TestDNSARecordsMatchPods(t *testing.T) {
 			s.Change(isDNS(i, 0), func(e *recording.Event) { change(e.DNS) })
 		}
 	}
+	away := func(from, to time.Duration, change func(*rt.Recording)) func(*rt.Recording) {
+		return func(s *rt.Recording) {
+			change(s)
+			s.Add(recording.Event{T: to, By: recording.ByKube, Gap: &recording.Gap{From: from, To: to, Why: "the API server did not answer"}})
+		}
+	}
+	nxdomain := answers(1, func(d *recording.DNS) { d.Addrs, d.RCode = nil, "NXDOMAIN" })
 	try(t, "dns/a-records-match-pods", []trial{
+		{"NXDOMAIN after the API server was away", away(time.Second, 5*time.Second, nxdomain),
+			[]want{{pod(1), check.Unseen, "", []string{"NXDOMAIN; but the API server was away until", "may need 1m30s"}}}},
+		{"NXDOMAIN after the API server was away for a moment", away(time.Second, 3*time.Second, nxdomain),
+			[]want{{pod(1), check.Fail, "dns-nxdomain", []string{"NXDOMAIN"}}}},
+		{"a stranger's address after the API server was away", away(time.Second, 5*time.Second, answers(1, func(d *recording.DNS) { d.Addrs = append(d.Addrs, "10.244.9.9") })),
+			[]want{{pod(1), check.Fail, "dns-foreign", []string{"10.244.9.9"}}}},
 		{"no answer", answers(1, func(d *recording.DNS) {
 			d.Outcome, d.Addrs, d.RCode, d.Detail = recording.Timeout, nil, "", "i/o timeout"
 		}), []want{{pod(1), check.Unseen, "", []string{rt.Name(1), "no answer", "timeout"}}}},
