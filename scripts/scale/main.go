@@ -15,6 +15,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -70,6 +71,8 @@ func measure(ctx context.Context, program string, n, nodes int) (string, error) 
 	}
 	cmd := exec.CommandContext(ctx, program, "run", "-f", filepath.Join(work, "profile.yaml"), "--scenarios", "formation", "--nodes", strconv.Itoa(nodes), "--keep", "never")
 	cmd.Dir, cmd.Stderr = work, os.Stderr
+	// make passes its parameters on, and the profile is named here.
+	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "PROFILE=") || strings.HasPrefix(v, "SCENARIOS=") })
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) }
 	out, err := cmd.Output()
 	if err != nil {
