@@ -15,7 +15,6 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -69,10 +68,8 @@ func measure(ctx context.Context, program string, n, nodes int) (string, error) 
 	if err = writeProfile(work, n); err != nil {
 		return "", err
 	}
-	cmd := exec.CommandContext(ctx, program, "run", "-f", filepath.Join(work, "profile.yaml"), "--scenarios", "formation", "--nodes", strconv.Itoa(nodes), "--keep", "never")
+	cmd := exec.CommandContext(ctx, program, "run", "-f", filepath.Join(work, "profile.yaml"), "--scenarios", "formation", "--nodes", strconv.Itoa(nodes))
 	cmd.Dir, cmd.Stderr = work, os.Stderr
-	// make passes its parameters on, and the profile is named here.
-	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "PROFILE=") || strings.HasPrefix(v, "SCENARIOS=") })
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) }
 	out, err := cmd.Output()
 	if err != nil {
