@@ -129,10 +129,10 @@ const (
 // node slow. With more pods each is looked at less often. A socket table is the dearest look, since the kernel walks through the
 // connections of all namespaces for each; and fifty pods are 2,500 pairs.
 const (
-	MaxViewsPerSecond  = 100
-	MaxTablesPerSecond = 50
-	MaxDNSPerSecond    = 50
-	MaxDialsPerSecond  = 150
+	MaxViewsPerSecond  = 60
+	MaxTablesPerSecond = 30
+	MaxDNSPerSecond    = 25
+	MaxDialsPerSecond  = 80
 )
 
 // Resolve returns the plan's intervals for an agent with that number of local pods.

@@ -67,7 +67,7 @@ func TestResolve(t *testing.T) {
 	}
 	// 100 local pods among 300 are 30000 pairs.
 	p.Pods = make([]Pod, 300)
-	if e := p.Resolve(100); e != (Every{View: time.Second, Sockets: 2 * time.Second, DNS: 2 * time.Second, EPMD: 200 * time.Second, Dist: 200 * time.Second}) {
+	if e := p.Resolve(100); e != (Every{View: 5 * time.Second / 3, Sockets: 10 * time.Second / 3, DNS: 4 * time.Second, EPMD: 375 * time.Second, Dist: 375 * time.Second}) {
 		t.Errorf("three hundred pods: %+v", e)
 	}
 }

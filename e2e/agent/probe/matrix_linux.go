@@ -78,24 +78,28 @@ func (w *watch) dialDue(now time.Time) time.Time {
 					next = t.due
 				}
 			case t == &p.epmd:
-				w.take(t, func(e agent.Every) time.Duration { return e.EPMD }, func() { w.askEPMD(p) })
+				w.take(t, func(e agent.Every) time.Duration { return e.EPMD }, func() bool { return w.askEPMD(p) })
 			default:
-				w.take(t, func(e agent.Every) time.Duration { return e.Dist }, func() { w.dialDist(p) })
+				w.take(t, func(e agent.Every) time.Duration { return e.Dist }, func() bool { return w.dialDist(p) })
 			}
 		}
 	}
 	return next
 }
 
-// take does f, after which its turn comes again one interval after it was due; turns that were missed meanwhile are skipped. The
-// caller holds the watch's lock.
-func (w *watch) take(t *turn, interval func(agent.Every) time.Duration, f func()) {
+// take does f, after which its turn comes again one interval after it was due; turns that were missed meanwhile are skipped. Where f
+// has failed and the interval is long, its turn comes sooner: a pod that does not listen yet will. The caller holds the watch's lock.
+func (w *watch) take(t *turn, interval func(agent.Every) time.Duration, f func() bool) {
 	t.busy = true
 	w.wg.Go(func() {
-		f()
+		good := f()
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		if t.due, t.busy = t.due.Add(interval(w.pace)), false; time.Until(t.due) < 0 {
+		wait := interval(w.pace)
+		if !good {
+			wait = max(wait/4, min(wait, agent.EveryMatrix))
+		}
+		if t.due, t.busy = t.due.Add(wait), false; time.Until(t.due) < 0 {
 			t.due = time.Now()
 		}
 		w.wake()
@@ -121,12 +125,12 @@ func (w *watch) learned(p *peer, named []int) {
 	}
 }
 
-// askEPMD lists the names of a peer's epmd. Of the pod itself it also queries epmd for each name.
-func (w *watch) askEPMD(p *peer) {
+// askEPMD lists the names of a peer's epmd, and reports whether it has listed any. Of the pod itself it also queries epmd for each name.
+func (w *watch) askEPMD(p *peer) bool {
 	plan, _ := w.current()
 	if plan.EPMDPort == 0 {
 		w.learned(p, nil)
-		return
+		return true
 	}
 	addr := net.JoinHostPort(p.pod.IP, strconv.Itoa(plan.EPMDPort))
 	began := time.Now()
@@ -134,7 +138,7 @@ func (w *watch) askEPMD(p *peer) {
 	defer cancel()
 	names, err := erldist.Names(short, w.dial, addr)
 	if p.ctx.Err() != nil {
-		return
+		return false
 	}
 	if p.own != nil {
 		source := w.source()
@@ -150,30 +154,35 @@ func (w *watch) askEPMD(p *peer) {
 	}
 	w.learned(p, named)
 	w.emit(recording.Event{EPMD: &e})
+	return len(named) > 0
 }
 
-// dialDist dials the ports that the peer's epmd has listed, or the declared one if it has listed none.
-func (w *watch) dialDist(p *peer) {
+// dialDist dials the ports that the peer's epmd has listed, or the declared one if it has listed none. It reports whether a node
+// answered on each.
+func (w *watch) dialDist(p *peer) bool {
 	w.mu.Lock()
 	plan, named := w.plan, p.named
 	w.mu.Unlock()
 	if port := plan.PortOf(p.pod.UID); len(named) == 0 && port > 0 {
 		named = []int{port}
 	}
+	good := len(named) > 0
 	for _, port := range named {
-		w.dialPort(p, plan, port)
+		good = w.dialPort(p, plan, port) && good
 	}
+	return good
 }
 
-func (w *watch) dialPort(p *peer, plan agent.Plan, port int) {
+func (w *watch) dialPort(p *peer, plan agent.Plan, port int) bool {
 	addr := net.JoinHostPort(p.pod.IP, strconv.Itoa(port))
 	began := time.Now()
 	short, cancel := context.WithTimeout(p.ctx, agent.DialTimeout)
 	defer cancel()
 	seen, err := erldist.Challenge(short, viewer.DistDialer(w.dial, plan, w.o.identity(), p.pod.UID, nil), addr)
 	if p.ctx.Err() != nil {
-		return
+		return false
 	}
 	w.emit(recording.Event{Dist: &recording.Dist{From: w.pod.UID, To: p.pod.UID, Addr: addr, Outcome: recording.Outcome(erldist.OutcomeOf(err)),
 		Status: seen.Status, Node: seen.Name, Flags: seen.Flags, Creation: seen.Creation, Detail: errorText(err), Took: time.Since(began)}})
+	return err == nil
 }
