@@ -67,8 +67,16 @@ func TestResolve(t *testing.T) {
 	}
 	// 100 local pods among 300 are 30000 pairs.
 	p.Pods = make([]Pod, 300)
-	if e := p.Resolve(100); e != (Every{View: 5 * time.Second / 3, Sockets: 10 * time.Second / 3, DNS: 4 * time.Second, EPMD: 375 * time.Second, Dist: 375 * time.Second}) {
+	if e := p.Resolve(100); e != (Every{View: 5 * time.Second / 3, Sockets: 10 * time.Second / 3, DNS: 4 * time.Second, EPMD: 500 * time.Second, Dist: 500 * time.Second}) {
 		t.Errorf("three hundred pods: %+v", e)
+	}
+}
+
+func TestSooner(t *testing.T) {
+	for interval, want := range map[time.Duration]time.Duration{20 * time.Millisecond: 20 * time.Millisecond, time.Second: time.Second, 2 * time.Second: time.Second, 40 * time.Second: 12 * time.Second} {
+		if got := Sooner(interval); got != want {
+			t.Errorf("of %s: %s, want %s", interval, got, want)
+		}
 	}
 }
 

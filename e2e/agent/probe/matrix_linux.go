@@ -43,7 +43,7 @@ func (w *watch) newPeer(q agent.Pod) *peer {
 		p.own = &viewer.Registrations{}
 	}
 	if w.pace.EPMD > w.plan.Resolve(0).EPMD {
-		p.epmd.due = p.epmd.due.Add(rand.N(w.pace.EPMD))
+		p.epmd.due = p.epmd.due.Add(rand.N(agent.Sooner(w.pace.EPMD)))
 	}
 	return p
 }
@@ -97,7 +97,7 @@ func (w *watch) take(t *turn, interval func(agent.Every) time.Duration, f func()
 		defer w.mu.Unlock()
 		wait := interval(w.pace)
 		if !good {
-			wait = max(wait/4, min(wait, agent.EveryMatrix))
+			wait = agent.Sooner(wait)
 		}
 		if t.due, t.busy = t.due.Add(wait), false; time.Until(t.due) < 0 {
 			t.due = time.Now()
