@@ -45,8 +45,8 @@ func (v *View) trail(p *Pod) Trail {
 		began = p.process[0].T
 	}
 	for _, e := range p.Asked {
-		if e.T <= began {
-			continue
+		if e.T-e.Asked.Over < began {
+			continue // an agent ends an interval when the VM starts: what is in this one was asked before that
 		}
 		if t.Over == 0 {
 			t.Missed = v.missed(p, max(began, e.T-e.Asked.Over))

@@ -43,7 +43,21 @@ func (w *watch) readPackets(s *sniff.Socket) error {
 	defer context.AfterFunc(w.ctx, func() { _ = s.SetReadDeadline(time.Unix(1, 0)) })()
 	tally := sniff.NewTally(w.o.conns.contains)
 	buf := make([]byte, maxPacket)
-	began := time.Now()
+	began, starts := time.Now(), w.vmStarts()
+	// count ends the interval and begins the next one.
+	count := func(now time.Time) error {
+		drops, err := s.Drops()
+		if err != nil {
+			return fmt.Errorf("read the kernel's count of dropped packets: %w", err)
+		}
+		e := recording.Asked{Pod: w.pod.UID, Over: now.Sub(began)}
+		e.Questions, e.Lost = tally.Take()
+		e.Dialled = tally.Dials(now)
+		e.Lost += drops
+		w.emit(recording.Event{Asked: &e})
+		began, starts = now, w.vmStarts()
+		return nil
+	}
 	for {
 		if err := s.SetReadDeadline(began.Add(questionsEvery)); err != nil {
 			return err
@@ -53,23 +67,22 @@ func (w *watch) readPackets(s *sniff.Socket) error {
 		}
 		n, leaves, err := s.Read(buf)
 		now := time.Now()
+		// What was asked before the VM started, by a start script or an init container, is not mixed with what it asks.
+		if err == nil && w.vmStarts() != starts {
+			if failed := count(now); failed != nil {
+				return failed
+			}
+		}
 		switch {
 		case err == nil:
 			tally.Packet(buf[:n], leaves, now)
 		case !errors.Is(err, os.ErrDeadlineExceeded):
 			return err
 		}
-		if over := now.Sub(began); over >= questionsEvery {
-			drops, err := s.Drops()
-			if err != nil {
-				return fmt.Errorf("read the kernel's count of dropped packets: %w", err)
+		if now.Sub(began) >= questionsEvery {
+			if failed := count(now); failed != nil {
+				return failed
 			}
-			e := recording.Asked{Pod: w.pod.UID, Over: over}
-			e.Questions, e.Lost = tally.Take()
-			e.Dialled = tally.Dials(now)
-			e.Lost += drops
-			w.emit(recording.Event{Asked: &e})
-			began = now
 		}
 	}
 }

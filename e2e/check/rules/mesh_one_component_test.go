@@ -34,7 +34,7 @@ func TestMeshOneComponent(t *testing.T) {
 		{"an init container asked, before the VM ran", all(lonely, asksNobody, asksFor(1, answered(rt.DNSName)), func(s *rt.Recording) {
 			s.Change(func(e recording.Event) bool { return isAsked(1)(e) && e.T > 3500*time.Millisecond }, func(e *recording.Event) { e.Asked.Questions = nil })
 			s.Change(func(e recording.Event) bool { return e.Process != nil && e.Process.Pod == rt.UID(1) }, func(e *recording.Event) { e.T = 3500 * time.Millisecond })
-		}), []want{{"group*", check.Fail, "never-asked", []string{"in 11 s (heard from 2 s after the start of the container on)"}}}},
+		}), []want{{"group*", check.Fail, "never-asked", []string{"in 10 s (heard from 2 s after the start of the container on)"}}}},
 		{"one dialled what may be the API", all(lonely, asksNobody, dials(1, recording.Dialled{Addr: "172.18.0.2:6443", Count: 1, Accepted: 1})), []want{{"group*", check.Fail, "separate-clusters", nil}}},
 		{"one dialled a database", all(lonely, asksNobody, dials(1, recording.Dialled{Addr: "10.96.3.4:5432", Count: 1, Accepted: 1})), []want{{"group*", check.Fail, "never-asked", []string{"dialled: 10.96.3.4:5432"}}}},
 		{"the API gave nobody", all(lonely, asksNobody, dialsAPI(0), dialsAPI(1), dialsAPI(2)), []want{{"group*", check.Fail, "api-gave-nobody", []string{"asked the API server, nobody else, and then dialled no peer: it gave them none, or refused to answer, which cannot be told", "dialled the API server 12 times", "auth can-i list pods --as=system:serviceaccount:" + rt.Namespace + ":default"}}}},
