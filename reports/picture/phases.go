@@ -72,10 +72,10 @@ func (p *Picture) replacing(v *view.View, from time.Duration, old *view.Pod) {
 	exit, gone := old.Exited()
 	p.phase("VM of the deleted pod ended", from, exit, gone, 0)
 	if gone {
-		out, seen := p.forgotten(v, old, exit)
+		out, seen := forgotten(v, old, exit)
 		p.phase("its name out of every view", exit, out, seen, v.Profile.Budgets.StaleName.D())
 		if v.Unseen(string(recording.KindDNS)) == "" && v.Profile.Service != "" {
-			out, seen = p.unlisted(v, old, exit)
+			out, seen = unlisted(v, old, exit)
 			p.phase("its address out of DNS", exit, out, seen, v.Profile.Budgets.StaleName.D())
 		}
 	}
@@ -147,46 +147,35 @@ func reached(q *view.Pod, stage view.Stage) (time.Duration, bool) {
 
 // forgotten is when the last of the other nodes no longer had the name of the old pod's node. A name that the replacement has, too,
 // is not the old one's any more; seen is false where one of them was not asked.
-func (p *Picture) forgotten(v *view.View, old *view.Pod, exit time.Duration) (at time.Duration, seen bool) {
+func forgotten(v *view.View, old *view.Pod, exit time.Duration) (at time.Duration, seen bool) {
 	pods := present(v)
 	names, own := newNames(pods), slices.Index(pods, old)
-	at = exit
-	for _, q := range v.Expected(v.End()) {
-		if q == old || q.First > exit {
-			continue
-		}
-		clean := false
-		for _, e := range view.Between(q.Nodes, exit, v.End()) {
-			if e.Nodes.Outcome != recording.OK {
-				continue
-			}
-			there := slices.ContainsFunc(e.Nodes.Visible, func(n string) bool { return names.owner(n, e.T) == own })
-			if !there && !clean {
-				at = max(at, e.T)
-			}
-			clean = !there
-		}
-		if !clean {
-			return 0, false
-		}
-		seen = true
-	}
-	return at, seen
+	return lastClean(v, old, exit, func(q *view.Pod) []recording.Event { return q.Nodes }, func(e recording.Event) (there, known bool) {
+		return slices.ContainsFunc(e.Nodes.Visible, func(n string) bool { return names.owner(n, e.T) == own }), e.Nodes.Outcome == recording.OK
+	})
 }
 
 // unlisted is when the last of the other pods no longer got the old pod's address from DNS.
-func (p *Picture) unlisted(v *view.View, old *view.Pod, exit time.Duration) (at time.Duration, seen bool) {
+func unlisted(v *view.View, old *view.Pod, exit time.Duration) (at time.Duration, seen bool) {
+	return lastClean(v, old, exit, func(q *view.Pod) []recording.Event { return q.DNS }, func(e recording.Event) (there, known bool) {
+		return slices.Contains(e.DNS.Addrs, old.IP()), e.DNS.Outcome == recording.OK
+	})
+}
+
+// lastClean is when the last of the other pods no longer had the old one in its looks, for good. A look that is not known to show
+// either is passed over; seen is false where one of the pods has no clean look at its end.
+func lastClean(v *view.View, old *view.Pod, exit time.Duration, looks func(q *view.Pod) []recording.Event, has func(e recording.Event) (there, known bool)) (at time.Duration, seen bool) {
 	at = exit
 	for _, q := range v.Expected(v.End()) {
 		if q == old || q.First > exit {
 			continue
 		}
 		clean := false
-		for _, e := range view.Between(q.DNS, exit, v.End()) {
-			if e.DNS.Outcome != recording.OK {
+		for _, e := range view.Between(looks(q), exit, v.End()) {
+			there, known := has(e)
+			if !known {
 				continue
 			}
-			there := slices.Contains(e.DNS.Addrs, old.IP())
 			if !there && !clean {
 				at = max(at, e.T)
 			}
