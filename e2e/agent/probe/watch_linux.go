@@ -24,7 +24,8 @@ type watch struct {
 	o      *Observer
 	pod    agent.Pod
 	ns     *netns.Handle
-	number int // of the plan that it has; of the observer's goroutine
+	number int         // of the plan that it has; of the observer's goroutine
+	given  agent.Every // the pace that it has; the same
 	cancel context.CancelFunc
 	ctx    context.Context //nolint:containedctx // the life of the watch
 	wg     sync.WaitGroup

@@ -63,8 +63,8 @@ func run(ctx context.Context) error {
 		return err
 	}
 	ctx, end := context.WithCancel(ctx)
-	finder := proc.NewFinder("/proc")
-	sessions := server.NewSessions(ctx, boot, func(emit func(recording.Event)) server.Observer { return probe.New(finder, node, emit) })
+	finder, budget := proc.NewFinder("/proc"), &agent.Budget{}
+	sessions := server.NewSessions(ctx, boot, func(emit func(recording.Event)) server.Observer { return probe.New(finder, node, budget, emit) })
 	defer sessions.Wait()
 	faults, healed := fault.New("/proc", sessions.AwaitRule), make(chan struct{})
 	defer func() { <-healed }()
