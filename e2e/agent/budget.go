@@ -37,7 +37,7 @@ func Sooner(interval time.Duration) time.Duration {
 // First is the time over which the first dials of pairs are spread, by the interval of their dials: a mesh that has just formed is to
 // be seen as a whole soon, and a mesh that holds need not be dialled often.
 func First(interval time.Duration) time.Duration {
-	return max(interval/2, min(interval, EveryMatrix))
+	return max(2*interval/5, min(interval, EveryMatrix))
 }
 
 // Budget is what an agent may look per second at the pods of all its sessions. Safe for concurrent use.

@@ -26,7 +26,7 @@ func TestSooner(t *testing.T) {
 }
 
 func TestFirst(t *testing.T) {
-	for interval, want := range map[time.Duration]time.Duration{20 * time.Millisecond: 20 * time.Millisecond, time.Second: time.Second, 3 * time.Second: 1500 * time.Millisecond, 40 * time.Second: 20 * time.Second} {
+	for interval, want := range map[time.Duration]time.Duration{20 * time.Millisecond: 20 * time.Millisecond, time.Second: time.Second, 3 * time.Second: 1200 * time.Millisecond, 40 * time.Second: 16 * time.Second} {
 		if got := First(interval); got != want {
 			t.Errorf("of %s: %s, want %s", interval, got, want)
 		}

@@ -60,7 +60,7 @@ func (w *watch) dialPeers() {
 		case <-timer.C:
 		case <-w.turned:
 		}
-		timer.Reset(time.Until(w.dialDue(time.Now())))
+		timer.Reset(w.o.untilTick(w.dialDue(time.Now())))
 	}
 }
 

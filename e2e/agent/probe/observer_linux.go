@@ -32,6 +32,7 @@ type Observer struct {
 	emit    func(recording.Event)
 	conns   *ownConns
 	changed chan struct{}
+	began   time.Time
 
 	mu          sync.Mutex
 	plan        agent.Plan
@@ -47,7 +48,7 @@ type Observer struct {
 
 // New returns an observer of the pods on node. finder finds their processes; the observers of one agent share a finder and a budget.
 func New(finder *proc.Finder, node string, budget *agent.Budget, emit func(recording.Event)) *Observer {
-	return &Observer{fs: finder.FS(), door: netns.NewDoor(string(finder.FS())), finder: finder, node: node, budget: budget, emit: emit, conns: newOwnConns(), watched: map[string]*watch{}, recent: map[recording.ObserverError]time.Time{}, changed: make(chan struct{}, 1)}
+	return &Observer{fs: finder.FS(), door: netns.NewDoor(string(finder.FS())), finder: finder, node: node, budget: budget, emit: emit, conns: newOwnConns(), watched: map[string]*watch{}, recent: map[recording.ObserverError]time.Time{}, changed: make(chan struct{}, 1), began: time.Now()}
 }
 
 // SetPlan replaces the plan. Pods that are no longer in it are released at once.
