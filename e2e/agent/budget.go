@@ -19,13 +19,13 @@ const (
 	MaxDialsPerSecond  = 60
 )
 
-// How often it looks at all pods of all workloads together. A dozen workloads of three pods each are looked at nearly as often as one
-// alone. With more all are looked at less often, each by the same factor.
+// How often it looks at all pods of all workloads together, for each core of its node and at least two. On two cores a dozen workloads
+// of three pods each are looked at nearly as often as one alone. With more all are looked at less often, each by the same factor.
 const (
-	nodeViewsPerSecond  = 120
-	nodeTablesPerSecond = 120
-	nodeDNSPerSecond    = 60
-	nodeDialsPerSecond  = 120
+	coreViewsPerSecond  = 60
+	coreTablesPerSecond = 60
+	coreDNSPerSecond    = 30
+	coreDialsPerSecond  = 60
 )
 
 // Sooner is how soon a pair is dialled again after a dial that has failed, by the interval of its dials: a pod that does not listen
@@ -42,6 +42,8 @@ func First(interval time.Duration) time.Duration {
 
 // Budget is what an agent may look per second at the pods of all its sessions. Safe for concurrent use.
 type Budget struct {
+	Cores int // of its node
+
 	mu    sync.Mutex
 	wants map[any]looks // by session
 }
@@ -64,12 +66,13 @@ func (b *Budget) Share(session any, p Plan, local int) Every {
 	for _, w := range b.wants {
 		all = looks{all.view + w.view, all.sockets + w.sockets, all.dns + w.dns, all.epmd + w.epmd, all.dist + w.dist}
 	}
+	cores := int64(max(2, b.Cores))
 	return Every{
-		View:    stretched(every.View, all.view, nodeViewsPerSecond),
-		Sockets: stretched(every.Sockets, all.sockets, nodeTablesPerSecond),
-		DNS:     stretched(every.DNS, all.dns, nodeDNSPerSecond),
-		EPMD:    stretched(every.EPMD, all.epmd, nodeDialsPerSecond),
-		Dist:    stretched(every.Dist, all.dist, nodeDialsPerSecond),
+		View:    stretched(every.View, all.view, cores*coreViewsPerSecond),
+		Sockets: stretched(every.Sockets, all.sockets, cores*coreTablesPerSecond),
+		DNS:     stretched(every.DNS, all.dns, cores*coreDNSPerSecond),
+		EPMD:    stretched(every.EPMD, all.epmd, cores*coreDialsPerSecond),
+		Dist:    stretched(every.Dist, all.dist, cores*coreDialsPerSecond),
 	}
 }
 

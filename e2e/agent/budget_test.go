@@ -48,6 +48,12 @@ func TestShare(t *testing.T) {
 	if got, want := b.Share(11, small, 3), (Every{View: 300 * time.Millisecond, Sockets: 300 * time.Millisecond, DNS: 600 * time.Millisecond, EPMD: time.Second, Dist: time.Second}); got != want {
 		t.Errorf("a dozen: %+v, want %+v", got, want)
 	}
+	if got := (&Budget{Cores: 1, wants: b.wants}).Share(11, small, 3); got.View != 300*time.Millisecond {
+		t.Errorf("a dozen on one core: %+v", got)
+	}
+	if got := (&Budget{Cores: 4, wants: b.wants}).Share(11, small, 3); got != usual {
+		t.Errorf("a dozen on four cores: %+v, want %+v", got, usual)
+	}
 	for n := range 12 {
 		b.Leave(n)
 	}
@@ -60,11 +66,11 @@ func TestShare(t *testing.T) {
 	got := b.Share(0, large, 50)
 	perSecond := func(looks int, every time.Duration) float64 { return 8 * float64(looks) / every.Seconds() }
 	for what, c := range map[string][2]float64{
-		"views":  {perSecond(50, got.View), nodeViewsPerSecond},
-		"tables": {perSecond(50, got.Sockets), nodeTablesPerSecond},
-		"DNS":    {perSecond(50, got.DNS), nodeDNSPerSecond},
-		"epmd":   {perSecond(2500, got.EPMD), nodeDialsPerSecond},
-		"dist":   {perSecond(2500, got.Dist), nodeDialsPerSecond},
+		"views":  {perSecond(50, got.View), 2 * coreViewsPerSecond},
+		"tables": {perSecond(50, got.Sockets), 2 * coreTablesPerSecond},
+		"DNS":    {perSecond(50, got.DNS), 2 * coreDNSPerSecond},
+		"epmd":   {perSecond(2500, got.EPMD), 2 * coreDialsPerSecond},
+		"dist":   {perSecond(2500, got.Dist), 2 * coreDialsPerSecond},
 	} {
 		if c[0] > 1.01*c[1] || c[0] < 0.99*c[1] {
 			t.Errorf("eight large ones: %s: %.1f per second, want %.0f", what, c[0], c[1])

@@ -67,7 +67,7 @@ func run(ctx context.Context) error {
 		return err
 	}
 	ctx, end := context.WithCancel(ctx)
-	finder, budget := proc.NewFinder("/proc"), &agent.Budget{}
+	finder, budget := proc.NewFinder("/proc"), &agent.Budget{Cores: runtime.NumCPU()}
 	sessions := server.NewSessions(ctx, boot, func(emit func(recording.Event)) server.Observer { return probe.New(finder, node, budget, emit) })
 	defer sessions.Wait()
 	faults, healed := fault.New("/proc", sessions.AwaitRule), make(chan struct{})
