@@ -138,7 +138,10 @@ func (r *workloadRun) record(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	art.Caught = r.bugs.add
+	art.Caught, art.Start = r.bugs.add, r.recorder.Start()
+	art.Felt = func(f recording.Felt) {
+		r.recorder.Sink(recording.Event{T: r.recorder.Now(), By: recording.ByKube, Felt: &f})
+	}
 	defer art.Close()
 	agents, err := d.agents(ctx)
 	if err != nil {
