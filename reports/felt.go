@@ -9,11 +9,23 @@ import (
 	"meshproof.dev/meshproof/reports/picture"
 )
 
-// feltRows are what the application felt in a scenario, in words.
+// feltRows are what the application lost in a scenario, in words. Where nothing was lost between nodes that stayed, a row says so.
 func feltRows(pic *picture.Picture) []page.Loss {
 	var all []page.Loss
+	pairs, lost := 0, false
 	for _, f := range pic.Felt {
-		r := page.Loss{Lost: f.Name(), With: "between nodes that stayed", Pairs: fmt.Sprintf("%d of %d", f.Lost, f.Pairs)}
+		if !f.Ended {
+			pairs, lost = max(pairs, f.Pairs), lost || f.Lost > 0
+		}
+	}
+	if pairs > 0 && !lost {
+		all = append(all, page.Loss{Lost: "nothing", With: stayed, Pairs: fmt.Sprintf("0 of %d", pairs)})
+	}
+	for _, f := range pic.Felt {
+		if f.Lost == 0 {
+			continue
+		}
+		r := page.Loss{Lost: f.Name(), With: stayed, Pairs: fmt.Sprintf("%d of %d", f.Lost, f.Pairs)}
 		if f.Ended {
 			r.With = "with a node that ended"
 		}
@@ -33,6 +45,8 @@ func feltRows(pic *picture.Picture) []page.Loss {
 	}
 	return all
 }
+
+const stayed = "between nodes that stayed"
 
 // felt writes for each scenario what the application lost, in lines.
 func (c Console) felt(p Profile) {
@@ -60,8 +74,8 @@ func tableOfFelt(w io.Writer, all []Profile) {
 	head := "\n| | the application lost | | pairs | longest | messages |\n|---|---|---|---|---|--:|\n"
 	for _, p := range all {
 		for _, pic := range p.Pictures {
-			for i, r := range feltRows(pic) {
-				if len(all) > 1 && (pic.Felt[i].Lost == 0 || pic.Felt[i].Ended) {
+			for _, r := range feltRows(pic) {
+				if len(all) > 1 && (r.With != stayed || r.Longest == "") {
 					continue
 				}
 				cells := []string{title(p) + ", " + string(pic.Scenario), r.Lost, r.With, r.Pairs, r.Longest, r.Messages}

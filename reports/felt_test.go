@@ -17,7 +17,7 @@ func TestWhatTheApplicationFelt(t *testing.T) {
 		{What: "pg", Pairs: 6},
 		{What: "global", Ended: true, Pairs: 4, Lost: 4, NotBack: 4, Longest: 3 * time.Second, From: "derl-b", To: "derl@10.244.0.8", Open: true},
 	}
-	p := Profile{Profile: judge.Profile{Name: "dns-a"}, Pictures: []*picture.Picture{{Scenario: "recovery", Felt: felt}, {Scenario: "console"}}}
+	p := Profile{Profile: judge.Profile{Name: "dns-a"}, Pictures: []*picture.Picture{{Scenario: "recovery", Felt: felt}, {Scenario: "formation", Felt: felt[1:2]}, {Scenario: "console"}}}
 	var console, quiet, summary, page bytes.Buffer
 	Console{W: &console, Verbose: true}.Profile(p)
 	Console{W: &quiet}.Profile(p)
@@ -28,12 +28,14 @@ func TestWhatTheApplicationFelt(t *testing.T) {
 	for _, line := range []string{
 		"what the application felt in recovery, on pairs of nodes:",
 		"lost answers to messages between nodes that stayed: 2 of 6; longest 1.5 s, derl-a of derl@10.244.0.7; 17 messages without an answer\n",
-		"lost members of a pg group between nodes that stayed: 0 of 6\n",
 		"lost names in global with a node that ended: 4 of 4, 4 not back; longest 3.0 s, derl-b of derl@10.244.0.8, not back at the end\n",
 	} {
 		if !strings.Contains(console.String(), line) {
 			t.Errorf("the console does not say %q:\n%s", line, console.String())
 		}
+	}
+	if want := "what the application felt in formation, on pairs of nodes:\n    lost nothing between nodes that stayed: 0 of 6\n"; !strings.Contains(console.String(), want) || strings.Contains(console.String(), "pg group") {
+		t.Errorf("the console does not say %q:\n%s", want, console.String())
 	}
 	if strings.Contains(quiet.String(), "felt") {
 		t.Errorf("said without -v:\n%s", quiet.String())

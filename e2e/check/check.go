@@ -30,7 +30,9 @@ const (
 	Discovery Rung = "discovery"
 	Recovery  Rung = "recovery"
 	Rollout   Rung = "rollout"
-	Console   Rung = "console"
+	// Application is above those that a mesh is made of: its nodes are connected, and what runs on them is one cluster.
+	Application Rung = "application"
+	Console     Rung = "console"
 
 	// Probe is not a rung of the application: it holds the checks of the harness itself. Nothing there is the
 	// application's fault, so these checks never end with Fail.
