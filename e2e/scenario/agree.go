@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"context"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -80,9 +81,12 @@ func (env *Env) askAll(ctx context.Context, commands []profile.Agreement) error 
 // answerOf is what a command answered. One that fails has answered nothing.
 func answerOf(e *recording.Exec) *recording.Answer {
 	a := &recording.Answer{Pod: e.Pod, Name: e.Name, Outcome: e.Outcome, Answer: alike(e.Output), Detail: e.Detail, Took: e.Took}
-	if e.Outcome == recording.OK && e.Code != 0 {
-		a.Outcome = recording.ProbeError
-		a.Detail = strings.TrimSpace(strings.Join([]string{"it did not exit with code 0:", e.Detail, e.Output}, " "))
+	switch {
+	case a.Outcome != recording.OK:
+	case e.Code != 0:
+		a.Outcome, a.Detail = recording.ProbeError, strings.Join(strings.Fields(fmt.Sprintf("exit code %d: %s %s", e.Code, e.Detail, e.Output)), " ")
+	case a.Answer == "":
+		a.Outcome, a.Detail = recording.ProbeError, "no output" // a stream may lose it
 	}
 	if a.Outcome != recording.OK {
 		a.Answer = ""

@@ -63,7 +63,7 @@ func agrees(v *view.View, a view.Agreement, f *check.Finding) {
 		f.Seen = check.FirstOf(said(a), maxAnswers)
 	default:
 		f.From = max(a.Since, 1)
-		f.Fail("split", fmt.Sprintf("all nodes are connected to each other, and %s since %.1f s", split(a), lasted.Seconds()), remedyOfSplit(a), check.FirstOf(said(a), maxAnswers)...)
+		f.Fail("split", fmt.Sprintf("all nodes are connected to each other, and %s for %.1f s", split(a), lasted.Seconds()), remedyOfSplit(a), check.FirstOf(said(a), maxAnswers)...)
 		if len(a.Question.Run) > 0 {
 			f.Try = fmt.Sprintf("kubectl exec -n %s %s -- %s", v.Header.Namespace, a.Answers[0].Pod.Name, forShell(a.Question.Run))
 		}

@@ -68,7 +68,9 @@ func TestApplicationAgrees(t *testing.T) {
 		{"the mesh is not full", func(s *rt.Recording) {
 			asksMnesia(s, 5*time.Second)
 			answers(s, "a@h", "b@h", "c@h")
-			s.Change(func(e recording.Event) bool { return e.Nodes != nil && e.Nodes.Pod == rt.UID(1) && e.T > rt.Formed-2*time.Second }, func(e *recording.Event) { e.Nodes.Visible = nil })
+			s.Change(func(e recording.Event) bool {
+				return e.Nodes != nil && e.Nodes.Pod == rt.UID(1) && e.T > rt.Formed-2*time.Second
+			}, func(e *recording.Event) { e.Nodes.Visible = nil })
 		}, []want{{"question database", check.Unseen, "", []string{"the mesh is not full"}}}},
 		{"a command", func(s *rt.Recording) {
 			edit(s, func(p *profile.Resolved) {
