@@ -18,6 +18,12 @@ func applicationAgrees() check.Check {
 		Reads:  []recording.Kind{recording.KindPod, recording.KindNodes, recording.KindAnswer},
 		Why:    "Connected nodes need not be one cluster for the application. A link that was lost for 43 ms has left RabbitMQ's metadata store split for days, while nodes() was complete everywhere and each node was Ready.",
 		Source: "https://github.com/rabbitmq/rabbitmq-server/issues/17319",
+		Inapplicable: func(v *view.View) string {
+			if len(v.Profile.Expect.Agree) == 0 {
+				return "the profile has no question that all nodes have to answer alike (spec.expect.agree)"
+			}
+			return ""
+		},
 		Causes: map[string][]string{"split": {"console/*"}},
 		Judge: func(v *view.View) []check.Finding {
 			var all []check.Finding
@@ -32,7 +38,7 @@ func applicationAgrees() check.Check {
 				all = append(all, f)
 			}
 			if len(all) == 0 {
-				return []check.Finding{{Subject: check.OnWorkload(v), Outcome: check.NotApplicable, Message: "the profile has no question that all nodes have to answer alike (spec.expect.agree)"}}
+				return []check.Finding{{Subject: check.OnWorkload(v), Outcome: check.NotApplicable, Message: "there is no question"}}
 			}
 			return all
 		},
