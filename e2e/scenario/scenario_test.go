@@ -38,6 +38,16 @@ func (s *stage) DeletePod(_ context.Context, name string) error { return s.distu
 func (s *stage) KillVM(_ context.Context, p *view.Pod, pid int) error {
 	return s.disturb(fmt.Sprintf("kill %d of %s", pid, p.Name))
 }
+func (s *stage) Inject(_ context.Context, faults ...Fault) error {
+	for _, f := range faults {
+		s.did = append(s.did, f.String())
+	}
+	return s.disturb("inject")
+}
+func (s *stage) Heal(context.Context) error {
+	s.did = append(s.did, "heal")
+	return s.fail
+}
 func (s *stage) BeginRollout(context.Context) error { return s.disturb("rollout") }
 func (s *stage) Exec(_ context.Context, p *view.Pod, c profile.Command) recording.Exec {
 	s.did = append(s.did, c.Name+" in "+p.UID)
