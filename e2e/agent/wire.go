@@ -48,8 +48,20 @@ type Plan struct {
 	// TLS if there is an identity, and to listen on the plan's port.
 	Transports map[string]Transport `json:"ways,omitempty"`
 
+	// Reads are what is read from each node once a second beside its view.
+	Reads []Read `json:"reads,omitempty"`
+
 	Every Every `json:"every,omitzero"`
 }
+
+// Read is a value that is read from each node, and its name in answers.
+type Read struct {
+	Name string `json:"name"`
+	What string `json:"what"` // one of those beside this type
+}
+
+// RunningDBNodes is what Mnesia says with which nodes it shares its tables.
+const RunningDBNodes = "mnesia/running_db_nodes"
 
 // Every is the interval of each kind of observation in nanoseconds; 0 is the default.
 type Every struct {
@@ -145,6 +157,14 @@ func (p Plan) Check() error {
 	for _, d := range []time.Duration{p.Every.View, p.Every.Sockets, p.Every.DNS, p.Every.EPMD, p.Every.Dist} {
 		if d != 0 && (d < 20*time.Millisecond || d > time.Minute) {
 			return fmt.Errorf("interval %s is out of range (20 ms to 1 minute)", d)
+		}
+	}
+	if len(p.Reads) > 8 {
+		return fmt.Errorf("too many reads (%d, limit 8)", len(p.Reads))
+	}
+	for _, r := range p.Reads {
+		if r.What != RunningDBNodes || len(r.Name) > 100 {
+			return fmt.Errorf("read %.100q is not known, or its name is longer than 100 bytes", r.What)
 		}
 	}
 	if i := p.Identity; i != nil {

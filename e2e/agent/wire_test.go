@@ -34,6 +34,9 @@ func TestCheck(t *testing.T) {
 		"too often":         {func(p *Plan) { p.Every.View = time.Microsecond }, "1µs"},
 		"too seldom":        {func(p *Plan) { p.Every.Dist = time.Hour }, "1h"},
 		"backwards":         {func(p *Plan) { p.Every.DNS = -time.Second }, "-1s"},
+		"a read":            {func(p *Plan) { p.Reads = []Read{{Name: "database", What: RunningDBNodes}} }, ""},
+		"another read":      {func(p *Plan) { p.Reads = []Read{{Name: "x", What: "erlang/halt"}} }, "not known"},
+		"too many reads":    {func(p *Plan) { p.Reads = make([]Read, 9) }, "too many reads"},
 		"too many pods": {func(p *Plan) {
 			for i := range 5001 {
 				p.Pods = append(p.Pods, Pod{UID: fmt.Sprintf("%08d", i)})
