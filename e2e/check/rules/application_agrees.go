@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -110,7 +111,7 @@ func said(a view.Agreement) []string {
 	for _, x := range a.Answers {
 		text := x.Why
 		if text == "" {
-			text = strings.Join(strings.Fields(x.Text), ", ")
+			text = cmp.Or(strings.Join(strings.Fields(x.Text), ", "), "nothing")
 		}
 		if len(text) > maxAnswer {
 			text = strings.ToValidUTF8(text[:maxAnswer], "") + " …"

@@ -65,6 +65,14 @@ func TestApplicationAgrees(t *testing.T) {
 			answers(s, whole, whole)
 			s.Add(recording.Event{T: rt.Formed - time.Second, By: rt.Agent, Answer: &recording.Answer{Pod: rt.UID(2), Name: "database", Outcome: "badrpc", Detail: "undef"}})
 		}, []want{{"question database", check.Unseen, "", []string{"badrpc (undef)"}}}},
+		{"no Mnesia runs", func(s *rt.Recording) {
+			asksMnesia(s, 5*time.Second)
+			answers(s, "", "", "")
+		}, []want{{"question database", check.Unseen, "", []string{"its answer is empty"}}}},
+		{"one Mnesia does not run", func(s *rt.Recording) {
+			asksMnesia(s, 5*time.Second)
+			answers(s, "", "b@h\nc@h", "b@h\nc@h")
+		}, []want{{"question database", check.Fail, "split", []string{rt.Name(0) + " says: nothing"}}}},
 		{"the mesh is not full", func(s *rt.Recording) {
 			asksMnesia(s, 5*time.Second)
 			answers(s, "a@h", "b@h", "c@h")
