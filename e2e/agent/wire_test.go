@@ -63,26 +63,6 @@ func TestCheckSession(t *testing.T) {
 	}
 }
 
-func TestResolve(t *testing.T) {
-	p := Plan{Pods: make([]Pod, 3), Every: Every{View: 100 * time.Millisecond}}
-	if e := p.Resolve(1); e != (Every{View: 100 * time.Millisecond, Sockets: EveryView, DNS: EveryDNS, EPMD: EveryMatrix, Dist: EveryMatrix}) {
-		t.Errorf("three pods: %+v", e)
-	}
-	// 100 local pods among 300 are 30000 pairs.
-	p.Pods = make([]Pod, 300)
-	if e := p.Resolve(100); e != (Every{View: 5 * time.Second / 3, Sockets: 10 * time.Second / 3, DNS: 4 * time.Second, EPMD: 500 * time.Second, Dist: 500 * time.Second}) {
-		t.Errorf("three hundred pods: %+v", e)
-	}
-}
-
-func TestSooner(t *testing.T) {
-	for interval, want := range map[time.Duration]time.Duration{20 * time.Millisecond: 20 * time.Millisecond, time.Second: time.Second, 2 * time.Second: time.Second, 40 * time.Second: 12 * time.Second} {
-		if got := Sooner(interval); got != want {
-			t.Errorf("of %s: %s, want %s", interval, got, want)
-		}
-	}
-}
-
 // An invalid identity is rejected, and the error does not contain it. Whether a node uses TLS is known from its command
 // line; without one it depends on whether the plan has an identity.
 func TestIdentity(t *testing.T) {
