@@ -21,6 +21,7 @@ SHELL := /bin/sh
 #: OTP=             Erlang/OTP release of the application's image: 25, 27 or 29 (default: the pinned one)
 #: K8S=             Kubernetes version of the cluster that is made: 1.37, 1.36 or 1.35 (default: the pinned one)
 #: NODES=1          nodes of the cluster that is made, 1 to 20
+#: IP=4             addresses of the cluster that is made: 4, 6, or dual (both, IPv4 first)
 #: KEEP=            1 keeps the cluster, and the next run takes it over (about half the time)
 #: CONTEXT=         use the cluster of this kubeconfig context and make none
 #: PUSH=            push the images to this repository prefix, HOST/PATH; the nodes pull them from there (with CONTEXT=)
@@ -33,7 +34,7 @@ SHELL := /bin/sh
 #: ENGINE=          docker or podman (default: whichever works)
 #: ARGS=            further flags for the program that make runs
 PROFILE ?= dns-a
-export PROFILE OTP K8S NODES KEEP CONTEXT PUSH PULL_SECRET SCENARIOS ACCEPT_UNSEEN N INSTALL ENGINE
+export PROFILE OTP K8S NODES IP KEEP CONTEXT PUSH PULL_SECRET SCENARIOS ACCEPT_UNSEEN N INSTALL ENGINE
 
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/meshproof
 # Binaries are named for the checkout, so that two checkouts do not replace each other's.
@@ -44,9 +45,9 @@ GOLANGCI_LINT := GOLANGCI_LINT_CACHE='$(CACHE)/golangci-lint' '$(TOOLS)/golangci
 SHELL_FILES = $(shell grep -rlIE '^\#!.*/(env )?(ba)?sh' --exclude-dir=_build --exclude='*.go' .ci scripts fixtures erlang-app 2>/dev/null)
 
 # The Ginkgo suite takes one dash (package flag), the meshproof binary two (cobra).
-RUN_FLAGS = -profile "$$PROFILE" $${OTP:+-otp "$$OTP"} $${K8S:+-k8s "$$K8S"} $${NODES:+-nodes "$$NODES"} \
+RUN_FLAGS = -profile "$$PROFILE" $${OTP:+-otp "$$OTP"} $${K8S:+-k8s "$$K8S"} $${NODES:+-nodes "$$NODES"} $${IP:+-ip "$$IP"} \
   $${KEEP:+-keep="$$KEEP"} $${CONTEXT:+-context "$$CONTEXT"} $${PUSH:+-push "$$PUSH"} $${PULL_SECRET:+-pull-secret "$$PULL_SECRET"} $${SCENARIOS:+-scenarios "$$SCENARIOS"} $${ACCEPT_UNSEEN:+-accept-unseen="$$ACCEPT_UNSEEN"} $(ARGS)
-MATRIX_FLAGS = $${OTP:+--otp "$$OTP"} $${K8S:+--k8s "$$K8S"} $${NODES:+--nodes "$$NODES"} \
+MATRIX_FLAGS = $${OTP:+--otp "$$OTP"} $${K8S:+--k8s "$$K8S"} $${NODES:+--nodes "$$NODES"} $${IP:+--ip "$$IP"} \
   $${KEEP:+--keep="$$KEEP"} $${CONTEXT:+--context "$$CONTEXT"} $${PUSH:+--push "$$PUSH"} $${PULL_SECRET:+--pull-secret "$$PULL_SECRET"} $${ACCEPT_UNSEEN:+--accept-unseen="$$ACCEPT_UNSEEN"} $(ARGS)
 
 # What make help lists is no file.
