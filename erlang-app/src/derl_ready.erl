@@ -11,7 +11,7 @@ start_link(Port) -> proc_lib:start_link(?MODULE, init, [Port]).
 
 -spec init(inet:port_number()) -> no_return().
 init(Port) ->
-    case gen_tcp:listen(Port, [{reuseaddr, true}, {backlog, 16}]) of
+    case gen_tcp:listen(Port, [derl_discovery:family(), {reuseaddr, true}, {backlog, 16}]) of
         {ok, Listener} ->
             true = register(?MODULE, self()),
             proc_lib:init_ack({ok, self()}),
