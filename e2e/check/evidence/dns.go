@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -138,4 +139,13 @@ func DecidingAnswer(p *view.Pod, from, to time.Duration, f *check.Finding) *reco
 		f.Outcome, f.Message = check.Unseen, fmt.Sprintf("no DNS query was sent from %s between %.1f s and %.1f s", p.Name, from.Seconds(), to.Seconds())
 	}
 	return e
+}
+
+// ShowAddresses is a command that shows the addresses of a name as the pod's resolver finds them, in the family of its own address.
+func ShowAddresses(v *view.View, p *view.Pod, name string) string {
+	database := "ahostsv4"
+	if a, err := netip.ParseAddr(p.IP()); err == nil && a.Is6() {
+		database = "ahostsv6"
+	}
+	return fmt.Sprintf("kubectl -n %s exec %s -- getent %s %s", v.Header.Namespace, p.Name, database, name)
 }

@@ -46,8 +46,8 @@ func resolves(v *view.View, p *view.Pod, at func(sample recording.Event) map[str
 	}
 	a := e.DNS
 	f.At = e.T
-	f.Seen = []string{fmt.Sprintf("%s A %s at %s: %s %s", a.Name, "from "+p.Name, a.Server, a.RCode, strings.Join(check.FirstOf(a.Addrs, 32), " "))}
-	f.Try = fmt.Sprintf("kubectl -n %s exec %s -- getent ahostsv4 %s", v.Header.Namespace, p.Name, a.Name)
+	f.Seen = []string{fmt.Sprintf("%s %s from %s at %s: %s %s", a.Name, a.Type, p.Name, a.Server, a.RCode, strings.Join(check.FirstOf(a.Addrs, 32), " "))}
+	f.Try = evidence.ShowAddresses(v, p, a.Name)
 	missing, foreign, early := compare(a.Addrs, at(*e))
 	switch {
 	case a.Outcome != recording.OK, a.RCode != "NOERROR" && a.RCode != "NXDOMAIN":
