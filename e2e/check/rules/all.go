@@ -33,6 +33,7 @@ func All() []check.Check {
 		manifestDiscoveryFindsPeers(),
 		manifestReadyWithoutPeers(),
 		manifestMeshProxy(),
+		manifestProtoDist(),
 		manifestIPFamily(),
 		imageAvailable(),
 		podsRunning(),

@@ -163,6 +163,8 @@ func crashes() []trial {
 		"name-taken":         "Protocol 'inet_tcp': the name derl@10.244.0.3 seems to be in use by another Erlang node",
 		"port-taken":         "Protocol 'inet_tcp': register/listen error: eaddrinuse",
 		"epmd-unreachable":   "Protocol 'inet_tcp': register/listen error: econnrefused",
+		"unknown-protocol":   "Protocol 'inet6_tcp-eval': not supported",
+		"bad-interface":      "Protocol 'inet_tcp': register/listen error: badarg",
 		"wrong-architecture": "exec /opt/derl/bin/derl: exec format error",
 		"read-only":          "/opt/derl/bin/derl: 12: cannot create /opt/derl/releases/1/vm.args: Read-only file system",
 	} {
