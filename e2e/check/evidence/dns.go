@@ -2,7 +2,6 @@ package evidence
 
 import (
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -144,7 +143,7 @@ func DecidingAnswer(p *view.Pod, from, to time.Duration, f *check.Finding) *reco
 // ShowAddresses is a command that shows the addresses of a name as the pod's resolver finds them, in the family of its own address.
 func ShowAddresses(v *view.View, p *view.Pod, name string) string {
 	database := "ahostsv4"
-	if a, err := netip.ParseAddr(p.IP()); err == nil && a.Is6() {
+	if p.OverIPv6() {
 		database = "ahostsv6"
 	}
 	return fmt.Sprintf("kubectl -n %s exec %s -- getent %s %s", v.Header.Namespace, p.Name, database, name)

@@ -42,6 +42,7 @@ func All() []check.Check {
 		vmLongNames(),
 		vmCookieFlag(),
 		vmHidden(),
+		vmAddressFamily(),
 		vmEPMDPortSame(),
 		vmFirstProcess(),
 		vmBusyWait(),

@@ -3,7 +3,6 @@ package rules
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/check/evidence"
@@ -65,7 +64,7 @@ func explainDist(f *check.Finding, q *view.Pod, d *view.Dial) {
 	case "other-family":
 		f.Remedy = "start the VM with -proto_dist inet6_tcp (in vm.args, or by ERL_AFLAGS); without it, it listens and dials over IPv4"
 		if vm := q.VM(); vm != nil {
-			switch n := strings.Count(" "+strings.Join(vm.Args, " ")+" ", " -proto_dist "); n {
+			switch n := len(vm.Protocols()); n {
 			case 0:
 				f.Seen = append(f.Seen, "the command line of "+q.Name+" has no -proto_dist")
 			case 1:
