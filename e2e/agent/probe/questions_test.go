@@ -22,7 +22,7 @@ import (
 // recorded, too.
 func TestOnlyThePodsQuestionsAreRecorded(t *testing.T) {
 	h, pid := netnstest.New(t)
-	resolver(t, h)
+	resolver(t, h, "127.0.0.1")
 	tree := newTree(t)
 	tree.put(pid, uidA)
 	o, s, _ := observe(t, tree.root)
