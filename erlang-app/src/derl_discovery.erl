@@ -56,7 +56,7 @@ node_name(Host) -> list_to_atom("derl@" ++ Host).
 -spec family() -> inet | inet6.
 family() -> family(init:get_argument(proto_dist)).
 
-%% As net_kernel reads it: a flag that is given twice counts as not given.
+%% As net_kernel reads it: of a flag that is given twice the first counts (before OTP 26, none).
 -spec family({ok, [[string()]]} | error) -> inet | inet6.
-family({ok, [["inet6_" ++ _]]}) -> inet6;
+family({ok, [["inet6_" ++ _] | _]}) -> inet6;
 family(_) -> inet.

@@ -5,8 +5,7 @@ family_test_() ->
     [?_assertEqual(Family, derl_discovery:family(Flag))
      || {Family, Flag} <- [{inet, error}, {inet, {ok, [["inet_tcp"]]}}, {inet, {ok, [["inet_tls"]]}},
                            {inet6, {ok, [["inet6_tcp"]]}}, {inet6, {ok, [["inet6_tls"]]}},
-                           %% net_kernel takes neither of the two.
-                           {inet, {ok, [["inet6_tcp"], ["inet6_tcp"]]}}]].
+                           {inet6, {ok, [["inet6_tcp"], ["inet_tcp"]]}}, {inet, {ok, [["inet_tcp"], ["inet6_tcp"]]}}]].
 
 %% As Kubernetes writes them in status.podIP (RFC 5952), of which the peers' own names are made.
 node_name_test_() ->

@@ -71,7 +71,7 @@ func explainDist(f *check.Finding, q *view.Pod, d *view.Dial) {
 				f.Seen = append(f.Seen, evidence.CommandLine(vm, "-proto_dist")...)
 			default:
 				f.Seen = append(f.Seen, fmt.Sprintf("the command line of %s has -proto_dist %d times", q.Name, n))
-				f.Remedy = "give -proto_dist once: the VM takes one that is given twice as not given, and listens and dials over IPv4"
+				f.Remedy = "give -proto_dist once: of several OTP 25 takes none, and OTP 27 the first"
 			}
 		}
 		f.Try = "ss -ltn in the pod's network namespace: the port is bound to an IPv4 address"

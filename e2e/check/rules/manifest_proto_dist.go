@@ -3,7 +3,6 @@ package rules
 import (
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 
 	"meshproof.dev/meshproof/e2e/check"
@@ -14,10 +13,10 @@ import (
 
 func manifestProtoDist() check.Check {
 	return check.Check{
-		ID: "manifest/proto-dist", Title: "starts distribution with one valid protocol, and on an interface of its family", Rung: check.Manifest, Level: check.Required, Scenario: "formation", Refutable: true,
-		Why:    "The VM does not start with a protocol that it does not know, or on an interface that is no address of the protocol's family. A -proto_dist that is given twice counts as not given: the VM distributes over IPv4, without a message.",
+		ID: "manifest/proto-dist", Title: "starts distribution with a valid protocol, and on an interface of its family", Rung: check.Manifest, Level: check.Required, Scenario: "formation", Refutable: true,
+		Why:    "The VM does not start with a protocol that it does not know, or on an interface that is no address of the protocol's family.",
 		Source: "https://www.erlang.org/doc/apps/kernel/kernel_app.html#inet_dist_use_interface",
-		Causes: check.Alike(check.From(check.EPMD, "pods/*", "vm/*", "dns/a-records-match-pods"), "glued", "twice", "interface-form", "interface-family"),
+		Causes: check.Alike(check.From(check.EPMD, "pods/*", "vm/*", "dns/a-records-match-pods"), "glued", "interface-form", "interface-family"),
 		Judge: func(v *view.View) []check.Finding {
 			return objects.EachWorkload(v, func(m *objects.Manifests, w *manifest.Workload, f *check.Finding) {
 				seen := false
@@ -37,7 +36,6 @@ var protocols = regexp.MustCompile(`^inet6?_(?:tcp|tls)`)
 
 // distributionFlags judges what the texts of one container say, the first mistake only. It reports whether they say anything.
 func distributionFlags(places []objects.Place, w *manifest.Workload, f *check.Finding) bool {
-	var given, flags []string // the protocols that certainly reach one VM, and where each of them stands
 	seen := false
 	for _, p := range places {
 		here := protoDist(p.Text)
@@ -49,28 +47,12 @@ func distributionFlags(places []objects.Place, w *manifest.Workload, f *check.Fi
 				return true
 			}
 		}
-		if forEveryVM(p) {
-			for range here {
-				flags = append(flags, p.Where)
-			}
-			given = append(given, here...)
-		}
 		seen = interfaceOf(p, here, w, f) || seen
 		if f.Outcome == check.Fail {
 			return true
 		}
 	}
-	if len(given) > 1 && slices.ContainsFunc(given, func(p string) bool { return p != "inet_tcp" }) {
-		f.Fail("twice", fmt.Sprintf("-proto_dist is given %d times (%s) to the VM of %s: it then counts as not given, and the VM distributes over IPv4 (inet_tcp)", len(given), check.List(slices.Compact(flags)), w),
-			"give -proto_dist once: in vm.args, where the release's commands find it, too, or in ERL_AFLAGS")
-	}
 	return seen
-}
-
-// forEveryVM reports whether the text is certainly part of the VM's command line: a variable that erl reads, or a file vm.args. In a
-// script one of two flags may be that of another case.
-func forEveryVM(p objects.Place) bool {
-	return slices.Contains([]string{"ERL_AFLAGS", "ERL_FLAGS", "ERL_ZFLAGS"}, p.Variable) || p.Config && strings.HasPrefix(p.Where, "vm.args")
 }
 
 var flag = regexp.MustCompile(`-proto_dist\s+([^\s'"]+)`)

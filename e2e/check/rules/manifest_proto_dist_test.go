@@ -15,9 +15,6 @@ func TestManifestProtoDist(t *testing.T) {
 		// docker-vernemq#350
 		{"glued to the next flag", literal("DOCKER_VERNEMQ_ERLANG__ARGS", "-proto_dist inet6_tcp-eval"), fails("glued", "env DOCKER_VERNEMQ_ERLANG__ARGS", "-proto_dist inet6_tcp-eval", "a space between inet6_tcp and -eval")},
 		{"glued, in args", args("foreground", "-proto_dist inet_tls-ssl_dist_optfile /tls"), fails("glued", "args of container derl")},
-		{"twice in one variable", literal("ERL_FLAGS", "-proto_dist inet6_tcp -proto_dist inet6_tcp"), fails("twice", "given 2 times (env ERL_FLAGS of container derl)", "over IPv4")},
-		{"in two variables", all(literal("ERL_FLAGS", "-proto_dist inet6_tls"), literal("ERL_ZFLAGS", "-proto_dist inet6_tls")), fails("twice", "env ERL_ZFLAGS", "env ERL_FLAGS")},
-		{"in a variable and in vm.args", all(literal("ERL_FLAGS", "-proto_dist inet6_tcp"), config("vm.args", "-name a@b.c\n-proto_dist inet6_tcp\n")), fails("twice", "vm.args in ConfigMap derl-config")},
 		{"once more in a comment", config("vm.args", "# -proto_dist inet_tcp\n-proto_dist inet6_tcp\n"), thePass},
 		{"twice what it would be anyway", literal("ERL_FLAGS", "-proto_dist inet_tcp -proto_dist inet_tcp"), thePass},
 		{"the cases of a script", config("env.sh", "case $IP in\n*:*) F='-proto_dist inet6_tcp' ;;\n*) F='-proto_dist inet_tcp' ;;\nesac\n"), thePass},

@@ -19,7 +19,11 @@ func TestVMAddressFamily(t *testing.T) {
 		{"no -proto_dist", over6(), every("ipv4-only", "is fd00:10:244::", "has no -proto_dist", "-proto_dist inet6_tcp")},
 		{"IPv6", over6("-proto_dist", "inet6_tcp"), nil},
 		{"TLS over IPv4", over6("-proto_dist", "inet_tls"), every("ipv4-only", "has -proto_dist inet_tls", "start the VM with -proto_dist inet6_tls")},
-		{"twice", over6("-proto_dist", "inet6_tcp", "-proto_dist", "inet6_tcp"), every("given-twice", "-proto_dist 2 times (inet6_tcp, inet6_tcp)", "once")},
+		{"twice, and the first is of IPv4", over6("-proto_dist", "inet_tcp", "-proto_dist", "inet6_tcp"), every("given-twice", "-proto_dist 2 times (inet_tcp, inet6_tcp)", "once")},
+		{"twice, and OTP takes the first", over6("-proto_dist", "inet6_tcp", "-proto_dist", "inet6_tcp"), nil},
+		{"twice, and OTP takes none", all(over6("-proto_dist", "inet6_tcp", "-proto_dist", "inet6_tcp"), func(s *rt.Recording) {
+			s.Change(func(e recording.Event) bool { return e.Sockets != nil }, func(e *recording.Event) { e.Sockets.Listen = []string{"[::]:4369", "0.0.0.0:10000"} })
+		}), every("given-twice", "of which OTP 25 takes none")},
 		{"a protocol of the application's own", over6("-proto_dist", "uds"), nil},
 		{"for others, behind -extra", over6("-proto_dist", "inet6_tcp", "-extra", "-proto_dist", "inet_tcp"), nil},
 		{"its own name is an IPv4 address", all(lonely, overIPv6, func(s *rt.Recording) {
