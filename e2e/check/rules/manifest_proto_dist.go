@@ -16,7 +16,7 @@ func manifestProtoDist() check.Check {
 		ID: "manifest/proto-dist", Title: "starts distribution with a valid protocol, and on an interface of its family", Rung: check.Manifest, Level: check.Required, Scenario: "formation", Refutable: true,
 		Why:    "The VM does not start with a protocol that it does not know, or on an interface that is no address of the protocol's family.",
 		Source: "https://www.erlang.org/doc/apps/kernel/kernel_app.html#inet_dist_use_interface",
-		Causes: check.Alike(check.From(check.EPMD, "pods/*", "vm/*", "dns/a-records-match-pods"), "glued", "interface-form", "interface-family"),
+		Causes: check.Alike(check.From(check.DNS, "pods/*", "vm/*"), "glued", "interface-form", "interface-family"),
 		Judge: func(v *view.View) []check.Finding {
 			return objects.EachWorkload(v, func(m *objects.Manifests, w *manifest.Workload, f *check.Finding) {
 				seen := false
