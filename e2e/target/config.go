@@ -85,7 +85,7 @@ func kindConfig(o Options, t traits, patches string, kubeadm ...string) (string,
 		},
 	}
 	// An IPv4 cluster's configuration says nothing of it, as before: a kept one is taken over.
-	if o.IP != IPv4 {
+	if o.IP == IPv6 || o.IP == Dual {
 		c.Networking.IPFamily = families[o.IP]
 		// Whatever the nodes' family is, this machine reaches the API server as it always does.
 		c.Networking.APIServerAddress = "127.0.0.1"
