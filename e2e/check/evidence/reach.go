@@ -64,7 +64,7 @@ func ExplainRefused(f *check.Finding, q *view.Pod, addr string, at time.Duration
 			// A listener on :: takes IPv4 connections as well, one on 0.0.0.0 no IPv6.
 			other := a.Addr().Unmap().Is4() && dialled.Addr().Unmap().Is6()
 			there = there || a.Addr().IsUnspecified() && !other || a.Addr().Unmap() == dialled.Addr().Unmap()
-			family = family && other
+			family = family && (other || a.Addr().IsLoopback())
 		}
 	}
 	f.Seen = append(f.Seen, fmt.Sprintf("listeners of %s on port %d: [%s]", q.Name, dialled.Port(), strings.Join(here, " ")))
