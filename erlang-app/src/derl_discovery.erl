@@ -20,7 +20,8 @@
                   {"static", derl_discovery_static}]).
 
 %% Common mistakes, each as a method: meshproof's checks are tested against them.
--define(FAULTY, [{"faulty-cached", derl_faulty_cached},
+-define(FAULTY, [{"faulty-both", derl_faulty_both},
+                 {"faulty-cached", derl_faulty_cached},
                  {"faulty-dies", derl_faulty_dies},
                  {"faulty-disconnects", derl_faulty_disconnects},
                  {"faulty-first", derl_faulty_first},

@@ -81,6 +81,10 @@ func workloads(fixtures, family string, only []string) (ws []*workload.Workload,
 			others = append(others, fmt.Sprintf("%s (IP=%s)", name, m.Spec.IP))
 			continue
 		}
+		if family == "6" && slices.ContainsFunc(m.Spec.Injections, profile.Injection.Packets) {
+			others = append(others, name+" (IP=4: network faults are of IPv4 only)")
+			continue
+		}
 		bases[m.Spec.Base] = true
 		ws = append(ws, broken)
 		if reversed == nil {
