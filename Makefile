@@ -133,6 +133,15 @@ profiles-own-otp: ## every profile that brings releases of its own
 NIGHTLY_OTP ?= 25 27 29
 # the minor versions of Kubernetes beside the pinned one
 NIGHTLY_K8S ?= 1.36 1.35
+# Mutants that need a cluster with addresses of that family say so.
+mutants_of = $(notdir $(patsubst %/,%,$(dir $(shell grep -lx '  ip: $1' fixtures/mutants/*/mutant.yaml))))
+ipv6: ## run what is for IPv6: profiles and mutants on a cluster with IPv6 addresses, and on one with both (ten minutes)
+	$(MAKE) e2e IP=6 PROFILE="dns-a dns-srv kube-api rabbitmq"
+	$(MAKE) e2e IP=6 NODES=3 PROFILE=dns-a
+	$(MAKE) e2e IP=dual PROFILE="dns-a dns-srv rabbitmq"
+	$(MAKE) kill-matrix IP=6 MUTANTS="$(call mutants_of,6)"
+	$(MAKE) kill-matrix IP=dual MUTANTS="$(call mutants_of,dual)"
+
 nightly: ## all of it: tests, fuzzing, each profile on each OTP release and three nodes, each Kubernetes, kill matrix, a soak, crashes, clusters of others, both engines
 	$(MAKE) test
 	$(MAKE) fuzz
@@ -140,6 +149,7 @@ nightly: ## all of it: tests, fuzzing, each profile on each OTP release and thre
 	$(MAKE) profiles-own-otp
 	for k8s in $(NIGHTLY_K8S); do $(MAKE) e2e K8S=$$k8s || exit; done
 	$(MAKE) kill-matrix
+	$(MAKE) ipv6
 	$(MAKE) soak N=100
 	$(MAKE) crash
 	$(MAKE) pull
