@@ -52,7 +52,7 @@ type Change struct {
 	Kind     Kind          `json:"kind"`
 	Workload string        `json:"workload,omitempty"`
 	Check    string        `json:"check,omitempty"`
-	Scenario string        `json:"scenario,omitempty"` // of a phase
+	Scenario string        `json:"scenario,omitempty"` // of a phase, and of a check that is judged on several
 	Phase    string        `json:"phase,omitempty"`
 	From     judge.Verdict `json:"from,omitempty"`
 	To       judge.Verdict `json:"to,omitempty"`
@@ -142,14 +142,31 @@ func sortedBy(lists ...[]Profile) []string {
 }
 
 func (d *Diff) checks(name string, p, q *Profile) {
-	was := map[string]judge.Result{}
+	type key struct{ id, scenario string }
+	was := map[key]judge.Result{}
+	times := map[string]int{}
+	for _, all := range [][]judge.Result{p.Results, q.Results} {
+		seen := map[string]int{}
+		for _, r := range all {
+			seen[r.ID]++
+			times[r.ID] = max(times[r.ID], seen[r.ID])
+		}
+	}
+	// A check that is judged on one scenario only is the same one whichever that is; else it is named with the scenario.
+	keyOf := func(r judge.Result) key {
+		if times[r.ID] < 2 {
+			return key{id: r.ID}
+		}
+		return key{r.ID, string(r.Scenario)}
+	}
 	for _, r := range p.Results {
-		was[r.ID] = r
+		was[keyOf(r)] = r
 	}
 	for _, r := range q.Results {
-		before, there := was[r.ID]
-		delete(was, r.ID)
-		c := Change{Workload: name, Check: r.ID, From: before.Verdict, To: r.Verdict, Kind: kindOf(before.Verdict, r.Verdict)}
+		k := keyOf(r)
+		before, there := was[k]
+		delete(was, k)
+		c := Change{Workload: name, Check: r.ID, Scenario: k.scenario, From: before.Verdict, To: r.Verdict, Kind: kindOf(before.Verdict, r.Verdict)}
 		switch {
 		case r.Verdict == judge.Pass && before.Verdict == judge.Pass && !watched[r.ID]:
 			if c.Kind = pace(before.Took, r.Took); c.Kind != "" {
@@ -162,8 +179,8 @@ func (d *Diff) checks(name string, p, q *Profile) {
 		}
 	}
 	for _, r := range p.Results {
-		if _, left := was[r.ID]; left {
-			d.add(Change{Kind: Missing, Workload: name, Check: r.ID, From: r.Verdict})
+		if _, left := was[keyOf(r)]; left {
+			d.add(Change{Kind: Missing, Workload: name, Check: r.ID, Scenario: keyOf(r).scenario, From: r.Verdict})
 		}
 	}
 }
@@ -287,9 +304,13 @@ func (c Change) line() string {
 	if c.Workload != "" {
 		b.WriteString(c.Workload + ": ")
 	}
-	b.WriteString(c.Check)
-	if c.Phase != "" {
+	switch {
+	case c.Phase != "":
 		b.WriteString(c.Scenario + ", " + c.Phase)
+	case c.Scenario != "":
+		b.WriteString(c.Check + " (" + c.Scenario + ")")
+	default:
+		b.WriteString(c.Check)
 	}
 	switch {
 	case c.Kind == Slower || c.Kind == Faster:

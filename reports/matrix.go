@@ -89,7 +89,9 @@ func (r *Row) read() {
 	r.Seconds, r.Again = r.Profile.Wall.Seconds(), r.Profile.Again
 	r.cells = map[string]judge.Verdict{}
 	for _, res := range r.Profile.Results {
-		r.cells[res.ID] = res.Verdict
+		if of, judged := r.cells[res.ID]; !judged || of != judge.Fail && res.Verdict != judge.Skip { // on another scenario
+			r.cells[res.ID] = res.Verdict
+		}
 		switch res.Verdict {
 		case judge.Blocked:
 			r.Blocked++

@@ -9,6 +9,7 @@ import (
 
 	"meshproof.dev/meshproof/e2e/exitcode"
 	"meshproof.dev/meshproof/e2e/judge"
+	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/view"
 )
 
@@ -37,11 +38,12 @@ type SoakProfile struct {
 
 // SoakCheck is a check that was red, or unknown, in some of the runs.
 type SoakCheck struct {
-	Check   string        `json:"check"`
-	Verdict judge.Verdict `json:"verdict"` // [judge.Fail] or [judge.Unknown]
-	Runs    int           `json:"runs"`
-	First   string        `json:"first"`   // of them
-	Message string        `json:"message"` // of that one
+	Check    string             `json:"check"`
+	Scenario recording.Scenario `json:"scenario"`
+	Verdict  judge.Verdict      `json:"verdict"` // [judge.Fail] or [judge.Unknown]
+	Runs     int                `json:"runs"`
+	First    string             `json:"first"`   // of them
+	Message  string             `json:"message"` // of that one
 }
 
 // SoakProcess is what one of our processes held: the harness, or the agent of a node.
@@ -131,10 +133,10 @@ func (s *SoakProfile) count(p Profile) {
 }
 
 func (s *SoakProfile) flake(run string, r judge.Result) {
-	i := slices.IndexFunc(s.Flakes, func(c SoakCheck) bool { return c.Check == r.ID && c.Verdict == r.Verdict })
+	i := slices.IndexFunc(s.Flakes, func(c SoakCheck) bool { return c.Check == r.ID && c.Scenario == r.Scenario && c.Verdict == r.Verdict })
 	if i < 0 {
 		i = len(s.Flakes)
-		s.Flakes = append(s.Flakes, SoakCheck{Check: r.ID, Verdict: r.Verdict, First: run, Message: r.Message})
+		s.Flakes = append(s.Flakes, SoakCheck{Check: r.ID, Scenario: r.Scenario, Verdict: r.Verdict, First: run, Message: r.Message})
 	}
 	s.Flakes[i].Runs++
 }

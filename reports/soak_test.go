@@ -49,7 +49,7 @@ func TestASoakCountsItsRuns(t *testing.T) {
 	if p.Name != "shop" || p.Asked != 9 || p.Green != 3 || p.Red != 2 || p.Unknown != 1 || p.Broken != 3 || p.Share != 0.5 {
 		t.Errorf("%+v", p)
 	}
-	want := []SoakCheck{{"x/fail", judge.Fail, 2, "shop#2", runs[1].Results[1].Message}, {"x/unknown", judge.Unknown, 1, "shop#4", runs[3].Results[1].Message}}
+	want := []SoakCheck{{"x/fail", "formation", judge.Fail, 2, "shop#2", runs[1].Results[1].Message}, {"x/unknown", "formation", judge.Unknown, 1, "shop#4", runs[3].Results[1].Message}}
 	if fmt.Sprint(p.Flakes) != fmt.Sprint(want) {
 		t.Errorf("%+v", p.Flakes)
 	}

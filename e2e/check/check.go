@@ -58,6 +58,8 @@ type Check struct {
 	Rung     Rung
 	Level    Level
 	Scenario recording.Scenario // the scenario whose recording it is judged on
+	// Also are other scenarios on whose recordings it is judged, each with a result of its own, if they are part of the run.
+	Also []recording.Scenario
 	// Static says that the manifests alone decide it: it is judged by lint, too, where nothing was deployed. So are all
 	// checks of the rung [Manifest].
 	Static bool
@@ -76,4 +78,9 @@ type Check struct {
 	// stands in for the agents, it may not. Findings are Unseen then, as they are without one of Reads.
 	Needs []string
 	Judge func(v *view.View) []Finding
+}
+
+// Scenarios are all scenarios on whose recordings it is judged.
+func (c Check) Scenarios() []recording.Scenario {
+	return append([]recording.Scenario{c.Scenario}, c.Also...)
 }

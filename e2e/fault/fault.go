@@ -20,7 +20,7 @@ import (
 // The acts that are recorded. Void means that the scenario did not take the course that it was meant to: the detail says why.
 // Unhealed means that a fault should be healed and may still be there, until the heal of the same pod: that is void, too.
 const (
-	Inject   = "inject"
+	Inject   = recording.Inject
 	Heal     = recording.Heal
 	Void     = recording.Void
 	Unhealed = recording.Unhealed

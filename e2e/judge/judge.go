@@ -97,9 +97,11 @@ func Judge(name string, scenarios []Scenario, checks []check.Check) Profile {
 	p := Profile{Name: name}
 	var causes []cause
 	for _, c := range checks {
-		var r Result
-		r, causes = p.judgeOne(c, scenarios, causes)
-		p.Results = append(p.Results, r)
+		for _, s := range judgedOn(c, scenarios) {
+			var r Result
+			r, causes = p.judgeOne(c, s, scenarios, causes)
+			p.Results = append(p.Results, r)
+		}
 	}
 	p.vantage(scenarios)
 	p.useless(scenarios)
@@ -109,11 +111,25 @@ func Judge(name string, scenarios []Scenario, checks []check.Check) Profile {
 	return p
 }
 
-func (p *Profile) judgeOne(c check.Check, scenarios []Scenario, causes []cause) (Result, []cause) {
-	r := Result{ID: c.ID, Title: c.Title, Rung: c.Rung, Level: c.Level, Scenario: c.Scenario, Why: c.Why, Source: c.Source}
-	ep, found := find(scenarios, c.Scenario)
+// judgedOn are the scenarios of the run on which a check is judged; where none of them is part of it, the check's own, on which it is
+// skipped.
+func judgedOn(c check.Check, scenarios []Scenario) (names []recording.Scenario) {
+	for _, name := range c.Scenarios() {
+		if s, found := find(scenarios, name); found && s.Skip == "" {
+			names = append(names, name)
+		}
+	}
+	if len(names) == 0 {
+		names = append(names, c.Scenario)
+	}
+	return names
+}
+
+func (p *Profile) judgeOne(c check.Check, scenario recording.Scenario, scenarios []Scenario, causes []cause) (Result, []cause) {
+	r := Result{ID: c.ID, Title: c.Title, Rung: c.Rung, Level: c.Level, Scenario: scenario, Why: c.Why, Source: c.Source}
+	ep, found := find(scenarios, scenario)
 	if !found || ep.Skip != "" {
-		r.Verdict, r.Reason = Skip, "the scenario "+string(c.Scenario)+" is not part of this run"
+		r.Verdict, r.Reason = Skip, "the scenario "+string(scenario)+" is not part of this run"
 		if ep.Skip != "" {
 			r.Reason += ": " + ep.Skip
 		}

@@ -137,6 +137,7 @@ const (
 	DeletePod     = "delete-pod"     // a pod was deleted
 	KillContainer = "kill-container" // the VM of a pod was killed; its container is then started again
 	Rollout       = "rollout"        // the controllers were given the pod templates of the next version
+	Inject        = "inject"         // a fault was put into the pod, and bites
 	Void          = "void"           // the scenario did not take its course: the detail says why
 	Unhealed      = "unhealed"       // a fault that should be healed may still be in the pod
 	Heal          = "heal"           // a fault of the pod is gone

@@ -69,7 +69,7 @@ func resultsFolder() (string, error) {
 func (o *Options) plan(w *workload.Workload) scenario.Plan {
 	p := scenario.Plan{Profile: w.Resolved, Named: o.Scenarios}
 	for _, c := range o.Checks {
-		p.Judged = append(p.Judged, c.Scenario)
+		p.Judged = append(p.Judged, c.Scenarios()...)
 	}
 	if len(w.Scenarios) > 0 {
 		p.Named = nil

@@ -20,7 +20,9 @@ func TestOnlyWantedScenariosAreRecorded(t *testing.T) {
 	w := &workload.Workload{Resolved: &profile.Resolved{Rollout: []string{"Deployment/x"}, Console: []profile.Command{{Name: "ping"}}}}
 	byScenario := map[scenario.Name][]check.Check{}
 	for _, c := range rules.All() {
-		byScenario[c.Scenario] = append(byScenario[c.Scenario], c)
+		for _, name := range c.Scenarios() {
+			byScenario[name] = append(byScenario[name], c)
+		}
 	}
 	recorded := func(o *Options, w *workload.Workload) (all []string) {
 		for _, s := range o.plan(w).Scenarios() {

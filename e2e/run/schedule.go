@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sort"
 	"sync"
 	"time"
@@ -43,8 +44,10 @@ func estimate(w *workload.Workload, plan scenario.Plan) time.Duration {
 	return d
 }
 
-// alone reports whether nothing else may run meanwhile.
-func alone(w *workload.Workload) bool { return w.Mutant != nil && w.Mutant.Spec.Alone }
+// alone reports whether nothing else may run meanwhile: a mutant says so, or a scenario disturbs more than the workload's namespace.
+func alone(w *workload.Workload, plan scenario.Plan) bool {
+	return w.Mutant != nil && w.Mutant.Spec.Alone || slices.ContainsFunc(plan.Scenarios(), func(s scenario.Scenario) bool { return s.Scope != scenario.OfNamespace })
+}
 
 // pods is how many pods a workload takes: its replicas, one more while one of them is replaced, and an agent of its own where it
 // has one.
@@ -65,10 +68,11 @@ func (s *Session) order() []int {
 	}
 	sort.SliceStable(all, func(a, b int) bool {
 		x, y := s.workloads[all[a]], s.workloads[all[b]]
-		if alone(x) != alone(y) {
-			return alone(y)
+		px, py := s.options.plan(x), s.options.plan(y)
+		if last := alone(y, py); last != alone(x, px) {
+			return last
 		}
-		return estimate(x, s.options.plan(x)) > estimate(y, s.options.plan(y))
+		return estimate(x, px) > estimate(y, py)
 	})
 	return all
 }
@@ -95,7 +99,7 @@ func (s *Session) runAll(ctx context.Context, e *environment.Environment) (all [
 	for _, i := range s.order() {
 		w := s.workloads[i]
 		n := pods(w)
-		if alone(w) {
+		if alone(w, s.options.plan(w)) {
 			n = limit
 		}
 		// When the run is interrupted the workload's run ends by itself, and says so.

@@ -26,6 +26,8 @@ type Scenario struct {
 	Name Name
 	// OnRequest keeps it out of the default set: it is recorded only if it is named.
 	OnRequest bool
+	// Scope is what it disturbs; empty is the workload's namespace. What disturbs more runs while nothing else does.
+	Scope Scope
 	// Kills says that it kills a VM: the agents need permission for that.
 	Kills bool
 	// Applies reports whether the scenario applies to such a workload, and if not, why. Nil: always.
@@ -37,6 +39,16 @@ type Scenario struct {
 	// Run records it. An error means that it could not be recorded to its end; the caller adds the scenario's name.
 	Run func(ctx context.Context, env *Env) error
 }
+
+// Scope is how far the effects of a scenario reach.
+type Scope string
+
+// The scopes. The pods of the workload's own namespace are disturbed, or whatever else runs on the same node or cluster, too.
+const (
+	OfNamespace Scope = ""
+	OfNode      Scope = "node"
+	OfCluster   Scope = "cluster"
+)
 
 // All are the scenarios in the order in which they are recorded. The first brings the workload up. The others begin with the
 // mesh that it has formed.

@@ -3,6 +3,7 @@ package suites
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/onsi/ginkgo/v2"
@@ -26,15 +27,15 @@ func define(name string, checks []check.Check, session func() waiter) {
 	ginkgo.Describe(name, func() {
 		for _, s := range scenario.All() {
 			ginkgo.Describe(string(s.Name), ginkgo.Ordered, ginkgo.ContinueOnFailure, func() {
-				var verdicts map[string]judge.Result
+				var verdicts map[string]judge.Result // of this scenario, by the check's id
 				ginkgo.BeforeAll(func(ctx context.Context) {
 					p, err := session().Wait(ctx, name, s.Name)
 					gomega.Expect(err).NotTo(gomega.HaveOccurred())
-					verdicts = byID(p)
+					verdicts = byID(p, s.Name)
 				})
 				for _, c := range checks {
-					if c.Scenario == s.Name {
-						ginkgo.It(c.Title, label(c), func() { express(verdicts[c.ID]) })
+					if slices.Contains(c.Scenarios(), s.Name) {
+						ginkgo.It(c.Title, label(c), func() { express(verdicts, c.ID, s.Name) })
 					}
 				}
 			})
@@ -49,16 +50,23 @@ func label(c check.Check) ginkgo.Labels {
 
 func idLabel(c check.Check) string { return strings.ReplaceAll(c.ID, "/", ":") }
 
-func byID(p judge.Profile) map[string]judge.Result {
+func byID(p judge.Profile, name scenario.Name) map[string]judge.Result {
 	m := map[string]judge.Result{}
 	for _, r := range p.Results {
-		m[r.ID] = r
+		if r.Scenario == name {
+			m[r.ID] = r
+		}
 	}
 	return m
 }
 
-// express says a verdict in Ginkgo's words: unknown fails, too, because it is not health.
-func express(r judge.Result) {
+// express says a verdict in Ginkgo's words: unknown fails, too, because it is not health. A check that is judged on several scenarios
+// has a result only for those that are part of the run.
+func express(verdicts map[string]judge.Result, id string, name scenario.Name) {
+	r, judged := verdicts[id]
+	if !judged {
+		ginkgo.Skip("the scenario " + string(name) + " is not part of this run")
+	}
 	switch r.Verdict {
 	case judge.Pass, judge.Advised:
 	case judge.Skip, judge.Waived, judge.Suppressed, judge.Accepted:

@@ -49,15 +49,25 @@ func checksCommand() *cobra.Command {
 
 // entry is a check as the catalogue has it.
 type entry struct {
-	ID        string             `json:"id"`
-	Rung      check.Rung         `json:"rung"`
-	Level     check.Level        `json:"level"`
-	Scenario  recording.Scenario `json:"scenario"`
-	Lint      bool               `json:"lint"` // judged by lint, too
-	Title     string             `json:"title"`
-	Why       string             `json:"why"`
-	Source    string             `json:"source"`
-	Diagnoses []diagnosis        `json:"diagnoses"`
+	ID        string               `json:"id"`
+	Rung      check.Rung           `json:"rung"`
+	Level     check.Level          `json:"level"`
+	Scenario  recording.Scenario   `json:"scenario"`
+	Also      []recording.Scenario `json:"also,omitempty"` // judged on these, too
+	Lint      bool                 `json:"lint"`           // judged by lint, too
+	Title     string               `json:"title"`
+	Why       string               `json:"why"`
+	Source    string               `json:"source"`
+	Diagnoses []diagnosis          `json:"diagnoses"`
+}
+
+// scenarios are those on whose recordings it is judged.
+func (e entry) scenarios() string {
+	names := []string{string(e.Scenario)}
+	for _, s := range e.Also {
+		names = append(names, string(s))
+	}
+	return strings.Join(names, ", ")
 }
 
 // diagnosis is one code of a check: which checks it can block, and what proves that it is given.
@@ -90,7 +100,7 @@ func catalogue(checks []check.Check, killers map[profile.Expect][]string) []entr
 	remedies := rules.Remedies()
 	var all []entry
 	for _, c := range checks {
-		e := entry{ID: c.ID, Rung: c.Rung, Level: c.Level, Scenario: c.Scenario, Lint: c.Static || c.Rung == check.Manifest, Title: c.Title, Why: c.Why, Source: c.Source}
+		e := entry{ID: c.ID, Rung: c.Rung, Level: c.Level, Scenario: c.Scenario, Also: c.Also, Lint: c.Static || c.Rung == check.Manifest, Title: c.Title, Why: c.Why, Source: c.Source}
 		for code, explains := range c.Causes {
 			of := profile.Expect{Check: c.ID, Diagnosis: code}
 			e.Diagnoses = append(e.Diagnoses, diagnosis{code, explains, killers[of], reasons[of], remedies[c.ID][code]})
@@ -128,7 +138,7 @@ this reason: a mutant that runs on a cluster (%s), or the trial of a recording a
 		if e.Lint {
 			lint = "yes"
 		}
-		fmt.Fprintf(w, "| [%s](#%s) | %s | %s | %s | %s | %s |\n", e.ID, strings.ReplaceAll(e.ID, "/", ""), e.Rung, e.Level, e.Scenario, lint, cell(e.Title))
+		fmt.Fprintf(w, "| [%s](#%s) | %s | %s | %s | %s | %s |\n", e.ID, strings.ReplaceAll(e.ID, "/", ""), e.Rung, e.Level, e.scenarios(), lint, cell(e.Title))
 	}
 	for i, e := range all {
 		fmt.Fprintf(w, "\n## %s\n\n%s.\n\n*Why:* %s\n\n*Source:* %s\n\n| diagnosis | explains | killer |\n|---|---|---|\n", e.ID, sentence(e), e.Why, e.Source)

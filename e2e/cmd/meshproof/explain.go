@@ -42,7 +42,7 @@ func explained(w io.Writer, e entry, above []entry) {
 	if e.Lint {
 		fmt.Fprintln(w, "  It is judged by lint, too, from the manifests alone.")
 	} else {
-		fmt.Fprintf(w, "  It is judged on a cluster, from the recording of the scenario %s.\n", e.Scenario)
+		fmt.Fprintf(w, "  It is judged on a cluster, from the recording of the scenario %s.\n", e.scenarios())
 	}
 	fmt.Fprintln(w, "\nDiagnoses, and what to do (a finding says it with the names of your objects)")
 	for _, d := range e.Diagnoses {
