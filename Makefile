@@ -21,6 +21,7 @@ SHELL := /bin/sh
 #: OTP=             Erlang/OTP release of the application's image: 25, 27 or 29 (default: the pinned one)
 #: K8S=             Kubernetes version of the cluster that is made: 1.37, 1.36 or 1.35 (default: the pinned one)
 #: NODES=1          nodes of the cluster that is made, 1 to 20
+#: IP=4             addresses of the cluster that is made: 4, 6, or dual (both, IPv4 first)
 #: KEEP=            1 keeps the cluster, and the next run takes it over (about half the time)
 #: CONTEXT=         use the cluster of this kubeconfig context and make none
 #: PUSH=            push the images to this repository prefix, HOST/PATH; the nodes pull them from there (with CONTEXT=)
@@ -33,7 +34,7 @@ SHELL := /bin/sh
 #: ENGINE=          docker or podman (default: whichever works)
 #: ARGS=            further flags for the program that make runs
 PROFILE ?= dns-a
-export PROFILE OTP K8S NODES KEEP CONTEXT PUSH PULL_SECRET SCENARIOS ACCEPT_UNSEEN N INSTALL ENGINE
+export PROFILE OTP K8S NODES IP KEEP CONTEXT PUSH PULL_SECRET SCENARIOS ACCEPT_UNSEEN N INSTALL ENGINE
 
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/meshproof
 # Binaries are named for the checkout, so that two checkouts do not replace each other's.
@@ -44,9 +45,9 @@ GOLANGCI_LINT := GOLANGCI_LINT_CACHE='$(CACHE)/golangci-lint' '$(TOOLS)/golangci
 SHELL_FILES = $(shell grep -rlIE '^\#!.*/(env )?(ba)?sh' --exclude-dir=_build --exclude='*.go' .ci scripts fixtures erlang-app 2>/dev/null)
 
 # The Ginkgo suite takes one dash (package flag), the meshproof binary two (cobra).
-RUN_FLAGS = -profile "$$PROFILE" $${OTP:+-otp "$$OTP"} $${K8S:+-k8s "$$K8S"} $${NODES:+-nodes "$$NODES"} \
+RUN_FLAGS = -profile "$$PROFILE" $${OTP:+-otp "$$OTP"} $${K8S:+-k8s "$$K8S"} $${NODES:+-nodes "$$NODES"} $${IP:+-ip "$$IP"} \
   $${KEEP:+-keep="$$KEEP"} $${CONTEXT:+-context "$$CONTEXT"} $${PUSH:+-push "$$PUSH"} $${PULL_SECRET:+-pull-secret "$$PULL_SECRET"} $${SCENARIOS:+-scenarios "$$SCENARIOS"} $${ACCEPT_UNSEEN:+-accept-unseen="$$ACCEPT_UNSEEN"} $(ARGS)
-MATRIX_FLAGS = $${OTP:+--otp "$$OTP"} $${K8S:+--k8s "$$K8S"} $${NODES:+--nodes "$$NODES"} \
+MATRIX_FLAGS = $${OTP:+--otp "$$OTP"} $${K8S:+--k8s "$$K8S"} $${NODES:+--nodes "$$NODES"} $${IP:+--ip "$$IP"} \
   $${KEEP:+--keep="$$KEEP"} $${CONTEXT:+--context "$$CONTEXT"} $${PUSH:+--push "$$PUSH"} $${PULL_SECRET:+--pull-secret "$$PULL_SECRET"} $${ACCEPT_UNSEEN:+--accept-unseen="$$ACCEPT_UNSEEN"} $(ARGS)
 
 # What make help lists is no file.
@@ -132,6 +133,15 @@ profiles-own-otp: ## every profile that brings releases of its own
 NIGHTLY_OTP ?= 25 27 29
 # the minor versions of Kubernetes beside the pinned one
 NIGHTLY_K8S ?= 1.36 1.35
+# Mutants that need a cluster with addresses of that family say so.
+mutants_of = $(notdir $(patsubst %/,%,$(dir $(shell grep -lx '  ip: $1' fixtures/mutants/*/mutant.yaml))))
+ipv6: ## run what is for IPv6: profiles and mutants on a cluster with IPv6 addresses, and on one with both (ten minutes)
+	$(MAKE) e2e IP=6 PROFILE="dns-a dns-srv kube-api rabbitmq"
+	$(MAKE) e2e IP=6 NODES=3 PROFILE=dns-a
+	$(MAKE) e2e IP=dual PROFILE="dns-a dns-srv rabbitmq"
+	$(MAKE) kill-matrix IP=6 MUTANTS="$(call mutants_of,6)"
+	$(MAKE) kill-matrix IP=dual MUTANTS="$(call mutants_of,dual)"
+
 nightly: ## all of it: tests, fuzzing, each profile on each OTP release and three nodes, each Kubernetes, kill matrix, a soak, crashes, clusters of others, both engines
 	$(MAKE) test
 	$(MAKE) fuzz
@@ -139,6 +149,7 @@ nightly: ## all of it: tests, fuzzing, each profile on each OTP release and thre
 	$(MAKE) profiles-own-otp
 	for k8s in $(NIGHTLY_K8S); do $(MAKE) e2e K8S=$$k8s || exit; done
 	$(MAKE) kill-matrix
+	$(MAKE) ipv6
 	$(MAKE) soak N=100
 	$(MAKE) crash
 	$(MAKE) pull

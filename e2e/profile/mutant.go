@@ -60,6 +60,8 @@ type MutantSpec struct {
 	Watch Duration `yaml:"watch"`
 	// Nightly says that CI leaves it out of its kill matrix, which must not take too long; `make kill-matrix` runs all.
 	Nightly bool `yaml:"nightly"`
+	// IP is the family of addresses that the cluster must have for it, 6 or dual; "": any. On another cluster it is left out.
+	IP string `yaml:"ip"`
 	// Alone says that nothing else may run on the cluster at the same time.
 	Alone bool `yaml:"alone"`
 	// Budgets override the base's: there is no need to wait long for a mesh that never forms.
@@ -185,6 +187,9 @@ func (s *MutantSpec) check() error {
 	wants := len(s.Expect) > 0 || len(s.Unknown) > 0
 	if s.Replicas < 0 || s.Replicas == 1 {
 		return fmt.Errorf("spec.replicas is %d; a mesh needs at least two nodes", s.Replicas)
+	}
+	if !slices.Contains([]string{"", "6", "dual"}, s.IP) {
+		return fmt.Errorf("spec.ip is %q; it must be 6 or dual", s.IP)
 	}
 	if s.Watch.D() > 2*time.Minute {
 		return errors.New("spec.watch is longer than two minutes")

@@ -84,6 +84,19 @@ func Flag(args []string, name string) (value string, there bool) {
 	return value, there
 }
 
+// Protocols are the values of -proto_dist on the command line: one, or none. The VM takes a flag that is given twice as not given.
+func (v *VM) Protocols() (all []string) {
+	for i, a := range v.Args[:max(0, len(v.Args)-1)] {
+		if a == "-extra" {
+			break
+		}
+		if a == "-proto_dist" {
+			all = append(all, v.Args[i+1])
+		}
+	}
+	return all
+}
+
 // FixedPort is the port on which an epmd-less node listens and which it takes for its peers' too, or 0: the kernel's
 // erl_epmd_node_listen_port (OTP 25), or -erl_epmd_port of the releases before.
 func (v *VM) FixedPort() int {

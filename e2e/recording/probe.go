@@ -41,7 +41,7 @@ type Process struct {
 type DNS struct {
 	Pod     string        `json:"pod"`
 	Name    string        `json:"name"`
-	Type    string        `json:"type"` // "A"
+	Type    string        `json:"type"` // "A", or "AAAA" where the pod's address is an IPv6 one
 	Server  string        `json:"server"`
 	Outcome Outcome       `json:"outcome"` // "ok" whatever the answer says
 	RCode   string        `json:"rcode,omitempty"`

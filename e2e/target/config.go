@@ -66,6 +66,9 @@ var restrictOOMScore = []string{
 	"version = 4\n[plugins.\"io.containerd.cri.v1.runtime\"]\n  restrict_oom_score_adj = true\n",
 }
 
+// families are kind's words for them.
+var families = map[IP]v1alpha4.ClusterIPFamily{IPv4: v1alpha4.IPv4Family, IPv6: v1alpha4.IPv6Family, Dual: v1alpha4.DualStackFamily}
+
 // kindConfig renders the kind configuration of a cluster on such a host. The caller gives what only makes it quicker: patches is
 // the directory of kubeadm's own patches (empty: none), kubeadm are patches of its configuration.
 func kindConfig(o Options, t traits, patches string, kubeadm ...string) (string, error) {
@@ -80,6 +83,12 @@ func kindConfig(o Options, t traits, patches string, kubeadm ...string) (string,
 			DNSSearch: &noSearch,
 			// No APIServerPort: kind finds a free one on 127.0.0.1.
 		},
+	}
+	// An IPv4 cluster's configuration says nothing of it, as before: a kept one is taken over.
+	if o.IP == IPv6 || o.IP == Dual {
+		c.Networking.IPFamily = families[o.IP]
+		// Whatever the nodes' family is, this machine reaches the API server as it always does.
+		c.Networking.APIServerAddress = "127.0.0.1"
 	}
 	kubelet := map[string]any{"kind": "KubeletConfiguration"}
 	if t.cgroupV1 {

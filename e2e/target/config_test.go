@@ -74,6 +74,20 @@ func TestKindConfig(t *testing.T) {
 	if all := strings.Join(c.KubeadmConfigPatches, "---\n"); !strings.Contains(all, "failCgroupV1: false") || !strings.Contains(all, "KubeletInUserNamespace: true") {
 		t.Errorf("kubelet: %s", all)
 	}
+	if c.Networking.IPFamily != "" || c.Networking.APIServerAddress != "" {
+		t.Errorf("a cluster of IPv4 says so, and a kept one is not taken over: %s", text)
+	}
+	for ip, want := range map[IP]v1alpha4.ClusterIPFamily{IPv4: "", IPv6: v1alpha4.IPv6Family, Dual: v1alpha4.DualStackFamily} {
+		o.IP = ip
+		six, err := kindConfig(o, traits{}, "")
+		var c v1alpha4.Cluster
+		if err == nil {
+			err = yaml.UnmarshalStrict([]byte(six), &c)
+		}
+		if err != nil || c.Networking.IPFamily != want || (want != "") != (c.Networking.APIServerAddress == "127.0.0.1") {
+			t.Errorf("IP=%s: %v\n%s", ip, err, six)
+		}
+	}
 	if len(c.ContainerdConfigPatches) == 0 {
 		t.Error("containerd may lower oom scores")
 	}

@@ -88,6 +88,9 @@ func create(ctx context.Context, o Options, spec keeper.Spec) (*Cluster, error) 
 		err = c.ready(ctx)
 	}
 	if err == nil {
+		err = c.connectNodes(ctx, o)
+	}
+	if err == nil {
 		o.Log(fmt.Sprintf("cluster %s: %s ready after %s", name, nodeCount(o.Nodes), since(begin)))
 		err = <-loaded
 	}

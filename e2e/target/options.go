@@ -25,6 +25,16 @@ const prefix = "meshproof"
 // SharedMount is the path of Options.SharedDir on a node of ours, read-only.
 const SharedMount = "/meshproof"
 
+// IP is the family of a cluster's addresses.
+type IP string
+
+// The families. A cluster of both gives each pod one address of each, the IPv4 address first.
+const (
+	IPv4 IP = "4"
+	IPv6 IP = "6"
+	Dual IP = "dual"
+)
+
 // Image is a container image in an archive on this machine.
 type Image struct {
 	// Ref is the name that pods use, as in the archive: "localhost/meshproof/derl:1".
@@ -52,6 +62,8 @@ type Options struct {
 	// OwnPodNetwork says that the node image brings its pod network, so that kind must install none. Our own node
 	// image does; a pulled kindest/node has kindnet, which kind installs.
 	OwnPodNetwork bool
+	// IP is the family of the addresses of nodes, pods and Services; "": IPv4.
+	IP IP
 	// SharedDir is a directory of this machine that the nodes see read-only at SharedMount; empty: none.
 	SharedDir string
 	// Kubeadm are patches of kubeadm's configuration beside our own, in the form that kind takes.
@@ -78,6 +90,9 @@ func (o *Options) complete() error {
 	if o.Nodes == 0 {
 		o.Nodes = 1
 	}
+	if o.IP == "" {
+		o.IP = IPv4
+	}
 	if o.Timeout == 0 {
 		o.Timeout = 5 * time.Minute
 	}
@@ -100,6 +115,8 @@ func (o *Options) complete() error {
 		return exitcode.With(exitcode.Usage, fmt.Errorf("cluster name %q must be %q, optionally followed by at most 36 lower-case letters, digits and dashes", o.Name, prefix))
 	case o.Nodes < 1 || o.Nodes > 20:
 		return exitcode.With(exitcode.Usage, fmt.Errorf("a cluster of %d nodes: it must have between 1 and 20", o.Nodes))
+	case families[o.IP] == "":
+		return exitcode.With(exitcode.Usage, fmt.Errorf("addresses of family %q: it must be 4, 6 or dual", o.IP))
 	}
 	return nil
 }

@@ -49,6 +49,7 @@ type Setup struct {
 	NodeImage     string
 	OwnPodNetwork bool
 	Kubernetes    string
+	IP            IP
 	SharedDir     string
 	LogsDir       string
 	Keep          bool
@@ -87,7 +88,7 @@ const dnsBudget = 90 * time.Second
 
 func (p made) Cluster(ctx context.Context, s Setup) (*Cluster, error) {
 	c, err := Kind(ctx, Options{
-		Engine: s.Engine, StateDir: p.StateDir, Nodes: s.Nodes, NodeImage: s.NodeImage, OwnPodNetwork: s.OwnPodNetwork, Kubernetes: s.Kubernetes,
+		Engine: s.Engine, StateDir: p.StateDir, Nodes: s.Nodes, NodeImage: s.NodeImage, OwnPodNetwork: s.OwnPodNetwork, Kubernetes: s.Kubernetes, IP: s.IP,
 		SharedDir: s.SharedDir, Preload: s.Images, Keep: s.Keep, LogsDir: s.LogsDir, Log: p.Log,
 	})
 	if err != nil {

@@ -2,6 +2,7 @@ package view
 
 import (
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -33,6 +34,12 @@ func (p *Pod) IP() string {
 		}
 	}
 	return ""
+}
+
+// OverIPv6 reports whether that address is an IPv6 one. Of a pod with both, Kubernetes names one: that is its address.
+func (p *Pod) OverIPv6() bool {
+	a, err := netip.ParseAddr(p.IP())
+	return err == nil && a.Unmap().Is6()
 }
 
 // Ready reports whether the pod is a full member at t: Ready and not being deleted.

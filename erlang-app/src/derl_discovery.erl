@@ -1,7 +1,7 @@
 %% The behaviour of a discovery method: it returns the names of the expected nodes. It neither connects nor keeps state. It
 %% may fail, crash or hang; the poller continues.
 -module(derl_discovery).
--export([method/1, names/1, node_name/1]).
+-export([method/1, names/1, node_name/1, family/0, family/1]).
 
 %% Reads the method's settings from the application's environment. With an error, a sentence, the node does not start.
 -callback configure([{atom(), term()}]) -> {ok, Settings :: term()} | {error, iolist()}.
@@ -20,7 +20,8 @@
                   {"static", derl_discovery_static}]).
 
 %% Common mistakes, each as a method: meshproof's checks are tested against them.
--define(FAULTY, [{"faulty-cached", derl_faulty_cached},
+-define(FAULTY, [{"faulty-both", derl_faulty_both},
+                 {"faulty-cached", derl_faulty_cached},
                  {"faulty-dies", derl_faulty_dies},
                  {"faulty-disconnects", derl_faulty_disconnects},
                  {"faulty-first", derl_faulty_first},
@@ -54,3 +55,12 @@ names(Given) -> [string:trim(Name) || Name <- string:split(Given, ",", all)].
 -spec node_name(inet:ip_address() | string()) -> node().
 node_name(Address) when is_tuple(Address) -> node_name(inet:ntoa(Address));
 node_name(Host) -> list_to_atom("derl@" ++ Host).
+
+%% The family of addresses over which this node distributes: one of the two, even where its pod has addresses of both.
+-spec family() -> inet | inet6.
+family() -> family(init:get_argument(proto_dist)).
+
+%% As net_kernel reads it: of a flag that is given twice the first counts (before OTP 26, none).
+-spec family({ok, [[string()]]} | error) -> inet | inet6.
+family({ok, [["inet6_" ++ _] | _]}) -> inet6;
+family(_) -> inet.

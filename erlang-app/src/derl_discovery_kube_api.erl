@@ -7,7 +7,7 @@
 -behaviour(derl_discovery).
 -export([configure/1, find/1]).
 
--type settings() :: #{service := string(), api := string(), account := file:filename()}.
+-type settings() :: #{service := string(), api := string(), account := file:filename(), family := inet | inet6}.
 
 -define(ACCOUNT, "/var/run/secrets/kubernetes.io/serviceaccount").
 -define(HTTP, [{connect_timeout, 2000}, {timeout, 3000}, {autoredirect, false}]).
@@ -23,7 +23,8 @@ configure(Env) ->
         none ->
             {error, "KUBERNETES_SERVICE_HOST is not set: kube-api finds the API server in a pod only"};
         Api ->
-            {ok, #{service => Service, api => Api, account => proplists:get_value(account, Env, ?ACCOUNT)}}
+            {ok, #{service => Service, api => Api, account => proplists:get_value(account, Env, ?ACCOUNT),
+                   family => proplists:get_value(family, Env, derl_discovery:family())}}
     end.
 
 %% The API server's address, as all clients in pods use it: it needs no DNS, and the certificate is also for the address.
@@ -40,19 +41,25 @@ api() ->
 
 %% The token is read each time: it expires after an hour, and the kubelet replaces the file.
 -spec find(settings()) -> {ok, [node()]} | {error, term()}.
-find(#{service := Service, api := Api, account := Account}) ->
+find(#{service := Service, api := Api, account := Account, family := Family}) ->
     try
         ok = started(ssl),
         ok = started(inets),
+        ok = httpc:set_options([{ipfamily, dialled(Api)}]),
         Url = [Api, "/apis/discovery.k8s.io/v1/namespaces/", read(Account, "namespace"),
                "/endpointslices?labelSelector=kubernetes.io%2Fservice-name%3D", Service],
         Headers = [{"authorization", "Bearer " ++ read(Account, "token")}, {"accept", "application/json"}],
         Tls = {ssl, [{verify, verify_peer}, {cacertfile, filename:join(Account, "ca.crt")},
                      {customize_hostname_check, [{match_fun, fun same/2}]}]},
-        peers(ok(httpc:request(get, {lists:flatten(Url), Headers}, [Tls | ?HTTP], [{body_format, binary}])))
+        peers(ok(httpc:request(get, {lists:flatten(Url), Headers}, [Tls | ?HTTP], [{body_format, binary}])), type(Family))
     catch
         throw:Reason -> {error, Reason}
     end.
+
+%% By itself httpc dials IPv4 addresses only.
+-spec dialled(string()) -> inet | inet6.
+dialled("https://[" ++ _) -> inet6;
+dialled(_) -> inet.
 
 %% The API server's certificate is for its address. httpc passes the address as text to ssl, which takes it for a DNS name
 %% (seen with OTP 25: hostname_check_failed).
@@ -82,13 +89,17 @@ read(Account, Name) ->
         {error, Reason} -> throw({account, Name, Reason})
     end.
 
--spec peers({ok, term()}) -> {ok, [node()]}.
-peers({ok, {{_, 200, _}, _, Body}}) ->
+-spec type(inet | inet6) -> binary().
+type(inet) -> <<"IPv4">>;
+type(inet6) -> <<"IPv6">>.
+
+-spec peers({ok, term()}, binary()) -> {ok, [node()]}.
+peers({ok, {{_, 200, _}, _, Body}}, Type) ->
     case decode(Body) of
-        #{<<"items">> := Slices} -> {ok, lists:usort(lists:flatmap(fun slice/1, Slices))};
+        #{<<"items">> := Slices} -> {ok, lists:usort(lists:flatmap(fun(Slice) -> slice(Slice, Type) end, Slices))};
         _ -> throw(no_list)
     end;
-peers({ok, {{_, Code, Phrase}, _, Body}}) ->
+peers({ok, {{_, Code, Phrase}, _, Body}}, _) ->
     %% The message of the API's Status says which right is missing.
     case decode(Body) of
         #{<<"message">> := Message} -> throw({http, Code, unicode:characters_to_list(Message)});
@@ -98,13 +109,13 @@ peers({ok, {{_, Code, Phrase}, _, Body}}) ->
 -spec decode(binary()) -> derl_json:value().
 decode(Body) -> try derl_json:decode(Body) catch error:_ -> null end.
 
-%% A dual-stack Service has slices of both address families; node names have the IPv4 address, as in dns-a. An endpoint
-%% without the condition ready is ready; a slice may have no endpoints.
--spec slice(derl_json:value()) -> [node()].
-slice(#{<<"addressType">> := <<"IPv4">>, <<"endpoints">> := Endpoints}) when is_list(Endpoints) ->
+%% A dual-stack Service has slices of both address families; node names have the address in which the nodes distribute. An
+%% endpoint without the condition ready is ready; a slice may have no endpoints.
+-spec slice(derl_json:value(), binary()) -> [node()].
+slice(#{<<"addressType">> := Type, <<"endpoints">> := Endpoints}, Type) when is_list(Endpoints) ->
     [derl_discovery:node_name(binary_to_list(Address))
      || #{<<"addresses">> := Addresses} = Endpoint <- Endpoints, ready(Endpoint), Address <- Addresses];
-slice(_) -> [].
+slice(_, _) -> [].
 
 -spec ready(derl_json:value()) -> boolean().
 ready(#{<<"conditions">> := #{<<"ready">> := false}}) -> false;

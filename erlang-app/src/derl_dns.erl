@@ -2,7 +2,7 @@
 -module(derl_dns).
 -export([configure/1, full/2, records/3]).
 
--type service() :: #{name := string(), options := [inet_res:res_option()]}.
+-type service() :: #{name := string(), options := [inet_res:res_option()], family := inet | inet6}.
 -export_type([service/0]).
 
 %% A query takes a millisecond in a healthy cluster. There are two attempts within LIMIT, so that a lost packet costs one
@@ -11,7 +11,8 @@
 -define(LIMIT, 2000).
 
 %% dns_name is the Service's full name, with or without the final dot. It may end with .svc: the cluster's domain is then the one in
-%% the pod's search list. resolver has more options for inet_res; resolv_conf is the file with that list.
+%% the pod's search list. resolver has more options for inet_res; resolv_conf is the file with that list; family is that of the addresses to
+%% look for.
 -spec configure([{atom(), term()}]) -> {ok, service()} | {error, iolist()}.
 configure(Env) ->
     Name = string:trim(string:trim(proplists:get_value(dns_name, Env, "")), trailing, "."),
@@ -23,7 +24,8 @@ configure(Env) ->
                      "set the full name (", Name, ".NAMESPACE.svc.cluster.local)"]};
         _ ->
             case full(Name, Env) of
-                {ok, Full} -> {ok, #{name => Full, options => proplists:get_value(resolver, Env, []) ++ ?OPTIONS}};
+                {ok, Full} -> {ok, #{name => Full, options => proplists:get_value(resolver, Env, []) ++ ?OPTIONS,
+                                     family => proplists:get_value(family, Env, derl_discovery:family())}};
                 {error, Why} -> {error, ["DISCOVERY_NAME is ", Name, ", but ", Why, "; set the full name (", Name, ".cluster.local)"]}
             end
     end.
@@ -55,14 +57,14 @@ with_domain(Name, File) ->
 %% More than about 28 addresses do not fit into 512 bytes, nor do 7 SRV records. Then the server's answer is truncated, and
 %% inet_res retries over TCP. Some releases of OTP report such an answer as malformed instead (erlang/otp#11114; seen with
 %% Debian's 27.3.4.1): then the query is repeated over TCP here.
--spec records(a | srv, string(), [inet_res:res_option()]) -> {ok, [term()]} | {error, term()}.
+-spec records(a | aaaa | srv, string(), [inet_res:res_option()]) -> {ok, [term()]} | {error, term()}.
 records(Type, Name, Options) ->
     case resolve(Type, Name, Options) of
         {error, formerr} -> resolve(Type, Name, [{usevc, true} | Options]);
         Result -> Result
     end.
 
--spec resolve(a | srv, string(), [inet_res:res_option()]) -> {ok, [term()]} | {error, term()}.
+-spec resolve(a | aaaa | srv, string(), [inet_res:res_option()]) -> {ok, [term()]} | {error, term()}.
 resolve(Type, Name, Options) ->
     case inet_res:resolve(Name, in, Type, Options, ?LIMIT) of
         {ok, Message} ->

@@ -16,7 +16,7 @@ connect(Node) ->
 -spec why(node()) -> iolist().
 why(Node) ->
     [Name, Host] = string:lexemes(atom_to_list(Node), "@"),
-    case inet:getaddr(Host, inet) of
+    case inet:getaddr(Host, derl_discovery:family()) of
         {ok, _} -> why(Name, Host, init:get_argument(erl_epmd_port));
         {error, Reason} -> io_lib:format("its host ~ts cannot be resolved: ~0tp", [Host, Reason])
     end.

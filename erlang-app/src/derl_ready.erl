@@ -11,7 +11,7 @@ start_link(Port) -> proc_lib:start_link(?MODULE, init, [Port]).
 
 -spec init(inet:port_number()) -> no_return().
 init(Port) ->
-    case gen_tcp:listen(Port, [{reuseaddr, true}, {backlog, 16}]) of
+    case listen(Port) of
         {ok, Listener} ->
             true = register(?MODULE, self()),
             proc_lib:init_ack({ok, self()}),
@@ -19,6 +19,15 @@ init(Port) ->
         {error, Reason} ->
             proc_lib:init_ack({error, {ready_port, Port, Reason}}),
             exit(normal)
+    end.
+
+%% The kubelet dials the pod's address, which may be of either family, whatever distribution uses.
+-spec listen(inet:port_number()) -> {ok, gen_tcp:socket()} | {error, inet:posix()}.
+listen(Port) ->
+    Options = [{reuseaddr, true}, {backlog, 16}],
+    case gen_tcp:listen(Port, [inet6, {ipv6_v6only, false} | Options]) of
+        {error, None} when None =:= eafnosupport; None =:= eaddrnotavail -> gen_tcp:listen(Port, Options); % no IPv6 here
+        Result -> Result
     end.
 
 -spec loop(gen_tcp:socket()) -> no_return().

@@ -66,9 +66,10 @@ headers(Socket) ->
         {ok, http_eoh} -> []
     end.
 
-find(#{pid := Pid, api := Api, folder := Folder}, Answer) ->
+find(#{pid := Pid, api := Api, folder := Folder} = Context, Answer) ->
     Pid ! {answer, Answer},
-    {ok, Settings} = derl_discovery_kube_api:configure([{service, "derl"}, {api, Api}, {account, Folder}]),
+    {ok, Settings} = derl_discovery_kube_api:configure([{service, "derl"}, {api, Api}, {account, Folder},
+                                                        {family, maps:get(family, Context, inet)}]),
     derl_discovery_kube_api:find(Settings).
 
 lists_what_is_ready(Context) ->
@@ -85,6 +86,7 @@ lists_what_is_ready(Context) ->
     {Path, Headers} = receive Request -> Request end,
     ?assertEqual(?PATH, Path),
     ?assertEqual(<<"Bearer token-1">>, proplists:get_value('Authorization', Headers)),
+    ?assertEqual({ok, ['derl@fd00::1']}, find(Context#{family => inet6}, fun(_) -> {200, Body} end)),
     ?assertEqual({ok, []}, find(Context, fun(_) -> {200, <<"{\"items\":[]}">>} end)).
 
 an_answer_that_is_no_list_is_an_error(Context) ->

@@ -33,6 +33,14 @@ with(Method, Name, F) ->
 
 full(Method, F) -> with(Method, "derl.ns.svc.cluster.local", F).
 
+both_has_two_names_for_a_pod_test() ->
+    full("faulty-both", fun(Answer, Find, _) ->
+        Answer([{10, 0, 0, 1}, {16#fd00, 0, 0, 0, 0, 0, 0, 1}]),
+        ?assertEqual({ok, ['derl@10.0.0.1', 'derl@fd00::1']}, Find()),
+        Answer(servfail),
+        ?assertEqual({error, servfail}, Find())
+    end).
+
 first_names_one_test() ->
     full("faulty-first", fun(Answer, Find, _) ->
         ?assertEqual({ok, []}, Find()),

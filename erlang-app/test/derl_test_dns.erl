@@ -21,7 +21,7 @@ start(Answer) ->
     end),
     receive {Pid, Port} -> {Pid, Port} end.
 
-%% Answer :: [inet:ip4_address() | {srv, string()}] | nxdomain | servfail | silence.
+%% Answer :: [inet:ip_address() | {srv, string()}] | nxdomain | servfail | silence.
 answer({Pid, _}, Answer) -> Pid ! {answer, Answer}, ok.
 
 %% The number of queries received over UDP.
@@ -72,8 +72,9 @@ message(<<Id:16, _:80, Asked/binary>>, Truncated, Code, Answers) ->
     <<Id:16, 1:1, 0:4, 1:1, Truncated:1, 1:1, 1:1, 0:3, Code:4, 1:16, (length(Answers)):16, 0:32,
       Asked/binary, Records/binary>>.
 
-%% Type A is 1, SRV (RFC 2782) is 33.
+%% Type A is 1, AAAA (RFC 3596) is 28, SRV (RFC 2782) is 33.
 record({A, B, C, D}) -> record(1, <<A, B, C, D>>);
+record(Wide) when tuple_size(Wide) =:= 8 -> record(28, << <<Part:16>> || Part <- tuple_to_list(Wide) >>);
 record({srv, Target}) ->
     Labels = << <<(length(Label)), (list_to_binary(Label))/binary>> || Label <- string:lexemes(Target, ".") >>,
     record(33, <<0:16, 33:16, 10000:16, Labels/binary, 0>>).

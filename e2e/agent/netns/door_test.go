@@ -43,6 +43,8 @@ func TestTheDoorOpensOnlyThePodsOwnNamespace(t *testing.T) {
 	}{
 		"the pod":                           {pod, "10.99.0.1", "", nil},
 		"an IPv4 address in IPv6":           {pod, "::ffff:10.99.0.1", "", nil},
+		"its IPv6 address":                  {pod, "fd00:99::1", "", nil},
+		"another pod's IPv6 address":        {pod, "fd00:99::2", "fd00:99::2 is no address of", nil},
 		"the address of another pod":        {pod, "10.99.0.2", "10.99.0.2 is no address of the pod's network namespace", nil},
 		"the address of nobody":             {pod, "10.1.2.3", "10.1.2.3 is no address of", nil},
 		"an IPv6 address of nobody":         {pod, "2001:db8::1", "2001:db8::1 is no address of", nil},
@@ -86,12 +88,14 @@ func TestTheDoorOpensOnlyThePodsOwnNamespace(t *testing.T) {
 // Some nodes let a socket bind to addresses that they do not have. That proves nothing.
 func TestAnAddressThatCanBeBoundIsNotYetHeld(t *testing.T) {
 	h, pid := netnstest.New(t)
-	if err := h.Do(func() error { return os.WriteFile("/proc/sys/net/ipv4/ip_nonlocal_bind", []byte("1"), 0) }); err != nil {
-		t.Fatal(err)
-	}
-	if opened, err := netns.NewDoor(netnstest.Proc(t, pid)).Pod(pid, netip.MustParseAddr("10.1.2.3")); err == nil {
-		_ = opened.Close()
-		t.Error("a namespace was opened as that of an address that it does not have")
+	for family, nobodys := range map[string]string{"ipv4": "10.1.2.3", "ipv6": "2001:db8::1"} {
+		if err := h.Do(func() error { return os.WriteFile("/proc/sys/net/"+family+"/ip_nonlocal_bind", []byte("1"), 0) }); err != nil {
+			t.Fatal(err)
+		}
+		if opened, err := netns.NewDoor(netnstest.Proc(t, pid)).Pod(pid, netip.MustParseAddr(nobodys)); err == nil {
+			_ = opened.Close()
+			t.Errorf("a namespace was opened as that of %s, which it does not have", nobodys)
+		}
 	}
 }
 

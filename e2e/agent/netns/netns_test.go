@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -26,10 +27,15 @@ func namespace(t *testing.T) *netns.Handle {
 // listen starts a server inside the namespace that sends one byte to each client.
 func listen(t *testing.T, h *netns.Handle) string {
 	t.Helper()
+	return listenOn(t, h, "127.0.0.1:0")
+}
+
+func listenOn(t *testing.T, h *netns.Handle, addr string) string {
+	t.Helper()
 	var l net.Listener
 	err := h.Do(func() error {
 		var err error
-		l, err = net.Listen("tcp4", "127.0.0.1:0")
+		l, err = net.Listen("tcp", addr)
 		return err
 	})
 	if err != nil {
@@ -81,6 +87,51 @@ func TestDialIsInside(t *testing.T) {
 	}
 	if !listening || !ours {
 		t.Errorf("INET_DIAG lacks the listener (%v) or our connection (%v): %+v", listening, ours, socks)
+	}
+}
+
+// The same over IPv6: the pod's own address, the peer's, and the table. A listener on :: has IPv4 connections as well, which the kernel
+// shows as ::ffff:127.0.0.1.
+func TestDialIsInsideOverIPv6(t *testing.T) {
+	_, a := netnstest.New(t)
+	peer, b := netnstest.New(t)
+	netnstest.Veth(t, a, b)
+	h, err := netns.NewDoor(netnstest.Proc(t, a)).Pod(a, netip.MustParseAddr("fd00:99::1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer h.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	c, err := h.Dial(ctx, "tcp", listenOn(t, peer, "[fd00:99::2]:0"), "fd00:99::1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err = h.Dial(ctx, "tcp", c.RemoteAddr().String(), "fd00:99::7"); err == nil || !strings.Contains(err.Error(), "no address of the pod's network namespace") {
+		t.Errorf("a dial from an address that the pod does not have: %v", err)
+	}
+	both := listenOn(t, h, "[::]:0")
+	own := netip.MustParseAddrPort(both)
+	mapped, err := h.Dial(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", own.Port()), "127.0.0.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer mapped.Close()
+	socks, err := h.TCP()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, want := range map[string]netns.TCPSocket{
+		"the listener":                {Listening: true, Local: own},
+		"the connection over IPv6":    {Established: true, Local: netip.MustParseAddrPort(c.LocalAddr().String()), Remote: netip.MustParseAddrPort(c.RemoteAddr().String())},
+		"the accepted IPv4 one on ::": {Established: true, Local: netip.MustParseAddrPort(mapped.RemoteAddr().String()), Remote: netip.MustParseAddrPort(mapped.LocalAddr().String())},
+	} {
+		if !slices.ContainsFunc(socks, func(s netns.TCPSocket) bool {
+			return s.Listening == want.Listening && s.Established == want.Established && s.Local == want.Local && (want.Listening || s.Remote == want.Remote)
+		}) {
+			t.Errorf("INET_DIAG lacks %s, %+v: %+v", what, want, socks)
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -15,14 +16,15 @@ import (
 	"meshproof.dev/meshproof/e2e/recording"
 )
 
-// dns queries the A records of the plan's name as the pod's own resolver would: from the first server of its resolv.conf,
-// and from the next one if a server does not answer.
+// dns queries the addresses of the plan's name as the pod's own resolver would: from the first server of its resolv.conf,
+// and from the next one if a server does not answer. It asks in the family of the pod's own address, in which the peers have theirs.
 func (w *watch) dns(ctx context.Context) {
 	plan, root := w.current()
 	if plan.DNSName == "" {
 		return
 	}
-	e := recording.DNS{Pod: w.pod.UID, Name: plan.DNSName, Type: "A"}
+	kind := addressType(w.pod.IP)
+	e := recording.DNS{Pod: w.pod.UID, Name: plan.DNSName, Type: dns.TypeToString[kind]}
 	began := time.Now()
 	conf, err := w.o.fs.Lookup(root)
 	if err != nil {
@@ -36,7 +38,7 @@ func (w *watch) dns(ctx context.Context) {
 	for i, server := range conf.Servers {
 		// The remaining servers share the remaining time.
 		short, cancel := context.WithTimeout(ctx, (agent.DialTimeout-time.Since(began))/time.Duration(len(conf.Servers)-i))
-		reply, err = w.askServer(short, server, e.Name)
+		reply, err = w.askServer(short, server, e.Name, kind)
 		cancel()
 		if ctx.Err() != nil {
 			return
@@ -50,12 +52,23 @@ func (w *watch) dns(ctx context.Context) {
 	if e.Outcome = recording.Outcome(erldist.DialOutcome(err)); err == nil {
 		e.RCode = dns.RcodeToString[reply.Rcode]
 		for _, rr := range reply.Answer {
-			if a, ok := rr.(*dns.A); ok {
+			switch a := rr.(type) {
+			case *dns.A:
 				e.Addrs = append(e.Addrs, a.A.String())
+			case *dns.AAAA:
+				e.Addrs = append(e.Addrs, a.AAAA.String())
 			}
 		}
 	}
 	w.emit(recording.Event{DNS: &e})
+}
+
+// addressType is the type of the records that have addresses of that one's family.
+func addressType(ip string) uint16 {
+	if a, err := netip.ParseAddr(ip); err == nil && a.Unmap().Is6() {
+		return dns.TypeAAAA
+	}
+	return dns.TypeA
 }
 
 // fullName appends the cluster's domain to a name that ends in "svc". domain comes from the pod's search list; if it is
@@ -67,16 +80,16 @@ func fullName(name, domain string) string {
 	return dns.Fqdn(name + "." + cmp.Or(domain, "cluster.local"))
 }
 
-func (w *watch) askServer(ctx context.Context, server, name string) (*dns.Msg, error) {
-	reply, err := w.exchange(ctx, "udp", server, name)
+func (w *watch) askServer(ctx context.Context, server, name string, kind uint16) (*dns.Msg, error) {
+	reply, err := w.exchange(ctx, "udp", server, name, kind)
 	if err == nil && reply.Truncated {
 		// The answer does not fit into a datagram; over TCP it is complete (RFC 7766).
-		reply, err = w.exchange(ctx, "tcp", server, name)
+		reply, err = w.exchange(ctx, "tcp", server, name, kind)
 	}
 	return reply, err
 }
 
-func (w *watch) exchange(ctx context.Context, network, server, name string) (*dns.Msg, error) {
+func (w *watch) exchange(ctx context.Context, network, server, name string, kind uint16) (*dns.Msg, error) {
 	c, err := w.dial(ctx, network, net.JoinHostPort(server, "53"))
 	if err != nil {
 		return nil, err
@@ -87,7 +100,7 @@ func (w *watch) exchange(ctx context.Context, network, server, name string) (*dn
 			return nil, err
 		}
 	}
-	q := new(dns.Msg).SetQuestion(dns.Fqdn(name), dns.TypeA)
+	q := new(dns.Msg).SetQuestion(dns.Fqdn(name), kind)
 	conn := &dns.Conn{Conn: c, UDPSize: 4096}
 	if err = conn.WriteMsg(q); err != nil {
 		return nil, err

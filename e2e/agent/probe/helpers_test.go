@@ -51,6 +51,14 @@ func (p tree) put(pid int, uid string) {
 	hold(os.WriteFile(filepath.Join(dir, "cgroup"), []byte("0::/kubepods/pod"+uid+"/x\n"), 0o600))
 }
 
+// nameserver has the process resolve by that server.
+func (p tree) nameserver(pid int, at string) {
+	p.t.Helper()
+	if err := os.WriteFile(filepath.Join(p.root, fmt.Sprint(pid), "root/etc/resolv.conf"), []byte("nameserver "+at+"\n"), 0o600); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
 // link adds a process that has only namespaces, those of the process of.
 func (p tree) link(pid, of int) {
 	p.t.Helper()

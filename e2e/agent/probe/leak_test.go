@@ -19,7 +19,7 @@ func TestWatchesLeakNothing(t *testing.T) {
 	const wanted = 2000
 	h, pid := netnstest.New(t)
 	other, pid2 := netnstest.New(t)
-	resolver(t, h)
+	resolver(t, h, "127.0.0.1")
 	for _, ns := range []interface{ Do(func() error) error }{h, other} {
 		if err := ns.Do(func() error { // an epmd that closes each connection, so that each dial is one complete exchange
 			l, err := net.Listen("tcp4", "127.0.0.1:4369")
@@ -113,7 +113,7 @@ func count(t *testing.T, what string) int {
 // A pod with many peers has no goroutine for each: a hundred pods on one node are ten thousand pairs.
 func TestManyPeersShareOneClock(t *testing.T) {
 	h, pid := netnstest.New(t)
-	resolver(t, h)
+	resolver(t, h, "127.0.0.1")
 	tree := newTree(t)
 	tree.put(pid, uidA)
 	o, s, end := observe(t, tree.root)

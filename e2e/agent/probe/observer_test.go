@@ -41,21 +41,23 @@ func inside(t *testing.T, ns int, name string, args ...string) *exec.Cmd {
 }
 
 // resolver serves DNS inside the namespace. Over UDP its answers are truncated.
-func resolver(t *testing.T, h *netns.Handle) {
+func resolver(t *testing.T, h *netns.Handle, at string) {
 	t.Helper()
 	err := h.Do(func() error {
-		u, err := net.ListenPacket("udp4", "127.0.0.1:53")
+		u, err := net.ListenPacket("udp", net.JoinHostPort(at, "53"))
 		if err != nil {
 			return err
 		}
-		l, err := net.Listen("tcp4", "127.0.0.1:53")
+		l, err := net.Listen("tcp", net.JoinHostPort(at, "53"))
 		if err != nil {
 			return err
 		}
 		for _, s := range []*dns.Server{{PacketConn: u}, {Listener: l}} {
 			s.Handler = dns.HandlerFunc(func(w dns.ResponseWriter, q *dns.Msg) {
 				m := new(dns.Msg).SetReply(q)
-				if m.Truncated = s.PacketConn != nil; !m.Truncated {
+				if six := q.Question[0].Qtype == dns.TypeAAAA; six {
+					m.Answer = append(m.Answer, &dns.AAAA{Hdr: dns.RR_Header{Name: q.Question[0].Name, Rrtype: dns.TypeAAAA, Class: dns.ClassINET}, AAAA: net.ParseIP("fd00::1")})
+				} else if m.Truncated = s.PacketConn != nil; !m.Truncated {
 					for _, ip := range []string{"10.0.0.1", "10.0.0.2"} {
 						m.Answer = append(m.Answer, &dns.A{Hdr: dns.RR_Header{Name: q.Question[0].Name, Rrtype: dns.TypeA, Class: dns.ClassINET}, A: net.ParseIP(ip)})
 					}
@@ -84,7 +86,7 @@ func TestObserverOfARealNode(t *testing.T) {
 		}
 	}
 	h, ns := netnstest.New(t)
-	resolver(t, h)
+	resolver(t, h, "127.0.0.1")
 	inside(t, ns, "epmd")
 	tree := newTree(t)
 	tree.put(ns, uidA) // a process that is no VM: the pod has started
@@ -259,5 +261,52 @@ func TestHangingDialsDoNotDelayTheObserver(t *testing.T) {
 		if e.EPMD != nil && e.EPMD.From == uidA || e.Sockets != nil && e.Sockets.Pod == uidA || e.Nodes != nil && e.Nodes.Pod == uidA {
 			t.Errorf("the pod that left the plan is still observed: %+v", e)
 		}
+	}
+}
+
+// A node that distributes over IPv6: dials, DNS, the node's own view, and the socket table are all of that family.
+func TestObserverOfANodeOverIPv6(t *testing.T) {
+	for _, tool := range []string{"erl", "epmd", "nsenter", "unshare"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Skipf("no %s on this machine", tool)
+		}
+	}
+	h, ns := netnstest.New(t)
+	_, other := netnstest.New(t)
+	netnstest.Veth(t, ns, other)
+	const own = "fd00:99::1"
+	resolver(t, h, own)
+	inside(t, ns, "epmd")
+	tree := newTree(t)
+	tree.put(ns, uidA)
+	tree.nameserver(ns, own)
+	o, s, _ := observe(t, tree.root)
+	o.SetPlan(agent.Plan{
+		Pods:     []agent.Pod{{UID: uidA, IP: own, Node: "n1"}, {UID: uidB, IP: "fd00:99::2", Node: "n2"}},
+		EPMDPort: 4369, Cookie: []byte(secret), Control: true, DNSName: "derl.ns.svc.cluster.local.",
+	})
+	cmd := inside(t, ns, "erl", "-noinput", "-name", "a@"+own, "-setcookie", secret, "-start_epmd", "false", "-proto_dist", "inet6_tcp", "-kernel", "inet_dist_listen_min", "9100", "inet_dist_listen_max", "9100")
+	tree.put(cmd.Process.Pid, uidA)
+	tree.nameserver(cmd.Process.Pid, own)
+	for what, is := range map[string]func(e recording.Event) bool{
+		"the AAAA records": func(e recording.Event) bool {
+			return e.DNS != nil && e.DNS.Outcome == recording.OK && e.DNS.Type == "AAAA" && slices.Equal(e.DNS.Addrs, []string{"fd00::1"})
+		},
+		"the accepted cookie": func(e recording.Event) bool {
+			return e.Cookie != nil && e.Cookie.Cookie == "A" && e.Cookie.Outcome == recording.OK && e.Cookie.Node == "a@"+own
+		},
+		"the node's view":  func(e recording.Event) bool { return e.Nodes != nil && e.Nodes.Outcome == recording.OK },
+		"its registration": func(e recording.Event) bool { return e.Registration != nil && e.Registration.Port == 9100 },
+		"its command line": func(e recording.Event) bool {
+			return e.VM != nil && slices.Equal(e.VM.Protocols(), []string{"inet6_tcp"})
+		},
+		"the peer that is not there": func(e recording.Event) bool {
+			return e.EPMD != nil && e.EPMD.To == uidB && e.EPMD.Addr == "[fd00:99::2]:4369" && e.EPMD.Outcome == recording.Refused
+		},
+		"the listener on ::": func(e recording.Event) bool {
+			return e.Sockets != nil && slices.Contains(e.Sockets.Listen, "[::]:9100")
+		},
+	} {
+		s.await(t, what, 0, is)
 	}
 }

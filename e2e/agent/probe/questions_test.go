@@ -23,7 +23,7 @@ import (
 // recorded, too.
 func TestOnlyThePodsQuestionsAreRecorded(t *testing.T) {
 	h, pid := netnstest.New(t)
-	resolver(t, h)
+	resolver(t, h, "127.0.0.1")
 	tree := newTree(t)
 	tree.put(pid, uidA)
 	o, s, _ := observe(t, tree.root)
@@ -76,7 +76,7 @@ func TestOnlyThePodsQuestionsAreRecorded(t *testing.T) {
 // first packet after the start, and the interval of the VM's own questions begins with it.
 func TestAnIntervalEndsWhenTheVMStarts(t *testing.T) {
 	h, pid := netnstest.New(t)
-	resolver(t, h)
+	resolver(t, h, "127.0.0.1")
 	tree := newTree(t)
 	tree.put(pid, uidA)
 	o, s, _ := observe(t, tree.root)

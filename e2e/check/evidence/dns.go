@@ -139,3 +139,12 @@ func DecidingAnswer(p *view.Pod, from, to time.Duration, f *check.Finding) *reco
 	}
 	return e
 }
+
+// ShowAddresses is a command that shows the addresses of a name as the pod's resolver finds them, in the family of its own address.
+func ShowAddresses(v *view.View, p *view.Pod, name string) string {
+	database := "ahostsv4"
+	if p.OverIPv6() {
+		database = "ahostsv6"
+	}
+	return fmt.Sprintf("kubectl -n %s exec %s -- getent %s %s", v.Header.Namespace, p.Name, database, name)
+}

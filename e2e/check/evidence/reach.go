@@ -56,12 +56,15 @@ func ExplainRefused(f *check.Finding, q *view.Pod, addr string, at time.Duration
 		return
 	}
 	var here []string
-	loopback, there := true, false
+	loopback, there, family := true, false, true
 	for _, a := range listening {
 		if a.Port() == dialled.Port() {
 			here = append(here, a.String())
 			loopback = loopback && a.Addr().Unmap().IsLoopback()
-			there = there || a.Addr().IsUnspecified() || a.Addr().Unmap() == dialled.Addr().Unmap()
+			// A listener on :: takes IPv4 connections as well, one on 0.0.0.0 no IPv6.
+			other := a.Addr().Unmap().Is4() && dialled.Addr().Unmap().Is6()
+			there = there || a.Addr().IsUnspecified() && !other || a.Addr().Unmap() == dialled.Addr().Unmap()
+			family = family && (other || a.Addr().IsLoopback())
 		}
 	}
 	f.Seen = append(f.Seen, fmt.Sprintf("listeners of %s on port %d: [%s]", q.Name, dialled.Port(), strings.Join(here, " ")))
@@ -75,5 +78,8 @@ func ExplainRefused(f *check.Finding, q *view.Pod, addr string, at time.Duration
 	case loopback:
 		f.Code = "loopback-only"
 		f.Message = strings.Replace(f.Message, "nothing listens on that address", "it is bound to "+strings.Join(here, " and ")+" only, which no peer can reach", 1)
+	case family:
+		f.Code = "other-family"
+		f.Message = strings.Replace(f.Message, "nothing listens on that address", "it listens on "+strings.Join(here, " and ")+" only, and the pod's address is an IPv6 one", 1)
 	}
 }

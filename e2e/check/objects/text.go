@@ -22,17 +22,23 @@ type Place struct {
 func (m *Manifests) Places(w *manifest.Workload) []Place {
 	var all []Place
 	for _, c := range w.Containers(manifest.Main) {
-		of := " of container " + c.Name
-		if len(c.Command) > 0 {
-			all = append(all, Place{Where: "command" + of, Text: strings.Join(c.Command, " "), In: c})
-		}
-		if len(c.Args) > 0 {
-			all = append(all, Place{Where: "args" + of, Text: strings.Join(c.Args, " "), In: c})
-		}
-		all = append(all, m.variables(w, c)...)
-		all = append(all, m.files(w, c)...)
+		all = append(all, m.PlacesIn(w, c)...)
 	}
 	return all
+}
+
+// PlacesIn are those of one container.
+func (m *Manifests) PlacesIn(w *manifest.Workload, c *manifest.Container) []Place {
+	var all []Place
+	of := " of container " + c.Name
+	if len(c.Command) > 0 {
+		all = append(all, Place{Where: "command" + of, Text: strings.Join(c.Command, " "), In: c})
+	}
+	if len(c.Args) > 0 {
+		all = append(all, Place{Where: "args" + of, Text: strings.Join(c.Args, " "), In: c})
+	}
+	all = append(all, m.variables(w, c)...)
+	return append(all, m.files(w, c)...)
 }
 
 // variables are those with a literal value, or from a ConfigMap in the manifests: those of env first.

@@ -16,7 +16,7 @@ func distPortReachable() check.Check {
 		Reads: []recording.Kind{recording.KindPod, recording.KindDist}, Needs: []string{recording.PeerDials},
 		Why:    "Every pair of nodes has its own connection, and either side may have to open it: every node must be reachable from every other. An accepted TCP connection is not enough: a sidecar proxy also accepts connections for dead peers.",
 		Source: "https://www.erlang.org/doc/apps/erts/erl_dist_protocol.html#distribution-handshake",
-		Causes: check.Alike(check.NeedsListener(), append(evidence.UnreachedCodes(), "loopback-only")...),
+		Causes: check.Alike(check.NeedsListener(), append(evidence.UnreachedCodes(), "loopback-only", "other-family")...),
 		Judge: func(v *view.View) []check.Finding {
 			return check.EachPair(v, func(q *view.Pod) []view.Dial { return q.ToDist }, dialled)
 		},
@@ -54,11 +54,26 @@ func answered(list []view.Dial, p *view.Pod) bool {
 
 func explainDist(f *check.Finding, q *view.Pod, d *view.Dial) {
 	evidence.ExplainRefused(f, q, d.Addr(), d.T)
-	if f.Code == "loopback-only" {
+	switch f.Code {
+	case "loopback-only":
 		if k := q.Kernel(); k != nil && k.Interface != "" {
 			f.Seen = append(f.Seen, "inet_dist_use_interface of "+q.Name+" is "+k.Interface)
 		}
 		f.Remedy = "remove inet_dist_use_interface from the parameters of the kernel application, or set it to the pod's address"
 		f.Try = "ss -ltn in the pod's network namespace: the port is bound to a loopback address"
+	case "other-family":
+		f.Remedy = "start the VM with -proto_dist inet6_tcp (in vm.args, or by ERL_AFLAGS); without it, it listens and dials over IPv4"
+		if vm := q.VM(); vm != nil {
+			switch n := len(vm.Protocols()); n {
+			case 0:
+				f.Seen = append(f.Seen, "the command line of "+q.Name+" has no -proto_dist")
+			case 1:
+				f.Seen = append(f.Seen, evidence.CommandLine(vm, "-proto_dist")...)
+			default:
+				f.Seen = append(f.Seen, fmt.Sprintf("the command line of %s has -proto_dist %d times", q.Name, n))
+				f.Remedy = "give -proto_dist once: of several OTP 25 takes none, and OTP 27 the first"
+			}
+		}
+		f.Try = "ss -ltn in the pod's network namespace: the port is bound to an IPv4 address"
 	}
 }

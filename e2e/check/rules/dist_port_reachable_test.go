@@ -48,6 +48,15 @@ func TestDistPortReachable(t *testing.T) {
 			s.Change(isSockets(2, 0), func(e *recording.Event) { e.Sockets.Listen = []string{"0.0.0.0:4369", "127.0.0.1:10000"} })
 			s.Change(func(e recording.Event) bool { return e.Kernel != nil && e.Kernel.Pod == rt.UID(2) }, func(e *recording.Event) { e.Kernel.Interface = "127.0.0.1" })
 		}, []want{{pair(0, 2), check.Fail, "loopback-only", []string{"bound to 127.0.0.1:10000 only", "inet_dist_use_interface of " + rt.Name(2) + " is 127.0.0.1"}}}},
+		{"listens on IPv4 only", all(overIPv6, distOfTheOtherFamily(dist)), []want{{pair(0, 2), check.Fail, "other-family",
+			[]string{"the distribution port [fd00:10:244::4]:10000 of " + rt.Name(2), "listens on 0.0.0.0:10000 only", "has no -proto_dist", "-proto_dist inet6_tcp"}}}},
+		{"the protocol is given twice", all(overIPv6, distOfTheOtherFamily(dist), flags(2, "-proto_dist", "inet6_tcp", "-proto_dist", "inet6_tcp")),
+			[]want{{pair(0, 2), check.Fail, "other-family", []string{"has -proto_dist 2 times", "give -proto_dist once"}}}},
+		{"the protocol is the other one", all(overIPv6, distOfTheOtherFamily(dist), flags(2, "-proto_dist", "inet_tcp", "-x")),
+			[]want{{pair(0, 2), check.Fail, "other-family", []string{"command line: … -proto_dist inet_tcp"}}}},
+		{"listens on both families, and refuses", all(overIPv6, distOfTheOtherFamily(dist), func(s *rt.Recording) {
+			s.Change(isSockets(2, 0), func(e *recording.Event) { e.Sockets.Listen = []string{"[::]:10000"} })
+		}), []want{{pair(0, 2), check.Fail, "refused", []string{"listens on [::]:10000, so a firewall rule"}}}},
 		{"nobody listens", func(s *rt.Recording) {
 			dist(recording.Refused, 0)(s)
 			s.Change(isSockets(2, 0), func(e *recording.Event) { e.Sockets.Listen = []string{"0.0.0.0:4369"} })
@@ -62,4 +71,18 @@ func TestDistPortReachable(t *testing.T) {
 			s.Drop(func(e recording.Event) bool { return isVM(2)(e) || isDist(1, 2)(e) })
 		}, []want{{pair(0, 2), check.Unseen, "", []string{rt.Name(2) + " uses TLS for distribution", "spec.tls.secret"}}, {pair(1, 2), check.Unseen, "", nil}}},
 	}, unreachedTrials(dist, rt.IP(2)+":10000", rt.Name(2))))
+}
+
+// distOfTheOtherFamily has pod 2 listen on IPv4 only, where all dial IPv6.
+func distOfTheOtherFamily(dist func(recording.Outcome, time.Duration) func(*rt.Recording)) func(s *rt.Recording) {
+	return all(dist(recording.Refused, 0), func(s *rt.Recording) {
+		s.Change(isSockets(2, 0), func(e *recording.Event) { e.Sockets.Listen = []string{"[::]:4369", "0.0.0.0:10000"} })
+	})
+}
+
+// flags are more of the command line of pod i's VM.
+func flags(i int, more ...string) func(s *rt.Recording) {
+	return func(s *rt.Recording) {
+		s.Change(isVM(i), func(e *recording.Event) { e.VM.Args = append(e.VM.Args, more...) })
+	}
 }

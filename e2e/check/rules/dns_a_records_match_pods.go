@@ -6,8 +6,11 @@ import (
 	"strings"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/check/evidence"
+	"meshproof.dev/meshproof/e2e/check/objects"
 	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/view"
 )
@@ -18,7 +21,7 @@ func dnsARecordsMatchPods() check.Check {
 		Reads:  []recording.Kind{recording.KindPod, recording.KindDNS},
 		Why:    "Discovery connects to the addresses that DNS returns: a missing address is a peer that is never found, a foreign address is a connection to another application.",
 		Source: "https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/#a-aaaa-records",
-		Causes: check.Alike(check.NeedsMesh(), "dns-nxdomain", "dns-empty", "dns-missing", "dns-foreign"),
+		Causes: check.Alike(check.NeedsMesh(), "dns-nxdomain", "dns-empty", "dns-other-family", "dns-missing", "dns-foreign"),
 		Judge: func(v *view.View) []check.Finding {
 			if v.Profile.Service == "" {
 				return []check.Finding{{Subject: check.OnService(v), Outcome: check.NotApplicable, Message: "the workload has no Service whose name could be queried"}}
@@ -46,8 +49,8 @@ func resolves(v *view.View, p *view.Pod, at func(sample recording.Event) map[str
 	}
 	a := e.DNS
 	f.At = e.T
-	f.Seen = []string{fmt.Sprintf("%s A %s at %s: %s %s", a.Name, "from "+p.Name, a.Server, a.RCode, strings.Join(check.FirstOf(a.Addrs, 32), " "))}
-	f.Try = fmt.Sprintf("kubectl -n %s exec %s -- getent ahostsv4 %s", v.Header.Namespace, p.Name, a.Name)
+	f.Seen = []string{fmt.Sprintf("%s %s from %s at %s: %s %s", a.Name, a.Type, p.Name, a.Server, a.RCode, strings.Join(check.FirstOf(a.Addrs, 32), " "))}
+	f.Try = evidence.ShowAddresses(v, p, a.Name)
 	missing, foreign, early := compare(a.Addrs, at(*e))
 	switch {
 	case a.Outcome != recording.OK, a.RCode != "NOERROR" && a.RCode != "NXDOMAIN":
@@ -59,6 +62,10 @@ func resolves(v *view.View, p *view.Pod, at func(sample recording.Event) map[str
 		f.Outcome, f.Code = check.Fail, "dns-nxdomain"
 		f.Message = fmt.Sprintf("queried from %s, %s does not exist: %s", p.Name, a.Name, a.RCode)
 		f.Remedy = "check that the Service exists in this namespace, that the name ends with the cluster's own domain, and that a pod behind the Service is Ready"
+	case len(a.Addrs) == 0 && otherFamilyOnly(v, p) != "":
+		f.Outcome, f.Code = check.Fail, "dns-other-family"
+		f.Message = fmt.Sprintf("queried from %s, %s exists and has no %s record: ipFamilies of Service %s is [%s], and the address of %s is %s", p.Name, a.Name, a.Type, v.Profile.Service, otherFamilyOnly(v, p), p.Name, p.IP())
+		f.Remedy = "leave ipFamilies out of the Service: it then has the family of the pods' addresses"
 	case len(a.Addrs) == 0:
 		f.Outcome, f.Code = check.Fail, "dns-empty"
 		f.Message = fmt.Sprintf("queried from %s, %s exists but has no address: the Service selects none of the ready pods", p.Name, a.Name)
@@ -83,6 +90,16 @@ func resolves(v *view.View, p *view.Pod, at func(sample recording.Event) map[str
 		f.Message += fmt.Sprintf("; but the API server was away until %.0f s before, and the servers of DNS may need %s to learn what has changed", (e.T - away.To).Seconds(), dnsComesBack)
 	}
 	return f
+}
+
+// otherFamilyOnly is the one family of addresses that the Service has by its manifest, where p's address is of the other one; else "".
+func otherFamilyOnly(v *view.View, p *view.Pod) corev1.IPFamily {
+	for _, s := range objects.Read(v).Services() {
+		if s.Name == v.Profile.Service && len(s.Spec.IPFamilies) == 1 && (s.Spec.IPFamilies[0] == corev1.IPv6Protocol) != p.OverIPv6() {
+			return s.Spec.IPFamilies[0]
+		}
+	}
+	return ""
 }
 
 func without(missing []string) string {

@@ -38,6 +38,8 @@ func TestDNSARecordsMatchPods(t *testing.T) {
 			[]want{{pod(1), check.Fail, "dns-nxdomain", []string{rt.Name(1), "derl." + rt.Namespace + ".svc", "NXDOMAIN"}}}},
 		{"no address", answers(1, func(d *recording.DNS) { d.Addrs, d.RCode = nil, "NOERROR" }),
 			[]want{{pod(1), check.Fail, "dns-empty", []string{rt.Name(1), "no address"}}}},
+		{"a Service of the other family", all(answers(1, func(d *recording.DNS) { d.Addrs, d.RCode = nil, "NOERROR" }), rewrite("Service", `"clusterIP":"None",`, `"clusterIP":"None","ipFamilies":["IPv6"],`)),
+			[]want{{pod(1), check.Fail, "dns-other-family", []string{"has no A record", "ipFamilies of Service derl is [IPv6]", "is " + rt.IP(1)}}}},
 		{"one missing", answers(1, func(d *recording.DNS) { d.Addrs = without(d.Addrs, rt.IP(2)) }),
 			[]want{{pod(1), check.Fail, "dns-missing", []string{rt.Name(1), "lacks " + rt.IP(2)}}}},
 		{"a stranger's address", answers(1, func(d *recording.DNS) { d.Addrs = append(d.Addrs, "10.244.9.9") }),

@@ -32,7 +32,7 @@ func dnsNameAskedInFull() check.Check {
 					if q := a.Questions[name]; strings.HasPrefix(full, name+".") && evidence.NoRecord(q) {
 						f.Fail("short-name", fmt.Sprintf("%s queries the short name %s and gets no address; the fully qualified name of the Service is %s", p.Name, name, full),
 							"configure discovery with the name "+full+", or use inet_res:getbyname, which uses the search list", evidence.Tally(q))
-						f.Try = fmt.Sprintf("kubectl -n %s exec %s -- getent ahostsv4 %s", v.Header.Namespace, p.Name, full)
+						f.Try = evidence.ShowAddresses(v, p, full)
 						return
 					}
 				}

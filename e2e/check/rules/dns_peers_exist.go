@@ -17,7 +17,7 @@ func dnsPeersExist() check.Check {
 		Reads:  []recording.Kind{recording.KindPod, recording.KindResolver, recording.KindAsked},
 		Why:    "A node that queries names that do not exist finds no peer, and usually logs nothing. Causes: a list with pods of another namespace, a Service renamed by a Helm release or a kustomize prefix, a port name that the Service does not have. The record _PORT._tcp.SERVICE exists only for a Service port with that name.",
 		Source: "https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/#srv-records",
-		Causes: check.Alike(check.NeedsMesh("dns/*", "discovery/*"), "no-such-name", "no-such-port", "no-such-service"),
+		Causes: check.Alike(check.NeedsMesh("dns/*", "discovery/*"), "no-such-name", "no-such-port", "no-such-service", "other-family"),
 		Judge: func(v *view.View) []check.Finding {
 			pods, ready, hosts := check.Members(v), false, map[string]bool{}
 			for _, p := range pods {
@@ -55,6 +55,8 @@ func peersExist(v *view.View, p *view.Pod, hosts map[string]bool, a evidence.Loo
 		switch {
 		case !forPeers && otherService(name, v.Header.Namespace+".svc."+own) && q.RCodes["NXDOMAIN"] > 0 && evidence.NoRecord(q):
 			others = append(others, q)
+		case (forPeers || name == evidence.FullName(v, p)) && otherFamily(p, q):
+			lost = append(lost, q)
 		case name == evidence.FullName(v, p) && evidence.NoRecord(q): // it had no address while none of its pods was Ready
 		case !forPeers, !strings.HasSuffix(name, ".svc."+own), walked(name, p.Resolver().Search), name == strings.ToLower(evidence.HostOf(p)):
 		case !evidence.NoRecord(q):
@@ -79,9 +81,20 @@ func peersExist(v *view.View, p *view.Pod, hosts map[string]bool, a evidence.Loo
 	}
 }
 
+// otherFamily reports whether p asks for IPv4 addresses only of a name that exists, where pods have IPv6 addresses.
+func otherFamily(p *view.Pod, q recording.Question) bool {
+	return p.OverIPv6() && q.Type == "A" && q.RCodes["NOERROR"] > 0 && evidence.NoRecord(q)
+}
+
 // noPeer fails a pod that queries only names of peers that do not exist.
 func noPeer(v *view.View, p *view.Pod, lost []recording.Question, f *check.Finding) {
 	q := lost[0]
+	if i := slices.IndexFunc(lost, func(q recording.Question) bool { return otherFamily(p, q) }); i >= 0 {
+		f.Fail("other-family", fmt.Sprintf("%s queries %s for IPv4 addresses only (A records), and the pods have IPv6 addresses (AAAA records)", p.Name, lost[i].Name),
+			"let discovery ask for AAAA records: by {inet6, true}. in a file that -kernel inetrc names, or in the settings of discovery itself", tallies(lost)...)
+		f.Try = fmt.Sprintf("kubectl -n %s exec %s -- getent ahostsv6 %s", v.Header.Namespace, p.Name, lost[i].Name)
+		return
+	}
 	code, port, why := "no-such-name", "", ""
 	if label, rest, is := strings.Cut(q.Name, "._tcp."); is && rest == evidence.FullName(v, p) {
 		code, port = "no-such-port", strings.TrimPrefix(label, "_")

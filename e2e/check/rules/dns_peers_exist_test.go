@@ -31,6 +31,10 @@ func TestDNSPeersExist(t *testing.T) {
 		{"a port without a name, just after the API server was away", all(lone(srv), func(s *rt.Recording) {
 			s.Add(recording.Event{T: 5 * time.Second, By: recording.ByKube, Gap: &recording.Gap{From: time.Second, To: 5 * time.Second, Why: "the API server did not answer"}})
 		}), []want{{pod(1), check.Unseen, "", []string{"queries only names that do not exist; but the API server was away until", "may need 1m30s"}}}},
+		{"A records only, where pods have IPv6 addresses", all(lone(noAddress(rt.DNSName)), overIPv6, asksA), pod1Fails("other-family", "queries "+rt.DNSName+" for IPv4 addresses only", "{inet6, true}", "of them empty")},
+		{"A records only, of a pod's name", all(lone(noAddress("derl-0."+rt.DNSName)), overIPv6, asksA), pod1Fails("other-family", "queries derl-0."+rt.DNSName)},
+		{"AAAA records, which were not there yet", all(lone(noAddress(rt.DNSName)), overIPv6), nil},
+		{"A records only, as pods have", lone(noAddress(rt.DNSName)), nil},
 		{"one of them exists", lone(nxdomain("derl-9.derl."+rt.Namespace+".svc.cluster.local"), answered("derl-0.derl."+rt.Namespace+".svc.cluster.local")), nil},
 		{"the Service, before any pod was Ready", lone(nxdomain(rt.DNSName)), nil},
 		{"a full mesh all the same", asksFor(1, srv), nil},
@@ -44,4 +48,20 @@ func TestDNSPeersExist(t *testing.T) {
 			s.Drop(func(e recording.Event) bool { return e.Resolver != nil && e.Resolver.Pod == rt.UID(1) })
 		}), []want{{pod(1), check.Unseen, "", []string{"resolv.conf"}}}},
 	}, unheardQuestions()))
+}
+
+// noAddress is a name that exists, and has no record of the type that is asked for.
+func noAddress(name string) recording.Question {
+	return recording.Question{Name: name, Type: "A", Count: 12, RCodes: map[string]int{"NOERROR": 12}, Empty: 12}
+}
+
+// asksA has all questions of the pods ask for A records again.
+func asksA(s *rt.Recording) {
+	s.Change(func(e recording.Event) bool { return e.Asked != nil }, func(e *recording.Event) {
+		for i := range e.Asked.Questions {
+			if e.Asked.Questions[i].Type == "AAAA" {
+				e.Asked.Questions[i].Type = "A"
+			}
+		}
+	})
 }

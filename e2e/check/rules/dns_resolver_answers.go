@@ -54,7 +54,7 @@ func answers(v *view.View, p *view.Pod, from, to time.Duration) check.Finding {
 		f.Fail("declined", fmt.Sprintf("%s queries %s for %s and gets %s", p.Name, a.Server, a.Name, a.RCode), "check that the pod uses the cluster's DNS (dnsPolicy), and that the Corefile of CoreDNS serves this name", seen...)
 	}
 	if f.Outcome == check.Fail {
-		f.Try = fmt.Sprintf("kubectl -n %s exec %s -- getent ahostsv4 %s", v.Header.Namespace, p.Name, a.Name)
+		f.Try = evidence.ShowAddresses(v, p, a.Name)
 		if f.Code != "servfail" && f.Code != "declined" {
 			f.Try = "kubectl -n kube-system get pods,endpointslices -l k8s-app=kube-dns"
 		}

@@ -15,7 +15,7 @@ func epmdReachable() check.Check {
 		Reads: []recording.Kind{recording.KindPod, recording.KindEPMD}, Needs: []string{recording.PeerDials},
 		Why:    "A peer asks epmd on port 4369 for the distribution port before it can connect. Without an answer no peer can connect to that node.",
 		Source: "https://www.erlang.org/doc/apps/erts/erl_dist_protocol.html#epmd-protocol",
-		Causes: check.Alike(check.NeedsEPMD(), append(evidence.UnreachedCodes(), "loopback-only")...),
+		Causes: check.Alike(check.NeedsEPMD(), append(evidence.UnreachedCodes(), "loopback-only", "other-family")...),
 		Judge: func(v *view.View) []check.Finding {
 			if v.EPMDLess() {
 				return evidence.WithoutEPMD(v)
@@ -39,9 +39,13 @@ func epmdDialled(q *view.Pod, _ []view.Dial) func(p *view.Pod, d *view.Dial) che
 		default:
 			evidence.Unreached(&f, "epmd on "+d.Addr(), p, d.Outcome(), d.Detail())
 			evidence.ExplainRefused(&f, q, d.Addr(), d.T)
-			if f.Code == "loopback-only" {
+			switch f.Code {
+			case "loopback-only":
 				f.Remedy = "unset ERL_EPMD_ADDRESS, or give it the pod's address (ERL_EPMD_ADDRESS=$POD_IP; epmd adds the loopback by itself)"
 				f.Try = "ss -ltn in the pod's network namespace: 4369 is bound to a loopback address"
+			case "other-family":
+				f.Remedy = "unset ERL_EPMD_ADDRESS, or give it the pod's address (ERL_EPMD_ADDRESS=$POD_IP): epmd then listens on IPv6, too"
+				f.Try = "ss -ltn in the pod's network namespace: 4369 is bound to an IPv4 address"
 			}
 		}
 		f.At = d.T

@@ -43,6 +43,9 @@ func TestEPMDReachable(t *testing.T) {
 		noEPMD(),
 		{"bound to loopback", loopback("127.0.0.1:4369", "[::1]:4369"), []want{{"derl*", check.Fail, "loopback-only",
 			[]string{"epmd on " + rt.IP(2) + ":4369 refuses connections", "bound to 127.0.0.1:4369 and [::1]:4369 only", "ERL_EPMD_ADDRESS"}}}},
+		{"listens on IPv4 only", all(loopback("0.0.0.0:4369"), overIPv6, func(s *rt.Recording) {
+			s.Change(func(e recording.Event) bool { return e.Sockets != nil }, func(e *recording.Event) { e.Sockets.Listen = []string{"0.0.0.0:4369", "[::1]:4369"} })
+		}), []want{{"derl*", check.Fail, "other-family", []string{"listens on 0.0.0.0:4369 and [::1]:4369 only", "unset ERL_EPMD_ADDRESS"}}}},
 		{"nobody listens", loopback(), []want{{"derl*", check.Fail, "refused", []string{"port 4369 is not open on any other address of " + rt.Name(2), "log of " + rt.Name(2)}}}},
 		{"something resets it", loopback("0.0.0.0:4369"), []want{{"derl*", check.Fail, "refused", []string{rt.Name(2) + " listens on 0.0.0.0:4369", "on the way rejects the connection"}}}},
 		{"it has ended under its node", shut(2, 9*time.Second), []want{{"derl*", check.NotApplicable, "", []string{"answered until 8.5", "registration"}}}},

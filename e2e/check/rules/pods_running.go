@@ -170,7 +170,10 @@ var crashes = []crash{
 	{"bad-name", []string{"can't set long node name", "invalid node name", "invalid_node_name"}, "start the VM with a complete name, for example -name NAME@${POD_IP} with env {name: POD_IP, valueFrom: {fieldRef: {fieldPath: status.podIP}}}"},
 	{"bad-name", []string{"can't set short node name"}, "if the host in the name has dots or is an address, use long names: -name instead of -sname, RELEASE_DISTRIBUTION=name for mix release, RABBITMQ_USE_LONGNAME=true for RabbitMQ"},
 	{"port-taken", []string{"eaddrinuse", "address already in use"}, "find what else listens on that port in the pod's network namespace (hostNetwork, a second VM, inet_dist_listen_min in ERL_FLAGS)"},
-	{"epmd-unreachable", []string{"register/listen error: econnrefused", "no_reg_reply_from_epmd", "error_connecting_to_epmd", "[\"inet_tcp\",econnrefused]"}, "check that epmd can start in the container and is not bound to another address (ERL_EPMD_ADDRESS), or run without epmd (ERL_DIST_PORT)"},
+	{"epmd-unreachable", []string{"register/listen error: econnrefused", "no_reg_reply_from_epmd", "error_connecting_to_epmd", "[\"inet_tcp\",econnrefused]", "[\"inet6_tcp\",econnrefused]"}, "check that epmd can start in the container and is not bound to another address (ERL_EPMD_ADDRESS), or run without epmd (ERL_DIST_PORT)"},
+	{"unknown-protocol", []string{"': not supported"}, "correct the value of -proto_dist: inet_tcp, inet6_tcp, inet_tls or inet6_tls, with a space behind it"},
+	{"bad-interface", []string{"register/listen error: badarg"}, "leave inet_dist_use_interface out, or write a tuple of the protocol's family: {0,0,0,0} with inet_tcp, {0,0,0,0,0,0,0,0} with inet6_tcp"},
+	{"host-unknown", []string{"\",nxdomain}", ": nxdomain (non-existing domain)"}, "check that the host in the node's name resolves in the pod; where pods have IPv6 addresses, the VM has to look those up: a file with {inet6, true}. that -kernel inetrc names"},
 	{"wrong-architecture", []string{"exec format error"}, "build the image for the architecture of the Kubernetes nodes (docker buildx build --platform …)"},
 	{"read-only", []string{"read-only file system", ": cannot create "}, "mount an emptyDir at /tmp and set RELX_OUT_FILE_PATH=/tmp (RELEASE_TMP=/tmp): the start script writes vm.args and sys.config"},
 }

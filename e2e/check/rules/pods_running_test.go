@@ -163,6 +163,9 @@ func crashes() []trial {
 		"name-taken":         "Protocol 'inet_tcp': the name derl@10.244.0.3 seems to be in use by another Erlang node",
 		"port-taken":         "Protocol 'inet_tcp': register/listen error: eaddrinuse",
 		"epmd-unreachable":   "Protocol 'inet_tcp': register/listen error: econnrefused",
+		"unknown-protocol":   "Protocol 'inet6_tcp-eval': not supported",
+		"bad-interface":      "Protocol 'inet_tcp': register/listen error: badarg",
+		"host-unknown":       `Kernel pid terminated (application_controller) ("{application_start_failure,rabbitmq_prelaunch,{{shutdown,{failed_to_start_child,prelaunch,{epmd_error,\"rabbitmq-0.rabbitmq.x.svc.cluster.local\",nxdomain}}}}")`,
 		"wrong-architecture": "exec /opt/derl/bin/derl: exec format error",
 		"read-only":          "/opt/derl/bin/derl: 12: cannot create /opt/derl/releases/1/vm.args: Read-only file system",
 	} {

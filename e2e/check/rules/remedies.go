@@ -106,6 +106,14 @@ func Remedies() map[string]map[string]string {
 		"manifest/ip-family": {
 			"ipv6-only":  "start the VM with -proto_dist inet6_tcp.",
 			"dual-stack": "let discovery use A records only, or make the Service IPv4 only.",
+			"tools":      "set RABBITMQ_CTL_ERL_ARGS to -proto_dist inet6_tcp.",
+			"twice":      "give -proto_dist once.",
+			"lookups":    "name a file with {inet6, true}. as inetrc.",
+		},
+		"manifest/proto-dist": {
+			"glued":            "put a space between the protocol and the next flag.",
+			"interface-form":   "write a tuple, or leave inet_dist_use_interface out.",
+			"interface-family": "write an address of the protocol's family, or leave inet_dist_use_interface out.",
 		},
 		"service/selects-pods": {
 			"selects-nothing": "write labels in the selector that the pods have.",

@@ -19,6 +19,7 @@ func WithoutMutant() map[string]map[string][]string {
 			"manifest/discovery-finds-peers":       {"addresses-for-hosts", "hosts-for-addresses", "no-such-pod", "no-such-port", "no-such-service", "other-name", "other-namespace", "other-service", "selector-fits-nothing", "short-seeds"},
 			"manifest/network-policy-admits-peers": {"api-closed", "dist-closed", "dns-closed", "epmd-closed", "peers-closed"},
 			"manifest/host-network":                {"shared"},
+			"manifest/proto-dist":                  {"interface-family"},
 			"manifest/not-exposed":                 {"by-host-port", "by-service"},
 			"pods/running":                         {"name-taken", "port-taken", "restarted", "restarting"},
 			"vm/name-complete":                     {"empty", "no-host", "placeholder"},
@@ -63,6 +64,9 @@ func WithoutMutant() map[string]map[string][]string {
 		},
 		"our own probe dials the same ports, so that a check of a lower rung fails first": {
 			"mesh/one-component": {"dials-refused", "dials-rejected", "dials-unanswered"},
+		},
+		"the command line of its VM says why, in vm/address-family": {
+			"dist/port-reachable": {"other-family"},
 		},
 		"no mutant yet; lost packets can produce it": {
 			"handshake/acceptor-prompt": {"acceptor-slow"},

@@ -24,17 +24,18 @@ import (
 
 // Options are what a user can say about the environment. The zero value of each means what its comment says.
 type Options struct {
-	OTP        string // Erlang/OTP release of the application's image; "" the pinned one
-	K8S        string // Kubernetes of the cluster we make; "" the pinned one
-	Nodes      int    // of the cluster we make; 0 one
-	Keep       bool   // leave the cluster to the next run
-	Context    string // use this kubeconfig context and make no cluster
-	Kubeconfig string // "" as kubectl finds it
-	Push       string // repository prefix that the images are pushed to; "" they are loaded into the nodes
-	PullSecret string // NAMESPACE/NAME of a Secret, or a docker config.json, with which the nodes pull; "" they need none
-	Namespace  string // of Context: work in this one alone; "" in namespaces that the run makes
-	NoInstall  bool   // never install packages
-	Engine     string // "docker" or "podman"; "" what works
+	OTP        string    // Erlang/OTP release of the application's image; "" the pinned one
+	K8S        string    // Kubernetes of the cluster we make; "" the pinned one
+	Nodes      int       // of the cluster we make; 0 one
+	IP         target.IP // of the cluster we make; "" IPv4
+	Keep       bool      // leave the cluster to the next run
+	Context    string    // use this kubeconfig context and make no cluster
+	Kubeconfig string    // "" as kubectl finds it
+	Push       string    // repository prefix that the images are pushed to; "" they are loaded into the nodes
+	PullSecret string    // NAMESPACE/NAME of a Secret, or a docker config.json, with which the nodes pull; "" they need none
+	Namespace  string    // of Context: work in this one alone; "" in namespaces that the run makes
+	NoInstall  bool      // never install packages
+	Engine     string    // "docker" or "podman"; "" what works
 
 	Log      func(string)    // progress; nil nowhere
 	Guard    func([]byte)    // is given each secret before it is used; nil nobody

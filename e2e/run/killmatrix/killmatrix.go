@@ -5,6 +5,7 @@
 package killmatrix
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -24,9 +25,12 @@ import (
 // cluster, and compares what turned red with what had to. A row that is wrong for nothing but what was not seen is recorded a
 // second time, alone, and says so. only names the mutants that are wanted; without it all are.
 func Run(ctx context.Context, o run.Options, fixtures string, only ...string) (*reports.Matrix, error) {
-	ws, reverses, err := workloads(fixtures, only)
+	ws, reverses, others, err := workloads(fixtures, cmp.Or(string(o.IP), "4"), only)
 	if err != nil {
 		return nil, exitcode.With(exitcode.Usage, err)
+	}
+	if len(others) > 0 && o.Log != nil {
+		o.Log("left out, because the cluster has other addresses than they need: " + strings.Join(others, ", "))
 	}
 	mutants := map[string]*profile.Mutant{}
 	for _, w := range ws {
@@ -51,26 +55,35 @@ func Run(ctx context.Context, o run.Options, fixtures string, only ...string) (*
 }
 
 // workloads loads the mutants, their reverses and the base profiles. Mutants whose reverses are identical share one.
-// reverse names the workload that is each mutant with its one condition reversed.
-func workloads(fixtures string, only []string) (ws []*workload.Workload, reverse map[string]string, err error) {
+// reverse names the workload that is each mutant with its one condition reversed. Mutants for a cluster with addresses of another family
+// are not loaded; others names them, each with the family.
+func workloads(fixtures, family string, only []string) (ws []*workload.Workload, reverse map[string]string, others []string, err error) {
 	all := workload.Names(fixtures, "mutants")
 	for _, name := range only {
 		if !slices.Contains(all, name) {
-			return nil, nil, fmt.Errorf("no mutant %q: there are %s", name, strings.Join(all, ", "))
+			return nil, nil, nil, fmt.Errorf("no mutant %q: there are %s", name, strings.Join(all, ", "))
 		}
 	}
 	if len(only) > 0 {
 		all = only
 	}
 	if len(all) == 0 {
-		return nil, nil, fmt.Errorf("no mutant under %s/mutants", fixtures)
+		return nil, nil, nil, fmt.Errorf("no mutant under %s/mutants", fixtures)
 	}
 	reverse = map[string]string{}
 	bases, reverses := map[string]bool{}, map[string]*workload.Workload{}
 	for _, name := range all {
 		m, broken, reversed, err := workload.LoadMutant(fixtures, name)
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, nil, err
+		}
+		if m.Spec.IP != "" && m.Spec.IP != family {
+			others = append(others, fmt.Sprintf("%s (IP=%s)", name, m.Spec.IP))
+			continue
+		}
+		if family == "6" && slices.ContainsFunc(m.Spec.Injections, profile.Injection.Packets) {
+			others = append(others, name+" (IP=4: network faults are of IPv4 only)")
+			continue
 		}
 		bases[m.Spec.Base] = true
 		ws = append(ws, broken)
@@ -82,7 +95,7 @@ func workloads(fixtures string, only []string) (ws []*workload.Workload, reverse
 		}
 		what, err := fingerprint(reversed)
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, nil, err
 		}
 		if reverses[what] == nil {
 			if slices.ContainsFunc(ws, func(w *workload.Workload) bool { return w.Name() == reversed.Name() }) {
@@ -101,11 +114,14 @@ func workloads(fixtures string, only []string) (ws []*workload.Workload, reverse
 	for _, b := range names {
 		w, err := workload.Load(fixtures, b)
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, nil, err
 		}
 		ws = append(ws, w)
 	}
-	return ws, reverse, nil
+	if len(ws) == 0 {
+		return nil, nil, nil, fmt.Errorf("no mutant is left for a cluster with addresses of family %s: %s", family, strings.Join(others, ", "))
+	}
+	return ws, reverse, others, nil
 }
 
 // fingerprint is all that decides what a run sees of a workload, but for its name.

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"meshproof.dev/meshproof/e2e/check"
@@ -148,7 +149,14 @@ func TestMutantsExpectChecksAndCodesThatThereAre(t *testing.T) {
 
 // Each mutant is green again in some row with its one condition reversed, and no two rows are the same.
 func TestAReverseIsRecordedOnce(t *testing.T) {
-	ws, reverse, err := workloads(fixtures, nil)
+	for _, family := range []string{"4", "6"} {
+		reversedOnce(t, family)
+	}
+}
+
+func reversedOnce(t *testing.T, family string) {
+	t.Helper()
+	ws, reverse, _, err := workloads(fixtures, family, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,5 +185,19 @@ func TestAReverseIsRecordedOnce(t *testing.T) {
 	}
 	if a, b := reverse["hidden-node"], reverse["ticktime-differs"]; a != b {
 		t.Errorf("the same reverse is recorded as %s and as %s", a, b)
+	}
+}
+
+// A mutant for a cluster of IPv6 is left out on others, and named. Where none is left there is nothing to run.
+func TestMutantsOfAnotherFamilyAreLeftOut(t *testing.T) {
+	ws, _, others, err := workloads(fixtures, "4", []string{"ipv4-listener", "virtual-ip"})
+	if err != nil || !slices.Equal(others, []string{"ipv4-listener (IP=6)"}) || slices.ContainsFunc(ws, func(w *workload.Workload) bool { return w.Resolved.Mutant == "ipv4-listener" }) {
+		t.Errorf("%v: left out is %v", err, others)
+	}
+	if ws, _, others, err = workloads(fixtures, "6", []string{"ipv4-listener", "link-dropped"}); err != nil || len(others) != 1 || !strings.HasPrefix(others[0], "link-dropped (IP=4") || len(ws) != 3 {
+		t.Errorf("%v: left out is %v, and there are %d rows", err, others, len(ws))
+	}
+	if _, _, _, err = workloads(fixtures, "dual", []string{"ipv4-listener"}); err == nil || !strings.Contains(err.Error(), "ipv4-listener (IP=6)") {
+		t.Errorf("%v", err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"meshproof.dev/meshproof/e2e/scenario"
+	"meshproof.dev/meshproof/e2e/target"
 )
 
 func TestDeclaration(t *testing.T) {
@@ -51,8 +52,8 @@ func TestFlagsSetTheOptions(t *testing.T) {
 	if err != nil || !slices.Equal(v.Profiles, []string{"dns-a"}) || v.Nodes != 1 || v.Keep || v.Verbose {
 		t.Errorf("the defaults are %+v", v)
 	}
-	v, err = parsed(strings.Fields("--file a,b --file c --otp 29 --k8s 1.36 --nodes 3 --keep --context prod --kubeconfig k --namespace shop --print-rbac --scenarios recovery --scenarios console --seed 5 --pods 7 --repeat 50 --verbose")...)
-	if err != nil || !slices.Equal(v.Profiles, []string{"a", "b", "c"}) || v.OTP != "29" || v.K8S != "1.36" || v.Nodes != 3 || !v.Keep || v.Context != "prod" || v.Namespace != "shop" || !v.RBAC ||
+	v, err = parsed(strings.Fields("--file a,b --file c --otp 29 --k8s 1.36 --nodes 3 --ip dual --keep --context prod --kubeconfig k --namespace shop --print-rbac --scenarios recovery --scenarios console --seed 5 --pods 7 --repeat 50 --verbose")...)
+	if err != nil || !slices.Equal(v.Profiles, []string{"a", "b", "c"}) || v.OTP != "29" || v.K8S != "1.36" || v.Nodes != 3 || v.IP != target.Dual || !v.Keep || v.Context != "prod" || v.Namespace != "shop" || !v.RBAC ||
 		v.Kubeconfig != "k" || !slices.Equal(v.Scenarios, []scenario.Name{"recovery", "console"}) || v.Seed != 5 || v.Pods != 7 || v.Repeat != 50 || !v.Verbose {
 		t.Errorf("%v: %+v", err, v)
 	}
@@ -60,7 +61,7 @@ func TestFlagsSetTheOptions(t *testing.T) {
 
 func TestBadValuesAreRefused(t *testing.T) {
 	for arg, says := range map[string]string{
-		"--nodes=-1": "it must be a number from 1 to 20", "--nodes=0": "from 1 to 20", "--nodes=21": "from 1 to 20", "--nodes=two": "it must be a number",
+		"--nodes=-1": "it must be a number from 1 to 20", "--nodes=0": "from 1 to 20", "--nodes=21": "from 1 to 20", "--nodes=two": "it must be a number", "--ip=5": "it must be 4, 6 or dual", "--ip=": "it must be 4, 6 or dual",
 		"--repeat=1": "from 2 to 1000", "--repeat=1001": "from 2 to 1000", "--repeat=x": "it must be a number",
 		"--pods=-1": "from 1 to 1000", "--pods=0": "from 1 to 1000", "--seed=x": "it must be a number from 0 to 9223372036854775807", "--seed=-1": "it must be a number from 0 to",
 		"--otp=abc": "it must be one of 25, 27, 29", "--otp=": "it must be one of", "--k8s=abc": "it must be a version such as 1.37", "--k8s=1": "it must be a version", "--k8s=": "it must be a version",

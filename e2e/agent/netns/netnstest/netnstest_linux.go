@@ -100,7 +100,7 @@ func loopbackUp() error {
 	return unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, ifr)
 }
 
-// Veth connects the namespaces of two processes with a veth pair: a has the address 10.99.0.1, b 10.99.0.2.
+// Veth connects the namespaces of two processes with a veth pair: a has the addresses 10.99.0.1 and fd00:99::1, b 10.99.0.2 and fd00:99::2.
 func Veth(t testing.TB, a, b int) {
 	t.Helper()
 	if _, err := exec.LookPath("ip"); err != nil {
@@ -116,6 +116,7 @@ func Veth(t testing.TB, a, b int) {
 	for i, pid := range []int{a, b} {
 		inside := []string{"-t", strconv.Itoa(pid), "-n", "ip"}
 		run("nsenter", append(inside, "addr", "add", fmt.Sprintf("10.99.0.%d/24", i+1), "dev", "veth0")...)
+		run("nsenter", append(inside, "-6", "addr", "add", fmt.Sprintf("fd00:99::%d/64", i+1), "dev", "veth0", "nodad")...)
 		run("nsenter", append(inside, "link", "set", "veth0", "up")...)
 	}
 }
