@@ -54,7 +54,8 @@ func Settings(p *Profile, r *Resolved) []Setting {
 		lasting("budgets.formation", p.Spec.Budgets.Formation, r.Budgets.Formation, DefaultFormation),
 		lasting("budgets.recovery", p.Spec.Budgets.Recovery, r.Budgets.Recovery, DefaultRecovery),
 		lasting("budgets.staleName", p.Spec.Budgets.StaleName, r.Budgets.StaleName, DefaultStaleName),
-		lasting("budgets.requires", p.Spec.Budgets.Requires, r.Budgets.Requires, DefaultRequires))
+		lasting("budgets.requires", p.Spec.Budgets.Requires, r.Budgets.Requires, DefaultRequires),
+		said("budgets.phases", limits(r.Budgets.Phases), len(r.Budgets.Phases) > 0))
 	var console []string
 	for _, c := range r.Console {
 		console = append(console, c.Name)
@@ -132,4 +133,15 @@ func pairs(m map[string]string) string {
 	}
 	sort.Strings(all)
 	return list(all)
+}
+
+// limits are the budgets of phases, in the order of the phases.
+func limits(all map[string]Duration) string {
+	var some []string
+	for _, name := range Phases() {
+		if d := all[name]; d > 0 {
+			some = append(some, name+" "+d.String())
+		}
+	}
+	return list(some)
 }

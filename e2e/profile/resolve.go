@@ -111,6 +111,7 @@ func Resolve(p *Profile, objects *manifest.Set) (*Resolved, error) {
 			Recovery:  or(p.Spec.Budgets.Recovery, DefaultRecovery),
 			StaleName: or(p.Spec.Budgets.StaleName, DefaultStaleName),
 			Requires:  or(p.Spec.Budgets.Requires, DefaultRequires),
+			Phases:    p.Spec.Budgets.Phases,
 		},
 	}
 	// A mesh is stable if it stays full for three rounds of discovery: a discovery that disconnects the nodes it does not
