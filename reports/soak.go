@@ -33,6 +33,7 @@ type SoakProfile struct {
 	Low     float64     `json:"low"`              // of the share's 95 % interval (Wilson)
 	High    float64     `json:"high"`             // of that interval
 	Flakes  []SoakCheck `json:"flakes,omitempty"` // in the order of the ladder
+	Phases  []SoakPhase `json:"phases,omitempty"` // in the order in which they begin
 	Trouble []string    `json:"trouble,omitempty"`
 }
 
@@ -82,9 +83,11 @@ func NewSoak(runs []Profile, said []view.Held) *Soak {
 			s.Profiles = append(s.Profiles, SoakProfile{Name: repeated(p)})
 		}
 		s.Profiles[i].count(p)
+		s.Profiles[i].phases(p)
 	}
 	for i := range s.Profiles {
 		p := &s.Profiles[i]
+		p.sumUp()
 		judged := p.Green + p.Red + p.Unknown
 		p.Low, p.High = wilson(p.Green, judged)
 		if judged > 0 {

@@ -49,6 +49,8 @@ type Plan struct {
 	Transports map[string]Transport `json:"ways,omitempty"`
 
 	Every Every `json:"every,omitzero"`
+	// Fast says that something is done to the pods: views and DNS are looked at as often as for few pods can be ([FastView]).
+	Fast bool `json:"fast,omitempty"`
 }
 
 // Every is the interval of each kind of observation in nanoseconds; 0 is the default.
@@ -148,13 +150,13 @@ func (p Plan) Resolve(local int) Every {
 		return max(cmp.Or(planned, usual), time.Duration(looks)*time.Second/time.Duration(perSecond))
 	}
 	pairs := local * len(p.Pods)
-	return Every{
+	return p.faster(Every{
 		View:    slowed(local, MaxViewsPerSecond, p.Every.View, EveryView),
 		Sockets: slowed(local, MaxTablesPerSecond, p.Every.Sockets, EveryView),
 		DNS:     slowed(local, MaxDNSPerSecond, p.Every.DNS, EveryDNS),
 		EPMD:    slowed(pairs, MaxDialsPerSecond, p.Every.EPMD, EveryMatrix),
 		Dist:    slowed(pairs, MaxDialsPerSecond, p.Every.Dist, EveryMatrix),
-	}
+	}, local)
 }
 
 // Pace is the intervals as a recording has them.

@@ -61,6 +61,13 @@ func Slowest(all []Phase) (g Group, ok bool) {
 	return g, ok
 }
 
+// Short is what is kept of a recording that nobody looks at alone: its phases.
+func Short(v *view.View) *Picture {
+	p := &Picture{Scenario: v.Header.Scenario, Start: v.Header.Start, End: v.End(), Cut: v.Killed(), Expected: v.Profile.Replicas()}
+	p.phases(v)
+	return p
+}
+
 // phases are those of the view. Full is when the mesh was full, or full again.
 func (p *Picture) phases(v *view.View) {
 	for _, ph := range v.Phases() {
