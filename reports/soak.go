@@ -76,18 +76,19 @@ func (p *Profile) Shorten() {
 // NewSoak counts the runs, and judges what the processes said that they held.
 func NewSoak(runs []Profile, said []view.Held) *Soak {
 	s := &Soak{}
+	of := map[string][]Profile{}
 	for _, p := range runs {
+		of[repeated(p)] = append(of[repeated(p)], p)
 		i := slices.IndexFunc(s.Profiles, func(x SoakProfile) bool { return x.Name == repeated(p) })
 		if i < 0 {
 			i = len(s.Profiles)
 			s.Profiles = append(s.Profiles, SoakProfile{Name: repeated(p)})
 		}
 		s.Profiles[i].count(p)
-		s.Profiles[i].phases(p)
 	}
 	for i := range s.Profiles {
 		p := &s.Profiles[i]
-		p.sumUp()
+		p.Phases = phasesOf(of[p.Name])
 		judged := p.Green + p.Red + p.Unknown
 		p.Low, p.High = wilson(p.Green, judged)
 		if judged > 0 {

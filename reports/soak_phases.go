@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"meshproof.dev/meshproof/e2e/profile"
 	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/view"
 	"meshproof.dev/meshproof/reports/picture"
@@ -26,34 +27,39 @@ type SoakPhase struct {
 	Over     int                `json:"over,omitempty"`    // runs in which it took longer than that, by more than the error
 	Unknown  int                `json:"unknown,omitempty"` // runs in which it did not end, or was not seen
 	Slowest  bool               `json:"slowest,omitempty"` // it has the longest median of the scenario's phases, but for those that are sums
-
-	took, at []time.Duration // of each run
 }
 
-// phases adds those of a run.
-func (s *SoakProfile) phases(p Profile) {
-	for _, pic := range p.Pictures {
-		groups := picture.Grouped(pic.Phases)
-		if len(groups) == 0 {
-			continue
-		}
-		act := groups[0].From
-		for _, g := range groups {
-			act = min(act, g.From)
-		}
-		for _, g := range groups {
-			s.phase(pic.Scenario, g, act)
-		}
-	}
+// phaseRuns are the times of one phase in all runs.
+type phaseRuns struct {
+	SoakPhase
+	took, at []time.Duration
 }
 
-func (s *SoakProfile) phase(in recording.Scenario, g picture.Group, act time.Duration) {
-	i := slices.IndexFunc(s.Phases, func(x SoakPhase) bool { return x.Scenario == in && x.Phase == g.Name })
-	if i < 0 {
-		i = len(s.Phases)
-		s.Phases = append(s.Phases, SoakPhase{Scenario: in, Phase: g.Name})
+// phasesOf are the phases of the runs of one profile.
+func phasesOf(runs []Profile) []SoakPhase {
+	var all []*phaseRuns
+	for _, p := range runs {
+		for _, pic := range p.Pictures {
+			groups := picture.Grouped(pic.Phases)
+			act := pic.End
+			for _, g := range groups {
+				act = min(act, g.From)
+			}
+			for _, g := range groups {
+				i := slices.IndexFunc(all, func(x *phaseRuns) bool { return x.Scenario == pic.Scenario && x.Phase == g.Name })
+				if i < 0 {
+					i = len(all)
+					all = append(all, &phaseRuns{SoakPhase: SoakPhase{Scenario: pic.Scenario, Phase: g.Name}})
+				}
+				all[i].add(g, act)
+			}
+		}
 	}
-	x := &s.Phases[i]
+	return sumUp(all)
+}
+
+// add adds the phase of a run in which something was done at act.
+func (x *phaseRuns) add(g picture.Group, act time.Duration) {
 	x.Budget = g.Budget
 	if !g.Known() {
 		x.Unknown++
@@ -66,21 +72,22 @@ func (s *SoakProfile) phase(in recording.Scenario, g picture.Group, act time.Dur
 }
 
 // sumUp makes the numbers of all runs, and finds the slowest phase of each scenario.
-func (s *SoakProfile) sumUp() {
+func sumUp(runs []*phaseRuns) (all []SoakPhase) {
 	slowest := map[recording.Scenario]int{}
-	for i := range s.Phases {
-		x := &s.Phases[i]
+	for i, x := range runs {
 		x.N, x.Median, x.P95, x.Max, x.At = len(x.took), quantile(x.took, 50), quantile(x.took, 95), quantile(x.took, 100), quantile(x.at, 50)
+		all = append(all, x.SoakPhase)
 		if x.N == 0 || view.Sums(x.Phase) {
 			continue
 		}
-		if j, there := slowest[x.Scenario]; !there || x.Median > s.Phases[j].Median {
+		if j, there := slowest[x.Scenario]; !there || x.Median > all[j].Median {
 			slowest[x.Scenario] = i
 		}
 	}
 	for _, i := range slowest {
-		s.Phases[i].Slowest = true
+		all[i].Slowest = true
 	}
+	return all
 }
 
 // quantile is the smallest of the times that so many per cent of them do not exceed; of an even number the median is the middle of two.
@@ -116,7 +123,29 @@ func (x SoakPhase) columns() []string {
 		return []string{"0", "-", "-", "-", "-", "-", allowed(x.Budget), x.result()}
 	}
 	ms := func(d time.Duration) string { return fmt.Sprintf("%.2f s", d.Seconds()) }
-	return []string{fmt.Sprint(x.N), ms(x.Median), ms(x.P95), ms(x.Max), fmt.Sprintf("± %d ms", (x.Error + time.Millisecond - 1).Milliseconds()), ms(x.At), allowed(x.Budget), x.result()}
+	off := "" // what the API server reported is as exact as its reports
+	if x.Error > 0 {
+		off = fmt.Sprintf("± %d ms", (x.Error + time.Millisecond - 1).Milliseconds())
+	}
+	return []string{fmt.Sprint(x.N), ms(x.Median), ms(x.P95), ms(x.Max), off, ms(x.At), allowed(x.Budget), x.result()}
+}
+
+// slowest names the phase of a repair that took longest, "" if the recording is of none.
+func slowest(pic *picture.Picture) string {
+	i := slices.IndexFunc(pic.Phases, func(p picture.Phase) bool { return p.Name == profile.FullAgain })
+	if i < 0 {
+		return ""
+	}
+	s, ok := picture.Slowest(pic.Phases)
+	if !ok {
+		return ""
+	}
+	on := ""
+	if s.Of > 1 {
+		on = fmt.Sprintf(" on %d pods", s.Of)
+	}
+	full := picture.Group{Phase: pic.Phases[i], Of: 1}
+	return fmt.Sprintf("%s: slowest: %s%s %s; %s %s", pic.Scenario, s.Name, on, s.Exactly(), full.Name, full.Exactly())
 }
 
 // allowed is a budget, "" for none.

@@ -88,10 +88,10 @@ type Env struct {
 	*Recorder
 	Profile  *profile.Resolved
 	Workload Workload
-	Seed     int64        // decides which pod is deleted or killed
+	Seed     int64 // decides which pod is deleted or killed
 	// Faster lets the observers look as often as they can, at most for that time; 0 ends it. Nil where they cannot.
 	Faster func(time.Duration)
-	Log      func(string) // progress, without the scenario's name
+	Log    func(string) // progress, without the scenario's name
 }
 
 // Workload is what a scenario can do to the workload.

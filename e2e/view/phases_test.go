@@ -18,7 +18,9 @@ func named(all []view.Phase, name string) (some []view.Phase) {
 }
 
 // within reports whether the time is inside of the error of the phase's end.
-func within(p view.Phase, t time.Duration) bool { return p.Known() && t >= p.To-p.Error && t <= p.To+p.Error }
+func within(p view.Phase, t time.Duration) bool {
+	return p.Known() && t >= p.To-p.Error && t <= p.To+p.Error
+}
 
 // Each peer has its own nodedown and nodeup, and each of them is known as exactly as two looks tell.
 func TestPhasesOfARecovery(t *testing.T) {
@@ -121,7 +123,9 @@ func TestPhasesOfAFault(t *testing.T) {
 	cut, healed := rt.Full+2*time.Second, rt.Full+6*time.Second
 	lost, back := cut+3*time.Second, healed+time.Second
 	r.Drop(func(e recording.Event) bool { return e.Act != nil })
-	r.Change(func(e recording.Event) bool { return e.Nodes != nil && e.Nodes.Pod == rt.UID(0) && e.T > lost && e.T < back }, func(e *recording.Event) {
+	r.Change(func(e recording.Event) bool {
+		return e.Nodes != nil && e.Nodes.Pod == rt.UID(0) && e.T > lost && e.T < back
+	}, func(e *recording.Event) {
 		n := *e.Nodes
 		n.Visible = slices.DeleteFunc(slices.Clone(n.Visible), func(name string) bool { return name == rt.Node(1) })
 		e.Nodes = &n

@@ -1,6 +1,7 @@
 package picture
 
 import (
+	"fmt"
 	"time"
 
 	"meshproof.dev/meshproof/e2e/view"
@@ -31,7 +32,35 @@ type Group struct {
 	Of int // how many phases have the name
 }
 
-// Grouped are the phases of each name together, in their order.
+// Title is the phase's name, and on how many pods it was.
+func (g Group) Title() string {
+	if g.Of == 1 {
+		return g.Name
+	}
+	return fmt.Sprintf("%s (the slowest of %d)", g.Name, g.Of)
+}
+
+// Exactly is how long it took and how far that may be off, or why it is not known.
+func (g Group) Exactly() string {
+	switch {
+	case g.Unseen != "":
+		return "not seen"
+	case g.Open:
+		return "not seen to end"
+	case g.Error < time.Millisecond:
+		return brief(g.Took())
+	}
+	return fmt.Sprintf("%s ± %d ms", brief(g.Took()), g.Error.Milliseconds())
+}
+
+func brief(d time.Duration) string {
+	if d < time.Second {
+		return fmt.Sprintf("%d ms", d.Milliseconds())
+	}
+	return fmt.Sprintf("%.1f s", d.Seconds())
+}
+
+// Grouped are the phases of each name together, in their order. Of one name it is that which is not known, or else took longest.
 func Grouped(all []Phase) []Group {
 	var groups []Group
 	at := map[string]int{}
