@@ -162,10 +162,10 @@ func (s *Soak) phasesText(w io.Writer) {
 		if len(p.Phases) == 0 {
 			continue
 		}
-		fmt.Fprintf(w, "\n%-36s %5s %9s %9s %9s %9s %10s %8s\n", "phases of "+p.Name, "n", "median", "p95", "max", "error", "over after", "budget")
+		fmt.Fprintf(w, "\n%-45s %5s %9s %9s %9s %9s %10s %8s\n", "phases of "+p.Name, "n", "median", "p95", "max", "error", "over after", "budget")
 		for _, x := range p.Phases {
 			c := x.columns()
-			fmt.Fprintf(w, "%-36s %5s %9s %9s %9s %9s %10s %8s  %s\n", string(x.Scenario)+", "+x.Phase, c[0], c[1], c[2], c[3], c[4], c[5], c[6], c[7])
+			fmt.Fprintf(w, "%-45s %5s %9s %9s %9s %9s %10s %8s  %s\n", string(x.Scenario)+", "+x.Phase, c[0], c[1], c[2], c[3], c[4], c[5], c[6], c[7])
 		}
 	}
 }

@@ -84,7 +84,7 @@ type phases struct {
 	pairs map[[2]*Pod]bool
 }
 
-// add adds a phase that is counted from a time, and happened then. What came earlier took no time.
+// add adds a phase that is counted from a time, and happened then. What happened earlier took no time.
 func (s *phases) add(name string, on, of *Pod, from time.Duration, w when) {
 	p := Phase{Name: name, From: from, To: s.v.end, Open: w.open, Unseen: w.unseen, Budget: s.budget(name)}
 	if on != nil {
@@ -94,9 +94,9 @@ func (s *phases) add(name string, on, of *Pod, from time.Duration, w when) {
 		p.Pod = of.Name
 	}
 	if p.Known() {
-		p.To, p.Error = max(from, w.middle()), w.off()
+		p.To, p.Error = w.middle(), w.off()
 	}
-	p.To = max(p.To, p.From)
+	p.From = min(p.From, p.To)
 	s.all = append(s.all, p)
 }
 
@@ -301,7 +301,7 @@ func (s *phases) repaired(d Disturbance) {
 		}
 		from = d.Over()
 	}
-	full, ever := v.fullAfter(from)
+	full, ever := s.fullAfter(from)
 	if !ever {
 		s.add(profile.FullAgain, nil, nil, from, when{open: true})
 		return
@@ -321,8 +321,10 @@ func (s *phases) repaired(d Disturbance) {
 	s.add(profile.Stable, nil, nil, full, stable)
 }
 
-// fullAfter is when the mesh was full again after what was done at that time.
-func (v *View) fullAfter(from time.Duration) (time.Duration, bool) {
+// fullAfter is when the mesh was full again after what was done at that time. As long as nobody has noticed it, the mesh still seems to
+// be full: it is looked for from when the pods that were lost are reported so, and those that came are Ready.
+func (s *phases) fullAfter(from time.Duration) (time.Duration, bool) {
+	v := s.v
 	for _, e := range v.acts {
 		if e.Act.Do != recording.KillContainer {
 			continue
@@ -333,6 +335,16 @@ func (v *View) fullAfter(from time.Duration) (time.Duration, bool) {
 				return 0, false
 			}
 			from = max(from, back-1)
+		}
+	}
+	for _, p := range s.left {
+		if i := slices.IndexFunc(p.states, func(e recording.Event) bool { return e.T > from && (e.Pod.Deleting || e.Pod.Gone) }); i >= 0 {
+			from = p.states[i].T
+		}
+	}
+	for _, p := range s.came {
+		if ready := v.readyAfter(p, p.First); ready.known() {
+			from = max(from, ready.before-1)
 		}
 	}
 	return v.FirstFull(from + 1)
