@@ -112,6 +112,9 @@ bench: $(BIN)/bench $(BIN)/e2e.test ## measure judging and observing; compare ma
 scale: $(BIN)/meshproof $(BIN)/scale ## measure what looking and judging cost as the mesh grows: N='5 20 50' pods (ARGS='-nodes 3' for three nodes)
 	@exec $(BIN)/scale $(ARGS) $(or $(N),5 20 50)
 
+recovery-table: $(BIN)/meshproof $(BIN)/recoverytable ## measure what is missing in docs/recovery-measured.md, and write it (hours; CELLS='recovery dns-a ticktime=8' is a part, ARGS=-list says what is left)
+	@exec $(BIN)/recoverytable $(ARGS) $(CELLS)
+
 fuzz: ## run every fuzz test, FUZZTIME=30s each
 	@exec scripts/fuzz.sh $(FUZZTIME)
 
@@ -183,6 +186,8 @@ $(BIN)/dist: FORCE
 	@go build -o $@ ./scripts/dist
 $(BIN)/scale: FORCE
 	@go build -o $@ ./scripts/scale
+$(BIN)/recoverytable: FORCE
+	@go build -o $@ ./scripts/recoverytable
 $(BIN)/bench: FORCE
 	@go build -o $@ ./scripts/bench
 $(BIN)/push: FORCE
