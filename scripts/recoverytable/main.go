@@ -23,10 +23,11 @@ import (
 	"time"
 )
 
-// Where the results and the page are, below the root of the checkout.
+// Where the files of the cells, the page and the results of a run are, below the root of the checkout.
 const (
-	data = "docs/recovery"
-	page = "docs/recovery-measured.md"
+	data    = "docs/recovery"
+	page    = "docs/recovery-measured.md"
+	results = "reports/out/latest"
 )
 
 func main() {
@@ -101,7 +102,7 @@ func measure(ctx context.Context, c cell, keep bool) error {
 	}
 	began := time.Now()
 	cmd := exec.CommandContext(ctx, filepath.Join(filepath.Dir(self), "meshproof"), args...)
-	cmd.Dir, cmd.Stdout, cmd.Stderr = work, os.Stderr, os.Stderr
+	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) }
 	cmd.WaitDelay = 2 * time.Minute // it removes what it has made
 	ran := cmd.Run()
@@ -109,7 +110,7 @@ func measure(ctx context.Context, c cell, keep bool) error {
 		return ctx.Err()
 	}
 	// A red run is a result, too.
-	r, err := resultOf(c, filepath.Join(work, "meshproof-results", "latest", "report.json"))
+	r, err := resultOf(c, filepath.Join(results, "report.json"), began)
 	if err != nil {
 		return errors.Join(ran, err)
 	}

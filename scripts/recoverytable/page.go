@@ -37,8 +37,8 @@ type result struct {
 	Phases     []reports.SoakPhase `json:"phases"`
 }
 
-// resultOf reads the report of a run.
-func resultOf(c cell, path string) (*result, error) {
+// resultOf reads the report of a run that began then.
+func resultOf(c cell, path string, began time.Time) (*result, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -47,6 +47,9 @@ func resultOf(c cell, path string) (*result, error) {
 	run, err := reports.Read(f)
 	if err != nil {
 		return nil, err
+	}
+	if run.Started.Before(began) {
+		return nil, errors.New("the run has written no report")
 	}
 	if run.Soak == nil || len(run.Soak.Profiles) != 1 {
 		return nil, fmt.Errorf("nothing was repeated: %s", cmp.Or(run.Trouble, run.Exit.Word))
