@@ -94,6 +94,7 @@ func All() []check.Check {
 		recoveryFullAgain(),
 		recoveryDiscoveryGoesOn(),
 		recoveryContainerKill(),
+		recoveryPhases(),
 		rolloutKeepsLinks(),
 		rolloutReplacesAll(),
 		rolloutHandsOver(),
