@@ -111,22 +111,21 @@ func (v *View) nodeGone(q, old *Pod, from, until time.Duration) (w when, was boo
 	return v.gone(q, v.peers(q, old), from, until)
 }
 
-// nodeCame is when q's node first had p's, at or after from.
-func (v *View) nodeCame(q, p *Pod, from time.Duration) when {
+// nodeCame is when q's node first had p's, at or after from. Anew says that q's own VM is the one that began then: what the one before
+// it had is of no interest. Else it may still have the node that had the name before.
+func (v *View) nodeCame(q, p *Pod, from time.Duration, anew bool) when {
 	if p.Node() == "" {
 		return when{unseen: "the node name of " + p.Name + " is not known"}
 	}
 	all := v.peers(q, p)
-	before := -1 // the last look in which it had the node that had the name before
+	had := false
 	for i, l := range all {
-		if l.to < from {
-			before = i
-			continue
-		}
 		switch {
+		case l.to < from:
+			had = l.has && !anew
 		case !l.has:
-			before = i
-		case before < 0 || !all[before].has:
+			had = false
+		case !had:
 			return v.turned(q, all, i, from)
 		}
 	}

@@ -206,8 +206,8 @@ func (s *phases) coming(from time.Duration, next *Pod, exit time.Duration, began
 	}
 	for _, q := range v.Expected(v.end) {
 		if q != next {
-			s.nodeup(q, next, began.after, up)
-			s.nodeup(next, q, began.after, up)
+			s.nodeup(q, next, began.after, up, false)
+			s.nodeup(next, q, began.after, up, true)
 		}
 	}
 }
@@ -227,8 +227,8 @@ func (s *phases) others(d Disturbance) {
 	}
 }
 
-// nodeup is when q's node had p's, one of which is new since began; each pair once. It is counted from from.
-func (s *phases) nodeup(q, p *Pod, began, from time.Duration) {
+// nodeup is when q's node had p's, one of which is new since began, q if anew; each pair once. It is counted from from.
+func (s *phases) nodeup(q, p *Pod, began, from time.Duration, anew bool) {
 	if s.pairs == nil {
 		s.pairs = map[[2]*Pod]bool{}
 	}
@@ -236,7 +236,7 @@ func (s *phases) nodeup(q, p *Pod, began, from time.Duration) {
 		return
 	}
 	s.pairs[[2]*Pod{q, p}] = true
-	w := s.v.nodeCame(q, p, began)
+	w := s.v.nodeCame(q, p, began, anew)
 	if w.open && s.v.Profile.Expect.Topology != profile.FullMesh && s.v.Profile.Expect.Topology != "" {
 		return // not all pairs connect
 	}

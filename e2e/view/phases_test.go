@@ -106,6 +106,19 @@ func TestPhasesOfAKilledVM(t *testing.T) {
 	}
 }
 
+// The peers of the VM before are not those of the new one, also where nobody looked in between.
+func TestPeersOfTheVMBefore(t *testing.T) {
+	r := rt.ContainerKill(3)
+	r.Drop(func(e recording.Event) bool {
+		return e.Nodes != nil && e.Nodes.Pod == rt.UID(0) && e.T > rt.Deleted && (e.Nodes.Outcome != recording.OK || len(e.Nodes.Visible) == 0)
+	})
+	for _, p := range named(fold(t, r).Phases(), profile.NodeUp) {
+		if p.On == rt.Name(0) && (p.Open || p.Unseen == "" && !within(p, rt.Rejoined-100*time.Millisecond)) {
+			t.Errorf("%+v", p)
+		}
+	}
+}
+
 // A profile may limit a phase; a pod that leaves the EndpointSlices leaves two traces.
 func TestBudgetsAndEndpointsOfPhases(t *testing.T) {
 	r := rt.Recovery(3)
