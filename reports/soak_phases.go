@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"meshproof.dev/meshproof/e2e/profile"
 	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/view"
 	"meshproof.dev/meshproof/reports/picture"
@@ -46,6 +45,7 @@ func phasesOf(runs []Profile) []SoakPhase {
 				act = min(act, g.From)
 			}
 			for _, g := range groups {
+				g.Error = leastExact(pic.Phases, g.Name)
 				i := slices.IndexFunc(all, func(x *phaseRuns) bool { return x.Scenario == pic.Scenario && x.Phase == g.Name })
 				if i < 0 {
 					i = len(all)
@@ -56,6 +56,16 @@ func phasesOf(runs []Profile) []SoakPhase {
 		}
 	}
 	return sumUp(all)
+}
+
+// leastExact is the error of the pod on which the phase is known least exactly.
+func leastExact(all []picture.Phase, name string) (off time.Duration) {
+	for _, p := range all {
+		if p.Name == name {
+			off = max(off, p.Error)
+		}
+	}
+	return off
 }
 
 // add adds the phase of a run in which something was done at act.
@@ -132,7 +142,7 @@ func (x SoakPhase) columns() []string {
 
 // slowest names the phase of a repair that took longest, "" if the recording is of none.
 func slowest(pic *picture.Picture) string {
-	i := slices.IndexFunc(pic.Phases, func(p picture.Phase) bool { return p.Name == profile.FullAgain })
+	i := slices.IndexFunc(pic.Phases, func(p picture.Phase) bool { return p.Name == view.FullAgain })
 	if i < 0 {
 		return ""
 	}

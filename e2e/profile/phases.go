@@ -6,8 +6,8 @@ const (
 	EndpointNotReady = "endpoint not ready" // the deleted pod's address is no longer ready in the EndpointSlice
 	VMEnded          = "VM ended"           // that of the deleted pod
 	NodeDown         = "nodedown"           // on one peer; counted from the end of the VM, or from the fault; a node that leaves before its VM ends took no time
-	AddressOut       = "address out of DNS" // for the queries of one pod
-	EndpointGone     = "endpoint gone"      // its address is no longer in the EndpointSlice
+	AddressOut       = "address out of DNS" // for the queries of one pod; counted from when the EndpointSlice no longer has it for DNS
+	EndpointGone     = "endpoint gone"      // its address is no longer in the EndpointSlice; counted from the end of the VM
 	Healed           = "healed"             // from a fault until it is gone
 	PodCreated       = "pod created"        // the replacement
 	VMRuns           = "VM runs"            // counted from the pod's creation, or from the end of the VM before it in the same pod

@@ -173,7 +173,7 @@ func (v *View) addressOut(q, old *Pod, from time.Duration) (w when, was bool) {
 	return v.gone(q, v.addresses(q, old.IP()), from, never)
 }
 
-// addressIn is when DNS first gave q the address of the new pod; asked is false where nobody asked.
+// addressIn is when DNS first gave q the address of the new pod; asked is false where nobody asked, or it was there when q could ask.
 func (v *View) addressIn(q, next *Pod) (w when, asked bool) {
 	if v.Profile.Service == "" || next.IP() == "" || v.Unseen(string(recording.KindDNS)) != "" {
 		return when{}, false
@@ -181,7 +181,7 @@ func (v *View) addressIn(q, next *Pod) (w when, asked bool) {
 	all := v.addresses(q, next.IP())
 	for i, l := range all {
 		if l.has {
-			return v.turned(q, all, i, next.First), true
+			return v.turned(q, all, i, next.First), q != next || i > 0
 		}
 	}
 	return when{open: true}, true

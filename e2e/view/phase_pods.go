@@ -70,8 +70,10 @@ func (v *View) lost(q *Pod, before time.Duration) bool {
 	})
 }
 
-// endpoint are the phases of the pod's address in the EndpointSlices of the Service. A pod that is in none, or stays in them, has none.
-func (s *phases) endpoint(from time.Duration, old *Pod) {
+// endpoint are the phases of the pod's address in the EndpointSlices of the Service, where it was deleted at from and its VM ended at
+// exit. A pod that is in none, or stays in them, has none. Unlisted is from when on DNS must not have it, as far as that was seen; else
+// it is from.
+func (s *phases) endpoint(from, exit time.Duration, old *Pod) (unlisted time.Duration) {
 	v := s.v
 	unready, gone := when{open: true}, when{open: true}
 	holds := map[string]recording.Endpoint{} // by slice; a Service may have several
@@ -96,12 +98,21 @@ func (s *phases) endpoint(from time.Duration, old *Pod) {
 		why := fmt.Sprintf("the EndpointSlices were not seen from %.1f s to %.1f s", blind[0].From.Seconds(), blind[0].To.Seconds())
 		unready.unseen, gone.unseen = why, why
 	}
+	unlisted = from
+	service, _ := v.Service()
 	if !unready.open {
 		s.add(profile.EndpointNotReady, nil, old, from, unready)
+		if !service.PublishNotReady && unready.known() {
+			unlisted = unready.before
+		}
 	}
 	if !gone.open {
-		s.add(profile.EndpointGone, nil, old, from, gone)
+		s.add(profile.EndpointGone, nil, old, exit, gone)
+		if service.PublishNotReady && gone.known() {
+			unlisted = gone.before
+		}
 	}
+	return unlisted
 }
 
 func anyReady(all map[string]recording.Endpoint) bool {

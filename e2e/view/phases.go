@@ -22,7 +22,23 @@ type Phase struct {
 	Unseen string        // why it is not known when it happened; then To tells nothing
 }
 
-// The phases of a formation and of a rollout. Those of a repair are in package profile, where budgets name them.
+// The phases of a repair, by the names with which budgets limit them; package profile says what they are.
+const (
+	EndpointNotReady = profile.EndpointNotReady
+	VMEnded          = profile.VMEnded
+	NodeDown         = profile.NodeDown
+	AddressOut       = profile.AddressOut
+	EndpointGone     = profile.EndpointGone
+	Healed           = profile.Healed
+	PodCreated       = profile.PodCreated
+	VMRuns           = profile.VMRuns
+	PodReady         = profile.PodReady
+	AddressIn        = profile.AddressIn
+	NodeUp           = profile.NodeUp
+	FullAgain        = profile.FullAgain
+)
+
+// The phases of a formation and of a rollout.
 const (
 	podsCreated  = "pods created"
 	vmsRun       = "VMs run"
@@ -141,8 +157,8 @@ func (s *phases) losing(act recording.Event, old *Pod) {
 	if !killed {
 		next = s.replacement(act.T, old)
 	}
-	s.endpoint(act.T, old)
 	exit, down := v.exitAfter(old, act.T)
+	unlisted := s.endpoint(act.T, exit, old)
 	if !killed {
 		s.add(profile.VMEnded, nil, old, act.T, down)
 	}
@@ -160,7 +176,7 @@ func (s *phases) losing(act recording.Event, old *Pod) {
 			s.add(profile.NodeDown, q, old, exit, w)
 		}
 		if w, was := v.addressOut(q, old, act.T); was && !killed {
-			s.add(profile.AddressOut, q, old, act.T, w)
+			s.add(profile.AddressOut, q, old, unlisted, w)
 		}
 	}
 	switch {

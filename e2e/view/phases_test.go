@@ -134,7 +134,7 @@ func TestBudgetsAndEndpointsOfPhases(t *testing.T) {
 	if p := named(all, profile.EndpointNotReady); len(p) != 1 || p[0].Took() != 40*time.Millisecond {
 		t.Errorf("%+v", p)
 	}
-	if p := named(all, profile.EndpointGone); len(p) != 1 || p[0].Took() != rt.Exited+300*time.Millisecond-rt.Deleted {
+	if p := named(all, profile.EndpointGone); len(p) != 1 || p[0].Took() != 300*time.Millisecond || p[0].From != rt.Exited {
 		t.Errorf("%+v", p)
 	}
 	if p := named(all, profile.PodReady); len(p) != 1 || p[0].Budget != 3*time.Second {

@@ -34,9 +34,10 @@ func main() {
 	n := flag.Int("n", 0, "repetitions of each cell (default: 20 at ticktime 8, else 5)")
 	keep := flag.Bool("keep", true, "keep the cluster for the next cell and the next time; make clean removes it")
 	list := flag.Bool("list", false, "say which cells are missing and how long they take, and measure nothing")
+	from := flag.String("from", "", "measure nothing, and read the results of the chosen cell in this folder again")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	err := measureAll(ctx, flag.Args(), *n, *keep, *list)
+	err := measureAll(ctx, flag.Args(), *n, *keep, *list, *from)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "recovery-table:", err)
@@ -45,10 +46,13 @@ func main() {
 }
 
 // measureAll measures the chosen cells that are missing, one at a time, and writes the page after each.
-func measureAll(ctx context.Context, words []string, n int, keep, list bool) error {
+func measureAll(ctx context.Context, words []string, n int, keep, list bool, from string) error {
 	cells, err := choose(grid(), words)
 	if err != nil {
 		return err
+	}
+	if from != "" {
+		return readAgain(cells, from)
 	}
 	var failed []error
 	for _, c := range cells {
@@ -110,12 +114,23 @@ func measure(ctx context.Context, c cell, keep bool) error {
 		return ctx.Err()
 	}
 	// A red run is a result, too.
-	r, err := resultOf(c, filepath.Join(results, "report.json"), began)
+	r, err := resultOf(c, results, began)
 	if err != nil {
 		return errors.Join(ran, err)
 	}
-	r.Took = time.Since(began).Round(time.Second).String()
 	return r.write(data)
+}
+
+// readAgain writes the file of the one chosen cell from the results of an earlier run, without a cluster.
+func readAgain(cells []cell, dir string) error {
+	if len(cells) != 1 {
+		return fmt.Errorf("%d cells are chosen, and the results in %s are of one", len(cells), dir)
+	}
+	r, err := resultOf(cells[0], dir, time.Time{})
+	if err == nil {
+		err = r.write(data)
+	}
+	return errors.Join(err, writePage(data, page))
 }
 
 // command is how the cell is measured again.

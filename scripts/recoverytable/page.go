@@ -15,7 +15,9 @@ import (
 
 	"meshproof.dev/meshproof/e2e/profile"
 	"meshproof.dev/meshproof/e2e/recording"
+	"meshproof.dev/meshproof/e2e/view"
 	"meshproof.dev/meshproof/reports"
+	"meshproof.dev/meshproof/reports/picture"
 )
 
 // result is what one cell came to, as its file has it.
@@ -37,9 +39,9 @@ type result struct {
 	Phases     []reports.SoakPhase `json:"phases"`
 }
 
-// resultOf reads the report of a run that began then.
-func resultOf(c cell, path string, began time.Time) (*result, error) {
-	f, err := os.Open(path)
+// resultOf reads the results of a run in dir. The phases are those of its recordings, so that what is learnt later counts for old ones.
+func resultOf(c cell, dir string, began time.Time) (*result, error) {
+	f, err := os.Open(filepath.Join(dir, "report.json"))
 	if err != nil {
 		return nil, err
 	}
@@ -54,8 +56,20 @@ func resultOf(c cell, path string, began time.Time) (*result, error) {
 	if run.Soak == nil || len(run.Soak.Profiles) != 1 {
 		return nil, fmt.Errorf("nothing was repeated: %s", cmp.Or(run.Trouble, run.Exit.Word))
 	}
-	p, from := run.Soak.Profiles[0], run.Provenance
-	r := &result{cell: c, N: p.Green + p.Red + p.Unknown, Green: p.Green, Red: p.Red, Unknown: p.Unknown, Broken: p.Broken,
+	for i := range run.Profiles {
+		p := &run.Profiles[i]
+		p.Pictures = nil
+		for _, file := range p.Recordings {
+			v, err := view.Load(filepath.Join(dir, file))
+			if err != nil {
+				return nil, err
+			}
+			p.Pictures = append(p.Pictures, picture.Short(v))
+		}
+	}
+	p, from := reports.NewSoak(run.Profiles, nil).Profiles[0], run.Provenance
+	c.Want = 0
+	r := &result{cell: c, Took: run.Ended.Sub(run.Started).Round(time.Second).String(), N: p.Green + p.Red + p.Unknown, Green: p.Green, Red: p.Red, Unknown: p.Unknown, Broken: p.Broken,
 		Command: c.command(), Machine: from.Machine, Date: run.Started.UTC().Truncate(time.Second), Revision: from.Meshproof, OTP: from.OTP, Kubernetes: from.Kubernetes, Seed: from.Seed}
 	for _, ph := range p.Phases {
 		if ph.Scenario != recording.Formation {

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"meshproof.dev/meshproof/e2e/check"
-	"meshproof.dev/meshproof/e2e/profile"
 	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/view"
 )
@@ -87,17 +86,17 @@ func phaseOf(p view.Phase) string {
 // remedyOfPhase says where the time of a phase goes.
 func remedyOfPhase(name string) string {
 	switch name {
-	case profile.VMEnded:
+	case view.VMEnded:
 		return "make sure that SIGTERM reaches the VM (run it as PID 1), and look what the application does in its stop callbacks and the pod in preStop"
-	case profile.NodeDown:
+	case view.NodeDown:
 		return "make sure that the VM closes its connections when it ends (SIGTERM reaches it): else peers notice only after net_ticktime"
-	case profile.PodCreated, profile.VMRuns:
+	case view.PodCreated, view.VMRuns:
 		return "look at the events of the pod: what its node has to pull, mount or make room for before the container starts"
-	case profile.PodReady:
+	case view.PodReady:
 		return "look at the readiness probe (initialDelaySeconds, periodSeconds), and at what the application does before it answers"
-	case profile.EndpointNotReady, profile.EndpointGone, profile.AddressOut, profile.AddressIn:
+	case view.EndpointNotReady, view.EndpointGone, view.AddressOut, view.AddressIn:
 		return "look at the EndpointSlices (kubectl get endpointslices -w) and at the TTL of the DNS records"
-	case profile.NodeUp:
+	case view.NodeUp:
 		return "look for peers more often (the interval of discovery), and let DNS publish pods that are not Ready yet (publishNotReadyAddresses)"
 	default:
 		return "the phases before it say where its time goes"
