@@ -86,6 +86,9 @@ func (c Console) Profile(p Profile) {
 			fmt.Fprintf(w, "  %s\n", s)
 		}
 	}
+	if c.Verbose {
+		c.felt(p)
+	}
 	if b := p.FirstBroken(); b != nil {
 		fmt.Fprintf(w, "  %s\n", broken(b))
 	}

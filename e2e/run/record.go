@@ -65,17 +65,32 @@ func (r *workloadRun) recordPlanned(ctx context.Context, s scenario.Scenario, ru
 		r.publish(s.Name, r.judge())
 		return nil, nil
 	}
-	if s.Kills && r.environment.NoAgents != "" {
-		r.finish(judge.Scenario{Name: s.Name, Why: "an agent has to kill the VM, and none may run here", NoAgent: r.environment.NoAgents})
+	if why := needsAgent(s); why != "" && r.environment.NoAgents != "" {
+		r.finish(judge.Scenario{Name: s.Name, Why: why + ", and none may run here", NoAgent: r.environment.NoAgents})
 		return nil, nil
 	}
 	return r.recordOne(ctx, s.Name, func() error {
 		env := r.env(s.Name, deployed)
+		err := run(env)
 		if env.Faster != nil {
-			defer env.Faster(0)
+			env.Faster(0)
 		}
-		return run(env)
+		if err != nil || s.Changeless {
+			return err
+		}
+		return env.Agree(ctx)
 	})
+}
+
+// needsAgent says what of a scenario only an agent can do, "" for nothing.
+func needsAgent(s scenario.Scenario) string {
+	switch {
+	case s.Kills:
+		return "an agent has to kill the VM"
+	case s.Faults:
+		return "an agent has to drop packets of the pods"
+	}
+	return ""
 }
 
 // recordOne makes one recording, and judges all that was recorded so far.

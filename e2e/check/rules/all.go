@@ -95,9 +95,14 @@ func All() []check.Check {
 		recoveryDiscoveryGoesOn(),
 		recoveryContainerKill(),
 		recoveryPhases(),
+		recoveryUntouchedLinksKept(),
+		recoveryPartitionDetected(),
+		recoveryPartitionAsOTP(),
+		recoveryHeals(),
 		rolloutKeepsLinks(),
 		rolloutReplacesAll(),
 		rolloutHandsOver(),
+		applicationAgrees(),
 		consoleCommandsWork(),
 	}
 	check.LinkCauses(all)
