@@ -28,13 +28,13 @@ SHELL := /bin/sh
 #: PULL_SECRET=     what the nodes pull with: a Secret NAMESPACE/NAME of the cluster, or a docker config.json (with PUSH=)
 #: SCENARIOS=       scenarios to record beside formation (default: all but those that run on request only)
 #: ACCEPT_UNSEEN=   1 accepts what is unknown only because the cluster refuses privileged pods (never mesh/full)
-#: N=               a soak: run each profile so often, judge each run, and report the flakes (make soak: 50)
+#: REPEAT=          run each profile so often, or the SCENARIOS with one mesh, and report flakes and how long each phase takes (make soak: 50)
 #: MUTANTS=         for make kill-matrix: names under fixtures/mutants (default: all)
 #: INSTALL=         0 forbids installing missing packages with apt
 #: ENGINE=          docker or podman (default: whichever works)
 #: ARGS=            further flags for the program that make runs
 PROFILE ?= dns-a
-export PROFILE OTP K8S NODES IP KEEP CONTEXT PUSH PULL_SECRET SCENARIOS ACCEPT_UNSEEN N INSTALL ENGINE
+export PROFILE OTP K8S NODES IP KEEP CONTEXT PUSH PULL_SECRET SCENARIOS ACCEPT_UNSEEN REPEAT INSTALL ENGINE
 
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/meshproof
 # Binaries are named for the checkout, so that two checkouts do not replace each other's.
@@ -49,6 +49,8 @@ RUN_FLAGS = -profile "$$PROFILE" $${OTP:+-otp "$$OTP"} $${K8S:+-k8s "$$K8S"} $${
   $${KEEP:+-keep="$$KEEP"} $${CONTEXT:+-context "$$CONTEXT"} $${PUSH:+-push "$$PUSH"} $${PULL_SECRET:+-pull-secret "$$PULL_SECRET"} $${SCENARIOS:+-scenarios "$$SCENARIOS"} $${ACCEPT_UNSEEN:+-accept-unseen="$$ACCEPT_UNSEEN"} $(ARGS)
 MATRIX_FLAGS = $${OTP:+--otp "$$OTP"} $${K8S:+--k8s "$$K8S"} $${NODES:+--nodes "$$NODES"} $${IP:+--ip "$$IP"} \
   $${KEEP:+--keep="$$KEEP"} $${CONTEXT:+--context "$$CONTEXT"} $${PUSH:+--push "$$PUSH"} $${PULL_SECRET:+--pull-secret "$$PULL_SECRET"} $${ACCEPT_UNSEEN:+--accept-unseen="$$ACCEPT_UNSEEN"} $(ARGS)
+
+SOAK = exec $(BIN)/meshproof run --file "$$PROFILE" --repeat "$$REPEAT" $(MATRIX_FLAGS) $${SCENARIOS:+--scenarios "$$SCENARIOS"}
 
 # What make help lists is no file.
 .PHONY: FORCE $(shell sed -n 's/^\([a-z0-9-]*\):.*## .*/\1/p' $(firstword $(MAKEFILE_LIST)))
@@ -81,14 +83,16 @@ lint: $(TOOLS)/.built ## run the linters: Go, import arrows, dead code, workflow
 fmt: $(TOOLS)/.built ## format the Go code
 	$(GOLANGCI_LINT) fmt
 
-e2e: $(BIN)/e2e.test ## make a cluster, deploy, prove the mesh, clean up
-	@MESHPROOF_E2E=1; export MESHPROOF_E2E; exec $(BIN)/e2e.test $(RUN_FLAGS)
+# What is repeated is no list of specs: it goes through the other program.
+e2e: $(if $(REPEAT),$(BIN)/meshproof,$(BIN)/e2e.test) ## make a cluster, deploy, prove the mesh, clean up
+	@$(if $(REPEAT),$(SOAK),MESHPROOF_E2E=1; export MESHPROOF_E2E; exec $(BIN)/e2e.test $(RUN_FLAGS))
 
 kill-matrix: $(BIN)/meshproof ## prove that the checks can fail: run the broken variants
 	@exec $(BIN)/meshproof kill-matrix $(MATRIX_FLAGS) $(MUTANTS)
 
-soak: $(BIN)/meshproof ## run PROFILE N times on one cluster: how often it is green, with an interval, and whether we leak (N=50: ten minutes)
-	@N="$${N:-50}"; exec $(BIN)/meshproof run --file "$$PROFILE" --repeat "$$N" $(MATRIX_FLAGS) $${SCENARIOS:+--scenarios "$$SCENARIOS"}
+soak: REPEAT := $(or $(N),$(REPEAT),50)
+soak: $(BIN)/meshproof ## run PROFILE REPEAT=50 times (or N=) on one cluster: how often it is green, with an interval, and whether we leak (ten minutes)
+	@$(SOAK)
 
 record: $(BIN)/meshproof ## remake fixtures/recordings on a cluster; make test judges them
 	@exec scripts/record.sh $(BIN)/meshproof $(MATRIX_FLAGS)
@@ -108,6 +112,9 @@ bench: $(BIN)/bench $(BIN)/e2e.test ## measure judging and observing; compare ma
 
 scale: $(BIN)/meshproof $(BIN)/scale ## measure what looking and judging cost as the mesh grows: N='5 20 50' pods (ARGS='-nodes 3' for three nodes)
 	@exec $(BIN)/scale $(ARGS) $(or $(N),5 20 50)
+
+recovery-table: $(BIN)/meshproof $(BIN)/recoverytable ## measure what is missing in docs/recovery-measured.md, and write it (hours; CELLS='recovery dns-a ticktime=8' is a part, ARGS=-list says what is left)
+	@exec $(BIN)/recoverytable $(ARGS) $(CELLS)
 
 fuzz: ## run every fuzz test, FUZZTIME=30s each
 	@exec scripts/fuzz.sh $(FUZZTIME)
@@ -190,6 +197,8 @@ $(BIN)/dist: FORCE
 	@go build -o $@ ./scripts/dist
 $(BIN)/scale: FORCE
 	@go build -o $@ ./scripts/scale
+$(BIN)/recoverytable: FORCE
+	@go build -o $@ ./scripts/recoverytable
 $(BIN)/bench: FORCE
 	@go build -o $@ ./scripts/bench
 $(BIN)/push: FORCE

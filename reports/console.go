@@ -81,6 +81,11 @@ func (c Console) Profile(p Profile) {
 	if p.Search != nil {
 		fmt.Fprintf(w, "  how the nodes looked for each other: %s\n", inLine(p.Search.Says))
 	}
+	for _, pic := range p.Pictures {
+		if s := slowest(pic); s != "" {
+			fmt.Fprintf(w, "  %s\n", s)
+		}
+	}
 	if c.Verbose {
 		c.felt(p)
 	}

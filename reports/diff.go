@@ -235,20 +235,20 @@ func pace(before, after time.Duration) Kind {
 	return ""
 }
 
-// phases compares those of the same scenario and name. One that had not ended in b took at least as long as it was watched; one that
+// phases compares those of the same scenario and name, of several pods the slowest. One that had not ended in b took at least as long as it was watched; one that
 // had not ended in a says nothing.
 func (d *Diff) phases(name string, p, q *Profile) {
 	type key struct{ scenario, phase string }
-	was := map[key]picture.Phase{}
+	was := map[key]picture.Group{}
 	for _, pic := range p.Pictures {
-		for _, ph := range pic.Phases {
+		for _, ph := range picture.Grouped(pic.Phases) {
 			was[key{string(pic.Scenario), ph.Name}] = ph
 		}
 	}
 	for _, pic := range q.Pictures {
-		for _, ph := range pic.Phases {
+		for _, ph := range picture.Grouped(pic.Phases) {
 			before, there := was[key{string(pic.Scenario), ph.Name}]
-			if !there || before.Open {
+			if !there || !before.Known() || ph.Unseen != "" {
 				continue
 			}
 			c := Change{Workload: name, Scenario: string(pic.Scenario), Phase: ph.Name, Before: before.Took(), After: ph.Took(), Kind: pace(before.Took(), ph.Took())}

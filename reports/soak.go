@@ -33,6 +33,7 @@ type SoakProfile struct {
 	Low     float64     `json:"low"`              // of the share's 95 % interval (Wilson)
 	High    float64     `json:"high"`             // of that interval
 	Flakes  []SoakCheck `json:"flakes,omitempty"` // in the order of the ladder
+	Phases  []SoakPhase `json:"phases,omitempty"` // in the order in which they begin
 	Trouble []string    `json:"trouble,omitempty"`
 }
 
@@ -75,7 +76,9 @@ func (p *Profile) Shorten() {
 // NewSoak counts the runs, and judges what the processes said that they held.
 func NewSoak(runs []Profile, said []view.Held) *Soak {
 	s := &Soak{}
+	of := map[string][]Profile{}
 	for _, p := range runs {
+		of[repeated(p)] = append(of[repeated(p)], p)
 		i := slices.IndexFunc(s.Profiles, func(x SoakProfile) bool { return x.Name == repeated(p) })
 		if i < 0 {
 			i = len(s.Profiles)
@@ -85,6 +88,7 @@ func NewSoak(runs []Profile, said []view.Held) *Soak {
 	}
 	for i := range s.Profiles {
 		p := &s.Profiles[i]
+		p.Phases = phasesOf(of[p.Name])
 		judged := p.Green + p.Red + p.Unknown
 		p.Low, p.High = wilson(p.Green, judged)
 		if judged > 0 {

@@ -62,6 +62,7 @@ func (s *Soak) text(w io.Writer) {
 			fmt.Fprintf(w, "  trouble  %s\n", inLine(t))
 		}
 	}
+	s.phasesText(w)
 	if len(s.Processes) == 0 {
 		return
 	}
@@ -102,6 +103,7 @@ func (s *Soak) markdown(w io.Writer) {
 			fmt.Fprintf(w, "\n%s, trouble: %s\n", escaped(p.Name), escaped(t))
 		}
 	}
+	s.phasesMarkdown(w)
 	if len(s.Processes) == 0 {
 		return
 	}
@@ -120,6 +122,12 @@ func (s *Soak) properties() *junitProperties {
 		all.List = append(all.List, junitProperty{p.Name, fmt.Sprintf("%d asked, %d green, %d red, %d unknown, %d broken; green %s", p.Asked, p.Green, p.Red, p.Unknown, p.Broken, p.share())})
 		for _, f := range p.Flakes {
 			all.List = append(all.List, junitProperty{p.Name + " " + f.Check, fmt.Sprintf("%s in %s, first %s: %s", strings.ToLower(words[f.Verdict]), count(f.Runs, "run"), f.First, inLine(f.Message))})
+		}
+	}
+	for _, p := range s.Profiles {
+		for _, x := range p.Phases {
+			c := x.columns()
+			all.List = append(all.List, junitProperty{p.Name + " " + string(x.Scenario) + ", " + x.Phase, fmt.Sprintf("n %s, median %s, p95 %s, max %s, %s, budget %s %s", c[0], c[1], c[2], c[3], c[4], c[6], c[7])})
 		}
 	}
 	for _, p := range s.Processes {

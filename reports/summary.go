@@ -8,6 +8,7 @@ import (
 
 	"meshproof.dev/meshproof/e2e/judge"
 	"meshproof.dev/meshproof/reports/page"
+	"meshproof.dev/meshproof/reports/picture"
 )
 
 // leaked stands in the place of a summary of results that are not to be passed on.
@@ -219,18 +220,15 @@ func tableOfPhases(w io.Writer, all []Profile) {
 	head := "\n| | phase | took | budget |\n|---|---|--:|--:|\n"
 	for _, p := range all {
 		for _, pic := range p.Pictures {
-			for _, ph := range pic.Phases {
-				if len(all) > 1 && ph.Budget == 0 {
+			for _, ph := range picture.Grouped(pic.Phases) {
+				if len(all) > 1 && ph.Budget == 0 || p.Repeats() {
 					continue
 				}
-				took, budget := page.Seconds(ph.Took()), ""
-				if ph.Open {
-					took = "not seen to end"
-				}
+				budget := ""
 				if ph.Budget > 0 {
 					budget = page.Seconds(ph.Budget)
 				}
-				fmt.Fprintf(w, "%s| %s | %s | %s | %s |\n", head, escaped(title(p)+", "+string(pic.Scenario)), escaped(ph.Name), took, budget)
+				fmt.Fprintf(w, "%s| %s | %s | %s | %s |\n", head, escaped(title(p)+", "+string(pic.Scenario)), escaped(ph.Title()), ph.Exactly(), budget)
 				head = ""
 			}
 		}

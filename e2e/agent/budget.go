@@ -101,13 +101,13 @@ func (p Plan) Resolve(local int) Every {
 		return max(cmp.Or(planned, usual), time.Duration(looks)*time.Second/time.Duration(perSecond))
 	}
 	pairs := local * len(p.Pods)
-	return Every{
+	return p.faster(Every{
 		View:    slowed(local, MaxViewsPerSecond, p.Every.View, EveryView),
 		Sockets: slowed(local, MaxTablesPerSecond, p.Every.Sockets, EveryView),
 		DNS:     slowed(local, MaxDNSPerSecond, p.Every.DNS, EveryDNS),
 		EPMD:    slowed(pairs, MaxDialsPerSecond, p.Every.EPMD, EveryMatrix),
 		Dist:    slowed(pairs, MaxDialsPerSecond, p.Every.Dist, EveryMatrix),
-	}
+	}, local)
 }
 
 // Pace is the intervals as a recording has them.

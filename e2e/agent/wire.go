@@ -52,6 +52,8 @@ type Plan struct {
 	Reads []Read `json:"reads,omitempty"`
 
 	Every Every `json:"every,omitzero"`
+	// Fast says that something is done to the pods: views and DNS are looked at as often as for few pods can be ([FastView]).
+	Fast bool `json:"fast,omitempty"`
 }
 
 // Read is a value that is read from each node, and its name in answers.

@@ -124,6 +124,10 @@ func (o *Observer) SetCookie(cookie []byte) {
 // dialled. [Options.Redactor] must guard its key.
 func (o *Observer) SetIdentity(i *agent.Identity) { o.plans.setIdentity(i) }
 
+// Faster lets the agents look as often as they can at few pods, at most for that time; 0 ends it. They are told within a moment, and
+// write the pace at which they look into the recording.
+func (o *Observer) Faster(during time.Duration) { o.plans.faster(during) }
+
 // Stop ends all observation and waits for it. No event comes after it.
 func (o *Observer) Stop() {
 	// The silence at the end of the recording must not count as healthy.

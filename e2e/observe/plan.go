@@ -26,6 +26,18 @@ type plans struct {
 	base    agent.Plan // without pods
 	targets map[string]*target
 	waiting map[chan struct{}]bool // those who send plans to agents
+	fast    time.Duration          // until when agents look as often as they can
+}
+
+// fewPods is for how many pods agents may look faster: their looks must not be what makes the nodes slow.
+const fewPods = 10
+
+// faster lets the agents look faster for that time from now on, 0 for no longer.
+func (p *plans) faster(during time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.fast = p.now() + during
+	p.wake()
 }
 
 // target is one pod of the plan.
@@ -140,6 +152,7 @@ func (p *plans) current() agent.Plan {
 			}
 		}
 	}
+	plan.Fast = p.now() < p.fast && len(plan.Pods) <= fewPods
 	slices.SortFunc(plan.Pods, func(a, b agent.Pod) int { return strings.Compare(a.UID, b.UID) })
 	return plan
 }

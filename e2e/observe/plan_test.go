@@ -1,6 +1,7 @@
 package observe
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -170,5 +171,36 @@ func TestPlanWays(t *testing.T) {
 	p.vm(&recording.VM{Pod: "a", Args: []string{"-erl_epmd_port", "70000"}})
 	if plan := p.current(); plan.PortOf("a") != 0 {
 		t.Errorf("what is no port: %+v", plan)
+	}
+}
+
+// Agents look faster only for a time, and only at few pods.
+func TestPlanIsFastForATime(t *testing.T) {
+	now := time.Duration(0)
+	p := newPlans(Options{Now: func() time.Duration { return now }})
+	p.setCookie([]byte("c"), false)
+	p.pod(&recording.Pod{UID: "a", IP: "10.0.0.1", Node: "n1", Phase: "Running"})
+	news, end := p.subscribe()
+	defer end()
+	if p.current().Fast {
+		t.Error("it is fast unasked")
+	}
+	p.faster(10 * time.Second)
+	if len(news) != 1 || !p.current().Fast {
+		t.Error("the agents are not told")
+	}
+	if now = 10 * time.Second; p.current().Fast {
+		t.Error("it stays fast when its time is over")
+	}
+	p.faster(10 * time.Second)
+	if p.faster(0); p.current().Fast {
+		t.Error("it cannot be ended")
+	}
+	p.faster(10 * time.Second)
+	for i := range fewPods {
+		p.pod(&recording.Pod{UID: fmt.Sprint("b", i), IP: "10.0.0.1", Node: "n1", Phase: "Running"})
+	}
+	if p.current().Fast {
+		t.Errorf("it is fast for %d pods", fewPods+1)
 	}
 }

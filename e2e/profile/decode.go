@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -44,6 +45,11 @@ func (p *Profile) check() error {
 	for _, id := range slices.Sorted(maps.Keys(p.Spec.Waive)) {
 		if _, both := p.Spec.Skip[id]; both {
 			return fmt.Errorf("%s: check %s is both skipped and waived: a skipped check needs no waiver; remove one of them", p.At("spec", "waive", id), id)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.Spec.Budgets.Phases)) {
+		if all := Phases(); !slices.Contains(all, name) {
+			return fmt.Errorf("%s: spec.budgets.phases: unknown phase %q%s; the phases are %s", p.At("spec", "budgets", "phases", name), name, Meant(name, all), strings.Join(all, ", "))
 		}
 	}
 	return nil

@@ -55,7 +55,8 @@ func Settings(p *Profile, r *Resolved) []Setting {
 		lasting("budgets.recovery", p.Spec.Budgets.Recovery, r.Budgets.Recovery, DefaultRecovery),
 		lasting("budgets.staleName", p.Spec.Budgets.StaleName, r.Budgets.StaleName, DefaultStaleName),
 		lasting("budgets.requires", p.Spec.Budgets.Requires, r.Budgets.Requires, DefaultRequires),
-		lasting("budgets.agreement", p.Spec.Budgets.Agreement, r.Budgets.Agreement, DefaultAgreement))
+		lasting("budgets.agreement", p.Spec.Budgets.Agreement, r.Budgets.Agreement, DefaultAgreement),
+		said("budgets.phases", limits(r.Budgets.Phases), len(r.Budgets.Phases) > 0))
 	var console []string
 	for _, c := range r.Console {
 		console = append(console, c.Name)
@@ -138,4 +139,15 @@ func pairs(m map[string]string) string {
 	}
 	sort.Strings(all)
 	return list(all)
+}
+
+// limits are the budgets of phases, in the order of the phases.
+func limits(all map[string]Duration) string {
+	var some []string
+	for _, name := range Phases() {
+		if d := all[name]; d > 0 {
+			some = append(some, name+" "+d.String())
+		}
+	}
+	return list(some)
 }

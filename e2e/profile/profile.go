@@ -141,6 +141,9 @@ type Budgets struct {
 	StaleName Duration `yaml:"staleName" json:"staleName"`
 	// From the creation of what is required until it is ready; default 2m.
 	Requires Duration `yaml:"requires" json:"requires,omitempty"`
+	// How long single phases of a recovery may take, by the name that reports give them, such as nodedown or pod Ready; no limit
+	// by default.
+	Phases map[string]Duration `yaml:"phases" json:"phases,omitempty"`
 	// From a full mesh until all nodes answer alike (expect.agree); default 30s.
 	Agreement Duration `yaml:"agreement" json:"agreement,omitempty"`
 }

@@ -112,6 +112,7 @@ func Resolve(p *Profile, objects *manifest.Set) (*Resolved, error) {
 			Recovery:  or(p.Spec.Budgets.Recovery, DefaultRecovery),
 			StaleName: or(p.Spec.Budgets.StaleName, DefaultStaleName),
 			Requires:  or(p.Spec.Budgets.Requires, DefaultRequires),
+			Phases:    p.Spec.Budgets.Phases,
 			Agreement: or(p.Spec.Budgets.Agreement, DefaultAgreement),
 		},
 	}

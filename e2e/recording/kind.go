@@ -82,7 +82,7 @@ func Kinds() []Use {
 		{KindImage, ByRun, "which images could be had", false},
 		{KindPod, ByKube, "which pods are expected in the mesh, where they are, and why they are not ready", false},
 		{KindService, ByKube, "what discovery can find", false},
-		{KindSlice, ByKube, "which addresses a Service has", true},
+		{KindSlice, ByKube, "which addresses a Service has, and when a deleted pod's is no longer one of them", false},
 		{KindNotice, ByKube, "what Kubernetes says about an object that does not start", false},
 		{KindProcess, Agents, "when a VM began and ended", false},
 		{KindDNS, Agents, "what a pod resolves", false},

@@ -52,7 +52,7 @@ func newDeployment(r *workloadRun) (*deployment, error) {
 
 // newNamespace is a name for a namespace of the workload's own, another one in each run.
 func newNamespace(w *workload.Workload) string {
-	return fmt.Sprintf("meshproof-%.40s%s-%05d", slug(w), nth(w), rand.IntN(100000))
+	return fmt.Sprintf("meshproof-%.40s%s-%05d", slug(w), nth(w.Nth), rand.IntN(100000))
 }
 
 // ensureNamespace makes the workload's namespace: the one that its profile or manifests fix, or one of its own.

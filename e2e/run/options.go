@@ -25,7 +25,7 @@ type Options struct {
 	environment.Options
 
 	Pods      int             // how many pods may run at the same time; 0 derived from CPU and memory
-	Repeat    int             // a soak: how often each workload is run; 0 once, and that is no soak
+	Repeat    int             // a soak: how often each workload is run, or its scenarios ([Options.OneMesh]); 0 once, and that is no soak
 	Seed      int64           // decides which pod is disturbed; 0 by chance
 	Out       string          // folder of the results; "" reports/out of the checkout in which it runs, or ./meshproof-results
 	Scenarios []scenario.Name // those that are recorded beside formation; nil the default set
@@ -55,6 +55,10 @@ func (o *Options) complete() error {
 	}
 	return nil
 }
+
+// OneMesh reports whether what is repeated is repeated with one mesh: each workload is deployed once, and the scenarios that were named
+// are recorded again and again. It is so where only such were named as a mesh recovers from; else each repetition begins anew.
+func (o *Options) OneMesh() bool { return o.Repeat > 0 && scenario.Repeatable(o.Scenarios) }
 
 // resultsFolder is where results are written: in the checkout in which the program runs, or else below the working directory.
 func resultsFolder() (string, error) {

@@ -54,7 +54,7 @@ func start(ctx context.Context, o Options, ws []*workload.Workload, published *j
 	if len(o.Checks) == 0 {
 		return nil, exitcode.With(exitcode.Usage, errors.New("no check is selected, so nothing would be proved: select at least one"))
 	}
-	if err := errors.Join(scenario.Check(o.Scenarios), checkNamespaces(ws, o.Repeat)); err != nil {
+	if err := errors.Join(scenario.Check(o.Scenarios), checkNamespaces(ws, o.Repeat > 0 && !o.OneMesh())); err != nil {
 		return nil, exitcode.With(exitcode.Usage, err)
 	}
 	for _, w := range ws {
@@ -67,8 +67,10 @@ func start(ctx context.Context, o Options, ws []*workload.Workload, published *j
 		return nil, err
 	}
 	if o.Repeat > 0 {
-		s.workloads = workload.Repeated(ws, o.Repeat)
 		s.inUse = &inUse{}
+	}
+	if o.Repeat > 0 && !o.OneMesh() {
+		s.workloads = workload.Repeated(ws, o.Repeat)
 	}
 	if s.Dir, err = reports.NewDir(o.Out, time.Now()); err != nil {
 		return nil, err
@@ -77,12 +79,13 @@ func start(ctx context.Context, o Options, ws []*workload.Workload, published *j
 	return s, nil
 }
 
-// checkNamespaces refuses two workloads that have to be deployed to the same namespace: all of them run at the same time.
-func checkNamespaces(ws []*workload.Workload, repeat int) error {
+// checkNamespaces refuses two workloads that have to be deployed to the same namespace: all of them run at the same time. Anew says
+// that each is deployed several times.
+func checkNamespaces(ws []*workload.Workload, anew bool) error {
 	first := map[string]*workload.Workload{}
 	for _, w := range ws {
 		ns := w.Resolved.Namespace
-		if ns != "" && repeat > 0 {
+		if ns != "" && anew {
 			return fmt.Errorf("%s fixes the namespace %s, and the runs of a soak have one each: leave the namespace out of its profile and manifests (lint -v says where it is fixed)", w.Name(), ns)
 		}
 		if other := first[ns]; other != nil && ns != "" {

@@ -88,7 +88,7 @@ func TestWorkloadsOfOneNamespaceAreRefused(t *testing.T) {
 		return &workload.Workload{Profile: &profile.Profile{Metadata: profile.Metadata{Name: name}}, Resolved: &profile.Resolved{Namespace: ns}}
 	}
 	for _, ok := range [][]*workload.Workload{{fixed("a", ""), fixed("b", "")}, {fixed("a", "prod"), fixed("b", "test"), fixed("c", "")}} {
-		if err := checkNamespaces(ok, 0); err != nil {
+		if err := checkNamespaces(ok, false); err != nil {
 			t.Error(err)
 		}
 	}

@@ -81,6 +81,7 @@ func (s *Session) order() []int {
 // named.
 func (s *Session) runAll(ctx context.Context, e *environment.Environment) (all []reports.Profile, otp []string, err error) {
 	all = make([]reports.Profile, len(s.workloads))
+	earlier := make([][]reports.Profile, len(s.workloads)) // of a workload whose scenarios are repeated, all but the last
 	errs := make([]error, len(s.workloads))
 	limit, needed := s.podLimit(), 0
 	pool := newPodPool(limit)
@@ -113,6 +114,7 @@ func (s *Session) runAll(ctx context.Context, e *environment.Environment) (all [
 			r := s.workloadRun(e, w)
 			r.intervals = intervals
 			all[i], errs[i] = r.execute(ctx)
+			earlier[i] = r.earlier
 			if needed > limit {
 				r.deployment.releasePods()
 			}
@@ -128,7 +130,11 @@ func (s *Session) runAll(ctx context.Context, e *environment.Environment) (all [
 		r.fileSuffix = ".again"
 		all[i], errs[i] = r.execute(ctx)
 	})
-	return all, otp, errors.Join(errs...)
+	var runs []reports.Profile
+	for i := range all {
+		runs = append(append(runs, earlier[i]...), all[i])
+	}
+	return runs, otp, errors.Join(errs...)
 }
 
 func (s *Session) workloadRun(e *environment.Environment, w *workload.Workload) *workloadRun {

@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,7 +25,6 @@ import (
 	"meshproof.dev/meshproof/e2e/run/environment"
 	"meshproof.dev/meshproof/e2e/run/injection"
 	"meshproof.dev/meshproof/e2e/scenario"
-	"meshproof.dev/meshproof/e2e/view"
 	"meshproof.dev/meshproof/e2e/workload"
 	"meshproof.dev/meshproof/reports"
 	"meshproof.dev/meshproof/reports/picture"
@@ -43,33 +43,41 @@ type workloadRun struct {
 	fileSuffix  string                             // in the names of a second recording's files
 	inUse       *inUse                             // of a soak
 
+	began      time.Time
 	recorder   *scenario.Recorder
 	deployment *deployment // nil where nothing was deployed
 	done       []judge.Scenario
 	otp        []string // the releases that nodes named
 	bugs       bugs
+
+	repetition int               // which one is recorded, from 1, of a workload whose scenarios are repeated with one mesh; else 0
+	earlier    []reports.Profile // the results of those before it
 }
 
 // execute records the scenarios and judges after each. What prevents the recording is the profile's trouble.
 func (r *workloadRun) execute(ctx context.Context) (reports.Profile, error) {
-	began := time.Now()
+	r.began = time.Now()
 	r.bugs.spoil = r.spoil
 	err := guard.Try(func() error { return r.record(ctx) })
-	p := reports.Profile{Mutant: r.workload.Resolved.Mutant, Nth: r.workload.Nth}
-	err = errors.Join(err, guard.Try(func() error { p.Profile = r.judge(); return nil }), r.bugs.all())
-	p.Wall = time.Since(began)
-	drawn := !p.Repeats()
-	if !drawn {
+	return r.result(errors.Join(err, r.bugs.all()))
+}
+
+// result is what was recorded so far as it stands in the report; err is what prevented more.
+func (r *workloadRun) result(err error) (reports.Profile, error) {
+	p := reports.Profile{Mutant: r.workload.Resolved.Mutant, Nth: cmp.Or(r.repetition, r.workload.Nth)}
+	err = errors.Join(err, guard.Try(func() error { p.Profile = r.judge(); return nil }))
+	p.Wall = time.Since(r.began)
+	draw := picture.Of
+	if p.Repeats() {
 		p.Shorten()
+		draw = picture.Short
 	}
 	for _, s := range r.done {
-		if s.View == nil {
+		if s.View == nil || r.repetition > 1 && s.Name == recording.Formation { // that stands in the first repetition
 			continue
 		}
 		p.Recordings = append(p.Recordings, r.file(s.Name))
-		if drawn {
-			err = errors.Join(err, guard.Try(func() error { p.Pictures = append(p.Pictures, picture.Of(s.View)); return nil }))
-		}
+		err = errors.Join(err, guard.Try(func() error { p.Pictures = append(p.Pictures, draw(s.View)); return nil }))
 	}
 	if r.deployment != nil {
 		p.Namespace, p.Notes = r.deployment.namespace, r.deployment.notes
@@ -162,92 +170,6 @@ func (r *workloadRun) record(ctx context.Context) (err error) {
 	return r.recordAll(ctx, d, injections.Around)
 }
 
-// recordAll records the scenarios that the plan has, which act on the deployed workload. What a mutant injects belongs to the
-// first of them, and inject does it around that; all others need the mesh that it has formed.
-func (r *workloadRun) recordAll(ctx context.Context, deployed scenario.Workload, inject func(ctx context.Context, form func() error) error) error {
-	plan := r.options.plan(r.workload)
-	for i, s := range scenario.All() {
-		if plan.Omits(s) != "" {
-			r.publish(s.Name, r.judge())
-			continue
-		}
-		if why := needsAgent(s); why != "" && r.environment.NoAgents != "" {
-			r.finish(judge.Scenario{Name: s.Name, Why: why + ", and none may run here", NoAgent: r.environment.NoAgents})
-			continue
-		}
-		run := func() error { return s.Run(ctx, r.env(s.Name, deployed)) }
-		if form := run; i == 0 {
-			run = func() error { return inject(ctx, form) }
-		}
-		v, err := r.recordOne(ctx, s.Name, func() error {
-			if err := run(); err != nil || s.Changeless {
-				return err
-			}
-			return r.env(s.Name, deployed).Agree(ctx)
-		})
-		if err != nil {
-			return err
-		}
-		if full, m := v.Held(time.Second); i == 0 && !full {
-			r.skipOthers("the mesh did not form: " + m.String())
-			return nil
-		}
-	}
-	return nil
-}
-
-// needsAgent says what of a scenario only an agent can do, "" for nothing.
-func needsAgent(s scenario.Scenario) string {
-	switch {
-	case s.Kills:
-		return "an agent has to kill the VM"
-	case s.Faults:
-		return "an agent has to drop packets of the pods"
-	}
-	return ""
-}
-
-// recordOne makes one recording, and judges all that was recorded so far.
-func (r *workloadRun) recordOne(ctx context.Context, name scenario.Name, run func() error) (*view.View, error) {
-	header, err := r.workload.Header(name, r.namespace())
-	if err != nil {
-		return nil, err
-	}
-	if err = r.recorder.Begin(filepath.Join(r.dir, r.file(name)), header); err != nil {
-		return nil, err
-	}
-	r.bugs.again()
-	if err = run(); err != nil {
-		err = fmt.Errorf("%s: %w", name, err)
-	} else if r.deployment != nil {
-		alone := false
-		r.recorder.Ask(func(v *view.View) { _, formed := v.FirstFull(0); alone = !formed && !v.MeansNoMesh() })
-		r.deployment.observer.Epilogue(ctx, alone)
-	}
-	v, end := r.recorder.End()
-	r.otp = union(r.otp, v.OTP())
-	r.inUse.add(v.Processes())
-	r.noteGaps(name, v)
-	r.finish(judge.Scenario{Name: name, View: v})
-	return v, errors.Join(err, end)
-}
-
-// longGap is how long an observer must have been blind for a reader to be told so beside the verdicts: what it did not see is
-// unknown, or just was not needed.
-const longGap = 3 * time.Second
-
-func (r *workloadRun) noteGaps(name scenario.Name, v *view.View) {
-	if r.deployment == nil {
-		return
-	}
-	for _, b := range v.LongBlind(longGap) {
-		// The recordings of later scenarios have it, too.
-		if said := b.String(); !slices.ContainsFunc(r.deployment.notes, func(n string) bool { return strings.HasSuffix(n, ": "+said) }) {
-			r.deployment.note(fmt.Sprintf("%s: %s", name, said))
-		}
-	}
-}
-
 // recordManifests records that there was no image to deploy. What the manifests alone decide is judged all the same.
 func (r *workloadRun) recordManifests() error {
 	_, err := r.recordOne(context.Background(), recording.Formation, func() error {
@@ -320,10 +242,15 @@ func readsOf(p *profile.Resolved) (all []agent.Read) {
 }
 
 func (r *workloadRun) env(name scenario.Name, deployed scenario.Workload) *scenario.Env {
-	return &scenario.Env{
-		Recorder: r.recorder, Profile: r.workload.Resolved, Workload: deployed, Seed: r.options.Seed,
+	env := &scenario.Env{
+		Recorder: r.recorder, Profile: r.workload.Resolved, Workload: deployed, Seed: r.options.Seed + int64(r.repetition),
 		Log: func(line string) { r.log(string(name) + ": " + line) },
 	}
+	// Where many workloads are recorded side by side the agents have no time to look faster at each of them.
+	if r.deployment != nil && r.intervals == (agent.Every{}) {
+		env.Faster = r.deployment.observer.Faster
+	}
+	return env
 }
 
 // recordImages records what became of the workload's images.
@@ -350,16 +277,20 @@ func slug(w *workload.Workload) string {
 }
 
 // nth follows the slug in what each run of a soak has for itself. No slug has two hyphens in a row.
-func nth(w *workload.Workload) string {
-	if w.Nth == 0 {
+func nth(n int) string {
+	if n == 0 {
 		return ""
 	}
-	return fmt.Sprintf("--%d", w.Nth)
+	return fmt.Sprintf("--%d", n)
 }
 
 // file is a recording's path below the folder of the results.
 func (r *workloadRun) file(name scenario.Name) string {
-	return filepath.Join("recordings", slug(r.workload)+nth(r.workload)+r.fileSuffix+"."+string(name)+".jsonl")
+	repetition := nth(r.workload.Nth)
+	if name != recording.Formation { // which is not repeated with one mesh
+		repetition += nth(r.repetition)
+	}
+	return filepath.Join("recordings", slug(r.workload)+repetition+r.fileSuffix+"."+string(name)+".jsonl")
 }
 
 func (r *workloadRun) namespace() string {

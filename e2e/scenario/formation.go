@@ -24,6 +24,7 @@ const cacheBudget = 75 * time.Second
 func formation() Scenario {
 	return Scenario{
 		Name:     recording.Formation,
+		Once:     true,
 		Estimate: 25 * time.Second,
 		Limit:    func(p *profile.Resolved) time.Duration { return startBudget + p.Budgets.Formation.D() + cacheBudget },
 		Run:      form,

@@ -17,6 +17,7 @@ func rollout() Scenario {
 	}
 	return Scenario{
 		Name: "rollout",
+		Once: true,
 		Applies: func(p *profile.Resolved) (bool, string) {
 			return len(p.Rollout) > 0, "the profile has no next version (spec.rollout)"
 		},

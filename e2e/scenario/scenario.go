@@ -11,6 +11,7 @@ package scenario
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"meshproof.dev/meshproof/e2e/profile"
@@ -28,6 +29,8 @@ type Scenario struct {
 	OnRequest bool
 	// Scope is what it disturbs; empty is the workload's namespace. What disturbs more runs while nothing else does.
 	Scope Scope
+	// Once says that it cannot be recorded again with the same pods: what it does is not undone by the repair.
+	Once bool
 	// Changeless says that it does nothing to the mesh, so that nothing has to be asked at its end.
 	Changeless bool
 	// Kills says that it kills a VM: the agents need permission for that.
@@ -85,13 +88,25 @@ func Names() (all []Name) {
 	return all
 }
 
+// Repeatable reports whether scenarios were named, and all of them can be recorded again and again with the mesh that has formed once.
+func Repeatable(named []Name) bool {
+	for _, s := range All() {
+		if s.Once && slices.Contains(named, s.Name) {
+			return false
+		}
+	}
+	return len(named) > 0 && Check(named) == nil
+}
+
 // Env is what a scenario gets.
 type Env struct {
 	*Recorder
 	Profile  *profile.Resolved
 	Workload Workload
-	Seed     int64        // decides which pod is deleted or killed
-	Log      func(string) // progress, without the scenario's name
+	Seed     int64 // decides which pod is deleted or killed
+	// Faster lets the observers look as often as they can, at most for that time; 0 ends it. Nil where they cannot.
+	Faster func(time.Duration)
+	Log    func(string) // progress, without the scenario's name
 }
 
 // Fault is a network fault in one pod.

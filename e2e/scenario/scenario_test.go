@@ -198,6 +198,8 @@ func TestRecoveryDeletesOneMember(t *testing.T) {
 	for seed, want := range map[int64]int{0: 0, 1: 1, 5: 2, -1: 0, math.MinInt64: 2} {
 		s, said := staged(t, rt.Formation(3), rt.Deleted, func(recording.Event) bool { return true })
 		s.env.Seed = seed
+		var faster []time.Duration
+		s.env.Faster = func(d time.Duration) { faster = append(faster, d) }
 		s.env.Profile.Budgets.Recovery = profile.Duration(100 * time.Millisecond)
 		if err := named(t, "recovery").Run(t.Context(), s.env); err != nil {
 			t.Fatal(err)
@@ -208,6 +210,9 @@ func TestRecoveryDeletesOneMember(t *testing.T) {
 		}
 		if len(*said) != 2 || !strings.Contains((*said)[1], "the budget of 100ms has expired") {
 			t.Errorf("said: %q", *said)
+		}
+		if !slices.Equal(faster, []time.Duration{200 * time.Millisecond}) {
+			t.Errorf("observers look faster for %s", faster)
 		}
 	}
 	s, _ := staged(t, rt.Formation(3), rt.Deleted, func(recording.Event) bool { return true })

@@ -26,6 +26,7 @@ type View struct {
 	others   map[string]string // names of the namespace's other pods, by address
 	reported []*Pod            // those that the API server told of, oldest first, by name where two came at once
 	services map[string][]recording.Event
+	slices   []recording.Event // the EndpointSlices
 	images   []recording.Event
 	acts     []recording.Event
 	notices  []recording.Event
@@ -166,7 +167,8 @@ func (v *View) Apply(e recording.Event) {
 		v.objects = insert(v.objects, e)
 	case recording.KindService:
 		v.services[e.Service.Name] = insert(v.services[e.Service.Name], e)
-	case recording.KindSlice: // for people only
+	case recording.KindSlice:
+		v.slices = insert(v.slices, e)
 	case recording.KindPod:
 		v.applyPod(e)
 	default:

@@ -281,6 +281,9 @@ func LoadMutant(fixtures, name string) (m *profile.Mutant, broken, reversed *Wor
 	if m.Spec.Budgets.Recovery > 0 {
 		broken.Resolved.Budgets.Recovery = m.Spec.Budgets.Recovery
 	}
+	if len(m.Spec.Budgets.Phases) > 0 {
+		broken.Resolved.Budgets.Phases = m.Spec.Budgets.Phases
+	}
 	// The reverse must form like any other: the mutant's shorter budgets do not apply to it.
 	switch {
 	case m.Spec.Healthy || m.Spec.Shape.Empty() && m.Spec.Replicas == 0:

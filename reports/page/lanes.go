@@ -318,7 +318,7 @@ func ticks(begin, end time.Duration) []time.Duration {
 
 // PhaseBar is a phase beside its budget, on the time axis of the scenario.
 type PhaseBar struct {
-	picture.Phase
+	picture.Group
 	X, W    float64 // of the bar
 	Limit   float64 // where the budget ends; 0 without one, or beyond the picture
 	Over    bool
@@ -331,15 +331,12 @@ func (s *Scenario) Bars() []PhaseBar {
 	const wide = 560.0
 	x := func(t time.Duration) float64 { return wide * s.part(t) }
 	var all []PhaseBar
-	for _, p := range s.Phases {
-		b := PhaseBar{Phase: p, X: x(p.From), Took: Seconds(p.Took())}
+	for _, p := range picture.Grouped(s.Phases) {
+		b := PhaseBar{Group: p, X: x(p.From), Took: p.Exactly()}
 		b.W = max(1.5, x(p.To)-b.X)
 		b.X = min(b.X, wide-b.W)
-		if p.Open {
-			b.Took = "not seen to end"
-		}
 		if p.Budget > 0 {
-			b.Allowed, b.Over = Seconds(p.Budget), p.Took() > p.Budget
+			b.Allowed, b.Over = Seconds(p.Budget), p.Unseen == "" && p.Took()-p.Error > p.Budget
 			if p.From+p.Budget < s.End {
 				b.Limit = x(p.From + p.Budget)
 			}

@@ -177,7 +177,7 @@ func (p *Picture) acts(v *view.View) {
 			}
 		case recording.Rollout:
 			a.Harm, a.To = true, p.End
-			if to, over := lastExit(v); over {
+			if to, over := v.LastReplacedExit(); over {
 				a.To = max(to, e.T)
 			}
 		default: // a fault: it lasts until it is healed
@@ -186,19 +186,6 @@ func (p *Picture) acts(v *view.View) {
 		}
 		p.Acts = append(p.Acts, a)
 	}
-}
-
-// lastExit is when the last of the pods that a rollout replaces had ended.
-func lastExit(v *view.View) (at time.Duration, over bool) {
-	old, _, _ := v.Replaced()
-	for _, q := range old {
-		exit, gone := q.Exited()
-		if !gone {
-			return 0, false
-		}
-		at = max(at, exit)
-	}
-	return at, len(old) > 0
 }
 
 // unseen are the times in which an observer was blind.

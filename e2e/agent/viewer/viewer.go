@@ -169,19 +169,19 @@ func (v *Viewer) tryWrongCookie(ctx context.Context, addr string) {
 func (v *Viewer) recordView(ctx context.Context) bool {
 	short, cancel := context.WithTimeout(ctx, v.Timeout)
 	defer cancel()
-	began := time.Now()
-	visible, err := v.conn.Nodes(short)
-	p := v.conn.Peer
-	e := recording.Nodes{Pod: v.Pod.UID, Outcome: recording.Outcome(erldist.OutcomeOf(err)), Node: p.Name, Creation: p.Creation, Visible: visible, Detail: errorText(err), Took: time.Since(began)}
+	// The peers are asked for last: the event's time and Took then say when they were what it says.
+	hidden, err := v.conn.HiddenNodes(short)
 	if err == nil && v.otp == "" {
 		if r, failed := v.conn.OTPRelease(short); failed == nil {
 			v.otp = r
 		}
 	}
-	e.OTP = v.otp
+	began, p := time.Now(), v.conn.Peer
+	e := recording.Nodes{Pod: v.Pod.UID, Node: p.Name, Creation: p.Creation, Hidden: hidden, OTP: v.otp}
 	if err == nil {
-		e.Hidden, err = v.conn.HiddenNodes(short)
+		e.Visible, err = v.conn.Nodes(short)
 	}
+	e.Outcome, e.Detail, e.Took = recording.Outcome(erldist.OutcomeOf(err)), errorText(err), time.Since(began)
 	if ctx.Err() == nil {
 		v.Emit(recording.Event{Nodes: &e})
 	}

@@ -96,6 +96,7 @@ func All() []check.Check {
 		recoveryFullAgain(),
 		recoveryDiscoveryGoesOn(),
 		recoveryContainerKill(),
+		recoveryPhases(),
 		recoveryUntouchedLinksKept(),
 		recoveryPartitionDetected(),
 		recoveryPartitionAsOTP(),

@@ -93,7 +93,7 @@ func All() []Option {
 			set: func(v *Values, s string) error { return seed(&v.Seed, s) }},
 		{Flag: "pods", Kind: Number, Help: "how many pods may run at the same time (default: derived from CPU and memory)",
 			set: func(v *Values, s string) error { return number(&v.Pods, s, 1, 1000) }},
-		{Make: "N", Flag: "repeat", Kind: Number, Help: "a soak: run each profile so often, judge each run, and report the flakes (make soak: 50)",
+		{Make: "REPEAT", Flag: "repeat", Kind: Number, Help: "run each profile so often, or the SCENARIOS with one mesh, and report flakes and how long each phase takes (make soak: 50)",
 			set: func(v *Values, s string) error { return number(&v.Repeat, s, 2, 1000) }},
 		{Flag: "verbose", Short: "v", Suite: "v", Kind: Switch, Help: "print the blocked checks one by one",
 			set: func(v *Values, s string) error { return yes(&v.Verbose, s) }},
@@ -138,7 +138,7 @@ func (v *Values) Check() error {
 	if v.Namespace != "" && v.Context == "" && !v.RBAC {
 		return fmt.Errorf("namespace (%s) has no effect without context: say on which cluster it is", v.Namespace)
 	}
-	if v.Namespace != "" && v.Repeat > 0 {
+	if v.Namespace != "" && v.Repeat > 0 && !v.OneMesh() {
 		return fmt.Errorf("repeat (%d) needs a namespace for each run, and namespace (%s) gives one for all: leave out one of the two", v.Repeat, v.Namespace)
 	}
 	for _, o := range All() {
