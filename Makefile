@@ -25,7 +25,7 @@ SHELL := /bin/sh
 #: CONTEXT=         use the cluster of this kubeconfig context and make none
 #: PUSH=            push the images to this repository prefix, HOST/PATH; the nodes pull them from there (with CONTEXT=)
 #: PULL_SECRET=     what the nodes pull with: a Secret NAMESPACE/NAME of the cluster, or a docker config.json (with PUSH=)
-#: SCENARIOS=       scenarios to record beside formation (default: all but those that run on request only)
+#: SCENARIOS=       scenarios to record beside formation, or all (default: those of the profile, else all but those that run on request only)
 #: ACCEPT_UNSEEN=   1 accepts what is unknown only because the cluster refuses privileged pods (never mesh/full)
 #: N=               a soak: run each profile so often, judge each run, and report the flakes (make soak: 50)
 #: MUTANTS=         for make kill-matrix: names under fixtures/mutants (default: all)

@@ -42,6 +42,7 @@ type Resolved struct {
 	Hold      Duration          `json:"hold"`               // how long a full mesh must stay full
 	Budgets   Budgets           `json:"budgets"`
 	Rollout   []string          `json:"rollout,omitempty"` // "KIND/NAME" of the workloads that get another pod template
+	Scenarios []string          `json:"scenarios,omitempty"` // that are recorded beside formation; none: the default set
 	Console   []Command         `json:"console,omitempty"`
 	Skip      map[string]string `json:"skip,omitempty"`
 	Waive     map[string]string `json:"waive,omitempty"`
@@ -103,7 +104,7 @@ func Resolve(p *Profile, objects *manifest.Set) (*Resolved, error) {
 		return d
 	}
 	r := &Resolved{
-		Name: p.Metadata.Name, EPMDPort: DefaultEPMDPort, Console: p.Spec.Console, Skip: p.Spec.Skip, Waive: p.Spec.Waive, TLS: p.Spec.TLS.Secret,
+		Name: p.Metadata.Name, EPMDPort: DefaultEPMDPort, Scenarios: p.Spec.Scenarios, Console: p.Spec.Console, Skip: p.Spec.Skip, Waive: p.Spec.Waive, TLS: p.Spec.TLS.Secret,
 		Nodes: max(1, p.Spec.Nodes), Expect: p.Spec.Expect,
 		Interval: or(p.Spec.Discovery.Interval, DefaultInterval),
 		Budgets: Budgets{

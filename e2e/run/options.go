@@ -64,20 +64,30 @@ func resultsFolder() (string, error) {
 	return filepath.Abs("meshproof-results")
 }
 
-// plan decides which scenarios of the workload are recorded: those that the selected checks are judged on, of those that the
-// workload, or else the user, asks for.
+// plan decides which scenarios of the workload are recorded: those that the selected checks are judged on, of those that are asked
+// for by its mutant, else by the user, else by its profile.
 func (o *Options) plan(w *workload.Workload) scenario.Plan {
 	p := scenario.Plan{Profile: w.Resolved, Named: o.Scenarios}
+	if o.Context == "" {
+		p.Nodes = max(1, o.Nodes)
+	}
+	if len(p.Named) == 0 {
+		p.Named = names(w.Resolved.Scenarios)
+	}
 	for _, c := range o.Checks {
 		p.Judged = append(p.Judged, c.Scenarios()...)
 	}
 	if len(w.Scenarios) > 0 {
-		p.Named = nil
-		for _, name := range w.Scenarios {
-			p.Named = append(p.Named, scenario.Name(name))
-		}
+		p.Named = names(w.Scenarios)
 	}
 	return p
+}
+
+func names(all []string) (named []scenario.Name) {
+	for _, name := range all {
+		named = append(named, scenario.Name(name))
+	}
+	return named
 }
 
 // Fixtures is the folder of our own profiles and mutants.

@@ -28,8 +28,10 @@ type Scenario struct {
 	OnRequest bool
 	// Scope is what it disturbs; empty is the workload's namespace. What disturbs more runs while nothing else does.
 	Scope Scope
-	// Kills says that it kills a VM: the agents need permission for that.
+	// Kills says that it kills a process of a pod: the agents need permission for that.
 	Kills bool
+	// Nodes is how many nodes it needs if it changes nodes: it does that only on a cluster that this run has made. 0: it changes none.
+	Nodes int
 	// Applies reports whether the scenario applies to such a workload, and if not, why. Nil: always.
 	Applies func(p *profile.Resolved) (ok bool, whyNot string)
 	// Estimate is its duration on a busy machine if nothing goes wrong: enough to know which workload takes longest.
@@ -38,6 +40,9 @@ type Scenario struct {
 	Limit func(p *profile.Resolved) time.Duration
 	// Run records it. An error means that it could not be recorded to its end; the caller adds the scenario's name.
 	Run func(ctx context.Context, env *Env) error
+	// Undo puts back what Run has changed for longer than its recording, such as a node that was cut off. It is called after the
+	// recording has ended, however that was, and also where Run has changed nothing. Nil: there is nothing to put back.
+	Undo func(ctx context.Context, env *Env) error
 }
 
 // Scope is how far the effects of a scenario reach.
