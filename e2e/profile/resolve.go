@@ -41,7 +41,7 @@ type Resolved struct {
 	Interval  Duration          `json:"interval"`           // of the app's discovery
 	Hold      Duration          `json:"hold"`               // how long a full mesh must stay full
 	Budgets   Budgets           `json:"budgets"`
-	Rollout   []string          `json:"rollout,omitempty"` // "KIND/NAME" of the workloads that get another pod template
+	Rollout   []string          `json:"rollout,omitempty"`   // "KIND/NAME" of the workloads that get another pod template
 	Scenarios []string          `json:"scenarios,omitempty"` // that are recorded beside formation; none: the default set
 	Console   []Command         `json:"console,omitempty"`
 	Skip      map[string]string `json:"skip,omitempty"`
@@ -64,6 +64,16 @@ func (r *Resolved) Replicas() int {
 		n += w.Replicas
 	}
 	return n
+}
+
+// Scalable is the first workload whose number of replicas can be changed, nil if there is none.
+func (r *Resolved) Scalable() *Workload {
+	for i, w := range r.Workloads {
+		if w.Kind == "Deployment" || w.Kind == "StatefulSet" {
+			return &r.Workloads[i]
+		}
+	}
+	return nil
 }
 
 // Owns reports whether a pod with these labels and that owner ("ReplicaSet/derl-6c9f") belongs to one of the workloads. Labels

@@ -137,7 +137,15 @@ const (
 	DeletePod     = "delete-pod"     // a pod was deleted
 	KillContainer = "kill-container" // the VM of a pod was killed; its container is then started again
 	Rollout       = "rollout"        // the controllers were given the pod templates of the next version
+	ForceDelete   = "force-delete"   // a pod was deleted without a grace period
+	EvictPod      = "evict-pod"      // a pod was evicted from its node
+	Scale         = "scale"          // the workload was given another number of replicas
+	Cordon        = "cordon"         // a node takes no more pods
+	CutNode       = "cut-node"       // the node of the pod was cut off from the network
+	KillEPMD      = "kill-epmd"      // epmd of the pod was killed; its VM was not touched
+	RotateSecret  = "rotate-secret"  // the Secret with the cookie was given another value
 	Inject        = "inject"         // a fault was put into the pod, and bites
+	NotDone       = "not-done"       // the scenario did nothing, because there was no healthy mesh: the detail says what was wrong
 	Void          = "void"           // the scenario did not take its course: the detail says why
 	Unhealed      = "unhealed"       // a fault that should be healed may still be in the pod
 	Heal          = "heal"           // a fault of the pod is gone
@@ -148,6 +156,8 @@ type Act struct {
 	Do     string `json:"do"`            // such as [DeletePod]
 	Pod    string `json:"pod,omitempty"` // UID
 	Detail string `json:"detail,omitempty"`
+	// Replicas is, of [Scale], how many pods of all workloads are wanted from then on.
+	Replicas int `json:"replicas,omitempty"`
 }
 
 // Image is the outcome of making one image available to the nodes.

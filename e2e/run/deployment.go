@@ -37,6 +37,7 @@ type deployment struct {
 	recorder      *scenario.Recorder
 	redactor      *secrets.Redactor
 	log           func(string)
+	disturbed     disturbed
 	notes         []string // what a reader of the report has to know beside the verdicts
 }
 

@@ -175,13 +175,32 @@ func (r *workloadRun) recordAll(ctx context.Context, deployed scenario.Workload,
 			run = func() error { return inject(ctx, form) }
 		}
 		v, err := r.recordOne(ctx, s.Name, run)
-		if err != nil {
+		if err = errors.Join(err, r.undo(ctx, s, deployed)); err != nil {
 			return err
 		}
 		if full, m := v.Held(time.Second); i == 0 && !full {
 			r.skipOthers("the mesh did not form: " + m.String())
 			return nil
 		}
+	}
+	return nil
+}
+
+// undoLimit is how long it may take to put back what a scenario has changed.
+const undoLimit = 3 * time.Minute
+
+// undo puts back what a scenario has changed for longer than its recording, also where the run was interrupted meanwhile. What could
+// not be put back makes the scenarios that follow void.
+func (r *workloadRun) undo(ctx context.Context, s scenario.Scenario, deployed scenario.Workload) error {
+	if s.Undo == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoLimit)
+	defer cancel()
+	if err := s.Undo(ctx, r.env(s.Name, deployed)); err != nil {
+		err = fmt.Errorf("what %s changed could not be put back: %w", s.Name, err)
+		r.recorder.Did(recording.Act{Do: recording.Void, Detail: r.redactor.Text(err.Error())})
+		return err
 	}
 	return nil
 }

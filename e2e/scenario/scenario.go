@@ -32,6 +32,8 @@ type Scenario struct {
 	Kills bool
 	// Nodes is how many nodes it needs if it changes nodes: it does that only on a cluster that this run has made. 0: it changes none.
 	Nodes int
+	// More is how many pods it adds to the workload for a while.
+	More int
 	// Applies reports whether the scenario applies to such a workload, and if not, why. Nil: always.
 	Applies func(p *profile.Resolved) (ok bool, whyNot string)
 	// Estimate is its duration on a busy machine if nothing goes wrong: enough to know which workload takes longest.
@@ -61,8 +63,13 @@ func All() []Scenario {
 	return []Scenario{
 		formation(),
 		recovery(),
+		podDeleteForced(),
 		containerKill(),
+		allPods(),
+		scale(),
 		rollout(),
+		nodeDrain(),
+		nodeStop(),
 		console(),
 	}
 }
@@ -90,6 +97,21 @@ type Workload interface {
 	Apply(ctx context.Context) error
 	// DeletePod deletes a pod by name.
 	DeletePod(ctx context.Context, name string) error
+	// ForceDeletePod deletes it without a grace period.
+	ForceDeletePod(ctx context.Context, name string) error
+	// EvictPod evicts it, if need be again and again for that long, while a PodDisruptionBudget forbids it.
+	EvictPod(ctx context.Context, name string, patience time.Duration) error
+	// Scale gives a Deployment or StatefulSet that many replicas.
+	Scale(ctx context.Context, kind, name string, replicas int) error
+	// Cordon lets a node of the cluster take no more pods; Uncordon takes that back for all nodes.
+	Cordon(ctx context.Context, node string) error
+	Uncordon(ctx context.Context) error
+	// MayCutOff reports whether the cluster goes on without that node.
+	MayCutOff(node string) bool
+	// CutOff cuts a node off from the network, for that long at most, and returns when it is; Rejoin takes that back, and returns when
+	// Kubernetes knows that the node is back.
+	CutOff(ctx context.Context, node string, lease time.Duration) error
+	Rejoin(ctx context.Context) error
 	// KillVM kills the VM of a pod, which has that PID in the node's PID namespace.
 	KillVM(ctx context.Context, p *view.Pod, pid int) error
 	// BeginRollout sets the pod templates of the next version.

@@ -150,7 +150,7 @@ func TestPlainConfigIsWhatOneWouldWrite(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	quick, err := kindConfig(o, traits{}, "/state/kubeadm", quickStart...)
+	quick, err := kindConfig(o, traits{}, "/state/kubeadm", quickStart(o.Nodes)...)
 	if err != nil {
 		t.Fatal(err)
 	}

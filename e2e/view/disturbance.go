@@ -30,7 +30,7 @@ func (v *View) Disturbance() (d Disturbance, ok bool) {
 	faults := map[string]int{} // by pod
 	for _, e := range v.acts {
 		switch e.Act.Do {
-		case recording.Apply, recording.Void, recording.Unhealed:
+		case recording.Apply, recording.NotDone, recording.Void, recording.Unhealed:
 			continue
 		case recording.Inject:
 			faults[e.Act.Pod]++
@@ -44,8 +44,13 @@ func (v *View) Disturbance() (d Disturbance, ok bool) {
 			d.First, ok = e, true
 		}
 		d.Last = e
-		if p, known := v.Pod(e.Act.Pod); known && !d.Touches(p) {
-			d.Touched = append(d.Touched, p)
+		if p, known := v.Pod(e.Act.Pod); known && !d.Touches(p) && e.Act.Do != recording.KillEPMD {
+			d.Touched = append(d.Touched, p) // without epmd a node keeps all of its links
+		}
+	}
+	for _, r := range v.Removed() {
+		if !d.Touches(r.Pod) {
+			d.Touched = append(d.Touched, r.Pod) // Kubernetes has chosen it
 		}
 	}
 	d.Healed = true

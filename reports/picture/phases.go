@@ -26,7 +26,7 @@ func (p *Picture) phases(v *view.View) {
 		switch e.Act.Do {
 		case recording.Apply:
 			p.forming(v, e.T)
-		case recording.DeletePod:
+		case recording.DeletePod, recording.ForceDelete, recording.EvictPod:
 			if q, ok := v.Pod(e.Act.Pod); ok {
 				p.replacing(v, e.T, q)
 			}
