@@ -70,6 +70,8 @@ func All() []Scenario {
 		rollout(),
 		nodeDrain(),
 		nodeStop(),
+		epmdKilled(),
+		secretRotated(),
 		console(),
 	}
 }
@@ -114,6 +116,13 @@ type Workload interface {
 	Rejoin(ctx context.Context) error
 	// KillVM kills the VM of a pod, which has that PID in the node's PID namespace.
 	KillVM(ctx context.Context, p *view.Pod, pid int) error
+	// KillEPMD kills epmd of a pod; ReplaceWithoutEPMD deletes the pods whose epmd was killed, so that others replace them.
+	KillEPMD(ctx context.Context, p *view.Pod) error
+	ReplaceWithoutEPMD(ctx context.Context) error
+	// RotateCookie gives the Secret with the cookie another value, and returns its name; RestoreCookie gives it the old one, and deletes
+	// the pods that were created meanwhile, so that others replace them.
+	RotateCookie(ctx context.Context) (secret string, err error)
+	RestoreCookie(ctx context.Context) error
 	// BeginRollout sets the pod templates of the next version.
 	BeginRollout(ctx context.Context) error
 	// Exec runs a command in a pod. If it cannot be run, the event says so; it is no error.

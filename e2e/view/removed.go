@@ -112,6 +112,25 @@ func (v *View) WithoutNode() (bool, string) {
 	return true, ""
 }
 
+// EPMDGone reports whether epmd of the pod in which it was killed was dialled since, and refused the connection. If not, it says what
+// was seen.
+func (v *View) EPMDGone() (bool, string) {
+	act, killed := v.Act(recording.KillEPMD)
+	if !killed {
+		return false, "epmd of no pod was killed yet"
+	}
+	p, known := v.Pod(act.Act.Pod)
+	if !known {
+		return false, "the pod was never seen"
+	}
+	dials := During(p.ToEPMD, act.T+1, v.end)
+	if len(dials) == 0 {
+		return false, "epmd of " + p.Name + " was not dialled since"
+	}
+	d := dials[len(dials)-1]
+	return d.Outcome() == recording.Refused, fmt.Sprintf("a dial to epmd of %s: %s", p.Name, d.Outcome())
+}
+
 // stillThere says which of the removed pods has not ended, or is not reported as ended, "" for none.
 func (v *View) stillThere() string {
 	for _, r := range v.Removed() {

@@ -94,6 +94,7 @@ func All() []check.Check {
 		recoveryFullAgain(),
 		recoveryDiscoveryGoesOn(),
 		recoveryContainerKill(),
+		recoveryCookieRotated(),
 		rolloutKeepsLinks(),
 		rolloutReplacesAll(),
 		rolloutHandsOver(),

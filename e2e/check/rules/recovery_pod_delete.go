@@ -14,7 +14,7 @@ import (
 
 func recoveryPodDelete() check.Check {
 	return check.Check{
-		ID: "recovery/pod-delete", Title: "takes the replacement of a deleted pod into the mesh", Rung: check.Recovery, Level: check.Required, Scenario: "recovery", Also: []recording.Scenario{"pod-delete-forced", "node-drain", "node-stop"}, Settles: true,
+		ID: "recovery/pod-delete", Title: "takes the replacement of a deleted pod into the mesh", Rung: check.Recovery, Level: check.Required, Scenario: "recovery", Also: []recording.Scenario{"pod-delete-forced", "node-drain", "node-stop", "epmd-killed"}, Settles: true,
 		Reads:  []recording.Kind{recording.KindPod, recording.KindNodes},
 		Why:    "Pods are replaced at every rollout, drain and eviction. Discovery that runs only once, or that stops at the first dead address, leaves the replacement alone.",
 		Source: "https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-lifetime",
