@@ -14,6 +14,7 @@ import (
 	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/check/rules"
 	"meshproof.dev/meshproof/e2e/image"
+	"meshproof.dev/meshproof/e2e/rights"
 	"meshproof.dev/meshproof/e2e/run/environment"
 	"meshproof.dev/meshproof/e2e/scenario"
 	"meshproof.dev/meshproof/e2e/workload"
@@ -48,6 +49,8 @@ func (o *Options) complete() error {
 	if o.Seed == 0 {
 		o.Seed = rand.Int64N(1 << 31)
 	}
+	asked := *o
+	o.Changes = asked.changes
 	if o.Out == "" {
 		var err error
 		o.Out, err = resultsFolder()
@@ -81,6 +84,23 @@ func (o *Options) plan(w *workload.Workload) scenario.Plan {
 		p.Named = names(w.Scenarios)
 	}
 	return p
+}
+
+// changes are those of the workload's scenarios.
+func (o *Options) changes(w *workload.Workload) (c environment.Changes) {
+	for _, s := range o.plan(w).Scenarios() {
+		if s.More > 0 {
+			c.Scaled = w.Resolved.Scalable().Kind + "/" + w.Resolved.Scalable().Name
+		}
+		c.Cookie = c.Cookie || s.Cookie
+	}
+	return c
+}
+
+// Rights are what the user must be allowed to do for a run of the workloads.
+func (o *Options) Rights(ws []*workload.Workload) (rights.Plan, error) {
+	err := o.complete()
+	return o.Options.Rights(ws), err
 }
 
 func names(all []string) (named []scenario.Name) {

@@ -56,16 +56,19 @@ func (p Plan) Omits(s Scenario) (why string) {
 }
 
 func (p Plan) named(name Name) bool {
-	return slices.Contains(p.Named, name) || slices.Contains(p.Named, Everything)
+	return slices.Contains(p.Named, name) || slices.Contains(p.Named, Everything) && !slices.Contains(p.Named, "-"+name)
 }
 
-// Check returns an error if a name is neither that of a scenario nor "all".
+// Check returns an error if a name is neither that of a scenario nor "all". After "all", "-NAME" leaves one out.
 func Check(names []Name) error {
 	var all []string
 	for _, n := range Names() {
 		all = append(all, string(n))
 	}
 	for _, n := range names {
+		if left, out := strings.CutPrefix(string(n), "-"); out && slices.Contains(names, Everything) && slices.Contains(all, left) {
+			continue
+		}
 		if n != Everything && !slices.Contains(all, string(n)) {
 			return fmt.Errorf("unknown scenario %q; it must be one of %s, or %s", n, strings.Join(all, ", "), Everything)
 		}

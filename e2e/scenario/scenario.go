@@ -34,6 +34,8 @@ type Scenario struct {
 	Nodes int
 	// More is how many pods it adds to the workload for a while.
 	More int
+	// Cookie says that it changes the Secret with the cookie, and changes it back.
+	Cookie bool
 	// Applies reports whether the scenario applies to such a workload, and if not, why. Nil: always.
 	Applies func(p *profile.Resolved) (ok bool, whyNot string)
 	// Estimate is its duration on a busy machine if nothing goes wrong: enough to know which workload takes longest.

@@ -54,7 +54,7 @@ func (s *stage) MayCutOff(node string) bool                  { return !s.alone }
 func (s *stage) CutOff(_ context.Context, node string, _ time.Duration) error {
 	return s.disturb("cut off " + node)
 }
-func (s *stage) Rejoin(context.Context) error       { return s.disturb("rejoin") }
+func (s *stage) Rejoin(context.Context) error { return s.disturb("rejoin") }
 func (s *stage) KillEPMD(_ context.Context, p *view.Pod) error {
 	return s.disturb("kill epmd of " + p.Name)
 }
@@ -63,7 +63,7 @@ func (s *stage) RotateCookie(context.Context) (string, error) {
 	return "derl", s.disturb("rotate")
 }
 func (s *stage) RestoreCookie(context.Context) error { return s.disturb("restore") }
-func (s *stage) BeginRollout(context.Context) error { return s.disturb("rollout") }
+func (s *stage) BeginRollout(context.Context) error  { return s.disturb("rollout") }
 func (s *stage) Exec(_ context.Context, p *view.Pod, c profile.Command) recording.Exec {
 	s.did = append(s.did, c.Name+" in "+p.UID)
 	return recording.Exec{Pod: p.UID, Name: c.Name}

@@ -17,7 +17,8 @@ func secretRotated() Scenario {
 	return Scenario{
 		Name:      "secret-rotated",
 		OnRequest: true,
-		Estimate:  70 * time.Second, // most meshes are not whole again before the budget is spent
+		Cookie:    true,
+		Estimate:  40 * time.Second,
 		Limit:     func(p *profile.Resolved) time.Duration { return 2 * budget(p) },
 		Run: func(ctx context.Context, env *Env) error {
 			if ready, err := env.healthy(ctx, budget(env.Profile)); err != nil || !ready {
@@ -37,7 +38,7 @@ func secretRotated() Scenario {
 				return fmt.Errorf("deleting pod %s: %w", victim.Name, err)
 			}
 			env.Log("gave Secret " + secret + " another cookie, and deleted pod " + victim.Name)
-			return env.await(ctx, budget(env.Profile), env.name()+" to recover from the deletion of "+victim.Name, (*view.View).Recovered)
+			return env.await(ctx, budget(env.Profile), env.name()+" to take in or to refuse what replaces "+victim.Name, (*view.View).Rotated)
 		},
 		Undo: func(ctx context.Context, env *Env) error { return env.Workload.RestoreCookie(ctx) },
 	}

@@ -131,6 +131,28 @@ func (v *View) EPMDGone() (bool, string) {
 	return d.Outcome() == recording.Refused, fmt.Sprintf("a dial to epmd of %s: %s", p.Name, d.Outcome())
 }
 
+// keptOut is how long a node must have refused the cookie of the others until it is not expected to take it any more.
+const keptOut = 15 * time.Second
+
+// Rotated reports whether it is known what becomes of a pod that is replaced after the cookie was changed: the mesh is full again, or the
+// replacement has refused the cookie of the others for a while. If not, it says what is missing.
+func (v *View) Rotated() (bool, string) {
+	act, rotated := v.Act(recording.RotateSecret)
+	if !rotated {
+		return false, "no cookie was changed yet"
+	}
+	for _, p := range v.Pods() {
+		if p.First < act.T || !p.Ready(v.end) || v.end-max(p.changed(v.end), p.First) < keptOut {
+			continue
+		}
+		asked := Between(p.Nodes, v.end-keptOut, v.end)
+		if len(asked) > 0 && !slices.ContainsFunc(asked, func(e recording.Event) bool { return e.Nodes.Outcome != recording.Denied }) {
+			return true, ""
+		}
+	}
+	return v.Recovered()
+}
+
 // stillThere says which of the removed pods has not ended, or is not reported as ended, "" for none.
 func (v *View) stillThere() string {
 	for _, r := range v.Removed() {

@@ -95,6 +95,7 @@ func All() []check.Check {
 		recoveryDiscoveryGoesOn(),
 		recoveryContainerKill(),
 		recoveryCookieRotated(),
+		recoveryScale(),
 		rolloutKeepsLinks(),
 		rolloutReplacesAll(),
 		rolloutHandsOver(),

@@ -74,7 +74,11 @@ func cookieTries(v *view.View, p *view.Pod, t time.Duration) (lines []string) {
 		if e.Cookie.Cookie != "A" {
 			continue
 		}
-		line := fmt.Sprintf("a handshake with %s with the cookie from before: %s", p.Name, e.Cookie.Outcome)
+		outcome := string(e.Cookie.Outcome)
+		if e.Cookie.Outcome == recording.Denied {
+			outcome = "refused"
+		}
+		line := fmt.Sprintf("a handshake with %s with the cookie from before: %s", p.Name, outcome)
 		if !slices.Contains(lines, line) {
 			lines = append(lines, line)
 		}
