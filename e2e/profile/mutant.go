@@ -98,12 +98,15 @@ const (
 	AtFormed = "formed" // when the mesh has stayed complete
 )
 
-// The kinds of injections. The first four are the faults of package agent with the same names; they last.
+// The kinds of injections. The first four are the faults of package agent with the same names; they last. The next two end by
+// themselves.
 const (
 	DropIn       = "drop-in"       // TCP packets from others to a port of the pod
 	RejectIn     = "reject-in"     // as drop-in, but an ICMP error says so
 	DropDNS      = "drop-dns"      // the pod's DNS queries
 	Cut          = "cut"           // between the pod and the next one
+	Blip         = "blip"          // as a cut, for the time that for says
+	Reset        = "reset"         // of the open connections between the pod and the next one, at the latest after the time that for says
 	Exec         = "exec"          // a command in the pod's first container
 	RotateSecret = "rotate-secret" // the value of the Secret that holds the cookie
 	Delete       = "delete"        // one object of the manifests
@@ -122,14 +125,19 @@ type Injection struct {
 	Expect string   `yaml:"expect"`
 	// Object is what is deleted, "KIND/NAME".
 	Object string `yaml:"object"`
+	// For is how long a blip lasts, and a reset at most: an end gets its reset when it next sends something.
+	For Duration `yaml:"for"`
 	// Watch is how long the scenario continues after the injection, so that its effects are recorded.
 	Watch Duration `yaml:"watch"`
 }
 
 // Packets reports whether the injection is a network fault, which an agent causes.
 func (d Injection) Packets() bool {
-	return slices.Contains([]string{DropIn, RejectIn, DropDNS, Cut}, d.Do)
+	return d.Brief() || slices.Contains([]string{DropIn, RejectIn, DropDNS, Cut}, d.Do)
 }
+
+// Brief reports whether it is a network fault that ends by itself.
+func (d Injection) Brief() bool { return d.Do == Blip || d.Do == Reset }
 
 // The ways in which the harness can be broken.
 const (
@@ -226,6 +234,10 @@ func (d *Injection) check() error {
 		if d.Port < 1 || d.Port > 65535 {
 			return fmt.Errorf("%s needs a port", d.Do)
 		}
+	case Blip, Reset:
+		if d.For.D() <= 0 || d.For.D() > time.Minute || d.At == AtStart {
+			return fmt.Errorf("%s needs a duration in for, of at most a minute; at must be full or formed", d.Do)
+		}
 	case DropDNS, RotateSecret:
 	case Delete:
 		if kind, name, _ := strings.Cut(d.Object, "/"); kind == "" || name == "" || d.At == AtStart {
@@ -236,10 +248,13 @@ func (d *Injection) check() error {
 			return errors.New("exec needs a command and a running pod: at must be full or formed")
 		}
 	default:
-		return fmt.Errorf("do is %q; it must be one of %s", d.Do, strings.Join([]string{DropIn, RejectIn, DropDNS, Cut, Exec, RotateSecret, Delete}, ", "))
+		return fmt.Errorf("do is %q; it must be one of %s", d.Do, strings.Join([]string{DropIn, RejectIn, DropDNS, Cut, Blip, Reset, Exec, RotateSecret, Delete}, ", "))
 	}
 	if d.Pods == "all" && d.Do != DropIn && d.Do != RejectIn && d.Do != DropDNS {
 		return fmt.Errorf("%s is possible on one pod only", d.Do)
+	}
+	if d.For.D() != 0 && !d.Brief() {
+		return fmt.Errorf("for is of a blip or a reset, and this is %s", d.Do)
 	}
 	if d.Watch.D() > time.Minute {
 		return errors.New("watch is longer than a minute")

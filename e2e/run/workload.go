@@ -152,6 +152,7 @@ func (r *workloadRun) record(ctx context.Context) (err error) {
 		Workload: r.workload, Config: d.environment.Cluster.Config, Client: d.client, Namespace: d.namespace, Agents: agents, Token: r.environment.Token,
 		Delete: d.applier.Delete, Recorder: r.recorder, Redactor: r.redactor, Log: r.log, Caught: r.bugs.add,
 	})
+	d.injections = injections
 	heal := injections.Start(ctx)
 	defer func() { err = errors.Join(err, heal()) }()
 	return r.recordAll(ctx, d, injections.Around)
@@ -166,8 +167,8 @@ func (r *workloadRun) recordAll(ctx context.Context, deployed scenario.Workload,
 			r.publish(s.Name, r.judge())
 			continue
 		}
-		if s.Kills && r.environment.NoAgents != "" {
-			r.finish(judge.Scenario{Name: s.Name, Why: "an agent has to kill the VM, and none may run here", NoAgent: r.environment.NoAgents})
+		if why := needsAgent(s); why != "" && r.environment.NoAgents != "" {
+			r.finish(judge.Scenario{Name: s.Name, Why: why + ", and none may run here", NoAgent: r.environment.NoAgents})
 			continue
 		}
 		run := func() error { return s.Run(ctx, r.env(s.Name, deployed)) }
@@ -203,6 +204,17 @@ func (r *workloadRun) undo(ctx context.Context, s scenario.Scenario, deployed sc
 		return err
 	}
 	return nil
+}
+
+// needsAgent says what of a scenario only an agent can do, "" for nothing.
+func needsAgent(s scenario.Scenario) string {
+	switch {
+	case s.Kills:
+		return "an agent has to kill the VM or epmd"
+	case s.Faults:
+		return "an agent has to drop packets of the pods"
+	}
+	return ""
 }
 
 // recordOne makes one recording, and judges all that was recorded so far.

@@ -24,10 +24,13 @@ func allPods() Scenario {
 			if ready, err := env.healthy(ctx, budget(env.Profile)); err != nil || !ready {
 				return err
 			}
-			members := env.members()
+			members, err := env.members()
+			if err != nil {
+				return err
+			}
 			for _, p := range members {
 				env.Did(recording.Act{Do: recording.DeletePod, Pod: p.UID, Detail: p.Name})
-				if err := env.Workload.DeletePod(ctx, p.Name); err != nil {
+				if err = env.Workload.DeletePod(ctx, p.Name); err != nil {
 					return fmt.Errorf("deleting pod %s: %w", p.Name, err)
 				}
 			}

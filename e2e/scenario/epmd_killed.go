@@ -31,14 +31,11 @@ func epmdKilled() Scenario {
 			if env.Ask(func(v *view.View) { less = v.EPMDLess() }); less {
 				return nil
 			}
-			victim, err := env.victim()
-			if err != nil {
+			members, err := env.members()
+			if err != nil || len(members) < 2 {
 				return err
 			}
-			without := env.other(victim)
-			if without == nil {
-				return nil
-			}
+			victim, without := members[0], members[1]
 			if err = env.Workload.KillEPMD(ctx, without); err != nil {
 				return fmt.Errorf("killing epmd of %s: %w", without.Name, err)
 			}
@@ -57,15 +54,4 @@ func epmdKilled() Scenario {
 		// A pod gets its epmd back when it is replaced.
 		Undo: func(ctx context.Context, env *Env) error { return env.Workload.ReplaceWithoutEPMD(ctx) },
 	}
-}
-
-// other is the next member after that one, by name; nil if there is none.
-func (env *Env) other(p *view.Pod) *view.Pod {
-	members := env.members()
-	for i := range members {
-		if members[i] == p && len(members) > 1 {
-			return members[(i+1)%len(members)]
-		}
-	}
-	return nil
 }

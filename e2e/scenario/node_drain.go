@@ -39,7 +39,10 @@ func nodeDrain() Scenario {
 				return fmt.Errorf("cordoning node %s: %w", node, err)
 			}
 			env.Did(recording.Act{Do: recording.Cordon, Detail: node})
-			evicted := env.on(node)
+			evicted, err := env.on(node)
+			if err != nil {
+				return err
+			}
 			for _, p := range evicted {
 				env.Did(recording.Act{Do: recording.EvictPod, Pod: p.UID, Detail: p.Name + " from node " + node})
 				if err = env.Workload.EvictPod(ctx, p.Name, budget(env.Profile)); err != nil {

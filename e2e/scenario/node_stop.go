@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,13 +32,16 @@ func nodeStop() Scenario {
 			if ready, err := env.healthy(ctx, env.Profile.Budgets.Recovery.D()); err != nil || !ready {
 				return err
 			}
-			node := env.aWorker()
-			if node == "" {
-				return errors.New("every pod runs on the node of the control plane, which is not cut off: nothing was done")
+			node, err := env.aWorker()
+			if err != nil {
+				return err
 			}
-			lost := env.on(node)
+			lost, err := env.on(node)
+			if err != nil {
+				return err
+			}
 			// It is cut off for as long as the scenario may take, however this process ends.
-			if err := env.Workload.CutOff(ctx, node, 2*budget(env.Profile)); err != nil {
+			if err = env.Workload.CutOff(ctx, node, 2*budget(env.Profile)); err != nil {
 				return fmt.Errorf("cutting off node %s: %w", node, err)
 			}
 			for _, p := range lost {
@@ -50,14 +54,13 @@ func nodeStop() Scenario {
 	}
 }
 
-// aWorker is the node of a member of the mesh that may be cut off, chosen by the run's seed; "" if there is none.
-func (env *Env) aWorker() string {
-	members := env.members()
-	for i := range members {
-		p := members[(uint64(env.Seed)+uint64(i))%uint64(len(members))]
+// aWorker is the node of a member of the mesh that may be cut off, chosen by the run's seed.
+func (env *Env) aWorker() (string, error) {
+	members, err := env.members()
+	for _, p := range members {
 		if node := p.Last().Node; env.Workload.MayCutOff(node) {
-			return node
+			return node, nil
 		}
 	}
-	return ""
+	return "", cmp.Or(err, errors.New("every pod runs on the node of the control plane, which is not cut off: nothing was done"))
 }

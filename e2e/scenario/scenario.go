@@ -36,6 +36,8 @@ type Scenario struct {
 	More int
 	// Cookie says that it changes the Secret with the cookie, and changes it back.
 	Cookie bool
+	// Faults says that it puts network faults into pods: the agents need permission for that, too.
+	Faults bool
 	// Applies reports whether the scenario applies to such a workload, and if not, why. Nil: always.
 	Applies func(p *profile.Resolved) (ok bool, whyNot string)
 	// Estimate is its duration on a busy machine if nothing goes wrong: enough to know which workload takes longest.
@@ -69,6 +71,17 @@ func All() []Scenario {
 		containerKill(),
 		allPods(),
 		scale(),
+		blip(5 * time.Millisecond),
+		blip(50 * time.Millisecond),
+		blip(500 * time.Millisecond),
+		linkReset(),
+		linkCut(),
+		oneWayCut(),
+		split(),
+		majoritiesRing(),
+		dnsSlow(),
+		dnsOutage(),
+		largeSegments(),
 		rollout(),
 		nodeDrain(),
 		nodeStop(),
@@ -93,6 +106,26 @@ type Env struct {
 	Workload Workload
 	Seed     int64        // decides which pod is deleted or killed
 	Log      func(string) // progress, without the scenario's name
+}
+
+// Fault is a network fault in one pod.
+type Fault struct {
+	Do   string        // such as [recording.FaultCut]
+	Pod  *view.Pod     // in whose network namespace it is
+	Peer *view.Pod     // of a fault between two pods: the other one
+	For  time.Duration // of one that ends by itself: when
+}
+
+// String describes the fault in messages.
+func (f Fault) String() string {
+	s := f.Do + " of " + f.Pod.Name
+	if f.Peer != nil {
+		s += " and " + f.Peer.Name
+	}
+	if f.For > 0 {
+		s += " for " + f.For.String()
+	}
+	return s
 }
 
 // Workload is what a scenario can do to the workload.
@@ -125,6 +158,11 @@ type Workload interface {
 	// the pods that were created meanwhile, so that others replace them.
 	RotateCookie(ctx context.Context) (secret string, err error)
 	RestoreCookie(ctx context.Context) error
+	// Inject puts network faults into pods. It returns when it was tried whether each bites, and those that end by themselves when they
+	// are over. What came of it is in the recording.
+	Inject(ctx context.Context, faults ...Fault) error
+	// Heal ends all faults. It returns when they are known to be gone, or cannot be in place any more.
+	Heal(ctx context.Context) error
 	// BeginRollout sets the pod templates of the next version.
 	BeginRollout(ctx context.Context) error
 	// Exec runs a command in a pod. If it cannot be run, the event says so; it is no error.

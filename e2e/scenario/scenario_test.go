@@ -63,7 +63,17 @@ func (s *stage) RotateCookie(context.Context) (string, error) {
 	return "derl", s.disturb("rotate")
 }
 func (s *stage) RestoreCookie(context.Context) error { return s.disturb("restore") }
-func (s *stage) BeginRollout(context.Context) error  { return s.disturb("rollout") }
+func (s *stage) Inject(_ context.Context, faults ...Fault) error {
+	for _, f := range faults {
+		s.did = append(s.did, f.String())
+	}
+	return s.disturb("inject")
+}
+func (s *stage) Heal(context.Context) error {
+	s.did = append(s.did, "heal")
+	return s.fail
+}
+func (s *stage) BeginRollout(context.Context) error { return s.disturb("rollout") }
 func (s *stage) Exec(_ context.Context, p *view.Pod, c profile.Command) recording.Exec {
 	s.did = append(s.did, c.Name+" in "+p.UID)
 	return recording.Exec{Pod: p.UID, Name: c.Name}

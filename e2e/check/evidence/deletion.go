@@ -96,11 +96,11 @@ func TooFewOthers(v *view.View, enough int) []check.Finding {
 
 // NoDeletion is the finding where no pod was deleted.
 func NoDeletion(v *view.View) []check.Finding {
-	return NothingDone(v, "no pod was deleted in this recording")
+	return NotDone(v, "no pod was deleted in this recording")
 }
 
-// NothingDone is the finding where the scenario did not do what is judged. It begins with a healthy mesh, or does nothing at all.
-func NothingDone(v *view.View, what string) []check.Finding {
+// NotDone is the finding where the scenario did not do what is judged. It begins with a healthy mesh, or does nothing at all.
+func NotDone(v *view.View, what string) []check.Finding {
 	if e, not := v.Act(recording.NotDone); not {
 		what += ": there was no healthy mesh to begin with: " + e.Act.Detail
 	}

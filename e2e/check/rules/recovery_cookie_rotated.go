@@ -23,7 +23,7 @@ func recoveryCookieRotated() check.Check {
 			act, rotated := v.Act(recording.RotateSecret)
 			removed := evidence.FindDeletions(v)
 			if !rotated || len(removed) == 0 {
-				return evidence.NothingDone(v, "no cookie was changed in this recording")
+				return evidence.NotDone(v, "no cookie was changed in this recording")
 			}
 			d := removed[0]
 			switch {
@@ -58,6 +58,9 @@ func takesIn(v *view.View, d evidence.Deletion, act recording.Event, s, n *view.
 	case slices.ContainsFunc(nodes.Visible, n.Is):
 		f.At, f.Took = t, t-act.T
 		return f
+	case !evidence.MeansFullMesh(v) && slices.ContainsFunc(d.Survivors, func(q *view.Pod) bool { return sees(q, n, v.End()) }):
+		f.Outcome, f.Message = check.NotApplicable, "another node sees it, and the profile expects no full mesh (expect.topology)"
+		return f
 	}
 	secret := strings.TrimPrefix(act.Act.Detail, "Secret ")
 	f.Fail("old-and-new", fmt.Sprintf("%.0f s after the cookie in Secret %s was changed, %s, which runs since before, does not see %s, which was created afterwards: nodes() is [%s]",
@@ -66,6 +69,12 @@ func takesIn(v *view.View, d evidence.Deletion, act recording.Event, s, n *view.
 		cookieTries(v, n, act.T)...)
 	f.At, f.Try = t, fmt.Sprintf("kubectl -n %s logs %s", v.Header.Namespace, n.Name)
 	return f
+}
+
+// sees reports whether p's view holds q at t.
+func sees(p, q *view.Pod, t time.Duration) bool {
+	nodes, _, _ := check.ViewAt(p, t)
+	return nodes != nil && slices.ContainsFunc(nodes.Visible, q.Is)
 }
 
 // cookieTries are what our own handshakes with the pod since t say of its cookie, each once.

@@ -27,7 +27,7 @@ func recoveryScale() check.Check {
 				}
 			}
 			if len(acts) == 0 {
-				return evidence.NothingDone(v, "the workload was not scaled in this recording")
+				return evidence.NotDone(v, "the workload was not scaled in this recording")
 			}
 			up, until := acts[0], v.End()
 			if len(acts) > 1 {

@@ -99,6 +99,10 @@ func healthy(scenario recording.Scenario, n int) *rt.Recording {
 		return rt.Scaled(n)
 	case "secret-rotated":
 		return rt.Rotated(n)
+	case "link-cut":
+		return rt.LinkCut(n)
+	case "blip-5":
+		return rt.Blip(n)
 	default:
 		return rt.Console(n)
 	}

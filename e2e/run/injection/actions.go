@@ -33,7 +33,7 @@ func (i *Injections) Start(ctx context.Context) (end func() error) {
 	i.faults = fault.New(i.Namespace, func(_ context.Context, node string) (fault.Agent, error) {
 		return nodeAgent{agents, node}, nil
 	}, func(e recording.Event) {
-		e.T, e.By = i.Recorder.Now(), "run"
+		e.T, e.By = max(0, i.Recorder.Now()+e.T), "run"
 		i.Recorder.Sink(e)
 	})
 	i.faults.Caught = i.Caught
@@ -57,6 +57,8 @@ func (i *Injections) do(ctx context.Context, d profile.Injection, pods ...*view.
 	switch {
 	case len(pods) == 0:
 		i.void("", "no pod was there for "+d.Do)
+	case d.Brief():
+		i.brief(ctx, d, pods[0])
 	case d.Packets():
 		i.injectFaults(ctx, d, pods)
 	case d.Do == profile.Exec:
