@@ -79,6 +79,7 @@ func All() []Scenario {
 		oneWayCut(),
 		split(),
 		majoritiesRing(),
+		killInPartition(),
 		dnsSlow(),
 		dnsOutage(),
 		largeSegments(),
