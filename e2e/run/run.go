@@ -60,6 +60,9 @@ func start(ctx context.Context, o Options, ws []*workload.Workload, published *j
 	for _, w := range ws {
 		o.Nodes = max(o.Nodes, w.Resolved.Nodes)
 	}
+	for _, w := range ws {
+		o.LoseNode = o.LoseNode || slices.ContainsFunc(o.plan(w).Scenarios(), func(sc scenario.Scenario) bool { return sc.LosesNode })
+	}
 	s := &Session{options: o, workloads: ws, judgements: published}
 	s.options.Guard = s.redactor.Guard
 	err := workload.GuardAll(ws, &s.redactor)

@@ -26,6 +26,7 @@ func nodeStop() Scenario {
 		OnRequest: true,
 		Scope:     OfNode,
 		Nodes:     spare,
+		LosesNode: true,
 		Estimate:  120 * time.Second,
 		Limit:     func(p *profile.Resolved) time.Duration { return 2 * budget(p) },
 		Run: func(ctx context.Context, env *Env) error {

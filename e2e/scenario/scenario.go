@@ -32,6 +32,8 @@ type Scenario struct {
 	Kills bool
 	// Nodes is how many nodes it needs if it changes nodes: it does that only on a cluster that this run has made. 0: it changes none.
 	Nodes int
+	// LosesNode says that it cuts a node off.
+	LosesNode bool
 	// More is how many pods it adds to the workload for a while.
 	More int
 	// Cookie says that it changes the Secret with the cookie, and changes it back.

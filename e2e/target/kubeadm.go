@@ -36,15 +36,12 @@ controllerManager:
 `
 )
 
-// nodesToLose is from how many nodes on a cluster is made so that one of them may get lost: pods of a lost node are replaced after half a
-// minute. By default Kubernetes waits 50 s until a node counts as lost, and five minutes more before its pods are deleted. A node
-// renews its lease every ten seconds.
-const nodesToLose = 3
-
-// quickStart are the patches of kubeadm's configuration for a cluster of that many nodes.
-func quickStart(nodes int) []string {
+// quickStart are the patches of kubeadm's configuration. In a cluster that is to lose a node, the pods of a lost node are replaced after
+// half a minute: by default Kubernetes waits 50 s until a node counts as lost, and five minutes more before its pods are deleted. A node
+// renews its lease every ten seconds, and may be late on a busy machine: other clusters keep the defaults.
+func quickStart(loseNode bool) []string {
 	beta4, beta3, tolerations := "", "", ""
-	if nodes >= nodesToLose {
+	if loseNode {
 		beta4 = `  - {name: node-monitor-grace-period, value: 25s}
 apiServer:
   extraArgs:

@@ -27,6 +27,7 @@ type Options struct {
 	OTP        string // Erlang/OTP release of the application's image; "" the pinned one
 	K8S        string // Kubernetes of the cluster we make; "" the pinned one
 	Nodes      int    // of the cluster we make; 0 one
+	LoseNode   bool   // a scenario cuts a node of it off
 	Keep       bool   // leave the cluster to the next run
 	Context    string // use this kubeconfig context and make no cluster
 	Kubeconfig string // "" as kubectl finds it
