@@ -24,6 +24,9 @@ type stage struct {
 	follow []recording.Event // what the observers see after the disturbance
 	fail   error
 	alone  bool // the cluster has one node
+
+	faults    []Fault // that were put in place
+	toothless bool    // they do not bite
 }
 
 func (s *stage) disturb(what string) error {
@@ -66,13 +69,39 @@ func (s *stage) RestoreCookie(context.Context) error { return s.disturb("restore
 func (s *stage) Inject(_ context.Context, faults ...Fault) error {
 	for _, f := range faults {
 		s.did = append(s.did, f.String())
+		s.faults = append(s.faults, f)
+		if s.toothless {
+			s.env.Did(recording.Act{Do: recording.Void, Pod: f.Pod.UID, Detail: "it does not bite"})
+			continue
+		}
+		s.env.Did(f.act(recording.Inject))
+		if f.For > 0 {
+			s.env.Did(f.act(recording.Heal))
+		}
 	}
-	return s.disturb("inject")
+	for _, e := range s.follow {
+		s.env.Sink(e)
+	}
+	return s.fail
 }
 func (s *stage) Heal(context.Context) error {
 	s.did = append(s.did, "heal")
+	for _, f := range s.faults {
+		if f.For == 0 && !s.toothless {
+			s.env.Did(f.act(recording.Heal))
+		}
+	}
 	return s.fail
 }
+
+func (f Fault) act(do string) recording.Act {
+	a := recording.Act{Do: do, Pod: f.Pod.UID, Fault: f.Do}
+	if f.Peer != nil {
+		a.Peer = f.Peer.IP()
+	}
+	return a
+}
+
 func (s *stage) BeginRollout(context.Context) error { return s.disturb("rollout") }
 func (s *stage) Exec(_ context.Context, p *view.Pod, c profile.Command) recording.Exec {
 	s.did = append(s.did, c.Name+" in "+p.UID)
