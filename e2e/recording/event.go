@@ -145,7 +145,7 @@ const (
 	KillEPMD      = "kill-epmd"      // epmd of the pod was killed; its VM was not touched
 	RotateSecret  = "rotate-secret"  // the Secret with the cookie was given another value
 	Inject        = "inject"         // a fault was put into the pod, and bites
-	NotDone       = "not-done"       // the scenario did nothing, because there was no healthy mesh: the detail says what was wrong
+	NotDone       = "not-done"       // the scenario did nothing: the detail says why, such as that there was no healthy mesh
 	Void          = "void"           // the scenario did not take its course: the detail says why
 	Unhealed      = "unhealed"       // a fault that should be healed may still be in the pod
 	Heal          = "heal"           // a fault of the pod is gone

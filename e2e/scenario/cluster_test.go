@@ -25,7 +25,7 @@ func (s *stage) acts() (all []string) {
 // formedNow is the stage of a mesh to which nothing has been done yet, where a recovery takes no longer than a moment.
 func formedNow(t *testing.T) *stage {
 	t.Helper()
-	s, _ := staged(t, rt.Formation(3), rt.Deleted, func(recording.Event) bool { return true })
+	s, _ := staged(t, rt.Formation(3), rt.Formed, func(recording.Event) bool { return true })
 	s.env.Profile.Budgets.Recovery = profile.Duration(50 * time.Millisecond)
 	s.env.Profile.Budgets.Formation = profile.Duration(50 * time.Millisecond)
 	return s
@@ -42,13 +42,14 @@ func TestWhatIsDoneIsRecorded(t *testing.T) {
 		{"all-pods", []string{"delete " + rt.Name(0), "delete " + rt.Name(1), "delete " + rt.Name(2)}, []string{"delete-pod " + pod(0), "delete-pod " + pod(1), "delete-pod " + pod(2)}, nil},
 		{"scale", []string{"scale Deployment derl 5", "scale Deployment derl 3"}, []string{"scale", "scale"}, []string{"scale Deployment derl 3"}},
 		{"node-drain", []string{"cordon " + w, "evict " + rt.Name(0), "evict " + rt.Name(1), "evict " + rt.Name(2)}, []string{"cordon", "evict-pod " + pod(0), "evict-pod " + pod(1), "evict-pod " + pod(2)}, []string{"uncordon"}},
-		{"node-stop", []string{"cut off " + w}, []string{"cut-node " + pod(0), "cut-node " + pod(1), "cut-node " + pod(2)}, []string{"rejoin"}},
+		{"node-stop", []string{"cut off other"}, []string{"cut-node " + pod(1)}, []string{"rejoin"}},
 		{"epmd-killed", []string{"kill epmd of " + rt.Name(1), "delete " + rt.Name(0)}, []string{"kill-epmd " + pod(1), "delete-pod " + pod(0)}, []string{"replace"}},
 		{"secret-rotated", []string{"rotate", "delete " + rt.Name(0)}, []string{"rotate-secret", "delete-pod " + pod(0)}, []string{"restore"}},
 	} {
 		s := formedNow(t)
 		if c.name == "node-stop" {
 			s.env.Profile.Budgets.Recovery = profile.Duration(50*time.Millisecond - lossTime)
+			elsewhere(s, 1)
 		}
 		sc := named(t, c.name)
 		if err := sc.Run(t.Context(), s.env); err != nil {
@@ -92,11 +93,28 @@ func TestNothingIsDoneToAMeshThatIsNotHealthy(t *testing.T) {
 	}
 }
 
-func TestTheNodeThatIsCutOffIsAWorker(t *testing.T) {
-	s := formedNow(t)
-	s.alone = true
-	if err := named(t, "node-stop").Run(t.Context(), s.env); err == nil || !strings.Contains(err.Error(), "control plane") || len(s.did) > 0 {
-		t.Errorf("%v, done was %q", err, s.did)
+// elsewhere moves a pod to another node.
+func elsewhere(s *stage, i int) {
+	var p recording.Pod
+	s.env.Ask(func(v *view.View) {
+		q, _ := v.Pod(rt.UID(i))
+		p = *q.Last()
+	})
+	p.Node = "other"
+	s.env.Sink(recording.Event{T: s.env.Now(), By: "kube", Pod: &p})
+}
+
+// Nothing is cut off where the only node that may be is that of the control plane, or where nobody would be left.
+func TestNoNodeIsCutOffInVain(t *testing.T) {
+	for _, alone := range []bool{true, false} {
+		s := formedNow(t)
+		if s.alone = alone; alone {
+			elsewhere(s, 1)
+		}
+		err := named(t, "node-stop").Run(t.Context(), s.env)
+		if e, said := s.act(recording.NotDone); err != nil || len(s.did) > 0 || !said || !strings.Contains(e.Act.Detail, "remains elsewhere") {
+			t.Errorf("%v, done was %q, recorded is %q", err, s.did, s.acts())
+		}
 	}
 }
 

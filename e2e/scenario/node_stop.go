@@ -1,9 +1,7 @@
 package scenario
 
 import (
-	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -33,14 +31,17 @@ func nodeStop() Scenario {
 			if ready, err := env.healthy(ctx, env.Profile.Budgets.Recovery.D()); err != nil || !ready {
 				return err
 			}
-			node, err := env.aWorker()
+			lost, err := env.fewest()
 			if err != nil {
 				return err
 			}
-			lost, err := env.on(node)
-			if err != nil {
-				return err
+			if len(lost) == 0 {
+				const why = "no member of the mesh runs on a worker that may be cut off while another one remains elsewhere"
+				env.Did(recording.Act{Do: recording.NotDone, Detail: why})
+				env.Log("nothing was cut off: " + why)
+				return nil
 			}
+			node := lost[0].Last().Node
 			// It is cut off for as long as the scenario may take, however this process ends.
 			if err = env.Workload.CutOff(ctx, node, 2*budget(env.Profile)); err != nil {
 				return fmt.Errorf("cutting off node %s: %w", node, err)
@@ -55,13 +56,19 @@ func nodeStop() Scenario {
 	}
 }
 
-// aWorker is the node of a member of the mesh that may be cut off, chosen by the run's seed.
-func (env *Env) aWorker() (string, error) {
+// fewest are the members on the node that may be cut off and has the fewest of them, so that there is a mesh without them. Of several such
+// nodes the run's seed chooses. None if no other member would remain.
+func (env *Env) fewest() (lost []*view.Pod, err error) {
 	members, err := env.members()
+	on := map[string][]*view.Pod{}
 	for _, p := range members {
-		if node := p.Last().Node; env.Workload.MayCutOff(node) {
-			return node, nil
+		on[p.Last().Node] = append(on[p.Last().Node], p)
+	}
+	for _, p := range members {
+		node := p.Last().Node
+		if n := len(on[node]); n < len(members) && env.Workload.MayCutOff(node) && (lost == nil || n < len(lost)) {
+			lost = on[node]
 		}
 	}
-	return "", cmp.Or(err, errors.New("every pod runs on the node of the control plane, which is not cut off: nothing was done"))
+	return lost, err
 }

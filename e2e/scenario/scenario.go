@@ -86,8 +86,8 @@ func All() []Scenario {
 		dnsOutage(),
 		largeSegments(),
 		rollout(),
+		nodeStop(), // before the drain, after which pods may be on one node
 		nodeDrain(),
-		nodeStop(),
 		epmdKilled(),
 		secretRotated(),
 		console(),

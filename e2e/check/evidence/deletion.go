@@ -88,6 +88,9 @@ func (d Deletion) Since(t time.Duration) string {
 // TooFewOthers is the finding where there were not enough other nodes at the time of the deletion to judge anything.
 func TooFewOthers(v *view.View, enough int) []check.Finding {
 	f := check.Finding{Subject: check.OnWorkload(v), Of: check.Everything(v), Outcome: check.Unseen, Message: fmt.Sprintf("fewer than %d other nodes were Ready when the pod was deleted", enough)}
+	if n := len(v.Removed()); n > 1 && v.Profile.Replicas()-n < enough {
+		f.Outcome, f.Message = check.NotApplicable, fmt.Sprintf("%d of %d pods were removed at once, so that fewer than %d others remained", n, v.Profile.Replicas(), enough)
+	}
 	if v.Profile.Replicas() <= enough {
 		f.Outcome, f.Message = check.NotApplicable, fmt.Sprintf("with %d replicas, fewer than %d other nodes remain when one pod is deleted", v.Profile.Replicas(), enough)
 	}
@@ -102,7 +105,7 @@ func NoDeletion(v *view.View) []check.Finding {
 // NotDone is the finding where the scenario did not do what is judged. It begins with a healthy mesh, or does nothing at all.
 func NotDone(v *view.View, what string) []check.Finding {
 	if e, not := v.Act(recording.NotDone); not {
-		what += ": there was no healthy mesh to begin with: " + e.Act.Detail
+		what += ": " + e.Act.Detail
 	}
 	return []check.Finding{{Subject: check.OnWorkload(v), Of: check.Everything(v), Outcome: check.Unseen, Message: what}}
 }

@@ -18,7 +18,7 @@ func TestRecoveryCookieRotated(t *testing.T) {
 		{"nothing was done", func(s *rt.Recording) { s.Drop(isAct) }, []want{{whole, check.Unseen, "", []string{"no cookie was changed"}}}},
 		{"there was no mesh to begin with", func(s *rt.Recording) {
 			s.Drop(isAct)
-			s.Add(recording.Event{T: rt.Deleted, By: "run", Act: &recording.Act{Do: recording.NotDone, Detail: "2 of 3 pods ready"}})
+			s.Add(recording.Event{T: rt.Deleted, By: "run", Act: &recording.Act{Do: recording.NotDone, Detail: "there was no healthy mesh to begin with: 2 of 3 pods ready"}})
 		}, []want{{whole, check.Unseen, "", []string{"no healthy mesh to begin with: 2 of 3 pods ready"}}}},
 		{"the replacement has another cookie than the others", func(s *rt.Recording) {
 			alone(s)
