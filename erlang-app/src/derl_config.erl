@@ -4,6 +4,7 @@
 
 -type config() :: #{method := module(),                 % the discovery method
                     settings := term(),                 % the method's own settings, from its configure/1
+                    large := non_neg_integer(),         % milliseconds between two large messages to a peer (derl_large), 0 for none
                     interval := pos_integer(),          % milliseconds between two discovery rounds
                     round_limit := pos_integer(),       % timeout of a round in milliseconds
                     ready_port := inet:port_number()}.
@@ -19,6 +20,7 @@ read(Env) ->
         Method = ok(derl_discovery:method(Discovery)),
         Limit = whole(round_limit_ms, "round_limit_ms", 1, ?HOUR, Env, 10000),
         {ok, #{method => Method,
+               large => whole(large_ms, "LARGE_MESSAGE_MS", 0, ?HOUR, Env, 0),
                settings => ok(Method:configure([{discovery, Discovery}, {round_limit_ms, Limit} | Env])),
                interval => whole(interval_ms, "DISCOVERY_INTERVAL_MS", 1, ?HOUR, Env, 1000),
                round_limit => Limit,
