@@ -190,10 +190,10 @@ func (r *workloadRun) recordAll(ctx context.Context, deployed scenario.Workload,
 // undoLimit is how long it may take to put back what a scenario has changed.
 const undoLimit = 3 * time.Minute
 
-// undo puts back what a scenario has changed for longer than its recording, also where the run was interrupted meanwhile. What could
-// not be put back makes the scenarios that follow void.
+// undo puts back what a scenario has changed for longer than its recording, also where the run was interrupted meanwhile, unless all of
+// the cluster goes then. What could not be put back makes the scenarios that follow void.
 func (r *workloadRun) undo(ctx context.Context, s scenario.Scenario, deployed scenario.Workload) error {
-	if s.Undo == nil {
+	if s.Undo == nil || ctx.Err() != nil && r.environment.Cluster.Temporary() {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoLimit)

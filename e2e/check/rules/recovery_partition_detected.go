@@ -30,10 +30,13 @@ func recoveryPartitionDetected() check.Check {
 					}
 				}
 			}
-			if len(all) == 0 {
-				return evidence.NoCut(v)
+			switch {
+			case len(all) > 0:
+				return all
+			case len(v.Removed()) > 0:
+				return evidence.TooFewOthers(v, 1)
 			}
-			return all
+			return evidence.NoCut(v)
 		}),
 	}
 }

@@ -133,3 +133,22 @@ func TestPodsThatAreLostWithTheirNode(t *testing.T) {
 		t.Error("they still see the lost node, and are said to go on without it")
 	}
 }
+
+// The nodes that are left notice in the time of their ticks that one is lost.
+func TestTheLossOfANodeIsNoticed(t *testing.T) {
+	checks := rules.All()
+	detected := checks[slices.IndexFunc(checks, func(c check.Check) bool { return c.ID == "recovery/partition-detected" })]
+	ticking := func() *rt.Recording {
+		s := rt.Recovery(3)
+		lost(s)
+		s.Change(func(e recording.Event) bool { return e.Kernel != nil }, func(e *recording.Event) { e.Kernel.TickTime = time.Second })
+		return s
+	}
+	judged(t, detected.Judge(fold(t, ticking())), nil)
+	s := ticking()
+	s.Change(isNodes(1, rt.Deleted), func(e *recording.Event) { e.Nodes.Visible = append(without(e.Nodes.Visible, rt.Node(0)), rt.Node(0)) })
+	judged(t, detected.Judge(fold(t, s)), []want{{pair(1, 0), check.Fail, "not-noticed", []string{rt.Node(1) + " still had " + rt.Node(0)}}})
+	s = rt.Recovery(1)
+	lost(s)
+	judged(t, detected.Judge(fold(t, s)), []want{{whole, check.NotApplicable, "", []string{"fewer than 1 other nodes"}}})
+}
