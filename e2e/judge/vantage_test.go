@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/check/rules"
 	"meshproof.dev/meshproof/e2e/exitcode"
 	"meshproof.dev/meshproof/e2e/judge"
@@ -104,8 +105,7 @@ func TestEachMissingKindIsUnseen(t *testing.T) {
 			default:
 				t.Errorf("without %s, %s is %s and was %s: %s%s", kind, r.ID, r.Verdict, before, r.Message, r.Reason)
 			}
-			reads := slices.IndexFunc(rules.All()[i].Reads, func(k recording.Kind) bool { return k == kind }) >= 0
-			if reads && r.Verdict == judge.Pass && r.ID != "probe/own-address" {
+			if reads := slices.ContainsFunc(rules.All(), func(c check.Check) bool { return c.ID == r.ID && slices.Contains(c.Reads, kind) }); reads && r.Verdict == judge.Pass && r.ID != "probe/own-address" {
 				t.Errorf("without %s, %s passes", kind, r.ID)
 			}
 		}
@@ -167,13 +167,13 @@ func TestABrokenMeshWithoutAgents(t *testing.T) {
 // What could not be recorded without an agent is unknown because of that, and may be accepted.
 func TestAScenarioThatNeedsAnAgent(t *testing.T) {
 	p := judge.Judge("dns-a", []judge.Scenario{{Name: "container-kill", Why: "an agent has to kill the VM", NoAgent: "pods are forbidden"}}, rules.All())
-	r := result(t, p, "recovery/container-kill")
 	apply := 0
 	for _, c := range rules.All() {
 		if slices.Contains(c.Scenarios(), "container-kill") {
 			apply++
 		}
 	}
+	r := result(t, p, "recovery/container-kill")
 	if r.Verdict != judge.Unknown || r.Unseen != "pods are forbidden" || p.Vantage == nil || p.Vantage.Seen != 0 || p.Vantage.Apply != apply {
 		t.Errorf("%+v, %+v", r, p.Vantage)
 	}

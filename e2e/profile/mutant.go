@@ -125,9 +125,10 @@ type Injection struct {
 	Expect string   `yaml:"expect"`
 	// Object is what is deleted, "KIND/NAME".
 	Object string `yaml:"object"`
-	// For is how long a blip lasts, and a reset at most: an end gets its reset when it next sends something.
+	// For is how long a network fault lasts; it is healed then. Without it, it lasts until the end. A blip and a reset need it: a reset lasts
+	// no longer, because an end gets its reset when it next sends something.
 	For Duration `yaml:"for"`
-	// Watch is how long the scenario continues after the injection, so that its effects are recorded.
+	// Watch is how long the scenario continues after the injection, or after it was healed, so that its effects are recorded.
 	Watch Duration `yaml:"watch"`
 }
 
@@ -183,13 +184,16 @@ func DecodeMutant(path string, data []byte) (*Mutant, error) {
 }
 
 func (s *MutantSpec) check() error {
-	broken := !s.Break.Empty() || len(s.Injections) > 0 || len(s.Rollout) > 0 || len(s.Requires) > 0 || s.Scenario != "" || s.Means != (Expectations{})
+	broken := !s.Break.Empty() || len(s.Injections) > 0 || len(s.Rollout) > 0 || len(s.Requires) > 0 || s.Scenario != "" || !s.Means.Empty()
 	wants := len(s.Expect) > 0 || len(s.Unknown) > 0
 	if s.Replicas < 0 || s.Replicas == 1 {
 		return fmt.Errorf("spec.replicas is %d; a mesh needs at least two nodes", s.Replicas)
 	}
 	if s.Watch.D() > 2*time.Minute {
 		return errors.New("spec.watch is longer than two minutes")
+	}
+	if ends := func(d Injection) bool { return d.For > 0 }; slices.ContainsFunc(s.Injections, ends) && len(s.Injections) > 1 {
+		return errors.New("spec.injections: beside a fault that is healed again (for) there must be no other")
 	}
 	for _, e := range s.Expect {
 		if e.Check == "" || e.Diagnosis == "" {
@@ -253,8 +257,11 @@ func (d *Injection) check() error {
 	if d.Pods == "all" && d.Do != DropIn && d.Do != RejectIn && d.Do != DropDNS {
 		return fmt.Errorf("%s is possible on one pod only", d.Do)
 	}
-	if d.For.D() != 0 && !d.Brief() {
-		return fmt.Errorf("for is of a blip or a reset, and this is %s", d.Do)
+	switch {
+	case d.For > 0 && (!d.Packets() || d.At == AtStart):
+		return errors.New("for is for network faults in a formed mesh: at must be full or formed")
+	case d.For.D() > time.Minute:
+		return errors.New("for is longer than a minute")
 	}
 	if d.Watch.D() > time.Minute {
 		return errors.New("watch is longer than a minute")

@@ -56,6 +56,8 @@ type Event struct {
 	Registration *Registration `json:"registration,omitempty"`
 	Kernel       *Kernel       `json:"kernel,omitempty"`
 	Certificate  *Certificate  `json:"certificate,omitempty"`
+	Felt         *Felt         `json:"felt,omitempty"`
+	Answer       *Answer       `json:"answer,omitempty"`
 
 	// Again stands for another kind of event where it repeats an earlier line. Only [Shortener] and [Restorer] meet it.
 	Again *Again `json:"again,omitempty"`

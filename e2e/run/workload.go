@@ -17,6 +17,7 @@ import (
 	"meshproof.dev/meshproof/e2e/guard"
 	"meshproof.dev/meshproof/e2e/judge"
 	"meshproof.dev/meshproof/e2e/observe"
+	"meshproof.dev/meshproof/e2e/profile"
 	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/recording/secrets"
 	"meshproof.dev/meshproof/e2e/run/artifacts"
@@ -138,7 +139,10 @@ func (r *workloadRun) record(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	art.Caught = r.bugs.add
+	art.Caught, art.Start = r.bugs.add, r.recorder.Start()
+	art.Felt = func(f recording.Felt) {
+		r.recorder.Sink(recording.Event{T: r.recorder.Now(), By: recording.ByKube, Felt: &f})
+	}
 	defer art.Close()
 	agents, err := d.agents(ctx)
 	if err != nil {
@@ -175,7 +179,12 @@ func (r *workloadRun) recordAll(ctx context.Context, deployed scenario.Workload,
 		if form := run; i == 0 {
 			run = func() error { return inject(ctx, form) }
 		}
-		v, err := r.recordOne(ctx, s.Name, run)
+		v, err := r.recordOne(ctx, s.Name, func() error {
+			if err := run(); err != nil || s.Changeless {
+				return err
+			}
+			return r.env(s.Name, deployed).Agree(ctx)
+		})
 		if err = errors.Join(err, r.undo(ctx, s, deployed)); err != nil {
 			return err
 		}
@@ -309,7 +318,7 @@ func (r *workloadRun) observe(ctx context.Context, agents string, art *artifacts
 	return observe.Start(ctx, observe.Options{
 		Rest: r.environment.Cluster.Config, Client: client, Namespace: d.namespace, AgentNamespace: agents, Token: r.environment.Token,
 		DNSName: d.dnsName(), EPMDPort: p.EPMDPort, DistPort: p.DistPort,
-		NoAgents: r.environment.NoAgents, Every: r.intervals, Owns: p.Owns, Redactor: r.redactor, Now: r.recorder.Now, Log: r.options.Log, Caught: r.bugs.add,
+		NoAgents: r.environment.NoAgents, Every: r.intervals, Reads: readsOf(p), Owns: p.Owns, Redactor: r.redactor, Now: r.recorder.Now, Log: r.options.Log, Caught: r.bugs.add,
 		Sink: func(e recording.Event) {
 			if !others.did(&e) {
 				r.recorder.Sink(e)
@@ -317,6 +326,16 @@ func (r *workloadRun) observe(ctx context.Context, agents string, art *artifacts
 			}
 		},
 	})
+}
+
+// readsOf are the values that the agents read from each node to see whether all nodes agree.
+func readsOf(p *profile.Resolved) (all []agent.Read) {
+	for _, q := range p.Expect.Agree {
+		if q.Read != "" {
+			all = append(all, agent.Read{Name: q.Name, What: string(q.Read)})
+		}
+	}
+	return all
 }
 
 func (r *workloadRun) env(name scenario.Name, deployed scenario.Workload) *scenario.Env {

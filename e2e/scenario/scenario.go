@@ -28,6 +28,8 @@ type Scenario struct {
 	OnRequest bool
 	// Scope is what it disturbs; empty is the workload's namespace. What disturbs more runs while nothing else does.
 	Scope Scope
+	// Changeless says that it does nothing to the mesh, so that nothing has to be asked at its end.
+	Changeless bool
 	// Kills says that it kills a process of a pod: the agents need permission for that.
 	Kills bool
 	// Nodes is how many nodes it needs if it changes nodes: it does that only on a cluster that this run has made. 0: it changes none.

@@ -50,7 +50,7 @@ func (f *Finder) KillEPMD(uid string) error {
 	s.host, _ = os.Readlink(f.fs.path(1, "ns/mnt"))
 	ours := func(pid int) bool {
 		p, alive := f.fs.Process(pid)
-		return alive && p.Name == epmdName && s.podOf(pid) == uid
+		return alive && p.Name == epmdName && s.podOf(pid, &member{cgroup: string(s.cgroup(pid))}) == uid
 	}
 	killed := 0
 	for _, name := range names {

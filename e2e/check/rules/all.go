@@ -103,6 +103,7 @@ func All() []check.Check {
 		rolloutKeepsLinks(),
 		rolloutReplacesAll(),
 		rolloutHandsOver(),
+		applicationAgrees(),
 		consoleCommandsWork(),
 	}
 	check.LinkCauses(all)

@@ -39,7 +39,7 @@ func (o *Options) Rights(ws []*workload.Workload) rights.Plan {
 			}
 		}
 		p.PullSecret = o.PullSecret != ""
-		p.Commands = p.Commands || len(w.Resolved.Console) > 0
+		p.Commands = p.Commands || len(w.Resolved.Console) > 0 || w.Resolved.Expect.RunsCommands()
 	}
 	return p
 }

@@ -61,6 +61,9 @@ func (i *Injections) do(ctx context.Context, d profile.Injection, pods ...*view.
 		i.brief(ctx, d, pods[0])
 	case d.Packets():
 		i.injectFaults(ctx, d, pods)
+		if d.For > 0 {
+			i.healAfter(ctx, d)
+		}
 	case d.Do == profile.Exec:
 		i.command(ctx, d, pods[0])
 	case d.Do == profile.RotateSecret:
@@ -88,6 +91,18 @@ func (i *Injections) injectFaults(ctx context.Context, d profile.Injection, pods
 				i.Caught(err)
 			}
 		}
+	}
+}
+
+// healAfter heals the fault when its time has passed. One that cannot be healed is recorded as such, which makes the scenario void.
+func (i *Injections) healAfter(ctx context.Context, d profile.Injection) {
+	if wait(ctx, d.For.D()) != nil {
+		return // the end of the scenario heals it
+	}
+	healing, cancel := context.WithTimeoutCause(ctx, healBudget, fmt.Errorf("not healed within %s", healBudget))
+	defer cancel()
+	if err := i.faults.Heal(healing); err != nil {
+		i.Log(err.Error())
 	}
 }
 
