@@ -9,7 +9,7 @@ import (
 // Members are the pods that the formation checks judge: those that existed at the end. If enough of them are Ready,
 // one more that is not Ready is the surge pod of a rolling update, which may be in the mesh or not.
 func Members(v *view.View) []*view.Pod {
-	if ready := v.Expected(v.End()); len(ready) > 0 && len(ready) >= v.Profile.Replicas() {
+	if ready := v.Expected(v.End()); len(ready) > 0 && len(ready) >= v.Replicas(v.End()) {
 		return ready
 	}
 	var all []*view.Pod

@@ -56,6 +56,9 @@ type MutantSpec struct {
 	Unknown []string `yaml:"unknown"`
 	// Scenarios are those that are recorded, for the mutant and for its reverse; default: all of them.
 	Scenarios []string `yaml:"scenarios"`
+	// Scenario is one that is the mistake itself: what it does breaks a workload that is not broken. It is recorded after Scenarios, of
+	// which the default is formation alone; the reverse leaves it out.
+	Scenario string `yaml:"scenario"`
 	// Watch is how much longer a formed mesh is observed, for effects that come late.
 	Watch Duration `yaml:"watch"`
 	// Nightly says that CI leaves it out of its kill matrix, which must not take too long; `make kill-matrix` runs all.
@@ -183,7 +186,7 @@ func DecodeMutant(path string, data []byte) (*Mutant, error) {
 }
 
 func (s *MutantSpec) check() error {
-	broken := !s.Break.Empty() || len(s.Injections) > 0 || len(s.Rollout) > 0 || len(s.Requires) > 0 || !s.Means.Empty()
+	broken := !s.Break.Empty() || len(s.Injections) > 0 || len(s.Rollout) > 0 || len(s.Requires) > 0 || s.Scenario != "" || !s.Means.Empty()
 	wants := len(s.Expect) > 0 || len(s.Unknown) > 0
 	if s.Replicas < 0 || s.Replicas == 1 {
 		return fmt.Errorf("spec.replicas is %d; a mesh needs at least two nodes", s.Replicas)
@@ -201,6 +204,9 @@ func (s *MutantSpec) check() error {
 		if e.Check == "" || e.Diagnosis == "" {
 			return errors.New("spec.expect: check and diagnosis are required")
 		}
+	}
+	if s.Scenario != "" && (!s.Shape.Empty() || s.Replicas > 0) {
+		return errors.New("spec.scenario: its reverse is the base itself; leave out shape and replicas")
 	}
 	switch {
 	case s.Harness != "" && !slices.Contains(Sabotages, s.Harness):

@@ -61,7 +61,7 @@ func Settings(p *Profile, r *Resolved) []Setting {
 	for _, c := range r.Console {
 		console = append(console, c.Name)
 	}
-	return append(s, said("rollout", list(r.Rollout), len(r.Rollout) > 0), said("console", list(console), len(console) > 0), said("skip", pairs(r.Skip), len(r.Skip) > 0), said("waive", pairs(r.Waive), len(r.Waive) > 0))
+	return append(s, said("rollout", list(r.Rollout), len(r.Rollout) > 0), said("scenarios", list(r.Scenarios), len(r.Scenarios) > 0), said("console", list(console), len(console) > 0), said("skip", pairs(r.Skip), len(r.Skip) > 0), said("waive", pairs(r.Waive), len(r.Waive) > 0))
 }
 
 // given are the settings about what is deployed, where, and what is expected of it.

@@ -66,6 +66,9 @@ type Spec struct {
 	// Kustomize patches that turn the running application into its next version (another image, another setting). The formed
 	// mesh is updated to it by a rolling update, and the checks judge what stays connected.
 	Rollout []string `yaml:"rollout"`
+	// The scenarios to record beside formation, or all; default: those that do not run on request only. The option of the same name of
+	// a run is stronger.
+	Scenarios []string `yaml:"scenarios"`
 	// Commands of the application's own command line that must work in a running container.
 	Console []Command `yaml:"console"`
 	// Checks that are not judged, by id, each with the reason, which the report shows.

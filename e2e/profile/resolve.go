@@ -42,7 +42,8 @@ type Resolved struct {
 	Interval  Duration          `json:"interval"`           // of the app's discovery
 	Hold      Duration          `json:"hold"`               // how long a full mesh must stay full
 	Budgets   Budgets           `json:"budgets"`
-	Rollout   []string          `json:"rollout,omitempty"` // "KIND/NAME" of the workloads that get another pod template
+	Rollout   []string          `json:"rollout,omitempty"`   // "KIND/NAME" of the workloads that get another pod template
+	Scenarios []string          `json:"scenarios,omitempty"` // that are recorded beside formation; none: the default set
 	Console   []Command         `json:"console,omitempty"`
 	Skip      map[string]string `json:"skip,omitempty"`
 	Waive     map[string]string `json:"waive,omitempty"`
@@ -64,6 +65,16 @@ func (r *Resolved) Replicas() int {
 		n += w.Replicas
 	}
 	return n
+}
+
+// Scalable is the first workload whose number of replicas can be changed, nil if there is none.
+func (r *Resolved) Scalable() *Workload {
+	for i, w := range r.Workloads {
+		if w.Kind == "Deployment" || w.Kind == "StatefulSet" {
+			return &r.Workloads[i]
+		}
+	}
+	return nil
 }
 
 // Owns reports whether a pod with these labels and that owner ("ReplicaSet/derl-6c9f") belongs to one of the workloads. Labels
@@ -104,7 +115,7 @@ func Resolve(p *Profile, objects *manifest.Set) (*Resolved, error) {
 		return d
 	}
 	r := &Resolved{
-		Name: p.Metadata.Name, EPMDPort: DefaultEPMDPort, Console: p.Spec.Console, Skip: p.Spec.Skip, Waive: p.Spec.Waive, TLS: p.Spec.TLS.Secret,
+		Name: p.Metadata.Name, EPMDPort: DefaultEPMDPort, Scenarios: p.Spec.Scenarios, Console: p.Spec.Console, Skip: p.Spec.Skip, Waive: p.Spec.Waive, TLS: p.Spec.TLS.Secret,
 		Nodes: max(1, p.Spec.Nodes), Expect: p.Spec.Expect,
 		Interval: or(p.Spec.Discovery.Interval, DefaultInterval),
 		Budgets: Budgets{

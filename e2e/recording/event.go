@@ -139,7 +139,15 @@ const (
 	DeletePod     = "delete-pod"     // a pod was deleted
 	KillContainer = "kill-container" // the VM of a pod was killed; its container is then started again
 	Rollout       = "rollout"        // the controllers were given the pod templates of the next version
+	ForceDelete   = "force-delete"   // a pod was deleted without a grace period
+	EvictPod      = "evict-pod"      // a pod was evicted from its node
+	Scale         = "scale"          // the workload was given another number of replicas
+	Cordon        = "cordon"         // a node takes no more pods
+	CutNode       = "cut-node"       // the node of the pod was cut off from the network
+	KillEPMD      = "kill-epmd"      // epmd of the pod was killed; its VM was not touched
+	RotateSecret  = "rotate-secret"  // the Secret with the cookie was given another value
 	Inject        = "inject"         // a fault was put into the pod, and bites
+	NotDone       = "not-done"       // the scenario did nothing: the detail says why, such as that there was no healthy mesh
 	Void          = "void"           // the scenario did not take its course: the detail says why
 	Unhealed      = "unhealed"       // a fault that should be healed may still be in the pod
 	Heal          = "heal"           // a fault of the pod is gone
@@ -165,6 +173,9 @@ type Act struct {
 	Fault string        `json:"fault,omitempty"` // of inject and heal: the kind of the fault, such as [FaultCut]
 	Peer  string        `json:"peer,omitempty"`  // of a fault between two pods: the other one's address
 	For   time.Duration `json:"for,omitempty"`   // of the heal of a fault that ends by itself: for how long it was in place, as measured
+
+	// Replicas is, of [Scale], how many pods of all workloads are wanted from then on.
+	Replicas int `json:"replicas,omitempty"`
 }
 
 // Image is the outcome of making one image available to the nodes.

@@ -47,6 +47,8 @@ type Plan struct {
 	Objects    *manifest.Set // that it deploys
 	Required   *manifest.Set // that it creates before, and waits for
 	Rolled     []string      // "Deployment/shop" that get a new pod template
+	Scaled     []string      // "Deployment/shop" that get another number of replicas
+	Rotated    []string      // Secrets whose value it changes for a while: the cookie's
 	Secrets    []string      // that it reads: the cookie's, the certificate's
 	Commands   bool          // it runs commands in pods
 	PullSecret bool          // it copies a pull secret
@@ -152,6 +154,13 @@ func observed(p Plan) []Right {
 	all = append(all, exec)
 	for _, name := range p.Secrets {
 		all = append(all, Right{Verbs: watch[:1], Resource: "secrets", Names: []string{name}, For: "to read the cookie or the certificate"})
+	}
+	for _, w := range p.Scaled {
+		kind, name, _ := strings.Cut(w, "/")
+		all = append(all, Right{Verbs: []string{"patch"}, Group: apps, Resource: strings.ToLower(kind) + "s/scale", Names: []string{name}, For: "to give it other numbers of replicas"})
+	}
+	for _, name := range p.Rotated {
+		all = append(all, Right{Verbs: []string{"patch"}, Resource: "secrets", Names: []string{name}, For: "to change the cookie, and to change it back"})
 	}
 	if p.PullSecret {
 		all = append(all, Right{Verbs: []string{"create", "get", "list", "delete"}, Resource: "secrets", For: "to copy the pull secret, and to see that the copy is gone"})

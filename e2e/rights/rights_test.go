@@ -152,6 +152,23 @@ func TestRightsOfTheManifests(t *testing.T) {
 	}
 }
 
+// What only some scenarios do needs rights only where they are asked for.
+func TestRightsOfScenarios(t *testing.T) {
+	for _, asked := range []bool{false, true} {
+		p := plan(t, "prod")
+		if asked {
+			p.Scaled, p.Rotated = []string{"StatefulSet/shop"}, []string{"shop"}
+		}
+		_, _, all := printed(t, p)
+		if got := allowed(all, "patch", "apps", "statefulsets/scale", "shop"); got != asked {
+			t.Errorf("asked for is %v, it may be scaled: %v", asked, got)
+		}
+		if got := allowed(all, "patch", "", "secrets", "shop"); got != asked || allowed(all, "patch", "", "secrets", "other") {
+			t.Errorf("asked for is %v, the cookie may be changed: %v", asked, got)
+		}
+	}
+}
+
 // Each verb of the table is taken away once: the answer names exactly that.
 func TestEachRightThatIsMissingIsNamed(t *testing.T) {
 	for _, namespace := range []string{"", "prod"} {

@@ -38,6 +38,7 @@ type deployment struct {
 	recorder      *scenario.Recorder
 	redactor      *secrets.Redactor
 	log           func(string)
+	disturbed     disturbed
 	notes         []string // what a reader of the report has to know beside the verdicts
 }
 
@@ -202,13 +203,17 @@ func (d *deployment) promptly(what string, do func() error) error {
 
 // KillVM lets the agent on the pod's node kill its VM.
 func (d *deployment) KillVM(ctx context.Context, p *view.Pod, pid int) error {
+	return d.kill(ctx, p, agent.Kill{Pod: p.UID, PID: pid})
+}
+
+func (d *deployment) kill(ctx context.Context, p *view.Pod, k agent.Kill) error {
 	pod, err := agentclient.Find(ctx, d.client, d.agentNamespace(), p.Last().Node)
 	if err != nil {
 		return err
 	}
 	c := agentclient.New(d.environment.Cluster.Config, d.client, pod.Namespace, pod.Name, d.namespace, d.environment.Token)
 	defer c.Close()
-	return c.Kill(ctx, agent.Kill{Pod: p.UID, PID: pid})
+	return c.Kill(ctx, k)
 }
 
 // Inject lets the agents on the pods' nodes put network faults into them.

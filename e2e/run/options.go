@@ -14,6 +14,7 @@ import (
 	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/check/rules"
 	"meshproof.dev/meshproof/e2e/image"
+	"meshproof.dev/meshproof/e2e/rights"
 	"meshproof.dev/meshproof/e2e/run/environment"
 	"meshproof.dev/meshproof/e2e/scenario"
 	"meshproof.dev/meshproof/e2e/workload"
@@ -48,6 +49,8 @@ func (o *Options) complete() error {
 	if o.Seed == 0 {
 		o.Seed = rand.Int64N(1 << 31)
 	}
+	asked := *o
+	o.Changes = asked.changes
 	if o.Out == "" {
 		var err error
 		o.Out, err = resultsFolder()
@@ -68,20 +71,47 @@ func resultsFolder() (string, error) {
 	return filepath.Abs("meshproof-results")
 }
 
-// plan decides which scenarios of the workload are recorded: those that the selected checks are judged on, of those that the
-// workload, or else the user, asks for.
+// plan decides which scenarios of the workload are recorded: those that the selected checks are judged on, of those that are asked
+// for by its mutant, else by the user, else by its profile.
 func (o *Options) plan(w *workload.Workload) scenario.Plan {
 	p := scenario.Plan{Profile: w.Resolved, Named: o.Scenarios}
+	if o.Context == "" {
+		p.Nodes = max(1, o.Nodes)
+	}
+	if len(p.Named) == 0 {
+		p.Named = names(w.Resolved.Scenarios)
+	}
 	for _, c := range o.Checks {
 		p.Judged = append(p.Judged, c.Scenarios()...)
 	}
 	if len(w.Scenarios) > 0 {
-		p.Named = nil
-		for _, name := range w.Scenarios {
-			p.Named = append(p.Named, scenario.Name(name))
-		}
+		p.Named = names(w.Scenarios)
 	}
 	return p
+}
+
+// changes are those of the workload's scenarios.
+func (o *Options) changes(w *workload.Workload) (c environment.Changes) {
+	for _, s := range o.plan(w).Scenarios() {
+		if s.More > 0 {
+			c.Scaled = w.Resolved.Scalable().Kind + "/" + w.Resolved.Scalable().Name
+		}
+		c.Cookie = c.Cookie || s.Cookie
+	}
+	return c
+}
+
+// Rights are what the user must be allowed to do for a run of the workloads.
+func (o *Options) Rights(ws []*workload.Workload) (rights.Plan, error) {
+	err := o.complete()
+	return o.Options.Rights(ws), err
+}
+
+func names(all []string) (named []scenario.Name) {
+	for _, name := range all {
+		named = append(named, scenario.Name(name))
+	}
+	return named
 }
 
 // Fixtures is the folder of our own profiles and mutants.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"meshproof.dev/meshproof/e2e/judge"
+	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/scenario"
 	"meshproof.dev/meshproof/e2e/view"
 )
@@ -69,7 +70,7 @@ func (r *workloadRun) recordPlanned(ctx context.Context, s scenario.Scenario, ru
 		r.finish(judge.Scenario{Name: s.Name, Why: why + ", and none may run here", NoAgent: r.environment.NoAgents})
 		return nil, nil
 	}
-	return r.recordOne(ctx, s.Name, func() error {
+	v, err := r.recordOne(ctx, s.Name, func() error {
 		env := r.env(s.Name, deployed)
 		err := run(env)
 		if env.Faster != nil {
@@ -80,13 +81,33 @@ func (r *workloadRun) recordPlanned(ctx context.Context, s scenario.Scenario, ru
 		}
 		return env.Agree(ctx)
 	})
+	return v, errors.Join(err, r.undo(ctx, s, deployed))
+}
+
+// undoLimit is how long it may take to put back what a scenario has changed.
+const undoLimit = 3 * time.Minute
+
+// undo puts back what a scenario has changed for longer than its recording, also where the run was interrupted meanwhile, unless all of
+// the cluster goes then. What could not be put back makes the scenarios that follow void.
+func (r *workloadRun) undo(ctx context.Context, s scenario.Scenario, deployed scenario.Workload) error {
+	if s.Undo == nil || ctx.Err() != nil && r.environment.Cluster.Temporary() {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoLimit)
+	defer cancel()
+	if err := s.Undo(ctx, r.env(s.Name, deployed)); err != nil {
+		err = fmt.Errorf("what %s changed could not be put back: %w", s.Name, err)
+		r.recorder.Did(recording.Act{Do: recording.Void, Detail: r.redactor.Text(err.Error())})
+		return err
+	}
+	return nil
 }
 
 // needsAgent says what of a scenario only an agent can do, "" for nothing.
 func needsAgent(s scenario.Scenario) string {
 	switch {
 	case s.Kills:
-		return "an agent has to kill the VM"
+		return "an agent has to kill the VM or epmd"
 	case s.Faults:
 		return "an agent has to drop packets of the pods"
 	}

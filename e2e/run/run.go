@@ -54,11 +54,14 @@ func start(ctx context.Context, o Options, ws []*workload.Workload, published *j
 	if len(o.Checks) == 0 {
 		return nil, exitcode.With(exitcode.Usage, errors.New("no check is selected, so nothing would be proved: select at least one"))
 	}
-	if err := errors.Join(scenario.Check(o.Scenarios), checkNamespaces(ws, o.Repeat > 0 && !o.OneMesh())); err != nil {
+	if err := errors.Join(scenario.Check(o.Scenarios), checkScenarios(ws), checkNamespaces(ws, o.Repeat > 0 && !o.OneMesh())); err != nil {
 		return nil, exitcode.With(exitcode.Usage, err)
 	}
 	for _, w := range ws {
 		o.Nodes = max(o.Nodes, w.Resolved.Nodes)
+	}
+	for _, w := range ws {
+		o.LoseNode = o.LoseNode || slices.ContainsFunc(o.plan(w).Scenarios(), func(sc scenario.Scenario) bool { return sc.LosesNode })
 	}
 	s := &Session{options: o, workloads: ws, judgements: published}
 	s.options.Guard = s.redactor.Guard
@@ -230,6 +233,16 @@ func (s *Session) attempt(ctx context.Context, r *reports.Run) (err error) {
 		err = exitcode.Late(err)
 	}
 	return err
+}
+
+// checkScenarios returns an error if a profile names a scenario that there is not.
+func checkScenarios(ws []*workload.Workload) error {
+	for _, w := range ws {
+		if err := scenario.Check(names(w.Resolved.Scenarios)); err != nil {
+			return fmt.Errorf("%s: %w", w.Profile.At("spec", "scenarios"), err)
+		}
+	}
+	return nil
 }
 
 // rights are what the agents must be allowed to do for what is planned.

@@ -12,12 +12,13 @@ import (
 	"meshproof.dev/meshproof/e2e/exitcode"
 	"meshproof.dev/meshproof/e2e/judge"
 	"meshproof.dev/meshproof/e2e/profile"
+	"meshproof.dev/meshproof/e2e/run/environment"
 	"meshproof.dev/meshproof/e2e/scenario"
 	"meshproof.dev/meshproof/e2e/workload"
 )
 
 func TestOnlyWantedScenariosAreRecorded(t *testing.T) {
-	w := &workload.Workload{Resolved: &profile.Resolved{Workloads: []profile.Workload{{Replicas: 5}}, Rollout: []string{"Deployment/x"}, Console: []profile.Command{{Name: "ping"}}}}
+	w := &workload.Workload{Resolved: &profile.Resolved{EPMDPort: 4369, Workloads: []profile.Workload{{Kind: "Deployment", Name: "x", Replicas: 5}}, Rollout: []string{"Deployment/x"}, Console: []profile.Command{{Name: "ping"}}}}
 	byScenario := map[scenario.Name][]check.Check{}
 	for _, c := range rules.All() {
 		for _, name := range c.Scenarios() {
@@ -36,7 +37,7 @@ func TestOnlyWantedScenariosAreRecorded(t *testing.T) {
 		}
 	}
 	for name := range byScenario {
-		if !slices.Contains(recorded(&Options{Checks: rules.All(), Scenarios: []scenario.Name{name}}, w), string(name)) {
+		if !slices.Contains(recorded(&Options{Options: environment.Options{Nodes: 3}, Checks: rules.All(), Scenarios: []scenario.Name{name}}, w), string(name)) {
 			t.Errorf("scenario %s has checks and is never recorded", name)
 		}
 	}

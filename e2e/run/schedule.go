@@ -49,10 +49,13 @@ func alone(w *workload.Workload, plan scenario.Plan) bool {
 	return w.Mutant != nil && w.Mutant.Spec.Alone || slices.ContainsFunc(plan.Scenarios(), func(s scenario.Scenario) bool { return s.Scope != scenario.OfNamespace })
 }
 
-// pods is how many pods a workload takes: its replicas, one more while one of them is replaced, and an agent of its own where it
-// has one.
-func pods(w *workload.Workload) int {
+// pods is how many pods a workload takes: its replicas, one more while one of them is replaced, or as many as a scenario adds, and an
+// agent of its own where it has one.
+func pods(w *workload.Workload, plan scenario.Plan) int {
 	n := w.Resolved.Replicas() + 1
+	for _, s := range plan.Scenarios() {
+		n = max(n, w.Resolved.Replicas()+s.More)
+	}
 	if injection.OwnAgents(w) {
 		n++
 	}
@@ -86,7 +89,7 @@ func (s *Session) runAll(ctx context.Context, e *environment.Environment) (all [
 	limit, needed := s.podLimit(), 0
 	pool := newPodPool(limit)
 	for _, w := range s.workloads {
-		needed += pods(w)
+		needed += pods(w, s.options.plan(w))
 	}
 	if needed > limit {
 		s.options.Log(fmt.Sprintf("%d pods in all, %d at a time", needed, limit))
@@ -99,7 +102,7 @@ func (s *Session) runAll(ctx context.Context, e *environment.Environment) (all [
 	var wg sync.WaitGroup
 	for _, i := range s.order() {
 		w := s.workloads[i]
-		n := pods(w)
+		n := pods(w, s.options.plan(w))
 		if alone(w, s.options.plan(w)) {
 			n = limit
 		}

@@ -116,10 +116,10 @@ func TestTheLongestBeginsFirstAndThoseAloneLast(t *testing.T) {
 }
 
 func TestThePodsOfAWorkload(t *testing.T) {
-	if n := pods(some(t, func(*profile.MutantSpec) {})); n != 4 {
+	if n := pods(some(t, func(*profile.MutantSpec) {}), scenario.Plan{}); n != 4 {
 		t.Errorf("three replicas take %d pods", n)
 	}
-	if n := pods(some(t, func(s *profile.MutantSpec) { s.Harness = profile.ObserverKilled })); n != 5 {
+	if n := pods(some(t, func(s *profile.MutantSpec) { s.Harness = profile.ObserverKilled }), scenario.Plan{}); n != 5 {
 		t.Errorf("with an agent of its own %d", n)
 	}
 	if n := (&Session{options: Options{Pods: 7}}).podLimit(); n != 7 {

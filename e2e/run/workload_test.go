@@ -23,6 +23,8 @@ import (
 
 // deployed is a workload without a cluster: when it is applied, the observers see events.
 type deployed struct {
+	scenario.Workload // what no test does to it
+
 	r      *workloadRun
 	events []recording.Event
 	fail   error

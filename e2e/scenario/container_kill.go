@@ -2,12 +2,9 @@ package scenario
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"time"
 
 	"meshproof.dev/meshproof/e2e/profile"
-	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/view"
 )
 
@@ -29,16 +26,9 @@ func containerKill() Scenario {
 			if err != nil {
 				return err
 			}
-			var vm *recording.VM
-			env.Ask(func(*view.View) { vm = victim.VM() })
-			if vm == nil {
-				return errors.New("no agent saw the VM of " + victim.Name + ", so none can kill it")
+			if err = env.killVM(ctx, victim); err != nil {
+				return err
 			}
-			env.Did(recording.Act{Do: recording.KillContainer, Pod: victim.UID, Detail: victim.Name})
-			if err = env.Workload.KillVM(ctx, victim, vm.PID); err != nil {
-				return fmt.Errorf("killing the VM of %s: %w", victim.Name, err)
-			}
-			env.Log("killed the VM of " + victim.Name)
 			return env.await(ctx, budget, env.name()+" to recover from the end of the VM of "+victim.Name, (*view.View).Restarted)
 		},
 	}

@@ -24,6 +24,8 @@ type faulty struct {
 	window func(v *view.View, members []*view.Pod) (time.Duration, string)
 	// holds reports whether the faults have been there for long enough; what is missing if not. Nil: when the window is over.
 	holds func(v *view.View) (bool, string)
+	// then is done before the faults are healed. Nil: nothing.
+	then func(ctx context.Context, env *Env, members []*view.Pod) error
 }
 
 func (f faulty) scenario() Scenario {
@@ -70,12 +72,16 @@ func (f faulty) run(ctx context.Context, env *Env) error {
 		env.Log("nothing was injected: " + why)
 		return nil
 	}
-	return env.disturb(ctx, f.faults(members, window), window, f.holds)
+	then := func() error { return nil }
+	if f.then != nil {
+		then = func() error { return f.then(ctx, env, members) }
+	}
+	return env.disturb(ctx, f.faults(members, window), window, f.holds, then)
 }
 
 // disturb puts the faults in place, holds them, heals them and waits until the mesh has repaired itself. The faults that end by
 // themselves are over when they were put in place. Where they do not bite, they are healed at once.
-func (env *Env) disturb(ctx context.Context, faults []Fault, window time.Duration, holds func(v *view.View) (bool, string)) error {
+func (env *Env) disturb(ctx context.Context, faults []Fault, window time.Duration, holds func(v *view.View) (bool, string), then func() error) error {
 	err := env.Workload.Inject(ctx, faults...)
 	if err != nil {
 		env.Log(err.Error())
@@ -92,6 +98,11 @@ func (env *Env) disturb(ctx context.Context, faults []Fault, window time.Duratio
 		}
 		if _, err = env.Until(ctx, window, env.name()+" to notice "+faults[0].Do, holds); err != nil {
 			return err // whoever deployed the workload heals what is left
+		}
+	}
+	if void == "" && ctx.Err() == nil {
+		if err = then(); err != nil {
+			return err
 		}
 	}
 	if err = env.Workload.Heal(ctx); err != nil {

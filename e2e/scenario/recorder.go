@@ -210,6 +210,7 @@ func (env *Env) healthy(ctx context.Context, budget time.Duration) (bool, error)
 		return false, fmt.Errorf("before the injection: %w; last seen: %s", err, missing)
 	}
 	if missing != "" {
+		env.Did(recording.Act{Do: recording.NotDone, Detail: "there was no healthy mesh to begin with: " + missing})
 		env.Log("no healthy mesh, so nothing was injected; last seen: " + missing)
 	}
 	return missing == "", nil

@@ -2,10 +2,8 @@ package scenario
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"meshproof.dev/meshproof/e2e/profile"
@@ -39,14 +37,16 @@ func recovery() Scenario {
 }
 
 // victim is the member of the mesh that is deleted or killed, chosen by the run's seed.
-func (env *Env) victim() (p *view.Pod, err error) {
-	env.Ask(func(v *view.View) {
-		members := slices.SortedFunc(slices.Values(v.Expected(v.End())), func(a, b *view.Pod) int { return strings.Compare(a.Name, b.Name) })
-		if len(members) == 0 {
-			err = errors.New("the mesh was complete, and a moment later no pod of it is ready: nothing was done to any")
-			return
-		}
-		p = members[uint64(env.Seed)%uint64(len(members))] // unsigned: a seed may be negative, a place in a list may not
-	})
-	return p, err
+func (env *Env) victim() (*view.Pod, error) {
+	members, err := env.members()
+	if err != nil {
+		return nil, err
+	}
+	return members[0], nil
+}
+
+// on are the members on that node of the cluster.
+func (env *Env) on(node string) ([]*view.Pod, error) {
+	members, err := env.members()
+	return slices.DeleteFunc(members, func(p *view.Pod) bool { return p.Last().Node != node }), err
 }

@@ -33,8 +33,16 @@ type Scenario struct {
 	Once bool
 	// Changeless says that it does nothing to the mesh, so that nothing has to be asked at its end.
 	Changeless bool
-	// Kills says that it kills a VM: the agents need permission for that.
+	// Kills says that it kills a process of a pod: the agents need permission for that.
 	Kills bool
+	// Nodes is how many nodes it needs if it changes nodes: it does that only on a cluster that this run has made. 0: it changes none.
+	Nodes int
+	// LosesNode says that it cuts a node off.
+	LosesNode bool
+	// More is how many pods it adds to the workload for a while.
+	More int
+	// Cookie says that it changes the Secret with the cookie, and changes it back.
+	Cookie bool
 	// Faults says that it puts network faults into pods: the agents need permission for that, too.
 	Faults bool
 	// Applies reports whether the scenario applies to such a workload, and if not, why. Nil: always.
@@ -45,6 +53,9 @@ type Scenario struct {
 	Limit func(p *profile.Resolved) time.Duration
 	// Run records it. An error means that it could not be recorded to its end; the caller adds the scenario's name.
 	Run func(ctx context.Context, env *Env) error
+	// Undo puts back what Run has changed for longer than its recording, such as a node that was cut off. It is called after the
+	// recording has ended, however that was, and also where Run has changed nothing. Nil: there is nothing to put back.
+	Undo func(ctx context.Context, env *Env) error
 }
 
 // Scope is how far the effects of a scenario reach.
@@ -63,7 +74,10 @@ func All() []Scenario {
 	return []Scenario{
 		formation(),
 		recovery(),
+		podDeleteForced(),
 		containerKill(),
+		allPods(),
+		scale(),
 		blip(5 * time.Millisecond),
 		blip(50 * time.Millisecond),
 		blip(500 * time.Millisecond),
@@ -72,10 +86,15 @@ func All() []Scenario {
 		oneWayCut(),
 		split(),
 		majoritiesRing(),
+		killInPartition(),
 		dnsSlow(),
 		dnsOutage(),
 		largeSegments(),
 		rollout(),
+		nodeStop(), // before the drain, after which pods may be on one node
+		nodeDrain(),
+		epmdKilled(),
+		secretRotated(),
 		console(),
 	}
 }
@@ -135,8 +154,30 @@ type Workload interface {
 	Apply(ctx context.Context) error
 	// DeletePod deletes a pod by name.
 	DeletePod(ctx context.Context, name string) error
+	// ForceDeletePod deletes it without a grace period.
+	ForceDeletePod(ctx context.Context, name string) error
+	// EvictPod evicts it, if need be again and again for that long, while a PodDisruptionBudget forbids it.
+	EvictPod(ctx context.Context, name string, patience time.Duration) error
+	// Scale gives a Deployment or StatefulSet that many replicas.
+	Scale(ctx context.Context, kind, name string, replicas int) error
+	// Cordon lets a node of the cluster take no more pods; Uncordon takes that back for all nodes.
+	Cordon(ctx context.Context, node string) error
+	Uncordon(ctx context.Context) error
+	// MayCutOff reports whether the cluster goes on without that node.
+	MayCutOff(node string) bool
+	// CutOff cuts a node off from the network, for that long at most, and returns when it is; Rejoin takes that back, and returns when
+	// Kubernetes knows that the node is back.
+	CutOff(ctx context.Context, node string, lease time.Duration) error
+	Rejoin(ctx context.Context) error
 	// KillVM kills the VM of a pod, which has that PID in the node's PID namespace.
 	KillVM(ctx context.Context, p *view.Pod, pid int) error
+	// KillEPMD kills epmd of a pod; ReplaceWithoutEPMD deletes the pods whose epmd was killed, so that others replace them.
+	KillEPMD(ctx context.Context, p *view.Pod) error
+	ReplaceWithoutEPMD(ctx context.Context) error
+	// RotateCookie gives the Secret with the cookie another value, and returns its name; RestoreCookie gives it the old one, and deletes
+	// the pods that were created meanwhile, so that others replace them.
+	RotateCookie(ctx context.Context) (secret string, err error)
+	RestoreCookie(ctx context.Context) error
 	// Inject puts network faults into pods. It returns when it was tried whether each bites, and those that end by themselves when they
 	// are over. What came of it is in the recording.
 	Inject(ctx context.Context, faults ...Fault) error

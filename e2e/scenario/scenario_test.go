@@ -23,6 +23,7 @@ type stage struct {
 	did    []string
 	follow []recording.Event // what the observers see after the disturbance
 	fail   error
+	alone  bool // the cluster has one node
 
 	faults    []Fault // that were put in place
 	toothless bool    // they do not bite
@@ -41,6 +42,30 @@ func (s *stage) DeletePod(_ context.Context, name string) error { return s.distu
 func (s *stage) KillVM(_ context.Context, p *view.Pod, pid int) error {
 	return s.disturb(fmt.Sprintf("kill %d of %s", pid, p.Name))
 }
+func (s *stage) ForceDeletePod(_ context.Context, name string) error {
+	return s.disturb("force " + name)
+}
+func (s *stage) EvictPod(_ context.Context, name string, _ time.Duration) error {
+	return s.disturb("evict " + name)
+}
+func (s *stage) Scale(_ context.Context, kind, name string, n int) error {
+	return s.disturb(fmt.Sprintf("scale %s %s %d", kind, name, n))
+}
+func (s *stage) Cordon(_ context.Context, node string) error { return s.disturb("cordon " + node) }
+func (s *stage) Uncordon(context.Context) error              { return s.disturb("uncordon") }
+func (s *stage) MayCutOff(node string) bool                  { return !s.alone }
+func (s *stage) CutOff(_ context.Context, node string, _ time.Duration) error {
+	return s.disturb("cut off " + node)
+}
+func (s *stage) Rejoin(context.Context) error { return s.disturb("rejoin") }
+func (s *stage) KillEPMD(_ context.Context, p *view.Pod) error {
+	return s.disturb("kill epmd of " + p.Name)
+}
+func (s *stage) ReplaceWithoutEPMD(context.Context) error { return s.disturb("replace") }
+func (s *stage) RotateCookie(context.Context) (string, error) {
+	return "derl", s.disturb("rotate")
+}
+func (s *stage) RestoreCookie(context.Context) error { return s.disturb("restore") }
 func (s *stage) Inject(_ context.Context, faults ...Fault) error {
 	for _, f := range faults {
 		s.did = append(s.did, f.String())

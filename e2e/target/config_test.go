@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"sigs.k8s.io/kind/pkg/apis/config/v1alpha4"
 	"sigs.k8s.io/yaml"
@@ -164,7 +165,7 @@ func TestPlainConfigIsWhatOneWouldWrite(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	quick, err := kindConfig(o, traits{}, "/state/kubeadm", quickStart...)
+	quick, err := kindConfig(o, traits{}, "/state/kubeadm", quickStart(false)...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,5 +173,33 @@ func TestPlainConfigIsWhatOneWouldWrite(t *testing.T) {
 		if strings.Contains(plain, ours) || !strings.Contains(quick, ours) {
 			t.Errorf("%s: in the plain configuration %v, in ours %v", ours, strings.Contains(plain, ours), strings.Contains(quick, ours))
 		}
+	}
+}
+
+// Only a cluster that is to lose a node notices that soon: on a busy machine a node may seem lost that is not.
+func TestAClusterThatIsToLoseANode(t *testing.T) {
+	o := options(t)
+	for _, lose := range []bool{false, true} {
+		c, err := kindConfig(o, traits{}, "/state/kubeadm", quickStart(lose)...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, says := range []string{"node-monitor-grace-period, value: 25s", "node-monitor-grace-period: 25s", `default-unreachable-toleration-seconds, value: "5"`, `default-unreachable-toleration-seconds: "5"`} {
+			if strings.Contains(c, says) != lose {
+				t.Errorf("it is to lose a node: %v, and it says %q: %v", lose, says, !lose)
+			}
+		}
+	}
+}
+
+func TestOnlyAWorkerOfAClusterOfOursIsCutOff(t *testing.T) {
+	c := &Cluster{Owned: true, inNodes: []string{"b-control-plane", "b-worker"}}
+	for node, may := range map[string]bool{"b-control-plane": false, "b-worker": true, "other": false} {
+		if c.MayCutOff(node) != may {
+			t.Errorf("%s may be cut off: %v", node, !may)
+		}
+	}
+	if c.Owned = false; c.MayCutOff("b-worker") || c.CutOff(t.Context(), "b-worker", time.Minute) == nil {
+		t.Error("a node of somebody's cluster is cut off")
 	}
 }

@@ -1,6 +1,7 @@
 package target
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -13,8 +14,8 @@ import (
 // permissions exist and the second 3.7 s later; and the controller manager sends some 100 requests for its service accounts
 // before it does anything, at 20 per second by default. Depending on kubeadm's API version (kind uses v1beta4 for Kubernetes 1.36
 // and later) the arguments are a list, which a patch replaces as a whole (the first element is kind's own), or a map.
-var quickStart = []string{
-	`apiVersion: kubeadm.k8s.io/v1beta4
+const (
+	quickBeta4 = `apiVersion: kubeadm.k8s.io/v1beta4
 kind: ClusterConfiguration
 controllerManager:
   extraArgs:
@@ -22,17 +23,38 @@ controllerManager:
   - {name: leader-elect, value: "false"}
   - {name: kube-api-qps, value: "500"}
   - {name: kube-api-burst, value: "500"}
-scheduler:
+%sscheduler:
   extraArgs:
   - {name: leader-elect, value: "false"}
-`,
-	`apiVersion: kubeadm.k8s.io/v1beta3
+`
+	quickBeta3 = `apiVersion: kubeadm.k8s.io/v1beta3
 kind: ClusterConfiguration
 controllerManager:
-  extraArgs: {leader-elect: "false", kube-api-qps: "500", kube-api-burst: "500"}
-scheduler:
+  extraArgs: {leader-elect: "false", kube-api-qps: "500", kube-api-burst: "500"%s}
+%sscheduler:
   extraArgs: {leader-elect: "false"}
-`,
+`
+)
+
+// quickStart are the patches of kubeadm's configuration. In a cluster that is to lose a node, the pods of a lost node are replaced after
+// half a minute: by default Kubernetes waits 50 s until a node counts as lost, and five minutes more before its pods are deleted. A node
+// renews its lease every ten seconds, and may be late on a busy machine: other clusters keep the defaults.
+func quickStart(loseNode bool) []string {
+	beta4, beta3, tolerations := "", "", ""
+	if loseNode {
+		beta4 = `  - {name: node-monitor-grace-period, value: 25s}
+apiServer:
+  extraArgs:
+  - {name: runtime-config, value: ""}
+  - {name: default-not-ready-toleration-seconds, value: "5"}
+  - {name: default-unreachable-toleration-seconds, value: "5"}
+`
+		beta3 = `, node-monitor-grace-period: 25s`
+		tolerations = `apiServer:
+  extraArgs: {default-not-ready-toleration-seconds: "5", default-unreachable-toleration-seconds: "5"}
+`
+	}
+	return []string{fmt.Sprintf(quickBeta4, beta4), fmt.Sprintf(quickBeta3, beta3, tolerations)}
 }
 
 // patchesMount is the directory in the control plane with the patches that kubeadm applies to what it deploys.

@@ -55,6 +55,7 @@ type Options struct {
 
 	Name      string // default: a random one, or that of the kept cluster; must begin with "meshproof"
 	Nodes     int    // default 1: a control plane that also runs pods; more: workers beside it
+	LoseNode  bool   // a node is going to be cut off: Kubernetes has to notice that soon
 	NodeImage string // required; pulled when the engine's store does not have it
 	// Kubernetes is the version in the node image ("v1.37.2"), if the caller knows it; otherwise it is read from the
 	// image's tag if that is one. With an unknown version, some settings that make a cluster start faster are not used.

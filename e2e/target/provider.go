@@ -46,6 +46,7 @@ type Setup struct {
 	Images []Image
 	// The rest is for a cluster that is created; see Options.
 	Nodes         int
+	LoseNode      bool
 	NodeImage     string
 	OwnPodNetwork bool
 	Kubernetes    string
@@ -88,7 +89,7 @@ const dnsBudget = 90 * time.Second
 
 func (p made) Cluster(ctx context.Context, s Setup) (*Cluster, error) {
 	c, err := Kind(ctx, Options{
-		Engine: s.Engine, StateDir: p.StateDir, Nodes: s.Nodes, NodeImage: s.NodeImage, OwnPodNetwork: s.OwnPodNetwork, Kubernetes: s.Kubernetes, IP: s.IP,
+		Engine: s.Engine, StateDir: p.StateDir, Nodes: s.Nodes, LoseNode: s.LoseNode, NodeImage: s.NodeImage, OwnPodNetwork: s.OwnPodNetwork, Kubernetes: s.Kubernetes, IP: s.IP,
 		SharedDir: s.SharedDir, Preload: s.Images, Keep: s.Keep, LogsDir: s.LogsDir, Log: p.Log,
 	})
 	if err != nil {

@@ -51,7 +51,7 @@ func (r *request) cluster(ctx context.Context, name string) (state.Cluster, erro
 	}
 	o := r.o
 	o.Name = name
-	config, err := kindConfig(o, r.host, r.patches, slices.Concat(quickStart, o.Kubeadm)...)
+	config, err := kindConfig(o, r.host, r.patches, slices.Concat(quickStart(o.LoseNode), o.Kubeadm)...)
 	if err != nil {
 		return state.Cluster{}, fmt.Errorf("kind's configuration: %w", err)
 	}

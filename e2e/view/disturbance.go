@@ -35,7 +35,7 @@ func (v *View) Disturbance() (d Disturbance, ok bool) {
 	faults := map[string]int{} // by pod
 	for _, e := range v.acts {
 		switch e.Act.Do {
-		case recording.Apply, recording.Void, recording.Unhealed:
+		case recording.Apply, recording.NotDone, recording.Void, recording.Unhealed:
 			continue
 		case recording.Inject:
 			faults[e.Act.Pod]++
@@ -50,11 +50,19 @@ func (v *View) Disturbance() (d Disturbance, ok bool) {
 		}
 		d.Last = e
 		p, known := v.Pod(e.Act.Pod)
-		if known && !d.Touches(p) {
+		if !known || e.Act.Do == recording.KillEPMD { // without epmd a node keeps all of its links
+			continue
+		}
+		if !d.Touches(p) {
 			d.Touched = append(d.Touched, p)
 		}
-		if known && e.Act.Do != recording.Inject && e.Act.Do != recording.Heal {
+		if e.Act.Do != recording.Inject && e.Act.Do != recording.Heal {
 			d.ended = append(d.ended, p)
+		}
+	}
+	for _, r := range v.Removed() {
+		if !d.Touches(r.Pod) { // Kubernetes has chosen it
+			d.Touched, d.ended = append(d.Touched, r.Pod), append(d.ended, r.Pod)
 		}
 	}
 	d.Healed = true

@@ -23,7 +23,7 @@ func (v *View) Expected(t time.Duration) []*Pod {
 			unready = append(unready, p)
 		}
 	}
-	if len(unready) == 0 || len(all) >= v.Profile.Replicas() {
+	if len(unready) == 0 || len(all) >= v.Replicas(t) {
 		return all
 	}
 	return slices.DeleteFunc(slices.Clone(v.Pods()), func(p *Pod) bool { return !slices.Contains(all, p) && !slices.Contains(unready, p) })

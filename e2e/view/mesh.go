@@ -61,7 +61,7 @@ func (v *View) meshAt(t time.Duration) Mesh {
 // lacks says why the mesh is not full at t, by each member's latest view.
 func (v *View) lacks(r *Membership, t time.Duration) []string {
 	var why []string
-	if want := v.Profile.Replicas(); len(r.Expected) < want {
+	if want := v.Replicas(t); len(r.Expected) < want {
 		why = append(why, fmt.Sprintf("%d of %d pods ready", len(r.Expected), want))
 	}
 	for i := range r.Expected {
@@ -234,12 +234,12 @@ func (v *View) firstFull(from time.Duration) (time.Duration, bool) {
 				delete(ready, m.pod)
 			}
 		}
-		if len(ready) < v.Profile.Replicas() && unready {
+		if want := v.Replicas(m.t); len(ready) < want && unready {
 			r = nil
-			if len(v.Expected(m.t)) < v.Profile.Replicas() {
+			if len(v.Expected(m.t)) < want {
 				continue
 			}
-		} else if len(ready) < v.Profile.Replicas() || len(ready) == 0 {
+		} else if len(ready) < want || len(ready) == 0 {
 			continue
 		}
 		if r == nil || m.t >= r.until {

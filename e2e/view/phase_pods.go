@@ -65,8 +65,9 @@ func (v *View) readyAfter(p *Pod, from time.Duration) when {
 
 // lost reports whether another act has taken the pod down at about the same time, or before: then it is no witness.
 func (v *View) lost(q *Pod, before time.Duration) bool {
+	down := []string{recording.DeletePod, recording.ForceDelete, recording.EvictPod, recording.CutNode, recording.KillContainer}
 	return slices.ContainsFunc(v.acts, func(e recording.Event) bool {
-		return e.Act.Pod == q.UID && (e.Act.Do == recording.DeletePod || e.Act.Do == recording.KillContainer) && e.T <= before+time.Second
+		return e.Act.Pod == q.UID && slices.Contains(down, e.Act.Do) && e.T <= before+time.Second
 	})
 }
 

@@ -74,7 +74,7 @@ func (v *View) Phases() []Phase {
 				s.forming(e.T)
 			case recording.Rollout:
 				s.rolling(e.T)
-			case recording.DeletePod, recording.KillContainer:
+			case recording.DeletePod, recording.ForceDelete, recording.EvictPod, recording.KillContainer:
 				if p, ok := v.Pod(e.Act.Pod); ok {
 					s.losing(e, p)
 				}

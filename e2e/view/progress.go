@@ -19,7 +19,7 @@ func (v *View) Starting() (bool, string) {
 			pods = append(pods, p)
 		}
 	}
-	if want := v.Profile.Replicas(); len(pods) < want && v.refused() == "" {
+	if want := v.Replicas(v.end); len(pods) < want && v.refused() == "" {
 		return true, fmt.Sprintf("%d of %d pods exist", len(pods), want)
 	}
 	for _, p := range pods {
@@ -131,38 +131,31 @@ func tried(p *Pod, cookie string) bool {
 	return false
 }
 
-// Recovered reports whether the recovery from the deletion of a pod is complete: its VM has ended, it is out of every
-// survivor's view and DNS, a full mesh has held since, and nodes that discover peers went on doing so. If not, it says what is
+// Recovered reports whether the recovery from the removal of pods is complete: their VMs have ended, they are out of every
+// other pod's view and DNS, a full mesh has held since, and nodes that discover peers went on doing so. If not, it says what is
 // missing.
 func (v *View) Recovered() (bool, string) {
-	act, ok := v.Act(recording.DeletePod)
-	if !ok {
-		return false, "no pod was deleted yet"
+	removed := v.Removed()
+	if len(removed) == 0 {
+		return false, "no pod was deleted yet, or none that was ever seen"
 	}
-	victim, ok := v.Pod(act.Act.Pod)
-	if !ok {
-		return false, "the deleted pod was never seen"
+	if why := v.stillThere(); why != "" {
+		return false, why
 	}
-	exit, gone := victim.Exited()
-	if !gone {
-		return false, victim.Name + " has not ended yet"
-	}
-	if !victim.Leaving(v.end) {
-		return false, victim.Name + " is not reported as deleted yet"
-	}
-	if s := victim.Last(); !s.Gone && !ended(s) {
-		return false, "how the containers of " + victim.Name + " ended is not reported yet"
-	}
+	act := removed[len(removed)-1].Act
 	if ok, lacks := v.fullAgain(act.T); !ok {
 		return false, lacks
 	}
-	for _, p := range v.Expected(v.end) {
-		if why := v.stillListed(p, victim, exit); why != "" {
-			return false, why
+	for _, r := range removed {
+		exit, _ := r.Pod.Exited()
+		for _, p := range v.Expected(v.end) {
+			if why := v.stillListed(p, r.Pod, exit); why != "" {
+				return false, why
+			}
 		}
-	}
-	if p := v.silentMember(act.T, exit); p != "" {
-		return false, fmt.Sprintf("%s sent no DNS query for its peers since %s ended", p, victim.Name)
+		if p := v.silentMember(act.T, exit); p != "" {
+			return false, fmt.Sprintf("%s sent no DNS query for its peers since %s ended", p, r.Pod.Name)
+		}
 	}
 	return true, ""
 }

@@ -24,7 +24,7 @@ func (v *View) refused() string {
 			have++
 		}
 	}
-	want := v.Profile.Replicas()
+	want := v.Replicas(v.end)
 	if have >= want {
 		return ""
 	}

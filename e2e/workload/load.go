@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -266,6 +267,12 @@ func LoadMutant(fixtures, name string) (m *profile.Mutant, broken, reversed *Wor
 		return nil, nil, nil, err
 	}
 	broken.Mutant = m
+	if s := m.Spec.Scenario; s != "" {
+		if len(broken.Scenarios) == 0 {
+			broken.Scenarios = []string{"formation"}
+		}
+		broken.Scenarios = append(slices.Clone(broken.Scenarios), s)
+	}
 	if t := m.Spec.Means.Topology; t != "" {
 		broken.Resolved.Expect.Topology = t
 	}

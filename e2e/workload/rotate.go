@@ -4,11 +4,15 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 )
+
+// NewCookie is a cookie that nobody can guess.
+func NewCookie() []byte { return fmt.Appendf(nil, "rotated-%016x%016x", rand.Uint64(), rand.Uint64()) }
 
 // SetSecret changes the value of one key of a Secret. Pods that read it through their environment keep the old one.
 func SetSecret(ctx context.Context, client kubernetes.Interface, namespace, name, key string, value []byte) error {

@@ -160,8 +160,8 @@ func (p *Picture) acts(v *view.View) {
 				delete(open, e.Act.Pod)
 			}
 			continue
-		case recording.Apply, recording.Void:
-		case recording.DeletePod:
+		case recording.Apply, recording.NotDone, recording.Void:
+		case recording.DeletePod, recording.ForceDelete, recording.EvictPod:
 			a.Harm, a.To = true, p.End
 			if q, ok := v.Pod(e.Act.Pod); ok {
 				if exit, gone := q.Exited(); gone {

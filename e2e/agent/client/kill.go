@@ -9,7 +9,7 @@ import (
 	"meshproof.dev/meshproof/e2e/agent"
 )
 
-// Kill kills the VM of a pod on the agent's node. The error says why it was not done.
+// Kill kills the VM or the epmd of a pod on the agent's node. The error says why it was not done.
 func (c *Client) Kill(ctx context.Context, k agent.Kill) error {
 	b, err := json.Marshal(k)
 	if err != nil {

@@ -23,7 +23,7 @@ func TestCallsHaveTheToken(t *testing.T) {
 	}
 	const pod = "11111111-2222-3333-4444-555555555555"
 	api := server.WithFaults(server.Handler(recording.Start{}, all), func(context.Context, agent.Faults) []agent.RuleStatus { return []agent.RuleStatus{} })
-	s := httptest.NewServer(server.WithToken(server.WithKill(api, all, func(string, int) error { return nil }), gate))
+	s := httptest.NewServer(server.WithToken(server.WithKill(api, all, func(agent.Kill) error { return nil }), gate))
 	defer s.Close()
 	dial := func(ctx context.Context, network, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, network, s.Listener.Addr().String())

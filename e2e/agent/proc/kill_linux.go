@@ -2,6 +2,8 @@ package proc
 
 import (
 	"fmt"
+	"os"
+	"strconv"
 
 	"golang.org/x/sys/unix"
 )
@@ -30,6 +32,47 @@ func (f *Finder) Kill(uid string, pid int) error {
 	}
 	if err = unix.PidfdSendSignal(handle, unix.SIGKILL, nil, 0); err != nil {
 		return fmt.Errorf("killing process %d (%s): %w", pid, p.Name, err)
+	}
+	return nil
+}
+
+// epmdName is how the kernel calls the process.
+const epmdName = "epmd"
+
+// KillEPMD sends SIGKILL to the epmd of the pod with that UID, and to no other process of that name on the node. As in Kill, the
+// kernel's handle is opened before the process is checked. It is an error if the pod has none.
+func (f *Finder) KillEPMD(uid string) error {
+	names, err := f.names()
+	if err != nil {
+		return err
+	}
+	s := scan{fs: f.fs, forms: uidForms([]string{uid}), uids: []string{uid}, mounts: map[string]string{}}
+	s.host, _ = os.Readlink(f.fs.path(1, "ns/mnt"))
+	ours := func(pid int) bool {
+		p, alive := f.fs.Process(pid)
+		return alive && p.Name == epmdName && s.podOf(pid, &member{cgroup: string(s.cgroup(pid))}) == uid
+	}
+	killed := 0
+	for _, name := range names {
+		pid, err := strconv.Atoi(name)
+		if err != nil || !ours(pid) {
+			continue
+		}
+		handle, err := unix.PidfdOpen(pid, 0)
+		if err != nil {
+			continue // it has ended
+		}
+		if ours(pid) {
+			err = unix.PidfdSendSignal(handle, unix.SIGKILL, nil, 0)
+			killed++
+		}
+		_ = unix.Close(handle)
+		if err != nil {
+			return fmt.Errorf("killing process %d (%s): %w", pid, epmdName, err)
+		}
+	}
+	if killed == 0 {
+		return fmt.Errorf("pod %s has no process %s", uid, epmdName)
 	}
 	return nil
 }

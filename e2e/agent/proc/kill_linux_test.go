@@ -52,3 +52,37 @@ func TestKill(t *testing.T) {
 		}
 	}
 }
+
+// Of three processes called epmd only the one in the pod is killed.
+func TestKillEPMD(t *testing.T) {
+	start := func() *exec.Cmd {
+		c := exec.Command("sleep", "60")
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = c.Process.Kill(); _ = c.Wait() })
+		return c
+	}
+	mine, other, node, vm := start(), start(), start(), start()
+	f := NewFinder(write(t,
+		entry{pid: mine.Process.Pid, name: "epmd", cgroup: systemd(a)},
+		entry{pid: vm.Process.Pid, name: "beam.smp", cgroup: systemd(a)},
+		entry{pid: other.Process.Pid, name: "epmd", cgroup: systemd(b)},
+		entry{pid: node.Process.Pid, name: "epmd", cgroup: "0::/system.slice\n"},
+	))
+	if err := f.KillEPMD("no-such-pod"); err == nil || !strings.Contains(err.Error(), "has no process epmd") {
+		t.Errorf("a pod without epmd: %v", err)
+	}
+	if err := f.KillEPMD(a); err != nil {
+		t.Fatal(err)
+	}
+	var ended *exec.ExitError
+	if err := mine.Wait(); !errors.As(err, &ended) || ended.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL { //nolint:errcheck,forcetypeassert // it is one on Linux
+		t.Errorf("epmd ended with %v, want SIGKILL", err)
+	}
+	for _, c := range []*exec.Cmd{other, node, vm} {
+		if err := c.Process.Signal(syscall.Signal(0)); err != nil {
+			t.Errorf("process %d is gone, too: %v", c.Process.Pid, err)
+		}
+	}
+}

@@ -34,7 +34,7 @@ func FuzzRequests(f *testing.F) {
 	api := WithKill(WithFaults(Handler(recording.Start{}, sessions), func(_ context.Context, f agent.Faults) []agent.RuleStatus {
 		faults = append(faults, f)
 		return nil
-	}), sessions, func(string, int) error { kills++; return nil })
+	}), sessions, func(agent.Kill) error { kills++; return nil })
 	f.Fuzz(func(t *testing.T, body string) {
 		faults, kills = nil, 0
 		for _, r := range []struct{ method, path string }{{"PUT", "/v1/plan?session=app"}, {"PUT", "/v1/faults"}, {"POST", "/v1/kill"}} {

@@ -7,10 +7,10 @@ import (
 	"meshproof.dev/meshproof/e2e/agent"
 )
 
-// WithKill adds the killing of a VM to the API.
+// WithKill adds the killing of a VM or of epmd to the API.
 //
-//	POST /v1/kill          kills the VM of a pod (agent.Kill), which must be in a session's plan
-func WithKill(rest http.Handler, sessions *Sessions, kill func(uid string, pid int) error) http.Handler {
+//	POST /v1/kill          kills the VM or the epmd of a pod (agent.Kill), which must be in a session's plan
+func WithKill(rest http.Handler, sessions *Sessions, kill func(agent.Kill) error) http.Handler {
 	m := http.NewServeMux()
 	m.Handle("/", rest)
 	m.HandleFunc("POST /v1/kill", func(w http.ResponseWriter, r *http.Request) {
@@ -26,7 +26,7 @@ func WithKill(rest http.Handler, sessions *Sessions, kill func(uid string, pid i
 			return
 		}
 		if err = sessions.AwaitPod(r.Context(), k.Pod); err == nil {
-			err = kill(k.Pod, k.PID)
+			err = kill(k)
 		}
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusConflict)

@@ -24,9 +24,9 @@ func TestKillIsCheckedBeforeItIsDone(t *testing.T) {
 	if err := sessions.setPlan("app", agent.Plan{Pods: []agent.Pod{{UID: pod, IP: "10.0.0.1", Node: "n1"}}}); err != nil {
 		t.Fatal(err)
 	}
-	s := httptest.NewServer(WithKill(rest, sessions, func(uid string, pid int) error {
-		got = append(got, fmt.Sprint(uid, " ", pid))
-		if pid == 99 {
+	s := httptest.NewServer(WithKill(rest, sessions, func(k agent.Kill) error {
+		got = append(got, fmt.Sprint(k.Pod, " ", k.PID))
+		if k.PID == 99 {
 			return errors.New("process 99 is not the VM")
 		}
 		return nil
@@ -42,7 +42,7 @@ func TestKillIsCheckedBeforeItIsDone(t *testing.T) {
 		t.Errorf("the reason is lost: %v", err)
 	}
 	done := len(got)
-	for _, k := range []agent.Kill{{Pod: pod, PID: 1}, {Pod: pod, PID: -1}, {Pod: "../..", PID: 42}, {Pod: "99999999-2222-3333-4444-555555555555", PID: 42}} {
+	for _, k := range []agent.Kill{{Pod: pod, PID: 1}, {Pod: pod, PID: 42, EPMD: true}, {Pod: pod, PID: -1}, {Pod: "../..", PID: 42}, {Pod: "99999999-2222-3333-4444-555555555555", PID: 42}} {
 		if err := c.Kill(t.Context(), k); err == nil {
 			t.Errorf("%+v is accepted", k)
 		}

@@ -26,7 +26,7 @@ func TestNothingIsServedWithoutTheToken(t *testing.T) {
 	api := WithKill(WithFaults(Handler(recording.Start{Node: "n1"}, sessions), func(context.Context, agent.Faults) []agent.RuleStatus {
 		done++
 		return nil
-	}), sessions, func(string, int) error { done++; return nil })
+	}), sessions, func(agent.Kill) error { done++; return nil })
 	s := httptest.NewServer(WithToken(api, gate))
 	defer s.Close()
 	ask := func(method, path, body, authorization string) (int, string) {

@@ -12,12 +12,12 @@ import (
 
 // NothingDone is the finding where nothing was done to the mesh: it was not healthy, or the scenario says why.
 func NothingDone(v *view.View) []check.Finding {
-	return []check.Finding{{Subject: check.OnWorkload(v), Of: check.Everything(v), Outcome: check.Unseen, Message: "nothing was done to the mesh in this recording"}}
+	return NotDone(v, "nothing was done to the mesh in this recording")
 }
 
 // NoCut is the finding where no link was cut.
 func NoCut(v *view.View) []check.Finding {
-	return []check.Finding{{Subject: check.OnWorkload(v), Of: check.Everything(v), Outcome: check.Unseen, Message: "no link was cut in this recording"}}
+	return NotDone(v, "no link was cut in this recording")
 }
 
 // WhatWasDone names the disturbance in messages.
@@ -33,6 +33,22 @@ func WhatWasDone(d view.Disturbance) string {
 			what = "a fault was put in place"
 		}
 		return what
+	case recording.DeletePod:
+		return "the deletion of " + a.Detail
+	case recording.ForceDelete:
+		return "the forced deletion of " + a.Detail
+	case recording.KillContainer:
+		return "the end of the VM of " + a.Detail
+	case recording.Scale:
+		return "scaling " + a.Detail
+	case recording.Cordon:
+		return "the drain of node " + a.Detail
+	case recording.CutNode:
+		return "the loss of " + a.Detail
+	case recording.KillEPMD:
+		return "the end of epmd of " + a.Detail
+	case recording.RotateSecret:
+		return "the change of the cookie in " + a.Detail
 	default:
 		return a.Do
 	}

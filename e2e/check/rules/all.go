@@ -97,6 +97,8 @@ func All() []check.Check {
 		recoveryDiscoveryGoesOn(),
 		recoveryContainerKill(),
 		recoveryPhases(),
+		recoveryCookieRotated(),
+		recoveryScale(),
 		recoveryUntouchedLinksKept(),
 		recoveryPartitionDetected(),
 		recoveryPartitionAsOTP(),

@@ -12,7 +12,7 @@ import (
 
 func epmdNameRegistered() check.Check {
 	return check.Check{
-		ID: "epmd/name-registered", Title: "keeps every node registered with the epmd of its pod", Rung: check.EPMD, Level: check.Latent, Scenario: "formation", Settles: true,
+		ID: "epmd/name-registered", Title: "keeps every node registered with the epmd of its pod", Rung: check.EPMD, Level: check.Latent, Scenario: "formation", Also: []recording.Scenario{"epmd-killed"}, Settles: true,
 		Reads:  []recording.Kind{recording.KindPod, recording.KindEPMD},
 		Why:    "A node registers once, when it starts. Without its name in epmd no peer can find its port: existing links stay, but the next join or restart fails.",
 		Source: "https://www.erlang.org/doc/apps/erts/erl_dist_protocol.html#register-a-node-in-epmd",
@@ -34,7 +34,11 @@ func nameRegistered(v *view.View, p *view.Pod, from, to time.Duration) check.Fin
 		} else {
 			f.Message += fmt.Sprintf("epmd was restarted and lists %d names", len(l.Now.EPMD.Names))
 		}
-		f.Message += "; the mesh stays full until the next pod tries to join"
+		if act, killed := v.Act(recording.KillEPMD); killed && act.Act.Pod == p.UID {
+			f.Message += ": this scenario has killed it, and nobody has started it again. A node that does not know the port of " + p.Name + " cannot connect to it"
+		} else {
+			f.Message += "; the mesh stays full until the next pod tries to join"
+		}
 		f.Seen = evidence.Registrations(l.Now.EPMD.Names)
 		f.Remedy = "restart " + p.Name + "; make sure that nothing in the container stops epmd (epmd -kill, a start script that runs again), or let the VM start it (no -start_epmd false)"
 		return f

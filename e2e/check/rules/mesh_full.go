@@ -30,7 +30,7 @@ func judgeFull(v *view.View) []check.Finding {
 	if evidence.NotDeployed(v, m.Pods) {
 		return check.NothingSeen(v, "the workload was not deployed")
 	}
-	if want := v.Profile.Replicas(); len(m.Pods) < want {
+	if want := v.Replicas(v.End()); len(m.Pods) < want {
 		all = append(all, check.Finding{Subject: check.OnWorkload(v), Of: check.Images(v), Outcome: check.Fail, Code: "too-few", At: v.End(), Reads: []recording.Kind{recording.KindPod}, Message: fmt.Sprintf("%d of %d nodes exist", len(m.Pods), want)})
 	}
 	groups := m.GroupOfEach()

@@ -29,7 +29,7 @@ func podsRunning() check.Check {
 				return check.NothingSeen(v, "the workload was not deployed")
 			}
 			var o *evidence.Ordered
-			if want := v.Profile.Replicas(); len(pods) < want {
+			if want := v.Replicas(v.End()); len(pods) < want {
 				why, remedy := evidence.Refused(v)
 				f := check.Finding{Subject: check.OnWorkload(v), Of: check.Images(v), Outcome: check.Fail, Code: "not-created",
 					Message: fmt.Sprintf("%d of %d pods were created%s", len(pods), want, why), Remedy: remedy, Seen: evidence.Warnings(v, evidence.WorkloadObjects(v)...)}

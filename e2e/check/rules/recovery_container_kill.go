@@ -14,7 +14,7 @@ import (
 
 func recoveryContainerKill() check.Check {
 	return check.Check{
-		ID: "recovery/container-kill", Title: "takes a node back into the mesh after its container was killed", Rung: check.Recovery, Level: check.Required, Scenario: "container-kill", Settles: true,
+		ID: "recovery/container-kill", Title: "takes a node back into the mesh after its container was killed", Rung: check.Recovery, Level: check.Required, Scenario: "container-kill", Also: []recording.Scenario{"kill-in-partition"}, Settles: true,
 		Reads: []recording.Kind{recording.KindPod, recording.KindNodes, recording.KindDist},
 		Why: "A crash, an OOM kill or a failed liveness probe restarts the container in its pod: the pod keeps its address and its node name, and the volumes keep the files of the dead VM. " +
 			"Deleting a pod does not test that.",

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"time"
 
 	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/check/evidence"
@@ -11,13 +12,13 @@ import (
 
 func recoveryDiscoveryGoesOn() check.Check {
 	return check.Check{
-		ID: "recovery/discovery-goes-on", Title: "keeps discovering peers after one of them has died", Rung: check.Recovery, Level: check.Latent, Scenario: "recovery",
+		ID: "recovery/discovery-goes-on", Title: "keeps discovering peers after one of them has died", Rung: check.Recovery, Level: check.Latent, Scenario: "recovery", Also: []recording.Scenario{"pod-delete-forced", "node-drain"},
 		Reads:  []recording.Kind{recording.KindAsked},
 		Why:    "If discovery stops when a peer cannot be reached, nobody notices the first time: the replacement itself finds the others. When the next pod is replaced, no other node looks for it.",
 		Source: "https://hexdocs.pm/libcluster/readme.html",
 		Causes: map[string][]string{"not-asking": nil},
 		Judge: func(v *view.View) []check.Finding {
-			d, ok := evidence.FindDeletion(v)
+			d, ok := lastEnded(v)
 			switch {
 			case !v.KeepsDiscovering():
 				return evidence.DiscoveryNotPromised(v)
@@ -48,4 +49,19 @@ func recoveryDiscoveryGoesOn() check.Check {
 			return all
 		},
 	}
+}
+
+// lastEnded is the deletion of the pod that ended last.
+func lastEnded(v *view.View) (last evidence.Deletion, ok bool) {
+	ended := time.Duration(-1)
+	for _, d := range evidence.FindDeletions(v) {
+		exit, gone := d.Victim.Exited()
+		if !gone {
+			exit = d.Act.T
+		}
+		if exit > ended {
+			last, ended, ok = d, exit, true
+		}
+	}
+	return last, ok
 }

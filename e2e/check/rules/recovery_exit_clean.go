@@ -13,17 +13,20 @@ import (
 
 func recoveryExitClean() check.Check {
 	return check.Check{
-		ID: "recovery/exit-clean", Title: "shuts down on SIGTERM within its grace period", Rung: check.Recovery, Level: check.Latent, Scenario: "recovery",
+		ID: "recovery/exit-clean", Title: "shuts down on SIGTERM within its grace period", Rung: check.Recovery, Level: check.Latent, Scenario: "recovery", Also: []recording.Scenario{"all-pods", "scale", "node-drain"},
 		Reads:  []recording.Kind{recording.KindPod, recording.KindProcess},
 		Why:    "If the signal does not reach the VM (for example because a shell is process 1), the VM is killed when the grace period is over: it hands nothing over and closes no connection, and every rollout waits for that time.",
 		Source: "https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination",
 		Causes: map[string][]string{"killed-after-grace": nil, "shutdown-too-slow": nil, "killed": nil},
 		Judge: func(v *view.View) []check.Finding {
-			d, ok := evidence.FindDeletion(v)
-			if !ok {
+			var all []check.Finding
+			for _, d := range evidence.FindDeletions(v) {
+				all = append(all, exitOf(v, d))
+			}
+			if len(all) == 0 {
 				return evidence.NoDeletion(v)
 			}
-			return []check.Finding{exitOf(v, d)}
+			return all
 		},
 	}
 }

@@ -9,7 +9,7 @@ import (
 
 func recoveryFullAgain() check.Check {
 	return check.Check{
-		ID: "recovery/full-again", Title: "forms a full mesh again after a pod was replaced", Rung: check.Recovery, Level: check.Required, Scenario: "recovery", Settles: true,
+		ID: "recovery/full-again", Title: "forms a full mesh again after a pod was replaced", Rung: check.Recovery, Level: check.Required, Scenario: "recovery", Also: []recording.Scenario{"pod-delete-forced", "all-pods", "scale", "node-drain", "node-stop", "epmd-killed"}, Settles: true,
 		Reads:  []recording.Kind{recording.KindPod, recording.KindNodes},
 		Why:    "That the replacement joins is not enough: nodes that were not touched can lose each other at the same time, and not reconnect.",
 		Source: "https://www.erlang.org/doc/apps/kernel/kernel_app.html (prevent_overlapping_partitions)",

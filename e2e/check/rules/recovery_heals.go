@@ -13,7 +13,7 @@ import (
 func recoveryHeals() check.Check {
 	return check.Check{
 		ID: "recovery/heals", Title: "forms a full mesh again by itself when a disturbance is over", Rung: check.Recovery, Level: check.Required, Settles: true,
-		Scenario: "link-cut", Also: []recording.Scenario{"one-way-cut", "split", "majorities-ring", "blip-5", "blip-50", "blip-500", "link-reset", "dns-slow", "dns-outage", "large-segments"},
+		Scenario: "link-cut", Also: []recording.Scenario{"one-way-cut", "split", "majorities-ring", "kill-in-partition", "blip-5", "blip-50", "blip-500", "link-reset", "dns-slow", "dns-outage", "large-segments"},
 		Reads:  []recording.Kind{recording.KindPod, recording.KindNodes},
 		Why:    "Networks break and come back. A node that does not connect again to the peers that it has lost, or only after a restart, leaves a cluster in parts until somebody looks.",
 		Source: "https://www.erlang.org/doc/apps/kernel/kernel_app.html (prevent_overlapping_partitions)",

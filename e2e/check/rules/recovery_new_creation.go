@@ -12,19 +12,20 @@ import (
 
 func recoveryNewCreation() check.Check {
 	return check.Check{
-		ID: "recovery/new-creation", Title: "uses a new creation when a replacement reuses a node name", Rung: check.Recovery, Level: check.Required, Scenario: "recovery",
+		ID: "recovery/new-creation", Title: "uses a new creation when a replacement reuses a node name", Rung: check.Recovery, Level: check.Required, Scenario: "recovery", Also: []recording.Scenario{"pod-delete-forced", "all-pods", "node-drain"},
 		Reads:  []recording.Kind{recording.KindPod, recording.KindNodes, recording.KindDist},
 		Why:    "Only the creation distinguishes a new node from an old one with the same name. With the same creation, pids and references of the dead node are valid on the new one.",
 		Source: "https://www.erlang.org/doc/apps/erts/erl_dist_protocol.html#register-a-node-in-epmd",
 		Causes: map[string][]string{"same-creation": nil},
 		Judge: func(v *view.View) []check.Finding {
-			d, ok := evidence.FindDeletion(v)
-			if !ok {
+			removed := evidence.FindDeletions(v)
+			if len(removed) == 0 {
 				return evidence.NoDeletion(v)
 			}
+			d := removed[0]
 			var all []check.Finding
 			for _, n := range d.Newcomers {
-				all = append(all, judgeCreation(d, n, v.End()))
+				all = append(all, judgeCreation(evidence.Replaced(removed, n), n, v.End()))
 			}
 			if len(all) == 0 {
 				return []check.Finding{{Subject: check.OnPod(d.Victim), Outcome: check.Unseen, Message: "no pod replaced " + d.Victim.Name}}

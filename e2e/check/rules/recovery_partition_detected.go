@@ -13,21 +13,30 @@ import (
 func recoveryPartitionDetected() check.Check {
 	return check.Check{
 		ID: "recovery/partition-detected", Title: "notices a cut link at both ends within the time that net_ticktime allows", Rung: check.Recovery, Level: check.Required,
-		Scenario: "link-cut", Also: []recording.Scenario{"one-way-cut", "split", "majorities-ring"},
+		Scenario: "link-cut", Also: []recording.Scenario{"one-way-cut", "split", "majorities-ring", "node-stop"},
 		Reads:  []recording.Kind{recording.KindNodes, recording.KindSockets, recording.KindKernel},
 		Why:    "Until a node notices that a peer is gone it sends messages to nobody, and calls wait. One that gives a peer up too early makes partitions of its own.",
 		Source: "https://www.erlang.org/doc/apps/kernel/kernel_app.html (net_ticktime: between TickTime - TickTime/TickIntensity and TickTime + TickTime/TickIntensity)",
 		Causes: map[string][]string{"too-early": nil, "too-late": nil, "not-noticed": nil},
 		Judge: evidence.ForFullMesh(func(v *view.View) []check.Finding {
-			cuts := v.CutLinks()
-			if len(cuts) == 0 {
-				return evidence.NoCut(v)
-			}
 			var all []check.Finding
-			for _, c := range cuts {
+			for _, c := range v.CutLinks() {
 				all = append(all, notices(v, c, c.A, c.B), notices(v, c, c.B, c.A))
 			}
-			return all
+			for _, d := range evidence.FindDeletions(v) {
+				for _, p := range d.Survivors { // nobody sees what the lost one notices
+					if d.Act.Act.Do == recording.CutNode {
+						all = append(all, notices(v, view.CutLink{A: d.Victim, B: p, At: d.Act.T, Over: v.End()}, p, d.Victim))
+					}
+				}
+			}
+			switch {
+			case len(all) > 0:
+				return all
+			case len(v.Removed()) > 0:
+				return evidence.TooFewOthers(v, 1)
+			}
+			return evidence.NoCut(v)
 		}),
 	}
 }

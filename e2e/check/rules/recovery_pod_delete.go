@@ -14,18 +14,23 @@ import (
 
 func recoveryPodDelete() check.Check {
 	return check.Check{
-		ID: "recovery/pod-delete", Title: "takes the replacement of a deleted pod into the mesh", Rung: check.Recovery, Level: check.Required, Scenario: "recovery", Settles: true,
+		ID: "recovery/pod-delete", Title: "takes the replacement of a deleted pod into the mesh", Rung: check.Recovery, Level: check.Required, Scenario: "recovery", Also: []recording.Scenario{"pod-delete-forced", "node-drain", "node-stop", "epmd-killed"}, Settles: true,
 		Reads:  []recording.Kind{recording.KindPod, recording.KindNodes},
 		Why:    "Pods are replaced at every rollout, drain and eviction. Discovery that runs only once, or that stops at the first dead address, leaves the replacement alone.",
 		Source: "https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-lifetime",
 		Causes: map[string][]string{"no-replacement": check.NeedsMesh(), "replacement-alone": {"recovery/full-again"}, "replacement-lost": {"recovery/full-again"}},
 		Judge: evidence.ForCluster(func(v *view.View) []check.Finding {
-			d, ok := evidence.FindDeletion(v)
-			if !ok {
+			removed := evidence.FindDeletions(v)
+			if len(removed) == 0 {
 				return evidence.NoDeletion(v)
 			}
+			d := removed[0]
 			if len(d.Survivors) == 0 {
 				return evidence.TooFewOthers(v, 1)
+			}
+			if len(d.Newcomers) == 0 && lostForNow(removed) {
+				return []check.Finding{{Subject: check.OnPod(d.Victim), Outcome: check.NotApplicable,
+					Message: fmt.Sprintf("%s is lost with its node, and Kubernetes does not replace a pod of a StatefulSet before its node is back or somebody deletes the pod by force", d.Victim.Name)}}
 			}
 			if len(d.Newcomers) == 0 {
 				why, remedy := evidence.Refused(v)
@@ -37,6 +42,7 @@ func recoveryPodDelete() check.Check {
 			}
 			var all []check.Finding
 			for _, n := range d.Newcomers {
+				d := evidence.Replaced(removed, n)
 				for _, s := range d.Survivors {
 					all = append(all, joins(v, d, n, s), joins(v, d, s, n))
 				}
@@ -44,6 +50,11 @@ func recoveryPodDelete() check.Check {
 			return all
 		}),
 	}
+}
+
+// lostForNow reports whether none of the pods is replaced before its node is back.
+func lostForNow(removed []evidence.Deletion) bool {
+	return !slices.ContainsFunc(removed, func(d evidence.Deletion) bool { return d.Act.Act.Do != recording.CutNode || !d.Victim.NotReplaced() })
 }
 
 // joinsCluster judges the newcomers of a mesh that need not be full: each must be in a component with survivors at the end, by
@@ -69,7 +80,7 @@ func joinsCluster(v *view.View, d evidence.Deletion) []check.Finding {
 			f.Took = f.At - d.Act.T
 		default:
 			f.Outcome, f.Code, f.At = check.Fail, "replacement-alone", t
-			f.Message = fmt.Sprintf("%.0f s after the deletion of %s, its replacement %s is not in a cluster with any of the remaining nodes: nodes() is [%s]", (t - d.Act.T).Seconds(), d.Victim.Name, evidence.NodeOrPod(n), strings.Join(nodes.Visible, ", "))
+			f.Message = fmt.Sprintf("%.0f s after %s, its replacement %s is not in a cluster with any of the remaining nodes: nodes() is [%s]", (t - d.Act.T).Seconds(), d.What(), evidence.NodeOrPod(n), strings.Join(nodes.Visible, ", "))
 			f.Remedy = "make discovery go on after it has found its peers, and make sure that one dead address does not stop its round"
 			f.Try = fmt.Sprintf("kubectl -n %s logs %s", v.Header.Namespace, n.Name)
 		}
@@ -127,7 +138,7 @@ func joins(v *view.View, d evidence.Deletion, p, q *view.Pod) check.Finding {
 		return f
 	}
 	f.Outcome, f.Code, f.At = check.Fail, "replacement-alone", last.T
-	f.Message = fmt.Sprintf("%.0f s after the deletion of %s, %s does not see %s: nodes() is [%s]", (last.T - d.Act.T).Seconds(), d.Victim.Name, evidence.NodeOrPod(p), evidence.NodeOrPod(q), strings.Join(last.Nodes.Visible, ", "))
+	f.Message = fmt.Sprintf("%.0f s after %s, %s does not see %s: nodes() is [%s]", (last.T - d.Act.T).Seconds(), d.What(), evidence.NodeOrPod(p), evidence.NodeOrPod(q), strings.Join(last.Nodes.Visible, ", "))
 	f.Remedy = "make discovery go on after it has found its peers, and make sure that one dead address does not stop its round"
 	f.Try = fmt.Sprintf("kubectl -n %s logs %s", v.Header.Namespace, p.Name)
 	if had {

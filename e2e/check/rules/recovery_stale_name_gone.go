@@ -13,33 +13,44 @@ import (
 
 func recoveryStaleNameGone() check.Check {
 	return check.Check{
-		ID: "recovery/stale-name-gone", Title: "removes a deleted pod from every node's view and from DNS", Rung: check.Recovery, Level: check.Required, Scenario: "recovery",
+		ID: "recovery/stale-name-gone", Title: "removes a deleted pod from every node's view and from DNS", Rung: check.Recovery, Level: check.Required, Scenario: "recovery", Also: []recording.Scenario{"pod-delete-forced", "all-pods", "scale", "node-drain"},
 		Reads:  []recording.Kind{recording.KindPod, recording.KindProcess, recording.KindNodes, recording.KindDNS},
 		Why:    "Messages to a name that stays in nodes() are lost. Discovery dials an address that stays in DNS in vain, and later the address may belong to another application.",
 		Source: "https://github.com/bitwalker/libcluster/issues/202",
 		Causes: map[string][]string{"stale-name": nil, "stale-address": nil},
 		Judge: func(v *view.View) []check.Finding {
-			d, ok := evidence.FindDeletion(v)
-			if !ok {
-				return evidence.NoDeletion(v)
+			var all []check.Finding
+			for _, d := range evidence.FindDeletions(v) {
+				all = append(all, traces(v, d)...)
 			}
-			exit, gone := d.Victim.Exited()
-			if !gone {
-				return []check.Finding{{Subject: check.OnPod(d.Victim), Outcome: check.Unseen, Message: fmt.Sprintf("the exit of %s was not seen", d.Victim.Name)}}
-			}
-			if len(d.Survivors) == 0 {
+			switch {
+			case len(all) > 0:
+				return all
+			case len(v.Removed()) > 0:
 				return evidence.TooFewOthers(v, 1)
 			}
-			var all []check.Finding
-			for _, s := range d.Survivors {
-				all = append(all, nameGone(v, d, s, exit))
-				if v.Profile.Service != "" {
-					all = append(all, addressGone(v, d, s, exit))
-				}
-			}
-			return all
+			return evidence.NoDeletion(v)
 		},
 	}
+}
+
+// traces judges what is left of one victim, for each pod that was not removed; where all were, for those that replace them.
+func traces(v *view.View, d evidence.Deletion) (all []check.Finding) {
+	exit, gone := d.Victim.Exited()
+	if !gone {
+		return []check.Finding{{Subject: check.OnPod(d.Victim), Outcome: check.Unseen, Message: fmt.Sprintf("the exit of %s was not seen", d.Victim.Name)}}
+	}
+	others := d.Survivors
+	if len(others) == 0 && len(v.Removed()) > 1 {
+		others = d.Newcomers
+	}
+	for _, s := range others {
+		all = append(all, nameGone(v, d, s, exit))
+		if v.Profile.Service != "" {
+			all = append(all, addressGone(v, d, s, exit))
+		}
+	}
+	return all
 }
 
 // trace is what has to disappear of the victim: its name or its address.

@@ -95,6 +95,10 @@ func healthy(scenario recording.Scenario, n int) *rt.Recording {
 		return rt.ContainerKill(n)
 	case "rollout":
 		return rt.Rollout(n)
+	case "scale":
+		return rt.Scaled(n)
+	case "secret-rotated":
+		return rt.Rotated(n)
 	case "link-cut":
 		return rt.LinkCut(n)
 	case "blip-5":

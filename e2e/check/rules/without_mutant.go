@@ -62,6 +62,9 @@ func WithoutMutant() map[string]map[string][]string {
 		"it needs another application: derl dials the nodes that it finds": {
 			"mesh/one-component": {"dialled-nobody", "dials-closed"},
 		},
+		"global connects those that are added to each other, whatever discovery does": {
+			"recovery/scale": {"not-joined"},
+		},
 		"our own probe dials the same ports, so that a check of a lower rung fails first": {
 			"mesh/one-component": {"dials-refused", "dials-rejected", "dials-unanswered"},
 		},

@@ -79,7 +79,12 @@ func run(ctx context.Context) error {
 		faults.Run(ctx, func(what string) { sessions.Emit(recording.Event{ObserverError: &recording.ObserverError{What: what}}) })
 	}()
 	api := server.Handler(abilities(node, netns.NewDoor("/proc").Node), sessions)
-	return server.Serve(ctx, l, server.WithToken(server.WithKill(server.WithFaults(api, faults.Set), sessions, finder.Kill), gate))
+	return server.Serve(ctx, l, server.WithToken(server.WithKill(server.WithFaults(api, faults.Set), sessions, func(k agent.Kill) error {
+		if k.EPMD {
+			return finder.KillEPMD(k.Pod)
+		}
+		return finder.Kill(k.Pod, k.PID)
+	}), gate))
 }
 
 // listen opens the API's port on the loopback of the agent's own pod. Only a port-forward can connect to it.

@@ -139,7 +139,10 @@ func runCommand(code *int) *cobra.Command {
 			return nil, exitcode.With(exitcode.Usage, fmt.Errorf("--print-rbac prints YAML, and -o %s a report: leave out one of the two", *form))
 		}
 		if v.RBAC {
-			_, err = fmt.Fprint(c.OutOrStdout(), rights.Print(v.Rights(ws)))
+			plan, err := v.Rights(ws)
+			if err == nil {
+				_, err = fmt.Fprint(c.OutOrStdout(), rights.Print(plan))
+			}
 			return nil, err
 		}
 		r, dir, err := run.Run(c.Context(), v.Options, ws)

@@ -74,10 +74,7 @@ func RecoveryUntil(n int, end time.Duration) *Recording {
 	}
 	v := &w.pods[0]
 	v.deleted, v.exited, v.gone = Deleted+30*time.Millisecond, Exited, Exited+400*time.Millisecond
-	w.pods = append(w.pods, life{
-		i: n, created: Deleted + 50*time.Millisecond, running: 23200 * time.Millisecond, started: 24 * time.Second,
-		ready: 25 * time.Second, joined: Rejoined, deleted: never, exited: never, gone: never,
-	})
+	w.pods = append(w.pods, replacement(n))
 	w.ground()
 	w.add(0, "run", recording.Event{Image: &recording.Image{Name: Image, Outcome: "built", ID: "sha256:1f0e", Took: 40 * time.Second}})
 	w.add(Deleted, "run", recording.Event{Act: &recording.Act{Do: recording.DeletePod, Pod: UID(0), Detail: Name(0)}})

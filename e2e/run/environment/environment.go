@@ -27,6 +27,7 @@ type Options struct {
 	OTP        string    // Erlang/OTP release of the application's image; "" the pinned one
 	K8S        string    // Kubernetes of the cluster we make; "" the pinned one
 	Nodes      int       // of the cluster we make; 0 one
+	LoseNode   bool      // a scenario cuts a node of it off
 	IP         target.IP // of the cluster we make; "" IPv4
 	Keep       bool      // leave the cluster to the next run
 	Context    string    // use this kubeconfig context and make no cluster
@@ -37,9 +38,17 @@ type Options struct {
 	NoInstall  bool      // never install packages
 	Engine     string    // "docker" or "podman"; "" what works
 
-	Log      func(string)    // progress; nil nowhere
+	Log func(string) // progress; nil nowhere
+	// Changes says what the scenarios of a workload change of it, beside what every run does; nil nothing.
+	Changes  func(*workload.Workload) Changes
 	Guard    func([]byte)    // is given each secret before it is used; nil nobody
 	Progress *progress.Board // shows what is waited for; nil nowhere
+}
+
+// Changes are what needs rights that other runs do not need.
+type Changes struct {
+	Scaled string // "Deployment/shop"; "" nothing
+	Cookie bool   // the value of the Secret with the cookie
 }
 
 // Complete fills in what was left out.

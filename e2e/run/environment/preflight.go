@@ -29,6 +29,15 @@ func (o *Options) Rights(ws []*workload.Workload) rights.Plan {
 		if w.Resolved.TLS != "" {
 			p.Secrets = append(p.Secrets, w.Resolved.TLS)
 		}
+		if o.Changes != nil {
+			c := o.Changes(w)
+			if c.Scaled != "" {
+				p.Scaled = append(p.Scaled, c.Scaled)
+			}
+			if c.Cookie {
+				p.Rotated = append(p.Rotated, w.Profile.Spec.Cookie.SecretKeyRef.Name)
+			}
+		}
 		p.PullSecret = o.PullSecret != ""
 		p.Commands = p.Commands || len(w.Resolved.Console) > 0 || w.Resolved.Expect.RunsCommands()
 	}

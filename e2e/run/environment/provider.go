@@ -26,7 +26,7 @@ func (o *Options) PodLimit() int {
 // makeCluster makes or finds the cluster, with our images on its nodes. Its own logs go to artifacts.
 func (e *Environment) makeCluster(ctx context.Context, p target.Provider, m *image.Maker, artifacts string) (err error) {
 	e.Cluster, err = p.Cluster(ctx, target.Setup{
-		Engine: e.Engine, Images: e.load(), Nodes: e.options.Nodes, NodeImage: e.Node.Ref, OwnPodNetwork: e.Node.Origin == image.Built, Kubernetes: e.Node.Kubernetes, IP: e.options.IP,
+		Engine: e.Engine, Images: e.load(), Nodes: e.options.Nodes, LoseNode: e.options.LoseNode, NodeImage: e.Node.Ref, OwnPodNetwork: e.Node.Origin == image.Built, Kubernetes: e.Node.Kubernetes, IP: e.options.IP,
 		SharedDir: m.Cache, LogsDir: filepath.Join(artifacts, "cluster"), Keep: e.options.Keep,
 	})
 	return err

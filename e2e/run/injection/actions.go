@@ -3,7 +3,6 @@ package injection
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"strings"
 	"time"
 
@@ -151,7 +150,7 @@ func (i *Injections) commandRan(d profile.Injection, p *view.Pod, e recording.Ex
 // rotate gives the cookie's Secret another value, as a rotation does: pods that run keep theirs, new ones get the new.
 func (i *Injections) rotate(ctx context.Context) {
 	ref := i.Workload.Profile.Spec.Cookie.SecretKeyRef
-	cookie := []byte(fmt.Sprintf("rotated-%016x%016x", rand.Uint64(), rand.Uint64()))
+	cookie := workload.NewCookie()
 	i.Redactor.Guard(cookie)
 	if err := workload.SetSecret(ctx, i.Client, i.Namespace, ref.Name, ref.Key, cookie); err != nil {
 		i.void("", err.Error())

@@ -85,7 +85,7 @@ func All() []Option {
 			set: func(v *Values, s string) error { return push(&v.Push, s) }},
 		{Make: "PULL_SECRET", Flag: "pull-secret", Suite: "pull-secret", Kind: Text, Help: "what the nodes pull with: a Secret NAMESPACE/NAME of the cluster, or a docker config.json (with PUSH=)",
 			set: func(v *Values, s string) error { return text(&v.PullSecret, s) }},
-		{Make: "SCENARIOS", Flag: "scenarios", Suite: "scenarios", Kind: List, Help: "scenarios to record beside formation (default: all but those that run on request only)",
+		{Make: "SCENARIOS", Flag: "scenarios", Suite: "scenarios", Kind: List, Help: "scenarios to record beside formation, or all (default: those of the profile, else all but those that run on request only)",
 			set: func(v *Values, s string) error { return scenarios(&v.Scenarios, s) }},
 		{Make: "ACCEPT_UNSEEN", Flag: "accept-unseen", Suite: "accept-unseen", Kind: Switch, Help: "1 accepts what is unknown only because the cluster refuses privileged pods (never mesh/full)",
 			set: func(v *Values, s string) error { return yes(&v.AcceptUnseen, s) }},
