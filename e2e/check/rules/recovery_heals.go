@@ -25,7 +25,7 @@ func recoveryHeals() check.Check {
 			}
 			budget := v.Profile.Budgets.Recovery.D()
 			full := v.Mesh(v.End()).Full
-			if waited := v.End() - d.Over(); !d.Healed || !full && waited < budget {
+			if waited := v.End() - d.Over(); !d.Healed || !full && waited < budget-v.MaxGap() { // the last look is a moment before its end
 				return []check.Finding{{Subject: check.OnWorkload(v), Of: check.Everything(v), Outcome: check.Unseen, Message: fmt.Sprintf("the recording ends %.1f s after the disturbance, and the mesh may take %.0f s", waited.Seconds(), budget.Seconds())}}
 			}
 			since := func(t time.Duration) string {

@@ -22,6 +22,10 @@ func TestRecoveryHeals(t *testing.T) {
 		nothingDone("nothing was done"),
 		{"they do not connect again", func(s *rt.Recording) { short(s); apart(s) }, []want{
 			{pair(0, 1), check.Fail, "not-in-view", []string{"6 s after it was over that a link was cut", rt.Node(0) + " does not see " + rt.Node(1)}}, {pair(1, 0), check.Fail, "not-in-view", nil}}},
+		{"the last look is a moment before the budget is over", func(s *rt.Recording) {
+			edit(s, func(p *profile.Resolved) { p.Budgets.Recovery = profile.Duration(6500 * time.Millisecond) })
+			apart(s)
+		}, []want{{pair(0, 1), check.Fail, "not-in-view", nil}, {pair(1, 0), check.Fail, "not-in-view", nil}}},
 		{"one view is left", func(s *rt.Recording) { short(s); sees(s, 0, 1, rt.Healed, rt.Repaired+1, false) }, []want{{pair(0, 1), check.Fail, "not-in-view", nil}}},
 		{"there was not time enough", apart, []want{{whole, check.Unseen, "", []string{"6.0 s after the disturbance", "60 s"}}}},
 		{"it was not healed", func(s *rt.Recording) {
