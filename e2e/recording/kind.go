@@ -24,6 +24,7 @@ const (
 	KindNodes         Kind = "nodes"
 	KindSockets       Kind = "sockets"
 	KindExec          Kind = "exec"
+	KindChange        Kind = "change"
 	KindObserverError Kind = "observerError"
 	KindObject        Kind = "object"
 	KindVM            Kind = "vm"
@@ -51,8 +52,12 @@ const (
 	AnAgent     = "agent"       // an agent may run: the reason is the API server's own sentence
 	PeerDials   = "peer-dials"  // whether a pod reaches its peers: dials to it come from the pod itself only
 	LinkTimes   = "link-times"  // when data last arrived on a link
+	Log         = "log"         // what a node's log says
 	Environment = "environment" // the variables and the vm.args of a VM
 )
+
+// OfObjects is what may not be seen of one kind of objects, "objects/NetworkPolicy".
+func OfObjects(kind string) string { return "objects/" + kind }
 
 // ByAgent names the agent of a node as an observer.
 func ByAgent(node string) string { return "agent/" + node }
@@ -90,6 +95,7 @@ func Kinds() []Use {
 		{KindNodes, Agents, "which nodes a node sees", false},
 		{KindSockets, Agents, "which links the kernel has, and what a pod listens on", false},
 		{KindExec, ByRun, "what a console command came to", false},
+		{KindChange, ByKube, "what was changed last before an inspection, and when", false},
 		{KindObserverError, "", "what an observer could not do: why something was not seen", false},
 		{KindObject, ByRun, "the manifests", false},
 		{KindVM, Agents, "how a VM was started", false},
@@ -203,6 +209,8 @@ func (e *Event) aboutRun() (kind Kind, pod, thing string) {
 		return KindAct, e.Act.Pod, ""
 	case e.Exec != nil:
 		return KindExec, e.Exec.Pod, ""
+	case e.Change != nil:
+		return KindChange, "", e.Change.Object + "/" + e.Change.What
 	case e.Start != nil:
 		return KindStart, "", e.By
 	case e.Beat != nil:
