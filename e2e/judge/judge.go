@@ -83,6 +83,8 @@ type Profile struct {
 	Vantage *Vantage `json:"vantage,omitempty"` // nil where agents observed
 	// Search is how the nodes looked for each other, nil where they have formed a mesh.
 	Search *evidence.Search `json:"search,omitempty"`
+	// Inspection is what was seen of a cluster that ran before, nil of a run.
+	Inspection *evidence.Inspection `json:"inspection,omitempty"`
 }
 
 // cause is an unexplained failing subject and what it is able to explain.
@@ -97,6 +99,9 @@ func Judge(name string, scenarios []Scenario, checks []check.Check) Profile {
 	p := Profile{Name: name}
 	var causes []cause
 	for _, c := range checks {
+		if !belongs(c, scenarios) {
+			continue
+		}
 		for _, s := range judgedOn(c, scenarios) {
 			var r Result
 			r, causes = p.judgeOne(c, s, scenarios, causes)
@@ -105,6 +110,7 @@ func Judge(name string, scenarios []Scenario, checks []check.Check) Profile {
 	}
 	p.vantage(scenarios)
 	p.useless(scenarios)
+	p.inspection(scenarios)
 	if ep, found := find(scenarios, "formation"); found && ep.View != nil && ep.View.Void() == "" {
 		p.Search = evidence.SearchOf(ep.View)
 	}
@@ -157,7 +163,7 @@ func (p *Profile) judgeOne(c check.Check, scenario recording.Scenario, scenarios
 		r.Verdict, r.Message = Unknown, bug
 		return r, causes
 	}
-	for _, f := range cutShort(c, ep.View, withdrawn(c, ep.View, findings)) {
+	for _, f := range inBothLooks(c, ep.View, cutShort(c, ep.View, withdrawn(c, ep.View, findings))) {
 		s := Subject{Finding: f, Verdict: verdictOf(f.Outcome)}
 		if f.Outcome == check.Fail || f.Outcome == check.Unseen {
 			if s.BlockedBy = explained(c.ID, f, causes); len(s.BlockedBy) > 0 {

@@ -1,5 +1,7 @@
 package recording
 
+import "strings"
+
 // Kind is the kind of an event: the name of the one field that is set in it, as in the file.
 type Kind string
 
@@ -56,8 +58,14 @@ const (
 	Environment = "environment" // the variables and the vm.args of a VM
 )
 
-// OfObjects is what may not be seen of one kind of objects, "objects/NetworkPolicy".
-func OfObjects(kind string) string { return "objects/" + kind }
+// ofObjects begins the names of [OfObjects].
+const ofObjects = "objects/"
+
+// OfObjects is what may not be seen of one kind of objects, "objects/NetworkPolicy": the user may not list them.
+func OfObjects(kind string) string { return ofObjects + kind }
+
+// AboutObjects reports whether what is a name of [OfObjects].
+func AboutObjects(what string) bool { return strings.HasPrefix(what, ofObjects) }
 
 // ByAgent names the agent of a node as an observer.
 func ByAgent(node string) string { return "agent/" + node }

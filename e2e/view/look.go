@@ -62,3 +62,6 @@ func Meets(e recording.Event, a, b *Pod) bool {
 	}
 	return false
 }
+
+// Cannot is what the observer that stands in for the agents cannot see, "NAME: why" each, as it says itself.
+func (v *View) Cannot() []string { return v.starts[recording.ByAPI].Cannot }

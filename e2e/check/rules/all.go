@@ -73,6 +73,7 @@ func All() []check.Check {
 		handshakeFlags(),
 		handshakeCookieAccepted(),
 		handshakeWrongCookieRefused(),
+		handshakeNobodyRejected(),
 		meshAutoConnect(),
 		meshConnectsAll(),
 		meshTicktimeSame(),
@@ -80,6 +81,7 @@ func All() []check.Check {
 		meshOTPSpread(),
 		meshNoneHidden(),
 		meshNobodyForeign(),
+		meshLinked(),
 		meshOneComponent(),
 		meshFull(),
 		meshLinksMatchViews(),
@@ -100,6 +102,7 @@ func All() []check.Check {
 		consoleCommandsWork(),
 	}
 	check.LinkCauses(all)
+	alsoInspected(all)
 	for i := range all {
 		all[i] = objects.WithPlaces(objects.WithDependencies(check.WithCoverage(all[i])))
 	}

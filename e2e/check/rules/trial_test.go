@@ -95,7 +95,7 @@ func healthy(scenario recording.Scenario, n int) *rt.Recording {
 		return rt.ContainerKill(n)
 	case "rollout":
 		return rt.Rollout(n)
-	default:
+	default: // and inspect, which is of a mesh that has formed, too
 		return rt.Console(n)
 	}
 }

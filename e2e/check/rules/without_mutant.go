@@ -60,6 +60,10 @@ func WithoutMutant() map[string]map[string][]string {
 		"our own probe dials the same ports, so that a check of a lower rung fails first": {
 			"mesh/one-component": {"dials-refused", "dials-rejected", "dials-unanswered"},
 		},
+		"a run does not judge it: only meshproof inspect does": {
+			"handshake/nobody-rejected": {"cookie-refused", "not-allowed", "rejected"},
+			"mesh/linked":               {"alone", "split"},
+		},
 		"no mutant yet; lost packets can produce it": {
 			"handshake/acceptor-prompt": {"acceptor-slow"},
 			"mesh/links-alive":          {"backing-off", "no-data"},
