@@ -19,13 +19,13 @@ const (
 
 // Inspection writes the first lines about an inspected cluster, at most fifteen of them: whether it is whole, its groups, the first
 // broken rung, what was changed last, and a command that shows it.
-func (c Console) Inspection(p Profile, ended time.Time) {
+func (c Console) Inspection(p Profile) {
 	w, i := c.out(), p.Inspection
 	if i == nil {
 		return
 	}
 	_, _ = io.WriteString(c.W, c.state(i.State))
-	fmt.Fprintf(w, "  %s%s\n", title(p), about(p, ended))
+	fmt.Fprintf(w, "  %s%s\n", title(p), about(p))
 	for n, g := range i.Groups {
 		if n == mostGroups {
 			fmt.Fprintf(w, "  and %s more\n", count(len(i.Groups)-n, "group"))
@@ -57,7 +57,7 @@ func (c Console) Inspection(p Profile, ended time.Time) {
 			if n == mostLast {
 				break
 			}
-			last = append(last, fmt.Sprintf("%s %s %s", ch.Object, ch.What, when(ch.At, ended)))
+			last = append(last, fmt.Sprintf("%s %s %s", ch.Object, ch.What, when(ch.At, i.At)))
 		}
 		fmt.Fprintf(w, "  changed last: %s\n", inLine(strings.Join(last, "; ")))
 	}
@@ -69,7 +69,7 @@ func (c Console) Inspection(p Profile, ended time.Time) {
 }
 
 // InspectionDetails writes the matrix of the links, all changes, what was done in the cluster, and what cannot be seen from here.
-func (c Console) InspectionDetails(p Profile, ended time.Time) {
+func (c Console) InspectionDetails(p Profile) {
 	w, i := c.out(), p.Inspection
 	if i == nil {
 		return
@@ -86,7 +86,7 @@ func (c Console) InspectionDetails(p Profile, ended time.Time) {
 		if n == 0 {
 			fmt.Fprintf(w, "\n  changed last\n")
 		}
-		fmt.Fprintf(w, "    %s  %s %s (%s)\n", ch.At.Format(time.RFC3339), ch.Object, ch.What, when(ch.At, ended))
+		fmt.Fprintf(w, "    %s  %s %s (%s ago)\n", ch.At.Format(time.RFC3339), ch.Object, ch.What, age(i.At.Sub(ch.At)))
 	}
 	if i.Did != "" {
 		fmt.Fprintf(w, "\n  what it did: %s\n", i.Did)
@@ -117,12 +117,12 @@ func (c Console) state(word string) string {
 }
 
 // about is how many groups there are, for how long, and how much was seen.
-func about(p Profile, ended time.Time) string {
+func about(p Profile) string {
 	i, out := p.Inspection, ""
 	if n := len(i.Groups); n > 1 {
 		out += fmt.Sprintf(", %d groups", n)
 		if !i.Since.IsZero() {
-			out += ", for at least " + age(ended.Sub(i.Since))
+			out += ", for at least " + age(i.At.Sub(i.Since))
 		}
 	} else if n == 1 {
 		out += ", " + count(len(i.Pods), "Ready pod")
@@ -157,9 +157,13 @@ func deciding(r *judge.Result) *judge.Subject {
 	return nil
 }
 
-// when is the time of the day and how long ago it was.
+// when is the time of the day, with the date where it was not today, and how long ago it was.
 func when(at, now time.Time) string {
-	return fmt.Sprintf("%s ago, at %s", age(now.Sub(at)), at.UTC().Format("2006-01-02 15:04:05Z"))
+	form := "15:04Z"
+	if at.UTC().Format(time.DateOnly) != now.UTC().Format(time.DateOnly) {
+		form = "2006-01-02 15:04Z"
+	}
+	return fmt.Sprintf("at %s (%s ago)", at.UTC().Format(form), age(now.Sub(at)))
 }
 
 // age is a duration in one unit, as kubectl prints it.

@@ -36,7 +36,7 @@ func parseTarget(name, selector string) (t Target, err error) {
 		return t, fmt.Errorf("%s and -l %s both say what to inspect: leave out one of the two", name, selector)
 	case selector != "":
 		if t.Selector, err = labels.Parse(selector); err != nil {
-			return t, fmt.Errorf("-l %s is no label selector: %w", selector, err)
+			return t, fmt.Errorf("-l %s is no label selector: give one such as app=shop (%w)", selector, err)
 		}
 		if t.Selector.Empty() {
 			return t, errors.New("-l selects everything: leave it out to inspect the whole namespace")

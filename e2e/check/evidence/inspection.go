@@ -11,6 +11,7 @@ import (
 // Inspection is what an inspection has to say beside its checks.
 type Inspection struct {
 	State   string             `json:"state"`             // the headline's first word: WHOLE, SPLIT, ALONE, IN MOTION, ONE NODE or UNKNOWN
+	At      time.Time          `json:"at"`                // when it was seen
 	Motion  string             `json:"motion,omitempty"`  // what changes while it is looked at
 	Since   time.Time          `json:"since,omitzero"`    // the first sign in the logs that nodes are apart: it may have begun before
 	Groups  []Group            `json:"groups,omitempty"`  // between which there is no link, the largest first
@@ -30,7 +31,7 @@ type Group struct {
 // InspectionOf is what the recording of an inspection has to say. Its State is the judge's.
 func InspectionOf(v *view.View) *Inspection {
 	l := LinkedOf(v)
-	i := &Inspection{Motion: v.InMotion(), Changes: v.Changes(), Did: v.Did(), Cannot: v.Cannot()}
+	i := &Inspection{At: v.Header.Start.Add(v.End()).UTC(), Motion: v.InMotion(), Changes: v.Changes(), Did: v.Did(), Cannot: v.Cannot()}
 	for at, p := range l.Pods {
 		i.Pods = append(i.Pods, p.Name)
 		row := ""

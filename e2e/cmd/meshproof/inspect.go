@@ -68,6 +68,10 @@ look alone has shown, or what is seen while a rollout is under way, is unknown.`
 		if _, err = os.Lstat(save); save != "" && err == nil {
 			return exitcode.With(exitcode.Usage, fmt.Errorf("%s exists and is not overwritten: name another file with --save", save))
 		}
+		if *printRole && namespace != "" { // no cluster is asked for it
+			_, err = fmt.Fprint(c.OutOrStdout(), inspect.PrintRole(namespace))
+			return err
+		}
 		access, err := target.Reading(kubeconfig, on, namespace)
 		if err != nil {
 			return err
@@ -170,10 +174,10 @@ func presentInspected(out reports.Console, code *int, all []reports.Profile) err
 	*code = r.Exit.Code
 	for _, p := range all {
 		fmt.Fprintln(out.W)
-		out.Inspection(p, time.Now())
+		out.Inspection(p)
 	}
 	for _, p := range all {
-		out.InspectionDetails(p, time.Now())
+		out.InspectionDetails(p)
 		out.Brief(p)
 	}
 	fmt.Fprintln(out.W)

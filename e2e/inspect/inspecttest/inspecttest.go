@@ -1,11 +1,14 @@
-package inspect_test
+// Package inspecttest is a running cluster of nodes for tests: an API server with a Deployment, and behind it pods with an epmd, a node
+// and socket tables each.
+//
+// In: which nodes are linked to each other. Out: an API server.
+package inspecttest
 
 import (
 	"encoding/binary"
 	"fmt"
 	"net/http/httptest"
 	"net/netip"
-	"strings"
 	"testing"
 	"time"
 
@@ -19,46 +22,49 @@ import (
 	"k8s.io/client-go/rest"
 
 	"meshproof.dev/meshproof/e2e/erldist/erldisttest"
-	"meshproof.dev/meshproof/e2e/inspect"
 	"meshproof.dev/meshproof/e2e/observe/remote/remotetest"
 )
 
+// The namespace, and the cookie of all nodes.
 const (
-	ns     = "prod"
-	cookie = "the-cookie-of-the-test"
+	Namespace = "prod"
+	Cookie    = "the-cookie-of-the-test"
 )
 
-// world is a Deployment of three nodes behind a fake API server. Nodes of one group are linked to each other.
-type world struct {
+// World is the Deployment shop behind an API server.
+type World struct {
 	*remotetest.Server
+	Running []corev1.Pod
 	created time.Time // of the pods
-	pods    []corev1.Pod
-	groups  [][]int
 }
 
-func ip(i int) string   { return fmt.Sprintf("10.244.0.%d", i+2) }
-func name(i int) string { return fmt.Sprintf("shop-%c", 'a'+i) }
+// IP is the address of pod i.
+func IP(i int) string { return fmt.Sprintf("10.244.0.%d", i+2) }
 
-func newWorld(t *testing.T, groups ...[]int) *world {
+// Name is the name of pod i.
+func Name(i int) string { return fmt.Sprintf("shop-%c", 'a'+i) }
+
+// New is a Deployment of nodes. Those of one group are linked to each other, and of one revision: 42, 43 …
+func New(t *testing.T, groups ...[]int) *World {
 	t.Helper()
-	w := &world{Server: &remotetest.Server{Pods: map[string]remotetest.Pod{}, Lists: map[string]any{}}, created: time.Now().Add(-time.Hour), groups: groups}
+	w := &World{Server: &remotetest.Server{Pods: map[string]remotetest.Pod{}, Lists: map[string]any{}}, created: time.Now().Add(-time.Hour)}
 	labels := map[string]string{"app": "shop"}
 	for g, members := range groups {
 		for _, i := range members {
-			p := corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: name(i), UID: types.UID(fmt.Sprintf("uid-%d", i)), Labels: labels, CreationTimestamp: metav1.NewTime(w.created),
+			p := corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: Namespace, Name: Name(i), UID: types.UID(fmt.Sprintf("uid-%d", i)), Labels: labels, CreationTimestamp: metav1.NewTime(w.created),
 				OwnerReferences: []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "ReplicaSet", Name: fmt.Sprintf("shop-%d", 42+g), UID: "r"}}},
 				Spec: corev1.PodSpec{NodeName: "n1"},
-				Status: corev1.PodStatus{Phase: corev1.PodRunning, PodIP: ip(i), Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}},
+				Status: corev1.PodStatus{Phase: corev1.PodRunning, PodIP: IP(i), Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}},
 					ContainerStatuses: []corev1.ContainerStatus{{Name: "shop", Image: "shop:1", State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.NewTime(w.created)}}}}}}
-			w.pods = append(w.pods, p)
-			w.Pods[name(i)] = w.behind(t, i, members)
+			w.Running = append(w.Running, p)
+			w.Pods[Name(i)] = w.behind(t, i, members)
 		}
 	}
-	three := int32(len(w.pods))
-	meta := metav1.ObjectMeta{Namespace: ns, Name: "shop", CreationTimestamp: metav1.NewTime(w.created.Add(-24 * time.Hour))}
+	three := int32(len(w.Running))
+	meta := metav1.ObjectMeta{Namespace: Namespace, Name: "shop", CreationTimestamp: metav1.NewTime(w.created.Add(-24 * time.Hour))}
 	owner := []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "Deployment", Name: "shop", UID: "d"}}
 	set := func(n int) appsv1.ReplicaSet {
-		return appsv1.ReplicaSet{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: fmt.Sprintf("shop-%d", n), OwnerReferences: owner, CreationTimestamp: metav1.NewTime(w.created.Add(time.Duration(n-44) * time.Hour)),
+		return appsv1.ReplicaSet{ObjectMeta: metav1.ObjectMeta{Namespace: Namespace, Name: fmt.Sprintf("shop-%d", n), OwnerReferences: owner, CreationTimestamp: metav1.NewTime(w.created.Add(time.Duration(n-44) * time.Hour)),
 			Annotations: map[string]string{"deployment.kubernetes.io/revision": fmt.Sprint(n)}}}
 	}
 	config := corev1.ConfigMap{ObjectMeta: *meta.DeepCopy(), Data: map[string]string{"a": "b"}}
@@ -69,29 +75,31 @@ func newWorld(t *testing.T, groups ...[]int) *world {
 		Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "shop", Image: "shop:1", Ports: []corev1.ContainerPort{{Name: "epmd", ContainerPort: 4369}, {Name: "dist", ContainerPort: 10000}},
 			EnvFrom: []corev1.EnvFromSource{{ConfigMapRef: &corev1.ConfigMapEnvSource{LocalObjectReference: corev1.LocalObjectReference{Name: "shop-config"}}}},
 			Env: []corev1.EnvVar{{Name: "POD_IP", ValueFrom: &corev1.EnvVarSource{FieldRef: &corev1.ObjectFieldSelector{FieldPath: "status.podIP"}}},
-				{Name: "RELEASE_NODE", Value: "shop@$(POD_IP)"}, {Name: "RELEASE_DISTRIBUTION", Value: "name"}, {Name: "RELEASE_COOKIE", Value: cookie}, {Name: "DNS_CLUSTER_QUERY", Value: "shop"}}}}},
+				{Name: "RELEASE_NODE", Value: "shop@$(POD_IP)"}, {Name: "RELEASE_DISTRIBUTION", Value: "name"}, {Name: "RELEASE_COOKIE", Value: Cookie}, {Name: "DNS_CLUSTER_QUERY", Value: "shop"}}}}},
 	}}}
 	service := corev1.Service{ObjectMeta: meta, Spec: corev1.ServiceSpec{ClusterIP: "None", Selector: labels}}
-	core, apps := "/api/v1/namespaces/"+ns+"/", "/apis/apps/v1/namespaces/"+ns+"/"
+	core, apps := "/api/v1/namespaces/"+Namespace+"/", "/apis/apps/v1/namespaces/"+Namespace+"/"
 	w.Lists = map[string]any{
 		core + "services": corev1.ServiceList{Items: []corev1.Service{service}}, core + "configmaps": corev1.ConfigMapList{Items: []corev1.ConfigMap{config}},
-		core + "events":      corev1.EventList{Items: []corev1.Event{{InvolvedObject: corev1.ObjectReference{Kind: "Pod", Name: name(0)}, Type: "Warning", Reason: "Unhealthy", Message: "was slow"}}},
+		core + "events":      corev1.EventList{Items: []corev1.Event{{InvolvedObject: corev1.ObjectReference{Kind: "Pod", Name: Name(0)}, Type: "Warning", Reason: "Unhealthy", Message: "was slow"}}},
 		apps + "deployments": appsv1.DeploymentList{Items: []appsv1.Deployment{app}}, apps + "replicasets": appsv1.ReplicaSetList{Items: []appsv1.ReplicaSet{set(42), set(43)}},
 		apps + "statefulsets": appsv1.StatefulSetList{}, apps + "daemonsets": appsv1.DaemonSetList{}, apps + "controllerrevisions": appsv1.ControllerRevisionList{},
-		"/apis/discovery.k8s.io/v1/namespaces/" + ns + "/endpointslices":   discoveryv1.EndpointSliceList{},
-		"/apis/networking.k8s.io/v1/namespaces/" + ns + "/networkpolicies": networkingv1.NetworkPolicyList{},
+		"/apis/discovery.k8s.io/v1/namespaces/" + Namespace + "/endpointslices":   discoveryv1.EndpointSliceList{},
+		"/apis/networking.k8s.io/v1/namespaces/" + Namespace + "/networkpolicies": networkingv1.NetworkPolicyList{},
 	}
-	w.list()
+	w.List()
 	return w
 }
 
-// list lets the API server list the pods as they are.
-func (w *world) list() { w.Lists["/api/v1/namespaces/"+ns+"/pods"] = corev1.PodList{Items: w.pods} }
+// List lets the API server list the pods as they are.
+func (w *World) List() {
+	w.Lists["/api/v1/namespaces/"+Namespace+"/pods"] = corev1.PodList{Items: w.Running}
+}
 
 // behind is what is in pod i: an epmd, a node, and links to the others of its group.
-func (w *world) behind(t *testing.T, i int, group []int) remotetest.Pod {
+func (w *World) behind(t *testing.T, i int, group []int) remotetest.Pod {
 	t.Helper()
-	node, err := (erldisttest.Node{Name: "shop@" + ip(i), Cookie: cookie, Creation: 7}).Listen()
+	node, err := (erldisttest.Node{Name: "shop@" + IP(i), Cookie: Cookie, Creation: 7}).Listen()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,16 +113,16 @@ func (w *world) behind(t *testing.T, i int, group []int) remotetest.Pod {
 	for _, j := range group {
 		switch {
 		case j < i:
-			table += row(fmt.Sprintf("%s:%d", ip(i), 40000+j), ip(j)+":10000", "01")
+			table += row(fmt.Sprintf("%s:%d", IP(i), 40000+j), IP(j)+":10000", "01")
 		case j > i:
-			table += row(ip(i)+":10000", fmt.Sprintf("%s:%d", ip(j), 40000+i), "01")
+			table += row(IP(i)+":10000", fmt.Sprintf("%s:%d", IP(j), 40000+i), "01")
 		}
 	}
 	return remotetest.Pod{
 		Ports: map[string]string{"4369": epmd.Addr, "10000": node.Addr},
 		Files: map[string]string{
 			"/proc/1/status":  "Name:\tbeam.smp\nNSpid:\t1\n",
-			"/proc/1/cmdline": "/opt/beam.smp\x00-name\x00shop@" + ip(i) + "\x00-setcookie\x00" + cookie + "\x00-kernel\x00inet_dist_listen_min\x0010000\x00inet_dist_listen_max\x0010000\x00",
+			"/proc/1/cmdline": "/opt/beam.smp\x00-name\x00shop@" + IP(i) + "\x00-setcookie\x00" + Cookie + "\x00-kernel\x00inet_dist_listen_min\x0010000\x00inet_dist_listen_max\x0010000\x00",
 			"/proc/net/tcp":   table,
 		},
 	}
@@ -130,7 +138,8 @@ func row(local, remote, state string) string {
 	return fmt.Sprintf("   0: %s %s %s 00000000:00000000 00:00000000 00000000     0        0 1\n", side(local), side(remote), state)
 }
 
-func (w *world) access(t *testing.T) (*rest.Config, kubernetes.Interface) {
+// Access is a client's.
+func (w *World) Access(t *testing.T) (*rest.Config, kubernetes.Interface) {
 	t.Helper()
 	s := httptest.NewServer(w)
 	t.Cleanup(s.Close)
@@ -140,16 +149,4 @@ func (w *world) access(t *testing.T) (*rest.Config, kubernetes.Interface) {
 		t.Fatal(err)
 	}
 	return cfg, client
-}
-
-// look inspects it.
-func (w *world) look(t *testing.T, target inspect.Target) ([]inspect.Cluster, error) {
-	t.Helper()
-	cfg, client := w.access(t)
-	return inspect.Run(t.Context(), inspect.Options{Rest: cfg, Client: client, Namespace: ns, Target: target, Caught: func(err error) { t.Error(err) }})
-}
-
-// forbid refuses requests to a resource.
-func forbid(resource string) string {
-	return fmt.Sprintf("%s is forbidden: User \"ops\" cannot use resource %q", strings.Split(resource, "/")[0], resource)
 }
