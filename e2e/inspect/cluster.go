@@ -65,24 +65,31 @@ func (r *recorder) lastTable() time.Time {
 // inspection is the inspection of one cluster.
 type inspection struct {
 	*recorder
-	o     Options
-	w     *workload.Workload
-	known *secrets.Redactor
-	looks *remote.Looks
-	logs  map[string][]string // of the containers, by pod UID and name
-	names map[string]bool     // "Pod/derl-x" and other objects of it
-	read  map[string]int      // logs that were read
+	o Options
+	w *workload.Workload
+
+	cookie []byte // nil: none
+	known  *secrets.Redactor
+	looks  *remote.Looks
+	logs   map[string][]string // of the containers, by pod UID and name
+	names  map[string]bool     // "Pod/derl-x" and other objects of it
+	read   map[string]int      // logs that were read
 }
 
 // cluster inspects one cluster of nodes, of which the first lists are there.
-func (o Options) cluster(ctx context.Context, w *workload.Workload, first *found, start time.Time) (Cluster, error) {
+func (o Options) cluster(ctx context.Context, w *workload.Workload, first *found, cookie []byte, start time.Time) (Cluster, error) {
 	h, err := w.Header(recording.Inspect, o.Namespace)
 	if err != nil {
 		return Cluster{}, err
 	}
 	h.Format, h.Start = recording.Format, start.UTC()
-	i := &inspection{recorder: &recorder{now: o.Now, start: start}, o: o, w: w, known: &secrets.Redactor{}, logs: map[string][]string{}, names: map[string]bool{}, read: map[string]int{}}
-	i.looks = remote.NewLooks(remote.Options{Rest: o.Rest, Client: o.Client, Namespace: o.Namespace, NoAgent: noAgent, NoCookie: noCookie, Caught: o.Caught,
+	i := &inspection{recorder: &recorder{now: o.Now, start: start}, o: o, w: w, cookie: cookie, known: &secrets.Redactor{}, logs: map[string][]string{}, names: map[string]bool{}, read: map[string]int{}}
+	i.known.Guard(cookie)
+	without := noCookie
+	if len(cookie) > 0 {
+		without = ""
+	}
+	i.looks = remote.NewLooks(remote.Options{Rest: o.Rest, Client: o.Client, Namespace: o.Namespace, NoAgent: noAgent, NoCookie: without, Caught: o.Caught,
 		Emit: func(e recording.Event) { i.add(recording.ByAPI, e) }})
 	defer i.looks.Close()
 	i.kube(recording.Event{Start: &recording.Start{}})
@@ -165,7 +172,7 @@ func (i *inspection) look(ctx context.Context, f *found, first bool) {
 			running = append(running, observe.RemotePod(p))
 		}
 	}
-	i.looks.Look(ctx, agent.Plan{EPMDPort: i.w.Resolved.EPMDPort, DistPort: i.w.Resolved.DistPort}, running)
+	i.looks.Look(ctx, agent.Plan{EPMDPort: i.w.Resolved.EPMDPort, DistPort: i.w.Resolved.DistPort, Cookie: i.cookie, CommonCookie: i.known.Common(i.cookie)}, running)
 	wg.Wait()
 	for _, p := range pods {
 		if i.withLogs(p) {

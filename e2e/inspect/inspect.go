@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -29,6 +30,7 @@ type Options struct {
 	Client    kubernetes.Interface
 	Namespace string
 	Target    Target
+	Cookie    CookieSource
 	Caught    func(error)   // a panic of ours
 	Apart     time.Duration // between the two looks; default 1 s
 	Now       func() time.Time
@@ -74,13 +76,32 @@ func Run(ctx context.Context, o Options) ([]Cluster, error) {
 		}
 		return nil, err
 	}
+	cookie, err := o.cookie(ctx, ws)
+	if err != nil {
+		return nil, err
+	}
 	all, failed := make([]Cluster, len(ws)), make([]error, len(ws))
 	var wg sync.WaitGroup
 	for i, w := range ws {
-		guard.Go(&wg, o.Caught, func() { all[i], failed[i] = o.cluster(ctx, w, f, start) })
+		guard.Go(&wg, o.Caught, func() { all[i], failed[i] = o.cluster(ctx, w, f, cookie, start) })
 	}
 	wg.Wait()
 	return all, errors.Join(failed...)
+}
+
+// cookie reads the cookie, which is for one cluster alone; nil if none is given.
+func (o Options) cookie(ctx context.Context, ws []*workload.Workload) ([]byte, error) {
+	if !o.Cookie.Given() {
+		return nil, nil
+	}
+	if len(ws) > 1 {
+		var names []string
+		for _, w := range ws {
+			names = append(names, w.Resolved.Name)
+		}
+		return nil, exitcode.With(exitcode.Usage, fmt.Errorf("namespace %s has %d clusters of nodes (%s), and a cookie is offered to one alone: name a workload of it", o.Namespace, len(ws), strings.Join(names, ", ")))
+	}
+	return o.Cookie.read(ctx, o)
 }
 
 // blind is why nothing can be inspected, nil if something can.

@@ -24,10 +24,10 @@ import (
 )
 
 // look inspects it.
-func look(t *testing.T, w *inspecttest.World, target inspect.Target) ([]inspect.Cluster, error) {
+func look(t *testing.T, w *inspecttest.World, target inspect.Target, cookie ...inspect.CookieSource) ([]inspect.Cluster, error) {
 	t.Helper()
 	cfg, client := w.Access(t)
-	return inspect.Run(t.Context(), inspect.Options{Rest: cfg, Client: client, Namespace: inspecttest.Namespace, Target: target, Caught: func(err error) { t.Error(err) }})
+	return inspect.Run(t.Context(), inspect.Options{Rest: cfg, Client: client, Namespace: inspecttest.Namespace, Target: target, Cookie: append(cookie, inspect.CookieSource{})[0], Caught: func(err error) { t.Error(err) }})
 }
 
 // forbid is the API server's sentence that refuses requests to a resource.
@@ -36,9 +36,9 @@ func forbid(resource string) string {
 }
 
 // judged inspects the world and judges what was recorded.
-func judged(t *testing.T, w *inspecttest.World) (reports.Profile, inspect.Cluster) {
+func judged(t *testing.T, w *inspecttest.World, cookie ...inspect.CookieSource) (reports.Profile, inspect.Cluster) {
 	t.Helper()
-	all, err := look(t, w, inspect.Target{})
+	all, err := look(t, w, inspect.Target{}, cookie...)
 	if err != nil || len(all) != 1 {
 		t.Fatalf("%d clusters, %v", len(all), err)
 	}
@@ -213,6 +213,52 @@ func TestEachRightTakenAway(t *testing.T) {
 				t.Error("it does not say what is forbidden")
 			}
 		})
+	}
+}
+
+// With a cookie the nodes are asked what they see. The form that one of them accepts goes to all; one that it refuses goes to no other.
+func TestCookie(t *testing.T) {
+	count := func(c inspect.Cluster, is func(e recording.Event) bool) (n int) {
+		for _, e := range c.Events {
+			if is(e) {
+				n++
+			}
+		}
+		return n
+	}
+	accepted := func(e recording.Event) bool { return e.Cookie != nil && e.Cookie.Outcome == recording.OK }
+	refused := func(e recording.Event) bool { return e.Cookie != nil && e.Cookie.Outcome == recording.Denied }
+	viewed := func(e recording.Event) bool { return e.Nodes != nil && e.Nodes.Outcome == recording.OK }
+
+	p, c := judged(t, inspecttest.New(t, []int{0, 1, 2}), inspect.CookieSource{Secret: "shop", Key: "cookie"}) // it ends in a newline
+	if a, r, n := count(c, accepted), count(c, refused), count(c, viewed); a != 3 || r != 1 || n != 6 {
+		t.Errorf("%d accepted, %d refused, %d views", a, r, n)
+	}
+	for _, id := range []string{"mesh/full", "mesh/one-component", "mesh/linked"} {
+		if r := result(p, id); r.Verdict != judge.Pass {
+			t.Errorf("%s: %s %s", id, r.Verdict, r.Message)
+		}
+	}
+	p, c = judged(t, inspecttest.New(t, []int{0, 1, 2}), inspect.CookieSource{Secret: "shop", Key: "wrong"})
+	if a, r, n := count(c, accepted), count(c, refused), count(c, viewed); a != 0 || r != 2 || n != 0 {
+		t.Errorf("of a wrong one: %d accepted, %d refused, %d views", a, r, n)
+	}
+	if r := result(p, "mesh/full"); r.Verdict != judge.Unknown || !strings.Contains(r.Message, "does not accept the cookie, which was offered to no other") {
+		t.Errorf("mesh/full: %s %s", r.Verdict, r.Message)
+	}
+	b, err := json.Marshal(c)
+	if err != nil || bytes.Contains(b, []byte(inspecttest.Cookie)) || bytes.Contains(b, []byte("another-cookie")) {
+		t.Errorf("a cookie is in the recording (%v)", err)
+	}
+
+	for text, says := range map[string]string{"swordfish": "it must be one of", "secret/a": "it must be one of", "file:": "it must be one of", "secret/shop:none": "has no key none", "secret/none:a": "the test has no", "file:/nonexistent": "no such file"} {
+		source, err := inspect.ParseCookieSource(text, nil)
+		if err == nil {
+			_, err = look(t, inspecttest.New(t, []int{0, 1}), inspect.Target{}, source)
+		}
+		if err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "swordfish") {
+			t.Errorf("%s: %v", text, err)
+		}
 	}
 }
 

@@ -10,13 +10,21 @@ import (
 )
 
 // belongs reports whether a check is of this kind of judgement at all: an inspection has the checks that name it, and a run all that
-// name one of its scenarios.
+// name one of its scenarios. Where no cookie was offered, what the nodes themselves say was not asked for.
 func belongs(c check.Check, scenarios []Scenario) bool {
-	_, inspection := find(scenarios, recording.Inspect)
+	s, inspection := find(scenarios, recording.Inspect)
+	if inspection && s.View != nil && s.View.Unseen(recording.ACookie) != "" && slices.ContainsFunc(c.Reads, saidByNodes) {
+		return false
+	}
 	if inspection {
 		return slices.Contains(c.Scenarios(), recording.Inspect)
 	}
 	return slices.ContainsFunc(c.Scenarios(), func(name recording.Scenario) bool { return name != recording.Inspect })
+}
+
+// saidByNodes reports whether events of the kind are what nodes say to who has their cookie.
+func saidByNodes(k recording.Kind) bool {
+	return k == recording.KindCookie || k == recording.KindNodes || k == recording.KindKernel
 }
 
 // inBothLooks makes unknown what an inspection may have seen in passing: a failure that only one of the two looks has shown, and any

@@ -55,6 +55,7 @@ const (
 	PeerDials   = "peer-dials"  // whether a pod reaches its peers: dials to it come from the pod itself only
 	LinkTimes   = "link-times"  // when data last arrived on a link
 	Log         = "log"         // what a node's log says
+	ACookie     = "a-cookie"    // a cookie is offered to the nodes: the reason why not
 	Environment = "environment" // the variables and the vm.args of a VM
 )
 

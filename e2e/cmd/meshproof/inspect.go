@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"meshproof.dev/meshproof/e2e/check/rules"
 	"meshproof.dev/meshproof/e2e/exitcode"
@@ -32,11 +33,13 @@ func inspectCommand(code *int) *cobra.Command {
 		Long: `Say what is wrong with a cluster of Erlang nodes that runs now, without changing anything.
 
 It lists objects, reads the ends of logs, runs cat in the pods' containers, asks each epmd for its names, and reads the challenge of
-each node, which comes before any cookie. It reads no Secret and offers no cookie. It looks twice, at least a second apart: what one
-look alone has shown, or what is seen while a rollout is under way, is unknown.`,
+each node, which comes before any cookie. It reads no Secret and offers no cookie, unless --cookie-from says where one is: that goes to
+one node of the cluster first, and to the others only if this one accepts it. It looks twice, at least a second apart: what one look
+alone has shown, or what is seen while a rollout is under way, is unknown.`,
 		Example: `  meshproof inspect deploy/shop -n prod              # one cluster
   meshproof inspect -n prod                          # every cluster of nodes in the namespace
   meshproof inspect -l app=shop --save shop.jsonl    # and keep the recording for a colleague: meshproof judge shop.jsonl
+  meshproof inspect deploy/shop --cookie-from secret/shop:cookie   # and ask the nodes what they see
   meshproof inspect -n prod --print-rbac             # the Role that it makes use of, as YAML for kubectl apply
   meshproof inspect sts/rabbit -o json | jq .exit    # the report on stdout`,
 	}
@@ -47,6 +50,7 @@ look alone has shown, or what is seen while a rollout is under way, is unknown.`
 	f.StringVar(&kubeconfig, "kubeconfig", "", "kubeconfig file (default: as kubectl finds it)")
 	f.StringVarP(&namespace, "namespace", "n", "", "namespace (default: that of the context)")
 	f.StringVarP(&selector, "selector", "l", "", "inspect the clusters of the workloads whose pods have these labels")
+	from := f.String("cookie-from", "", "offer the cookie at secret/NAME:KEY, in file:PATH, or that is typed (prompt) to the nodes, and ask them what they see")
 	f.StringVar(&save, "save", "", "keep the recording in this new file; of several clusters one file each, named FILE.NAME")
 	printRole := f.Bool("print-rbac", false, "print the Role that it makes use of, and inspect nothing")
 	accept := f.Bool("accept-unseen", false, "accept what is unknown only because it cannot be seen from here (never mesh/linked)")
@@ -59,6 +63,10 @@ look alone has shown, or what is seen while a rollout is under way, is unknown.`
 			name = args[0]
 		}
 		what, err := inspect.ParseTarget(name, selector)
+		if err != nil {
+			return err
+		}
+		cookie, err := inspect.ParseCookieSource(*from, typed(c))
 		if err != nil {
 			return err
 		}
@@ -84,9 +92,13 @@ look alone has shown, or what is seen while a rollout is under way, is unknown.`
 		if *form != "" {
 			people = c.ErrOrStderr() // stdout is for another program
 		}
-		fmt.Fprintf(people, "context %s · namespace %s · read-only · no cookie\n", access.Context, access.Namespace)
+		offered := "no cookie"
+		if cookie.Given() {
+			offered = "cookie from " + strings.SplitN(*from, ":", 2)[0]
+		}
+		fmt.Fprintf(people, "context %s · namespace %s · read-only · %s\n", access.Context, access.Namespace, offered)
 		began := time.Now()
-		clusters, err := inspected(c.Context(), access, what)
+		clusters, err := inspected(c.Context(), access, what, cookie)
 		if err != nil {
 			return err
 		}
@@ -107,11 +119,24 @@ look alone has shown, or what is seen while a rollout is under way, is unknown.`
 	return c
 }
 
+// typed asks the user for the cookie, and does not show what is typed.
+func typed(c *cobra.Command) func() ([]byte, error) {
+	return func() ([]byte, error) {
+		in, is := c.InOrStdin().(*os.File)
+		if !is || !term.IsTerminal(int(in.Fd())) {
+			return nil, errors.New("there is no terminal to type it on: use secret/NAME:KEY or file:PATH")
+		}
+		fmt.Fprint(c.ErrOrStderr(), "cookie: ")
+		defer fmt.Fprintln(c.ErrOrStderr())
+		return term.ReadPassword(int(in.Fd()))
+	}
+}
+
 // inspected inspects the clusters. A panic of ours is the error.
-func inspected(ctx context.Context, access *target.Access, what inspect.Target) ([]inspect.Cluster, error) {
+func inspected(ctx context.Context, access *target.Access, what inspect.Target, cookie inspect.CookieSource) ([]inspect.Cluster, error) {
 	var mu sync.Mutex
 	var bugs []error
-	clusters, err := inspect.Run(ctx, inspect.Options{Rest: access.Config, Client: access.Client, Namespace: access.Namespace, Target: what, Caught: func(bug error) {
+	clusters, err := inspect.Run(ctx, inspect.Options{Rest: access.Config, Client: access.Client, Namespace: access.Namespace, Target: what, Cookie: cookie, Caught: func(bug error) {
 		mu.Lock()
 		defer mu.Unlock()
 		bugs = append(bugs, bug)

@@ -133,6 +133,7 @@ func TestUnknownCommandsAreRefused(t *testing.T) {
 		"inspect -o xml":                         "-o xml is not known: use json, html, junit",
 		"inspect --loud":                         "unknown flag: --loud",
 		"inspect -l a=b deploy/shop":             "deploy/shop and -l a=b both say what to inspect: leave out one of the two",
+		"inspect --cookie-from swordfish":        "--cookie-from names no place: it must be one of",
 		"inspect -l !":                           "-l ! is no label selector",
 		"inspect --print-rbac -o json":           "--print-rbac prints YAML, and -o json a report: leave out one of the two",
 		"inspect -n prod --save refused_test.go": "refused_test.go exists and is not overwritten: name another file",

@@ -35,6 +35,7 @@ const (
 type World struct {
 	*remotetest.Server
 	Running []corev1.Pod
+	Cookie  string    // of the nodes
 	created time.Time // of the pods
 }
 
@@ -47,7 +48,13 @@ func Name(i int) string { return fmt.Sprintf("shop-%c", 'a'+i) }
 // New is a Deployment of nodes. Those of one group are linked to each other, and of one revision: 42, 43 …
 func New(t *testing.T, groups ...[]int) *World {
 	t.Helper()
-	w := &World{Server: &remotetest.Server{Pods: map[string]remotetest.Pod{}, Lists: map[string]any{}}, created: time.Now().Add(-time.Hour)}
+	return WithCookie(t, Cookie, groups...)
+}
+
+// WithCookie is New of nodes that have this cookie. The Secret shop has it, too, with a newline behind it.
+func WithCookie(t *testing.T, cookie string, groups ...[]int) *World {
+	t.Helper()
+	w := &World{Server: &remotetest.Server{Pods: map[string]remotetest.Pod{}, Lists: map[string]any{}}, Cookie: cookie, created: time.Now().Add(-time.Hour)}
 	labels := map[string]string{"app": "shop"}
 	for g, members := range groups {
 		for _, i := range members {
@@ -81,8 +88,9 @@ func New(t *testing.T, groups ...[]int) *World {
 	core, apps := "/api/v1/namespaces/"+Namespace+"/", "/apis/apps/v1/namespaces/"+Namespace+"/"
 	w.Lists = map[string]any{
 		core + "services": corev1.ServiceList{Items: []corev1.Service{service}}, core + "configmaps": corev1.ConfigMapList{Items: []corev1.ConfigMap{config}},
-		core + "events":      corev1.EventList{Items: []corev1.Event{{InvolvedObject: corev1.ObjectReference{Kind: "Pod", Name: Name(0)}, Type: "Warning", Reason: "Unhealthy", Message: "was slow"}}},
-		apps + "deployments": appsv1.DeploymentList{Items: []appsv1.Deployment{app}}, apps + "replicasets": appsv1.ReplicaSetList{Items: []appsv1.ReplicaSet{set(42), set(43)}},
+		core + "secrets/shop": corev1.Secret{ObjectMeta: meta, Data: map[string][]byte{"cookie": []byte(cookie + "\n"), "wrong": []byte("another-cookie\n")}},
+		core + "events":       corev1.EventList{Items: []corev1.Event{{InvolvedObject: corev1.ObjectReference{Kind: "Pod", Name: Name(0)}, Type: "Warning", Reason: "Unhealthy", Message: "was slow"}}},
+		apps + "deployments":  appsv1.DeploymentList{Items: []appsv1.Deployment{app}}, apps + "replicasets": appsv1.ReplicaSetList{Items: []appsv1.ReplicaSet{set(42), set(43)}},
 		apps + "statefulsets": appsv1.StatefulSetList{}, apps + "daemonsets": appsv1.DaemonSetList{}, apps + "controllerrevisions": appsv1.ControllerRevisionList{},
 		"/apis/discovery.k8s.io/v1/namespaces/" + Namespace + "/endpointslices":   discoveryv1.EndpointSliceList{},
 		"/apis/networking.k8s.io/v1/namespaces/" + Namespace + "/networkpolicies": networkingv1.NetworkPolicyList{},
@@ -99,7 +107,14 @@ func (w *World) List() {
 // behind is what is in pod i: an epmd, a node, and links to the others of its group.
 func (w *World) behind(t *testing.T, i int, group []int) remotetest.Pod {
 	t.Helper()
-	node, err := (erldisttest.Node{Name: "shop@" + IP(i), Cookie: Cookie, Creation: 7}).Listen()
+	node, err := (erldisttest.Node{Name: "shop@" + IP(i), Cookie: w.Cookie, Creation: 7, Nodes: func() (visible, hidden []string) {
+		for _, j := range group {
+			if j != i {
+				visible = append(visible, "shop@"+IP(j))
+			}
+		}
+		return visible, nil
+	}}).Listen()
 	if err != nil {
 		t.Fatal(err)
 	}

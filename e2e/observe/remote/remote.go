@@ -76,6 +76,7 @@ func unable(o Options) map[string]string {
 		recording.Environment:       "the environment of the VM, which takes an agent: it may hold other secrets, so it is not read through exec",
 	}
 	if o.NoCookie != "" {
+		cannot[recording.ACookie] = o.NoCookie
 		for what, k := range map[string]recording.Kind{"which cookie a node accepts": recording.KindCookie, "what a node has in nodes()": recording.KindNodes, "the settings of a node": recording.KindKernel} {
 			cannot[string(k)] = what + ": " + o.NoCookie
 		}

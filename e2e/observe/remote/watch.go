@@ -39,7 +39,8 @@ type watch struct {
 
 	mu       sync.Mutex
 	pod      Pod
-	ports    []int // that its epmd listed
+	ports    []int  // that its epmd listed
+	node     string // the address at which its node gave its challenge, "" where none did
 	forwards map[int]*agentclient.Forward
 	looked   chan struct{} // closed when the VM was found, or cannot be
 	once     sync.Once
@@ -212,7 +213,11 @@ func (w *watch) dialDist(ctx context.Context, v *viewer.Viewer) (all bool) {
 		if ctx.Err() != nil {
 			return false
 		}
-		all = all && err == nil
+		if all = all && err == nil; err == nil {
+			w.mu.Lock()
+			w.node = addr
+			w.mu.Unlock()
+		}
 		e := recording.Dist{From: v.Pod.UID, To: v.Pod.UID, Addr: addr, Outcome: recording.Outcome(erldist.OutcomeOf(err)),
 			Status: p.Status, Node: p.Name, Flags: p.Flags, Creation: p.Creation, Took: time.Since(began)}
 		if err != nil {
