@@ -40,7 +40,11 @@ func (c Console) Inspection(p Profile) {
 	switch {
 	case b == nil:
 	case b.Verdict == judge.Fail:
-		fmt.Fprintf(w, "  first broken: %s · %s\n", b.ID, inLine(b.Message))
+		what := "first broken"
+		if b.Level == "latent" {
+			what = "works now, and breaks at the next join or restart"
+		}
+		fmt.Fprintf(w, "  %s: %s · %s\n", what, b.ID, inLine(b.Message))
 		if f := deciding(b); f != nil && f.Remedy != "" {
 			fmt.Fprintf(w, "  remedy: %s\n", f.Remedy)
 		}

@@ -188,6 +188,7 @@ func TestEachRightTakenAway(t *testing.T) {
 		"portforward":         {"epmd/name-registered", "handshake/names-unique"},
 	} {
 		t.Run(resource, func(t *testing.T) {
+			t.Parallel()
 			w := inspecttest.New(t, []int{0, 1, 2})
 			w.Deny = func(r *http.Request) string {
 				if strings.HasSuffix(r.URL.Path, "/"+resource) {

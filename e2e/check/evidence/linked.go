@@ -39,7 +39,7 @@ func linkedOf(v *view.View) *Linked {
 	for _, p := range v.Pods() {
 		if p.Ready(v.End()) {
 			l.Pods = append(l.Pods, p)
-			l.Tables = append(l.Tables, lastTable(p))
+			l.Tables = append(l.Tables, LastTable(p))
 		}
 	}
 	maybe := make([][]bool, len(l.Pods))
@@ -56,8 +56,8 @@ func linkedOf(v *view.View) *Linked {
 	return l
 }
 
-// lastTable is the last socket table of the pod that was read, nil if none was.
-func lastTable(p *view.Pod) *recording.Event {
+// LastTable is the last socket table of the pod that was read, nil if none was.
+func LastTable(p *view.Pod) *recording.Event {
 	for _, e := range slices.Backward(p.Sockets) {
 		if e.Sockets.Outcome == recording.OK {
 			return &e

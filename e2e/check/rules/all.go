@@ -56,6 +56,7 @@ func All() []check.Check {
 		dnsARecordsMatchPods(),
 		probeOwnAddress(),
 		probeHidden(),
+		epmdListens(),
 		epmdReachable(),
 		epmdNameRegistered(),
 		epmdOneName(),

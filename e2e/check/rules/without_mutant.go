@@ -61,6 +61,7 @@ func WithoutMutant() map[string]map[string][]string {
 			"mesh/one-component": {"dials-refused", "dials-rejected", "dials-unanswered"},
 		},
 		"a run does not judge it: only meshproof inspect does": {
+			"epmd/listens":              {"dead", "loopback-only"},
 			"handshake/nobody-rejected": {"cookie-refused", "not-allowed", "rejected"},
 			"mesh/linked":               {"alone", "split"},
 		},
