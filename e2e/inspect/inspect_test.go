@@ -14,10 +14,12 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"meshproof.dev/meshproof/e2e/check/rules"
+	"meshproof.dev/meshproof/e2e/erldist/erldisttest"
 	"meshproof.dev/meshproof/e2e/exitcode"
 	"meshproof.dev/meshproof/e2e/inspect"
 	"meshproof.dev/meshproof/e2e/inspect/inspecttest"
 	"meshproof.dev/meshproof/e2e/judge"
+	"meshproof.dev/meshproof/e2e/observe/remote/remotetest"
 	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/view"
 	"meshproof.dev/meshproof/reports"
@@ -259,6 +261,53 @@ func TestCookie(t *testing.T) {
 		}
 		if err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "swordfish") {
 			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
+// A remote console in a pod is no node of the cluster: it is not dialled, and nothing is wrong because of it.
+func TestARemoteConsole(t *testing.T) {
+	w := inspecttest.New(t, []int{0, 1, 2})
+	epmd := erldisttest.EPMD{Nodes: []erldisttest.Registered{{Name: "rem-1f0e-shop", Port: 40001}, {Name: "shop", Port: 10000}}}.Start(t) // the newest first
+	w.Pods[inspecttest.Name(1)].Ports["4369"] = epmd.Addr
+	p, c := judged(t, w)
+	for _, id := range []string{"epmd/one-name", "mesh/linked", "handshake/names-unique"} {
+		if r := result(p, id); r.Verdict != judge.Pass {
+			t.Errorf("%s: %s %s", id, r.Verdict, r.Message)
+		}
+	}
+	for _, e := range c.Events {
+		if e.Dist != nil && !strings.HasSuffix(e.Dist.Addr, ":10000") {
+			t.Errorf("it dialled %s", e.Dist.Addr)
+		}
+	}
+}
+
+// A node that speaks TLS is not dialled: it would log the plain connection. Neither is one of which that is not known.
+func TestTLSNodesAreNotDialled(t *testing.T) {
+	for name, change := range map[string]func(p *remotetest.Pod){
+		"it speaks TLS":    func(p *remotetest.Pod) { p.Files["/proc/1/cmdline"] += "-proto_dist\x00inet_tls\x00" },
+		"it is not known":  func(p *remotetest.Pod) { p.Files["/proc/1/status"] = "Name:\tsleep\nNSpid:\t1\n" },
+		"there is no cat":  func(p *remotetest.Pod) { p.Cat = `exec: "cat": executable file not found in $PATH` },
+		"exec is refused":  func(p *remotetest.Pod) { p.Cat = "pods \"shop-a\" is forbidden: no exec" },
+		"it is not listed": func(p *remotetest.Pod) { p.Files["/proc/1/cmdline"] = "" },
+	} {
+		w := inspecttest.New(t, []int{0, 1})
+		for n, p := range w.Pods {
+			change(&p)
+			p.Ports["10000"] = "127.0.0.1:1" // nothing listens there: a dial ends in an error, which is recorded
+			w.Pods[n] = p
+		}
+		p, c := judged(t, w)
+		for _, e := range c.Events {
+			if e.Dist != nil && !strings.Contains(e.Dist.Detail, "not dialled") {
+				t.Errorf("%s: it was dialled: %+v", name, e.Dist)
+			}
+		}
+		for _, r := range p.Results {
+			if r.Verdict == judge.Fail && r.Level == "required" {
+				t.Errorf("%s: %s: %s", name, r.ID, r.Message)
+			}
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"maps"
+	"slices"
 	"sync"
 
 	"meshproof.dev/meshproof/e2e/agent"
@@ -147,8 +148,22 @@ func (g *glance) look(ctx context.Context) {
 		return
 	}
 	g.answered = g.askEPMD(ctx, &g.viewer.Source, g.names)
+	g.onlyApplication()
 	if g.o.knowsTransport(g.now().UID) && !g.dialDist(ctx, g.viewer) {
 		g.answered = false
+	}
+}
+
+// onlyApplication leaves one of the ports that epmd listed: the declared one, else that of the node that was registered first, which is
+// the last in the list. The others are of remote consoles and commands.
+func (g *glance) onlyApplication() {
+	plan, _ := g.o.current()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if port := plan.PortOf(g.pod.UID); slices.Contains(g.ports, port) {
+		g.ports = []int{port}
+	} else if n := len(g.ports); n > 1 {
+		g.ports = g.ports[n-1:]
 	}
 }
 
