@@ -81,6 +81,9 @@ func (c Console) Profile(p Profile) {
 	if p.Search != nil {
 		fmt.Fprintf(w, "  how the nodes looked for each other: %s\n", inLine(p.Search.Says))
 	}
+	if c.Verbose {
+		c.felt(p)
+	}
 	if b := p.FirstBroken(); b != nil {
 		fmt.Fprintf(w, "  %s\n", broken(b))
 	}

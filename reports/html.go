@@ -182,7 +182,7 @@ func workload(r *Run, p Profile, id string) *page.Workload {
 		w.Search, w.Trails = p.Search.Says, searched(p)
 	}
 	for _, pic := range p.Pictures {
-		s := &page.Scenario{Picture: pic, ID: id + "." + word(string(pic.Scenario)), Moments: moments(p, pic)}
+		s := &page.Scenario{Picture: pic, ID: id + "." + word(string(pic.Scenario)), Moments: moments(p, pic), Losses: feltRows(pic)}
 		w.Scenarios = append(w.Scenarios, s)
 		if w.Trails == nil {
 			w.Trails = pic.Trails

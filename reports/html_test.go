@@ -155,6 +155,7 @@ func hostile(t *testing.T) *Run {
 	p.Pictures[0].Scenario = recording.Scenario(evil)
 	p.Pictures[0].Unseen = []picture.Unseen{{Who: evil, Why: evil}}
 	p.Pictures[0].Phases = []picture.Phase{{Name: evil}}
+	p.Pictures[0].Felt = []picture.Felt{{What: evil, From: evil, To: evil}}
 	p.Pictures[0].Trails = []picture.Trail{{Pod: evil, Asked: []string{evil}, Got: []string{evil}, Dialled: []string{evil}, Answered: []string{evil}, Missing: evil}}
 	bad := run(judge.Fail, judge.Unknown, judge.Blocked).Profiles[0].Results
 	for i := range bad {

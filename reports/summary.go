@@ -59,6 +59,7 @@ func Summary(w io.Writer, r *Run) {
 		}
 	}
 	tableOfPhases(w, r.Profiles)
+	tableOfFelt(w, r.Profiles)
 	tableOfLeftovers(w, r.Leftovers)
 	whereRecordings(w, r.Profiles)
 }

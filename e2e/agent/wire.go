@@ -48,8 +48,20 @@ type Plan struct {
 	// TLS if there is an identity, and to listen on the plan's port.
 	Transports map[string]Transport `json:"ways,omitempty"`
 
+	// Reads are what is read from each node once a second beside its view.
+	Reads []Read `json:"reads,omitempty"`
+
 	Every Every `json:"every,omitzero"`
 }
+
+// Read is a value that is read from each node, and its name in answers.
+type Read struct {
+	Name string `json:"name"`
+	What string `json:"what"` // one of those beside this type
+}
+
+// RunningDBNodes is what Mnesia says with which nodes it shares its tables.
+const RunningDBNodes = "mnesia/running_db_nodes"
 
 // Every is the interval of each kind of observation in nanoseconds; 0 is the default.
 type Every struct {
@@ -125,43 +137,6 @@ const (
 	DialTimeout = 2 * time.Second
 )
 
-// How often an agent looks at all its pods together, in looks per second of one kind: its own looking must not be what makes the
-// node slow. With more pods each is looked at less often. A socket table is the dearest look, since the kernel walks through the
-// connections of all namespaces for each; and fifty pods are 2,500 pairs. A pair whose last
-// dial has not succeeded is dialled sooner ([Sooner]).
-const (
-	MaxViewsPerSecond  = 60
-	MaxTablesPerSecond = 30
-	MaxDNSPerSecond    = 25
-	MaxDialsPerSecond  = 60
-)
-
-// Sooner is how soon a pair is dialled for the first time, or again after a dial that has failed, by the interval of its dials:
-// a mesh that has just formed is to be seen as a whole soon, and a mesh that holds need not be dialled often.
-func Sooner(interval time.Duration) time.Duration {
-	return max(3*interval/10, min(interval, EveryMatrix))
-}
-
-// Resolve returns the plan's intervals for an agent with that number of local pods.
-func (p Plan) Resolve(local int) Every {
-	slowed := func(looks, perSecond int, planned, usual time.Duration) time.Duration {
-		return max(cmp.Or(planned, usual), time.Duration(looks)*time.Second/time.Duration(perSecond))
-	}
-	pairs := local * len(p.Pods)
-	return Every{
-		View:    slowed(local, MaxViewsPerSecond, p.Every.View, EveryView),
-		Sockets: slowed(local, MaxTablesPerSecond, p.Every.Sockets, EveryView),
-		DNS:     slowed(local, MaxDNSPerSecond, p.Every.DNS, EveryDNS),
-		EPMD:    slowed(pairs, MaxDialsPerSecond, p.Every.EPMD, EveryMatrix),
-		Dist:    slowed(pairs, MaxDialsPerSecond, p.Every.Dist, EveryMatrix),
-	}
-}
-
-// Pace is the intervals as a recording has them.
-func (e Every) Pace() recording.Pace {
-	return recording.Pace{View: e.View, Sockets: e.Sockets, DNS: e.DNS, EPMD: e.EPMD, Dist: e.Dist}
-}
-
 // Check returns an error for a plan that could make the agent do anything but observe pods at literal addresses.
 func (p Plan) Check() error {
 	if len(p.Pods) > 5000 || len(p.Cookie) > 255 {
@@ -182,6 +157,14 @@ func (p Plan) Check() error {
 	for _, d := range []time.Duration{p.Every.View, p.Every.Sockets, p.Every.DNS, p.Every.EPMD, p.Every.Dist} {
 		if d != 0 && (d < 20*time.Millisecond || d > time.Minute) {
 			return fmt.Errorf("interval %s is out of range (20 ms to 1 minute)", d)
+		}
+	}
+	if len(p.Reads) > 8 {
+		return fmt.Errorf("too many reads (%d, limit 8)", len(p.Reads))
+	}
+	for _, r := range p.Reads {
+		if r.What != RunningDBNodes || len(r.Name) > 100 {
+			return fmt.Errorf("read %.100q is not known, or its name is longer than 100 bytes", r.What)
 		}
 	}
 	if i := p.Identity; i != nil {

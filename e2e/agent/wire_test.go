@@ -34,6 +34,9 @@ func TestCheck(t *testing.T) {
 		"too often":         {func(p *Plan) { p.Every.View = time.Microsecond }, "1µs"},
 		"too seldom":        {func(p *Plan) { p.Every.Dist = time.Hour }, "1h"},
 		"backwards":         {func(p *Plan) { p.Every.DNS = -time.Second }, "-1s"},
+		"a read":            {func(p *Plan) { p.Reads = []Read{{Name: "database", What: RunningDBNodes}} }, ""},
+		"another read":      {func(p *Plan) { p.Reads = []Read{{Name: "x", What: "erlang/halt"}} }, "not known"},
+		"too many reads":    {func(p *Plan) { p.Reads = make([]Read, 9) }, "too many reads"},
 		"too many pods": {func(p *Plan) {
 			for i := range 5001 {
 				p.Pods = append(p.Pods, Pod{UID: fmt.Sprintf("%08d", i)})
@@ -56,26 +59,6 @@ func TestCheckSession(t *testing.T) {
 	for name, good := range map[string]bool{"a": true, "meshproof-ip-dns-00042": true, strings.Repeat("a", 63): true, "": false, strings.Repeat("a", 64): false, "A": false, "a.b": false, "a/b": false, "-a": false, "a-": false, "a\n": false} {
 		if err := CheckSession(name); (err == nil) != good {
 			t.Errorf("%q: %v", name, err)
-		}
-	}
-}
-
-func TestResolve(t *testing.T) {
-	p := Plan{Pods: make([]Pod, 3), Every: Every{View: 100 * time.Millisecond}}
-	if e := p.Resolve(1); e != (Every{View: 100 * time.Millisecond, Sockets: EveryView, DNS: EveryDNS, EPMD: EveryMatrix, Dist: EveryMatrix}) {
-		t.Errorf("three pods: %+v", e)
-	}
-	// 100 local pods among 300 are 30000 pairs.
-	p.Pods = make([]Pod, 300)
-	if e := p.Resolve(100); e != (Every{View: 5 * time.Second / 3, Sockets: 10 * time.Second / 3, DNS: 4 * time.Second, EPMD: 500 * time.Second, Dist: 500 * time.Second}) {
-		t.Errorf("three hundred pods: %+v", e)
-	}
-}
-
-func TestSooner(t *testing.T) {
-	for interval, want := range map[time.Duration]time.Duration{20 * time.Millisecond: 20 * time.Millisecond, time.Second: time.Second, 2 * time.Second: time.Second, 40 * time.Second: 12 * time.Second} {
-		if got := Sooner(interval); got != want {
-			t.Errorf("of %s: %s, want %s", interval, got, want)
 		}
 	}
 }

@@ -49,7 +49,7 @@ func Alike(ids []string, codes ...string) map[string][]string {
 // From is everything on the rung and above it, and also those named. The harness's own checks come after DNS:
 // they need a running VM, and nothing of its network.
 func From(r Rung, also ...string) []string {
-	ladder := []Rung{Manifest, Image, Pods, VM, Service, DNS, Probe, EPMD, Dist, Handshake, Mesh, Discovery, Recovery, Rollout, Console}
+	ladder := []Rung{Manifest, Image, Pods, VM, Service, DNS, Probe, EPMD, Dist, Handshake, Mesh, Discovery, Recovery, Rollout, Application, Console}
 	ids := slices.Clone(also)
 	for _, above := range ladder[slices.Index(ladder, r):] {
 		ids = append(ids, string(above)+"/*")
@@ -68,11 +68,11 @@ func NeedsListener(also ...string) []string {
 // NeedsMesh is what needs nodes that find, reach and admit each other, and also those named. Whether discovery goes on
 // (discovery/alive) is not in the list: the agent sees that on the pod's own network interface.
 func NeedsMesh(also ...string) []string {
-	return append(also, "mesh/*", "recovery/*", "rollout/*", "console/*")
+	return append(also, "mesh/*", "recovery/*", "rollout/*", "application/*", "console/*")
 }
 
 // NeedsLinks is what needs the links between nodes. Unlike NeedsMesh it leaves out the settings of each node (mesh/auto-connect and
 // the like): a node that can be reached reports them, whether it has peers or not.
 func NeedsLinks() []string {
-	return []string{"mesh/none-hidden", "mesh/nobody-foreign", "mesh/linked", "mesh/one-component", "mesh/full", "mesh/links-*", "mesh/stable", "recovery/*", "rollout/*", "console/*"}
+	return []string{"mesh/none-hidden", "mesh/nobody-foreign", "mesh/linked", "mesh/one-component", "mesh/full", "mesh/links-*", "mesh/stable", "recovery/*", "rollout/*", "application/*", "console/*"}
 }

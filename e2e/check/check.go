@@ -30,7 +30,9 @@ const (
 	Discovery Rung = "discovery"
 	Recovery  Rung = "recovery"
 	Rollout   Rung = "rollout"
-	Console   Rung = "console"
+	// Application is above those that a mesh is made of: its nodes are connected, and what runs on them is one cluster.
+	Application Rung = "application"
+	Console     Rung = "console"
 
 	// Probe is not a rung of the application: it holds the checks of the harness itself. Nothing there is the
 	// application's fault, so these checks never end with Fail.
@@ -60,6 +62,8 @@ type Check struct {
 	Scenario recording.Scenario // the scenario whose recording it is judged on
 	// Also are other scenarios on whose recordings it is judged, each with a result of its own, if they are part of the run.
 	Also []recording.Scenario
+	// Inapplicable says why the profile has nothing for the check to judge, in whatever scenario; "" if it has. Nil: it always has.
+	Inapplicable func(v *view.View) string
 	// Static says that the manifests alone decide it: it is judged by lint, too, where nothing was deployed. So are all
 	// checks of the rung [Manifest].
 	Static bool

@@ -15,6 +15,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -141,6 +142,18 @@ func isExit(err error) bool {
 	var exit *exec.ExitError
 	return errors.As(err, &exit) && exit.ExitCode() > 0
 }
+
+// Absent reports whether the error of an engine's command says that there is no engine: the command is not on PATH, or docker has
+// no daemon that could be asked. What such an engine has made may be there again when it comes back.
+func Absent(err error) bool {
+	if errors.Is(err, exec.ErrNotFound) {
+		return true
+	}
+	return err != nil && slices.ContainsFunc(noDaemon, func(says string) bool { return strings.Contains(err.Error(), says) })
+}
+
+// noDaemon is what docker's client says where nobody listens. What it says of a daemon that refuses it is other.
+var noDaemon = []string{"Cannot connect to the Docker daemon", "failed to connect to the docker API"}
 
 // terminate is the signal that ends a command. The command can handle it and clean up.
 const terminate = syscall.SIGTERM

@@ -31,6 +31,8 @@ var reads = []read{
 		"inet_dist_listen_min", "inet_dist_listen_max", "inet_dist_use_interface",
 		"sync_nodes_mandatory", "sync_nodes_optional", "sync_nodes_timeout",
 	}}},
+	// Mnesia keeps it in memory. Not db_nodes: where Mnesia does not run, that opens its schema file.
+	{"mnesia", "system_info", [][]Atom{{"running_db_nodes"}}},
 }
 
 // Allowed reports whether [Conn.Call] sends this call: module, function and the value of each argument must be in a fixed

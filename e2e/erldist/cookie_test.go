@@ -87,6 +87,10 @@ func TestAllowed(t *testing.T) {
 		{"erlang", "halt", nil, false},
 		{"net_adm", "ping", []erldist.Term{a("a@b")}, false},
 		{"init", "get_arguments", nil, false},
+		{"mnesia", "system_info", []erldist.Term{a("running_db_nodes")}, true},
+		{"mnesia", "system_info", []erldist.Term{a("db_nodes")}, false},
+		{"mnesia", "system_info", []erldist.Term{a("all")}, false},
+		{"mnesia", "stop", nil, false},
 		{"", "", nil, false},
 	} {
 		if got := erldist.Allowed(c.m, c.f, c.args...); got != c.want {

@@ -23,21 +23,36 @@ func (c *Conn) names(ctx context.Context, wanted func(string) bool, args ...Term
 	if err != nil {
 		return nil, err
 	}
+	return c.atoms("erlang:nodes", t, wanted)
+}
+
+// atoms returns those of a list of atoms for which wanted returns true; nil: all.
+func (c *Conn) atoms(what string, t Term, wanted func(string) bool) ([]string, error) {
 	l, ok := t.(List)
 	if !ok {
-		return nil, c.unexpected("erlang:nodes", t)
+		return nil, c.unexpected(what, t)
 	}
 	names := make([]string, 0, len(l))
 	for _, x := range l {
 		a, ok := x.(Atom)
 		if !ok {
-			return nil, c.unexpected("erlang:nodes", t)
+			return nil, c.unexpected(what, t)
 		}
 		if wanted == nil || wanted(string(a)) {
 			names = append(names, string(a))
 		}
 	}
 	return names, nil
+}
+
+// RunningDBNodes is mnesia:system_info(running_db_nodes): the nodes with which the node's Mnesia shares its tables now, itself
+// among them.
+func (c *Conn) RunningDBNodes(ctx context.Context) ([]string, error) {
+	t, err := c.Call(ctx, "mnesia", "system_info", Atom("running_db_nodes"))
+	if err != nil {
+		return nil, err
+	}
+	return c.atoms("running_db_nodes", t, nil)
 }
 
 // OTPRelease is erlang:system_info(otp_release): "27".

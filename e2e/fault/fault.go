@@ -37,7 +37,7 @@ type Injector struct {
 
 	holder string
 	agent  func(ctx context.Context, node string) (Agent, error)
-	record func(recording.Event) // without time and observer, which are the caller's
+	record func(recording.Event) // without observer, which is the caller's; T is how long ago it was, below 0
 	now    func() time.Time
 	every  time.Duration // between renewals
 	again  time.Duration // between attempts to heal
@@ -85,12 +85,57 @@ func (i *Injector) Inject(ctx context.Context, on string, rules ...agent.Rule) e
 	for _, b := range bites[len(before):] {
 		n.since[b.Rule] = b.Since
 		if b.Effective {
-			i.act(Inject, b.Rule.Pod, fmt.Sprintf("%s: %s", b.Rule, b.Message))
+			i.act(Inject, b.Rule, b.Age, fmt.Sprintf("%s: %s", b.Rule, b.Message))
 		} else {
 			i.void(b.Rule.Pod, fmt.Sprintf("%s does not bite: %s", b.Rule, b.Message))
 		}
 	}
 	return nil
+}
+
+// Brief puts faults in place on a node that its agent takes out itself after the time that each names, and returns when they are over.
+func (i *Injector) Brief(ctx context.Context, on string, rules ...agent.Rule) error {
+	n := i.node(on)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, r := range rules {
+		// Until the answer has come nobody knows whether it is over, but its lease ends it.
+		n.healing = append(n.healing, healing{rule: plain(r), ends: i.now().Add(r.For + Expiry), told: true})
+	}
+	a, err := i.agent(ctx, on)
+	var answer []agent.RuleStatus
+	if err == nil {
+		answer, err = a.SetFaults(ctx, agent.Faults{Holder: i.holder, Rules: n.rules, Brief: rules})
+	}
+	if err == nil && len(answer) != len(n.rules)+len(rules) {
+		err = fmt.Errorf("%d answers to %d rules", len(answer), len(n.rules)+len(rules))
+	}
+	if err != nil {
+		for _, r := range rules {
+			i.void(r.Pod, fmt.Sprintf("%s could not be put in place: %v", r, err))
+		}
+		return fmt.Errorf("fault: node %s: %w", on, err)
+	}
+	for _, b := range answer[len(n.rules):] {
+		if b.Gone {
+			n.healing = slices.DeleteFunc(n.healing, func(h healing) bool { return h.rule == plain(b.Rule) })
+		}
+		what := fmt.Sprintf("%s: %s; %s", b.Rule, b.Message, b.Counts)
+		switch {
+		case b.Effective && b.Gone:
+			i.act(Inject, b.Rule, b.Age+b.Lasted, what)
+			i.record(recording.Event{Act: &recording.Act{Do: Heal, Pod: b.Rule.Pod, Detail: what, Fault: kind(b.Rule), Peer: b.Rule.Peer, For: b.Lasted}, T: -b.Age})
+		default:
+			i.void(b.Rule.Pod, fmt.Sprintf("%s does not bite: %s; %s", b.Rule, b.Message, b.Counts))
+		}
+	}
+	return nil
+}
+
+// plain is a brief rule as it is asked for when it has to be shown to be gone.
+func plain(r agent.Rule) agent.Rule {
+	r.Do, r.For = agent.Cut, 0
+	return r
 }
 
 func (i *Injector) node(name string) *node {
@@ -187,12 +232,21 @@ func (i *Injector) renew(ctx context.Context, on string) {
 	}
 }
 
-func (i *Injector) act(do, pod, detail string) {
-	i.record(recording.Event{Act: &recording.Act{Do: do, Pod: pod, Detail: detail}})
+// act records what was done to a rule, and how long ago.
+func (i *Injector) act(do string, r agent.Rule, ago time.Duration, detail string) {
+	i.record(recording.Event{T: -ago, Act: &recording.Act{Do: do, Pod: r.Pod, Detail: detail, Fault: kind(r), Peer: r.Peer}})
+}
+
+// kind is what the recording calls the fault.
+func kind(r agent.Rule) string {
+	if r.Do == agent.Cut && r.For > 0 {
+		return recording.FaultBlip
+	}
+	return r.Do
 }
 
 // void records that the scenario did not take its course and, for people, what went wrong on our side.
 func (i *Injector) void(pod, why string) {
 	i.record(recording.Event{ObserverError: &recording.ObserverError{Pod: pod, What: why}})
-	i.act(Void, pod, why)
+	i.record(recording.Event{Act: &recording.Act{Do: Void, Pod: pod, Detail: why}})
 }

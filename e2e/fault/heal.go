@@ -70,6 +70,7 @@ func (i *Injector) heal(ctx context.Context, on string) error {
 func (i *Injector) confirm(n *node, answer []agent.RuleStatus, failed error) {
 	left := map[string]bool{}
 	why := make([]string, len(n.healing)) // of each rule: how it ended, or why it may still be there
+	status := make([]agent.RuleStatus, len(n.healing))
 	for k, h := range n.healing {
 		s := agent.RuleStatus{}
 		if failed != nil {
@@ -77,7 +78,7 @@ func (i *Injector) confirm(n *node, answer []agent.RuleStatus, failed error) {
 		} else {
 			s = answer[k]
 		}
-		why[k] = s.Message
+		why[k], status[k] = s.Message, s
 		switch expired := !i.now().Before(h.ends); {
 		case s.Gone:
 		case expired && s.Since == 0:
@@ -90,15 +91,31 @@ func (i *Injector) confirm(n *node, answer []agent.RuleStatus, failed error) {
 	for k, h := range n.healing {
 		switch {
 		case !left[h.rule.Pod]:
-			i.act(Heal, h.rule.Pod, fmt.Sprintf("%s: %s", h.rule, why[k]))
+			i.healed(h, status[k], why[k])
 			continue
 		case !h.told:
 			h.told = true
 			what := fmt.Sprintf("%s could not be healed yet and may still be in place: %s", h.rule, why[k])
 			i.record(recording.Event{ObserverError: &recording.ObserverError{Pod: h.rule.Pod, What: what}})
-			i.act(Unhealed, h.rule.Pod, what)
+			i.act(Unhealed, h.rule, 0, what)
 		}
 		rest = append(rest, h)
 	}
 	n.healing = rest
+}
+
+// healed records that a fault is gone. One between two pods that has met no packet of their open link, while it lasted, has only kept
+// them from making a new one: then the scenario did not take its course.
+func (i *Injector) healed(h healing, s agent.RuleStatus, why string) {
+	if s.Counts.Known {
+		why += "; " + s.Counts.String()
+	}
+	ago := time.Duration(0)
+	if s.Gone {
+		ago = s.Age
+	}
+	if c := s.Counts; c.Known && c.Links != "" && c.OfLinks == 0 && h.rule.Do != agent.DropLarge {
+		i.void(h.rule.Pod, fmt.Sprintf("%s does not bite: only new connections were stopped; %s", h.rule, c))
+	}
+	i.act(Heal, h.rule, ago, fmt.Sprintf("%s: %s", h.rule, why))
 }

@@ -120,6 +120,9 @@ func Judge(name string, scenarios []Scenario, checks []check.Check) Profile {
 // judgedOn are the scenarios of the run on which a check is judged; where none of them is part of it, the check's own, on which it is
 // skipped.
 func judgedOn(c check.Check, scenarios []Scenario) (names []recording.Scenario) {
+	if inapplicable(c, scenarios) != "" {
+		return []recording.Scenario{c.Scenario} // it is said once
+	}
 	for _, name := range c.Scenarios() {
 		if s, found := find(scenarios, name); found && s.Skip == "" {
 			names = append(names, name)
@@ -139,6 +142,10 @@ func (p *Profile) judgeOne(c check.Check, scenario recording.Scenario, scenarios
 		if ep.Skip != "" {
 			r.Reason += ": " + ep.Skip
 		}
+		return r, causes
+	}
+	if why := inapplicable(c, scenarios); why != "" {
+		r.Verdict, r.Reason = Skip, why
 		return r, causes
 	}
 	if why, skipped := skip(scenarios, c.ID); skipped {
@@ -217,6 +224,16 @@ func skip(scenarios []Scenario, id string) (why string, skipped bool) {
 		}
 	}
 	return "", false
+}
+
+// inapplicable is why the profile has nothing for the check to judge, "" if it has or where no recording has the profile.
+func inapplicable(c check.Check, scenarios []Scenario) string {
+	for _, e := range scenarios {
+		if e.View != nil && c.Inapplicable != nil {
+			return c.Inapplicable(e.View)
+		}
+	}
+	return ""
 }
 
 // unrecorded judges a check whose scenario was not recorded: it is blocked by any failure that can explain it, else it is

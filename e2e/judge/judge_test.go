@@ -413,3 +413,13 @@ func TestACheckIsJudgedOnEachOfItsScenarios(t *testing.T) {
 		}
 	}
 }
+
+// What the profile has nothing for is skipped once, whatever was recorded.
+func TestACheckThatDoesNotApplyIsSaidOnce(t *testing.T) {
+	c := check.Check{ID: "x/y", Scenario: "first", Also: []recording.Scenario{"second", "third"}, Inapplicable: func(*view.View) string { return "no question" },
+		Judge: func(*view.View) []check.Finding { panic("judged") }}
+	results := judge.Judge("p", []judge.Scenario{{Name: "first", View: fold(t, rt.Formation(3))}, {Name: "second", View: fold(t, rt.Recovery(3))}, {Name: "third", Why: "the run ended"}}, []check.Check{c}).Results
+	if len(results) != 1 || results[0].Verdict != judge.Skip || results[0].Reason != "no question" {
+		t.Errorf("%+v", results)
+	}
+}

@@ -32,6 +32,7 @@ type Options struct {
 	EPMDPort       int                                               // 0 for a workload without epmd
 	DistPort       int                                               // the declared one, 0 for none
 	NoControl      bool                                              // try no wrong cookie: it writes an error report into each node's log
+	Reads          []agent.Read                                      // what is read from each node beside its view
 	Every          agent.Every                                       // how often the agents look; zero for the defaults
 	Owns           func(labels map[string]string, owner string) bool // which pods are the workload's; nil for all but agents
 	Redactor       *secrets.Redactor                                 // redacts the recorded text; nil: one that knows the cookie alone

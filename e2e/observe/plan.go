@@ -42,7 +42,7 @@ type target struct {
 func newPlans(o Options) *plans {
 	return &plans{
 		now: o.Now, targets: map[string]*target{}, waiting: map[chan struct{}]bool{},
-		base: agent.Plan{DNSName: o.DNSName, EPMDPort: o.EPMDPort, DistPort: o.DistPort, Control: !o.NoControl, Every: o.Every},
+		base: agent.Plan{DNSName: o.DNSName, EPMDPort: o.EPMDPort, DistPort: o.DistPort, Control: !o.NoControl, Reads: o.Reads, Every: o.Every},
 	}
 }
 

@@ -19,6 +19,9 @@ func Decode(path string, data []byte) (*Profile, error) {
 	return &p, p.check()
 }
 
+// maxAgree is how many questions of expect.agree a profile may have: each is asked of each node.
+const maxAgree = 8
+
 // check finds the mistakes that the types of the fields do not exclude.
 func (p *Profile) check() error {
 	first := map[string]int{}
@@ -27,6 +30,16 @@ func (p *Profile) check() error {
 			return fmt.Errorf("%s: spec.images[%d] names image %q again; spec.images[%d] is the first: remove one of them", p.At("spec", "images", i), i, im.Name, j)
 		}
 		first[im.Name] = i
+	}
+	asked := map[string]bool{}
+	for i, q := range p.Spec.Expect.Agree {
+		if asked[q.Name] || len(q.Name) > 100 {
+			return fmt.Errorf("%s: spec.expect.agree[%d].name is %.110q; it must be another name for each, of at most 100 characters", p.At("spec", "expect", "agree", i, "name"), i, q.Name)
+		}
+		asked[q.Name] = true
+	}
+	if n := len(p.Spec.Expect.Agree); n > maxAgree {
+		return fmt.Errorf("%s: spec.expect.agree has %d questions; at most %d are asked", p.At("spec", "expect", "agree"), n, maxAgree)
 	}
 	for _, id := range slices.Sorted(maps.Keys(p.Spec.Waive)) {
 		if _, both := p.Spec.Skip[id]; both {

@@ -95,12 +95,15 @@ const (
 	AtFormed = "formed" // when the mesh has stayed complete
 )
 
-// The kinds of injections. The first four are the faults of package agent with the same names; they last.
+// The kinds of injections. The first four are the faults of package agent with the same names; they last. The next two end by
+// themselves.
 const (
 	DropIn       = "drop-in"       // TCP packets from others to a port of the pod
 	RejectIn     = "reject-in"     // as drop-in, but an ICMP error says so
 	DropDNS      = "drop-dns"      // the pod's DNS queries
 	Cut          = "cut"           // between the pod and the next one
+	Blip         = "blip"          // as a cut, for the time that for says
+	Reset        = "reset"         // of the open connections between the pod and the next one, at the latest after the time that for says
 	Exec         = "exec"          // a command in the pod's first container
 	RotateSecret = "rotate-secret" // the value of the Secret that holds the cookie
 	Delete       = "delete"        // one object of the manifests
@@ -119,14 +122,20 @@ type Injection struct {
 	Expect string   `yaml:"expect"`
 	// Object is what is deleted, "KIND/NAME".
 	Object string `yaml:"object"`
-	// Watch is how long the scenario continues after the injection, so that its effects are recorded.
+	// For is how long a network fault lasts; it is healed then. A blip has one, and a reset, which lasts so long at most: an end gets
+	// its reset when it next sends something. Any other fault without it lasts until the end.
+	For Duration `yaml:"for"`
+	// Watch is how long the scenario continues after the injection, or after it was healed, so that its effects are recorded.
 	Watch Duration `yaml:"watch"`
 }
 
 // Packets reports whether the injection is a network fault, which an agent causes.
 func (d Injection) Packets() bool {
-	return slices.Contains([]string{DropIn, RejectIn, DropDNS, Cut}, d.Do)
+	return d.Brief() || slices.Contains([]string{DropIn, RejectIn, DropDNS, Cut}, d.Do)
 }
+
+// Brief reports whether it is a network fault that ends by itself.
+func (d Injection) Brief() bool { return d.Do == Blip || d.Do == Reset }
 
 // The ways in which the harness can be broken.
 const (
@@ -172,13 +181,16 @@ func DecodeMutant(path string, data []byte) (*Mutant, error) {
 }
 
 func (s *MutantSpec) check() error {
-	broken := !s.Break.Empty() || len(s.Injections) > 0 || len(s.Rollout) > 0 || len(s.Requires) > 0 || s.Means != (Expectations{})
+	broken := !s.Break.Empty() || len(s.Injections) > 0 || len(s.Rollout) > 0 || len(s.Requires) > 0 || !s.Means.Empty()
 	wants := len(s.Expect) > 0 || len(s.Unknown) > 0
 	if s.Replicas < 0 || s.Replicas == 1 {
 		return fmt.Errorf("spec.replicas is %d; a mesh needs at least two nodes", s.Replicas)
 	}
 	if s.Watch.D() > 2*time.Minute {
 		return errors.New("spec.watch is longer than two minutes")
+	}
+	if ends := func(d Injection) bool { return d.For > 0 && !d.Brief() }; slices.ContainsFunc(s.Injections, ends) && len(s.Injections) > 1 {
+		return errors.New("spec.injections: beside a fault that is healed again (for) there must be no other")
 	}
 	for _, e := range s.Expect {
 		if e.Check == "" || e.Diagnosis == "" {
@@ -220,6 +232,10 @@ func (d *Injection) check() error {
 		if d.Port < 1 || d.Port > 65535 {
 			return fmt.Errorf("%s needs a port", d.Do)
 		}
+	case Blip, Reset:
+		if d.For <= 0 {
+			return fmt.Errorf("%s needs a duration in for, of at most a minute; at must be full or formed", d.Do)
+		}
 	case DropDNS, RotateSecret:
 	case Delete:
 		if kind, name, _ := strings.Cut(d.Object, "/"); kind == "" || name == "" || d.At == AtStart {
@@ -230,10 +246,16 @@ func (d *Injection) check() error {
 			return errors.New("exec needs a command and a running pod: at must be full or formed")
 		}
 	default:
-		return fmt.Errorf("do is %q; it must be one of %s", d.Do, strings.Join([]string{DropIn, RejectIn, DropDNS, Cut, Exec, RotateSecret, Delete}, ", "))
+		return fmt.Errorf("do is %q; it must be one of %s", d.Do, strings.Join([]string{DropIn, RejectIn, DropDNS, Cut, Blip, Reset, Exec, RotateSecret, Delete}, ", "))
 	}
 	if d.Pods == "all" && d.Do != DropIn && d.Do != RejectIn && d.Do != DropDNS {
 		return fmt.Errorf("%s is possible on one pod only", d.Do)
+	}
+	switch {
+	case d.For > 0 && (!d.Packets() || d.At == AtStart):
+		return errors.New("for is for network faults in a formed mesh: at must be full or formed")
+	case d.For.D() > time.Minute:
+		return errors.New("for is longer than a minute")
 	}
 	if d.Watch.D() > time.Minute {
 		return errors.New("watch is longer than a minute")

@@ -54,7 +54,8 @@ func Settings(p *Profile, r *Resolved) []Setting {
 		lasting("budgets.formation", p.Spec.Budgets.Formation, r.Budgets.Formation, DefaultFormation),
 		lasting("budgets.recovery", p.Spec.Budgets.Recovery, r.Budgets.Recovery, DefaultRecovery),
 		lasting("budgets.staleName", p.Spec.Budgets.StaleName, r.Budgets.StaleName, DefaultStaleName),
-		lasting("budgets.requires", p.Spec.Budgets.Requires, r.Budgets.Requires, DefaultRequires))
+		lasting("budgets.requires", p.Spec.Budgets.Requires, r.Budgets.Requires, DefaultRequires),
+		lasting("budgets.agreement", p.Spec.Budgets.Agreement, r.Budgets.Agreement, DefaultAgreement))
 	var console []string
 	for _, c := range r.Console {
 		console = append(console, c.Name)
@@ -77,6 +78,11 @@ func given(p *Profile, r *Resolved) []Setting {
 	}
 	s := []Setting{objects, said("requires", list(p.Spec.Requires), len(p.Spec.Requires) > 0), namespace,
 		said("nodes", fmt.Sprint(r.Nodes), p.Spec.Nodes > 0), said("expect.topology", string(r.Expect.Topology), p.Spec.Expect.Topology != ""), said("expect.discovery", string(r.Expect.Discovery), p.Spec.Expect.Discovery != "")}
+	var agree []string
+	for _, q := range r.Expect.Agree {
+		agree = append(agree, q.Name)
+	}
+	s = append(s, said("expect.agree", list(agree), len(agree) > 0))
 	// The value of a variable may be a secret: only its name is listed.
 	s = append(s, said("env", list(slices.Sorted(maps.Keys(p.Spec.Env))), len(p.Spec.Env) > 0))
 	for i, im := range p.Spec.Images {

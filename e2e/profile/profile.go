@@ -2,6 +2,7 @@ package profile
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -140,6 +141,8 @@ type Budgets struct {
 	StaleName Duration `yaml:"staleName" json:"staleName"`
 	// From the creation of what is required until it is ready; default 2m.
 	Requires Duration `yaml:"requires" json:"requires,omitempty"`
+	// From a full mesh until all nodes answer alike (expect.agree); default 30s.
+	Agreement Duration `yaml:"agreement" json:"agreement,omitempty"`
 }
 
 // Expectations are what the application is meant to be. In recordings made before these fields existed both are empty, which
@@ -151,7 +154,36 @@ type Expectations struct {
 	// When the nodes discover each other. continuous (default): as long as they run. at-start: only when they start. none:
 	// never, their peers are configured.
 	Discovery DiscoveryMode `yaml:"discovery" json:"discovery"`
+	// Questions that all nodes must answer alike when the mesh is full: connected nodes need not be one cluster for the application.
+	Agree []Agreement `yaml:"agree" json:"agree,omitempty"`
 }
+
+// Empty reports whether nothing is said.
+func (e Expectations) Empty() bool { return e.Topology == "" && e.Discovery == "" && len(e.Agree) == 0 }
+
+// RunsCommands reports whether a question is a command.
+func (e Expectations) RunsCommands() bool {
+	return slices.ContainsFunc(e.Agree, func(a Agreement) bool { return len(a.Run) > 0 })
+}
+
+// Agreement is a question that all nodes must answer alike.
+type Agreement struct {
+	// Its name in reports.
+	Name string `yaml:"name" json:"name" rule:"required"`
+	// A command that is run in each pod, in its first container: the program and its arguments. Its output must be the same
+	// everywhere, without white space at its ends; lines that are all node names may have any order.
+	Run []string `yaml:"run" json:"run,omitempty" rule:"one=question"`
+	// A value that the agents read from each node. mnesia/running_db_nodes: the nodes with which its Mnesia shares its tables now.
+	Read ReadableValue `yaml:"read" json:"read,omitempty" rule:"one=question"`
+}
+
+// ReadableValue is a value that can be read from a node without a command: nothing is changed by that, and no connection made.
+type ReadableValue string
+
+// RunningDBNodes are the nodes with which a node's Mnesia shares its tables now.
+const RunningDBNodes ReadableValue = "mnesia/running_db_nodes"
+
+func (ReadableValue) words() []string { return []string{string(RunningDBNodes)} }
 
 // Topology is the expected shape of the mesh.
 type Topology string

@@ -20,6 +20,7 @@ const (
 	DefaultRecovery  = 60 * time.Second // from the deletion to a full mesh again
 	DefaultStaleName = 15 * time.Second // from the container's exit
 	DefaultRequires  = 2 * time.Minute  // from the creation of what is required
+	DefaultAgreement = 30 * time.Second // from a full mesh to one answer of all nodes
 	DefaultEPMDPort  = 4369             // epmd_cmd, "-port"
 	minHold          = 10 * time.Second
 )
@@ -111,6 +112,7 @@ func Resolve(p *Profile, objects *manifest.Set) (*Resolved, error) {
 			Recovery:  or(p.Spec.Budgets.Recovery, DefaultRecovery),
 			StaleName: or(p.Spec.Budgets.StaleName, DefaultStaleName),
 			Requires:  or(p.Spec.Budgets.Requires, DefaultRequires),
+			Agreement: or(p.Spec.Budgets.Agreement, DefaultAgreement),
 		},
 	}
 	// A mesh is stable if it stays full for three rounds of discovery: a discovery that disconnects the nodes it does not

@@ -280,13 +280,14 @@ func linksBack(was []Link, a *Again, after time.Duration) []Link {
 	for _, l := range a.Links {
 		changed[l.ends()] = l
 	}
-	is := make([]Link, 0, len(was)+len(a.Links))
+	is := make([]Link, 0, len(was)) // most that are named are not new
 	for _, l := range was {
 		now, named := changed[l.ends()]
 		switch {
 		case slices.Contains(a.Closed, l.ends()):
 		case named:
 			delete(changed, l.ends())
+			now.Local, now.Remote = l.Local, l.Remote // one text for all looks
 			is = append(is, now)
 		default:
 			l.Idle = max(0, l.Idle+after)

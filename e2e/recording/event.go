@@ -57,6 +57,8 @@ type Event struct {
 	Registration *Registration `json:"registration,omitempty"`
 	Kernel       *Kernel       `json:"kernel,omitempty"`
 	Certificate  *Certificate  `json:"certificate,omitempty"`
+	Felt         *Felt         `json:"felt,omitempty"`
+	Answer       *Answer       `json:"answer,omitempty"`
 
 	// Again stands for another kind of event where it repeats an earlier line. Only [Shortener] and [Restorer] meet it.
 	Again *Again `json:"again,omitempty"`
@@ -150,11 +152,26 @@ const (
 	Did       = "did"        // what it did, in the detail: "list pods 2, exec cat 9"
 )
 
+// The faults of scenarios, as [Act.Fault] names them. All but the blip have the same names in package agent.
+const (
+	FaultCut       = "cut"        // no packet passes between the pod and the peer
+	FaultCutOut    = "cut-out"    // no packet passes from the pod to the peer
+	FaultBlip      = "blip"       // a cut for a moment
+	FaultReset     = "reset"      // the open connections of the two were reset
+	FaultDropLarge = "drop-large" // no packet over 1,400 bytes passes between the two
+	FaultDropDNS   = "drop-dns"   // no DNS query of the pod is answered
+	FaultSlowDNS   = "slow-dns"   // only repeated DNS queries of the pod are answered
+)
+
 // Act is something that the scenario did to the workload, and when: a recovery is measured from it.
 type Act struct {
 	Do     string `json:"do"`            // such as [DeletePod]
 	Pod    string `json:"pod,omitempty"` // UID
 	Detail string `json:"detail,omitempty"`
+
+	Fault string        `json:"fault,omitempty"` // of inject and heal: the kind of the fault, such as [FaultCut]
+	Peer  string        `json:"peer,omitempty"`  // of a fault between two pods: the other one's address
+	For   time.Duration `json:"for,omitempty"`   // of the heal of a fault that ends by itself: for how long it was in place, as measured
 }
 
 // Image is the outcome of making one image available to the nodes.

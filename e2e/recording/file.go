@@ -110,21 +110,24 @@ type Reader struct {
 	Header Header
 
 	r     *bufio.Reader
+	buf   []byte // of one line
 	lines uint64
+	json  decoder
+	texts shared
 	whole Restorer
 }
 
 // NewReader reads the header. A file that does not begin with one is no recording.
 func NewReader(r io.Reader) (*Reader, error) {
 	rd := &Reader{r: bufio.NewReaderSize(r, 1<<16), lines: 1}
-	line, _, err := readLine(rd.r)
+	line, _, err := rd.line()
 	switch {
 	case errors.Is(err, io.EOF):
 		return nil, errors.New("the file is empty, so it is not a recording")
 	case err != nil:
 		return nil, fmt.Errorf("line 1: %w", err)
 	}
-	if err = decode(line, &rd.Header); err != nil {
+	if err = rd.json.decode(line, &rd.Header); err != nil {
 		return nil, fmt.Errorf("line 1 is not the header of a recording: %w", err)
 	}
 	if f := rd.Header.Format; f != Format {
@@ -137,7 +140,7 @@ func NewReader(r io.Reader) (*Reader, error) {
 // ErrTruncated. Anything else that is not an event is an error with its line number.
 func (r *Reader) Next() (Event, error) {
 	r.lines++
-	line, whole, err := readLine(r.r)
+	line, whole, err := r.line()
 	switch {
 	case errors.Is(err, io.EOF):
 		return Event{}, ErrTruncated
@@ -145,12 +148,13 @@ func (r *Reader) Next() (Event, error) {
 		return Event{}, fmt.Errorf("line %d: %w", r.lines, err)
 	}
 	var e Event
-	if err = decode(line, &e); err != nil {
+	if err = r.json.decode(line, &e); err != nil {
 		if !whole {
 			return Event{}, ErrTruncated
 		}
 		return Event{}, fmt.Errorf("line %d: %w", r.lines, err)
 	}
+	r.texts.share(&e)
 	if e, err = r.whole.Restore(e, r.lines, e.T); err != nil {
 		return Event{}, fmt.Errorf("line %d: %w", r.lines, err)
 	}
@@ -160,32 +164,44 @@ func (r *Reader) Next() (Event, error) {
 	if e.End == nil {
 		return e, nil
 	}
-	if _, _, err = readLine(r.r); !errors.Is(err, io.EOF) {
+	if _, _, err = r.line(); !errors.Is(err, io.EOF) {
 		return Event{}, fmt.Errorf("line %d: something follows the end of the recording", r.lines+1)
 	}
 	return Event{}, io.EOF
 }
 
-func decode(line []byte, v any) error {
-	d := json.NewDecoder(bytes.NewReader(line))
-	d.DisallowUnknownFields()
-	err := d.Decode(v)
+// decoder decodes one line after the other with the same [json.Decoder]: the recording of a large mesh has millions of lines.
+type decoder struct {
+	line bytes.Reader
+	d    *json.Decoder
+}
+
+// decode decodes a line. After an error there is no other line.
+func (d *decoder) decode(line []byte, v any) error {
+	if d.d == nil {
+		d.d = json.NewDecoder(&d.line)
+		d.d.DisallowUnknownFields()
+	}
+	d.line.Reset(line)
+	err := d.d.Decode(v)
 	if errors.Is(err, io.EOF) {
 		return errors.New("the line is empty") // not the end of the file
 	}
 	if err != nil {
 		return err
 	}
-	if d.More() {
+	if d.d.More() {
 		return errors.New("more than one JSON value on the line")
 	}
 	return nil
 }
 
-// readLine returns a line without its newline, and whether the newline was there.
-func readLine(br *bufio.Reader) (line []byte, whole bool, err error) {
+// line returns a line without its newline, and whether the newline was there. It is valid until the next one is read.
+func (r *Reader) line() (line []byte, whole bool, err error) {
+	line = r.buf[:0]
+	defer func() { r.buf = line[:0] }()
 	for {
-		part, err := br.ReadSlice('\n')
+		part, err := r.r.ReadSlice('\n')
 		line = append(line, part...)
 		switch {
 		case len(line) > maxLine:

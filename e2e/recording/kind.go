@@ -35,6 +35,8 @@ const (
 	KindRegistration  Kind = "registration"
 	KindKernel        Kind = "kernel"
 	KindCertificate   Kind = "certificate"
+	KindFelt          Kind = "felt"
+	KindAnswer        Kind = "answer"
 	KindAgain         Kind = "again"
 	KindEnd           Kind = "end"
 )
@@ -113,6 +115,8 @@ func Kinds() []Use {
 		{KindRegistration, Agents, "how a node is registered with its own epmd", false},
 		{KindKernel, Agents, "what a node says of its own distribution", false},
 		{KindCertificate, Agents, "which certificate a node shows", false},
+		{KindFelt, ByKube, "what an application lost of its peers, and for how long", false},
+		{KindAnswer, Agents, "whether the nodes are one cluster for the application, too", false},
 		{KindAgain, Agents, "that an earlier look has shown the same, and what has changed since", false},
 		{KindEnd, ByRun, "that nothing is missing after the last event", false},
 	}
@@ -183,6 +187,8 @@ func (e *Event) about() (kind Kind, pod, thing string) {
 		return KindRegistration, e.Registration.Pod, ""
 	case e.Certificate != nil:
 		return KindCertificate, e.Certificate.Pod, ""
+	case e.Answer != nil:
+		return KindAnswer, e.Answer.Pod, ""
 	case e.Process != nil:
 		return KindProcess, e.Process.Pod, e.Process.Pod
 	case e.VM != nil:
@@ -220,6 +226,8 @@ func (e *Event) aboutRun() (kind Kind, pod, thing string) {
 		return KindExec, e.Exec.Pod, ""
 	case e.Change != nil:
 		return KindChange, "", e.Change.Object + "/" + e.Change.What
+	case e.Felt != nil:
+		return KindFelt, e.Felt.Pod, e.Felt.Pod + "/" + e.Felt.What + "/" + e.Felt.Peer
 	case e.Start != nil:
 		return KindStart, "", e.By
 	case e.Beat != nil:

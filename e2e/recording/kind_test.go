@@ -36,7 +36,7 @@ func TestPodOfEvent(t *testing.T) {
 	for _, e := range []Event{
 		{Pod: &Pod{UID: "a"}}, {Process: &Process{Pod: "a"}}, {DNS: &DNS{Pod: "a"}}, {EPMD: &EPMD{From: "b", To: "a"}}, {Dist: &Dist{From: "b", To: "a"}},
 		{Cookie: &Cookie{Pod: "a"}}, {Nodes: &Nodes{Pod: "a"}}, {Sockets: &Sockets{Pod: "a"}}, {VM: &VM{Pod: "a"}}, {Resolver: &Resolver{Pod: "a"}},
-		{Asked: &Asked{Pod: "a"}}, {Registration: &Registration{Pod: "a"}}, {Kernel: &Kernel{Pod: "a"}}, {Certificate: &Certificate{Pod: "a"}},
+		{Asked: &Asked{Pod: "a"}}, {Registration: &Registration{Pod: "a"}}, {Kernel: &Kernel{Pod: "a"}}, {Certificate: &Certificate{Pod: "a"}}, {Felt: &Felt{Pod: "a"}}, {Answer: &Answer{Pod: "a"}},
 		{Act: &Act{Pod: "a"}}, {Exec: &Exec{Pod: "a"}}, {ObserverError: &ObserverError{Pod: "a"}},
 	} {
 		if e.PodUID() != "a" {
@@ -64,7 +64,7 @@ func TestStateOfEvent(t *testing.T) {
 			stateful = append(stateful, e.Kind())
 		}
 	}
-	want := []Kind{KindStart, KindPace, KindGap, KindClock, KindImage, KindPod, KindService, KindSlice, KindProcess, KindChange, KindObject, KindVM, KindResolver, KindKernel}
+	want := []Kind{KindStart, KindPace, KindGap, KindClock, KindImage, KindPod, KindService, KindSlice, KindProcess, KindChange, KindObject, KindVM, KindResolver, KindKernel, KindFelt}
 	if !slices.Equal(stateful, want) {
 		t.Errorf("a state have %v, want %v", stateful, want)
 	}

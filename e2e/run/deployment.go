@@ -34,6 +34,7 @@ type deployment struct {
 	ownsNamespace bool // the namespace is ours, and goes with the deployment
 	applier       *workload.Applier
 	observer      *observe.Observer // learns the cookie
+	injections    *injection.Injections
 	recorder      *scenario.Recorder
 	redactor      *secrets.Redactor
 	log           func(string)
@@ -209,6 +210,14 @@ func (d *deployment) KillVM(ctx context.Context, p *view.Pod, pid int) error {
 	defer c.Close()
 	return c.Kill(ctx, agent.Kill{Pod: p.UID, PID: pid})
 }
+
+// Inject lets the agents on the pods' nodes put network faults into them.
+func (d *deployment) Inject(ctx context.Context, faults ...scenario.Fault) error {
+	return d.injections.Inject(ctx, faults...)
+}
+
+// Heal ends all network faults.
+func (d *deployment) Heal(ctx context.Context) error { return d.injections.Heal(ctx) }
 
 // BeginRollout gives the controllers the pod templates of the next version.
 func (d *deployment) BeginRollout(ctx context.Context) error {

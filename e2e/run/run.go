@@ -231,9 +231,13 @@ func (s *Session) attempt(ctx context.Context, r *reports.Run) (err error) {
 
 // rights are what the agents must be allowed to do for what is planned.
 func (s *Session) rights() agentclient.Rights {
-	kills := func(w *workload.Workload) bool {
-		return slices.ContainsFunc(s.options.plan(w).Scenarios(), func(sc scenario.Scenario) bool { return sc.Kills })
+	planned := func(is func(scenario.Scenario) bool) bool {
+		return slices.ContainsFunc(s.workloads, func(w *workload.Workload) bool { return slices.ContainsFunc(s.options.plan(w).Scenarios(), is) })
 	}
 	asked := func(c check.Check) bool { return slices.Contains(c.Reads, recording.KindAsked) }
-	return agentclient.Rights{Questions: slices.ContainsFunc(s.options.Checks, asked), Faults: slices.ContainsFunc(s.workloads, injection.NeedsFaults), Kill: slices.ContainsFunc(s.workloads, kills)}
+	return agentclient.Rights{
+		Questions: slices.ContainsFunc(s.options.Checks, asked),
+		Faults:    slices.ContainsFunc(s.workloads, injection.NeedsFaults) || planned(func(sc scenario.Scenario) bool { return sc.Faults }),
+		Kill:      planned(func(sc scenario.Scenario) bool { return sc.Kills }),
+	}
 }

@@ -17,7 +17,7 @@ import (
 )
 
 func TestOnlyWantedScenariosAreRecorded(t *testing.T) {
-	w := &workload.Workload{Resolved: &profile.Resolved{Rollout: []string{"Deployment/x"}, Console: []profile.Command{{Name: "ping"}}}}
+	w := &workload.Workload{Resolved: &profile.Resolved{Workloads: []profile.Workload{{Replicas: 5}}, Rollout: []string{"Deployment/x"}, Console: []profile.Command{{Name: "ping"}}}}
 	byScenario := map[scenario.Name][]check.Check{}
 	for _, c := range rules.All() {
 		for _, name := range c.Scenarios() {

@@ -17,6 +17,7 @@ import (
 	"meshproof.dev/meshproof/e2e/guard"
 	"meshproof.dev/meshproof/e2e/judge"
 	"meshproof.dev/meshproof/e2e/observe"
+	"meshproof.dev/meshproof/e2e/profile"
 	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/recording/secrets"
 	"meshproof.dev/meshproof/e2e/run/artifacts"
@@ -138,7 +139,10 @@ func (r *workloadRun) record(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	art.Caught = r.bugs.add
+	art.Caught, art.Start = r.bugs.add, r.recorder.Start()
+	art.Felt = func(f recording.Felt) {
+		r.recorder.Sink(recording.Event{T: r.recorder.Now(), By: recording.ByKube, Felt: &f})
+	}
 	defer art.Close()
 	agents, err := d.agents(ctx)
 	if err != nil {
@@ -152,6 +156,7 @@ func (r *workloadRun) record(ctx context.Context) (err error) {
 		Workload: r.workload, Config: d.environment.Cluster.Config, Client: d.client, Namespace: d.namespace, Agents: agents, Token: r.environment.Token,
 		Delete: d.applier.Delete, Recorder: r.recorder, Redactor: r.redactor, Log: r.log, Caught: r.bugs.add,
 	})
+	d.injections = injections
 	heal := injections.Start(ctx)
 	defer func() { err = errors.Join(err, heal()) }()
 	return r.recordAll(ctx, d, injections.Around)
@@ -166,15 +171,20 @@ func (r *workloadRun) recordAll(ctx context.Context, deployed scenario.Workload,
 			r.publish(s.Name, r.judge())
 			continue
 		}
-		if s.Kills && r.environment.NoAgents != "" {
-			r.finish(judge.Scenario{Name: s.Name, Why: "an agent has to kill the VM, and none may run here", NoAgent: r.environment.NoAgents})
+		if why := needsAgent(s); why != "" && r.environment.NoAgents != "" {
+			r.finish(judge.Scenario{Name: s.Name, Why: why + ", and none may run here", NoAgent: r.environment.NoAgents})
 			continue
 		}
 		run := func() error { return s.Run(ctx, r.env(s.Name, deployed)) }
 		if form := run; i == 0 {
 			run = func() error { return inject(ctx, form) }
 		}
-		v, err := r.recordOne(ctx, s.Name, run)
+		v, err := r.recordOne(ctx, s.Name, func() error {
+			if err := run(); err != nil || s.Changeless {
+				return err
+			}
+			return r.env(s.Name, deployed).Agree(ctx)
+		})
 		if err != nil {
 			return err
 		}
@@ -184,6 +194,17 @@ func (r *workloadRun) recordAll(ctx context.Context, deployed scenario.Workload,
 		}
 	}
 	return nil
+}
+
+// needsAgent says what of a scenario only an agent can do, "" for nothing.
+func needsAgent(s scenario.Scenario) string {
+	switch {
+	case s.Kills:
+		return "an agent has to kill the VM"
+	case s.Faults:
+		return "an agent has to drop packets of the pods"
+	}
+	return ""
 }
 
 // recordOne makes one recording, and judges all that was recorded so far.
@@ -278,7 +299,7 @@ func (r *workloadRun) observe(ctx context.Context, agents string, art *artifacts
 	return observe.Start(ctx, observe.Options{
 		Rest: r.environment.Cluster.Config, Client: client, Namespace: d.namespace, AgentNamespace: agents, Token: r.environment.Token,
 		DNSName: d.dnsName(), EPMDPort: p.EPMDPort, DistPort: p.DistPort,
-		NoAgents: r.environment.NoAgents, Every: r.intervals, Owns: p.Owns, Redactor: r.redactor, Now: r.recorder.Now, Log: r.options.Log, Caught: r.bugs.add,
+		NoAgents: r.environment.NoAgents, Every: r.intervals, Reads: readsOf(p), Owns: p.Owns, Redactor: r.redactor, Now: r.recorder.Now, Log: r.options.Log, Caught: r.bugs.add,
 		Sink: func(e recording.Event) {
 			if !others.did(&e) {
 				r.recorder.Sink(e)
@@ -286,6 +307,16 @@ func (r *workloadRun) observe(ctx context.Context, agents string, art *artifacts
 			}
 		},
 	})
+}
+
+// readsOf are the values that the agents read from each node to see whether all nodes agree.
+func readsOf(p *profile.Resolved) (all []agent.Read) {
+	for _, q := range p.Expect.Agree {
+		if q.Read != "" {
+			all = append(all, agent.Read{Name: q.Name, What: string(q.Read)})
+		}
+	}
+	return all
 }
 
 func (r *workloadRun) env(name scenario.Name, deployed scenario.Workload) *scenario.Env {

@@ -14,7 +14,8 @@ import (
 // application. It is the last scenario: a command may start a VM in the pod, which would disturb the other scenarios.
 func console() Scenario {
 	return Scenario{
-		Name: "console",
+		Name:       "console",
+		Changeless: true,
 		Applies: func(p *profile.Resolved) (bool, string) {
 			return len(p.Console) > 0, "the profile has no console commands (spec.console)"
 		},

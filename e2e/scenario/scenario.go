@@ -28,8 +28,12 @@ type Scenario struct {
 	OnRequest bool
 	// Scope is what it disturbs; empty is the workload's namespace. What disturbs more runs while nothing else does.
 	Scope Scope
+	// Changeless says that it does nothing to the mesh, so that nothing has to be asked at its end.
+	Changeless bool
 	// Kills says that it kills a VM: the agents need permission for that.
 	Kills bool
+	// Faults says that it puts network faults into pods: the agents need permission for that, too.
+	Faults bool
 	// Applies reports whether the scenario applies to such a workload, and if not, why. Nil: always.
 	Applies func(p *profile.Resolved) (ok bool, whyNot string)
 	// Estimate is its duration on a busy machine if nothing goes wrong: enough to know which workload takes longest.
@@ -57,6 +61,17 @@ func All() []Scenario {
 		formation(),
 		recovery(),
 		containerKill(),
+		blip(5 * time.Millisecond),
+		blip(50 * time.Millisecond),
+		blip(500 * time.Millisecond),
+		linkReset(),
+		linkCut(),
+		oneWayCut(),
+		split(),
+		majoritiesRing(),
+		dnsSlow(),
+		dnsOutage(),
+		largeSegments(),
 		rollout(),
 		console(),
 	}
@@ -79,6 +94,26 @@ type Env struct {
 	Log      func(string) // progress, without the scenario's name
 }
 
+// Fault is a network fault in one pod.
+type Fault struct {
+	Do   string        // such as [recording.FaultCut]
+	Pod  *view.Pod     // in whose network namespace it is
+	Peer *view.Pod     // of a fault between two pods: the other one
+	For  time.Duration // of one that ends by itself: when
+}
+
+// String describes the fault in messages.
+func (f Fault) String() string {
+	s := f.Do + " of " + f.Pod.Name
+	if f.Peer != nil {
+		s += " and " + f.Peer.Name
+	}
+	if f.For > 0 {
+		s += " for " + f.For.String()
+	}
+	return s
+}
+
 // Workload is what a scenario can do to the workload.
 type Workload interface {
 	// Apply creates its objects.
@@ -87,6 +122,11 @@ type Workload interface {
 	DeletePod(ctx context.Context, name string) error
 	// KillVM kills the VM of a pod, which has that PID in the node's PID namespace.
 	KillVM(ctx context.Context, p *view.Pod, pid int) error
+	// Inject puts network faults into pods. It returns when it was tried whether each bites, and those that end by themselves when they
+	// are over. What came of it is in the recording.
+	Inject(ctx context.Context, faults ...Fault) error
+	// Heal ends all faults. It returns when they are known to be gone, or cannot be in place any more.
+	Heal(ctx context.Context) error
 	// BeginRollout sets the pod templates of the next version.
 	BeginRollout(ctx context.Context) error
 	// Exec runs a command in a pod. If it cannot be run, the event says so; it is no error.

@@ -23,6 +23,9 @@ type stage struct {
 	did    []string
 	follow []recording.Event // what the observers see after the disturbance
 	fail   error
+
+	faults    []Fault // that were put in place
+	toothless bool    // they do not bite
 }
 
 func (s *stage) disturb(what string) error {
@@ -38,6 +41,42 @@ func (s *stage) DeletePod(_ context.Context, name string) error { return s.distu
 func (s *stage) KillVM(_ context.Context, p *view.Pod, pid int) error {
 	return s.disturb(fmt.Sprintf("kill %d of %s", pid, p.Name))
 }
+func (s *stage) Inject(_ context.Context, faults ...Fault) error {
+	for _, f := range faults {
+		s.did = append(s.did, f.String())
+		s.faults = append(s.faults, f)
+		if s.toothless {
+			s.env.Did(recording.Act{Do: recording.Void, Pod: f.Pod.UID, Detail: "it does not bite"})
+			continue
+		}
+		s.env.Did(f.act(recording.Inject))
+		if f.For > 0 {
+			s.env.Did(f.act(recording.Heal))
+		}
+	}
+	for _, e := range s.follow {
+		s.env.Sink(e)
+	}
+	return s.fail
+}
+func (s *stage) Heal(context.Context) error {
+	s.did = append(s.did, "heal")
+	for _, f := range s.faults {
+		if f.For == 0 && !s.toothless {
+			s.env.Did(f.act(recording.Heal))
+		}
+	}
+	return s.fail
+}
+
+func (f Fault) act(do string) recording.Act {
+	a := recording.Act{Do: do, Pod: f.Pod.UID, Fault: f.Do}
+	if f.Peer != nil {
+		a.Peer = f.Peer.IP()
+	}
+	return a
+}
+
 func (s *stage) BeginRollout(context.Context) error { return s.disturb("rollout") }
 func (s *stage) Exec(_ context.Context, p *view.Pod, c profile.Command) recording.Exec {
 	s.did = append(s.did, c.Name+" in "+p.UID)

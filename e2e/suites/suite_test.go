@@ -213,7 +213,7 @@ func estimate(ws []*workload.Workload, named []scenario.Name) time.Duration {
 	d := 5 * time.Minute
 	for _, w := range ws {
 		for _, s := range (scenario.Plan{Profile: w.Resolved, Judged: scenario.Names(), Named: named}).Scenarios() {
-			d += s.Limit(w.Resolved)
+			d += s.Limit(w.Resolved) + w.Resolved.Budgets.Agreement.D()
 		}
 	}
 	return d

@@ -238,6 +238,45 @@ func TestCleanForgetsANetworkThatSomebodyElseRemoved(t *testing.T) {
 	}
 }
 
+// TestCleanWhereTheNetworksEngineIsGone: nobody can say whether the network is there, so it is said, and noted until somebody can. An
+// engine that is there and does not tell is an error.
+func TestCleanWhereTheNetworksEngineIsGone(t *testing.T) {
+	const down = "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?"
+	for name, c := range map[string]struct {
+		says string // by the command docker, "" for no such command
+		gone bool
+	}{
+		"no daemon":        {down, true},
+		"no command":       {"", true},
+		"one that refuses": {"permission denied while trying to connect to the Docker daemon socket", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bin, o := t.TempDir(), options(t)
+			t.Setenv("PATH", bin)
+			if c.says != "" {
+				if err := os.WriteFile(filepath.Join(bin, "docker"), []byte("#!/bin/sh\necho '"+c.says+"' >&2\nexit 1\n"), 0o755); err != nil {
+					t.Fatal(err)
+				}
+			}
+			dir := state.Dir(o.StateDir)
+			if err := dir.NoteNetwork(state.Network{Engine: engine.Docker}); err != nil {
+				t.Fatal(err)
+			}
+			var said []string
+			err := Clean(t.Context(), o.StateDir, func(s string) { said = append(said, s) })
+			if (err == nil) != c.gone {
+				t.Errorf("%v", err)
+			}
+			if c.gone && (len(said) != 1 || !strings.Contains(said[0], "may still be there") || !strings.Contains(said[0], dir.NetworkNote())) {
+				t.Errorf("said %q", said)
+			}
+			if _, noted := dir.MadeNetwork(); !noted {
+				t.Error("the note is gone")
+			}
+		})
+	}
+}
+
 // TestPatchesAreNeverHalfWritten: kubeadm of one run's cluster reads the patches while another run writes them.
 func TestPatchesAreNeverHalfWritten(t *testing.T) {
 	o := options(t)

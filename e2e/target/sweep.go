@@ -146,8 +146,8 @@ func awaitKeeper(ctx context.Context, dir state.Dir, name string, log func(strin
 }
 
 // Clean deletes every cluster that has a record in stateDir, kept or not, and the records; nothing else. The engine's network
-// "kind" is removed with the last of them if our first cluster created it and nothing uses it. A cluster that a run uses is not
-// touched, and the error (code 69) says so; without an error stateDir may be removed.
+// "kind" is removed with the last of them if our first cluster created it and nothing uses it; where its engine is gone, that is said
+// and the note stays. A cluster that a run uses is not touched, and the error (code 69) says so; without an error no cluster is left.
 func Clean(ctx context.Context, stateDir string, log func(string)) error {
 	dir, log := state.Dir(stateDir), oneAtATime(log)
 	aside := dir.Aside() // those of this time are said when they are moved
@@ -174,6 +174,11 @@ func cleanNetwork(ctx context.Context, dir state.Dir, log func(string)) error {
 	}
 	e := engine.New(n.Engine, n.EngineEnv)
 	out, err := e.Output(ctx, "ps", "--all", "--filter", "network="+keeper.Network, "--format", "{{.Names}}")
+	if ctx.Err() == nil && engine.Absent(err) {
+		log(fmt.Sprintf("warning: the network %s, which an earlier run created with %s, may still be there: %v. Clean again when %s runs; if it will not, remove %s",
+			keeper.Network, n.Engine, err, n.Engine, dir.NetworkNote()))
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("list the containers in the network %s: %w", keeper.Network, err)
 	}

@@ -14,7 +14,12 @@ type Disturbance struct {
 	Last    recording.Event // the last one; of a fault, that it is gone
 	Healed  bool            // every fault that was put in place is known to be gone
 	Touched []*Pod          // the pods that the acts name, in the order of the acts
+
+	ended []*Pod // whose VM the acts have ended
 }
+
+// Ended reports whether an act has ended the pod's VM.
+func (d Disturbance) Ended(p *Pod) bool { return slices.Contains(d.ended, p) }
 
 // Began is when it began.
 func (d Disturbance) Began() time.Duration { return d.First.T }
@@ -44,8 +49,12 @@ func (v *View) Disturbance() (d Disturbance, ok bool) {
 			d.First, ok = e, true
 		}
 		d.Last = e
-		if p, known := v.Pod(e.Act.Pod); known && !d.Touches(p) {
+		p, known := v.Pod(e.Act.Pod)
+		if known && !d.Touches(p) {
 			d.Touched = append(d.Touched, p)
+		}
+		if known && e.Act.Do != recording.Inject && e.Act.Do != recording.Heal {
+			d.ended = append(d.ended, p)
 		}
 	}
 	d.Healed = true

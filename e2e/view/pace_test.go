@@ -56,3 +56,31 @@ func TestFormedWaitsForARoundOfDials(t *testing.T) {
 		}
 	}
 }
+
+// A dial that fails is tried again before the formation ends: on a busy machine one in thousands may fail, and nobody else dials that
+// pair for long. One that always fails ends it, too.
+func TestFormedWaitsUntilAFailedDialWasTriedAgain(t *testing.T) {
+	const again = 2 * time.Second
+	for name, c := range map[string]struct {
+		after  []recording.Outcome // of the dials of one pair since the mesh was full
+		formed bool
+	}{
+		"failed once":          {[]recording.Outcome{recording.Silent}, false},
+		"failed, then good":    {[]recording.Outcome{recording.Silent, recording.OK}, true},
+		"failed twice":         {[]recording.Outcome{recording.Silent, recording.Refused}, true},
+		"our own error, twice": {[]recording.Outcome{recording.ProbeError, recording.ProbeError}, false},
+	} {
+		s := rt.FormationUntil(3, rt.Full+15*time.Second)
+		s.Drop(func(e recording.Event) bool {
+			return e.EPMD != nil && e.EPMD.From == rt.UID(0) && e.EPMD.To == rt.UID(1)
+		})
+		s.Add(recording.Event{T: 0, By: rt.Agent, Pace: &recording.Pace{View: 250 * ms, Sockets: 250 * ms, DNS: 500 * ms, EPMD: 30 * time.Second, Dist: 30 * time.Second}})
+		for i, o := range c.after {
+			s.Add(recording.Event{T: rt.Full + time.Duration(i+1)*again, By: rt.Agent, EPMD: &recording.EPMD{From: rt.UID(0), To: rt.UID(1), Addr: rt.IP(1) + ":4369", Outcome: o}})
+		}
+		v := fold(t, s)
+		if formed, why := v.Formed(); formed != c.formed {
+			t.Errorf("%s: formed %v, %s", name, formed, why)
+		}
+	}
+}

@@ -195,6 +195,20 @@ func (p *Pod) distributes(port uint16) bool {
 	return p.ports[port]
 }
 
+// DistPort is the port on which the pod's node listens for distribution, 0 where it is not known.
+func (p *Pod) DistPort() int {
+	least := uint16(0)
+	for port := range p.ports {
+		if least == 0 || port < least {
+			least = port
+		}
+	}
+	if least == 0 {
+		least = p.declared
+	}
+	return int(least)
+}
+
 func (p *Pod) learnPorts(e *recording.EPMD) {
 	for _, n := range e.Names {
 		if p.ports == nil {

@@ -105,13 +105,19 @@ func (v *View) unprobed(since time.Duration) string {
 	return ""
 }
 
-// dialledBy says of which pods, by their numbers, a dial of the list has taught anything since then, or has succeeded in the last
-// round.
+// dialledBy says of which pods, by their numbers, a dial of the list has succeeded since then or in the last round, or two have failed
+// since then: one that fails is tried again, and where there are many pairs nobody else would.
 func (v *View) dialledBy(list []Dial, since time.Duration) []bool {
 	round := max(0, v.end-v.Round())
-	by := make([]bool, v.Numbers())
+	by, failed := make([]bool, v.Numbers()), make([]bool, v.Numbers())
 	for _, d := range During(list, min(since, round), v.end) {
-		by[d.From] = by[d.From] || d.Good || d.T >= since && d.Outcome() != recording.ProbeError
+		switch {
+		case d.Good:
+			by[d.From] = true
+		case d.T >= since && d.Outcome() != recording.ProbeError:
+			by[d.From] = by[d.From] || failed[d.From]
+			failed[d.From] = true
+		}
 	}
 	return by
 }

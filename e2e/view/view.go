@@ -30,6 +30,8 @@ type View struct {
 	acts     []recording.Event
 	notices  []recording.Event
 	execs    []recording.Event
+	felt     map[feltThing][]recording.Event
+	answers  []recording.Event
 	starts   map[string]recording.Start
 	objects  []recording.Event
 	beats    map[string][]recording.Event
@@ -80,7 +82,7 @@ type Pod struct {
 // New begins a view with a recording's header.
 func New(h recording.Header) (*View, error) {
 	v := &View{Header: h, pods: map[string]*Pod{}, others: map[string]string{}, services: map[string][]recording.Event{}, starts: map[string]recording.Start{},
-		beats: map[string][]recording.Event{}, clocks: map[string][]recording.Event{}, gaps: map[string][]recording.Event{}, numbers: map[string]int32{}, looked: map[string]time.Duration{}, paces: map[string]recording.Pace{}}
+		beats: map[string][]recording.Event{}, clocks: map[string][]recording.Event{}, gaps: map[string][]recording.Event{}, felt: map[feltThing][]recording.Event{}, numbers: map[string]int32{}, looked: map[string]time.Duration{}, paces: map[string]recording.Pace{}}
 	if err := json.Unmarshal(h.Profile, &v.Profile); err != nil {
 		return nil, fmt.Errorf("the header's profile: %w", err)
 	}
@@ -163,6 +165,11 @@ func (v *View) Apply(e recording.Event) {
 		v.execs = insert(v.execs, e)
 	case recording.KindChange:
 		v.changes = insert(v.changes, e)
+	case recording.KindFelt:
+		thing := feltThing{e.Felt.Pod, e.Felt.What, e.Felt.Peer}
+		v.felt[thing] = insert(v.felt[thing], e)
+	case recording.KindAnswer:
+		v.answers = insert(v.answers, e)
 	case recording.KindObject:
 		v.objects = insert(v.objects, e)
 	case recording.KindService:

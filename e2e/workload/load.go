@@ -272,6 +272,9 @@ func LoadMutant(fixtures, name string) (m *profile.Mutant, broken, reversed *Wor
 	if d := m.Spec.Means.Discovery; d != "" {
 		broken.Resolved.Expect.Discovery = d
 	}
+	if m.Spec.Budgets.Agreement > 0 {
+		broken.Resolved.Budgets.Agreement = m.Spec.Budgets.Agreement
+	}
 	if m.Spec.Budgets.Formation > 0 {
 		broken.Resolved.Budgets.Formation = m.Spec.Budgets.Formation
 	}

@@ -4,8 +4,10 @@
 
 -type config() :: #{method := module(),                 % the discovery method
                     settings := term(),                 % the method's own settings, from its configure/1
+                    large := non_neg_integer(),         % milliseconds between two large messages to a peer (derl_large), 0 for none
                     interval := pos_integer(),          % milliseconds between two discovery rounds
                     round_limit := pos_integer(),       % timeout of a round in milliseconds
+                    felt_interval := non_neg_integer(), % milliseconds between two messages to a peer (derl_felt), 0 for none
                     ready_port := inet:port_number()}.
 -export_type([config/0]).
 
@@ -19,9 +21,11 @@ read(Env) ->
         Method = ok(derl_discovery:method(Discovery)),
         Limit = whole(round_limit_ms, "round_limit_ms", 1, ?HOUR, Env, 10000),
         {ok, #{method => Method,
+               large => whole(large_ms, "LARGE_MESSAGE_MS", 0, ?HOUR, Env, 0),
                settings => ok(Method:configure([{discovery, Discovery}, {round_limit_ms, Limit} | Env])),
                interval => whole(interval_ms, "DISCOVERY_INTERVAL_MS", 1, ?HOUR, Env, 1000),
                round_limit => Limit,
+               felt_interval => whole(felt_interval_ms, "FELT_INTERVAL_MS", 0, ?HOUR, Env, 100),
                ready_port => whole(ready_port, "READY_PORT", 0, 65535, Env, 8080)}}
     catch
         throw:{bad, What} -> {error, lists:flatten(What)}

@@ -24,11 +24,14 @@
                  {"faulty-dies", derl_faulty_dies},
                  {"faulty-disconnects", derl_faulty_disconnects},
                  {"faulty-first", derl_faulty_first},
+                 {"faulty-impatient", derl_faulty_impatient},
+                 {"faulty-leaves", derl_faulty_leaves},
                  {"faulty-lookup", derl_faulty_lookup},
                  {"faulty-once", derl_faulty_once},
                  {"faulty-restarts", derl_faulty_restarts},
                  {"faulty-satisfied", derl_faulty_satisfied},
-                 {"faulty-stops-late", derl_faulty_stops_late}]).
+                 {"faulty-stops-late", derl_faulty_stops_late},
+                 {"faulty-trusts-dns", derl_faulty_trusts_dns}]).
 
 %% The module for the value of DISCOVERY: a method, or several methods with commas between them. A module stands for itself.
 -spec method(string() | module()) -> {ok, module()} | {error, iolist()}.

@@ -75,6 +75,30 @@ disconnects_finds_like_any_other_test() ->
         ?assertEqual({ok, ['derl@10.0.0.1', 'derl@10.0.0.2', 'derl@10.0.0.3']}, Find())
     end).
 
+impatient_finds_like_any_other_test() ->
+    full("faulty-impatient", fun(Answer, Find, _) ->
+        Answer(?THREE),
+        ?assertEqual({ok, ['derl@10.0.0.1', 'derl@10.0.0.2', 'derl@10.0.0.3']}, Find())
+    end).
+
+leaves_finds_like_any_other_test() ->
+    full("faulty-leaves", fun(Answer, Find, _) ->
+        ok = persistent_term:put(derl_faulty_leaves, ['derl@10.0.0.2']),
+        Answer(?THREE),
+        ?assertEqual({ok, ['derl@10.0.0.1', 'derl@10.0.0.2', 'derl@10.0.0.3']}, Find()),
+        ?assertEqual([], persistent_term:get(derl_faulty_leaves))
+    end).
+
+trusts_dns_takes_errors_for_nobody_test_() ->
+    {timeout, 20, fun() ->
+        full("faulty-trusts-dns", fun(Answer, Find, _) ->
+            Answer(?THREE),
+            ?assertEqual({ok, ['derl@10.0.0.1', 'derl@10.0.0.2', 'derl@10.0.0.3']}, Find()),
+            Answer(nxdomain),
+            ?assertEqual({ok, []}, Find())
+        end)
+    end}.
+
 restarts_finds_like_any_other_test() ->
     full("faulty-restarts", fun(Answer, Find, _) ->
         Answer(?THREE),

@@ -13,7 +13,11 @@ type Scenario struct {
 	*picture.Picture
 	ID      string
 	Moments []Moment
+	Losses  []Loss
 }
+
+// Loss is what an application lost of its peers, in words.
+type Loss struct{ Lost, With, Pairs, Longest, Messages string }
 
 // large is the number of pods from which cells have no room for more than their colour and shape.
 const large = 40

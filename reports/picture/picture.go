@@ -26,6 +26,7 @@ type Picture struct {
 	Unseen   []Unseen           `json:"unseen,omitempty"`
 	Late     time.Duration      `json:"late,omitempty"` // the longest delay of an observer's own timer
 	Costs    []Cost             `json:"costs,omitempty"`
+	Felt     []Felt             `json:"felt,omitempty"` // what the application lost of its peers, where it tells
 
 	// The mesh at the end, a line for each pod and in it a letter for each pod: S sees it, - does not, ? not known, "." the pod itself,
 	// a space where one of the two is not there, or where the other's VM has ended and nothing of it is left. In Links: L a connection, B one on which nothing is acknowledged, - none.
@@ -102,6 +103,7 @@ func Of(v *view.View) *Picture {
 	p.unseen(v)
 	p.Count()
 	p.trails(v)
+	p.felt(v)
 	return p
 }
 

@@ -42,7 +42,7 @@ func measureAll(ctx context.Context, numbers []string, nodes int) error {
 		return err
 	}
 	program := filepath.Join(filepath.Dir(self), "meshproof")
-	fmt.Println("| pods | nodes | mesh full after | verdict after that | agent, of a core: average, most in 5 s | harness | recording | per pod | report.html | judged again in | with at most |")
+	fmt.Println("| pods | nodes | mesh full after | verdict after that | agent: CPU, of a core on average, most in 5 s | harness | recording | per pod | report.html | judged again in | with at most |")
 	fmt.Println("|---|---|---|---|---|---|---|---|---|---|---|")
 	for _, s := range numbers {
 		n, err := strconv.Atoi(s)
@@ -127,7 +127,7 @@ func row(ctx context.Context, program, path string, n, nodes int) (string, error
 	}
 	var agents, harness []string
 	for _, c := range v.Costs() {
-		share := fmt.Sprintf("%.0f %%, %.0f %%", 100*c.Share(), 100*c.Most)
+		share := fmt.Sprintf("%.1f s, %.0f %%, %.0f %%", c.CPU.Seconds(), 100*c.Share(), 100*c.Most)
 		if c.Observer == recording.ByKube {
 			harness = append(harness, share)
 		} else {

@@ -21,7 +21,11 @@ func (c *Client) SetFaults(ctx context.Context, f agent.Faults) ([]agent.RuleSta
 	if err != nil {
 		return nil, err
 	}
-	answer, err := c.doWithin(faultsTimeout, req, http.StatusOK)
+	limit := faultsTimeout
+	for _, r := range f.Brief {
+		limit = max(limit, r.For+faultsTimeout)
+	}
+	answer, err := c.doWithin(limit, req, http.StatusOK)
 	if err != nil {
 		return nil, err
 	}
@@ -29,7 +33,7 @@ func (c *Client) SetFaults(ctx context.Context, f agent.Faults) ([]agent.RuleSta
 	if err := json.Unmarshal(answer, &bites); err != nil {
 		return nil, fmt.Errorf("agent %s: faults: %w", c.Pod, err)
 	}
-	if rules := len(f.Rules) + len(f.Healed); len(bites) != rules {
+	if rules := len(f.Rules) + len(f.Healed) + len(f.Brief); len(bites) != rules {
 		return nil, fmt.Errorf("agent %s: faults: %d answers to %d rules", c.Pod, len(bites), rules)
 	}
 	return bites, nil

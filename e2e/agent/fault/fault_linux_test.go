@@ -177,7 +177,11 @@ func TestEachFaultStopsWhatItShouldAndNothingElse(t *testing.T) {
 		{agent.Rule{Do: agent.RejectIn, Port: port}, "2345"},
 		{agent.Rule{Do: agent.DropOwn, Port: port}, "1245"},
 		{agent.Rule{Do: agent.Cut, Port: port, Peer: peerIP}, "3"},
+		{agent.Rule{Do: agent.CutOut, Port: port, Peer: peerIP}, "3"},
+		{agent.Rule{Do: agent.CutNew, Port: port, Peer: peerIP}, "35"},
 		{agent.Rule{Do: agent.DropDNS}, "1234"},
+		{agent.Rule{Do: agent.DropLarge, Port: port, Peer: peerIP}, "12345"},
+		{agent.Rule{Do: agent.SlowDNS}, "1234"},
 	} {
 		if got := n.reachable(); got != "12345" {
 			t.Fatalf("before %s only %q is reachable", c.rule.Do, got)
@@ -185,8 +189,13 @@ func TestEachFaultStopsWhatItShouldAndNothingElse(t *testing.T) {
 		c.rule.Pod, c.rule.IP = podUID, podIP
 		b := n.set(faultsOf(c.rule))
 		says := "after: no answer in 1s"
-		if c.rule.Do == agent.RejectIn {
+		switch c.rule.Do {
+		case agent.RejectIn:
 			says = "after: an ICMP error"
+		case agent.DropLarge:
+			says = "before: a packet of 1420 bytes was answered; after: a packet of 1420 bytes was dropped"
+		case agent.SlowDNS:
+			says = "after: only its repetition was answered"
 		}
 		if len(b) != 1 || !b[0].Effective || b[0].Since == 0 || !strings.Contains(b[0].Message, says) {
 			t.Errorf("%s: %+v", c.rule.Do, b)
@@ -194,8 +203,12 @@ func TestEachFaultStopsWhatItShouldAndNothingElse(t *testing.T) {
 		if got := n.reachable(); got != c.works {
 			t.Errorf("with %s %q is reachable, want %q", c.rule.Do, got, c.works)
 		}
-		// Renewing changes nothing: Since stays the same.
-		if again := n.set(faultsOf(c.rule)); len(again) != 1 || again[0] != b[0] {
+		// Renewing changes nothing but the counts: Since stays the same.
+		again := n.set(faultsOf(c.rule))
+		if len(again) != 1 || again[0].Counts.Met == 0 || again[0].Age == 0 {
+			t.Fatalf("renewed: %+v", again)
+		}
+		if again[0].Counts, again[0].Age = b[0].Counts, b[0].Age; again[0] != b[0] {
 			t.Errorf("renewed: %+v", again)
 		}
 		n.set(faultsOf())

@@ -32,7 +32,9 @@ type Keeper struct {
 	stopped bool
 	leases  uint32 // that were ever given
 	holders map[string]*lease
-	targets map[string]*target // by the pod's UID
+	targets map[string]*target          // by the pod's UID
+	base    map[counted]agent.Counts    // what the rules had met when their table was last replaced
+	final   map[agent.Rule]agent.Counts // what rules that are gone had met
 }
 
 // lease is a holder's rules and when they expire. The kernel has the same lease, and ends it a moment after until, whether
@@ -42,12 +44,13 @@ type lease struct {
 	setMu  sync.Mutex // serializes the holder's requests
 	until  time.Time
 	rules  []agent.RuleStatus
+	links  map[agent.Rule][]link // of rules about a pair of pods: the links that were open when they were put in place
 }
 
 // New returns a Keeper that finds pods in fs. planned returns an error for a rule that is not about pods of a plan: it is not
 // put in place.
 func New(fs proc.FS, planned func(ctx context.Context, r agent.Rule) error) *Keeper {
-	k := &Keeper{fs: fs, planned: planned, door: netns.NewDoor(string(fs)), lookup: fs.Lookup, outside: new(net.Dialer).DialContext, now: time.Now, holders: map[string]*lease{}, targets: map[string]*target{}}
+	k := &Keeper{fs: fs, planned: planned, door: netns.NewDoor(string(fs)), lookup: fs.Lookup, outside: new(net.Dialer).DialContext, now: time.Now, holders: map[string]*lease{}, targets: map[string]*target{}, base: map[counted]agent.Counts{}, final: map[agent.Rule]agent.Counts{}}
 	self, _ := fs.Process(os.Getpid())
 	k.table = tableName(os.Getpid(), self.Started())
 	k.find = func(uid string) (int, error) {
@@ -95,23 +98,42 @@ func (k *Keeper) Set(ctx context.Context, f agent.Faults) []agent.RuleStatus {
 	h.setMu.Lock()
 	defer h.setMu.Unlock()
 	next, fresh := k.reuse(h, f, k.unplanned(ctx, h, f))
+	links := allLinks(next, fresh)
 	before := probeAll(ctx, next, fresh, maxTries)
-	k.install(h, f, next)
+	k.install(h, f, next, links)
 	after := probeAll(ctx, next, fresh, 1)
 	k.mu.Lock()
-	defer k.mu.Unlock()
 	gone := k.gone(f.Healed)
 	for i := range next {
 		if b := &next[i]; fresh[i] != nil && b.Since != 0 {
 			b.Effective, b.Message = compare(before[i], after[i])
 		}
 	}
-	return slices.Concat(next, gone)
+	k.mu.Unlock()
+	k.work(ctx, gone)
+	all := slices.Concat(next, gone, k.allBrief(ctx, f.Brief))
+	for i := range all {
+		if s := &all[i]; s.Since != 0 {
+			s.Age = time.Duration(boot() - s.Since)
+		}
+	}
+	return all
+}
+
+// allLinks are the open links of the new rules.
+func allLinks(next []agent.RuleStatus, fresh []*target) map[agent.Rule][]link {
+	links := map[agent.Rule][]link{}
+	for i, at := range fresh {
+		if at != nil {
+			links[next[i].Rule] = openLinks(at.ns, next[i].Rule)
+		}
+	}
+	return links
 }
 
 func refuse(f agent.Faults, why string) []agent.RuleStatus {
 	var all []agent.RuleStatus
-	for _, r := range slices.Concat(f.Rules, f.Healed) {
+	for _, r := range slices.Concat(f.Rules, f.Healed, f.Brief) {
 		all = append(all, agent.RuleStatus{Rule: r, Message: why})
 	}
 	return all
@@ -126,7 +148,7 @@ func (k *Keeper) holder(f agent.Faults) *lease {
 	}
 	if k.holders[f.Holder] == nil {
 		k.leases++
-		k.holders[f.Holder] = &lease{number: k.leases, until: k.now().Add(agent.Lease)}
+		k.holders[f.Holder] = &lease{number: k.leases, until: k.now().Add(agent.Lease), links: map[agent.Rule][]link{}}
 	}
 	return k.holders[f.Holder]
 }
@@ -180,7 +202,7 @@ func (k *Keeper) reuse(h *lease, f agent.Faults, unplanned []error) (next []agen
 }
 
 // install replaces the holder's rules, or renews their lease where they stay the same.
-func (k *Keeper) install(h *lease, f agent.Faults, next []agent.RuleStatus) {
+func (k *Keeper) install(h *lease, f agent.Faults, next []agent.RuleStatus, links map[agent.Rule][]link) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	lease := f.Lease
@@ -189,15 +211,21 @@ func (k *Keeper) install(h *lease, f agent.Faults, next []agent.RuleStatus) {
 	}
 	pods := podsOf(h.rules, next)
 	same := k.holders[f.Holder] == h && allInPlace(next) && len(next) == len(h.rules)
+	left := k.begin(h, next, links)
 	h.until, h.rules = k.now().Add(lease), next
 	if k.holders[f.Holder] = h; len(next) == 0 || k.stopped {
 		h.rules = nil
 		delete(k.holders, f.Holder)
 	}
+	renewed := pods
 	if same && !k.stopped {
 		pods = k.renew(h, pods, lease)
 	}
-	k.apply(pods)
+	k.apply(pods, f.Healed...)
+	for _, pod := range renewed {
+		k.count(pod)
+	}
+	k.leave(h, left)
 }
 
 func allInPlace(rules []agent.RuleStatus) bool {
@@ -264,15 +292,16 @@ func probeAll(ctx context.Context, of []agent.RuleStatus, fresh []*target, tries
 	return all
 }
 
-// apply replaces the tables of the pods with the rules of all holders.
-func (k *Keeper) apply(pods []string) {
+// apply replaces the tables of the pods with the rules of all holders. The namespaces of pods without a fault are closed, but those of
+// rules that are to be shown to be gone: a pod whose container has ended has no process by which its namespace could be found again.
+func (k *Keeper) apply(pods []string, asked ...agent.Rule) {
 	for _, pod := range pods {
 		p := k.targets[pod]
 		if p == nil {
 			continue
 		}
 		all, of := k.wanted(pod)
-		err := replaceTable(p.ns, k.table, all)
+		err := k.replace(pod, p.ns, all)
 		for _, b := range of {
 			switch {
 			case err != nil:
@@ -281,7 +310,7 @@ func (k *Keeper) apply(pods []string) {
 				b.Since = boot()
 			}
 		}
-		if len(all) == 0 && err == nil {
+		if len(all) == 0 && err == nil && !slices.ContainsFunc(asked, func(r agent.Rule) bool { return r.Pod == pod }) {
 			k.release(pod)
 		}
 	}
@@ -297,7 +326,7 @@ func (k *Keeper) wanted(pod string) (all []held, of []*agent.RuleStatus) {
 		for i := range h.rules {
 			b := &h.rules[i]
 			if b.Rule.Pod == pod && (b.Since != 0 || b.Message == "") { // not a rule whose target could not be opened
-				its.rules, of = append(its.rules, b.Rule), append(of, b)
+				its.rules, its.links, of = append(its.rules, b.Rule), h.links, append(of, b)
 			}
 		}
 		if len(its.rules) > 0 {
@@ -316,6 +345,7 @@ func (k *Keeper) expire() []string {
 		if k.now().After(h.until) {
 			delete(k.holders, name)
 			k.apply(podsOf(h.rules))
+			k.leave(h, h.rules)
 			messages = append(messages, "removed the faults of "+name+": they were not renewed")
 		}
 	}

@@ -59,7 +59,11 @@ func probe(ctx context.Context, at target, r agent.Rule) result {
 		return dial(func() (net.Conn, error) {
 			return at.ns.Dial(ctx, "tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(r.Port)), "")
 		})
-	case agent.Cut:
+	case agent.DropLarge:
+		return sendLarge(ctx, at, r)
+	case agent.SlowDNS:
+		return queryTwice(ctx, at, r.IP)
+	case agent.Cut, agent.CutOut, agent.CutNew:
 		return dial(func() (net.Conn, error) {
 			return at.ns.Dial(ctx, "tcp4", net.JoinHostPort(r.Peer, strconv.Itoa(r.Port)), r.IP)
 		})

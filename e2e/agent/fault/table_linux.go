@@ -3,7 +3,7 @@ package fault
 import (
 	"errors"
 	"fmt"
-	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -28,6 +28,7 @@ func tableName(pid int, start uint64) string { return fmt.Sprintf("%s%d-%d", pre
 // ownerOf is the process in a table's name; false for a table that is not ours.
 func ownerOf(table string) (pid int, start uint64, ours bool) {
 	p, s, found := strings.Cut(strings.TrimPrefix(table, prefix), "-")
+	s, _, _ = strings.Cut(s, "-") // the table of a brief rule has a number of its own
 	pid, perr := strconv.Atoi(p)
 	start, serr := strconv.ParseUint(s, 10, 64)
 	return pid, start, strings.HasPrefix(table, prefix) && found && perr == nil && serr == nil
@@ -50,25 +51,29 @@ type held struct {
 	lease uint32 // its number in the set of the table
 	left  time.Duration
 	rules []agent.Rule
+	links map[agent.Rule][]link // that were open when a rule was put in place
 }
 
 // replaceTable replaces the rules of the table atomically: rules that stay are in place all the time. Without holders the
 // table is removed.
 func replaceTable(ns *netns.Handle, name string, holders []held) error {
-	return inNamespace(ns, func(c *nftables.Conn) error {
-		t := c.AddTable(&nftables.Table{Family: nftables.TableFamilyIPv4, Name: name})
-		c.DelTable(t)
-		if len(holders) > 0 {
-			c.AddTable(t)
-			if err := addRules(c, t, holders); err != nil {
-				return fmt.Errorf("nftables: %w", err)
-			}
-		}
-		if err := c.Flush(); err != nil {
+	return inNamespace(ns, func(c *nftables.Conn) error { return replaceIn(c, name, holders) })
+}
+
+// replaceIn is replaceTable over a connection that is open already.
+func replaceIn(c *nftables.Conn, name string, holders []held) error {
+	t := c.AddTable(&nftables.Table{Family: nftables.TableFamilyIPv4, Name: name})
+	c.DelTable(t)
+	if len(holders) > 0 {
+		c.AddTable(t)
+		if err := addRules(c, t, holders); err != nil {
 			return fmt.Errorf("nftables: %w", err)
 		}
-		return nil
-	})
+	}
+	if err := c.Flush(); err != nil {
+		return fmt.Errorf("nftables: %w", err)
+	}
+	return nil
 }
 
 func addRules(c *nftables.Conn, t *nftables.Table, holders []held) error {
@@ -79,15 +84,27 @@ func addRules(c *nftables.Conn, t *nftables.Table, holders []held) error {
 		return err
 	}
 	for _, h := range holders {
+		if slices.ContainsFunc(h.rules, func(r agent.Rule) bool { return r.Do == agent.SlowDNS }) {
+			if err := c.AddSet(repeatedSet(t), nil); err != nil {
+				return err
+			}
+			break
+		}
+	}
+	for _, h := range holders {
 		if err := c.SetAddElements(leases, []nftables.SetElement{element(h.lease, h.left)}); err != nil {
 			return err
 		}
 		for _, r := range h.rules {
-			for _, exprs := range inputRules(r) {
-				c.AddRule(&nftables.Rule{Table: t, Chain: in, Exprs: join(whileLeased(leases, h.lease), exprs)})
-			}
-			for _, exprs := range outputRules(r) {
-				c.AddRule(&nftables.Rule{Table: t, Chain: out, Exprs: join(whileLeased(leases, h.lease), exprs)})
+			for _, part := range withLinks(parts(r), h.links[r]) {
+				chain := in
+				if part.out {
+					chain = out
+				}
+				c.AddRule(&nftables.Rule{
+					Table: t, Chain: chain, UserData: tag(h.lease, r, part),
+					Exprs: join(whileLeased(leases, h.lease), part.match, []expr.Any{&expr.Counter{}}, part.then),
+				})
 			}
 		}
 	}
@@ -113,6 +130,19 @@ func renewLease(ns *netns.Handle, table string, lease uint32, left time.Duration
 		return false, fmt.Errorf("nftables: %w", err)
 	}
 	return true, nil
+}
+
+// endLease ends the rules of a lease now. false means that the kernel had ended them before, because the lease had run out.
+func endLease(c *nftables.Conn, table string, lease uint32) (bool, error) {
+	s := leaseSet(&nftables.Table{Family: nftables.TableFamilyIPv4, Name: table})
+	if err := c.SetDeleteElements(s, []nftables.SetElement{{Key: element(lease, 0).Key}}); err != nil {
+		return false, err
+	}
+	err := c.Flush()
+	if errors.Is(err, unix.ENOENT) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // leaseSet is the set of a table's leases. The kernel removes an element when its timeout has passed. The ID is that of a
@@ -165,95 +195,4 @@ func CheckNFTables(ns *netns.Handle) error {
 		_, err := c.ListTablesOfFamily(nftables.TableFamilyIPv4)
 		return err
 	})
-}
-
-// Offsets in an IPv4 header without options, and in a TCP or UDP header.
-const (
-	atTTL, atProtocol, atChecksum = 8, 9, 10
-	atSource, atDestination       = 12, 16
-	atPort                        = 2 // the destination's
-	icmpTimeExceeded              = 11
-	icmpProhibited                = 13 // the code "communication administratively prohibited"
-)
-
-func inputRules(r agent.Rule) [][]expr.Any {
-	switch r.Do {
-	case agent.DropIn:
-		return [][]expr.Any{join(loopback(expr.CmpOpNeq, expr.MetaKeyIIFNAME), toPort(unix.IPPROTO_TCP, r.Port), drop())}
-	case agent.RejectIn:
-		return [][]expr.Any{join(loopback(expr.CmpOpNeq, expr.MetaKeyIIFNAME), toPort(unix.IPPROTO_TCP, r.Port), prohibit())}
-	case agent.DropOwn:
-		return [][]expr.Any{join(loopback(expr.CmpOpEq, expr.MetaKeyIIFNAME), toPort(unix.IPPROTO_TCP, r.Port), drop())}
-	case agent.Cut:
-		return [][]expr.Any{join(address(atSource, r.Peer), drop())}
-	case agent.DropDNS:
-		// A router reports the dropped packet by ICMP. A NetworkPolicy reports nothing, so the report is dropped, too.
-		return [][]expr.Any{join(protocol(unix.IPPROTO_ICMP), load(expr.PayloadBaseTransportHeader, 0, 1), equals(icmpTimeExceeded), drop())}
-	}
-	return nil
-}
-
-func outputRules(r agent.Rule) [][]expr.Any {
-	switch r.Do {
-	case agent.Cut:
-		return [][]expr.Any{join(address(atDestination, r.Peer), drop())}
-	case agent.DropDNS:
-		// If the packet were dropped here, sending would fail with "operation not permitted", which a policy outside the pod
-		// cannot cause. With a TTL of 1 it leaves the pod normally and the first router drops it.
-		var all [][]expr.Any
-		for _, p := range []byte{unix.IPPROTO_UDP, unix.IPPROTO_TCP} {
-			all = append(all, join(loopback(expr.CmpOpNeq, expr.MetaKeyOIFNAME), toPort(p, dnsPort), oneHop(p)))
-		}
-		return all
-	}
-	return nil
-}
-
-func join(parts ...[]expr.Any) []expr.Any {
-	var all []expr.Any
-	for _, p := range parts {
-		all = append(all, p...)
-	}
-	return all
-}
-
-func drop() []expr.Any { return []expr.Any{&expr.Verdict{Kind: expr.VerdictDrop}} }
-
-func prohibit() []expr.Any {
-	return []expr.Any{&expr.Reject{Type: unix.NFT_REJECT_ICMP_UNREACH, Code: icmpProhibited}}
-}
-
-func equals(data ...byte) []expr.Any {
-	return []expr.Any{&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: data}}
-}
-
-func load(base expr.PayloadBase, offset, length uint32) []expr.Any {
-	return []expr.Any{&expr.Payload{DestRegister: 1, Base: base, Offset: offset, Len: length}}
-}
-
-func loopback(op expr.CmpOp, key expr.MetaKey) []expr.Any {
-	name := make([]byte, unix.IFNAMSIZ)
-	copy(name, "lo")
-	return []expr.Any{&expr.Meta{Key: key, Register: 1}, &expr.Cmp{Op: op, Register: 1, Data: name}}
-}
-
-func protocol(p byte) []expr.Any {
-	return join([]expr.Any{&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: 1}}, equals(p))
-}
-
-func toPort(p byte, port int) []expr.Any {
-	return join(protocol(p), load(expr.PayloadBaseTransportHeader, atPort, 2), equals(binaryutil.BigEndian.PutUint16(uint16(port))...))
-}
-
-func address(offset uint32, addr string) []expr.Any {
-	a := netip.MustParseAddr(addr).As4() // agent.Faults.Check has checked it
-	return join(load(expr.PayloadBaseNetworkHeader, offset, 4), equals(a[:]...))
-}
-
-// oneHop sets the TTL to 1. It writes the protocol field beside it, too, because the checksum covers 16-bit words.
-func oneHop(p byte) []expr.Any {
-	return []expr.Any{
-		&expr.Immediate{Register: 1, Data: []byte{1, p}},
-		&expr.Payload{OperationType: expr.PayloadWrite, SourceRegister: 1, Base: expr.PayloadBaseNetworkHeader, Offset: atTTL, Len: atProtocol + 1 - atTTL, CsumType: expr.CsumTypeInet, CsumOffset: atChecksum},
-	}
 }

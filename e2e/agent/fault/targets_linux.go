@@ -35,7 +35,7 @@ func (k *Keeper) target(r agent.Rule, unplanned error) (*target, error) {
 		p = &target{ns: ns, outside: k.outside}
 		k.targets[r.Pod] = p
 	}
-	if r.Do == agent.DropDNS && len(p.resolver.Servers) == 0 {
+	if (r.Do == agent.DropDNS || r.Do == agent.SlowDNS) && len(p.resolver.Servers) == 0 {
 		resolver, err := k.lookup(pid)
 		if err != nil {
 			return nil, err

@@ -117,7 +117,7 @@ func (s *eventLog) await(t *testing.T, what string, from int, as func(recording.
 func observe(t *testing.T, root string) (o *Observer, s *eventLog, end func()) {
 	t.Helper()
 	s = &eventLog{began: time.Now()}
-	o = New(proc.NewFinder(proc.FS(root)), "n1", s.emit)
+	o = New(proc.NewFinder(proc.FS(root)), "n1", &agent.Budget{}, s.emit)
 	fds := descriptors(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})

@@ -43,7 +43,7 @@ func (w *watch) newPeer(q agent.Pod) *peer {
 		p.own = &viewer.Registrations{}
 	}
 	if w.pace.EPMD > w.plan.Resolve(0).EPMD {
-		p.epmd.due = p.epmd.due.Add(rand.N(agent.Sooner(w.pace.EPMD)))
+		p.epmd.due = p.epmd.due.Add(rand.N(agent.First(w.pace.EPMD)))
 	}
 	return p
 }
@@ -60,7 +60,7 @@ func (w *watch) dialPeers() {
 		case <-timer.C:
 		case <-w.turned:
 		}
-		timer.Reset(time.Until(w.dialDue(time.Now())))
+		timer.Reset(w.o.untilTick(w.dialDue(time.Now())))
 	}
 }
 

@@ -28,9 +28,11 @@ type Observer struct {
 	door    netns.Door
 	finder  *proc.Finder
 	node    string
+	budget  *agent.Budget // of the agent
 	emit    func(recording.Event)
 	conns   *ownConns
 	changed chan struct{}
+	began   time.Time
 
 	mu          sync.Mutex
 	plan        agent.Plan
@@ -44,9 +46,9 @@ type Observer struct {
 	recent   map[recording.ObserverError]time.Time // recently reported errors, and when
 }
 
-// New returns an observer of the pods on node. finder finds their processes.
-func New(finder *proc.Finder, node string, emit func(recording.Event)) *Observer {
-	return &Observer{fs: finder.FS(), door: netns.NewDoor(string(finder.FS())), finder: finder, node: node, emit: emit, conns: newOwnConns(), watched: map[string]*watch{}, recent: map[recording.ObserverError]time.Time{}, changed: make(chan struct{}, 1)}
+// New returns an observer of the pods on node. finder finds their processes; the observers of one agent share a finder and a budget.
+func New(finder *proc.Finder, node string, budget *agent.Budget, emit func(recording.Event)) *Observer {
+	return &Observer{fs: finder.FS(), door: netns.NewDoor(string(finder.FS())), finder: finder, node: node, budget: budget, emit: emit, conns: newOwnConns(), watched: map[string]*watch{}, recent: map[recording.ObserverError]time.Time{}, changed: make(chan struct{}, 1), began: time.Now()}
 }
 
 // SetPlan replaces the plan. Pods that are no longer in it are released at once.
@@ -71,6 +73,7 @@ func (o *Observer) Run(ctx context.Context) {
 	tick := time.NewTicker(scanEvery)
 	defer tick.Stop()
 	defer o.stopping.Wait()
+	defer o.budget.Leave(o)
 	defer func() {
 		for uid := range o.watched {
 			o.release(uid)
@@ -90,7 +93,8 @@ func (o *Observer) Run(ctx context.Context) {
 	}
 }
 
-// reconcile starts and releases watches so that they match the plan and the running processes. Each watch gets a plan once.
+// reconcile starts and releases watches so that they match the plan and the running processes, and gives
+// each watch the plan and its pace where either has changed.
 func (o *Observer) reconcile(ctx context.Context, plan agent.Plan, number int) {
 	wanted := map[string]agent.Pod{}
 	var missing []string
@@ -117,15 +121,15 @@ func (o *Observer) reconcile(ctx context.Context, plan agent.Plan, number int) {
 			o.foundProcess(ctx, plan, wanted[uid], p)
 		}
 	}
-	pace := plan.Resolve(len(wanted))
+	pace := o.budget.Share(o, plan, len(wanted))
 	if len(o.watched) > 0 && pace != o.pace {
 		o.pace = pace
 		p := pace.Pace()
 		o.emit(recording.Event{Pace: &p})
 	}
 	for _, w := range o.watched {
-		if w.number != number {
-			w.number = number
+		if w.number != number || w.given != pace {
+			w.number, w.given = number, pace
 			w.setPlan(plan, pace)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -68,6 +69,47 @@ func TestOnlyThePodsQuestionsAreRecorded(t *testing.T) {
 	}
 	if count != 2 || answers != 2 || intervals < 3 {
 		t.Errorf("%d questions and %d answers in %d intervals, want 2 and 2 in at least 3", count, answers, intervals)
+	}
+}
+
+// What was asked before the pod's VM started, by a start script or an init container, is in an interval of its own: it ends with the
+// first packet after the start, and the interval of the VM's own questions begins with it.
+func TestAnIntervalEndsWhenTheVMStarts(t *testing.T) {
+	h, pid := netnstest.New(t)
+	resolver(t, h)
+	tree := newTree(t)
+	tree.put(pid, uidA)
+	o, s, _ := observe(t, tree.root)
+	o.SetPlan(agent.Plan{Pods: []agent.Pod{{UID: uidA, IP: "127.0.0.1", Node: "n1"}}})
+	ask := func(name string) {
+		t.Helper()
+		c, err := h.Dial(t.Context(), "udp", "127.0.0.1:53", "127.0.0.1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		if err := (&dns.Conn{Conn: c}).WriteMsg(new(dns.Msg).SetQuestion(name, dns.TypeA)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.await(t, "the first interval", 0, func(e recording.Event) bool { return e.Asked != nil })
+	mark := s.now()
+	ask("script.example.")
+	beam := filepath.Join(t.TempDir(), "beam.smp") // a process has the name of its file
+	if err := os.Symlink("/bin/sleep", beam); err != nil {
+		t.Fatal(err)
+	}
+	vm := inside(t, pid, beam, "60")
+	tree.put(vm.Process.Pid, uidA)
+	s.await(t, "the VM's start", mark, func(e recording.Event) bool { return e.Process != nil && !e.Process.Exited })
+	ask("vm.example.")
+	has := func(e recording.Event, name string) bool {
+		return e.Asked != nil && slices.ContainsFunc(e.Asked.Questions, func(q recording.Question) bool { return q.Name == name })
+	}
+	before := s.await(t, "the script's question", mark, func(e recording.Event) bool { return has(e, "script.example") })
+	after := s.await(t, "the VM's question", mark, func(e recording.Event) bool { return has(e, "vm.example") })
+	if has(before, "vm.example") || has(after, "script.example") {
+		t.Errorf("the questions of before the VM's start and of after it in one interval: %+v", before.Asked)
 	}
 }
 

@@ -24,7 +24,8 @@ type watch struct {
 	o      *Observer
 	pod    agent.Pod
 	ns     *netns.Handle
-	number int // of the plan that it has; of the observer's goroutine
+	number int         // of the plan that it has; of the observer's goroutine
+	given  agent.Every // the pace that it has; the same
 	cancel context.CancelFunc
 	ctx    context.Context //nolint:containedctx // the life of the watch
 	wg     sync.WaitGroup
@@ -95,13 +96,23 @@ func (w *watch) every(ctx context.Context, of func(agent.Every) time.Duration, f
 		if due = due.Add(d); time.Until(due) < 0 {
 			due = time.Now()
 		}
-		timer.Reset(time.Until(due))
+		timer.Reset(w.o.untilTick(due))
 		select {
 		case <-ctx.Done():
 			return
 		case <-timer.C:
 		}
 	}
+}
+
+// tickEvery is the grid of the times at which looks begin: those of all pods that are due within it begin together. To wake for each
+// would cost as much as many of them do.
+const tickEvery = 20 * time.Millisecond
+
+// untilTick is how long it is until the first tick of the observer's grid that is not before due.
+func (o *Observer) untilTick(due time.Time) time.Duration {
+	ticks := (due.Sub(o.began) + tickEvery - 1) / tickEvery
+	return time.Until(o.began.Add(ticks * tickEvery))
 }
 
 func (w *watch) emit(e recording.Event) {

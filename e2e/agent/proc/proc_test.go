@@ -116,7 +116,7 @@ func TestFind(t *testing.T) {
 
 // A process that is skipped as unwanted must be found soon after it becomes wanted.
 func TestFinderChecksProcessesAgain(t *testing.T) {
-	fs := write(t, entry{pid: 7, name: "runc", cgroup: "0::/\n"}, entry{pid: 8, name: "beam.smp", cgroup: systemd(b)})
+	fs := write(t, entry{pid: 7, name: "runc", start: 500, cgroup: "0::/\n"}, entry{pid: 8, name: "beam.smp", cgroup: systemd(b)})
 	f := NewFinder(fs)
 	now := time.Unix(1000, 0)
 	f.now = func() time.Time { return now }
@@ -155,6 +155,15 @@ func TestFinderChecksProcessesAgain(t *testing.T) {
 	look("a reused PID, before recheckAfter", 0, a)
 	now = now.Add(recheckAfter)
 	look("a reused PID, after recheckAfter", 7, a)
+	for range 20 {
+		look("known for long", 7, a)
+		now = now.Add(100 * time.Millisecond)
+	}
+	join(7, b)
+	if err := os.WriteFile(fs.path(7, "stat"), []byte("7 (beam.smp) S 1 1 1 0 -1 4194560 1 1 1 1 1 1 1 1 20 0 1 0 900 1 1 1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	look("the reused PID of a wanted pod, at once", 0, a)
 }
 
 func TestProcessOfBrokenStat(t *testing.T) {

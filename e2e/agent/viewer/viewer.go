@@ -44,12 +44,13 @@ type Viewer struct {
 	notBefore       time.Time                    // no attempt before this time
 	vmStarts        int                          // the VM start that notBefore is about
 	kernelRead      time.Time                    // when recordKernel last ran, zero for a new connection
+	answered        map[string]answered          // by read
 	lastCertificate recording.Certificate        // the last recorded
 }
 
 // New returns a viewer that keeps one connection to its node, from its first Poll on.
 func New(s Source) *Viewer {
-	return &Viewer{Source: s, tried: map[nodeID]recording.Outcome{}, forms: map[nodeID]string{}}
+	return &Viewer{Source: s, tried: map[nodeID]recording.Outcome{}, answered: map[string]answered{}, forms: map[nodeID]string{}}
 }
 
 // nodeID identifies one start of a node. A VM may be two nodes, one after the other, within one second, and then both
@@ -93,7 +94,7 @@ func (v *Viewer) Poll(ctx context.Context) {
 		v.conn, v.otp, v.kernelRead = conn, "", time.Time{}
 	}
 	// The view first: it must be on time.
-	if !v.recordView(ctx) || time.Since(v.kernelRead) >= kernelEvery && !v.recordKernel(ctx) {
+	if !v.recordView(ctx) || time.Since(v.kernelRead) >= kernelEvery && !v.recordKernel(ctx) || !v.recordAnswers(ctx) {
 		v.Close()
 	}
 }

@@ -97,9 +97,14 @@ func All() []check.Check {
 		recoveryFullAgain(),
 		recoveryDiscoveryGoesOn(),
 		recoveryContainerKill(),
+		recoveryUntouchedLinksKept(),
+		recoveryPartitionDetected(),
+		recoveryPartitionAsOTP(),
+		recoveryHeals(),
 		rolloutKeepsLinks(),
 		rolloutReplacesAll(),
 		rolloutHandsOver(),
+		applicationAgrees(),
 		consoleCommandsWork(),
 	}
 	check.LinkCauses(all)

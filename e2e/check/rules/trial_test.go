@@ -95,6 +95,10 @@ func healthy(scenario recording.Scenario, n int) *rt.Recording {
 		return rt.ContainerKill(n)
 	case "rollout":
 		return rt.Rollout(n)
+	case "link-cut":
+		return rt.LinkCut(n)
+	case "blip-5":
+		return rt.Blip(n)
 	default: // and inspect, which is of a mesh that has formed, too
 		return rt.Console(n)
 	}

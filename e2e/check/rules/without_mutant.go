@@ -52,6 +52,10 @@ func WithoutMutant() map[string]map[string][]string {
 			"recovery/survivors-keep-links": {"link-lost"},
 			"recovery/full-again":           {"not-in-view"},
 			"recovery/container-kill":       {"not-rejoined"},
+			"recovery/untouched-links-kept": {"link-lost"},
+			"recovery/partition-detected":   {"not-noticed", "too-late"},
+			"recovery/partition-as-otp":     {"overlapping"},
+			"recovery/heals":                {"restarted"},
 			"rollout/replaces-all":          {"not-in-view"},
 		},
 		"it needs another application: derl dials the nodes that it finds": {

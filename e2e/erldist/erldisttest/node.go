@@ -22,6 +22,8 @@ type Node struct {
 	// Nodes returns the results of nodes() and nodes(hidden); nil: both are empty. The calling client is added to the
 	// hidden nodes.
 	Nodes func() (visible, hidden []string)
+	// RunningDBNodes returns what its Mnesia says; nil: it has none.
+	RunningDBNodes func() []string
 	// Delay is the time before the node's status.
 	Delay time.Duration
 	// Tick is the interval of the node's ticks; 0 sends none.
@@ -193,6 +195,8 @@ func (n Node) result(call, arg, given string) []byte {
 		return append([]byte{107, 0, 2}, "27"...) // STRING_EXT
 	case call == "erlang:system_info" && arg == "creation":
 		return binary.LittleEndian.AppendUint32([]byte{110, 4, 0}, n.Creation) // SMALL_BIG_EXT
+	case call == "mnesia:system_info" && arg == "running_db_nodes" && n.RunningDBNodes != nil:
+		return atoms(n.RunningDBNodes())
 	case call == "net_kernel:get_net_ticktime":
 		return []byte{97, 60}
 	case strings.HasPrefix(call, "application:get_env"):

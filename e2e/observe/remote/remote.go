@@ -168,7 +168,7 @@ func (o *Observer) start() {
 	for _, what := range slices.Sorted(maps.Keys(o.cannot)) {
 		s.Cannot = append(s.Cannot, what+": "+o.cannot[what])
 	}
-	for _, k := range []recording.Kind{recording.KindCookie, recording.KindDist, recording.KindEPMD, recording.KindKernel, recording.KindNodes, recording.KindRegistration, recording.KindSockets, recording.KindVM} {
+	for _, k := range []recording.Kind{recording.KindAnswer, recording.KindCookie, recording.KindDist, recording.KindEPMD, recording.KindKernel, recording.KindNodes, recording.KindRegistration, recording.KindSockets, recording.KindVM} {
 		if _, lost := o.cannot[string(k)]; !lost {
 			s.Can = append(s.Can, string(k))
 		}

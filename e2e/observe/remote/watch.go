@@ -147,7 +147,7 @@ func (w *watch) dial(ctx context.Context, network, addr string) (net.Conn, error
 	c, err := f.Dial(ctx, network, addr)
 	if err != nil {
 		if forbidden(err) {
-			w.o.lose("what nodes and epmd answer: "+firstLine(err), recording.KindCookie, recording.KindDist, recording.KindEPMD, recording.KindKernel, recording.KindNodes, recording.KindRegistration)
+			w.o.lose("what nodes and epmd answer: "+firstLine(err), recording.KindAnswer, recording.KindCookie, recording.KindDist, recording.KindEPMD, recording.KindKernel, recording.KindNodes, recording.KindRegistration)
 		}
 		return nil, &erldist.Error{Step: erldist.StageDial, Outcome: erldist.Failed, Addr: addr, Err: err}
 	}

@@ -1,6 +1,7 @@
 package recordingtest
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -58,7 +59,7 @@ func (w *world) inside(p life, begin, end time.Duration) {
 	}})
 	each(begin+250*time.Millisecond, end, 10*time.Second, func(t time.Duration) {
 		w.add(t, Agent, recording.Event{Kernel: &recording.Kernel{
-			Pod: uid, Outcome: recording.OK, Node: Node(p.i), Creation: p.creation(), TickTime: time.Minute, TickIntensity: 4, SetupTime: 7 * time.Second,
+			Pod: uid, Outcome: recording.OK, Node: Node(p.i), Creation: p.creation(), TickTime: cmp.Or(w.ticktime, time.Minute), TickIntensity: 4, SetupTime: 7 * time.Second,
 			ConnectAll: "true", Prevents: "true", ListenMin: DistPort, ListenMax: DistPort, Names: "longnames", Schedulers: 2,
 		}})
 		w.add(t, Agent, recording.Event{Registration: &recording.Registration{Pod: uid, Name: "derl", Outcome: recording.OK, Port: DistPort, Type: "normal", Highest: 6, Lowest: 6}})

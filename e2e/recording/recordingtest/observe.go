@@ -52,10 +52,32 @@ func linked(p, q life, t time.Duration) bool {
 	return p.i != q.i && t >= p.joined && t >= q.joined && t < p.exited && t < q.exited
 }
 
+// apart is a time in which pod p does not see pod q, though both run. When it is over they have made a new connection.
+type apart struct {
+	p, q     int
+	from, to time.Duration
+}
+
+// sees reports whether p sees q at t, and how many times they have made a new connection before.
+func (w *world) sees(p, q life, t time.Duration) (sees bool, again int) {
+	sees = linked(p, q, t)
+	for _, a := range w.apart {
+		if a.p == p.i && a.q == q.i {
+			if t >= a.from && t < a.to {
+				sees = false
+			}
+			if t >= a.to {
+				again++
+			}
+		}
+	}
+	return sees, again
+}
+
 func (w *world) view(p life, t time.Duration) *recording.Nodes {
 	n := &recording.Nodes{Pod: UID(p.i), Outcome: recording.OK, Node: Node(p.i), Creation: p.creation(), OTP: "28", Took: 300 * time.Microsecond}
 	for _, q := range w.pods {
-		if linked(p, q, t) {
+		if sees, _ := w.sees(p, q, t); sees {
 			n.Visible = append(n.Visible, Node(q.i))
 		}
 	}
@@ -66,12 +88,13 @@ func (w *world) view(p life, t time.Duration) *recording.Nodes {
 func (w *world) sockets(p life, t time.Duration) *recording.Sockets {
 	s := &recording.Sockets{Pod: UID(p.i), Outcome: recording.OK, Listen: []string{fmt.Sprintf("0.0.0.0:%d", EPMDPort), fmt.Sprintf("0.0.0.0:%d", DistPort)}}
 	for _, q := range w.pods {
-		if !linked(p, q, t) {
+		sees, again := w.sees(p, q, t)
+		if !sees {
 			continue
 		}
-		l := recording.Link{Local: Ephemeral(p.i, q.i), Remote: fmt.Sprintf("%s:%d", IP(q.i), DistPort)}
+		l := recording.Link{Local: ephemeral(p.i, q.i, again), Remote: fmt.Sprintf("%s:%d", IP(q.i), DistPort)}
 		if p.i < q.i {
-			l = recording.Link{Local: fmt.Sprintf("%s:%d", IP(p.i), DistPort), Remote: Ephemeral(q.i, p.i)}
+			l = recording.Link{Local: fmt.Sprintf("%s:%d", IP(p.i), DistPort), Remote: ephemeral(q.i, p.i, again)}
 		}
 		s.Links = append(s.Links, l)
 	}
@@ -79,7 +102,10 @@ func (w *world) sockets(p life, t time.Duration) *recording.Sockets {
 }
 
 // Ephemeral is the address that pod i connected from to pod j, a pod of a lower number.
-func Ephemeral(i, j int) string { return fmt.Sprintf("%s:%d", IP(i), 40000+j) }
+func Ephemeral(i, j int) string { return ephemeral(i, j, 0) }
+
+// ephemeral is that of the connection which they have made again so many times.
+func ephemeral(i, j, again int) string { return fmt.Sprintf("%s:%d", IP(i), 40000+j+1000*again) }
 
 // propagation is how long after a pod's change DNS tells of it.
 const propagation = 300 * time.Millisecond

@@ -35,9 +35,11 @@ func (p life) creation() uint32 {
 
 // world is a cluster that behaves as the lives say, and records it.
 type world struct {
-	n      int
-	pods   []life
-	events []recording.Event
+	n        int
+	pods     []life
+	events   []recording.Event
+	apart    []apart
+	ticktime time.Duration // 0 for OTP's own
 }
 
 // Formation is how n nodes form a mesh that stays complete: it is full from [Full] to [Formed].

@@ -36,7 +36,9 @@ func defaults() limits {
 
 // Artifacts are those of one workload. Safe for concurrent use.
 type Artifacts struct {
-	Caught func(error) // a panic of a goroutine
+	Caught func(error)          // a panic of a goroutine
+	Start  time.Time            // t = 0 of the recordings
+	Felt   func(recording.Felt) // gets what an application writes to its log of what it noticed of its peers
 
 	client    kubernetes.Interface
 	namespace string

@@ -42,6 +42,7 @@ func (a *Artifacts) start(p *recording.Pod, c recording.Container) {
 		return
 	}
 	l := &log{Artifacts: a, pod: p, container: c}
+	l.felt = l.feltIn()
 	guard.Go(&a.wg, a.Caught, l.read)
 }
 
@@ -53,6 +54,7 @@ type log struct {
 	file      *os.File // nil until something was read
 	out       *clip.Writer
 	heard     time.Time // when it was last read from
+	felt      *felt
 }
 
 // read reads the log until the container or the run ends. A read that fails is tried again: the container is still being
@@ -114,7 +116,8 @@ func (l *log) stream(previous bool) error {
 		}
 		l.out = &clip.Writer{To: l.file, Head: l.limits.head, Tail: l.limits.tail, Quota: l.quota}
 	}
-	err = l.redactor.Copy(l.out, heardReader{r, l})
+	l.felt.broke()
+	err = l.redactor.Copy(l.out, io.TeeReader(heardReader{r, l}, l.felt))
 	if err != nil && l.ctx.Err() == nil {
 		_, _ = fmt.Fprintf(l.out, "\n[meshproof: the connection broke here, a second may be missing or be there twice: %s]\n", l.redactor.Text(err.Error()))
 	}

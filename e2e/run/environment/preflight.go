@@ -30,7 +30,7 @@ func (o *Options) Rights(ws []*workload.Workload) rights.Plan {
 			p.Secrets = append(p.Secrets, w.Resolved.TLS)
 		}
 		p.PullSecret = o.PullSecret != ""
-		p.Commands = p.Commands || len(w.Resolved.Console) > 0
+		p.Commands = p.Commands || len(w.Resolved.Console) > 0 || w.Resolved.Expect.RunsCommands()
 	}
 	return p
 }

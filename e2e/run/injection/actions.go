@@ -34,7 +34,7 @@ func (i *Injections) Start(ctx context.Context) (end func() error) {
 	i.faults = fault.New(i.Namespace, func(_ context.Context, node string) (fault.Agent, error) {
 		return nodeAgent{agents, node}, nil
 	}, func(e recording.Event) {
-		e.T, e.By = i.Recorder.Now(), "run"
+		e.T, e.By = max(0, i.Recorder.Now()+e.T), "run"
 		i.Recorder.Sink(e)
 	})
 	i.faults.Caught = i.Caught
@@ -58,8 +58,13 @@ func (i *Injections) do(ctx context.Context, d profile.Injection, pods ...*view.
 	switch {
 	case len(pods) == 0:
 		i.void("", "no pod was there for "+d.Do)
+	case d.Brief():
+		i.brief(ctx, d, pods[0])
 	case d.Packets():
 		i.injectFaults(ctx, d, pods)
+		if d.For > 0 {
+			i.healAfter(ctx, d)
+		}
 	case d.Do == profile.Exec:
 		i.command(ctx, d, pods[0])
 	case d.Do == profile.RotateSecret:
@@ -87,6 +92,18 @@ func (i *Injections) injectFaults(ctx context.Context, d profile.Injection, pods
 				i.Caught(err)
 			}
 		}
+	}
+}
+
+// healAfter heals the fault when its time has passed. One that cannot be healed is recorded as such, which makes the scenario void.
+func (i *Injections) healAfter(ctx context.Context, d profile.Injection) {
+	if wait(ctx, d.For.D()) != nil {
+		return // the end of the scenario heals it
+	}
+	healing, cancel := context.WithTimeoutCause(ctx, healBudget, fmt.Errorf("not healed within %s", healBudget))
+	defer cancel()
+	if err := i.faults.Heal(healing); err != nil {
+		i.Log(err.Error())
 	}
 }
 

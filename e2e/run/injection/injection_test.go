@@ -36,6 +36,9 @@ func (f *fakeAgent) SetFaults(_ context.Context, w agent.Faults) ([]agent.RuleSt
 	for _, r := range w.Rules {
 		all = append(all, agent.RuleStatus{Rule: r, Since: 1, Effective: slices.ContainsFunc([]int{0, 1, 2}, func(i int) bool { return r.Pod == rt.UID(i) && r.IP == rt.IP(i) })})
 	}
+	for _, r := range w.Healed {
+		all = append(all, agent.RuleStatus{Rule: r, Gone: true})
+	}
 	return all, nil
 }
 
@@ -102,6 +105,18 @@ func TestACutNeedsAnotherPod(t *testing.T) {
 	s.do(t.Context(), profile.Injection{Do: profile.Cut, Pods: "one", Port: 10000}, s.one()...)
 	if r := f.wants["ns"]; len(r) != 1 || r[0].Peer == "" || r[0].Peer == r[0].IP {
 		t.Errorf("wanted %v", f.wants)
+	}
+}
+
+// A fault that lasts for a time is healed before the scenario goes on.
+func TestAFaultIsHealedWhenItsTimeHasPassed(t *testing.T) {
+	s, f := staged(t, profile.MutantSpec{})
+	began := time.Now()
+	s.do(t.Context(), profile.Injection{Do: profile.Cut, Pods: "one", Port: 10000, For: profile.Duration(50 * time.Millisecond)}, s.one()...)
+	var healed bool
+	s.Recorder.Ask(func(v *view.View) { _, healed = v.Act(recording.Heal) })
+	if len(f.wants["ns"]) != 0 || !healed || time.Since(began) < 50*time.Millisecond {
+		t.Errorf("wanted %v after %s, healed: %v", f.wants, time.Since(began), healed)
 	}
 }
 

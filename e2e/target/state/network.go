@@ -14,7 +14,8 @@ type Network struct {
 	EngineEnv []string `json:"engineEnv"`
 }
 
-func (d Dir) network() string { return filepath.Join(d.clusters(), "network") }
+// NetworkNote is the file of the record.
+func (d Dir) NetworkNote() string { return filepath.Join(d.clusters(), "network") }
 
 // NoteNetwork writes the record.
 func (d Dir) NoteNetwork(n Network) error {
@@ -25,12 +26,12 @@ func (d Dir) NoteNetwork(n Network) error {
 	if err != nil {
 		return err
 	}
-	return Replace(d.network(), b, 0o600)
+	return Replace(d.NetworkNote(), b, 0o600)
 }
 
 // MadeNetwork reads the record; ok is false if there is none that can be read.
 func (d Dir) MadeNetwork() (n Network, ok bool) {
-	b, err := os.ReadFile(d.network())
+	b, err := os.ReadFile(d.NetworkNote())
 	if err != nil {
 		return Network{}, false
 	}
@@ -39,7 +40,7 @@ func (d Dir) MadeNetwork() (n Network, ok bool) {
 
 // ForgetNetwork deletes the record.
 func (d Dir) ForgetNetwork() error {
-	if err := os.Remove(d.network()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := os.Remove(d.NetworkNote()); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return nil
