@@ -25,7 +25,7 @@ func TestLinkCauses(t *testing.T) {
 }
 
 func TestFromIsARungAndThoseAboveIt(t *testing.T) {
-	if got, want := From(Recovery, "discovery/alive"), []string{"discovery/alive", "recovery/*", "rollout/*", "console/*"}; !slices.Equal(got, want) {
+	if got, want := From(Recovery, "discovery/alive"), []string{"discovery/alive", "recovery/*", "rollout/*", "application/*", "console/*"}; !slices.Equal(got, want) {
 		t.Errorf("%v, want %v", got, want)
 	}
 }

@@ -35,6 +35,9 @@ type Finding struct {
 	Took    time.Duration `json:"took,omitempty"` // how long it took until the requirement was met
 	At      time.Duration `json:"at,omitempty"`   // when the deciding evidence was seen
 
+	// Maybe is the code that an unseen finding would have as a failure. Whether it is one is not known, so neither is whether what it
+	// could explain has failed for another reason.
+	Maybe string           `json:"-"`
 	From  time.Duration    `json:"-"` // where it takes all that was seen from then to At to decide: a loss, a silence
 	Reads []recording.Kind `json:"-"` // what decided this finding, where that is not all that the check reads
 }

@@ -6,7 +6,7 @@ package judge
 
 import (
 	"slices"
-	"sort"
+	"strings"
 	"time"
 
 	"meshproof.dev/meshproof/e2e/check"
@@ -92,6 +92,7 @@ type cause struct {
 	id       string
 	subject  check.Subject
 	explains []string
+	maybe    bool // whether it has failed is not known
 }
 
 // Judge runs the checks, in the order of the ladder, over the scenarios in the order they were recorded.
@@ -171,11 +172,13 @@ func (p *Profile) judgeOne(c check.Check, scenario recording.Scenario, scenarios
 		return r, causes
 	}
 	for _, f := range inBothLooks(c, ep.View, cutShort(c, ep.View, withdrawn(c, ep.View, findings))) {
+		blockedBy := explained(c.ID, f, causes, false)
+		if f.Outcome == check.Fail && len(blockedBy) == 0 {
+			f = uncertain(f, explained(c.ID, f, causes, true))
+		}
 		s := Subject{Finding: f, Verdict: verdictOf(f.Outcome)}
-		if f.Outcome == check.Fail || f.Outcome == check.Unseen {
-			if s.BlockedBy = explained(c.ID, f, causes); len(s.BlockedBy) > 0 {
-				s.Verdict = Blocked
-			}
+		if len(blockedBy) > 0 && (f.Outcome == check.Fail || f.Outcome == check.Unseen) {
+			s.Verdict, s.BlockedBy = Blocked, blockedBy
 		}
 		suppress(c.ID, ep.View, &s)
 		r.Subjects = append(r.Subjects, s)
@@ -193,8 +196,11 @@ func (p *Profile) judgeOne(c check.Check, scenario recording.Scenario, scenarios
 		return r, causes
 	}
 	for _, s := range r.Subjects {
-		if s.Verdict == Fail {
-			causes = append(causes, cause{c.ID, s.Subject, c.Causes[s.Code]})
+		switch {
+		case s.Verdict == Fail:
+			causes = append(causes, cause{c.ID, s.Subject, c.Causes[s.Code], false})
+		case s.Verdict == Unknown && s.Maybe != "":
+			causes = append(causes, cause{c.ID, s.Subject, c.Causes[s.Maybe], true})
 		}
 	}
 	return r, causes
@@ -241,7 +247,7 @@ func inapplicable(c check.Check, scenarios []Scenario) string {
 func unrecorded(r Result, ep Scenario, causes []cause) Result {
 	r.Message = "not recorded: " + ep.Why
 	for _, c := range causes {
-		if slices.Contains(c.explains, r.ID) {
+		if !c.maybe && slices.Contains(c.explains, r.ID) {
 			r.BlockedBy = append(r.BlockedBy, c.id+" ("+c.subject.String()+")")
 		}
 	}
@@ -255,13 +261,22 @@ func unrecorded(r Result, ep Scenario, causes []cause) Result {
 	return r
 }
 
+// uncertain makes a failure unknown that may be explained by what is not known itself.
+func uncertain(f check.Finding, by []string) check.Finding {
+	if len(by) > 0 {
+		f.Message += "; whether that is because of " + strings.Join(by, ", ") + " is not known"
+		f.Outcome, f.Code, f.Remedy = check.Unseen, "", ""
+	}
+	return f
+}
+
 // explained lists the causes, lower on the ladder, that concern the finding's subject or a part of it, and whose diagnosis is
-// declared to be able to make this check fail.
-func explained(id string, f check.Finding, causes []cause) []string {
+// declared to be able to make this check fail: those that are certain, or those that may be.
+func explained(id string, f check.Finding, causes []cause, maybe bool) []string {
 	concerns := append(append([]check.Subject{f.Subject}, f.Subject.Parts()...), f.Of...)
 	var by []string
 	for _, c := range causes {
-		if c.id == id || !slices.Contains(c.explains, id) {
+		if c.id == id || c.maybe != maybe || !slices.Contains(c.explains, id) {
 			continue
 		}
 		for _, s := range concerns {
@@ -374,14 +389,4 @@ func find(scenarios []Scenario, name recording.Scenario) (Scenario, bool) {
 		}
 	}
 	return Scenario{}, false
-}
-
-func union(a, b []string) []string {
-	for _, s := range b {
-		if !slices.Contains(a, s) {
-			a = append(a, s)
-		}
-	}
-	sort.Strings(a)
-	return a
 }

@@ -122,8 +122,8 @@ type Injection struct {
 	Expect string   `yaml:"expect"`
 	// Object is what is deleted, "KIND/NAME".
 	Object string `yaml:"object"`
-	// For is how long a network fault lasts; it is healed then. A blip has one, and a reset, which lasts so long at most: an end gets
-	// its reset when it next sends something. Any other fault without it lasts until the end.
+	// For is how long a network fault lasts; it is healed then. Without it, it lasts until the end. A blip and a reset need it: a reset lasts
+	// no longer, because an end gets its reset when it next sends something.
 	For Duration `yaml:"for"`
 	// Watch is how long the scenario continues after the injection, or after it was healed, so that its effects are recorded.
 	Watch Duration `yaml:"watch"`
@@ -189,7 +189,7 @@ func (s *MutantSpec) check() error {
 	if s.Watch.D() > 2*time.Minute {
 		return errors.New("spec.watch is longer than two minutes")
 	}
-	if ends := func(d Injection) bool { return d.For > 0 && !d.Brief() }; slices.ContainsFunc(s.Injections, ends) && len(s.Injections) > 1 {
+	if ends := func(d Injection) bool { return d.For > 0 }; slices.ContainsFunc(s.Injections, ends) && len(s.Injections) > 1 {
 		return errors.New("spec.injections: beside a fault that is healed again (for) there must be no other")
 	}
 	for _, e := range s.Expect {
@@ -233,7 +233,7 @@ func (d *Injection) check() error {
 			return fmt.Errorf("%s needs a port", d.Do)
 		}
 	case Blip, Reset:
-		if d.For <= 0 {
+		if d.For.D() <= 0 || d.For.D() > time.Minute || d.At == AtStart {
 			return fmt.Errorf("%s needs a duration in for, of at most a minute; at must be full or formed", d.Do)
 		}
 	case DropDNS, RotateSecret:

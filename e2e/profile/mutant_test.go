@@ -24,7 +24,6 @@ func TestMutantMustBreakSomethingAndExpectAFailedCheck(t *testing.T) {
 		"by a reset":                    {"  injections: [{at: full, do: reset, for: 5s}]\n" + killer, ""},
 		"a blip without an end":         {"  injections: [{at: formed, do: blip}]\n" + killer, "needs a duration in for"},
 		"a blip while the pods start":   {"  injections: [{at: start, do: blip, for: 5ms}]\n" + killer, "at must be full or formed"},
-		"a cut with an end":             {"  injections: [{at: full, do: cut, port: 1, for: 5ms}]\n" + killer, "for is of a blip or a reset"},
 		"by an injection":               {"  injections: [{at: start, do: drop-in, pods: all, port: 10000}]\n" + killer, ""},
 		"a command":                     {"  injections: [{at: formed, do: exec, run: [\"true\"], watch: 10s}]\n" + killer, ""},
 		"a healthy oddity":              {"  healthy: true\n  shape: {resources: [r.yaml]}\n", ""},

@@ -27,11 +27,6 @@ type Answer struct {
 	Why  string // why there is none
 }
 
-// Whole reports whether each member has answered.
-func (a Agreement) Whole() bool {
-	return !slices.ContainsFunc(a.Answers, func(x Answer) bool { return x.Why != "" })
-}
-
 // Agreements are those of the profile's questions at the end. None where the mesh is not full: what nodes answer then says nothing.
 func (v *View) Agreements() []Agreement {
 	m := v.Mesh(v.end)
@@ -80,6 +75,12 @@ func (v *View) agreementAt(q profile.Agreement, members []*Pod, since, t time.Du
 		}
 		a.Differ = a.Differ || x.Why == "" && first != x.Pod.UID && x.Text != a.textOf(first)
 		a.Answers = append(a.Answers, x)
+	}
+	// That all of them have nothing in common proves nothing: their Mnesia may not even run.
+	if !slices.ContainsFunc(a.Answers, func(x Answer) bool { return x.Text != "" || x.Why != "" }) {
+		for i := range a.Answers {
+			a.Answers[i].Why = "its answer is empty"
+		}
 	}
 	return a
 }

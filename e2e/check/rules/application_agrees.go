@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -14,7 +15,10 @@ import (
 func applicationAgrees() check.Check {
 	return check.Check{
 		ID: "application/agrees", Title: "gives the same answer on every node of a full mesh (expect.agree)", Rung: check.Application, Level: check.Required,
-		Scenario: recording.Formation, Also: []recording.Scenario{"recovery", "container-kill", "rollout"},
+		Scenario: recording.Formation, Also: []recording.Scenario{
+			"recovery", "container-kill", "blip-5", "blip-50", "blip-500", "link-reset", "link-cut", "one-way-cut", "split", "majorities-ring",
+			"dns-slow", "dns-outage", "large-segments", "rollout",
+		},
 		Reads:  []recording.Kind{recording.KindPod, recording.KindNodes, recording.KindAnswer},
 		Why:    "Connected nodes need not be one cluster for the application. A link that was lost for 43 ms has left RabbitMQ's metadata store split for days, while nodes() was complete everywhere and each node was Ready.",
 		Source: "https://github.com/rabbitmq/rabbitmq-server/issues/17319",
@@ -110,7 +114,7 @@ func said(a view.Agreement) []string {
 	for _, x := range a.Answers {
 		text := x.Why
 		if text == "" {
-			text = strings.Join(strings.Fields(x.Text), ", ")
+			text = cmp.Or(strings.Join(strings.Fields(x.Text), ", "), "nothing")
 		}
 		if len(text) > maxAnswer {
 			text = strings.ToValidUTF8(text[:maxAnswer], "") + " …"

@@ -1,13 +1,16 @@
 package rules_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
 	"meshproof.dev/meshproof/e2e/check"
+	"meshproof.dev/meshproof/e2e/check/rules"
 	"meshproof.dev/meshproof/e2e/profile"
 	"meshproof.dev/meshproof/e2e/recording"
 	rt "meshproof.dev/meshproof/e2e/recording/recordingtest"
+	"meshproof.dev/meshproof/e2e/scenario"
 )
 
 // asksMnesia gives the profile a question.
@@ -27,6 +30,17 @@ func answers(s *rt.Recording, texts ...string) {
 	for t := rt.Full + time.Second; t < rt.Formed; t += time.Second {
 		for i, text := range texts {
 			s.Add(answer(t, i, text))
+		}
+	}
+}
+
+// Whatever a scenario does to the mesh, the application has to be one cluster afterwards.
+func TestAgreementIsJudgedOnEachScenarioThatChangesTheMesh(t *testing.T) {
+	all := rules.All()
+	i := slices.IndexFunc(all, func(c check.Check) bool { return c.ID == "application/agrees" })
+	for _, s := range scenario.All() {
+		if judged := slices.Contains(all[i].Scenarios(), s.Name); judged == s.Changeless {
+			t.Errorf("%s: judged: %v; the scenario leaves the mesh as it is: %v", s.Name, judged, s.Changeless)
 		}
 	}
 }
@@ -65,6 +79,14 @@ func TestApplicationAgrees(t *testing.T) {
 			answers(s, whole, whole)
 			s.Add(recording.Event{T: rt.Formed - time.Second, By: rt.Agent, Answer: &recording.Answer{Pod: rt.UID(2), Name: "database", Outcome: "badrpc", Detail: "undef"}})
 		}, []want{{"question database", check.Unseen, "", []string{"badrpc (undef)"}}}},
+		{"no Mnesia runs", func(s *rt.Recording) {
+			asksMnesia(s, 5*time.Second)
+			answers(s, "", "", "")
+		}, []want{{"question database", check.Unseen, "", []string{"its answer is empty"}}}},
+		{"one Mnesia does not run", func(s *rt.Recording) {
+			asksMnesia(s, 5*time.Second)
+			answers(s, "", "b@h\nc@h", "b@h\nc@h")
+		}, []want{{"question database", check.Fail, "split", []string{rt.Name(0) + " says: nothing"}}}},
 		{"the mesh is not full", func(s *rt.Recording) {
 			asksMnesia(s, 5*time.Second)
 			answers(s, "a@h", "b@h", "c@h")

@@ -79,7 +79,7 @@ func resolves(v *view.View, p *view.Pod, at func(sample recording.Event) map[str
 		f.Message = fmt.Sprintf("queried from %s, %s lacks %s, which became Ready less than %s before: DNS may need that long", p.Name, a.Name, strings.Join(early, ", "), dnsLag)
 	}
 	if away := v.AwayWithin(e.T, dnsComesBack); away != nil && f.Outcome == check.Fail && len(foreign) == 0 {
-		f.Outcome, f.Code, f.Remedy = check.Unseen, "", ""
+		f.Outcome, f.Code, f.Remedy, f.Maybe = check.Unseen, "", "", f.Code
 		f.Message += fmt.Sprintf("; but the API server was away until %.0f s before, and the servers of DNS may need %s to learn what has changed", (e.T - away.To).Seconds(), dnsComesBack)
 	}
 	return f

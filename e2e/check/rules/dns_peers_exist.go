@@ -67,8 +67,11 @@ func peersExist(v *view.View, p *view.Pod, hosts map[string]bool, a evidence.Loo
 	elsewhere := slices.ContainsFunc(a.Names(), func(n string) bool {
 		return n == evidence.FullName(v, p) || strings.HasPrefix(n, "kubernetes.default.")
 	})
+	away := v.AwayWithin(v.End(), dnsComesBack)
 	switch {
 	case len(lost) == 0 && (len(others) == 0 || elsewhere), !evidence.NothingElseQueried(v, p, f):
+	case away != nil:
+		f.Outcome, f.Message = check.Unseen, fmt.Sprintf("%s queries only names that do not exist; but the API server was away until %.0f s before the end, and the servers of DNS may need %s to learn what has changed", p.Name, (v.End()-away.To).Seconds(), dnsComesBack)
 	case len(lost) > 0:
 		noPeer(v, p, lost, f)
 	default:

@@ -3,6 +3,7 @@ package rules_test
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/recording"
@@ -27,6 +28,9 @@ func TestDNSPeersExist(t *testing.T) {
 		{"another Service, and the API", lone(nxdomain("redis."+rt.Namespace+svc), answered("kubernetes.default"+svc)), nil},
 		{"another Service, and the mesh is full", asksFor(1, nxdomain("redis."+rt.Namespace+svc)), nil},
 		{"a Service with a cluster IP", asksUsersService(1), []want{{pod(1), check.Unseen, "", []string{"gets only 10.96.7.7, the virtual address of Service derl-users"}}}},
+		{"a port without a name, just after the API server was away", all(lone(srv), func(s *rt.Recording) {
+			s.Add(recording.Event{T: 5 * time.Second, By: recording.ByKube, Gap: &recording.Gap{From: time.Second, To: 5 * time.Second, Why: "the API server did not answer"}})
+		}), []want{{pod(1), check.Unseen, "", []string{"queries only names that do not exist; but the API server was away until", "may need 1m30s"}}}},
 		{"one of them exists", lone(nxdomain("derl-9.derl."+rt.Namespace+".svc.cluster.local"), answered("derl-0.derl."+rt.Namespace+".svc.cluster.local")), nil},
 		{"the Service, before any pod was Ready", lone(nxdomain(rt.DNSName)), nil},
 		{"a full mesh all the same", asksFor(1, srv), nil},
