@@ -54,6 +54,7 @@ var arrows = []arrow{
 	{"e2e/run/environment", ours("view", "check", "judge", "observe", "scenario", "run"), "the environment deploys no workload and records nothing"},
 	{"e2e/run/injection", ours("check", "judge", "observe", "run"), "injections give no verdict and know no run"},
 	{"e2e/run/artifacts", ours("view", "check", "judge", "observe", "scenario", "run"), "artifacts are written from events and logs alone"},
+	{"e2e/inspect", ours("run", "scenario", "judge", "check"), "an inspection is no run, and gives no verdict"},
 	{"e2e/progress", pure, "progress shows text; it starts nothing and asks no cluster"},
 	{"e2e/view", ours("progress"), "what is judged does not depend on what people are shown"},
 	{"e2e/check/rules", ours("progress"), "what is judged does not depend on what people are shown"},

@@ -74,5 +74,5 @@ func NeedsMesh(also ...string) []string {
 // NeedsLinks is what needs the links between nodes. Unlike NeedsMesh it leaves out the settings of each node (mesh/auto-connect and
 // the like): a node that can be reached reports them, whether it has peers or not.
 func NeedsLinks() []string {
-	return []string{"mesh/none-hidden", "mesh/nobody-foreign", "mesh/one-component", "mesh/full", "mesh/links-*", "mesh/stable", "recovery/*", "rollout/*", "application/*", "console/*"}
+	return []string{"mesh/none-hidden", "mesh/nobody-foreign", "mesh/linked", "mesh/one-component", "mesh/full", "mesh/links-*", "mesh/stable", "recovery/*", "rollout/*", "application/*", "console/*"}
 }

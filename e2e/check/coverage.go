@@ -40,7 +40,7 @@ func WithCoverage(c Check) Check {
 	return c
 }
 
-// fromHere makes findings Unseen that need something which cannot be seen in this recording. What does not apply stays so.
+// fromHere makes findings Unseen that need something which cannot be seen in this recording. What does not apply stays so, but for what objects say.
 func fromHere(c Check, v *view.View, found []Finding) []Finding {
 	if v.Unseen(recording.AnAgent) == "" {
 		return found
@@ -52,7 +52,8 @@ func fromHere(c Check, v *view.View, found []Finding) []Finding {
 			needs = append(needs, string(k))
 		}
 		at := slices.IndexFunc(needs, func(what string) bool { return v.Unseen(what) != "" })
-		if at < 0 || f.Outcome == NotApplicable {
+		// Where objects could not be listed, that there are none is not known either.
+		if at < 0 || f.Outcome == NotApplicable && !recording.AboutObjects(needs[at]) {
 			continue
 		}
 		f.OutOfSight(v, needs[at])

@@ -6,7 +6,6 @@ package judge
 
 import (
 	"slices"
-	"sort"
 	"strings"
 	"time"
 
@@ -84,6 +83,8 @@ type Profile struct {
 	Vantage *Vantage `json:"vantage,omitempty"` // nil where agents observed
 	// Search is how the nodes looked for each other, nil where they have formed a mesh.
 	Search *evidence.Search `json:"search,omitempty"`
+	// Inspection is what was seen of a cluster that ran before, nil of a run.
+	Inspection *evidence.Inspection `json:"inspection,omitempty"`
 }
 
 // cause is an unexplained failing subject and what it is able to explain.
@@ -99,6 +100,9 @@ func Judge(name string, scenarios []Scenario, checks []check.Check) Profile {
 	p := Profile{Name: name}
 	var causes []cause
 	for _, c := range checks {
+		if !belongs(c, scenarios) {
+			continue
+		}
 		for _, s := range judgedOn(c, scenarios) {
 			var r Result
 			r, causes = p.judgeOne(c, s, scenarios, causes)
@@ -107,6 +111,7 @@ func Judge(name string, scenarios []Scenario, checks []check.Check) Profile {
 	}
 	p.vantage(scenarios)
 	p.useless(scenarios)
+	p.inspection(scenarios)
 	if ep, found := find(scenarios, "formation"); found && ep.View != nil && ep.View.Void() == "" {
 		p.Search = evidence.SearchOf(ep.View)
 	}
@@ -166,7 +171,7 @@ func (p *Profile) judgeOne(c check.Check, scenario recording.Scenario, scenarios
 		r.Verdict, r.Message = Unknown, bug
 		return r, causes
 	}
-	for _, f := range cutShort(c, ep.View, withdrawn(c, ep.View, findings)) {
+	for _, f := range inBothLooks(c, ep.View, cutShort(c, ep.View, withdrawn(c, ep.View, findings))) {
 		blockedBy := explained(c.ID, f, causes, false)
 		if f.Outcome == check.Fail && len(blockedBy) == 0 {
 			f = uncertain(f, explained(c.ID, f, causes, true))
@@ -384,14 +389,4 @@ func find(scenarios []Scenario, name recording.Scenario) (Scenario, bool) {
 		}
 	}
 	return Scenario{}, false
-}
-
-func union(a, b []string) []string {
-	for _, s := range b {
-		if !slices.Contains(a, s) {
-			a = append(a, s)
-		}
-	}
-	sort.Strings(a)
-	return a
 }

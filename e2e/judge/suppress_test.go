@@ -107,7 +107,7 @@ func TestAnAnnotationThatSuppressesNothing(t *testing.T) {
 			t.Errorf("%s: %+v", name, last)
 		}
 	}
-	if p := judgedBy(t, rt.Formation(3), rules.All()...); len(p.Results) != len(rules.All()) {
+	if p := judgedBy(t, rt.Formation(3), rules.All()...); p.Results[len(p.Results)-1].ID == judge.UselessID {
 		t.Error("there is one without an annotation")
 	}
 }

@@ -56,12 +56,12 @@ func outOfSight(r Result) (why string) {
 	return why
 }
 
-// AcceptUnseen accepts the results that are unknown only because no agent could observe. Whether the mesh is full is never accepted
+// AcceptUnseen accepts the results that are unknown only because no agent could observe. Whether the mesh is full, or linked, is never accepted
 // unseen: without that, nothing was shown.
 func (p *Profile) AcceptUnseen() {
 	for i := range p.Results {
 		r := &p.Results[i]
-		if r.Verdict != Unknown || r.Unseen == "" || r.ID == full {
+		if r.Verdict != Unknown || r.Unseen == "" || r.ID == full || r.ID == linked {
 			continue
 		}
 		r.Verdict, r.Reason = Accepted, "accepted as unseen: "+r.Unseen

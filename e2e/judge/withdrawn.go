@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"meshproof.dev/meshproof/e2e/check"
+	"meshproof.dev/meshproof/e2e/check/evidence"
 	"meshproof.dev/meshproof/e2e/view"
 )
 
@@ -15,6 +16,9 @@ func withdrawn(c check.Check, v *view.View, found []check.Finding) []check.Findi
 		return found
 	}
 	at, formed := v.FirstFull(0)
+	if !formed && v.Inspected() && evidence.LinkedOf(v).Whole() {
+		at, formed = v.End(), true
+	}
 	if !formed {
 		return found
 	}

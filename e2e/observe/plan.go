@@ -166,18 +166,23 @@ func (p *plans) remote() []remote.Pod {
 		if t.left || len(p.base.Cookie) == 0 {
 			continue
 		}
-		q := remote.Pod{Pod: t.pod, Name: t.last.Name}
-		var running []string
-		for _, c := range t.last.Containers {
-			if c.State == "running" {
-				running = append(running, c.Name)
-				q.Starts += 1 + int(c.Restarts)
-			}
-		}
-		q.Containers = strings.Join(running, " ")
-		all = append(all, q)
+		all = append(all, remotePod(t.last))
 	}
 	return all
+}
+
+// remotePod is a pod as exec and port-forward need it.
+func remotePod(r *recording.Pod) remote.Pod {
+	p := remote.Pod{Pod: agent.Pod{UID: r.UID, IP: r.IP, Node: r.Node}, Name: r.Name}
+	var running []string
+	for _, c := range r.Containers {
+		if c.State == "running" {
+			running = append(running, c.Name)
+			p.Starts += 1 + int(c.Restarts)
+		}
+	}
+	p.Containers = strings.Join(running, " ")
+	return p
 }
 
 // nodes are those on which an agent is needed.

@@ -46,6 +46,7 @@ type Event struct {
 	Nodes   *Nodes   `json:"nodes,omitempty"`
 	Sockets *Sockets `json:"sockets,omitempty"`
 	Exec    *Exec    `json:"exec,omitempty"`
+	Change  *Change  `json:"change,omitempty"`
 
 	ObserverError *ObserverError `json:"observerError,omitempty"`
 
@@ -153,6 +154,12 @@ const (
 	Heal          = "heal"           // a fault of the pod is gone
 )
 
+// The acts of an inspection.
+const (
+	LookAgain = "look-again" // the first look is over, and the second begins
+	Did       = "did"        // what it did, in the detail: "list pods 2, exec cat 9"
+)
+
 // The faults of scenarios, as [Act.Fault] names them. All but the blip have the same names in package agent.
 const (
 	FaultCut       = "cut"        // no packet passes between the pod and the peer
@@ -201,6 +208,8 @@ type Pod struct {
 	Created    time.Time         `json:"created"`
 	Deleting   bool              `json:"deleting,omitempty"`
 	Gone       bool              `json:"gone,omitempty"`       // the object was removed
+	DeleteBy   time.Time         `json:"deleteBy,omitzero"`    // of an inspection: by when a pod that is being deleted has to be gone
+	Revision   string            `json:"revision,omitempty"`   // of an inspection: the number of its controller's revision, "42"
 	Containers []Container       `json:"containers,omitempty"` // of the init containers only those that fail; they come first
 }
 
@@ -256,6 +265,13 @@ type Endpoint struct {
 	Pod         string   `json:"pod,omitempty"` // UID
 	Ready       bool     `json:"ready"`
 	Terminating bool     `json:"terminating,omitempty"`
+}
+
+// Change is when an object was changed the last time, as the API server notes it: a revision of a workload, a ConfigMap, a Service.
+type Change struct {
+	Object string    `json:"object"` // "Deployment/derl"
+	What   string    `json:"what"`   // "revision 43"
+	At     time.Time `json:"at"`
 }
 
 // Notice is a Kubernetes Event about one of our objects (ErrImagePull, FailedScheduling …).

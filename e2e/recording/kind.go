@@ -1,5 +1,7 @@
 package recording
 
+import "strings"
+
 // Kind is the kind of an event: the name of the one field that is set in it, as in the file.
 type Kind string
 
@@ -24,6 +26,7 @@ const (
 	KindNodes         Kind = "nodes"
 	KindSockets       Kind = "sockets"
 	KindExec          Kind = "exec"
+	KindChange        Kind = "change"
 	KindObserverError Kind = "observerError"
 	KindObject        Kind = "object"
 	KindVM            Kind = "vm"
@@ -53,8 +56,19 @@ const (
 	AnAgent     = "agent"       // an agent may run: the reason is the API server's own sentence
 	PeerDials   = "peer-dials"  // whether a pod reaches its peers: dials to it come from the pod itself only
 	LinkTimes   = "link-times"  // when data last arrived on a link
+	Log         = "log"         // what a node's log says
+	ACookie     = "a-cookie"    // a cookie is offered to the nodes: the reason why not
 	Environment = "environment" // the variables and the vm.args of a VM
 )
+
+// ofObjects begins the names of [OfObjects].
+const ofObjects = "objects/"
+
+// OfObjects is what may not be seen of one kind of objects, "objects/NetworkPolicy": the user may not list them.
+func OfObjects(kind string) string { return ofObjects + kind }
+
+// AboutObjects reports whether what is a name of [OfObjects].
+func AboutObjects(what string) bool { return strings.HasPrefix(what, ofObjects) }
 
 // ByAgent names the agent of a node as an observer.
 func ByAgent(node string) string { return "agent/" + node }
@@ -92,6 +106,7 @@ func Kinds() []Use {
 		{KindNodes, Agents, "which nodes a node sees", false},
 		{KindSockets, Agents, "which links the kernel has, and what a pod listens on", false},
 		{KindExec, ByRun, "what a console command came to", false},
+		{KindChange, ByKube, "what was changed last before an inspection, and when", false},
 		{KindObserverError, "", "what an observer could not do: why something was not seen", false},
 		{KindObject, ByRun, "the manifests", false},
 		{KindVM, Agents, "how a VM was started", false},
@@ -209,6 +224,8 @@ func (e *Event) aboutRun() (kind Kind, pod, thing string) {
 		return KindAct, e.Act.Pod, ""
 	case e.Exec != nil:
 		return KindExec, e.Exec.Pod, ""
+	case e.Change != nil:
+		return KindChange, "", e.Change.Object + "/" + e.Change.What
 	case e.Felt != nil:
 		return KindFelt, e.Felt.Pod, e.Felt.Pod + "/" + e.Felt.What + "/" + e.Felt.Peer
 	case e.Start != nil:

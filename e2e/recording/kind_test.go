@@ -64,7 +64,7 @@ func TestStateOfEvent(t *testing.T) {
 			stateful = append(stateful, e.Kind())
 		}
 	}
-	want := []Kind{KindStart, KindPace, KindGap, KindClock, KindImage, KindPod, KindService, KindSlice, KindProcess, KindObject, KindVM, KindResolver, KindKernel, KindFelt}
+	want := []Kind{KindStart, KindPace, KindGap, KindClock, KindImage, KindPod, KindService, KindSlice, KindProcess, KindChange, KindObject, KindVM, KindResolver, KindKernel, KindFelt}
 	if !slices.Equal(stateful, want) {
 		t.Errorf("a state have %v, want %v", stateful, want)
 	}

@@ -43,6 +43,11 @@ type View struct {
 	numbers  map[string]int32         // of pods, by UID
 	looked   map[string]time.Duration // when each observer first saw something
 	memo     memo
+
+	changes   []recording.Event
+	earlier   *View // the first of two looks of an inspection
+	again     bool  // the second has begun
+	isEarlier bool  // this is such a first look
 }
 
 // Pod is one pod of the workload by its UID, with all that was seen of it, each list sorted by time.
@@ -134,6 +139,7 @@ func (v *View) Killed() string {
 
 // Apply adds one event. Events of agents may arrive after later events of other observers.
 func (v *View) Apply(e recording.Event) {
+	v.applyEarlier(e)
 	v.end = max(v.end, e.T)
 	v.memo.forget()
 	switch e.Kind() {
@@ -158,6 +164,8 @@ func (v *View) Apply(e recording.Event) {
 		v.notices = insert(v.notices, e)
 	case recording.KindExec:
 		v.execs = insert(v.execs, e)
+	case recording.KindChange:
+		v.changes = insert(v.changes, e)
 	case recording.KindFelt:
 		thing := feltThing{e.Felt.Pod, e.Felt.What, e.Felt.Peer}
 		v.felt[thing] = insert(v.felt[thing], e)

@@ -31,6 +31,7 @@ type Source struct {
 	Identity func() Identity // of the plan
 	Starts   func() int      // how many starts of the pod's VM were seen
 	Emit     func(recording.Event)
+	OneForm  bool // the plan's cookie is offered as it is, and in no other form
 }
 
 // Viewer reads the view of the node in one pod.
@@ -138,7 +139,7 @@ func (v *Viewer) connect(ctx context.Context) (*erldist.Conn, erldist.Peer, erro
 			v.tryWrongCookie(ctx, addr)
 		}
 	}
-	if erldist.OutcomeOf(err) == erldist.Denied && p.Creation != 0 && ctx.Err() == nil {
+	if erldist.OutcomeOf(err) == erldist.Denied && p.Creation != 0 && ctx.Err() == nil && !v.OneForm {
 		if other, is := v.tryForms(ctx, dial, addr, one, plan); is {
 			return other, other.Peer, nil
 		}

@@ -58,6 +58,7 @@ func All() []check.Check {
 		dnsARecordsMatchPods(),
 		probeOwnAddress(),
 		probeHidden(),
+		epmdListens(),
 		epmdReachable(),
 		epmdNameRegistered(),
 		epmdOneName(),
@@ -75,6 +76,7 @@ func All() []check.Check {
 		handshakeFlags(),
 		handshakeCookieAccepted(),
 		handshakeWrongCookieRefused(),
+		handshakeNobodyRejected(),
 		meshAutoConnect(),
 		meshConnectsAll(),
 		meshTicktimeSame(),
@@ -82,6 +84,7 @@ func All() []check.Check {
 		meshOTPSpread(),
 		meshNoneHidden(),
 		meshNobodyForeign(),
+		meshLinked(),
 		meshOneComponent(),
 		meshFull(),
 		meshLinksMatchViews(),
@@ -110,6 +113,7 @@ func All() []check.Check {
 		consoleCommandsWork(),
 	}
 	check.LinkCauses(all)
+	alsoInspected(all)
 	for i := range all {
 		all[i] = objects.WithPlaces(objects.WithDependencies(check.WithCoverage(all[i])))
 	}

@@ -11,6 +11,7 @@ import (
 	"meshproof.dev/meshproof/e2e/check"
 	"meshproof.dev/meshproof/e2e/check/rules"
 	"meshproof.dev/meshproof/e2e/profile"
+	"meshproof.dev/meshproof/e2e/recording"
 	rt "meshproof.dev/meshproof/e2e/recording/recordingtest"
 	"meshproof.dev/meshproof/e2e/scenario"
 )
@@ -38,7 +39,7 @@ func TestRegistry(t *testing.T) {
 				t.Errorf("%s has no %s", c.ID, what)
 			}
 		}
-		if !slices.Contains(scenario.Names(), c.Scenario) {
+		if !slices.Contains(append(scenario.Names(), recording.Inspect), c.Scenario) {
 			t.Errorf("%s is judged on scenario %q", c.ID, c.Scenario)
 		}
 		if c.Judge == nil || len(c.Causes) == 0 {
@@ -82,7 +83,7 @@ func TestNothingSeen(t *testing.T) {
 func TestEachCheckHasItsFiles(t *testing.T) {
 	// These hold no check, nor the trials of one. Files that begin with changes_ are those
 	// from which the recordings of several trials are made.
-	notChecks := []string{"all.go", "doc.go", "without_mutant.go", "remedies.go", "remedies_test.go", "manifest_accepted_pod.go", "all_test.go", "bench_test.go", "oddities_manifests_test.go", "oddities_test.go", "search_test.go", "trail.go",
+	notChecks := []string{"all.go", "doc.go", "without_mutant.go", "inspected.go", "remedies.go", "remedies_test.go", "manifest_accepted_pod.go", "all_test.go", "bench_test.go", "oddities_manifests_test.go", "oddities_test.go", "search_test.go", "trail.go",
 		"one_red_test.go", "topologies_test.go", "coverage_test.go", "removed_test.go", "first_look_test.go", "trial_test.go", "without_mutant_test.go"}
 	entries, err := os.ReadDir(".")
 	if err != nil {

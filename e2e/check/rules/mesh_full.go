@@ -93,8 +93,16 @@ func missesPeer(m *check.Snapshot, v *view.View, f *check.Finding, p, q *view.Po
 		name = q.Name + " (node name not known)"
 	}
 	f.Outcome, f.Code = check.Fail, "not-in-view"
-	f.Message = fmt.Sprintf("%s (%s) does not see %s %.0f s after the objects were created: nodes() is [%s]", p.Node(), p.Name, name, (m.At - m.Began).Seconds(), strings.Join(check.FirstOf(n.Visible, 8), ", "))
+	f.Message = fmt.Sprintf("%s (%s) does not see %s%s: nodes() is [%s]", p.Node(), p.Name, name, sinceCreated(v, m), strings.Join(check.FirstOf(n.Visible, 8), ", "))
 	f.Remedy = "the checks below this one passed: read in the log of " + p.Name + " why its discovery does not find this peer or does not connect to it"
 	f.Try = fmt.Sprintf("kubectl -n %s logs %s", v.Header.Namespace, p.Name)
 	f.Seen = evidence.DialsBetween(v, p, q)
+}
+
+// sinceCreated says for how long there are nodes, of a run.
+func sinceCreated(v *view.View, m *check.Snapshot) string {
+	if v.Inspected() {
+		return ""
+	}
+	return fmt.Sprintf(" %.0f s after the objects were created", (m.At - m.Began).Seconds())
 }

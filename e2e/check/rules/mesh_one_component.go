@@ -76,7 +76,7 @@ func separate(v *view.View, m *check.Snapshot, groups [][]*view.Pod, g []*view.P
 	for _, p := range check.FirstPods(between, 2) {
 		f.Seen = append(f.Seen, check.FirstOf(evidence.TrailOf(v, p), 6)...)
 	}
-	f.Message = fmt.Sprintf("%d disjoint clusters %.0f s after the objects were created: [%s] and [%s] do not see each other", len(groups), (m.At - m.Began).Seconds(), check.List(podNames(g)), check.List(podNames(groups[0])))
+	f.Message = fmt.Sprintf("%d disjoint clusters%s: [%s] and [%s] do not see each other", len(groups), sinceCreated(v, m), check.List(podNames(g)), check.List(podNames(groups[0])))
 	f.Remedy = "make discovery go on after its first round, on every node, whether that round found peers or not"
 	f.Try = fmt.Sprintf("kubectl -n %s logs %s", v.Header.Namespace, g[0].Name)
 	followTrail(v, m.Pods, between, &f)

@@ -103,7 +103,7 @@ func healthy(scenario recording.Scenario, n int) *rt.Recording {
 		return rt.LinkCut(n)
 	case "blip-5":
 		return rt.Blip(n)
-	default:
+	default: // and inspect, which is of a mesh that has formed, too
 		return rt.Console(n)
 	}
 }

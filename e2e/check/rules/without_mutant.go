@@ -71,6 +71,11 @@ func WithoutMutant() map[string]map[string][]string {
 		"the command line of its VM says why, in vm/address-family": {
 			"dist/port-reachable": {"other-family"},
 		},
+		"a run does not judge it: only meshproof inspect does": {
+			"epmd/listens":              {"dead", "loopback-only"},
+			"handshake/nobody-rejected": {"cookie-refused", "not-allowed", "rejected"},
+			"mesh/linked":               {"alone", "split"},
+		},
 		"no mutant yet; lost packets can produce it": {
 			"handshake/acceptor-prompt": {"acceptor-slow"},
 			"mesh/links-alive":          {"backing-off", "no-data"},

@@ -40,9 +40,9 @@ func addCompletions(c *cobra.Command) {
 		"diff": func(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
 			return []string{"json"}, cobra.ShellCompDirectiveFilterFileExt
 		},
-		"version": cobra.NoFileCompletions, "checks": cobra.NoFileCompletions, "schema": cobra.NoFileCompletions,
+		"inspect": cobra.NoFileCompletions, "version": cobra.NoFileCompletions, "checks": cobra.NoFileCompletions, "schema": cobra.NoFileCompletions,
 	}
-	forms := map[string][]string{"checks": {"json", "markdown"}, "run": {"json"}, "kill-matrix": {"json"}, "lint": lintFormats, "judge": {"json", "html"}, "diff": {"text", "json"}, "version": {"json"}}
+	forms := map[string][]string{"checks": {"json", "markdown"}, "run": {"json"}, "kill-matrix": {"json"}, "lint": lintFormats, "judge": {"json", "html"}, "inspect": inspectFormats, "diff": {"text", "json"}, "version": {"json"}}
 	for _, sub := range c.Commands() {
 		addCompletions(sub)
 		if complete := arguments[sub.Name()]; complete != nil {

@@ -43,6 +43,7 @@ func present(out reports.Console, form format, code *int, all []reports.Profile)
 		return write(out.W, r)
 	}
 	for _, p := range all {
+		out.Inspection(p)
 		out.Profile(p)
 	}
 	fmt.Fprintln(out.W)

@@ -37,6 +37,8 @@ func TestJSONIsAllThatStdoutHas(t *testing.T) {
 		"lint --loud -o json dns-a":                {exitcode.Usage, "unknown flag: --loud"},
 		"run --output json dns-z":                  {exitcode.Usage, `no profile "dns-z"`},
 		"run -o json --nodes 99 dns-a":             {exitcode.Usage, `for "--nodes" flag`},
+		"inspect -o json shop":                     {exitcode.Usage, "names no workload"},
+		"inspect -o json --context nowhere":        {exitcode.Unavailable, `no context "nowhere"`},
 		"run --print-rbac -o json dns-a":           {exitcode.Usage, "leave out one of the two"},
 		"run --kubeconfig k -o json dns-a":         {exitcode.Usage, "no effect without context"},
 		"run --context no-such-context -o json -v": {exitcode.Unavailable, `no context "no-such-context"`},

@@ -49,7 +49,7 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) (code
 // reportAsked reports whether a command that prints a report was asked for it as JSON: whoever reads that gets a report also where
 // the command was refused, be it for a wrong flag before this one. The exit code says the same.
 func reportAsked(args []string) bool {
-	if len(args) == 0 || !slices.Contains([]string{"run", "lint", "judge"}, args[0]) {
+	if len(args) == 0 || !slices.Contains([]string{"run", "lint", "judge", "inspect"}, args[0]) {
 		return false
 	}
 	for i, a := range args {

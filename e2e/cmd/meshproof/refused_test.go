@@ -117,17 +117,27 @@ func TestWhatMakesNoSenseIsRefused(t *testing.T) {
 // Commands without results say it on stderr only.
 func TestUnknownCommandsAreRefused(t *testing.T) {
 	for args, says := range map[string]string{
-		"frobnicate":         `unknown command "frobnicate" for "meshproof": it must be one of checks, cluster, completion, diff, explain, init, judge, kill-matrix, lint, run, schema, version`,
-		"cluster frobnicate": `unknown command "frobnicate" for "meshproof cluster": it must be one of clean`,
-		"--loud":             "unknown flag: --loud",
-		"cluster clean now":  `unexpected argument "now": meshproof cluster clean accepts at most 0 arg(s); ` + "`meshproof cluster clean --help` has examples",
-		"schema x":           `unexpected argument "x": meshproof schema accepts at most 0 arg(s)`,
-		"lint a b":           `unexpected argument "b": meshproof lint accepts at most 1 arg(s)`,
-		"lint -o xml dns-a":  "-o xml is not known: use text, json, github, sarif, junit",
-		"checks -o xml":      "-o xml is not known: use json, markdown",
-		"judge":              "requires at least 1 arg(s)",
-		"init --context x":   "--context and --kubeconfig are for a namespace",
-		"version -o yaml":    "-o yaml is not known: use json",
+		"frobnicate":                             `unknown command "frobnicate" for "meshproof": it must be one of checks, cluster, completion, diff, explain, init, inspect, judge, kill-matrix, lint, run, schema, version`,
+		"cluster frobnicate":                     `unknown command "frobnicate" for "meshproof cluster": it must be one of clean`,
+		"--loud":                                 "unknown flag: --loud",
+		"cluster clean now":                      `unexpected argument "now": meshproof cluster clean accepts at most 0 arg(s); ` + "`meshproof cluster clean --help` has examples",
+		"schema x":                               `unexpected argument "x": meshproof schema accepts at most 0 arg(s)`,
+		"lint a b":                               `unexpected argument "b": meshproof lint accepts at most 1 arg(s)`,
+		"lint -o xml dns-a":                      "-o xml is not known: use text, json, github, sarif, junit",
+		"checks -o xml":                          "-o xml is not known: use json, markdown",
+		"judge":                                  "requires at least 1 arg(s)",
+		"init --context x":                       "--context and --kubeconfig are for a namespace",
+		"inspect shop":                           `"shop" names no workload: use deploy/NAME, sts/NAME`,
+		"inspect a/b/c":                          `"a/b/c" names no workload`,
+		"inspect a b":                            `unexpected argument "b"`,
+		"inspect -o xml":                         "-o xml is not known: use json, html, junit",
+		"inspect --loud":                         "unknown flag: --loud",
+		"inspect -l a=b deploy/shop":             "deploy/shop and -l a=b both say what to inspect: leave out one of the two",
+		"inspect --cookie-from swordfish":        "--cookie-from names no place: it must be one of",
+		"inspect -l !":                           "-l ! is no label selector",
+		"inspect --print-rbac -o json":           "--print-rbac prints YAML, and -o json a report: leave out one of the two",
+		"inspect -n prod --save refused_test.go": "refused_test.go exists and is not overwritten: name another file",
+		"version -o yaml":                        "-o yaml is not known: use json",
 	} {
 		_, code, err := meshproof(t, strings.Fields(args)...)
 		if code != exitcode.Usage || err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "\n") || !remedy.MatchString(err.Error()) {

@@ -33,7 +33,7 @@ func root(code *int) *cobra.Command {
 		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: calledAs(os.Args[0])},
 	}
 	c.SetFlagErrorFunc(flagError)
-	parent(c, runCommand(code), killMatrixCommand(code), lintCommand(code), judgeCommand(code), diffCommand(code), checksCommand(), explainCommand(), schemaCommand(), initCommand(), clusterCommand(), versionCommand())
+	parent(c, runCommand(code), killMatrixCommand(code), lintCommand(code), inspectCommand(code), judgeCommand(code), diffCommand(code), checksCommand(), explainCommand(), schemaCommand(), initCommand(), clusterCommand(), versionCommand())
 	c.InitDefaultCompletionCmd()
 	for _, sub := range c.Commands() {
 		if sub.Name() == "completion" {

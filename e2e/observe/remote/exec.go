@@ -60,8 +60,9 @@ func (w *watch) cat(ctx context.Context, container string, files ...string) (out
 
 func (w *watch) run(ctx context.Context, container string, command []string) ([]byte, error) {
 	o, pod := w.o, w.now()
-	o.execs.Lock()
-	defer o.execs.Unlock()
+	w.execs.Lock()
+	defer w.execs.Unlock()
+	o.done("exec " + command[0])
 	ctx, cancel := context.WithTimeout(ctx, execTimeout)
 	defer cancel()
 	req := o.Client.CoreV1().RESTClient().Post().Resource("pods").Namespace(o.Namespace).Name(pod.Name).SubResource("exec").

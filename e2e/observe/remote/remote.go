@@ -29,6 +29,7 @@ type Options struct {
 	Client    kubernetes.Interface
 	Namespace string
 	NoAgent   string // why no agent observes the workload
+	NoCookie  string // why there will be no cookie; "" where a plan brings one, before which nothing is done
 	Emit      func(recording.Event)
 	Caught    func(error) // a panic of ours
 }
@@ -52,6 +53,7 @@ type Observer struct {
 	pods     []Pod
 	identity viewer.Identity            // of the plan
 	ways     map[string]agent.Transport // of the nodes whose command line was seen, by pod UID
+	did      map[string]int             // what was done in and to the pods, by its name
 	cannot   map[string]string          // what cannot be seen, and why
 
 	watched map[string]*watch // used by Run's goroutine only
@@ -60,20 +62,30 @@ type Observer struct {
 
 // New returns an observer that has no plan yet.
 func New(o Options) *Observer {
-	return &Observer{Options: o, changed: make(chan struct{}, 1), ways: map[string]agent.Transport{}, cannot: unable(o.NoAgent), watched: map[string]*watch{}}
+	return &Observer{Options: o, changed: make(chan struct{}, 1), ways: map[string]agent.Transport{}, cannot: unable(o), did: map[string]int{}, watched: map[string]*watch{}}
 }
 
 // unable says what can never be seen from here, and why.
-func unable(noAgent string) map[string]string {
-	return map[string]string{
-		recording.AnAgent:           noAgent,
+func unable(o Options) map[string]string {
+	cannot := map[string]string{
+		recording.AnAgent:           o.NoAgent,
 		string(recording.KindDNS):   "what a pod's DNS queries are answered, which takes an agent in its network namespace",
 		string(recording.KindAsked): "which DNS queries a pod sends, which takes an agent in its network namespace",
 		recording.PeerDials:         "whether a pod reaches its peers, which takes an agent in its network namespace",
 		recording.LinkTimes:         "when data last arrived on a link, which takes an agent in the pod's network namespace",
 		recording.Environment:       "the environment of the VM, which takes an agent: it may hold other secrets, so it is not read through exec",
 	}
+	if o.NoCookie != "" {
+		cannot[recording.ACookie] = o.NoCookie
+		for what, k := range map[string]recording.Kind{"which cookie a node accepts": recording.KindCookie, "what a node has in nodes()": recording.KindNodes, "the settings of a node": recording.KindKernel} {
+			cannot[string(k)] = what + ": " + o.NoCookie
+		}
+	}
+	return cannot
 }
+
+// waits reports whether nothing may be done yet, because the cookie is not known.
+func (o *Observer) waits(p agent.Plan) bool { return len(p.Cookie) == 0 && o.NoCookie == "" }
 
 // SetPlan sets the pods to observe, and all else that an agent's plan has.
 func (o *Observer) SetPlan(p agent.Plan, pods []Pod) {

@@ -4,26 +4,21 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/httpstream"      //nolint:staticcheck // the client speaks SPDY
-	"k8s.io/apimachinery/pkg/util/httpstream/spdy" //nolint:staticcheck // the client speaks SPDY
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
 	"meshproof.dev/meshproof/e2e/agent"
 	"meshproof.dev/meshproof/e2e/erldist/erldisttest"
+	"meshproof.dev/meshproof/e2e/observe/remote/remotetest"
 	"meshproof.dev/meshproof/e2e/recording"
 )
 
@@ -32,111 +27,8 @@ const (
 	uid    = "11111111-2222-3333-4444-555555555555"
 )
 
-// apiServer is the API server's side of port-forward and exec, with real SPDY. The pod behind it has files and ports.
-type apiServer struct {
-	files  map[string]string // that cat shows
-	cat    string            // the runtime's error instead, "" where the container has cat
-	refuse string            // the kubelet's error instead of a connection, "" to connect to 127.0.0.1
-	deny   string            // the API server's own, to all requests
-
-	mu       sync.Mutex
-	commands []string
-	running  int
-	most     int // commands at a time
-}
-
-func (a *apiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if a.deny != "" {
-		w.Header().Set("Content-Type", "application/json")
-		w.WriteHeader(http.StatusForbidden)
-		_ = json.NewEncoder(w).Encode(metav1.Status{TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"}, Status: metav1.StatusFailure, Reason: metav1.StatusReasonForbidden, Message: a.deny, Code: http.StatusForbidden})
-		return
-	}
-	exec := strings.HasSuffix(r.URL.Path, "/exec")
-	protocol := "portforward.k8s.io"
-	if exec {
-		protocol = "v4.channel.k8s.io"
-	}
-	if _, err := httpstream.Handshake(r, w, []string{protocol}); err != nil {
-		return
-	}
-	streams := make(chan httpstream.Stream, 20)
-	conn := spdy.NewResponseUpgrader().UpgradeResponse(w, r, func(s httpstream.Stream, _ <-chan struct{}) error { streams <- s; return nil })
-	if conn == nil {
-		return
-	}
-	defer conn.Close()
-	if exec {
-		a.exec(r.URL.Query()["command"], streams)
-		return
-	}
-	errors := map[string]httpstream.Stream{}
-	for {
-		select {
-		case <-conn.CloseChan():
-			return
-		case s := <-streams:
-			id := s.Headers().Get(corev1.PortForwardRequestIDHeader)
-			if s.Headers().Get(corev1.StreamType) == corev1.StreamTypeError {
-				errors[id] = s
-				continue
-			}
-			go a.carry(s, errors[id])
-		}
-	}
-}
-
-func (a *apiServer) carry(data, trouble httpstream.Stream) {
-	if a.refuse != "" {
-		_, _ = io.WriteString(trouble, a.refuse)
-		_ = trouble.Close()
-		return
-	}
-	_ = trouble.Close()
-	c, err := net.Dial("tcp", net.JoinHostPort("127.0.0.1", data.Headers().Get(corev1.PortHeader)))
-	if err != nil {
-		_ = data.Reset()
-		return
-	}
-	go func() {
-		_, _ = io.Copy(c, data)
-		_ = c.Close()
-	}()
-	_, _ = io.Copy(data, c)
-	_ = data.Close()
-}
-
-func (a *apiServer) exec(command []string, streams chan httpstream.Stream) {
-	a.mu.Lock()
-	a.commands = append(a.commands, strings.Join(command, " "))
-	a.running++
-	a.most = max(a.most, a.running)
-	a.mu.Unlock()
-	by := map[string]httpstream.Stream{}
-	for len(by) < 3 {
-		s := <-streams
-		by[s.Headers().Get(corev1.StreamType)] = s
-	}
-	status := metav1.Status{Status: metav1.StatusSuccess}
-	if a.cat != "" {
-		status = metav1.Status{Status: metav1.StatusFailure, Reason: metav1.StatusReasonInternalError, Message: a.cat}
-	} else {
-		for _, f := range command[1:] {
-			_, _ = io.WriteString(by[corev1.StreamTypeStdout], a.files[f])
-		}
-	}
-	a.mu.Lock()
-	a.running--
-	a.mu.Unlock()
-	_ = by[corev1.StreamTypeStdout].Close()
-	_ = by[corev1.StreamTypeStderr].Close()
-	_ = json.NewEncoder(by[corev1.StreamTypeError]).Encode(status)
-	_ = by[corev1.StreamTypeError].Close()
-	time.Sleep(50 * time.Millisecond) // the client reads before the connection ends
-}
-
 // observe observes one pod until every one of the wanted was seen, and gives all events.
-func observe(t *testing.T, a *apiServer, wanted ...func(recording.Event) bool) []recording.Event {
+func observe(t *testing.T, a *remotetest.Server, wanted ...func(recording.Event) bool) []recording.Event {
 	t.Helper()
 	s := httptest.NewServer(a)
 	t.Cleanup(s.Close)
@@ -177,7 +69,7 @@ func observe(t *testing.T, a *apiServer, wanted ...func(recording.Event) bool) [
 			wanted = slices.DeleteFunc(wanted, func(want func(recording.Event) bool) bool { return want(e) })
 		case <-ctx.Done():
 			b, _ := json.Marshal(all)
-			t.Fatalf("%d of the wanted events did not come; commands %v; events %s", len(wanted), a.commands, b)
+			t.Fatalf("%d of the wanted events did not come; commands %v; events %s", len(wanted), a.Commands(), b)
 		}
 	}
 	return all
@@ -197,14 +89,14 @@ func port(t *testing.T, addr string) int {
 }
 
 // A pod whose process 1 is a shell, with a node that listens on all addresses.
-func shop() *apiServer {
-	return &apiServer{files: map[string]string{
+func shop() *remotetest.Server {
+	return &remotetest.Server{Other: remotetest.Pod{Files: map[string]string{
 		"/proc/1/status": "Name:\tsh\nNSpid:\t1\nSigBlk:\t0\nSigCgt:\t0\n", "/proc/1/task/1/children": "8 9 ",
 		"/proc/8/status": "Name:\tepmd\nNSpid:\t8\n", "/proc/8/task/8/children": "",
 		"/proc/9/status":  "Name:\tbeam.smp\nNSpid:\t9\n",
 		"/proc/9/cmdline": "/opt/beam.smp\x00-name\x00shop@10.1.2.3\x00-setcookie\x00" + cookie + "\x00",
 		"/proc/net/tcp":   tables,
-	}}
+	}}}
 }
 
 func TestObserve(t *testing.T) {
@@ -242,16 +134,14 @@ func TestObserve(t *testing.T) {
 	if err != nil || bytes.Contains(b, []byte(cookie)) {
 		t.Errorf("the cookie is in the events (%v)", err)
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if i := slices.IndexFunc(a.commands, func(c string) bool { return !strings.HasPrefix(c, "cat /proc/") }); i >= 0 || a.most > 1 {
-		t.Errorf("%d commands at a time; commands %v", a.most, a.commands)
+	if i := slices.IndexFunc(a.Commands(), func(c string) bool { return !strings.HasPrefix(c, "cat /proc/") }); i >= 0 || a.Most() > 1 {
+		t.Errorf("%d commands at a time; commands %v", a.Most(), a.Commands())
 	}
 }
 
 // A container without cat makes unseen what is read with it, and nothing else.
 func TestWithoutCat(t *testing.T) {
-	observe(t, &apiServer{cat: `OCI runtime exec failed: exec: "cat": executable file not found in $PATH: unknown`},
+	observe(t, &remotetest.Server{Other: remotetest.Pod{Cat: `OCI runtime exec failed: exec: "cat": executable file not found in $PATH: unknown`}},
 		func(e recording.Event) bool {
 			return e.Start != nil && cannot(e, "sockets: the socket table of shop-0: none of its containers has the program cat") && cannot(e, "vm: ") && !slices.Contains(e.Start.Can, "sockets")
 		},
@@ -262,7 +152,7 @@ func TestWithoutCat(t *testing.T) {
 // A node that listens on the pod's address alone refuses a port-forward: nothing is learnt about it.
 func TestALoopbackThatRefuses(t *testing.T) {
 	a := shop()
-	a.refuse = "error forwarding port 10000 to pod 4f: failed to connect to localhost:10000 inside namespace \"4f\", IPv4: dial tcp4 127.0.0.1:10000: connect: connection refused"
+	a.Other.Refuse = "error forwarding port 10000 to pod 4f: failed to connect to localhost:10000 inside namespace \"4f\", IPv4: dial tcp4 127.0.0.1:10000: connect: connection refused"
 	all := observe(t, a, func(e recording.Event) bool {
 		return e.Nodes != nil && strings.Contains(e.Nodes.Detail, "a node that listens on the pod's address alone cannot be reached so")
 	}, func(e recording.Event) bool { return e.EPMD != nil }, func(e recording.Event) bool { return e.Dist != nil })
@@ -277,7 +167,7 @@ func TestALoopbackThatRefuses(t *testing.T) {
 // Without the rights nothing is seen, and the API server's sentence says why.
 func TestWithoutRights(t *testing.T) {
 	const says = `pods "shop-0" is forbidden: User "ci" cannot create resource "pods/portforward"`
-	observe(t, &apiServer{deny: says},
+	observe(t, &remotetest.Server{Deny: func(*http.Request) string { return says }},
 		func(e recording.Event) bool { return e.Start != nil && cannot(e, "nodes: ") && cannot(e, says) },
 		func(e recording.Event) bool { return e.Start != nil && cannot(e, "sockets: ") && cannot(e, "vm: ") },
 	)

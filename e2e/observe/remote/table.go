@@ -20,7 +20,7 @@ const (
 
 // table records the pod's socket table. All containers of a pod have the same.
 func (w *watch) table(ctx context.Context) {
-	if plan, _ := w.o.current(); len(plan.Cookie) == 0 || w.o.lost(recording.KindSockets) {
+	if plan, _ := w.o.current(); w.o.waits(plan) || w.o.lost(recording.KindSockets) {
 		return
 	}
 	e := recording.Sockets{Pod: w.now().UID, Outcome: recording.OK}

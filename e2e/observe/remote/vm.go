@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -19,12 +20,13 @@ const (
 type search struct {
 	starts int // for which one was found, or none
 	tries  int
+	most   int // of them; 0 for maxTries
 }
 
 func (s *search) look(ctx context.Context, w *watch) {
 	pod := w.now()
 	plan, _ := w.o.current()
-	if len(plan.Cookie) == 0 || pod.Starts == s.starts || pod.Containers == "" {
+	if w.o.waits(plan) || pod.Starts == s.starts || pod.Containers == "" {
 		return
 	}
 	public := plan.DNSName
@@ -38,7 +40,7 @@ func (s *search) look(ctx context.Context, w *watch) {
 	if err != nil {
 		w.failed(err, recording.KindVM)
 	}
-	if s.tries++; vm == nil && s.tries < maxTries && !w.o.lost(recording.KindVM) {
+	if s.tries++; vm == nil && s.tries < cmp.Or(s.most, maxTries) && !w.o.lost(recording.KindVM) {
 		return // it may not have started yet
 	}
 	if s.starts, s.tries = pod.Starts, 0; vm == nil {

@@ -39,22 +39,39 @@ type watch struct {
 
 	mu       sync.Mutex
 	pod      Pod
-	ports    []int // that its epmd listed
+	ports    []int  // that its epmd listed
+	node     string // the address at which its node gave its challenge, "" where none did
 	forwards map[int]*agentclient.Forward
 	looked   chan struct{} // closed when the VM was found, or cannot be
 	once     sync.Once
+	execs    *sync.Mutex // held while a command runs
 }
 
 // found lets the node be asked: from its command line it is known by now whether it speaks TLS. A TLS node logs an error for each
 // plain connection.
 func (w *watch) found() { w.once.Do(func() { close(w.looked) }) }
 
-func (o *Observer) watch(ctx context.Context, p Pod) *watch {
-	w := &watch{o: o, pod: p, forwards: map[int]*agentclient.Forward{}, looked: make(chan struct{})}
+func (o *Observer) newWatch(ctx context.Context, p Pod) *watch {
+	w := &watch{o: o, pod: p, forwards: map[int]*agentclient.Forward{}, looked: make(chan struct{}), execs: &o.execs}
 	w.ctx, w.cancel = context.WithCancel(ctx)
-	source := viewer.Source{Pod: p.Pod, Timeout: dialTimeout, Dial: w.dial, Starts: func() int { return w.now().Starts }, Emit: w.emit,
-		Plan:     func() agent.Plan { plan, _ := o.current(); return plan },
-		Identity: func() viewer.Identity { _, own := o.current(); return own }}
+	return w
+}
+
+func (w *watch) source() viewer.Source {
+	return viewer.Source{Pod: w.now().Pod, Timeout: dialTimeout, Dial: w.dial, Starts: func() int { return w.now().Starts }, Emit: w.emit,
+		Plan:     func() agent.Plan { plan, _ := w.o.current(); return plan },
+		Identity: func() viewer.Identity { _, own := w.o.current(); return own }}
+}
+
+func (w *watch) close() {
+	for _, f := range w.forwards {
+		f.Close()
+	}
+}
+
+func (o *Observer) watch(ctx context.Context, p Pod) *watch {
+	w := o.newWatch(ctx, p)
+	source := w.source()
 	var wg sync.WaitGroup
 	loop := func(every time.Duration, look func(context.Context)) {
 		wg.Add(1)
@@ -80,15 +97,13 @@ func (o *Observer) watch(ctx context.Context, p Pod) *watch {
 		case <-w.looked:
 		}
 		loop(everyView, v.Poll)
-		loop(everyEPMD, func(ctx context.Context) { w.askEPMD(ctx, &source, names) })
-		loop(everyDist, func(ctx context.Context) { w.dialDist(ctx, v) })
+		loop(everyEPMD, func(ctx context.Context) { _ = w.askEPMD(ctx, &source, names) })
+		loop(everyDist, func(ctx context.Context) { _ = w.dialDist(ctx, v) })
 	})
 	o.spawn(func() {
 		wg.Wait()
 		v.Close()
-		for _, f := range w.forwards {
-			f.Close()
-		}
+		w.close()
 	})
 	return w
 }
@@ -124,6 +139,7 @@ func (w *watch) dial(ctx context.Context, network, addr string) (net.Conn, error
 	w.mu.Lock()
 	f := w.forwards[port]
 	if f == nil {
+		w.o.done("port-forward")
 		f = agentclient.NewForward(w.o.Rest, w.o.Client, w.o.Namespace, w.pod.Name, port)
 		w.forwards[port] = f
 	}
@@ -138,19 +154,20 @@ func (w *watch) dial(ctx context.Context, network, addr string) (net.Conn, error
 	return forwarded{c}, nil
 }
 
-// askEPMD lists the names of the pod's own epmd.
-func (w *watch) askEPMD(ctx context.Context, s *viewer.Source, own *viewer.Registrations) {
+// askEPMD lists the names of the pod's own epmd, and reports whether there is nothing more to ask it.
+func (w *watch) askEPMD(ctx context.Context, s *viewer.Source, own *viewer.Registrations) bool {
 	plan := s.Plan()
-	if plan.EPMDPort == 0 || len(plan.Cookie) == 0 {
-		return
+	if plan.EPMDPort == 0 || w.o.waits(plan) {
+		return true
 	}
 	addr := net.JoinHostPort(s.Pod.IP, strconv.Itoa(plan.EPMDPort))
 	began := time.Now()
 	short, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
+	w.o.done("question to epmd")
 	names, err := erldist.Names(short, w.dial, addr)
 	if ctx.Err() != nil {
-		return
+		return false
 	}
 	e := recording.EPMD{From: s.Pod.UID, To: s.Pod.UID, Addr: addr, Outcome: recording.Outcome(erldist.OutcomeOf(err)), Took: time.Since(began)}
 	if err != nil {
@@ -168,13 +185,14 @@ func (w *watch) askEPMD(ctx context.Context, s *viewer.Source, own *viewer.Regis
 	w.mu.Unlock()
 	w.emit(recording.Event{EPMD: &e})
 	own.Ask(ctx, s, addr, names)
+	return err == nil
 }
 
-// dialDist reads the challenge of the pod's own node.
-func (w *watch) dialDist(ctx context.Context, v *viewer.Viewer) {
+// dialDist reads the challenge of the pod's own node, and reports whether there is nothing more to read.
+func (w *watch) dialDist(ctx context.Context, v *viewer.Viewer) (all bool) {
 	plan := v.Plan()
-	if len(plan.Cookie) == 0 {
-		return
+	if w.o.waits(plan) {
+		return true
 	}
 	w.mu.Lock()
 	ports := w.ports
@@ -182,14 +200,23 @@ func (w *watch) dialDist(ctx context.Context, v *viewer.Viewer) {
 	if port := plan.PortOf(v.Pod.UID); len(ports) == 0 && port > 0 {
 		ports = []int{port}
 	}
+	all = len(ports) > 0
 	for _, port := range ports {
 		addr := net.JoinHostPort(v.Pod.IP, strconv.Itoa(port))
 		began := time.Now()
+		if !plan.SpeaksTLS(v.Pod.UID) || plan.Identity != nil {
+			w.o.done("handshake up to the challenge")
+		}
 		short, cancel := context.WithTimeout(ctx, dialTimeout)
 		p, err := erldist.Challenge(short, v.DistDialer(nil), addr)
 		cancel()
 		if ctx.Err() != nil {
-			return
+			return false
+		}
+		if all = all && err == nil; err == nil {
+			w.mu.Lock()
+			w.node = addr
+			w.mu.Unlock()
 		}
 		e := recording.Dist{From: v.Pod.UID, To: v.Pod.UID, Addr: addr, Outcome: recording.Outcome(erldist.OutcomeOf(err)),
 			Status: p.Status, Node: p.Name, Flags: p.Flags, Creation: p.Creation, Took: time.Since(began)}
@@ -198,6 +225,7 @@ func (w *watch) dialDist(ctx context.Context, v *viewer.Viewer) {
 		}
 		w.emit(recording.Event{Dist: &e})
 	}
+	return all
 }
 
 // forwarded is a connection through a port-forward. What refuses it is the pod's loopback: the node may well listen on the pod's
