@@ -30,19 +30,20 @@ func nodeDrain() Scenario {
 			if ready, err := env.healthy(ctx, budget(env.Profile)); err != nil || !ready {
 				return err
 			}
-			victim, err := env.victim()
+			evicted, err := env.fewest(func(string) bool { return true })
 			if err != nil {
 				return err
 			}
-			node := victim.Last().Node
+			if len(evicted) == 0 { // all are on one node
+				if evicted, err = env.members(); err != nil {
+					return err
+				}
+			}
+			node := evicted[0].Last().Node
 			if err = env.Workload.Cordon(ctx, node); err != nil {
 				return fmt.Errorf("cordoning node %s: %w", node, err)
 			}
 			env.Did(recording.Act{Do: recording.Cordon, Detail: node})
-			evicted, err := env.on(node)
-			if err != nil {
-				return err
-			}
 			for _, p := range evicted {
 				env.Did(recording.Act{Do: recording.EvictPod, Pod: p.UID, Detail: p.Name + " from node " + node})
 				if err = env.Workload.EvictPod(ctx, p.Name, budget(env.Profile)); err != nil {

@@ -31,7 +31,7 @@ func nodeStop() Scenario {
 			if ready, err := env.healthy(ctx, env.Profile.Budgets.Recovery.D()); err != nil || !ready {
 				return err
 			}
-			lost, err := env.fewest()
+			lost, err := env.fewest(env.Workload.MayCutOff)
 			if err != nil {
 				return err
 			}
@@ -56,9 +56,9 @@ func nodeStop() Scenario {
 	}
 }
 
-// fewest are the members on the node that may be cut off and has the fewest of them, so that there is a mesh without them. Of several such
-// nodes the run's seed chooses. None if no other member would remain.
-func (env *Env) fewest() (lost []*view.Pod, err error) {
+// fewest are the members on the node that has the fewest of them, of those that may be used, so that there is a mesh without them. Of several
+// such nodes the run's seed chooses. None if no other member would remain.
+func (env *Env) fewest(may func(node string) bool) (lost []*view.Pod, err error) {
 	members, err := env.members()
 	on := map[string][]*view.Pod{}
 	for _, p := range members {
@@ -66,7 +66,7 @@ func (env *Env) fewest() (lost []*view.Pod, err error) {
 	}
 	for _, p := range members {
 		node := p.Last().Node
-		if n := len(on[node]); n < len(members) && env.Workload.MayCutOff(node) && (lost == nil || n < len(lost)) {
+		if n := len(on[node]); n < len(members) && may(node) && (lost == nil || n < len(lost)) {
 			lost = on[node]
 		}
 	}

@@ -3,7 +3,6 @@ package scenario
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"meshproof.dev/meshproof/e2e/profile"
@@ -43,10 +42,4 @@ func (env *Env) victim() (*view.Pod, error) {
 		return nil, err
 	}
 	return members[0], nil
-}
-
-// on are the members on that node of the cluster.
-func (env *Env) on(node string) ([]*view.Pod, error) {
-	members, err := env.members()
-	return slices.DeleteFunc(members, func(p *view.Pod) bool { return p.Last().Node != node }), err
 }
