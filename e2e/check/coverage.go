@@ -99,7 +99,7 @@ func (r reads) troubles(v *view.View, s Subject) []string {
 		}
 	}
 	if len(r.agents) > 0 {
-		for _, agent := range slices.Concat(r.seenBy(v, s)...) {
+		for _, agent := range slices.Concat(r.seenBy(v, s, 0)...) {
 			for _, b := range v.Blind(agent, 0, v.End()) {
 				note(b.String())
 			}
@@ -146,7 +146,7 @@ func (r reads) blind(v *view.View, f *Finding) *view.Blindness {
 		return nil
 	}
 	from, to = f.window(f.At)
-	for _, agents := range r.seenBy(v, f.Subject) {
+	for _, agents := range r.seenBy(v, f.Subject, from) {
 		if b := blindAll(v, agents, from, to); b != nil {
 			return b
 		}
@@ -164,13 +164,13 @@ func (f *Finding) window(at time.Duration) (from, to time.Duration) {
 
 // seenBy are the agents that see what a finding is about: one agent of each list is needed. A pod is seen by the agent of its Kubernetes node, a pair
 // by that of its first pod, and dials to a pod by the agents of the pods that dial. Findings about all pods need all agents.
-func (r reads) seenBy(v *view.View, s Subject) [][]string {
+func (r reads) seenBy(v *view.View, s Subject, from time.Duration) [][]string {
 	var own [][]string
 	var others []string
 	for _, p := range v.Pods() {
 		a := p.AgentOf()
 		switch {
-		case a == "":
+		case a == "" || followed(v, p, from):
 		case s.Kind != "pod" && s.Kind != "pair" || p.Name == s.Name:
 			own = append(own, []string{a})
 		default:
@@ -181,6 +181,13 @@ func (r reads) seenBy(v *view.View, s Subject) [][]string {
 		return [][]string{others}
 	}
 	return own
+}
+
+// followed reports whether the pod was gone at t and another one had its name: the pods of a StatefulSet come back under theirs, maybe on
+// another node, and what the old one's agent sees later is of no interest.
+func followed(v *view.View, p *view.Pod, t time.Duration) bool {
+	gone := func(q *view.Pod) bool { s := q.At(t); return s != nil && s.Gone }
+	return gone(p) && slices.ContainsFunc(v.Pods(), func(q *view.Pod) bool { return q != p && q.Name == p.Name && q.First <= t && !gone(q) })
 }
 
 // blindAll is when the first of the agents was blind, nil if one of them was not.

@@ -152,3 +152,26 @@ func TestTheLossOfANodeIsNoticed(t *testing.T) {
 	lost(s)
 	judged(t, detected.Judge(fold(t, s)), []want{{whole, check.NotApplicable, "", []string{"fewer than 1 other nodes"}}})
 }
+
+// The pods of a StatefulSet come back under their names, on other nodes: what the agent of the node before does not see any more is of
+// no interest.
+func TestTheAgentOfThePodBeforeIsNotNeeded(t *testing.T) {
+	checks := rules.All()
+	full := checks[slices.IndexFunc(checks, func(c check.Check) bool { return c.ID == "recovery/full-again" })]
+	for _, gone := range []bool{true, false} {
+		s := rt.AllPods(3)
+		for i := range 3 {
+			s.Change(isPod(i), func(e *recording.Event) {
+				e.Pod.Node = "before"
+				e.Pod.Gone = e.Pod.Gone && gone
+			})
+			s.Change(isPod(3+i), func(e *recording.Event) { e.Pod.Name = rt.Name(i) })
+		}
+		s.Add(recording.Event{T: rt.Exited + time.Second, By: recording.ByAgent("before"), Gap: &recording.Gap{From: rt.Exited + time.Second, Why: "the agent sends nothing"}})
+		for _, f := range full.Judge(fold(t, s)) {
+			if (f.Outcome == check.Pass) != gone {
+				t.Errorf("the pods before are gone: %v, %s: %s %s", gone, f.Subject, f.Outcome, f.Message)
+			}
+		}
+	}
+}
