@@ -18,6 +18,7 @@ func applicationAgrees() check.Check {
 		Scenario: recording.Formation, Also: []recording.Scenario{
 			"recovery", "container-kill", "blip-5", "blip-50", "blip-500", "link-reset", "link-cut", "one-way-cut", "split", "majorities-ring",
 			"dns-slow", "dns-outage", "large-segments", "rollout",
+			"pod-delete-forced", "all-pods", "scale", "kill-in-partition", "node-stop", "node-drain", "epmd-killed", "secret-rotated",
 		},
 		Reads:  []recording.Kind{recording.KindPod, recording.KindNodes, recording.KindAnswer},
 		Why:    "Connected nodes need not be one cluster for the application. A link that was lost for 43 ms has left RabbitMQ's metadata store split for days, while nodes() was complete everywhere and each node was Ready.",
