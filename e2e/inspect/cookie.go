@@ -45,9 +45,9 @@ func (s CookieSource) Given() bool { return s.Secret != "" || s.File != "" || s.
 func (s CookieSource) read(ctx context.Context, o Options) (cookie []byte, err error) {
 	switch {
 	case s.Secret != "":
-		secret, err := o.Client.CoreV1().Secrets(o.Namespace).Get(ctx, s.Secret, metav1.GetOptions{})
-		if err != nil {
-			return nil, exitcode.With(exitcode.Unavailable, fmt.Errorf("the cookie: %w", err))
+		secret, bad := o.Client.CoreV1().Secrets(o.Namespace).Get(ctx, s.Secret, metav1.GetOptions{})
+		if bad != nil {
+			return nil, exitcode.With(exitcode.Unavailable, fmt.Errorf("the cookie: %w", bad))
 		}
 		var there bool
 		if cookie, there = secret.Data[s.Key]; !there {

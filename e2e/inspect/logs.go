@@ -103,13 +103,13 @@ func spokenOf(log io.Reader, redact func(string) string) (lines []string) {
 }
 
 // withLogs adds the lines to the pod's containers, and reports whether there are any.
-func (i *inspection) withLogs(p *recording.Pod) (any bool) {
+func (i *inspection) withLogs(p *recording.Pod) (found bool) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	for j := range p.Containers {
 		c := &p.Containers[j]
 		c.Log = i.logs[p.UID+"/"+c.Name]
-		any = any || len(c.Log) > 0
+		found = found || len(c.Log) > 0
 	}
-	return any
+	return found
 }

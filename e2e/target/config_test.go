@@ -80,13 +80,13 @@ func TestKindConfig(t *testing.T) {
 	}
 	for ip, want := range map[IP]v1alpha4.ClusterIPFamily{IPv4: "", IPv6: v1alpha4.IPv6Family, Dual: v1alpha4.DualStackFamily} {
 		o.IP = ip
-		six, err := kindConfig(o, traits{}, "")
-		var c v1alpha4.Cluster
-		if err == nil {
-			err = yaml.UnmarshalStrict([]byte(six), &c)
+		six, bad := kindConfig(o, traits{}, "")
+		var made v1alpha4.Cluster
+		if bad == nil {
+			bad = yaml.UnmarshalStrict([]byte(six), &made)
 		}
-		if err != nil || c.Networking.IPFamily != want || (want != "") != (c.Networking.APIServerAddress == "127.0.0.1") {
-			t.Errorf("IP=%s: %v\n%s", ip, err, six)
+		if bad != nil || made.Networking.IPFamily != want || (want != "") != (made.Networking.APIServerAddress == "127.0.0.1") {
+			t.Errorf("IP=%s: %v\n%s", ip, bad, six)
 		}
 	}
 	if len(c.ContainerdConfigPatches) == 0 {

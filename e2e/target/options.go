@@ -10,6 +10,7 @@ package target
 import (
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"regexp"
@@ -34,6 +35,16 @@ const (
 	IPv6 IP = "6"
 	Dual IP = "dual"
 )
+
+// Set takes the family as a user writes it.
+func (ip *IP) Set(s string) error {
+	switch f := IP(s); f {
+	case IPv4, IPv6, Dual:
+		*ip = f
+		return nil
+	}
+	return errors.New("it must be 4, 6 or dual")
+}
 
 // Image is a container image in an archive on this machine.
 type Image struct {

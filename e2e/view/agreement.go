@@ -19,6 +19,9 @@ type Agreement struct {
 	Since time.Duration
 }
 
+// OfMnesia reports whether the question is which nodes Mnesia takes for running ones.
+func (a Agreement) OfMnesia() bool { return a.Question.Read == profile.RunningDBNodes }
+
 // Answer is what a member answered.
 type Answer struct {
 	Pod  *Pod

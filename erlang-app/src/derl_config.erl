@@ -25,7 +25,7 @@ read(Env) ->
                settings => ok(Method:configure([{discovery, Discovery}, {round_limit_ms, Limit} | Env])),
                interval => whole(interval_ms, "DISCOVERY_INTERVAL_MS", 1, ?HOUR, Env, 1000),
                round_limit => Limit,
-               felt_interval => whole(felt_interval_ms, "FELT_INTERVAL_MS", 0, ?HOUR, Env, 100),
+               felt_interval => whole(felt_interval_ms, "FELT_INTERVAL_MS", 0, ?HOUR, Env, 0),
                ready_port => whole(ready_port, "READY_PORT", 0, 65535, Env, 8080)}}
     catch
         throw:{bad, What} -> {error, lists:flatten(What)}

@@ -15,8 +15,8 @@ interval_test_() ->
         || I <- ["", "1s", "0", "-5", "1.5", "99999999999", 1.5, undefined]].
 
 felt_interval_test_() ->
-    [?_assertMatch({ok, #{felt_interval := 100}}, derl_config:read([?NAME])),
-     ?_assertMatch({ok, #{felt_interval := 0}}, derl_config:read([?NAME, {felt_interval_ms, "0"}])),
+    [?_assertMatch({ok, #{felt_interval := 0}}, derl_config:read([?NAME])),
+     ?_assertMatch({ok, #{felt_interval := 100}}, derl_config:read([?NAME, {felt_interval_ms, "100"}])),
      ?_assertMatch({error, "FELT_INTERVAL_MS is \"-1\"" ++ _}, derl_config:read([?NAME, {felt_interval_ms, "-1"}]))].
 
 ready_port_test_() ->

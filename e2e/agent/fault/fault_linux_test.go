@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/nftables"
 	"github.com/miekg/dns"
 
 	"meshproof.dev/meshproof/e2e/agent"
@@ -309,4 +310,9 @@ func TestManyFaultsLeakNothing(t *testing.T) {
 	if after := open(); after > before+2 {
 		t.Errorf("%d descriptors before, %d after", before, after)
 	}
+}
+
+// replaceTable is replaceIn over a connection of its own.
+func replaceTable(ns *netns.Handle, name string, holders []held) error {
+	return inNamespace(ns, func(c *nftables.Conn) error { return replaceIn(c, name, holders) })
 }

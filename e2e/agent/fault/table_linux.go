@@ -54,13 +54,8 @@ type held struct {
 	links map[agent.Rule][]link // that were open when a rule was put in place
 }
 
-// replaceTable replaces the rules of the table atomically: rules that stay are in place all the time. Without holders the
-// table is removed.
-func replaceTable(ns *netns.Handle, name string, holders []held) error {
-	return inNamespace(ns, func(c *nftables.Conn) error { return replaceIn(c, name, holders) })
-}
-
-// replaceIn is replaceTable over a connection that is open already.
+// replaceIn replaces the rules of the table atomically: rules that stay are in place all the time. Without holders the table is
+// removed.
 func replaceIn(c *nftables.Conn, name string, holders []held) error {
 	t := c.AddTable(&nftables.Table{Family: nftables.TableFamilyIPv4, Name: name})
 	c.DelTable(t)

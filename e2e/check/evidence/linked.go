@@ -85,7 +85,7 @@ func (l *Linked) tie(i, j int) Tie {
 	}
 	// One table without a connection is enough: the link would be in it. But a connection to an unknown port may be one.
 	met := a != nil && view.Meets(*a, p, q) || b != nil && view.Meets(*b, q, p)
-	if met && !(p.KnowsPort() && q.KnowsPort()) {
+	if met && (!p.KnowsPort() || !q.KnowsPort()) {
 		return TieUnknown
 	}
 	return TieNone

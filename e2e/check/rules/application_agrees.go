@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"meshproof.dev/meshproof/e2e/check"
-	"meshproof.dev/meshproof/e2e/profile"
 	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/view"
 )
@@ -136,7 +135,7 @@ func remedyOfSplit(a view.Agreement) string {
 		}
 	}
 	again := "restart the application on " + check.List(parts[least])
-	if a.Question.Read == profile.RunningDBNodes {
+	if a.OfMnesia() {
 		return "Mnesia does not merge by itself after nodes have lost each other, however briefly: " + again + ", so that it joins the others and takes their data, and let the application do so in the future (RabbitMQ: cluster_partition_handling = pause_minority or autoheal; others: subscribe to mnesia's inconsistent_database event)"
 	}
 	return "connected nodes have not come together again as a cluster of the application: " + again + ", and let the application do so by itself after it has lost a node"

@@ -13,7 +13,9 @@ import (
 func TestEPMDListens(t *testing.T) {
 	bound := func(listen ...string) func(s *rt.Recording) {
 		return func(s *rt.Recording) {
-			s.Change(isSockets(2, 0), func(e *recording.Event) { e.Sockets.Listen = append(listen, fmt.Sprintf("0.0.0.0:%d", rt.DistPort)) })
+			s.Change(isSockets(2, 0), func(e *recording.Event) {
+				e.Sockets.Listen = append([]string{fmt.Sprintf("0.0.0.0:%d", rt.DistPort)}, listen...)
+			})
 		}
 	}
 	args := func(change func(args []string) []string) func(s *rt.Recording) {

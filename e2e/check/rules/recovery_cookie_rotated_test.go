@@ -9,7 +9,7 @@ import (
 )
 
 func TestRecoveryCookieRotated(t *testing.T) {
-	alone := func(s *rt.Recording) {
+	apart := func(s *rt.Recording) {
 		for i := 1; i < 3; i++ {
 			s.Change(isNodes(i, 0), func(e *recording.Event) { e.Nodes.Visible = without(e.Nodes.Visible, rt.Node(3)) })
 		}
@@ -21,7 +21,7 @@ func TestRecoveryCookieRotated(t *testing.T) {
 			s.Add(recording.Event{T: rt.Deleted, By: "run", Act: &recording.Act{Do: recording.NotDone, Detail: "there was no healthy mesh to begin with: 2 of 3 pods ready"}})
 		}, []want{{whole, check.Unseen, "", []string{"no healthy mesh to begin with: 2 of 3 pods ready"}}}},
 		{"the replacement has another cookie than the others", func(s *rt.Recording) {
-			alone(s)
+			apart(s)
 			s.Add(recording.Event{T: rt.Rejoined, By: rt.Agent, Cookie: &recording.Cookie{Pod: rt.UID(3), Cookie: "A", Outcome: recording.Denied}})
 		}, []want{
 			{pair(1, 3), check.Fail, "old-and-new", []string{"Secret derl was changed", rt.Node(1), "does not see " + rt.Node(3), "with the cookie from before: refused", "erlang:set_cookie/1"}},
@@ -31,7 +31,7 @@ func TestRecoveryCookieRotated(t *testing.T) {
 			s.Drop(func(e recording.Event) bool { return isPod(3)(e) || isNodes(3, 0)(e) })
 		}, []want{{pod(0), check.Unseen, "", []string{"no pod replaced"}}}},
 		{"the replacement never ran", func(s *rt.Recording) {
-			alone(s)
+			apart(s)
 			s.Change(isPod(3), func(e *recording.Event) { e.Pod.Ready = false })
 			s.Drop(func(e recording.Event) bool { return e.Dist != nil && e.Dist.To == rt.UID(3) })
 		}, []want{{pair(1, 3), check.Unseen, "", []string{"was not seen to run"}}, {pair(2, 3), check.Unseen, "", nil}}},

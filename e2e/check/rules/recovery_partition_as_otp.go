@@ -31,7 +31,7 @@ func recoveryPartitionAsOTP() check.Check {
 			for i, a := range p.Pods {
 				for _, b := range p.Pods[i+1:] {
 					if !p.Cut(a, b) {
-						all = append(all, uncut(v, p, on, a, b))
+						all = append(all, uncut(p, on, a, b))
 					}
 				}
 			}
@@ -47,7 +47,7 @@ func recoveryPartitionAsOTP() check.Check {
 }
 
 // uncut judges a link that was not cut: OTP closes it only if somebody tells one of its ends that the other is lost.
-func uncut(v *view.View, p evidence.Partition, prevents bool, a, b *view.Pod) check.Finding {
+func uncut(p evidence.Partition, prevents bool, a, b *view.Pod) check.Finding {
 	f := check.Finding{Subject: check.OnPair(a, b)}
 	links := p.Before(a, b)
 	if len(links) == 0 {

@@ -139,11 +139,11 @@ func runCommand(code *int) *cobra.Command {
 			return nil, exitcode.With(exitcode.Usage, fmt.Errorf("--print-rbac prints YAML, and -o %s a report: leave out one of the two", *form))
 		}
 		if v.RBAC {
-			plan, err := v.Rights(ws)
-			if err == nil {
-				_, err = fmt.Fprint(c.OutOrStdout(), rights.Print(plan))
+			plan, bad := v.Rights(ws)
+			if bad == nil {
+				_, bad = fmt.Fprint(c.OutOrStdout(), rights.Print(plan))
 			}
-			return nil, err
+			return nil, bad
 		}
 		r, dir, err := run.Run(c.Context(), v.Options, ws)
 		if err != nil {

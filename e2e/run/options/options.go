@@ -18,7 +18,6 @@ import (
 	"meshproof.dev/meshproof/e2e/registry"
 	"meshproof.dev/meshproof/e2e/run"
 	"meshproof.dev/meshproof/e2e/scenario"
-	"meshproof.dev/meshproof/e2e/target"
 	"meshproof.dev/meshproof/scripts"
 )
 
@@ -70,7 +69,7 @@ func All() []Option {
 		{Make: "NODES", Flag: "nodes", Suite: "nodes", Default: "1", Kind: Number, Help: "nodes of the cluster that is made, 1 to 20",
 			set: func(v *Values, s string) error { return number(&v.Nodes, s, 1, 20) }, ofCluster: true},
 		{Make: "IP", Flag: "ip", Suite: "ip", Default: "4", Kind: Text, Help: "addresses of the cluster that is made: 4, 6, or dual (both, IPv4 first)",
-			set: func(v *Values, s string) error { return family(&v.IP, s) }, ofCluster: true},
+			set: func(v *Values, s string) error { return v.IP.Set(s) }, ofCluster: true},
 		{Make: "KEEP", Flag: "keep", Suite: "keep", Kind: Switch, Help: "1 keeps the cluster, and the next run takes it over (about half the time)",
 			set: func(v *Values, s string) error { return yes(&v.Keep, s) }, ofCluster: true},
 		{Make: "CONTEXT", Flag: "context", Suite: "context", Kind: Text, Help: "use the cluster of this kubeconfig context and make none",
@@ -280,14 +279,6 @@ var version = regexp.MustCompile(`^v?[0-9]+\.[0-9]+(\.[0-9]+)?$`)
 func kubernetes(s string) error {
 	if !version.MatchString(s) {
 		return errors.New("it must be a version such as 1.37 or 1.37.2")
-	}
-	return nil
-}
-
-func family(to *target.IP, s string) error {
-	*to = target.IP(s)
-	if *to != target.IPv4 && *to != target.IPv6 && *to != target.Dual {
-		return errors.New("it must be 4, 6 or dual")
 	}
 	return nil
 }

@@ -83,8 +83,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	above, what, _ := cutLast(r.URL.Path)
-	_, name, _ := cutLast(above)
+	above, what := cutLast(r.URL.Path)
+	_, name := cutLast(above)
 	switch what {
 	case "exec":
 		if conn, streams := upgrade(w, r, "v4.channel.k8s.io"); conn != nil {
@@ -109,12 +109,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func cutLast(path string) (above, last string, found bool) {
+func cutLast(path string) (above, last string) {
 	i := strings.LastIndexByte(path, '/')
-	if i < 0 {
-		return "", path, false
-	}
-	return path[:i], path[i+1:], true
+	return path[:max(i, 0)], path[i+1:]
 }
 
 func refuse(w http.ResponseWriter, code int32, reason metav1.StatusReason, why string) {
