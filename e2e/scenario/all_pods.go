@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"meshproof.dev/meshproof/e2e/profile"
-	"meshproof.dev/meshproof/e2e/recording"
 	"meshproof.dev/meshproof/e2e/view"
 )
 
@@ -29,9 +28,8 @@ func allPods() Scenario {
 				return err
 			}
 			for _, p := range members {
-				env.Did(recording.Act{Do: recording.DeletePod, Pod: p.UID, Detail: p.Name})
-				if err = env.Workload.DeletePod(ctx, p.Name); err != nil {
-					return fmt.Errorf("deleting pod %s: %w", p.Name, err)
+				if err = env.deletePod(ctx, p); err != nil {
+					return err
 				}
 			}
 			env.Log(fmt.Sprintf("deleted all %d pods", len(members)))

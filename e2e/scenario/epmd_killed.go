@@ -44,9 +44,8 @@ func epmdKilled() Scenario {
 			if err = env.await(ctx, budget(env.Profile), "epmd of "+without.Name+" to be gone", (*view.View).EPMDGone); err != nil {
 				return err
 			}
-			env.Did(recording.Act{Do: recording.DeletePod, Pod: victim.UID, Detail: victim.Name})
-			if err = env.Workload.DeletePod(ctx, victim.Name); err != nil {
-				return fmt.Errorf("deleting pod %s: %w", victim.Name, err)
+			if err = env.deletePod(ctx, victim); err != nil {
+				return err
 			}
 			env.Log("deleted pod " + victim.Name)
 			return env.await(ctx, budget(env.Profile), env.name()+" to recover from the deletion of "+victim.Name, (*view.View).Recovered)

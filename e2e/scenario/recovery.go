@@ -25,9 +25,8 @@ func recovery() Scenario {
 			if err != nil {
 				return err
 			}
-			env.Did(recording.Act{Do: recording.DeletePod, Pod: victim.UID, Detail: victim.Name})
-			if err = env.Workload.DeletePod(ctx, victim.Name); err != nil {
-				return fmt.Errorf("deleting pod %s: %w", victim.Name, err)
+			if err = env.deletePod(ctx, victim); err != nil {
+				return err
 			}
 			env.Log("deleted pod " + victim.Name)
 			return env.await(ctx, budget, env.name()+" to recover from the deletion of "+victim.Name, (*view.View).Recovered)
@@ -42,4 +41,13 @@ func (env *Env) victim() (*view.Pod, error) {
 		return nil, err
 	}
 	return members[0], nil
+}
+
+// deletePod deletes a pod, as kubectl does, and records when.
+func (env *Env) deletePod(ctx context.Context, p *view.Pod) error {
+	env.Did(recording.Act{Do: recording.DeletePod, Pod: p.UID, Detail: p.Name})
+	if err := env.Workload.DeletePod(ctx, p.Name); err != nil {
+		return fmt.Errorf("deleting pod %s: %w", p.Name, err)
+	}
+	return nil
 }

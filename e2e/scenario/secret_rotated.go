@@ -33,9 +33,8 @@ func secretRotated() Scenario {
 				return fmt.Errorf("changing the cookie: %w", err)
 			}
 			env.Did(recording.Act{Do: recording.RotateSecret, Detail: "Secret " + secret})
-			env.Did(recording.Act{Do: recording.DeletePod, Pod: victim.UID, Detail: victim.Name})
-			if err = env.Workload.DeletePod(ctx, victim.Name); err != nil {
-				return fmt.Errorf("deleting pod %s: %w", victim.Name, err)
+			if err = env.deletePod(ctx, victim); err != nil {
+				return err
 			}
 			env.Log("gave Secret " + secret + " another cookie, and deleted pod " + victim.Name)
 			return env.await(ctx, budget(env.Profile), env.name()+" to take in or to refuse what replaces "+victim.Name, (*view.View).Rotated)
